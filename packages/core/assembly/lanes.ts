@@ -1,0 +1,18 @@
+// The last one to three elements of a run, as lanes of a vector.
+
+// @ts-ignore: decorator
+@inline
+export function loadLanes(p: usize, count: i32): v128 {
+  let v = v128.load32_zero(p);
+  if (count > 1) v = f32x4.replace_lane(v, 1, load<f32>(p, 4));
+  if (count > 2) v = f32x4.replace_lane(v, 2, load<f32>(p, 8));
+  return v;
+}
+
+// @ts-ignore: decorator
+@inline
+export function storeLanes(p: usize, v: v128, count: i32): void {
+  store<f32>(p, f32x4.extract_lane(v, 0));
+  if (count > 1) store<f32>(p, f32x4.extract_lane(v, 1), 4);
+  if (count > 2) store<f32>(p, f32x4.extract_lane(v, 2), 8);
+}

@@ -1,0 +1,113 @@
+// defineOp: an op is its forward computation and a table with one gradient rule per input.
+// Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in tape.ts.
+import { GradientError } from "./errors.ts";
+import { scope } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Arguments of an op: its input tensors, then its attributes, if it has any. */
+type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
+  ? [...Inputs]
+  : [...Inputs, Attributes];
+
+/** Gradient of one input from that of the output: `dy` and `y` have the output's shape, the result the input's. */
+type GradientRule<Inputs extends readonly Tensor[], Attributes> = (
+  dy: Tensor,
+  y: Tensor,
+  ...rest: Arguments<Inputs, Attributes>
+) => Tensor;
+
+export interface OpDefinition<Inputs extends readonly Tensor[], Attributes> {
+  /** The name shown in graphs and errors. */
+  name: string;
+  /** Computes the output from kernels or other ops. Must return a new tensor. */
+  forward: (...args: Arguments<Inputs, Attributes>) => Tensor;
+  /**
+   * The vector-Jacobian products: one rule per input, or null where the output does not depend on it smoothly.
+   * Written in ops, so that gradients can be differentiated again.
+   */
+  vjp: { readonly [K in keyof Inputs]: GradientRule<Inputs, Attributes> | null };
+}
+
+export interface VariadicDefinition<Attributes> {
+  name: string;
+  forward: (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
+  /** Gradient of input number `index`. */
+  vjp: (dy: Tensor, y: Tensor, inputs: readonly Tensor[], attributes: Attributes, index: number) => Tensor;
+}
+
+let order = 0;
+let recording = true;
+
+/** True while operations are recorded for gradients. */
+export function gradEnabled(): boolean {
+  return recording;
+}
+
+/** Runs `body` with recording for gradients on or off. */
+export function withGrad<T>(enabled: boolean, body: () => T): T {
+  const before = recording;
+  recording = enabled;
+  try {
+    return body();
+  } finally {
+    recording = before;
+  }
+}
+
+/** Runs `body` without recording: for evaluation, and for changing parameters. */
+export function noGrad<T>(body: () => T): T {
+  return withGrad(false, body);
+}
+
+/** Runs a forward computation: nothing is recorded, and temporary tensors go at its end. */
+export function compute(body: () => Tensor): Tensor {
+  return withGrad(false, () => scope(body));
+}
+
+function record(
+  y: Tensor,
+  op: string,
+  inputs: readonly Tensor[],
+  differentiable: (index: number) => boolean,
+  vjp: (index: number, dy: Tensor) => Tensor,
+): Tensor {
+  if (recording && inputs.some((input, index) => input.tracked && differentiable(index))) {
+    y.node = { op, order: order++, inputs, output: y, differentiable, vjp };
+  }
+  return y;
+}
+
+/** Defines an op with a fixed number of input tensors. */
+export function defineOp<Inputs extends readonly Tensor[], Attributes = undefined>(
+  definition: OpDefinition<Inputs, Attributes>,
+): (...args: Arguments<Inputs, Attributes>) => Tensor {
+  const { name, forward } = definition;
+  const rules = definition.vjp as readonly (GradientRule<Inputs, Attributes> | null)[];
+  const differentiable = (index: number) => rules[index] !== null;
+  return (...args) => {
+    const y = compute(() => forward(...args));
+    const inputs = args.slice(0, rules.length) as unknown as readonly Tensor[];
+    return record(y, name, inputs, differentiable, (index, dy) => {
+      const rule = rules[index];
+      if (!rule) throw new GradientError(`${name}: input ${index} has no gradient`);
+      return rule(dy, y, ...args);
+    });
+  };
+}
+
+/** Defines an op with any number of input tensors. */
+export function defineVariadicOp<Attributes>(
+  definition: VariadicDefinition<Attributes>,
+): (inputs: readonly Tensor[], attributes: Attributes) => Tensor {
+  const { name, forward, vjp } = definition;
+  return (inputs, attributes) => {
+    const y = compute(() => forward(inputs, attributes));
+    return record(
+      y,
+      name,
+      inputs,
+      () => true,
+      (index, dy) => vjp(dy, y, inputs, attributes, index),
+    );
+  };
+}

@@ -1,0 +1,23 @@
+// All reference kernels over one typed array: the oracle of the fast kernels, and what float64 and integer
+// tensors run on. Plain loops, no tricks: if one of these is hard to read, it is wrong.
+import type { NumericArray } from "../../dtype.ts";
+import type { Heap } from "../../memory/heap.ts";
+import type { Kernels } from "../table.ts";
+import { elementwise } from "./elementwise.ts";
+import { indexed } from "./indexed.ts";
+import { linear } from "./linear.ts";
+import { random } from "./random.ts";
+import { reduce } from "./reduce.ts";
+import { training } from "./training.ts";
+
+/** The kernels for elements of the type of `F`, a view of the whole heap. */
+export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
+  return {
+    ...elementwise(heap, F),
+    ...reduce(heap, F),
+    ...indexed(heap, F),
+    ...linear(F),
+    ...random(F),
+    ...training(F),
+  };
+}

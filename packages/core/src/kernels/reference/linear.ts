@@ -1,0 +1,26 @@
+// Reference kernel: matrix multiplication, by its definition.
+import type { NumericArray } from "../../dtype.ts";
+import type { Kernels } from "../table.ts";
+
+export function linear(F: NumericArray) {
+  const { BYTES_PER_ELEMENT: width } = F;
+
+  return {
+    gemm(batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta) {
+      for (let z = 0; z < batch; z++) {
+        const left = a / width + z * aBatch;
+        const right = b / width + z * bBatch;
+        const to = c / width + z * cBatch;
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            let sum = beta === 0 ? 0 : F[to + i * cRow + j]!;
+            for (let l = 0; l < k; l++) {
+              sum += F[left + i * aRow + l * aCol]! * F[right + l * bRow + j * bCol]!;
+            }
+            F[to + i * cRow + j] = sum;
+          }
+        }
+      }
+    },
+  } satisfies Partial<Kernels>;
+}

@@ -1,0 +1,38 @@
+// Loads the WebAssembly kernels that the build embedded, on the memory of the heap.
+// Two builds of one source: plain SIMD128, and relaxed SIMD (fused multiply-add) where the engine has it.
+import type { Heap } from "../memory/heap.ts";
+import type { Kernels } from "./table.ts";
+import { plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
+
+export type WasmBuild = "wasm-plain" | "wasm-relaxed";
+
+interface WasmExports extends Partial<Kernels> {
+  scratchBytes(): number;
+  setScratch(offset: number, bytes: number): void;
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** The best build that this engine runs, or undefined if it has no WebAssembly SIMD. */
+export function supportedBuild(): WasmBuild | undefined {
+  if (typeof WebAssembly === "undefined") return undefined;
+  if (WebAssembly.validate(decode(relaxedBase64))) return "wasm-relaxed";
+  if (WebAssembly.validate(decode(plainBase64))) return "wasm-plain";
+  return undefined;
+}
+
+/** The kernels of one build; those that it lacks are missing from the result. */
+export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
+  const module = new WebAssembly.Module(decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
+  const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
+  const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
+  // Each thread has its own instance, so each has its own packing buffer; it lives as long as the thread.
+  const bytes = scratchBytes();
+  setScratch(heap.arena.allocate(bytes, "gemm packing"), bytes);
+  return kernels;
+}

@@ -1,0 +1,74 @@
+// The one shared WebAssembly.Memory of a thread, its typed views, and the arena that the thread allocates from.
+// Reserved whole at the start: pages that nobody touches cost nothing, and views never go stale by growth.
+// Must not know tensors or kernels. See README.md beside it.
+import { MemoryError } from "../errors.ts";
+import { Arena, formatBytes } from "./arena.ts";
+
+const pageBytes = 65536;
+const maximumPages = 65536;
+const minimumPages = 1024;
+
+/** Where a thread's numbers live: a memory, and the stretch of it that this thread may allocate from. */
+export interface HeapOptions {
+  /** Memory to share; a new one of 4 GiB of address space if absent. */
+  memory?: WebAssembly.Memory;
+  /** First byte of the stretch, and its length in bytes; all of the memory if absent. */
+  base?: number;
+  bytes?: number;
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  readonly buffer: SharedArrayBuffer;
+  readonly float32: Float32Array;
+  readonly float64: Float64Array;
+  readonly int32: Int32Array;
+  readonly uint8: Uint8Array;
+  readonly arena: Arena;
+
+  constructor(options: HeapOptions = {}) {
+    this.memory = options.memory ?? reserveMemory();
+    this.buffer = this.memory.buffer as unknown as SharedArrayBuffer;
+    this.float32 = new Float32Array(this.buffer);
+    this.float64 = new Float64Array(this.buffer);
+    this.int32 = new Int32Array(this.buffer);
+    this.uint8 = new Uint8Array(this.buffer);
+    // Offset 0 is never handed out: kernels take it to mean "absent".
+    const base = options.base ?? 1024;
+    this.arena = new Arena(base, options.bytes ?? this.buffer.byteLength - base);
+  }
+}
+
+function reserveMemory(): WebAssembly.Memory {
+  for (let pages = maximumPages; pages >= minimumPages; pages /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true });
+    } catch {
+      // Less address space than asked for (a container's limit, a 32-bit browser): try half.
+    }
+  }
+  throw new MemoryError(
+    `memory: cannot reserve ${formatBytes(minimumPages * pageBytes)} of shared WebAssembly memory; ` +
+      "in a browser the page must be cross-origin isolated, elsewhere raise the address-space limit (ulimit -v)",
+  );
+}
+
+let current: Heap | undefined;
+
+/** The heap of this thread; made on first use. */
+export function heap(): Heap {
+  current ??= new Heap();
+  return current;
+}
+
+/**
+ * Makes this thread allocate from the given stretch of a memory shared with other threads.
+ * Must come before the first tensor.
+ *
+ * @throws MemoryError if the thread has a heap already
+ */
+export function openHeap(options: HeapOptions): Heap {
+  if (current) throw new MemoryError("openHeap: this thread has a heap already; call it before the first tensor");
+  current = new Heap(options);
+  return current;
+}

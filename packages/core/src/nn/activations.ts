@@ -1,0 +1,11 @@
+// Activations as modules, for use in Sequential.
+import { relu } from "../ops/unary.ts";
+import type { Tensor } from "../tensor.ts";
+import { Module } from "./module.ts";
+
+/** `max(x, 0)` */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}

@@ -1,0 +1,23 @@
+// Conversion between dtypes.
+import { compute, defineOp } from "../define-op.ts";
+import { type DType, dtypeCode, isFloat } from "../dtype.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { contiguous, Tensor } from "../tensor.ts";
+
+function convert(x: Tensor, dtype: DType): Tensor {
+  const y = Tensor.allocate(x.shape, dtype, "cast");
+  kernelsFor(dtype).cast(x.size, dtypeCode[x.dtype], contiguous(x).address, y.address);
+  return y;
+}
+
+const castOp = defineOp<[Tensor], DType>({
+  name: "cast",
+  forward: convert,
+  vjp: [(dy, _, x) => cast(dy, x.dtype)],
+});
+
+/** The elements as another dtype; integers are cut off towards zero. Gradients flow between float dtypes only. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  if (x.dtype === dtype) return x;
+  return isFloat(dtype) ? castOp(x, dtype) : compute(() => convert(x, dtype));
+}

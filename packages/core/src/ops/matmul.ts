@@ -1,0 +1,166 @@
+// Matrix products: matmul (batched, broadcast) and linear (a layer's product and bias in one).
+import { defineOp } from "../define-op.ts";
+import { bytesPerElement } from "../dtype.ts";
+import { ShapeError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { broadcastShapes, broadcastStrides, collapseAxes, formatShape, type Shape, sizeOf } from "../shape.ts";
+import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
+import { reshape, sum, sumTo } from "./broadcast.ts";
+import { transpose } from "./shape.ts";
+
+/** A matrix that `gemm` can read: one of the last two strides is 1, else it is copied. */
+function readable(x: Tensor): Tensor {
+  const row = x.strides.at(-2);
+  const col = x.strides.at(-1);
+  return row === 1 || col === 1 ? x : contiguous(x);
+}
+
+/** `y = a b + beta y` over all leading axes, which broadcast; `y` is contiguous. */
+function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
+  const left = readable(a);
+  const right = readable(b);
+  const batch = y.shape.slice(0, -2);
+  const m = y.shape.at(-2)!;
+  const n = y.shape.at(-1)!;
+  const k = a.shape.at(-1)!;
+  const batchStrides = (x: Tensor) => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), batch);
+  const { shape: axes, operands } = collapseAxes(batch, [batchStrides(left), batchStrides(right)]);
+  const [leftBatch, rightBatch] = operands as [number[], number[]];
+  const inner = axes.pop() ?? 1;
+  const leftInner = leftBatch.pop() ?? 0;
+  const rightInner = rightBatch.pop() ?? 0;
+  const { gemm } = kernelsFor(y.dtype);
+  const width = bytesPerElement[y.dtype];
+  // The kernel walks one batch axis; further ones are walked here.
+  for (let block = 0; block < sizeOf(axes); block++) {
+    let rest = block;
+    let leftStart = 0;
+    let rightStart = 0;
+    for (let axis = axes.length - 1; axis >= 0; axis--) {
+      const index = rest % axes[axis]!;
+      leftStart += index * leftBatch[axis]!;
+      rightStart += index * rightBatch[axis]!;
+      rest = Math.floor(rest / axes[axis]!);
+    }
+    gemm(
+      inner,
+      m,
+      n,
+      k,
+      left.address + leftStart * width,
+      leftInner,
+      left.strides.at(-2)!,
+      left.strides.at(-1)!,
+      right.address + rightStart * width,
+      rightInner,
+      right.strides.at(-2)!,
+      right.strides.at(-1)!,
+      y.address + block * inner * m * n * width,
+      m * n,
+      n,
+      beta,
+    );
+  }
+}
+
+function checkInner(operation: string, x: Tensor, w: Tensor, inner: number, expected: number): void {
+  if (inner !== expected) {
+    throw new ShapeError(
+      `${operation}: inner sizes differ, x ${formatShape(x.shape)} and w ${formatShape(w.shape)}; check the previous layer's width`,
+    );
+  }
+}
+
+const matmulOp = defineOp<[Tensor, Tensor]>({
+  name: "matmul",
+  forward: (x, w) => {
+    const batch = broadcastShapes("matmul", x.shape.slice(0, -2), w.shape.slice(0, -2));
+    const y = Tensor.allocate([...batch, x.shape.at(-2)!, w.shape.at(-1)!], x.dtype, "matmul");
+    multiply(x, w, y, 0);
+    return y;
+  },
+  vjp: [
+    (dy, _, x, w) => sumTo(matmul(dy, transpose(w)), x.shape),
+    (dy, _, x, w) => sumTo(matmul(transpose(x), dy), w.shape),
+  ],
+});
+
+/**
+ * Matrix product over the last two axes, `[…,m,k] × […,k,n] → […,m,n]`; leading axes broadcast. A vector counts
+ * as a row on the left and as a column on the right, and its axis is dropped from the result, as in NumPy.
+ *
+ * @throws ShapeError if the inner sizes differ; DTypeError if the dtypes differ
+ */
+export function matmul(x: Tensor, w: Tensor): Tensor {
+  commonDType("matmul", [x, w]);
+  if (x.rank === 0 || w.rank === 0) {
+    throw new ShapeError(
+      `matmul: got ${formatShape(x.shape)} and ${formatShape(w.shape)}, expected vectors or matrices; use mul for scalars`,
+    );
+  }
+  checkInner("matmul", x, w, x.shape.at(-1)!, w.shape.at(w.rank === 1 ? 0 : -2)!);
+  if (x.rank > 1 && w.rank > 1) return matmulOp(x, w);
+  const left = x.rank === 1 ? reshape(x, [1, x.size]) : x;
+  const right = w.rank === 1 ? reshape(w, [w.size, 1]) : w;
+  const y = matmulOp(left, right);
+  const shape = [...y.shape];
+  if (w.rank === 1) shape.pop();
+  if (x.rank === 1) shape.splice(w.rank === 1 ? -1 : -2, 1);
+  return reshape(y, shape);
+}
+
+/** Rows of a tensor: all axes but the last joined. */
+function rowsOf(x: Tensor): Tensor {
+  return x.rank === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+}
+
+function linearForward(x: Tensor, w: Tensor, bias: Tensor | null): Tensor {
+  const shape: Shape = [...x.shape.slice(0, -1), w.shape[0]!];
+  const y = Tensor.allocate(shape, x.dtype, "linear");
+  // The bias is laid out first and the product added to it: one pass over `y` less than adding it afterwards.
+  if (bias) copyStrided(bias.view(shape, broadcastStrides(bias.shape, bias.strides, shape)), y);
+  const rows = rowsOf(x);
+  multiply(rows, transpose(w), y.view([rows.shape[0]!, w.shape[0]!], [w.shape[0]!, 1]), bias ? 1 : 0);
+  return y;
+}
+
+const linearRules = {
+  x: (dy: Tensor, w: Tensor) => matmul(dy, w),
+  w: (dy: Tensor, x: Tensor) => matmul(transpose(rowsOf(dy)), rowsOf(x)),
+};
+
+const linearOp = defineOp<[Tensor, Tensor]>({
+  name: "linear",
+  forward: (x, w) => linearForward(x, w, null),
+  vjp: [(dy, _, _x, w) => linearRules.x(dy, w), (dy, _, x) => linearRules.w(dy, x)],
+});
+
+const linearBiasOp = defineOp<[Tensor, Tensor, Tensor]>({
+  name: "linear",
+  forward: linearForward,
+  vjp: [
+    (dy, _, _x, w) => linearRules.x(dy, w),
+    (dy, _, x) => linearRules.w(dy, x),
+    (dy) => sum(rowsOf(dy), 0),
+  ],
+});
+
+/**
+ * `y = x wᵀ + bias`: `x […,in]`, `w [out,in]`, `bias [out]` or absent, `y […,out]`.
+ *
+ * @throws ShapeError if the sizes do not fit; DTypeError if the dtypes differ
+ */
+export function linear(x: Tensor, w: Tensor, bias?: Tensor | null): Tensor {
+  commonDType("linear", bias ? [x, w, bias] : [x, w]);
+  if (w.rank !== 2 || x.rank === 0) {
+    throw new ShapeError(
+      `linear: got x ${formatShape(x.shape)} and w ${formatShape(w.shape)}, expected x […,in] and w [out,in]`,
+    );
+  }
+  checkInner("linear", x, w, x.shape.at(-1)!, w.shape[1]!);
+  if (!bias) return linearOp(x, w);
+  if (bias.rank !== 1 || bias.size !== w.shape[0]) {
+    throw new ShapeError(`linear: bias has shape ${formatShape(bias.shape)}, expected [${w.shape[0]}]`);
+  }
+  return linearBiasOp(x, w, bias);
+}

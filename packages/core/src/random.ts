@@ -1,0 +1,146 @@
+// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+// as 1, 2, 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed),
+// stream and position, never on who draws it or when. Knows nothing of tensors or memory.
+import { ValueError } from "./errors.ts";
+
+const multiplier0 = 0xd2511f53;
+const multiplier1 = 0xcd9e8d57;
+const weyl0 = 0x9e3779b9;
+const weyl1 = 0xbb67ae85;
+
+/** Upper 32 bits of the 64-bit product of two 32-bit numbers. */
+function multiplyHigh(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const cross = (middle & 0xffff) + aLow * bHigh;
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0;
+}
+
+/**
+ * One Philox 4x32-10 block: four 32-bit words from a 128-bit counter and a 64-bit key, written to `out`.
+ */
+export function philox(
+  out: Uint32Array,
+  counter0: number,
+  counter1: number,
+  counter2: number,
+  counter3: number,
+  key0: number,
+  key1: number,
+): void {
+  let x0 = counter0 >>> 0;
+  let x1 = counter1 >>> 0;
+  let x2 = counter2 >>> 0;
+  let x3 = counter3 >>> 0;
+  let k0 = key0 >>> 0;
+  let k1 = key1 >>> 0;
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(multiplier0, x0);
+    const low0 = Math.imul(multiplier0, x0);
+    const high1 = multiplyHigh(multiplier1, x2);
+    const low1 = Math.imul(multiplier1, x2);
+    x0 = (high1 ^ x1 ^ k0) >>> 0;
+    x1 = low1 >>> 0;
+    x2 = (high0 ^ x3 ^ k1) >>> 0;
+    x3 = low0 >>> 0;
+    k0 = (k0 + weyl0) >>> 0;
+    k1 = (k1 + weyl1) >>> 0;
+  }
+  out[0] = x0;
+  out[1] = x1;
+  out[2] = x2;
+  out[3] = x3;
+}
+
+/** Checks a seed: a safe non-negative integer. Its low and high 32 bits are the Philox key. */
+export function checkSeed(operation: string, seed: number): number {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new ValueError(`${operation}: seed ${seed}; expected an integer from 0 to 2^53 - 1`);
+  }
+  return seed;
+}
+
+/** Streams keep draws for different purposes apart under one seed. */
+export const stream = {
+  /** Parameter initialisation, `rand` and `randn`. */
+  values: 0,
+  /** The order of samples within an epoch. */
+  shuffle: 1,
+  /** Splits of a data set. */
+  split: 2,
+} as const;
+
+/**
+ * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
+ */
+export class Generator {
+  readonly seed: number;
+  readonly stream: number;
+  position = 0;
+
+  constructor(seed: number, streamNumber: number = stream.values) {
+    this.seed = checkSeed("Generator", seed);
+    this.stream = streamNumber;
+  }
+
+  /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
+  take(count: number): number {
+    const start = this.position;
+    this.position += (count + 3) & ~3;
+    return start;
+  }
+}
+
+/**
+ * A keyed pseudo-random permutation of 0 … n-1 that needs no table: the sample at each place can be computed by
+ * itself. A six-round Feistel network over a × b ≥ n with Philox as the round function, walked until the value
+ * falls below n (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
+ */
+export class Permutation {
+  readonly length: number;
+  readonly #a: number;
+  readonly #b: number;
+  readonly #key0: number;
+  readonly #key1: number;
+  readonly #stream: number;
+  readonly #epoch: number;
+  readonly #block = new Uint32Array(4);
+
+  /** A permutation of `length` places, distinct for each (seed, stream, epoch). */
+  constructor(length: number, seed: number, epoch: number, streamNumber: number = stream.shuffle) {
+    checkSeed("Permutation", seed);
+    this.length = length;
+    this.#a = Math.max(1, Math.ceil(Math.sqrt(length)));
+    this.#b = Math.max(1, Math.ceil(length / this.#a));
+    this.#key0 = seed >>> 0;
+    this.#key1 = Math.floor(seed / 0x100000000) >>> 0;
+    this.#stream = streamNumber;
+    this.#epoch = epoch;
+  }
+
+  /** The value at `place`, both in 0 … length-1. */
+  at(place: number): number {
+    let value = place;
+    do value = this.#encrypt(value);
+    while (value >= this.length);
+    return value;
+  }
+
+  #encrypt(value: number): number {
+    const a = this.#a;
+    const b = this.#b;
+    let left = value % a;
+    let right = Math.floor(value / a);
+    for (let round = 0; round < 6; round++) {
+      // Even rounds mix the left half by the right one, odd rounds the other way round.
+      const source = round & 1 ? left : right;
+      philox(this.#block, source, round, this.#epoch, this.#stream, this.#key0, this.#key1);
+      if (round & 1) right = (right + (this.#block[0]! % b)) % b;
+      else left = (left + (this.#block[0]! % a)) % a;
+    }
+    return left + a * right;
+  }
+}

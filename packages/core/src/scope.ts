@@ -1,0 +1,74 @@
+// scope(() => …): frees every tensor made inside except what is returned and what was kept.
+import { ShardgradError } from "./errors.ts";
+import { collectorOwnership, type Ownership, setOwnership, Tensor } from "./tensor.ts";
+
+class Scope implements Ownership {
+  readonly tensors = new Set<Tensor>();
+  readonly parent: Ownership;
+
+  constructor(parent: Ownership) {
+    this.parent = parent;
+  }
+
+  created(tensor: Tensor): void {
+    this.tensors.add(tensor);
+  }
+
+  disposed(tensor: Tensor): void {
+    // Not ours if it is older than this scope.
+    if (!this.tensors.delete(tensor)) this.parent.disposed(tensor);
+  }
+
+  close(result: unknown): void {
+    const survivors = new Set<Tensor>();
+    collectTensors(result, survivors);
+    for (const tensor of this.tensors) {
+      if (survivors.has(tensor)) this.parent.created(tensor);
+      else tensor.dispose("the end of its scope");
+    }
+  }
+}
+
+/** Tensors in a value: itself, or in arrays, maps and plain objects. */
+function collectTensors(value: unknown, into: Set<Tensor>): void {
+  if (value instanceof Tensor) {
+    into.add(value);
+    if (value.grad) into.add(value.grad);
+  } else if (Array.isArray(value)) {
+    for (const element of value) collectTensors(element, into);
+  } else if (value instanceof Map) {
+    for (const element of value.values()) collectTensors(element, into);
+  } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const element of Object.values(value)) collectTensors(element, into);
+  }
+}
+
+let current: Ownership = collectorOwnership;
+
+function enter(next: Ownership): void {
+  current = next;
+  setOwnership(next);
+}
+
+/**
+ * Runs `body` and frees all tensors made in it, except those in its result (a tensor, or arrays, maps and plain
+ * objects of tensors), gradients of leaves, and those that were `keep()`-ed.
+ *
+ * @throws ShardgradError if `body` is asynchronous: other code would run inside the scope
+ */
+export function scope<T>(body: () => T): T {
+  const parent = current;
+  const inner = new Scope(parent);
+  enter(inner);
+  let result: T | undefined;
+  try {
+    result = body();
+  } finally {
+    enter(parent);
+    inner.close(result);
+  }
+  if (result instanceof Promise) {
+    throw new ShardgradError("scope: the function returned a promise; only synchronous work can be scoped");
+  }
+  return result;
+}

@@ -1,0 +1,133 @@
+// Arithmetic on shapes and strides: sizes, broadcasting, axes. Plain arrays in, plain arrays out.
+// Strides are in elements, never in bytes. Knows nothing of tensors or memory.
+import { ShapeError, ValueError } from "./errors.ts";
+
+export type Shape = readonly number[];
+
+/** Number of elements: the product of all sizes; 1 for a scalar. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const length of shape) size *= length;
+  return size;
+}
+
+/** Row-major strides, in elements. */
+export function contiguousStrides(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = step;
+    step *= shape[axis]!;
+  }
+  return strides;
+}
+
+/** True if walking the strides visits memory in order with no gap. Axes of length 1 do not matter. */
+export function isContiguous(shape: Shape, strides: Shape): boolean {
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const length = shape[axis]!;
+    if (length === 0) return true;
+    if (length !== 1 && strides[axis] !== step) return false;
+    step *= length;
+  }
+  return true;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+}
+
+/** `[2,3]`, as it stands in error messages. */
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(",")}]`;
+}
+
+/** Checks that every size is a non-negative integer; returns a frozen copy. */
+export function checkShape(operation: string, shape: Shape): Shape {
+  for (const length of shape) {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new ShapeError(
+        `${operation}: shape ${formatShape(shape)} is not valid; sizes are non-negative integers`,
+      );
+    }
+  }
+  return Object.freeze([...shape]);
+}
+
+/** NumPy's rule: align at the right; sizes must be equal, or one of them 1. */
+export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
+  if (sameShape(a, b)) return a;
+  const rank = Math.max(a.length, b.length);
+  const result = new Array<number>(rank);
+  for (let axis = 1; axis <= rank; axis++) {
+    const x = a[a.length - axis] ?? 1;
+    const y = b[b.length - axis] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) {
+      throw new ShapeError(
+        `${operation}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast (${x} against ${y}, ${axis} from the right); sizes must be equal or 1`,
+      );
+    }
+    result[rank - axis] = x === 1 ? y : x;
+  }
+  return result;
+}
+
+/** Strides for reading a tensor of `shape` as if it had `target` shape: 0 along broadcast axes. */
+export function broadcastStrides(shape: Shape, strides: Shape, target: Shape): number[] {
+  const lead = target.length - shape.length;
+  return target.map((_, axis) => (axis < lead || shape[axis - lead] === 1 ? 0 : strides[axis - lead]!));
+}
+
+/** Turns `-1` into the last axis; throws if the axis does not exist. */
+export function normalizeAxis(operation: string, axis: number, rank: number): number {
+  const normalized = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(axis) || normalized < 0 || normalized >= rank) {
+    throw new ShapeError(
+      `${operation}: axis ${axis} of a tensor of rank ${rank}; expected an integer from ${-rank} to ${rank - 1}`,
+    );
+  }
+  return normalized;
+}
+
+/** Sorted, distinct, non-negative axes; `undefined` means all of them. */
+export function normalizeAxes(
+  operation: string,
+  axes: number | readonly number[] | undefined,
+  rank: number,
+): number[] {
+  if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
+  const list = typeof axes === "number" ? [axes] : axes;
+  const normalized = list.map((axis) => normalizeAxis(operation, axis, rank));
+  if (new Set(normalized).size !== normalized.length) {
+    throw new ValueError(`${operation}: axes ${formatShape(list)} name an axis twice; name each once`);
+  }
+  return normalized.sort((a, b) => a - b);
+}
+
+/** Drops axes of length 1 and joins neighbours that every operand walks without a gap. */
+export function collapseAxes(
+  shape: Shape,
+  operands: readonly Shape[],
+): { shape: number[]; operands: number[][] } {
+  const joined: number[] = [];
+  const strides = operands.map((): number[] => []);
+  for (let axis = 0; axis < shape.length; axis++) {
+    const length = shape[axis]!;
+    if (length === 1) continue;
+    const last = joined.length - 1;
+    const joins = last >= 0 && operands.every((s, i) => strides[i]![last] === s[axis]! * length);
+    if (joins) {
+      joined[last]! *= length;
+      operands.forEach((s, i) => {
+        strides[i]![last] = s[axis]!;
+      });
+    } else {
+      joined.push(length);
+      operands.forEach((s, i) => {
+        strides[i]!.push(s[axis]!);
+      });
+    }
+  }
+  return { shape: joined, operands: strides };
+}

@@ -1,0 +1,252 @@
+// The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
+// Knows memory and kernels, but no op by name; `define-op.ts` says how a tensor comes from others, `tape.ts`
+// how gradients flow back, `scope.ts` when memory is given back.
+import { bytesPerElement, type DType, type NumericArray, typedArrayOf } from "./dtype.ts";
+import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
+import { kernelsFor } from "./kernels/dispatch.ts";
+import { heap } from "./memory/heap.ts";
+import { Storage } from "./memory/storage.ts";
+import { collapseAxes, contiguousStrides, formatShape, isContiguous, type Shape, sizeOf } from "./shape.ts";
+
+/** How a tensor was computed: an edge of the computational graph, kept for the backward pass. */
+export interface Node {
+  readonly op: string;
+  /** Creation order: every input's number is smaller. */
+  readonly order: number;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  /** True for the inputs that `vjp` has a rule for. */
+  readonly differentiable: (index: number) => boolean;
+  /** Gradient of input `index`, given that of the output. */
+  readonly vjp: (index: number, dy: Tensor) => Tensor;
+}
+
+/** Called with each new tensor and when its memory is given back by hand; `scope.ts` decides what that means. */
+export interface Ownership {
+  created(tensor: Tensor): void;
+  disposed(tensor: Tensor): void;
+}
+
+/** The safety net: a tensor that nobody owns gives its memory back when it is garbage collected. */
+const collected = new FinalizationRegistry<Storage>((storage) => storage.release());
+
+let ownership: Ownership = {
+  created: (tensor) => collected.register(tensor, tensor.storage, tensor),
+  disposed: (tensor) => collected.unregister(tensor),
+};
+
+/** The ownership without any scope: the garbage collector's. */
+export const collectorOwnership = ownership;
+
+export function setOwnership(next: Ownership): void {
+  ownership = next;
+}
+
+/**
+ * An n-dimensional array of numbers. Made by `tensor`, `zeros`, … and by ops; never changed in place except by
+ * optimizers and `copyFrom`.
+ */
+export class Tensor {
+  readonly shape: Shape;
+  /** Elements to step per axis. */
+  readonly strides: Shape;
+  /** First element, counted from the start of the storage. */
+  readonly offset: number;
+  readonly dtype: DType;
+  /** True for leaves whose gradient `backward` should write to `grad`. */
+  requiresGrad = false;
+  /** The accumulated gradient of a leaf, of the same shape; null before the first `backward`. */
+  grad: Tensor | null = null;
+  /** How it was computed; null for leaves and for results that no gradient flows through. */
+  node: Node | null = null;
+  /** True for a number that an op turned into a tensor: it goes with the graph that it was made for. */
+  constant = false;
+  /** Set by `keep`: survives scopes and `backward`. */
+  kept = false;
+  #storage: Storage | null;
+  #released = "";
+
+  constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: DType) {
+    this.#storage = storage;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+    this.dtype = dtype;
+    storage.retain();
+    ownership.created(this);
+  }
+
+  /** A new contiguous tensor whose elements are not set yet. `holder` names it when memory runs out. */
+  static allocate(shape: Shape, dtype: DType, holder: string): Tensor {
+    const storage = Storage.allocate(sizeOf(shape) * bytesPerElement[dtype], holder);
+    return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype);
+  }
+
+  /** The block it looks at. */
+  get storage(): Storage {
+    if (this.#storage === null) {
+      throw new ReleasedError(
+        `tensor ${formatShape(this.shape)}: its memory was given back by ${this.#released}; ` +
+          "read it before, or keep() it",
+      );
+    }
+    return this.#storage;
+  }
+
+  /** Byte offset of the first element in the heap. */
+  get address(): number {
+    return this.storage.offset + this.offset * bytesPerElement[this.dtype];
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get contiguous(): boolean {
+    return isContiguous(this.shape, this.strides);
+  }
+
+  /** True if gradients flow to or through it. */
+  get tracked(): boolean {
+    return this.requiresGrad || this.node !== null;
+  }
+
+  /** False once its memory was given back. */
+  get alive(): boolean {
+    return this.#storage !== null;
+  }
+
+  /** Another look at the same elements. */
+  view(shape: Shape, strides: Shape, offset = this.offset): Tensor {
+    return new Tensor(this.storage, shape, strides, offset, this.dtype);
+  }
+
+  /** The elements as a typed array over the heap itself, without a copy. Must be contiguous. */
+  data(): NumericArray {
+    if (!this.contiguous) throw new ShapeError(`data: tensor ${formatShape(this.shape)} is not contiguous`);
+    const start = this.address / bytesPerElement[this.dtype];
+    return heap()[this.dtype].subarray(start, start + this.size);
+  }
+
+  /** A copy of the elements in row-major order, in a typed array of its own. */
+  toArray(): NumericArray {
+    const dense = contiguous(this);
+    const copy = new typedArrayOf[this.dtype](dense.data());
+    if (dense !== this) dense.dispose();
+    return copy;
+  }
+
+  /** The value of a tensor with one element. */
+  item(): number {
+    if (this.size !== 1) {
+      throw new ShapeError(`item: got shape ${formatShape(this.shape)}, expected one element; use toArray()`);
+    }
+    return heap()[this.dtype][this.address / bytesPerElement[this.dtype]]!;
+  }
+
+  /** Overwrites the elements with those of `source`, of the same size, converted to this dtype. */
+  copyFrom(source: ArrayLike<number>): this {
+    if (source.length !== this.size) {
+      throw new ShapeError(
+        `copyFrom: got ${source.length} numbers for shape ${formatShape(this.shape)}, expected ${this.size}`,
+      );
+    }
+    this.data().set(source);
+    return this;
+  }
+
+  /** Protects it from scopes and from `backward`; it lives until `dispose()` or garbage collection. */
+  keep(): this {
+    if (!this.kept) {
+      this.kept = true;
+      ownership.disposed(this);
+      collectorOwnership.created(this);
+    }
+    return this;
+  }
+
+  /** Moves it, with its elements, to a block that it is given. Its views stay where they are. */
+  moveTo(storage: Storage): void {
+    const values = this.toArray();
+    storage.retain();
+    this.dispose();
+    this.#storage = storage;
+    this.#released = "";
+    (this as { offset: number }).offset = 0;
+    (this as { strides: Shape }).strides = contiguousStrides(this.shape);
+    this.data().set(values);
+  }
+
+  /** Gives the memory back now. Harmless when done twice. */
+  dispose(by = "dispose()"): void {
+    if (this.#storage === null) return;
+    if (this.kept) collectorOwnership.disposed(this);
+    else ownership.disposed(this);
+    this.#storage.release();
+    this.#storage = null;
+    this.#released = by;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The tensor itself if it is contiguous, else a contiguous copy. Not recorded for gradients. */
+export function contiguous(x: Tensor): Tensor {
+  if (x.contiguous) return x;
+  const y = Tensor.allocate(x.shape, x.dtype, "contiguous");
+  copyStrided(x, y);
+  return y;
+}
+
+/** Copies the elements of `x`, with any strides, to contiguous `y` of the same shape and dtype. */
+export function copyStrided(x: Tensor, y: Tensor): void {
+  if (x.size === 0) return;
+  const { copy } = kernelsFor(x.dtype);
+  const { shape, operands } = collapseAxes(x.shape, [x.strides]);
+  const strides = operands[0]!;
+  while (shape.length < 4) {
+    shape.unshift(1);
+    strides.unshift(0);
+  }
+  const width = bytesPerElement[x.dtype];
+  const [d0, d1, d2, d3] = shape.slice(-4) as [number, number, number, number];
+  const [s0, s1, s2, s3] = strides.slice(-4) as [number, number, number, number];
+  const outer = shape.slice(0, -4);
+  const inner = d0 * d1 * d2 * d3;
+  // The kernel walks four axes; further outer ones are walked here.
+  for (let block = 0; block < sizeOf(outer); block++) {
+    let rest = block;
+    let start = 0;
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      start += (rest % outer[axis]!) * strides[axis]!;
+      rest = Math.floor(rest / outer[axis]!);
+    }
+    copy(d0, d1, d2, d3, x.address + start * width, s0, s1, s2, s3, y.address + block * inner * width);
+  }
+}
+
+/** Throws unless all have the same dtype; returns it. */
+export function commonDType(operation: string, tensors: readonly Tensor[]): DType {
+  const dtype = tensors[0]!.dtype;
+  for (const other of tensors) {
+    if (other.dtype !== dtype) {
+      throw new DTypeError(`${operation}: got ${dtype} and ${other.dtype}, expected one dtype; cast one of them`);
+    }
+  }
+  return dtype;
+}
+
+/** Throws unless `x` is float32 or float64. */
+export function requireFloat(operation: string, x: Tensor, name = "x"): void {
+  if (x.dtype !== "float32" && x.dtype !== "float64") {
+    throw new DTypeError(`${operation}: ${name} is ${x.dtype}, expected float32 or float64; cast it`);
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: ["src/index.ts", "src/testing.ts"],
+  format: "esm",
+  platform: "neutral",
+  target: "es2024",
+  dts: true,
+  sourcemap: true,
+  clean: true,
+});
