@@ -78,7 +78,11 @@ export class Tensor {
 
   /** A new contiguous tensor whose elements are not set yet. `holder` names it when memory runs out. */
   static allocate(shape: Shape, dtype: DType, holder: string): Tensor {
-    const storage = Storage.allocate(sizeOf(shape) * bytesPerElement[dtype], holder);
+    return Tensor.over(Storage.allocate(sizeOf(shape) * bytesPerElement[dtype], holder), shape, dtype);
+  }
+
+  /** A contiguous tensor over a block that exists already. */
+  static over(storage: Storage, shape: Shape, dtype: DType): Tensor {
     return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype);
   }
 
@@ -150,14 +154,18 @@ export class Tensor {
     return heap()[this.dtype][this.address / bytesPerElement[this.dtype]]!;
   }
 
-  /** Overwrites the elements with those of `source`, of the same size, converted to this dtype. */
-  copyFrom(source: ArrayLike<number>): this {
-    if (source.length !== this.size) {
+  /** Overwrites the elements, which must be contiguous: with numbers, or a tensor of its shape and dtype. */
+  copyFrom(source: ArrayLike<number> | Tensor): this {
+    const size = source instanceof Tensor ? source.size : source.length;
+    if (size !== this.size) {
       throw new ShapeError(
-        `copyFrom: got ${source.length} numbers for shape ${formatShape(this.shape)}, expected ${this.size}`,
+        `copyFrom: got ${size} elements for shape ${formatShape(this.shape)}, expected ${this.size}`,
       );
     }
-    this.data().set(source);
+    if (source instanceof Tensor) {
+      commonDType("copyFrom", [this, source]);
+      copyStrided(source, this);
+    } else this.data().set(source);
     return this;
   }
 
@@ -171,16 +179,20 @@ export class Tensor {
     return this;
   }
 
-  /** Moves it, with its elements, to a block that it is given. Its views stay where they are. */
-  moveTo(storage: Storage): void {
-    const values = this.toArray();
+  /**
+   * Makes it look at another block, where it is contiguous. Views of it stay where they are.
+   *
+   * @param contents "copy" takes the elements along; "adopt" takes over those that the block has
+   */
+  moveTo(storage: Storage, contents: "copy" | "adopt" = "copy"): void {
+    const values = contents === "copy" ? this.toArray() : undefined;
     storage.retain();
     this.dispose();
     this.#storage = storage;
     this.#released = "";
     (this as { offset: number }).offset = 0;
     (this as { strides: Shape }).strides = contiguousStrides(this.shape);
-    this.data().set(values);
+    if (values) this.data().set(values);
   }
 
   /** Gives the memory back now. Harmless when done twice. */

@@ -1,0 +1,78 @@
+// Averaging the shards' gradients in fixed order, and updating the weights, one slice per worker. Every element is
+// added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
+// number of workers nor on where the slices are cut.
+import { heap, kernelsFor, type Optimizer, Tensor } from "@shardgrad/core";
+import { cacheLineBytes } from "./control.ts";
+import type { Layout } from "./layout.ts";
+import { type SamplingPlan, samplesInStep, shardRange } from "./sampling.ts";
+
+const floatsPerLine = cacheLineBytes / 4;
+
+/** Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines. */
+export function sliceOf(flatSize: number, rank: number, workers: number): [from: number, to: number] {
+  const lines = flatSize / floatsPerLine;
+  const cut = (part: number) => Math.floor((lines * part) / workers) * floatsPerLine;
+  return [cut(rank), cut(rank + 1)];
+}
+
+/** Averages and updates one slice of the weights. */
+export class SliceReducer {
+  readonly #layout: Layout;
+  readonly #from: number;
+  readonly #to: number;
+  readonly #weights: Tensor;
+
+  constructor(layout: Layout, [from, to]: readonly [from: number, to: number]) {
+    this.#layout = layout;
+    this.#from = from;
+    this.#to = to;
+    this.#weights = Tensor.allocate([layout.shards], "float32", "shard weights").keep();
+  }
+
+  /**
+   * `average = sum over shards of (samples of shard / samples of batch) * gradient of shard`: the gradient of the
+   * mean loss over the batch, also when its shards are of different size.
+   */
+  average(plan: SamplingPlan, step: number): void {
+    const { gradients, average, flatSize, shards } = this.#layout;
+    const count = samplesInStep(plan, step);
+    const weights = this.#weights.data();
+    for (let shard = 0; shard < shards; shard++) {
+      const [first, end] = shardRange(count, shards, shard);
+      weights[shard] = (end - first) / count;
+    }
+    const start = this.#from * 4;
+    kernelsFor("float32").average(
+      this.#to - this.#from,
+      shards,
+      gradients + start,
+      flatSize,
+      this.#weights.address,
+      average + start,
+    );
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+  }
+
+  /** Steps the optimizer over the part of each parameter that lies in the slice. */
+  update(optimizer: Optimizer): void {
+    optimizer.advance();
+    const base = this.#layout.weights;
+    optimizer.parameters.forEach((parameter, index) => {
+      const start = (parameter.address - base) / 4;
+      const from = Math.max(this.#from, start) - start;
+      const to = Math.min(this.#to, start + parameter.size) - start;
+      if (from < to) optimizer.update(index, from, to);
+    });
+  }
+}
+
+/** Mean loss over the samples of a step from the shards' sums, in the order of the shards. */
+export function sumLosses({ losses, shards }: Layout): number {
+  const sums = heap().float64.subarray(losses / 8, losses / 8 + shards);
+  let total = 0;
+  for (const sum of sums) total += sum;
+  return total;
+}

@@ -1,0 +1,70 @@
+// The Int32 words that the threads of a run share. Each stands alone on its cache line: neighbours on one line were
+// measured eight times slower. Who writes and who reads each word is said here; how threads wait on them is in
+// barrier.ts, the only file that may.
+import { type Phase, phases } from "./errors.ts";
+
+export const cacheLineBytes = 64;
+
+const words = [
+  /** Threads that have reached the barrier in this round. Written by all through Atomics.add; reset by the last. */
+  "arrived",
+  /** Rounds of the barrier so far. Written by the last to arrive, or by an abort; waited on by the others. */
+  "generation",
+  /** The same two for the barrier that includes the coordinator (`reduce: "coordinator"`). */
+  "reduceArrived",
+  "reduceGeneration",
+  /** 0, or 1 + rank of the first worker that failed. Written once, by compareExchange; read by all. */
+  "abort",
+  /** Steps that are complete. Written by rank 0; read by the coordinator for progress. */
+  "step",
+  /** Epoch records that are complete. Written by rank 0 after the record; read by the coordinator. */
+  "epochs",
+  /** 1 once the coordinator wants the run to end. Written by the coordinator; read by rank 0 only. */
+  "stopRequested",
+  /** 1 once rank 0 has taken up the request. Written between two barriers, so that all see it at the same step. */
+  "stop",
+] as const;
+
+export type ControlWord = (typeof words)[number];
+
+/** Bytes that the words of `workers` threads take. */
+export function controlBytes(workers: number): number {
+  return (words.length + workers) * cacheLineBytes;
+}
+
+/** The words at one place of the shared memory. */
+export class Control {
+  readonly view: Int32Array;
+  readonly #base: number;
+
+  constructor(view: Int32Array, address: number) {
+    this.view = view;
+    this.#base = address / 4;
+  }
+
+  /** Index of a word in `view`. */
+  index(word: ControlWord): number {
+    return this.#base + (words.indexOf(word) * cacheLineBytes) / 4;
+  }
+
+  load(word: ControlWord): number {
+    return Atomics.load(this.view, this.index(word));
+  }
+
+  store(word: ControlWord, value: number): void {
+    Atomics.store(this.view, this.index(word), value);
+  }
+
+  /** Notes where worker `rank` is. Read by the coordinator when the worker has died. */
+  setPhase(rank: number, phase: Phase): void {
+    Atomics.store(this.view, this.#phaseIndex(rank), phases.indexOf(phase));
+  }
+
+  phase(rank: number): Phase {
+    return phases[Atomics.load(this.view, this.#phaseIndex(rank))]!;
+  }
+
+  #phaseIndex(rank: number): number {
+    return this.#base + ((words.length + rank) * cacheLineBytes) / 4;
+  }
+}

@@ -1,0 +1,39 @@
+// What rank 0 tells the coordinator about each epoch: one record of float64 in shared memory. The record is written
+// first, then the word `epochs` is raised, so a reader that sees the word sees the whole record.
+
+export interface EpochRecord {
+  /** Steps done when the epoch ended. */
+  step: number;
+  /** Mean of the loss over the samples of the epoch, each with the weights of its step. */
+  loss: number;
+  /** Samples trained on in this epoch. */
+  samples: number;
+  /** Time from the first to the last step, and for the evaluation after it. */
+  trainMs: number;
+  evaluateMs: number;
+  /** Mean of each metric over the test set, in the order of the job. */
+  metrics: number[];
+}
+
+const fixedFields = 5;
+
+/** Float64 values that one record takes. */
+export function recordSize(metrics: number): number {
+  return fixedFields + metrics;
+}
+
+export function writeRecord(view: Float64Array, at: number, record: EpochRecord): void {
+  view.set([record.step, record.loss, record.samples, record.trainMs, record.evaluateMs, ...record.metrics], at);
+}
+
+export function readRecord(view: Float64Array, at: number, metrics: number): EpochRecord {
+  const [step, loss, samples, trainMs, evaluateMs] = view.subarray(at, at + fixedFields) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const values = [...view.subarray(at + fixedFields, at + fixedFields + metrics)];
+  return { step, loss, samples, trainMs, evaluateMs, metrics: values };
+}

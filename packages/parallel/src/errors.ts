@@ -1,0 +1,54 @@
+// Errors of training runs. Messages say: what, what it got, what was expected, what to do.
+import { ShardgradError } from "@shardgrad/core";
+
+/** A job, or an option of a run, that cannot be trained as it is. */
+export class JobError extends ShardgradError {
+  override name = "JobError";
+}
+
+/** Where in a step a worker is; shown when it fails or dies. */
+export const phases = [
+  "idle",
+  "gather",
+  "forward",
+  "backward",
+  "barrier",
+  "reduce",
+  "update",
+  "evaluate",
+] as const;
+export type Phase = (typeof phases)[number];
+
+/** A worker failed or died. The message names it, its step and its phase. */
+export class WorkerError extends ShardgradError {
+  override name = "WorkerError";
+  readonly rank: number;
+  readonly step: number;
+  readonly phase: Phase;
+
+  constructor(message: string, rank: number, step: number, phase: Phase, cause?: unknown) {
+    super(message, { cause });
+    this.rank = rank;
+    this.step = step;
+    this.phase = phase;
+  }
+}
+
+/** An error as it crosses threads: structured cloning would turn some errors into `{}`. */
+export interface SerializedError {
+  name: string;
+  message: string;
+  stack: string;
+}
+
+export function serializeError(error: unknown): SerializedError {
+  if (error instanceof Error) return { name: error.name, message: error.message, stack: error.stack ?? "" };
+  return { name: "Error", message: `the job threw ${String(error)}, which is not an Error`, stack: "" };
+}
+
+export function deserializeError({ name, message, stack }: SerializedError): Error {
+  const error = new Error(message);
+  error.name = name;
+  error.stack = stack;
+  return error;
+}

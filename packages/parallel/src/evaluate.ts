@@ -1,0 +1,64 @@
+// Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. Sums are kept per
+// chunk and added in order of chunks, so the result does not depend on the number of workers.
+import { heap, type Module, noGrad, scope, Tensor } from "@shardgrad/core";
+import { gatherBatch, type StoredColumns } from "./columns.ts";
+import { JobError } from "./errors.ts";
+import type { Job } from "./job.ts";
+
+/** Test samples per forward pass. */
+export const chunkSize = 256;
+
+export function chunkCount(samples: number): number {
+  return Math.ceil(samples / chunkSize);
+}
+
+/** Sum of a metric over the samples of a batch, from what the job's function returned. */
+function metricSum(name: string, value: unknown, samples: number): number {
+  if (value instanceof Tensor && value.size === 1 && value.rank === 0) return value.item() * samples;
+  if (value instanceof Tensor && value.rank === 1 && value.size === samples) {
+    let sum = 0;
+    for (const x of value.toArray()) sum += x;
+    return sum;
+  }
+  const got = value instanceof Tensor ? `shape [${value.shape.join(",")}]` : typeof value;
+  throw new JobError(`metrics.${name}: got ${got}, expected one number per sample [${samples}] or a scalar mean`);
+}
+
+/** Evaluates the chunks that fall to worker `rank`, and writes their sums to the table at byte `table`. */
+export function evaluateChunks(
+  job: Job,
+  model: Module,
+  test: StoredColumns,
+  table: number,
+  rank: number,
+  workers: number,
+): void {
+  const metrics = Object.entries(job.metrics ?? {});
+  const sums = heap().float64;
+  model.eval();
+  noGrad(() => {
+    for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
+      scope(() => {
+        const start = chunk * chunkSize;
+        const count = Math.min(chunkSize, test.samples - start);
+        const index = Tensor.allocate([count], "int32", "evaluate");
+        index.copyFrom(Int32Array.from({ length: count }, (_, i) => start + i));
+        const batch = gatherBatch(test, index);
+        metrics.forEach(([name, metric], i) => {
+          sums[table / 8 + chunk * metrics.length + i] = metricSum(name, metric(model, batch), count);
+        });
+      });
+    }
+  });
+  model.train();
+}
+
+/** Mean of each metric over the test set, from the table of chunk sums. */
+export function mergeChunks(table: number, samples: number, metrics: number): number[] {
+  const sums = heap().float64;
+  return Array.from({ length: metrics }, (_, metric) => {
+    let total = 0;
+    for (let chunk = 0; chunk < chunkCount(samples); chunk++) total += sums[table / 8 + chunk * metrics + metric]!;
+    return total / samples;
+  });
+}

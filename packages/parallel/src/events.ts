@@ -1,0 +1,146 @@
+// What a run tells while it goes on: typed events, to iterate over or to listen to.
+import type { KernelSet, Module } from "@shardgrad/core";
+import type { ReduceMode } from "./protocol.ts";
+
+export interface StartEvent {
+  type: "start";
+  workers: number;
+  shards: number;
+  /** What computes float32. */
+  kernels: KernelSet;
+  /** Number of trainable numbers in the model. */
+  params: number;
+  trainSamples: number;
+  testSamples: number;
+  batchSize: number;
+  epochs: number;
+  /** Steps to do in all. */
+  steps: number;
+  seed: number;
+  reduce: ReduceMode;
+}
+
+/** Several times a second, while steps are done. */
+export interface ProgressEvent {
+  type: "progress";
+  /** Steps done so far, out of `steps`. */
+  step: number;
+  steps: number;
+  epoch: number;
+  samplesPerSecond: number;
+}
+
+export interface EpochEvent {
+  type: "epoch";
+  /** Counted from 1. */
+  epoch: number;
+  /** Steps done so far. */
+  step: number;
+  /** Mean training loss over the epoch's samples. */
+  loss: number;
+  /** Mean of each metric over the test set. */
+  metrics: Record<string, number>;
+  /** Training samples per second of this epoch, evaluation not counted. */
+  samplesPerSecond: number;
+}
+
+export interface EndEvent {
+  type: "end";
+  steps: number;
+  /** From the first step to the end of the last evaluation. */
+  seconds: number;
+  /** Training samples per second over the whole run, evaluation not counted. */
+  samplesPerSecond: number;
+  metrics: Record<string, number>;
+  /** SHA-256 of the final weights' bytes in parameter order. */
+  weightsSha256: string;
+  /** True if the run was stopped before its last step. */
+  stopped: boolean;
+  /** Where the weights were written, if they were. */
+  out?: string;
+}
+
+export type TrainEvent = StartEvent | ProgressEvent | EpochEvent | EndEvent;
+
+/** What `await train(…)` gives. */
+export interface TrainResult extends EndEvent {
+  /** The trained model, on this thread. */
+  model: Module;
+}
+
+type Listener<T extends TrainEvent["type"]> = (event: Extract<TrainEvent, { type: T }>) => void;
+
+interface Queue {
+  events: TrainEvent[];
+  wake: () => void;
+}
+
+/**
+ * A run that is under way. Await it for the result; iterate over it for the events; leave the loop to stop it.
+ */
+export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<TrainEvent> {
+  readonly #result: Promise<TrainResult>;
+  readonly #listeners = new Map<string, Set<(event: TrainEvent) => void>>();
+  readonly #queues = new Set<Queue>();
+  #settled = false;
+  #stopRequested = false;
+
+  /** `start` does the run: it gets a function that publishes events, and one that says whether to stop. */
+  constructor(
+    start: (publish: (event: TrainEvent) => void, stopRequested: () => boolean) => Promise<TrainResult>,
+  ) {
+    const publish = (event: TrainEvent) => {
+      for (const queue of this.#queues) {
+        queue.events.push(event);
+        queue.wake();
+      }
+      for (const listener of this.#listeners.get(event.type) ?? []) listener(event);
+    };
+    // Begins in a later microtask, so that listeners set up right after the call miss nothing.
+    this.#result = Promise.resolve().then(() => start(publish, () => this.#stopRequested));
+    const settle = () => {
+      this.#settled = true;
+      for (const queue of this.#queues) queue.wake();
+    };
+    this.#result.then(settle, settle);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result, as a query builder is
+  then<A = TrainResult, B = never>(
+    fulfilled?: ((result: TrainResult) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result.then(fulfilled, rejected);
+  }
+
+  /** Calls `listener` for every event of one type. */
+  on<T extends TrainEvent["type"]>(type: T, listener: Listener<T>): this {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    listeners.add(listener as (event: TrainEvent) => void);
+    this.#listeners.set(type, listeners);
+    return this;
+  }
+
+  /** Ends the run after the step that is under way; it then evaluates and finishes as usual. */
+  stop(): void {
+    this.#stopRequested = true;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TrainEvent, void, undefined> {
+    const queue: Queue = { events: [], wake: () => undefined };
+    this.#queues.add(queue);
+    try {
+      while (true) {
+        for (let event = queue.events.shift(); event; event = queue.events.shift()) yield event;
+        if (this.#settled) break;
+        await new Promise<void>((resolve) => {
+          queue.wake = resolve;
+        });
+      }
+      await this.#result;
+    } finally {
+      this.#queues.delete(queue);
+      if (!this.#settled) this.stop();
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
+// of a module, and every worker imports that module. Knows core only, nothing of threads.
+import { getCallSites } from "node:util";
+import { Module, type NumericArray, type Optimizer, type Shape, type Tensor } from "@shardgrad/core";
+import { JobError } from "./errors.ts";
+
+/**
+ * One value per sample: `data` holds the samples one after another, each of `shape` (a single number if absent).
+ * Bytes and integers become int32 in a batch; with a `scale` they become float32, `value * scale + shift`.
+ */
+export interface Column {
+  data: NumericArray;
+  shape?: Shape;
+  scale?: number;
+  shift?: number;
+}
+
+/** Columns by name; a bare typed array is a column with one number per sample. */
+export type Columns = Readonly<Record<string, Column | NumericArray>>;
+
+export interface Dataset<C extends Columns> {
+  train: C;
+  /** Evaluated after each epoch, if there are metrics. */
+  test?: C;
+}
+
+/** The samples of one step (or of one shard of it): a tensor [n, …] per column. */
+export type Batch<C extends Columns> = { readonly [K in keyof C]: Tensor };
+
+/** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
+export type Metric<C extends Columns, M extends Module> = (model: M, batch: Batch<C>) => Tensor;
+
+export interface JobDefinition<C extends Columns, M extends Module> {
+  /** The samples. A function is called once, on the main thread only: workers import the module without loading. */
+  dataset: Dataset<C> | (() => Dataset<C> | Promise<Dataset<C>>);
+  /** Builds the model. Called on every thread with the same random stream. */
+  model: () => M;
+  /** A scalar: the mean over the samples of the batch. */
+  loss: (model: M, batch: Batch<C>) => Tensor;
+  optimizer: (parameters: readonly Tensor[]) => Optimizer;
+  metrics?: Readonly<Record<string, Metric<C, M>>>;
+  /** Samples per optimizer step, however many workers share it. */
+  batchSize: number;
+  /** Passes over the training samples. */
+  epochs: number;
+  /** Decides the initial weights and the order of samples; 0 if absent. */
+  seed?: number;
+  /** Parts that a batch is split into; as many as workers if absent. Pinned, it makes results independent of them. */
+  shards?: number;
+}
+
+const brand = Symbol.for("shardgrad.job");
+
+/** A checked job definition, as `defineJob` returns it. */
+export interface Job<C extends Columns = Columns, M extends Module = Module> extends JobDefinition<C, M> {
+  readonly [brand]: true;
+}
+
+function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") {
+    throw new JobError(`defineJob: ${name} is ${typeof value}, expected a function`);
+  }
+}
+
+/** Throws unless `value` is an integer of at least 1. */
+export function requireCount(operation: string, name: string, value: unknown): void {
+  if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
+    throw new JobError(`${operation}: ${name} is ${String(value)}, expected an integer of at least 1`);
+  }
+}
+
+/**
+ * Jobs by the URL of the module that defined them. A module that awaits `train(import.meta.url)` at its top level is
+ * not done loading while it trains: importing it would wait for itself for ever.
+ */
+const defined = new Map<string, Job>();
+
+/**
+ * Declares a job, to be exported as default from a module of its own.
+ *
+ * @throws JobError if a part is missing or of the wrong kind
+ */
+export function defineJob<C extends Columns, M extends Module>(definition: JobDefinition<C, M>): Job<C, M> {
+  const { dataset, metrics = {} } = definition;
+  if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
+    throw new JobError(`defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`);
+  }
+  requireFunction("model", definition.model);
+  requireFunction("loss", definition.loss);
+  requireFunction("optimizer", definition.optimizer);
+  for (const [name, metric] of Object.entries(metrics)) requireFunction(`metrics.${name}`, metric);
+  requireCount("defineJob", "batchSize", definition.batchSize);
+  requireCount("defineJob", "epochs", definition.epochs);
+  if (definition.shards !== undefined) requireCount("defineJob", "shards", definition.shards);
+  const job: Job<C, M> = { ...definition, [brand]: true };
+  const module = getCallSites(2)[1]?.scriptName;
+  if (module) defined.set(module, job as unknown as Job);
+  return job;
+}
+
+/**
+ * The job that a module exports.
+ *
+ * @throws JobError if the module cannot be loaded, or its default export is not a job
+ */
+export async function loadJob(url: string): Promise<Job> {
+  const known = defined.get(url);
+  if (known) return known;
+  let module: { default?: unknown };
+  try {
+    module = await import(url);
+  } catch (error) {
+    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error)}`, { cause: error });
+  }
+  const job = module.default;
+  if (typeof job !== "object" || job === null || !(brand in job)) {
+    throw new JobError(`train: ${url} has no job as its default export; write: export default defineJob({ … })`);
+  }
+  return job as Job;
+}
+
+/** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
+function describeLoadError(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
+  return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
+}
+
+/** Builds a job's model and checks what came out. */
+export function buildModel(job: Job): Module {
+  const model: unknown = job.model();
+  if (!(model instanceof Module)) {
+    throw new JobError(
+      "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  const parameters = model.namedParameters();
+  if (parameters.length === 0) {
+    throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");
+  }
+  for (const [name, parameter] of parameters) {
+    if (parameter.dtype !== "float32") {
+      throw new JobError(`train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`);
+    }
+  }
+  return model;
+}

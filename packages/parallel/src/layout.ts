@@ -1,0 +1,111 @@
+// Where everything that the threads of a run share lies in memory. Made by the coordinator, sent to every worker.
+//
+//   weights   one flat array; each parameter starts on a cache line
+//   average   the averaged gradient, laid out like the weights
+//   gradients one such array per shard
+//   state     one such array per optimizer state name (velocity, or m and v)
+import { type Module, type Optimizer, Storage, Tensor } from "@shardgrad/core";
+import { cacheLineBytes, controlBytes } from "./control.ts";
+import { JobError } from "./errors.ts";
+
+/** One parameter in the flat arrays. */
+export interface ParameterPlace {
+  name: string;
+  shape: readonly number[];
+  /** First element. */
+  start: number;
+  /** Number of elements. */
+  size: number;
+}
+
+export interface Layout {
+  parameters: ParameterPlace[];
+  /** Elements of one flat array: whole cache lines. */
+  flatSize: number;
+  shards: number;
+  control: number;
+  weights: number;
+  average: number;
+  gradients: number;
+  state: { name: string; address: number }[];
+  /** One float64 per shard: the sum of the loss over its samples. */
+  losses: number;
+  /** One float64 per metric per chunk of the test set: the sum over its samples. */
+  chunks: number;
+  /** One record of float64 per epoch, see `epoch-records.ts`. */
+  epochs: number;
+}
+
+const floatsPerLine = cacheLineBytes / 4;
+const bytesPerFloat = 4;
+
+/** The parameters of a model, one after another, each on a cache line of its own. */
+export function placeParameters(model: Module): { parameters: ParameterPlace[]; flatSize: number } {
+  let start = 0;
+  const parameters = model.namedParameters().map(([name, { shape, size }]): ParameterPlace => {
+    const place = { name, shape, start, size };
+    start += Math.ceil(size / floatsPerLine) * floatsPerLine;
+    return place;
+  });
+  return { parameters, flatSize: start };
+}
+
+/** Lays out the shared memory of a run; `allocate` gives zeroed storage. */
+export function planLayout(
+  model: Module,
+  optimizer: Optimizer,
+  sizes: { workers: number; shards: number; chunkValues: number; epochValues: number },
+  allocate: (bytes: number) => Storage,
+): Layout {
+  const { parameters, flatSize } = placeParameters(model);
+  const flatBytes = flatSize * bytesPerFloat;
+  const stateNames = Object.keys(optimizer.state[0]!);
+  return {
+    parameters,
+    flatSize,
+    shards: sizes.shards,
+    control: allocate(controlBytes(sizes.workers)).offset,
+    weights: allocate(flatBytes).offset,
+    average: allocate(flatBytes).offset,
+    gradients: allocate(flatBytes * sizes.shards).offset,
+    state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
+    losses: allocate(8 * sizes.shards).offset,
+    chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
+    epochs: allocate(8 * sizes.epochValues).offset,
+  };
+}
+
+/** A tensor over one parameter's part of the flat array at `base`. */
+export function tensorAt(base: number, { start, size, shape }: ParameterPlace): Tensor {
+  return Tensor.over(blockAt(base, { start, size }), shape, "float32").keep();
+}
+
+function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "size">): Storage {
+  return Storage.foreign(base + start * bytesPerFloat, size * bytesPerFloat);
+}
+
+/**
+ * Makes a model's parameters and its optimizer's state look at the shared arrays, and its gradients at the average.
+ *
+ * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
+ * @throws JobError if the model is not the one that was laid out
+ */
+export function bindModel(model: Module, optimizer: Optimizer, layout: Layout, contents: "copy" | "adopt"): void {
+  const named = model.namedParameters();
+  const describe = (list: readonly { name: string; shape: readonly number[] }[]) =>
+    list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ");
+  const own = describe(named.map(([name, { shape }]) => ({ name, shape })));
+  const expected = describe(layout.parameters);
+  if (own !== expected) {
+    throw new JobError(
+      `train: model() built other parameters on this thread (${own}) than on the main thread (${expected}); it must not depend on the thread`,
+    );
+  }
+  named.forEach(([, parameter], index) => {
+    const place = layout.parameters[index]!;
+    parameter.moveTo(blockAt(layout.weights, place), contents);
+    parameter.grad = tensorAt(layout.average, place);
+    const number = optimizer.parameters.indexOf(parameter);
+    for (const { name, address } of layout.state) optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
+  });
+}

@@ -1,0 +1,68 @@
+// From a job and the options of a run to checked numbers.
+import { availableParallelism } from "node:os";
+import { JobError } from "./errors.ts";
+import { type Job, requireCount } from "./job.ts";
+import type { ReduceMode } from "./protocol.ts";
+import { stepsPerEpoch } from "./sampling.ts";
+
+export interface TrainOptions {
+  /** Threads that compute; as many as there are cores if absent. */
+  workers?: number;
+  /** Parts of a batch; results depend on it, not on `workers`. As many as workers if absent. */
+  shards?: number;
+  epochs?: number;
+  /** Stops after so many steps; without `epochs`, also more than the job's epochs. */
+  steps?: number;
+  batchSize?: number;
+  seed?: number;
+  /** Who averages; "workers" if absent. */
+  reduce?: ReduceMode;
+  /** File to write the final weights to, in the safetensors format. */
+  out?: string;
+}
+
+export interface RunPlan {
+  workers: number;
+  shards: number;
+  batchSize: number;
+  seed: number;
+  epochs: number;
+  steps: number;
+  reduce: ReduceMode;
+}
+
+/**
+ * @param samples number of training samples
+ * @throws JobError if an option is out of range, or they contradict each other
+ */
+export function planRun(job: Job, options: TrainOptions, samples: number): RunPlan {
+  const { reduce = "workers" } = options;
+  if (reduce !== "workers" && reduce !== "coordinator") {
+    throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
+  }
+  for (const name of ["workers", "shards", "epochs", "steps", "batchSize"] as const) {
+    if (options[name] !== undefined) requireCount("train", name, options[name]);
+  }
+  const seed = options.seed ?? job.seed ?? 0;
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+  }
+  const batchSize = Math.min(options.batchSize ?? job.batchSize, samples);
+  const pinned = options.shards ?? job.shards;
+  if (pinned !== undefined && pinned > batchSize) {
+    throw new JobError(
+      `train: ${pinned} shards for batches of ${batchSize} samples; every shard needs at least one sample: use fewer shards or a larger batchSize`,
+    );
+  }
+  const most = pinned ?? batchSize;
+  if (options.workers !== undefined && options.workers > most) {
+    throw new JobError(
+      `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${batchSize} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
+    );
+  }
+  const workers = options.workers ?? Math.min(availableParallelism(), most);
+  const perEpoch = stepsPerEpoch({ samples, batchSize });
+  const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
+  const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
+  return { workers, shards: pinned ?? workers, batchSize, seed, epochs, steps, reduce };
+}

@@ -1,0 +1,50 @@
+// What coordinator and workers say to each other: the Comlink interface and its data. Types only.
+import type { KernelSet } from "@shardgrad/core";
+import type { StoredColumns } from "./columns.ts";
+import type { Phase, SerializedError } from "./errors.ts";
+import type { Layout } from "./layout.ts";
+import type { SamplingPlan } from "./sampling.ts";
+
+/** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
+export type ReduceMode = "workers" | "coordinator";
+
+/** Everything a worker needs to know; sent once. */
+export interface WorkerSetup {
+  rank: number;
+  workers: number;
+  jobUrl: string;
+  memory: WebAssembly.Memory;
+  /** The part of the memory that this worker may allocate from. */
+  arena: { base: number; bytes: number };
+  kernels: KernelSet;
+  layout: Layout;
+  sampling: SamplingPlan;
+  reduce: ReduceMode;
+  /** Whether every thread has a core of its own, so that spinning in a barrier pays. */
+  spin: boolean;
+  /** Steps to do in all. */
+  steps: number;
+  train: StoredColumns;
+  test: StoredColumns | undefined;
+  metrics: string[];
+}
+
+/** How a call ended. Errors are part of the value: a thrown one may not survive the way between threads. */
+export type Outcome =
+  | { ok: true }
+  | { ok: false; aborted: true }
+  | { ok: false; aborted: false; error: SerializedError; step: number; phase: Phase };
+
+export interface WorkerApi {
+  /** Imports the job, builds the model and takes up the shared weights. */
+  prepare(setup: WorkerSetup): Promise<Outcome>;
+  /** Does all steps. The thread answers no other call meanwhile; it is steered by the control words. */
+  run(): Promise<Outcome>;
+  /** Lets the Piscina task, and with it the thread's work, end. */
+  close(): void;
+}
+
+/** What the Piscina task is given: the port that carries the Comlink calls. */
+export interface WorkerTask {
+  port: import("node:worker_threads").MessagePort;
+}

@@ -1,0 +1,176 @@
+// One worker's part of a training run: its shards of every step, its slice of every update, its chunks of every
+// evaluation. Knows the shared layout and the barriers, but nothing of threads or messages; worker.ts wraps it.
+//
+//   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
+import { grad, heap, manualSeed, type Module, type Optimizer, scope, Tensor } from "@shardgrad/core";
+import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
+import { Barrier } from "./barrier.ts";
+import { gatherBatch } from "./columns.ts";
+import { Control } from "./control.ts";
+import { recordSize, writeRecord } from "./epoch-records.ts";
+import { JobError, type Phase } from "./errors.ts";
+import { evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { buildModel, type Job } from "./job.ts";
+import { bindModel, tensorAt } from "./layout.ts";
+import type { WorkerSetup } from "./protocol.ts";
+import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+
+/** Throws unless a job's loss is a scalar tensor. */
+function checkLoss(loss: unknown): Tensor {
+  if (loss instanceof Tensor && loss.size === 1) return loss;
+  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
+  throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
+}
+
+export class Replica {
+  /** Steps done so far. */
+  step = 0;
+  readonly control: Control;
+  readonly #setup: WorkerSetup;
+  readonly #job: Job;
+  readonly #model: Module;
+  readonly #parameters: Tensor[];
+  readonly #optimizer: Optimizer;
+  readonly #sampler: Sampler;
+  readonly #reducer: SliceReducer;
+  /** Where the gradients of each of my shards go. */
+  readonly #shards: { shard: number; gradients: Tensor[] }[];
+  readonly #index: Int32Array;
+  readonly #barrier: Barrier;
+  readonly #reduceBarrier: Barrier;
+  #phase: Phase = "idle";
+  /** Of the epoch so far; kept by rank 0 only. */
+  #epoch = { lossSum: 0, samples: 0, startedMs: 0 };
+
+  constructor(setup: WorkerSetup, job: Job) {
+    const { rank, workers, layout, sampling } = setup;
+    this.#setup = setup;
+    this.#job = job;
+    manualSeed(sampling.seed);
+    this.#model = buildModel(job);
+    this.#parameters = this.#model.parameters();
+    this.#optimizer = job.optimizer(this.#parameters);
+    bindModel(this.#model, this.#optimizer, layout, "adopt");
+    this.#sampler = new Sampler(sampling);
+    this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
+    this.#index = new Int32Array(sampling.batchSize);
+    this.#shards = [];
+    for (let shard = rank; shard < layout.shards; shard += workers) {
+      const base = layout.gradients + shard * layout.flatSize * 4;
+      this.#shards.push({ shard, gradients: layout.parameters.map((place) => tensorAt(base, place)) });
+    }
+    this.control = new Control(heap().int32, layout.control);
+    this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
+    this.#reduceBarrier =
+      setup.reduce === "workers"
+        ? this.#barrier
+        : new Barrier(this.control, {
+            parties: workers + 1,
+            spin: false,
+            words: ["reduceArrived", "reduceGeneration"],
+          });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Does all steps, or as many as there are until a stop is asked for. */
+  run(): void {
+    const { steps, sampling, rank } = this.#setup;
+    const perEpoch = stepsPerEpoch(sampling);
+    this.#epoch.startedMs = performance.now();
+    while (this.step < steps) {
+      for (const { shard, gradients } of this.#shards) this.#computeShard(shard, gradients);
+      const stopped = this.#reduce();
+      this.step++;
+      if (rank === 0) this.control.store("step", this.step);
+      if (this.step % perEpoch === 0 || this.step === steps || stopped) this.#finishEpoch();
+      if (stopped) break;
+    }
+    this.#enter("idle");
+  }
+
+  /** Makes all other workers give up. */
+  abort(): void {
+    this.#barrier.abort(this.#setup.rank);
+    this.#reduceBarrier.abort(this.#setup.rank);
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.control.setPhase(this.#setup.rank, phase);
+  }
+
+  /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
+  #computeShard(shard: number, gradients: readonly Tensor[]): void {
+    const { layout, train } = this.#setup;
+    scope(() => {
+      this.#enter("gather");
+      const count = this.#sampler.shardSamples(this.step, shard, this.#index);
+      const lossIndex = layout.losses / 8 + shard;
+      heap().float64[lossIndex] = 0;
+      // A shard without samples has weight 0: its slot is not read.
+      if (count === 0) return;
+      const index = Tensor.allocate([count], "int32", "batch");
+      index.copyFrom(this.#index.subarray(0, count));
+      const batch = gatherBatch(train, index);
+      this.#enter("forward");
+      const loss = checkLoss(this.#job.loss(this.#model, batch));
+      heap().float64[lossIndex] = loss.item() * count;
+      this.#enter("backward");
+      grad(loss, this.#parameters).forEach((gradient, i) => {
+        const slot = gradients[i]!;
+        // A parameter that the loss does not depend on has gradient 0.
+        if (gradient) slot.copyFrom(gradient);
+        else slot.data().fill(0);
+      });
+    });
+  }
+
+  /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
+  #reduce(): boolean {
+    const { rank, layout, reduce, sampling } = this.#setup;
+    this.#enter("barrier");
+    this.#reduceBarrier.wait();
+    this.#enter("reduce");
+    if (reduce === "workers") this.#reducer.average(sampling, this.step);
+    if (rank === 0) {
+      this.#epoch.lossSum += sumLosses(layout);
+      this.#epoch.samples += samplesInStep(sampling, this.step);
+      if (this.control.load("stopRequested")) this.control.store("stop", 1);
+    }
+    // The coordinator averages between these two; the workers' own averages touch their own slices only.
+    if (reduce === "coordinator") this.#reduceBarrier.wait();
+    this.#enter("update");
+    this.#reducer.update(this.#optimizer);
+    this.#enter("barrier");
+    this.#barrier.wait();
+    return this.control.load("stop") === 1;
+  }
+
+  /** Evaluates, and publishes what the epoch brought. */
+  #finishEpoch(): void {
+    const { rank, workers, layout, test, metrics } = this.#setup;
+    const trainedMs = performance.now();
+    if (test && metrics.length > 0) {
+      this.#enter("evaluate");
+      evaluateChunks(this.#job, this.#model, test, layout.chunks, rank, workers);
+      this.#enter("barrier");
+      this.#barrier.wait();
+    }
+    if (rank !== 0) return;
+    const { lossSum, samples, startedMs } = this.#epoch;
+    const number = this.control.load("epochs");
+    writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
+      step: this.step,
+      loss: lossSum / samples,
+      samples,
+      trainMs: trainedMs - startedMs,
+      evaluateMs: performance.now() - trainedMs,
+      metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
+    });
+    this.control.store("epochs", number + 1);
+    this.#epoch = { lossSum: 0, samples: 0, startedMs: performance.now() };
+  }
+}

@@ -1,0 +1,21 @@
+// train(): the face of the package for scripts.
+import { pathToFileURL } from "node:url";
+import { coordinate } from "./coordinator.ts";
+import { TrainingRun } from "./events.ts";
+import type { TrainOptions } from "./options.ts";
+
+/** Beside this file, once built. */
+const workerUrl = new URL("./worker.js", import.meta.url);
+
+/**
+ * Trains a job on several threads.
+ *
+ * @param job URL (`import.meta.url`, `new URL(…)`) or path of a module whose default export is a job
+ * @returns a run: await it for the result, iterate over it for events, `stop()` it
+ * @throws JobError if the job or an option does not fit; WorkerError if a worker fails or dies
+ */
+export function train(job: string | URL, options: TrainOptions = {}): TrainingRun {
+  const text = String(job);
+  const url = /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
+  return new TrainingRun((publish, stopRequested) => coordinate(url, workerUrl, options, publish, stopRequested));
+}

@@ -1,0 +1,55 @@
+// The Piscina task: gives the coordinator a Comlink interface to this thread's replica, until it is closed.
+// Errors travel as values (see protocol.ts). Must not know the coordinator.
+import type { MessagePort } from "node:worker_threads";
+import { openHeap, useKernels } from "@shardgrad/core";
+import * as Comlink from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { AbortedError } from "./barrier.ts";
+import { serializeError } from "./errors.ts";
+import { loadJob } from "./job.ts";
+import type { Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
+import { Replica } from "./replica.ts";
+
+function serve(port: MessagePort, closed: () => void): WorkerApi {
+  let replica: Replica | undefined;
+
+  const attempt = async (body: () => void | Promise<void>): Promise<Outcome> => {
+    try {
+      await body();
+      return { ok: true };
+    } catch (error) {
+      if (error instanceof AbortedError) return { ok: false, aborted: true };
+      replica?.abort();
+      return {
+        ok: false,
+        aborted: false,
+        error: serializeError(error),
+        step: (replica?.step ?? 0) + 1,
+        phase: replica?.phase ?? "idle",
+      };
+    }
+  };
+
+  return {
+    prepare: (setup: WorkerSetup) =>
+      attempt(async () => {
+        openHeap({ memory: setup.memory, ...setup.arena });
+        useKernels(setup.kernels);
+        replica = new Replica(setup, await loadJob(setup.jobUrl));
+      }),
+    run: () => attempt(() => replica!.run()),
+    close: () => {
+      port.close();
+      closed();
+    },
+  };
+}
+
+export default function work({ port }: WorkerTask): Promise<{ ok: true }> {
+  return new Promise((resolve) => {
+    Comlink.expose(
+      serve(port, () => resolve({ ok: true })),
+      nodeEndpoint(port),
+    );
+  });
+}
