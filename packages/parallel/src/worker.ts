@@ -1,5 +1,6 @@
 // The Piscina task: gives the coordinator a Comlink interface to this thread's replica, until it is closed.
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
+import { Console } from "node:console";
 import type { MessagePort } from "node:worker_threads";
 import { openHeap, useKernels } from "@shardgrad/core";
 import * as Comlink from "comlink";
@@ -46,6 +47,8 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
 }
 
 export default function work({ port }: WorkerTask): Promise<{ ok: true }> {
+  // Standard output is the main thread's, which may be speaking JSON there.
+  globalThis.console = new Console(process.stderr, process.stderr);
   return new Promise((resolve) => {
     Comlink.expose(
       serve(port, () => resolve({ ok: true })),

@@ -1,1 +1,82 @@
-export {};
+#!/usr/bin/env node
+// The `shardgrad` command. Parses arguments, runs, reports, and turns errors into one line and an exit code.
+import { Console } from "node:console";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ShardgradError } from "@shardgrad/core";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { JobError } from "../errors.ts";
+import type { TrainOptions } from "../options.ts";
+import { train } from "../train.ts";
+import { chooseReporter } from "./report.ts";
+
+/** Exit codes: what was asked for does not fit; the run failed. */
+const exitCode = { misuse: 2, failure: 1, interrupted: 130 } as const;
+
+function integer(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Expected an integer.");
+  return Number(text);
+}
+
+interface TrainFlags extends TrainOptions {
+  json?: boolean;
+  stack?: boolean;
+}
+
+async function runTraining(job: string, flags: TrainFlags): Promise<void> {
+  const { json = false, stack = false, ...options } = flags;
+  // Whatever a job prints must not get between the lines that a program reads.
+  if (json) globalThis.console = new Console(process.stderr, process.stderr);
+  const reporter = chooseReporter(json, process.stdout);
+  const run = train(pathToFileURL(resolve(job)), options);
+  let interrupted = false;
+  const interrupt = () => {
+    if (interrupted) process.exit(exitCode.interrupted);
+    interrupted = true;
+    run.stop();
+  };
+  process.on("SIGINT", interrupt);
+  try {
+    for await (const event of run) reporter.show(event);
+    if (interrupted) process.exitCode = exitCode.interrupted;
+  } catch (error) {
+    reporter.close();
+    fail(error, stack);
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+}
+
+function fail(error: unknown, stack: boolean): void {
+  const known = error instanceof ShardgradError;
+  const text = known && !stack ? error.message : error instanceof Error ? describe(error) : String(error);
+  process.stderr.write(`shardgrad: ${text}\n`);
+  process.exitCode = error instanceof JobError ? exitCode.misuse : exitCode.failure;
+}
+
+function describe(error: Error): string {
+  return error.cause instanceof Error ? `${error.stack}\ncaused by: ${error.cause.stack}` : (error.stack ?? error.message);
+}
+
+const program = new Command("shardgrad")
+  .description("Neural-network training on every core of a machine.")
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "shardgrad:")) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
+
+program
+  .command("train")
+  .description("train a job: a .ts or .js module whose default export is defineJob({ … })")
+  .argument("<job>", "path of the job module")
+  .option("--workers <n>", "threads that compute (default: one per core)", integer)
+  .option("--shards <n>", "parts of a batch; pinned, the result is the same bits for any --workers", integer)
+  .option("--epochs <n>", "passes over the training samples", integer)
+  .option("--steps <n>", "stop after so many steps", integer)
+  .option("--batch-size <n>", "samples per step, over all workers", integer)
+  .option("--seed <n>", "decides initial weights and order of samples", integer)
+  .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
+  .option("--out <file>", "write the final weights to a safetensors file")
+  .option("--json", "print one JSON object per event and nothing else")
+  .option("--stack", "print stack traces of errors")
+  .action(runTraining);
+
+await program.parseAsync();

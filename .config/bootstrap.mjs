@@ -1,0 +1,158 @@
+// `npm start` and `npm test` on a fresh clone: install, build what changed, then train or test. This runs on the
+// machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js that
+// package.json pins. What a phase runs is written in the scripts of the package.json files.
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { keep, pinnedNode, script, show } from "./children.mjs";
+
+const pnpm = "pnpm@12.21.0";
+// What is built, each after what it imports, and the files that show that it is there.
+const products = {
+  "packages/core": ["dist/index.js", "src/kernels/wasm-bytes.generated.ts"],
+  "packages/parallel": ["dist/index.js", "dist/worker.js", "dist/cli.js"],
+};
+const plans = {
+  start: ["install", "build", "train"],
+  test: ["install", "lint", "build", "check", "test"],
+  build: ["install", "build"],
+};
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const folders = [...readdirSync("packages").map((name) => `packages/${name}`), "examples", "test"];
+const members = folders.filter((folder) => existsSync(`${folder}/package.json`));
+const times = [];
+const secondsSince = (start) => `${((performance.now() - start) / 1000).toFixed(1)} s`;
+
+// ---- Stamps: the hash of what went in, kept beside what came out, so that nothing is done twice ----
+
+function filesUnder(path) {
+  if (!existsSync(path) || /\.(test|generated)\.ts$/.test(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path).flatMap((name) => filesUnder(`${path}/${name}`));
+}
+
+function hashOf(paths, seed) {
+  const hash = createHash("sha256").update(seed);
+  for (const file of paths.flatMap(filesUnder).sort()) hash.update(`\0${file}\0`).update(readFileSync(file));
+  return hash.digest("hex");
+}
+
+/** Works unless a stamp says that this was done with the same inputs, and what came out is still there. */
+async function unlessStamped(stampFile, hash, outputs, work) {
+  const isDone = existsSync(stampFile) && readFileSync(stampFile, "utf8") === hash;
+  if (isDone && outputs.every((file) => existsSync(file))) return "up to date";
+  rmSync(stampFile, { force: true });
+  const start = performance.now();
+  await work();
+  writeFileSync(stampFile, hash);
+  return secondsSince(start);
+}
+
+// ---- Phases: each resolves to what it has to report ----
+
+const manifests = ["package.json", ...members.map((folder) => `${folder}/package.json`)];
+const installHash = hashOf(["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifests], pnpm);
+
+const phases = {
+  install() {
+    const outputs = [pinnedNode, ...members.map((folder) => `${folder}/node_modules`)];
+    return unlessStamped("node_modules/.shardgrad-install", installHash, outputs, () => {
+      // Without its Node.js an install was broken off, and pnpm would take it for finished.
+      if (!existsSync(pinnedNode)) rmSync("node_modules", { recursive: true, force: true });
+      // pnpm leaves out optional packages, such as native bindings, that the Node.js it is told of cannot run.
+      const target = JSON.parse(readFileSync("package.json", "utf8")).devDependencies.node;
+      const command = `npx --yes ${pnpm} install --frozen-lockfile --config.node-version=${target}`;
+      // On the machine's own Node.js, as this may replace the pinned one. CI: pnpm must not stop to ask.
+      return keep("pnpm install", command, { path: [], env: { CI: "true" } });
+    });
+  },
+
+  lint: () => timed("biome", script("lint")),
+
+  async build() {
+    const report = [];
+    let hash = installHash;
+    for (const [folder, names] of Object.entries(products)) {
+      const inputs = ["package.json", "tsconfig.json", "tsup.config.ts", "scripts", "assembly", "src"];
+      // Seeded with the hash before: a package is built anew when the tools, or what it imports, changed.
+      hash = hashOf(["tsconfig.base.json", ...inputs.map((name) => `${folder}/${name}`)], hash);
+      const outputs = names.map((name) => `${folder}/${name}`);
+      const time = await unlessStamped(`${folder}/dist/.stamp`, hash, outputs, () => script("build", folder));
+      report.push(`${basename(folder)} ${time}`);
+    }
+    return report.join(", ");
+  },
+
+  /** Side by side, on all cores; what failed is shown when all have ended. */
+  async check() {
+    const types = members.map((folder) => timed(`${basename(folder)} types`, script("typecheck", folder)));
+    const results = await Promise.allSettled([timed("layers", script("layers")), ...types]);
+    const errors = results.filter((result) => result.status === "rejected").map((result) => result.reason);
+    if (errors.length === 0) return results.map((result) => result.value).join(", ");
+    const message = errors.map((error) => error.message).join(", ");
+    throw Object.assign(errors[0], { message, output: errors.flatMap((error) => error.output) });
+  },
+
+  /** Ends with the line `N passed, N failed` or `N passed, N failed, N skipped`, for machines to read. */
+  async test(args) {
+    console.log();
+    const start = performance.now();
+    const folder = mkdtempSync(join(tmpdir(), "shardgrad-test-"));
+    const resultFile = join(folder, "results.json");
+    const vitest = ["node_modules/vitest/vitest.mjs", "run", "--config", ".config/vitest.config.ts"];
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`];
+    const error = await show("vitest", [...vitest, ...reporters, ...args]).catch((reason) => reason);
+    console.log(`${times.join(", ")}, test ${secondsSince(start)}`);
+    if (existsSync(resultFile)) console.log(counts(JSON.parse(readFileSync(resultFile, "utf8")), error));
+    rmSync(folder, { recursive: true });
+    if (error) throw error;
+  },
+
+  train(args) {
+    console.log();
+    const train = ["train", "examples/mnist-mlp.ts", "--out", "model.safetensors"];
+    return show("shardgrad train", ["packages/parallel/dist/cli.js", ...train, ...args]);
+  },
+};
+
+async function timed(label, work) {
+  const start = performance.now();
+  await work;
+  return `${label} ${secondsSince(start)}`;
+}
+
+function counts(results, error) {
+  // A file that does not load, or an error outside any test, fails the run and no test: never say "0 failed" then.
+  const failed = error ? Math.max(1, results.numFailedTests) : 0;
+  const skipped = results.numPendingTests + results.numTodoTests;
+  return `${results.numPassedTests} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
+}
+
+function fail(line, code) {
+  console.error(line);
+  process.exitCode = code;
+}
+
+async function main([command, ...args]) {
+  const tooOld = Number.parseInt(process.versions.node, 10) < 18;
+  if (tooOld) return fail(`shardgrad needs Node.js 18 or newer; this is ${process.version}`, 1);
+  if (!plans[command]) return fail(`usage: bootstrap.mjs ${Object.keys(plans).join("|")} [arguments]`, 2);
+  for (const name of plans[command]) {
+    const start = performance.now();
+    process.stdout.write(name.padEnd(9));
+    try {
+      const report = await phases[name](args);
+      if (report) console.log(report);
+      times.push(`${name} ${secondsSince(start)}`);
+    } catch (error) {
+      if (!error.output) throw error; // Not a child's failure but a defect of this file.
+      console.log(error.output.length > 0 ? `failed\n${Buffer.concat(error.output)}` : "");
+      return fail(`${command} stopped in ${name}: ${error.message}`, error.code);
+    }
+  }
+}
+
+await main(process.argv.slice(2));

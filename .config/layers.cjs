@@ -1,0 +1,146 @@
+// Who may import whom, for dependency-cruiser (`pnpm layers`). The map is the table in the design: data flows
+// from the coordinator down to the memory, and imports point the same way, never back up.
+// Type imports count (naming a type is knowing it), except for cycles: tensor and tape may name each other's
+// types, which are erased; a cycle of values would make the order of loading matter.
+// Tests may look anywhere within their own package; every rule below is about the code that ships.
+
+const core = "^packages/core/src/";
+const parallel = "^packages/parallel/src/";
+const shipped = { pathNot: "\\.test\\.ts$" };
+
+/** A layer member is a file or a folder: "tape" is tape.ts or tape/. */
+const members = (root, names) => `${root}(${names.join("|")})(\\.ts$|/)`;
+
+const layers = [
+  ["errors", "shape", "dtype", "random"],
+  ["memory"],
+  ["kernels"],
+  ["capture", "tensor", "tape", "define-op", "scope"],
+  ["ops", "io"],
+  ["nn", "losses", "optim", "data", "testing", "gradient-free", "graph"],
+];
+const coreEntry = `${core}index\\.ts$`;
+/** What the packages' tsup.config.ts build, one file each. */
+const entryPoints = "^packages/[^/]+/src/(index|testing|worker|cli/main)\\.ts$";
+
+const layersOfCore = layers.slice(0, -1).map((names, layer) => ({
+  name: `core-layer-${layer}`,
+  comment: `Layer ${layer} (${names.join(", ")}) knows nothing of the layers above it.`,
+  severity: "error",
+  from: { path: members(core, names), ...shipped },
+  to: { path: members(core, layers.slice(layer + 1).flat()) },
+}));
+
+module.exports = {
+  forbidden: [
+    ...layersOfCore,
+    {
+      name: "core-file-without-a-layer",
+      comment: "A new file takes its place in the table above, or none of the layer rules would see it.",
+      severity: "error",
+      from: {},
+      to: { path: core, pathNot: [members(core, layers.flat()), coreEntry] },
+    },
+    {
+      name: "core-entry-is-for-users",
+      comment: "index.ts imports everything, so whoever imports it closes a cycle.",
+      severity: "error",
+      from: { path: core },
+      to: { path: coreEntry },
+    },
+    {
+      name: "core-stands-alone",
+      comment: "core runs wherever JavaScript runs: no Node.js builtin, no package.",
+      severity: "error",
+      from: { path: core, ...shipped },
+      to: { pathNot: core },
+    },
+    {
+      name: "reference-kernels-stay-in-kernels",
+      comment:
+        "They are the oracle; whoever else calls them goes around the dispatch, and is slow unnoticed.",
+      severity: "error",
+      from: { path: core, pathNot: `${core}kernels/` },
+      to: { path: `${core}kernels/reference` },
+    },
+    {
+      name: "engine-knows-no-ops",
+      comment: "Tensor, tape and capture work for any op; a new op must never need a change in them.",
+      severity: "error",
+      from: { path: members(core, layers[3]), ...shipped },
+      to: { path: `${core}ops/` },
+    },
+    {
+      name: "worker-and-coordinator-apart",
+      comment:
+        "They run in different threads and meet in protocol and control only, not even through a third.",
+      severity: "error",
+      from: { path: members(parallel, ["worker"]), ...shipped },
+      to: { path: members(parallel, ["coordinator"]), reachable: true },
+    },
+    {
+      name: "coordinator-and-worker-apart",
+      comment: "The other direction: the coordinator starts the worker by its URL.",
+      severity: "error",
+      from: { path: members(parallel, ["coordinator"]), ...shipped },
+      to: { path: members(parallel, ["worker"]), reachable: true },
+    },
+    {
+      name: "nothing-imports-the-command",
+      comment: "The command is a face of the library; the library must work without it.",
+      severity: "error",
+      from: { pathNot: [`${parallel}cli/`, shipped.pathNot] },
+      to: { path: `${parallel}cli/` },
+    },
+    {
+      name: "packages-meet-by-name",
+      comment: "A relative path into another package would load a second copy of it, beside the built one.",
+      severity: "error",
+      from: { path: "^(packages/[^/]+|examples)/" },
+      to: { path: "^packages/", pathNot: "^$1/", dependencyTypes: ["local"] },
+    },
+    {
+      name: "no-cycle",
+      comment: "Whoever reads a cycle has no place to start; nor has the loader.",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "no-dead-file",
+      comment: "A file that no entry point reaches ships to nobody: delete it or export it.",
+      severity: "error",
+      from: { path: entryPoints },
+      to: { path: "^packages/[^/]+/src/", pathNot: [entryPoints, shipped.pathNot], reachable: false },
+    },
+    {
+      name: "declared-packages-only",
+      comment: "tsup bundles a devDependency without a word, and users cannot install what is not declared.",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/", ...shipped },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "tests-are-leaves",
+      comment: "What two tests share belongs in a file of its own.",
+      severity: "error",
+      from: {},
+      to: { path: shipped.pathNot },
+    },
+    {
+      name: "resolvable",
+      comment: "An import that resolves to nothing escapes every rule above.",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    // Built and foreign code is the end of an edge, never looked into.
+    doNotFollow: { path: ["node_modules", "/dist/"] },
+    exclude: { path: "^packages/[^/]+/assembly/" },
+    tsPreCompilationDeps: true,
+    // Packages are resolved as Node.js does it, by the "exports" of their package.json.
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["node", "import", "default"] },
+  },
+};

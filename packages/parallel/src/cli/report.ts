@@ -1,0 +1,115 @@
+// What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
+import cliProgress from "cli-progress";
+import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
+
+export interface Reporter {
+  show(event: TrainEvent): void;
+  /** Leaves the terminal tidy; for when the run ends with an error. */
+  close(): void;
+}
+
+const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+function startLine(event: StartEvent): string {
+  const { params, trainSamples, testSamples, workers, shards, kernels, steps, batchSize } = event;
+  const split = shards === workers ? "" : `, ${shards} shards`;
+  return `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${workers} workers${split}, ${kernels} kernels, ${count.format(steps)} steps of ${batchSize}`;
+}
+
+function formatMetrics(metrics: Record<string, number>): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `  test ${name} ${value.toFixed(4)}`)
+    .join("");
+}
+
+function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epochs: number): string {
+  const number = String(epoch).padStart(String(epochs).length);
+  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics)}  ${count.format(samplesPerSecond).padStart(7)} samples/s`;
+}
+
+function endLines(event: EndEvent, start: StartEvent): string[] {
+  const { steps, seconds, samplesPerSecond, metrics, weightsSha256, stopped, out } = event;
+  const state = stopped ? `stopped after ${count.format(steps)} steps,` : "trained in";
+  return [
+    "",
+    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} workers (${start.kernels})`,
+    `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`,
+  ];
+}
+
+/** Lines as they are known; the bar, if there is one, stays below them. */
+class LineReporter implements Reporter {
+  readonly #stream: NodeJS.WriteStream;
+  #start: StartEvent | undefined;
+  #bars: cliProgress.MultiBar | undefined;
+  #bar: cliProgress.SingleBar | undefined;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  show(event: TrainEvent): void {
+    switch (event.type) {
+      case "start":
+        this.#start = event;
+        this.#line(startLine(event));
+        if (this.#stream.isTTY) this.#openBar(event);
+        break;
+      case "progress":
+        this.#bar?.update(event.step, { rate: `${count.format(event.samplesPerSecond)} samples/s` });
+        break;
+      case "epoch":
+        this.#line(epochLine(event, this.#start!.epochs));
+        break;
+      case "end":
+        this.close();
+        for (const line of endLines(event, this.#start!)) this.#line(line);
+    }
+  }
+
+  close(): void {
+    this.#bars?.stop();
+    this.#bars = undefined;
+    this.#bar = undefined;
+  }
+
+  #openBar({ steps }: StartEvent): void {
+    this.#bars = new cliProgress.MultiBar(
+      {
+        format: "{bar} {percentage}%  step {value}/{total}  {rate}  ETA {eta_formatted}",
+        stream: this.#stream,
+        hideCursor: true,
+        clearOnComplete: true,
+        gracefulExit: false,
+        barsize: 30,
+        fps: 10,
+        etaBuffer: 50,
+      },
+      cliProgress.Presets.shades_grey,
+    );
+    this.#bar = this.#bars.create(steps, 0, { rate: "" });
+  }
+
+  #line(text: string): void {
+    if (this.#bars) this.#bars.log(`${text}\n`);
+    else this.#stream.write(`${text}\n`);
+  }
+}
+
+class JsonReporter implements Reporter {
+  readonly #stream: NodeJS.WriteStream;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  show(event: TrainEvent): void {
+    if (event.type !== "progress") this.#stream.write(`${JSON.stringify(event)}\n`);
+  }
+
+  close(): void {}
+}
+
+export function chooseReporter(json: boolean, stream: NodeJS.WriteStream): Reporter {
+  return json ? new JsonReporter(stream) : new LineReporter(stream);
+}

@@ -1,0 +1,149 @@
+// The `shardgrad` command as a program and a person use it: JSON lines, exit codes, one clear line per mistake.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
+
+const command = fileURLToPath(new URL("../packages/parallel/dist/cli.js", import.meta.url));
+const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function shardgrad(...args: string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    child.on("error", reject);
+    // "close" comes after the process has ended: a run that left a thread behind would never get here.
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+it("--json prints one object a line, and nothing else", async () => {
+  const { code, stdout, stderr } = await shardgrad("train", job, "--workers", "2", "--shards", "4", "--json");
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(events.map(({ type }) => type)).toEqual(["start", "epoch", "epoch", "end"]);
+  expect(events[0]).toMatchObject({ workers: 2, shards: 4, kernels: expect.any(String), params: 833 });
+  expect(events[1]).toEqual({
+    type: "epoch",
+    epoch: 1,
+    step: 11,
+    loss: expect.any(Number),
+    metrics: { accuracy: expect.any(Number) },
+    samplesPerSecond: expect.any(Number),
+  });
+  expect(events[3]).toMatchObject({
+    steps: 22,
+    seconds: expect.any(Number),
+    samplesPerSecond: expect.any(Number),
+    metrics: { accuracy: expect.any(Number) },
+    weightsSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+});
+
+it("--json keeps what a job prints out of standard output", async () => {
+  const chatty = writeJob(`
+    import job from ${JSON.stringify(job)};
+    console.log("loaded");
+    export default job;`);
+  const { stdout, stderr } = await shardgrad("train", chatty, "--workers", "1", "--steps", "1", "--json");
+  for (const line of stdout.trim().split("\n")) expect(() => JSON.parse(line)).not.toThrow();
+  expect(stderr).toContain("loaded");
+});
+
+it("prints plain lines where the output is no terminal", async () => {
+  const { code, stdout } = await shardgrad("train", job, "--workers", "2");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^833 parameters, 500 samples \(300 to test\); 2 workers/);
+  expect(stdout).toMatch(/epoch 2\/2 {2}loss \d\.\d{4} {2}test accuracy 0\.\d{4} +[\d,]+ samples\/s/);
+  expect(stdout).not.toContain("\u001b");
+});
+
+const start = `
+  import { SGD, Linear, crossEntropy, mean } from "@shardgrad/core";
+  import { defineJob } from "@shardgrad/parallel";
+  const parts = {
+    dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20) } },
+    model: () => new Linear(2, 3),
+    loss: (model, { x, y }) => crossEntropy(model.forward(x), y),
+    optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+    batchSize: 10, epochs: 1,
+  };`;
+
+describe("a mistake is answered by one line and an exit code", () => {
+  const jobWith = (change: string) => writeJob(`${start}\nexport default defineJob({ ...parts, ${change} });`);
+
+  it.each<[name: string, args: () => string[], message: RegExp]>([
+    ["no workers", () => [job, "--workers", "0"], /workers is 0, expected an integer of at least 1/],
+    ["a number that is none", () => [job, "--epochs", "many"], /'--epochs <n>' argument 'many' is invalid/],
+    ["an unknown option", () => [job, "--fast"], /unknown option '--fast'/],
+    ["no such job", () => ["no-such-job.ts"], /cannot load the job file:.*no-such-job\.ts: .*[Cc]annot find module/],
+    [
+      "a syntax error",
+      () => [writeJob("export default defineJob({ loss: ( });")],
+      /cannot load the job file:.*: SyntaxError: .+/,
+    ],
+    ["no job exported", () => [writeJob("export const job = 1;")], /has no job as its default export/],
+    ["a missing part", () => [jobWith("model: undefined")], /defineJob: model is undefined, expected a function/],
+    [
+      "a loss that is no scalar",
+      () => [jobWith("loss: (model, { x }) => model.forward(x)"), "--workers", "2"],
+      /worker \d failed in step 1 \(forward\): loss: got a tensor of shape \[5,3\], expected a scalar/,
+    ],
+    [
+      "labels out of range",
+      () => [
+        jobWith(
+          "dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20).fill(3) } }",
+        ),
+      ],
+      /worker \d failed in step 1 \(forward\): .*3.* expected 0 to 2/,
+    ],
+    [
+      "more shards than samples in a batch",
+      () => [jobWith("shards: 11")],
+      /11 shards for batches of 10 samples; .*use fewer shards or a larger batchSize/,
+    ],
+    [
+      "columns of different length",
+      () => [
+        jobWith("dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(19) } }"),
+      ],
+      /train column y has 19 samples, column x has 20/,
+    ],
+    [
+      "a dataset that cannot be loaded",
+      () => [jobWith("dataset: () => { throw new Error('no such table') }")],
+      /dataset\(\) failed: no such table/,
+    ],
+  ])("%s", async (_, args, message) => {
+    const { code, stdout, stderr } = await shardgrad("train", ...args(), "--json");
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/^shardgrad: /);
+    expect(code).toBeGreaterThan(0);
+    expect(stdout.split("\n").filter((line) => line && JSON.parse(line).type !== "start")).toEqual([]);
+  });
+
+  it("--stack shows where it came from", async () => {
+    const { stderr } = await shardgrad("train", jobWith("loss: () => { throw new Error('here') }"), "--stack");
+    expect(stderr).toMatch(/WorkerError: train: worker \d failed.*\n\s+at /);
+    expect(stderr).toMatch(/caused by: .*here/s);
+  });
+});

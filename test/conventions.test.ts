@@ -1,0 +1,105 @@
+// House rules that neither the compiler, Biome nor dependency-cruiser can check. Each rule is a function over
+// plain data that returns the offenders, and is first shown something that it must refuse.
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Repository paths, with forward slashes on every system. */
+function find(...patterns: string[]): string[] {
+  const exclude = (path: string): boolean => /(^|[\\/])(node_modules|dist)$/.test(path);
+  return globSync(patterns, { cwd: root, exclude }).map((path) => path.replaceAll("\\", "/"));
+}
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  } catch {
+    return "";
+  }
+}
+
+describe("only barrier.ts waits and wakes", () => {
+  // Also `const { wait } = Atomics` and `Atomics["wait"]`. Prose may name the calls.
+  const blocking = /\bAtomics\s*(\??\.\s*(wait|waitAsync|notify)\b|\[)|=\s*Atomics\b(?!\s*\.)/;
+  const withoutComments = (source: string): string => source.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+  const blocks = (source: string): boolean => blocking.test(withoutComments(source));
+
+  test.each([
+    "Atomics.wait(words, 0, 1)",
+    "await Atomics.waitAsync(words, 0, 1).value",
+    "Atomics\n  .notify(words, 0)",
+    'Atomics["wait"](words, 0, 1)',
+    "const { notify } = Atomics;",
+  ])("refuses %j", (source) => expect(blocks(source)).toBe(true));
+
+  test.each([
+    "// see Atomics.wait",
+    "/* Atomics.notify\n */",
+    "Atomics.load(words, 0)",
+    "const n = Atomics.add(w, 0, 1)",
+  ])("accepts %j", (source) => expect(blocks(source)).toBe(false));
+
+  test("in the packages", () => {
+    const sources = find("packages/*/src/**/*.ts").filter(
+      (path) => !/^packages\/parallel\/src\/barrier(\.[\w-]+)*\.ts$/.test(path),
+    );
+    expect(sources).not.toEqual([]);
+    expect(sources.filter((path) => blocks(readFileSync(root + path, "utf8")))).toEqual([]);
+  });
+});
+
+describe("no file is named for having no subject", () => {
+  const subjectless = (path: string): boolean =>
+    /(^|[/.-])(utils?|helpers?|managers?|misc)(?=[/.-]|$)/i.test(path);
+
+  test.each(["src/utils.ts", "src/test-helpers.ts", "src/misc/a.ts", "src/worker-manager.ts"])(
+    "refuses %s",
+    (path) => expect(subjectless(path)).toBe(true),
+  );
+
+  test("in the repository", () => {
+    const files = find("{packages,examples,test}/**/*", ".config/*");
+    expect(files).not.toEqual([]);
+    expect(files.filter(subjectless)).toEqual([]);
+  });
+});
+
+// An export without history has no index to look at.
+describe.skipIf(git("rev-parse", "--show-prefix") !== "\n")("what git tracks", () => {
+  const tracked = git("ls-files", "-z").split("\0").filter(Boolean);
+  const files = tracked.filter((path) => existsSync(root + path));
+  const maxBytes = 512 * 1024;
+
+  const built = (path: string): boolean =>
+    /(^|\/)(dist|node_modules|coverage|\.shardgrad)\/|\.(generated\.ts|tsbuildinfo|map|wasm|node)$/.test(
+      path,
+    );
+  const binary = (content: Buffer): boolean => content.subarray(0, 8000).includes(0);
+  const mayBeBinary = (path: string): boolean => /^test\/fixtures\/|\.png$/.test(path);
+  const belongsOnTop = (path: string): boolean =>
+    /^(\.|(packages|examples|test)\/|(pnpm-workspace\.yaml|pnpm-lock\.yaml|package\.json|tsconfig\.base\.json|README\.md|LICENSE|CHANGELOG\.md)$)/.test(
+      path,
+    );
+
+  test("is no build output", () => {
+    expect(["packages/core/dist/index.js", "a/b.generated.ts"].every(built)).toBe(true);
+    expect(tracked.filter(built)).toEqual([]);
+  });
+
+  test("is no binary, but for fixtures and pictures", () => {
+    expect(binary(Buffer.from("\0asm"))).toBe(true);
+    expect(files.filter((path) => !mayBeBinary(path) && binary(readFileSync(root + path)))).toEqual([]);
+  });
+
+  test("is no large file", () => {
+    expect(files.filter((path) => statSync(root + path).size > maxBytes)).toEqual([]);
+  });
+
+  test("has its place, not on the top level", () => {
+    expect(belongsOnTop("notes.txt")).toBe(false);
+    expect(tracked.filter((path) => !belongsOnTop(path))).toEqual([]);
+  });
+});

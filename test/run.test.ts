@@ -1,0 +1,117 @@
+// A run as a script sees it: events, stopping, the result, and what is left behind.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { heap, tensor } from "@shardgrad/core";
+import { type TrainEvent, train, WorkerError } from "@shardgrad/parallel";
+import { describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
+
+const job = new URL("./jobs/clusters.ts", import.meta.url);
+
+describe("events", () => {
+  it("arrive in order, typed, and end with the result", async () => {
+    const events: TrainEvent[] = [];
+    const run = train(job, { workers: 2, epochs: 3 });
+    for await (const event of run) events.push(event);
+    const kinds = events.map(({ type }) => type).filter((type) => type !== "progress");
+    expect(kinds).toEqual(["start", "epoch", "epoch", "epoch", "end"]);
+    expect(events[0]).toMatchObject({ workers: 2, shards: 2, params: 16 * 33 + 33 + 33 * 8 + 8, steps: 33 });
+    const { model: _, ...end } = await run;
+    expect(events.at(-1)).toEqual(end);
+    expect(end.metrics.accuracy).toBeGreaterThan(0.8);
+  });
+
+  it("`steps` ends within an epoch, after an evaluation", async () => {
+    const { steps, metrics, stopped } = await train(job, { workers: 2, steps: 13 });
+    expect(steps).toBe(13);
+    expect(stopped).toBe(false);
+    expect(metrics.accuracy).toBeGreaterThan(0.1);
+  });
+
+  it("leaving the loop stops the run", async () => {
+    const run = train(job, { workers: 2, epochs: 100_000 });
+    for await (const event of run) if (event.type === "epoch") break;
+    const { stopped, steps } = await run;
+    expect(stopped).toBe(true);
+    expect(steps).toBeLessThan(100_000);
+  });
+
+  it("stopping works while the coordinator averages", async () => {
+    const run = train(job, { workers: 2, epochs: 100_000, reduce: "coordinator" });
+    run.on("progress", () => run.stop());
+    expect((await run).stopped).toBe(true);
+  });
+});
+
+it("the result's model is trained and independent of the run's memory", async () => {
+  const { model } = await train(job, { workers: 2, epochs: 5 });
+  const logits = model.forward(tensor([Array.from({ length: 16 }, () => 0)]));
+  expect(logits.shape).toEqual([1, 8]);
+  expect([...logits.toArray()].every(Number.isFinite)).toBe(true);
+});
+
+it("writes the weights as safetensors", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
+  try {
+    const file = join(directory, "model.safetensors");
+    await train(job, { workers: 1, steps: 1, out: file });
+    const bytes = await readFile(file);
+    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString());
+    expect(header["0.weight"]).toMatchObject({ dtype: "F32", shape: [33, 16] });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it("gives all memory back, run after run", async () => {
+  await train(job, { workers: 2, steps: 2 }).then(({ model }) => model.parameters().forEach((p) => p.dispose()));
+  const before = heap().arena.live;
+  for (let i = 0; i < 5; i++) {
+    const { model } = await train(job, { workers: 2, steps: 2 });
+    for (const parameter of model.parameters()) parameter.dispose();
+  }
+  expect(heap().arena.live).toBe(before);
+});
+
+it("never blocks the main thread's event loop for long", async () => {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  const run = train(job, { workers: 2, epochs: 300 });
+  run.on("start", () => delay.enable());
+  run.on("end", () => delay.disable());
+  await run;
+  expect(delay.count).toBeGreaterThan(10);
+  // In nanoseconds. Generous: the threads of this test may outnumber the cores.
+  expect(delay.max / 1e6).toBeLessThan(50);
+});
+
+describe("a worker that fails", () => {
+  const failing = (statement: string) =>
+    writeJob(`
+      import { isMainThread } from "node:worker_threads";
+      import { SGD, Linear, mean } from "@shardgrad/core";
+      import { defineJob } from "@shardgrad/parallel";
+      let calls = 0;
+      export default defineJob({
+        dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+        model: () => new Linear(2, 1),
+        loss: (model, { x }) => { if (!isMainThread && ++calls === 3) { ${statement} } return mean(model.forward(x)); },
+        optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+        batchSize: 8, epochs: 100_000,
+      });`);
+
+  it.each([
+    ["throws", 'throw new RangeError("no more")', /worker [01] failed in step 3 \(forward\): no more/],
+    ["throws null", "throw null", /worker [01] failed in step 3 \(forward\): the job threw null/],
+    ["throws what cannot be cloned", "throw Object.assign(new Error('f'), { f() {} })", /step 3 \(forward\): f/],
+    ["exits", "process.exit(3)", /worker [01] failed in step \d+ \(\w+\): the thread died/],
+  ])("%s ends the run with one error that says where", async (_, statement, message) => {
+    const error = await train(await failing(statement), { workers: 2 }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(WorkerError);
+    expect((error as WorkerError).message).toMatch(message);
+  });
+});
