@@ -2,18 +2,15 @@
 // The ops themselves are in unary.ts, arithmetic.ts and compare.ts.
 import type { DType } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import type { BinaryKernel, Kernels, UnaryKernel } from "../kernels/table.ts";
+import type { BinaryKernels, UnaryKernels } from "../kernels/table.ts";
 import { broadcastShapes, broadcastStrides, collapseAxes, type Shape } from "../shape.ts";
 import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
-
-export type UnaryName = { [K in keyof Kernels]: Kernels[K] extends UnaryKernel ? K : never }[keyof Kernels];
-export type BinaryName = { [K in keyof Kernels]: Kernels[K] extends BinaryKernel ? K : never }[keyof Kernels];
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;
 
 /** `y = f(x)` element by element. */
-export function mapUnary(kernel: "neg" | "exp" | "log" | "sqrt" | "relu", x: Tensor): Tensor {
+export function mapUnary(kernel: keyof UnaryKernels, x: Tensor): Tensor {
   const y = Tensor.allocate(x.shape, x.dtype, kernel);
   kernelsFor(x.dtype)[kernel](x.size, contiguous(x).address, y.address);
   return y;
@@ -47,11 +44,7 @@ function expandedCopy(x: Tensor, shape: Shape): Tensor {
 }
 
 /** `y = f(a, b)` element by element, with NumPy's broadcasting. */
-export function mapBinary(
-  kernel: "add" | "sub" | "mul" | "div" | "equal" | "greater",
-  a: Tensor,
-  b: Tensor,
-): Tensor {
+export function mapBinary(kernel: keyof BinaryKernels, a: Tensor, b: Tensor): Tensor {
   const dtype = commonDType(kernel, [a, b]);
   const shape = broadcastShapes(kernel, a.shape, b.shape);
   const aStrides = broadcastStrides(a.shape, a.strides, shape);
