@@ -20,7 +20,8 @@ async function loadDigits() {
     for (let row = 0; row < y.length; row++) {
       const { raw, start, label } = samples[order.at(from + row)]!;
       // The package holds brightness from 0 to 1; bytes are what the images were, and a quarter of the memory.
-      for (let pixel = 0; pixel < pixels; pixel++) x[row * pixels + pixel] = Math.round(raw[start + pixel]! * 255);
+      for (let pixel = 0; pixel < pixels; pixel++)
+        x[row * pixels + pixel] = Math.round(raw[start + pixel]! * 255);
       y[row] = label;
     }
     return { x: { data: x, shape: [pixels], scale: 1 / 255 }, y };
@@ -31,9 +32,15 @@ async function loadDigits() {
 export default defineJob({
   dataset: loadDigits,
   model: () =>
-    new Sequential(new Linear(pixels, 256), new ReLU(), new Linear(256, 128), new ReLU(), new Linear(128, 10)),
+    new Sequential(
+      new Linear(pixels, 256),
+      new ReLU(),
+      new Linear(256, 128),
+      new ReLU(),
+      new Linear(128, 10),
+    ),
   loss: (model, batch) => crossEntropy(model.forward(batch.x), batch.y),
-  optimizer: (parameters) => new Adam(parameters, { lr: 1e-3 }),
+  optimizer: (parameters) => new Adam(parameters, { lr: 3e-3 }),
   metrics: { accuracy: (model, batch) => accuracy(model.forward(batch.x), batch.y) },
   batchSize: 128,
   epochs: 12,

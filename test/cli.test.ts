@@ -87,20 +87,29 @@ const start = `
   };`;
 
 describe("a mistake is answered by one line and an exit code", () => {
-  const jobWith = (change: string) => writeJob(`${start}\nexport default defineJob({ ...parts, ${change} });`);
+  const jobWith = (change: string) =>
+    writeJob(`${start}\nexport default defineJob({ ...parts, ${change} });`);
 
   it.each<[name: string, args: () => string[], message: RegExp]>([
     ["no workers", () => [job, "--workers", "0"], /workers is 0, expected an integer of at least 1/],
     ["a number that is none", () => [job, "--epochs", "many"], /'--epochs <n>' argument 'many' is invalid/],
     ["an unknown option", () => [job, "--fast"], /unknown option '--fast'/],
-    ["no such job", () => ["no-such-job.ts"], /cannot load the job file:.*no-such-job\.ts: .*[Cc]annot find module/],
+    [
+      "no such job",
+      () => ["no-such-job.ts"],
+      /cannot load the job file:.*no-such-job\.ts: .*[Cc]annot find module/,
+    ],
     [
       "a syntax error",
       () => [writeJob("export default defineJob({ loss: ( });")],
       /cannot load the job file:.*: SyntaxError: .+/,
     ],
     ["no job exported", () => [writeJob("export const job = 1;")], /has no job as its default export/],
-    ["a missing part", () => [jobWith("model: undefined")], /defineJob: model is undefined, expected a function/],
+    [
+      "a missing part",
+      () => [jobWith("model: undefined")],
+      /defineJob: model is undefined, expected a function/,
+    ],
     [
       "a loss that is no scalar",
       () => [jobWith("loss: (model, { x }) => model.forward(x)"), "--workers", "2"],
@@ -123,7 +132,9 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "columns of different length",
       () => [
-        jobWith("dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(19) } }"),
+        jobWith(
+          "dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(19) } }",
+        ),
       ],
       /train column y has 19 samples, column x has 20/,
     ],
@@ -142,7 +153,11 @@ describe("a mistake is answered by one line and an exit code", () => {
   });
 
   it("--stack shows where it came from", async () => {
-    const { stderr } = await shardgrad("train", jobWith("loss: () => { throw new Error('here') }"), "--stack");
+    const { stderr } = await shardgrad(
+      "train",
+      jobWith("loss: () => { throw new Error('here') }"),
+      "--stack",
+    );
     expect(stderr).toMatch(/WorkerError: train: worker \d failed.*\n\s+at /);
     expect(stderr).toMatch(/caused by: .*here/s);
   });

@@ -1,16 +1,9 @@
 // The promise of the package: shards, not workers, define the arithmetic.
 import { createHash } from "node:crypto";
-import {
-  Adam,
-  backward,
-  crossEntropy,
-  manualSeed,
-  Permutation,
-  scope,
-  type Tensor,
-  tensor,
-} from "@shardgrad/core";
-import { type TrainOptions, train } from "@shardgrad/parallel";
+import type { Tensor } from "@shardgrad/core";
+import { Adam, backward, crossEntropy, manualSeed, Permutation, scope, tensor } from "@shardgrad/core";
+import type { TrainOptions } from "@shardgrad/parallel";
+import { train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
 import { clusters, model } from "./jobs/clusters.ts";
 
@@ -34,7 +27,10 @@ describe("with 4 shards the final weights are the same bits", () => {
   });
 
   it("and other bits for another seed or another number of shards", async () => {
-    const others = [await hashOf({ workers: 1, shards: 4, seed: 8 }), await hashOf({ workers: 1, shards: 3 })];
+    const others = [
+      await hashOf({ workers: 1, shards: 4, seed: 8 }),
+      await hashOf({ workers: 1, shards: 3 }),
+    ];
     expect(new Set([await expected, ...others]).size).toBe(3);
   });
 });
@@ -61,7 +57,8 @@ it("one shard computes what a plain loop over core computes, bit for bit", async
     }
   }
   const hash = createHash("sha256");
-  for (const parameter of net.parameters() as Tensor[]) hash.update(new Uint8Array(parameter.toArray().buffer));
+  for (const parameter of net.parameters() as Tensor[])
+    hash.update(new Uint8Array(parameter.toArray().buffer));
   expect(await hashOf({ workers: 1, shards: 1 })).toBe(hash.digest("hex"));
 });
 

@@ -1,16 +1,28 @@
 // A small, quick job: points around eight centres in sixteen dimensions. 500 samples in batches of 48, so that the
 // last batch of an epoch is uneven.
-import { Adam, accuracy, crossEntropy, Linear, manualSeed, ReLU, randn, Sequential } from "@shardgrad/core";
+import {
+  Adam,
+  accuracy,
+  crossEntropy,
+  Linear,
+  manualSeed,
+  ReLU,
+  randn,
+  Sequential,
+  scope,
+} from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 
 const classes = 8;
 const features = 16;
 
 export function clusters(samples: number, seed: number) {
-  manualSeed(3);
-  const centres = randn([classes, features]).toArray();
-  manualSeed(seed);
-  const noise = randn([samples, features]).toArray();
+  const normal = (shape: number[], from: number) => {
+    manualSeed(from);
+    return scope(() => randn(shape).toArray());
+  };
+  const centres = normal([classes, features], 3);
+  const noise = normal([samples, features], seed);
   const x = new Float32Array(samples * features);
   const y = new Uint8Array(samples);
   for (let i = 0; i < samples; i++) {

@@ -1,9 +1,8 @@
 // Elementary functions on four float32 at once, for the elementwise kernels to import. None is a wasm export, none
 // touches memory, and no lane sees another, so a tail may be computed by padding. Plain multiply and add only (never
-// relaxed_madd): the bits are the same in the plain and the relaxed build, and on every machine.
-// All take and give the whole float32 range: denormals, signed zeros, infinities, NaN. Errors are the largest found,
-// in ulp of the result, against float64, for every float32 unless it says otherwise; a perfect rounding has 0.5.
-// Coefficients are minimax fits of our own (Remez, relative error of the function), rounded to float32 one by one.
+// relaxed_madd): the bits are the same in the plain and the relaxed build. Denormals, ±0, ±Infinity and NaN are right.
+// "Error" is the largest over all float32 against float64, in ulp; a perfect rounding has 0.5. Coefficients are our
+// own minimax fits (Remez, relative error of the function), rounded to float32 one by one.
 
 // exp4, tanh4 and sigmoid4 are inlined: they are hot, and their constants then leave the caller's loop. The others
 // are calls: one per four lanes costs little, a copy of two polynomials in each kernel would cost more.
@@ -44,8 +43,8 @@ function withSign(y: v128, x: v128): v128 {
 
 // ---- exponentials: x = n·ln 2 + r, |r| ≤ ½ ln 2 (Cody and Waite) ----
 
-// Adding 1.5·2^23 rounds to an integer n and leaves it in the low bits. The other nine of the low 9 + 23 bits are zero
-// there, so this float's bits can be shifted into an exponent as they are.
+// Adding 1.5·2^23 rounds to an integer n and leaves n in the low bits; the nine lowest bits of 1.5·2^23 itself are
+// zero, so the sum's bits can be shifted left by 23 into an exponent as they are.
 const SHIFT: f32 = 12582912;
 
 // ln 2 in two parts; the high one has 15 bits, so that n·LN2_HIGH is exact for |n| < 512.
@@ -238,7 +237,7 @@ export function log1p4(x: v128): v128 {
 /**
  * erf |x| = t + t·P(t² − ¾) below 1.25, to 2^−28; above, 1 − Q(t − 2.625)⁴, because the fourth root of erfc is flat
  * enough for one polynomial up to 4, where erf rounds to 1. Both are centred to keep the terms of Horner's rule small.
- * Error 1.53 ulp, at 1.24, against a float64 series; 1.0 below 0.5.
+ * Error 1.53 ulp at 1.24, 1.05 below 0.5, against a float64 series of our own.
  */
 export function erf4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.abs(x), splat(4));

@@ -36,4 +36,6 @@ writeFileSync(
   outputFile,
   `// Written by scripts/build-kernels.ts from assembly/; not in git.\nexport const plainBase64 =\n  "${plain}";\nexport const relaxedBase64 =\n  "${relaxed}";\n`,
 );
-console.log(`kernels: plain ${(plain.length * 0.75) | 0} bytes, relaxed ${(relaxed.length * 0.75) | 0} bytes`);
+console.log(
+  `kernels: plain ${(plain.length * 0.75) | 0} bytes, relaxed ${(relaxed.length * 0.75) | 0} bytes`,
+);

@@ -89,7 +89,7 @@ export class Generator {
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
   take(count: number): number {
     const start = this.position;
-    this.position += (count + 3) & ~3;
+    this.position += Math.ceil(count / 4) * 4;
     return start;
   }
 }
@@ -121,8 +121,15 @@ export class Permutation {
     this.#epoch = epoch;
   }
 
-  /** The value at `place`, both in 0 … length-1. */
+  /**
+   * The value at `place`, both in 0 … length-1.
+   *
+   * @throws ValueError if there is no such place
+   */
   at(place: number): number {
+    if (!(Number.isInteger(place) && place >= 0 && place < this.length)) {
+      throw new ValueError(`Permutation: place ${place}, expected an integer from 0 to ${this.length - 1}`);
+    }
     let value = place;
     do value = this.#encrypt(value);
     while (value >= this.length);

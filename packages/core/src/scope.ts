@@ -1,6 +1,7 @@
 // scope(() => …): frees every tensor made inside except what is returned and what was kept.
 import { ShardgradError } from "./errors.ts";
-import { collectorOwnership, type Ownership, setOwnership, Tensor } from "./tensor.ts";
+import type { Ownership } from "./tensor.ts";
+import { collectorOwnership, setOwnership, Tensor } from "./tensor.ts";
 
 class Scope implements Ownership {
   readonly tensors = new Set<Tensor>();
@@ -38,7 +39,11 @@ function collectTensors(value: unknown, into: Set<Tensor>): void {
     for (const element of value) collectTensors(element, into);
   } else if (value instanceof Map) {
     for (const element of value.values()) collectTensors(element, into);
-  } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
+  } else if (
+    value !== null &&
+    typeof value === "object" &&
+    Object.getPrototypeOf(value) === Object.prototype
+  ) {
     for (const element of Object.values(value)) collectTensors(element, into);
   }
 }

@@ -24,10 +24,10 @@ export function contiguousStrides(shape: Shape): number[] {
 
 /** True if walking the strides visits memory in order with no gap. Axes of length 1 do not matter. */
 export function isContiguous(shape: Shape, strides: Shape): boolean {
+  if (sizeOf(shape) === 0) return true;
   let step = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const length = shape[axis]!;
-    if (length === 0) return true;
     if (length !== 1 && strides[axis] !== step) return false;
     step *= length;
   }

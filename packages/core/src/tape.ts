@@ -6,7 +6,8 @@ import { GradientError, ReleasedError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { scope } from "./scope.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import { contiguous, copyStrided, type Node, Tensor } from "./tensor.ts";
+import type { Node } from "./tensor.ts";
+import { contiguous, copyStrided, Tensor } from "./tensor.ts";
 
 export interface BackwardOptions {
   /** Gradient of some later result with respect to this one; ones if absent (which needs a scalar). */
@@ -28,6 +29,17 @@ const accumulate = defineOp<[Tensor, Tensor]>({
     return y;
   },
   vjp: [(dy) => dy, (dy) => dy],
+});
+
+/** The same gradient, laid out, in elements of its own. */
+const copyGradient = defineOp<[Tensor]>({
+  name: "gradient",
+  forward: (x) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "gradient");
+    copyStrided(x, y);
+    return y;
+  },
+  vjp: [(dy) => dy],
 });
 
 /** Nodes whose released outputs must not be walked again. */
@@ -161,9 +173,10 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
 
 /** A gradient that shares its elements (with another gradient, or by broadcasting) gets elements of its own. */
 function ownCopy(gradient: Tensor, options: BackwardOptions): Tensor {
-  if (options.createGraph || (gradient.contiguous && !gradient.storage.shared)) return gradient;
-  const copy = Tensor.allocate(gradient.shape, gradient.dtype, "gradient");
-  copyStrided(gradient, copy);
+  // While recording, the new graph holds on to `gradient`, and two leaves may have been handed the same tensor.
+  if (options.createGraph) return copyGradient(gradient);
+  if (gradient.contiguous && !gradient.storage.shared) return gradient;
+  const copy = copyGradient(gradient);
   gradient.dispose();
   return copy;
 }
@@ -174,7 +187,11 @@ function ownCopy(gradient: Tensor, options: BackwardOptions): Tensor {
  *
  * @throws ShapeError, ReleasedError as `backward`
  */
-export function grad(root: Tensor, inputs: readonly Tensor[], options: BackwardOptions = {}): (Tensor | null)[] {
+export function grad(
+  root: Tensor,
+  inputs: readonly Tensor[],
+  options: BackwardOptions = {},
+): (Tensor | null)[] {
   const nodes = sortedNodes(root);
   const gradients = propagate(root, nodes, new Set(inputs), options);
   if (!options.retainGraph && !options.createGraph) releaseGraph(nodes, root);

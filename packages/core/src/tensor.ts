@@ -1,12 +1,14 @@
 // The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
 // Knows memory and kernels, but no op by name; `define-op.ts` says how a tensor comes from others, `tape.ts`
 // how gradients flow back, `scope.ts` when memory is given back.
-import { bytesPerElement, type DType, type NumericArray, typedArrayOf } from "./dtype.ts";
+import type { DType, NumericArray } from "./dtype.ts";
+import { bytesPerElement, typedArrayOf } from "./dtype.ts";
 import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
-import { collapseAxes, contiguousStrides, formatShape, isContiguous, type Shape, sizeOf } from "./shape.ts";
+import type { Shape } from "./shape.ts";
+import { collapseAxes, contiguousStrides, formatShape, isContiguous, sameShape, sizeOf } from "./shape.ts";
 
 /** How a tensor was computed: an edge of the computational graph, kept for the backward pass. */
 export interface Node {
@@ -156,16 +158,27 @@ export class Tensor {
 
   /** Overwrites the elements, which must be contiguous: with numbers, or a tensor of its shape and dtype. */
   copyFrom(source: ArrayLike<number> | Tensor): this {
-    const size = source instanceof Tensor ? source.size : source.length;
-    if (size !== this.size) {
+    if (!this.contiguous) {
       throw new ShapeError(
-        `copyFrom: got ${size} elements for shape ${formatShape(this.shape)}, expected ${this.size}`,
+        `copyFrom: tensor ${formatShape(this.shape)} is not contiguous; copy to what it is a view of`,
       );
     }
     if (source instanceof Tensor) {
       commonDType("copyFrom", [this, source]);
+      if (!sameShape(source.shape, this.shape)) {
+        throw new ShapeError(
+          `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
+        );
+      }
       copyStrided(source, this);
-    } else this.data().set(source);
+      return this;
+    }
+    if (source.length !== this.size) {
+      throw new ShapeError(
+        `copyFrom: got ${source.length} elements for shape ${formatShape(this.shape)}, expected ${this.size}`,
+      );
+    }
+    this.data().set(source);
     return this;
   }
 
@@ -250,7 +263,9 @@ export function commonDType(operation: string, tensors: readonly Tensor[]): DTyp
   const dtype = tensors[0]!.dtype;
   for (const other of tensors) {
     if (other.dtype !== dtype) {
-      throw new DTypeError(`${operation}: got ${dtype} and ${other.dtype}, expected one dtype; cast one of them`);
+      throw new DTypeError(
+        `${operation}: got ${dtype} and ${other.dtype}, expected one dtype; cast one of them`,
+      );
     }
   }
   return dtype;

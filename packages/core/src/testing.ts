@@ -1,8 +1,7 @@
 // Checking gradients against finite differences: for tests of new ops, here and in other people's code.
-import { noGrad } from "./define-op.ts";
 import { GradientError } from "./errors.ts";
-import { sum } from "./ops/broadcast.ts";
 import { mul } from "./ops/arithmetic.ts";
+import { sum } from "./ops/broadcast.ts";
 import { scope } from "./scope.ts";
 import { formatShape } from "./shape.ts";
 import { grad } from "./tape.ts";
@@ -29,7 +28,8 @@ export function numericalGrad(
 ): Float64Array {
   const x = inputs[index]!.data();
   const gradient = new Float64Array(x.length);
-  const evaluate = () => noGrad(() => scope(() => f(...inputs).item()));
+  // Recorded, although no one asks for it here: `f` may itself call `grad`.
+  const evaluate = () => scope(() => f(...inputs).item());
   for (let i = 0; i < x.length; i++) {
     const value = x[i]!;
     x[i] = value + step;
@@ -62,7 +62,10 @@ export function checkGrad(
   scope(() => {
     const checked = inputs.map((x, index) => ({ x, index })).filter(({ x }) => x.dtype === "float64");
     for (const { x } of checked) x.requiresGrad = true;
-    const gradients = grad(objective(...inputs), checked.map(({ x }) => x));
+    const gradients = grad(
+      objective(...inputs),
+      checked.map(({ x }) => x),
+    );
     checked.forEach(({ x, index }, i) => {
       const analytic = gradients[i]?.toArray() ?? new Float64Array(x.size);
       const numeric = numericalGrad(objective, inputs, index, step);

@@ -1,10 +1,12 @@
 // Averaging the shards' gradients in fixed order, and updating the weights, one slice per worker. Every element is
 // added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
 // number of workers nor on where the slices are cut.
-import { heap, kernelsFor, type Optimizer, Tensor } from "@shardgrad/core";
+import type { Optimizer } from "@shardgrad/core";
+import { heap, kernelsFor, Tensor } from "@shardgrad/core";
 import { cacheLineBytes } from "./control.ts";
 import type { Layout } from "./layout.ts";
-import { type SamplingPlan, samplesInStep, shardRange } from "./sampling.ts";
+import type { SamplingPlan } from "./sampling.ts";
+import { samplesInStep, shardRange } from "./sampling.ts";
 
 const floatsPerLine = cacheLineBytes / 4;
 

@@ -51,11 +51,12 @@ export class Barrier {
     this.#throwIfAborted();
     if (this.#arrive()) return;
     for (let spin = 0; spin < this.#spins; spin++) {
-      if (Atomics.load(view, this.#generation) !== generation) return this.#throwIfAborted();
+      if (Atomics.load(view, this.#generation) !== generation) break;
       pause();
     }
     // Returns at once if the generation has moved on since the last look: no wake-up can be lost.
-    while (Atomics.load(view, this.#generation) === generation) Atomics.wait(view, this.#generation, generation);
+    while (Atomics.load(view, this.#generation) === generation)
+      Atomics.wait(view, this.#generation, generation);
     this.#throwIfAborted();
   }
 

@@ -1,5 +1,6 @@
 // Dataset columns in shared memory: stored once by the coordinator, gathered into batches by the workers.
-import { heap, kernelsFor, type NumericArray, type Shape, Storage, Tensor } from "@shardgrad/core";
+import type { NumericArray, Shape, Storage } from "@shardgrad/core";
+import { heap, kernelsFor, Tensor } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 import type { Column, Columns } from "./job.ts";
 
@@ -61,7 +62,11 @@ function checkColumn(part: string, name: string, input: Column | NumericArray): 
 }
 
 /** Checks columns, copies them into `allocate`-d shared memory, and says where they are. */
-export function storeColumns(part: string, columns: Columns, allocate: (bytes: number) => Storage): StoredColumns {
+export function storeColumns(
+  part: string,
+  columns: Columns,
+  allocate: (bytes: number) => Storage,
+): StoredColumns {
   const checked = Object.entries(columns).map(([name, column]) => checkColumn(part, name, column));
   const first = checked[0];
   if (!first) throw new JobError(`dataset: ${part} has no columns; expected at least one`);
@@ -72,11 +77,13 @@ export function storeColumns(part: string, columns: Columns, allocate: (bytes: n
       );
     }
   }
-  const stored = checked.map(({ name, column: { data, shape = [], scale, shift = 0 }, dtype }): StoredColumn => {
-    const storage = allocate(data.byteLength);
-    heap().uint8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), storage.offset);
-    return { name, address: storage.offset, dtype, shape, scale, shift };
-  });
+  const stored = checked.map(
+    ({ name, column: { data, shape = [], scale, shift = 0 }, dtype }): StoredColumn => {
+      const storage = allocate(data.byteLength);
+      heap().uint8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), storage.offset);
+      return { name, address: storage.offset, dtype, shape, scale, shift };
+    },
+  );
   return { samples: first.samples, columns: stored };
 }
 

@@ -1,7 +1,8 @@
 // The Int32 words that the threads of a run share. Each stands alone on its cache line: neighbours on one line were
 // measured eight times slower. Who writes and who reads each word is said here; how threads wait on them is in
 // barrier.ts, the only file that may.
-import { type Phase, phases } from "./errors.ts";
+import type { Phase } from "./errors.ts";
+import { phases } from "./errors.ts";
 
 export const cacheLineBytes = 64;
 

@@ -5,29 +5,28 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  heap,
-  kernelSet,
-  manualSeed,
-  type Module,
-  Storage,
-  type Tensor,
-  writeSafetensors,
-} from "@shardgrad/core";
+import type { Module, Tensor } from "@shardgrad/core";
+import { heap, kernelSet, manualSeed, Storage, writeSafetensors } from "@shardgrad/core";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
-import { type StoredColumns, storeColumns } from "./columns.ts";
+import type { StoredColumns } from "./columns.ts";
+import { storeColumns } from "./columns.ts";
 import { Control } from "./control.ts";
-import { type EpochRecord, readRecord, recordSize } from "./epoch-records.ts";
+import type { EpochRecord } from "./epoch-records.ts";
+import { readRecord, recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import { Gang } from "./gang.ts";
-import { buildModel, type Columns, type Dataset, type Job, loadJob } from "./job.ts";
-import { bindModel, type Layout, planLayout } from "./layout.ts";
-import { planRun, type RunPlan, type TrainOptions } from "./options.ts";
+import type { Columns, Dataset, Job } from "./job.ts";
+import { buildModel, loadJob } from "./job.ts";
+import type { Layout } from "./layout.ts";
+import { bindModel, planLayout } from "./layout.ts";
+import type { RunPlan, TrainOptions } from "./options.ts";
+import { planRun } from "./options.ts";
 import type { WorkerSetup } from "./protocol.ts";
-import { type SamplingPlan, stepsPerEpoch } from "./sampling.ts";
+import type { SamplingPlan } from "./sampling.ts";
+import { stepsPerEpoch } from "./sampling.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
@@ -67,7 +66,9 @@ async function resolveDataset(job: Job): Promise<Dataset<Columns>> {
     throw new JobError(`train: the job's dataset() failed: ${message}`, { cause: error });
   }
   if (typeof dataset?.train !== "object" || dataset.train === null) {
-    throw new JobError("train: the job's dataset has no `train` columns; expected { train: { … }, test: { … } }");
+    throw new JobError(
+      "train: the job's dataset has no `train` columns; expected { train: { … }, test: { … } }",
+    );
   }
   return dataset;
 }
@@ -206,7 +207,10 @@ export async function coordinate(
     // Most of what is left, in equal parts: address space only, until a worker touches it.
     const arenaBytes = Math.floor((heap().arena.largestFree() * 0.85) / workers / 65536) * 65536;
     const arenas = Array.from({ length: workers }, () => memory.allocate(arenaBytes, "worker", false));
-    gang = new Gang(workers, workerUrl, (rank) => ({ step: control.load("step") + 1, phase: control.phase(rank) }));
+    gang = new Gang(workers, workerUrl, (rank) => ({
+      step: control.load("step") + 1,
+      phase: control.phase(rank),
+    }));
     const setup = (rank: number): WorkerSetup => ({
       rank,
       workers,

@@ -23,7 +23,10 @@ export function recordSize(metrics: number): number {
 }
 
 export function writeRecord(view: Float64Array, at: number, record: EpochRecord): void {
-  view.set([record.step, record.loss, record.samples, record.trainMs, record.evaluateMs, ...record.metrics], at);
+  view.set(
+    [record.step, record.loss, record.samples, record.trainMs, record.evaluateMs, ...record.metrics],
+    at,
+  );
 }
 
 export function readRecord(view: Float64Array, at: number, metrics: number): EpochRecord {

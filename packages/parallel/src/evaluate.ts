@@ -1,7 +1,9 @@
 // Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. Sums are kept per
 // chunk and added in order of chunks, so the result does not depend on the number of workers.
-import { heap, type Module, noGrad, scope, Tensor } from "@shardgrad/core";
-import { gatherBatch, type StoredColumns } from "./columns.ts";
+import type { Module } from "@shardgrad/core";
+import { heap, noGrad, scope, Tensor } from "@shardgrad/core";
+import type { StoredColumns } from "./columns.ts";
+import { gatherBatch } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 
@@ -21,7 +23,9 @@ function metricSum(name: string, value: unknown, samples: number): number {
     return sum;
   }
   const got = value instanceof Tensor ? `shape [${value.shape.join(",")}]` : typeof value;
-  throw new JobError(`metrics.${name}: got ${got}, expected one number per sample [${samples}] or a scalar mean`);
+  throw new JobError(
+    `metrics.${name}: got ${got}, expected one number per sample [${samples}] or a scalar mean`,
+  );
 }
 
 /** Evaluates the chunks that fall to worker `rank`, and writes their sums to the table at byte `table`. */
@@ -58,7 +62,8 @@ export function mergeChunks(table: number, samples: number, metrics: number): nu
   const sums = heap().float64;
   return Array.from({ length: metrics }, (_, metric) => {
     let total = 0;
-    for (let chunk = 0; chunk < chunkCount(samples); chunk++) total += sums[table / 8 + chunk * metrics + metric]!;
+    for (let chunk = 0; chunk < chunkCount(samples); chunk++)
+      total += sums[table / 8 + chunk * metrics + metric]!;
     return total / samples;
   });
 }

@@ -1,10 +1,12 @@
 // The workers of one run as a group: started together, called together, ended together. The first failure, or death,
 // of one ends the call for all. Must not know what the workers compute.
-import { MessageChannel, type MessagePort } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { MessageChannel } from "node:worker_threads";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
-import { deserializeError, type Phase, WorkerError } from "./errors.ts";
+import type { Phase } from "./errors.ts";
+import { deserializeError, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Member {
@@ -56,7 +58,10 @@ export class Gang {
    *
    * @throws WorkerError for the first worker that failed or died; the others are not waited for
    */
-  async call(during: string, invoke: (api: Comlink.Remote<WorkerApi>, rank: number) => Promise<Outcome>): Promise<void> {
+  async call(
+    during: string,
+    invoke: (api: Comlink.Remote<WorkerApi>, rank: number) => Promise<Outcome>,
+  ): Promise<void> {
     await Promise.all(
       this.#members.map(async ({ api, task }, rank) => {
         const died = task.then(

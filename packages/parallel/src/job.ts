@@ -1,7 +1,8 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import { getCallSites } from "node:util";
-import { Module, type NumericArray, type Optimizer, type Shape, type Tensor } from "@shardgrad/core";
+import type { NumericArray, Optimizer, Shape, Tensor } from "@shardgrad/core";
+import { Module } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
 /**
@@ -83,7 +84,9 @@ const defined = new Map<string, Job>();
 export function defineJob<C extends Columns, M extends Module>(definition: JobDefinition<C, M>): Job<C, M> {
   const { dataset, metrics = {} } = definition;
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
-    throw new JobError(`defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`);
+    throw new JobError(
+      `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,
+    );
   }
   requireFunction("model", definition.model);
   requireFunction("loss", definition.loss);
@@ -114,7 +117,9 @@ export async function loadJob(url: string): Promise<Job> {
   }
   const job = module.default;
   if (typeof job !== "object" || job === null || !(brand in job)) {
-    throw new JobError(`train: ${url} has no job as its default export; write: export default defineJob({ … })`);
+    throw new JobError(
+      `train: ${url} has no job as its default export; write: export default defineJob({ … })`,
+    );
   }
   return job as Job;
 }
@@ -140,7 +145,9 @@ export function buildModel(job: Job): Module {
   }
   for (const [name, parameter] of parameters) {
     if (parameter.dtype !== "float32") {
-      throw new JobError(`train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`);
+      throw new JobError(
+        `train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`,
+      );
     }
   }
   return model;

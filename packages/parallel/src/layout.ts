@@ -4,7 +4,8 @@
 //   average   the averaged gradient, laid out like the weights
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
-import { type Module, type Optimizer, Storage, Tensor } from "@shardgrad/core";
+import type { Module, Optimizer } from "@shardgrad/core";
+import { Storage, Tensor } from "@shardgrad/core";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 
@@ -90,7 +91,12 @@ function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "
  * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
  * @throws JobError if the model is not the one that was laid out
  */
-export function bindModel(model: Module, optimizer: Optimizer, layout: Layout, contents: "copy" | "adopt"): void {
+export function bindModel(
+  model: Module,
+  optimizer: Optimizer,
+  layout: Layout,
+  contents: "copy" | "adopt",
+): void {
   const named = model.namedParameters();
   const describe = (list: readonly { name: string; shape: readonly number[] }[]) =>
     list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ");
@@ -106,6 +112,7 @@ export function bindModel(model: Module, optimizer: Optimizer, layout: Layout, c
     parameter.moveTo(blockAt(layout.weights, place), contents);
     parameter.grad = tensorAt(layout.average, place);
     const number = optimizer.parameters.indexOf(parameter);
-    for (const { name, address } of layout.state) optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
+    for (const { name, address } of layout.state)
+      optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
   });
 }

@@ -1,7 +1,8 @@
 // From a job and the options of a run to checked numbers.
 import { availableParallelism } from "node:os";
 import { JobError } from "./errors.ts";
-import { type Job, requireCount } from "./job.ts";
+import type { Job } from "./job.ts";
+import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { stepsPerEpoch } from "./sampling.ts";
 

@@ -2,15 +2,18 @@
 // evaluation. Knows the shared layout and the barriers, but nothing of threads or messages; worker.ts wraps it.
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
-import { grad, heap, manualSeed, type Module, type Optimizer, scope, Tensor } from "@shardgrad/core";
+import type { Module, Optimizer } from "@shardgrad/core";
+import { grad, heap, manualSeed, scope, Tensor } from "@shardgrad/core";
 import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { gatherBatch } from "./columns.ts";
 import { Control } from "./control.ts";
 import { recordSize, writeRecord } from "./epoch-records.ts";
-import { JobError, type Phase } from "./errors.ts";
+import type { Phase } from "./errors.ts";
+import { JobError } from "./errors.ts";
 import { evaluateChunks, mergeChunks } from "./evaluate.ts";
-import { buildModel, type Job } from "./job.ts";
+import type { Job } from "./job.ts";
+import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";

@@ -17,5 +17,7 @@ const workerUrl = new URL("./worker.js", import.meta.url);
 export function train(job: string | URL, options: TrainOptions = {}): TrainingRun {
   const text = String(job);
   const url = /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
-  return new TrainingRun((publish, stopRequested) => coordinate(url, workerUrl, options, publish, stopRequested));
+  return new TrainingRun((publish, stopRequested) =>
+    coordinate(url, workerUrl, options, publish, stopRequested),
+  );
 }

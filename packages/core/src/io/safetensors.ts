@@ -1,7 +1,8 @@
 // Writing tensors in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length,
 // a JSON header padded with spaces to a multiple of 8, then the elements, little-endian, in one run.
-import { ValueError } from "../errors.ts";
+
 import type { DType } from "../dtype.ts";
+import { ValueError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 
 const formatNames: Record<DType, string> = { float32: "F32", float64: "F64", int32: "I32", uint8: "U8" };
@@ -22,14 +23,19 @@ export function writeSafetensors(
   let end = 0;
   for (const [name, tensor] of tensors) {
     if (name === "__metadata__" || names.has(name)) {
-      throw new ValueError(`writeSafetensors: the name "${name}" is reserved or used twice; rename the tensor`);
+      throw new ValueError(
+        `writeSafetensors: the name "${name}" is reserved or used twice; rename the tensor`,
+      );
     }
     names.add(name);
     const values = tensor.toArray();
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const start = end;
     end += bytes.length;
-    header.push([name, { dtype: formatNames[tensor.dtype], shape: tensor.shape, data_offsets: [start, end] }]);
+    header.push([
+      name,
+      { dtype: formatNames[tensor.dtype], shape: tensor.shape, data_offsets: [start, end] },
+    ]);
     parts.push(bytes);
   }
   // Object.fromEntries defines own properties, so even a tensor named __proto__ is written as it should be.

@@ -4,7 +4,8 @@ import { ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { Kernels } from "./table.ts";
-import { supportedBuild, type WasmBuild, wasmKernels } from "./wasm.ts";
+import type { WasmBuild } from "./wasm.ts";
+import { supportedBuild, wasmKernels } from "./wasm.ts";
 
 /** What computes float32: a WebAssembly build, or the plain TypeScript loops. */
 export type KernelSet = WasmBuild | "reference";
@@ -48,7 +49,10 @@ export function kernelSet(): KernelSet {
 export function useKernels(set: KernelSet | "auto"): KernelSet {
   const best = supportedBuild();
   const runs = set === "auto" || set === "reference" || set === best || (set === "wasm-plain" && best);
-  if (!runs) throw new ValueError(`useKernels: "${set}" does not run here; the best that does is "${best ?? "reference"}"`);
+  if (!runs)
+    throw new ValueError(
+      `useKernels: "${set}" does not run here; the best that does is "${best ?? "reference"}"`,
+    );
   tables = build(set === "auto" ? (best ?? "reference") : set);
   return tables.set;
 }

@@ -3,10 +3,10 @@
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
 import type { ElementwiseKernels } from "./table/elementwise.ts";
-import type { ReduceKernels } from "./table/reduce.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
 import type { RandomKernels } from "./table/random.ts";
+import type { ReduceKernels } from "./table/reduce.ts";
 import type { TrainingKernels } from "./table/training.ts";
 
 export type { BinaryKernel, BinaryKernels, UnaryKernel, UnaryKernels } from "./table/elementwise.ts";

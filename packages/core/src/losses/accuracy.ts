@@ -1,10 +1,21 @@
 // How often the largest logit is the right class.
+import { ShapeError } from "../errors.ts";
 import { cast } from "../ops/cast.ts";
 import { equal } from "../ops/compare.ts";
 import { argmax } from "../ops/reduce.ts";
+import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`. */
+/**
+ * 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`.
+ *
+ * @throws ShapeError, DTypeError
+ */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
+  if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== logits.shape[0]) {
+    throw new ShapeError(
+      `accuracy: got logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n]`,
+    );
+  }
   return cast(equal(argmax(logits), labels), "float32");
 }

@@ -1,9 +1,9 @@
 // Cross-entropy between logits and class indices.
 import { ShapeError } from "../errors.ts";
-import { mean } from "../ops/reduce.ts";
-import { pick } from "../ops/indexing.ts";
-import { logSoftmax } from "../ops/softmax.ts";
 import { neg } from "../ops/arithmetic.ts";
+import { pick } from "../ops/indexing.ts";
+import { mean } from "../ops/reduce.ts";
+import { logSoftmax } from "../ops/softmax.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 

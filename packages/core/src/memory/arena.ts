@@ -102,7 +102,8 @@ export class Arena {
   #merge(): void {
     if (this.#waiting === 0) return;
     const all = this.#spans;
-    for (const [size, offsets] of this.#lists) for (const offset of offsets) all.push({ offset, bytes: size });
+    for (const [size, offsets] of this.#lists)
+      for (const offset of offsets) all.push({ offset, bytes: size });
     this.#lists.clear();
     this.#waiting = 0;
     all.sort((a, b) => a.offset - b.offset);

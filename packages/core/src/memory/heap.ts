@@ -68,7 +68,8 @@ export function heap(): Heap {
  * @throws MemoryError if the thread has a heap already
  */
 export function openHeap(options: HeapOptions): Heap {
-  if (current) throw new MemoryError("openHeap: this thread has a heap already; call it before the first tensor");
+  if (current)
+    throw new MemoryError("openHeap: this thread has a heap already; call it before the first tensor");
   current = new Heap(options);
   return current;
 }

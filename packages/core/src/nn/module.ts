@@ -13,6 +13,11 @@ export abstract class Module {
   /** Computes the output. */
   abstract forward(x: Tensor): Tensor;
 
+  /** Where its parameters and modules are, under their names: its properties, unless a subclass knows better. */
+  parts(): object {
+    return this;
+  }
+
   /** Parameters with their names; one that is used twice counts once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
     const found = new Map<Tensor, string>();
@@ -47,7 +52,8 @@ export abstract class Module {
 
 /** Calls `use` for everything that a module holds, depth first. */
 function visit(owner: object, prefix: string, use: (name: string, value: unknown) => void): void {
-  for (const [key, value] of Object.entries(owner)) {
+  const parts = owner instanceof Module ? owner.parts() : owner;
+  for (const [key, value] of Object.entries(parts)) {
     const name = prefix + key;
     use(name, value);
     if (value instanceof Module || Array.isArray(value)) visit(value, `${name}.`, use);

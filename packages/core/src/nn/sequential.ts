@@ -15,7 +15,7 @@ export class Sequential extends Module {
     return this.layers.reduce((value, layer) => layer.forward(value), x);
   }
 
-  override namedParameters(): [name: string, parameter: Tensor][] {
-    return super.namedParameters().map(([name, parameter]) => [name.replace(/^layers\./, ""), parameter]);
+  override parts(): object {
+    return this.layers;
   }
 }

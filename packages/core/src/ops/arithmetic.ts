@@ -2,7 +2,8 @@
 import { defineOp } from "../define-op.ts";
 import type { Tensor } from "../tensor.ts";
 import { sumTo } from "./broadcast.ts";
-import { applyBinary, mapBinary, mapUnary, type Operand } from "./elementwise.ts";
+import type { Operand } from "./elementwise.ts";
+import { applyBinary, mapBinary, mapUnary } from "./elementwise.ts";
 
 /** `-x` */
 export const neg = defineOp<[Tensor]>({

@@ -1,6 +1,8 @@
 // How reductions see axes: any of them as one run of [outer, length, inner].
-import { type Shape, sizeOf } from "../shape.ts";
-import { contiguous, type Tensor } from "../tensor.ts";
+import type { Shape } from "../shape.ts";
+import { sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { contiguous } from "../tensor.ts";
 
 export interface ReduceOptions {
   /** Keep the reduced axes, with length 1. */
@@ -8,7 +10,11 @@ export interface ReduceOptions {
 }
 
 /** Splits `shape` at a run of neighbouring axes into [outer, length, inner]. */
-export function around(shape: Shape, first: number, last: number): [outer: number, length: number, inner: number] {
+export function around(
+  shape: Shape,
+  first: number,
+  last: number,
+): [outer: number, length: number, inner: number] {
   return [sizeOf(shape.slice(0, first)), sizeOf(shape.slice(first, last + 1)), sizeOf(shape.slice(last + 1))];
 }
 
@@ -28,4 +34,3 @@ export function gatherAxes(x: Tensor, axes: readonly number[]): Tensor {
     ),
   );
 }
-

@@ -2,9 +2,19 @@
 import { defineOp } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { broadcastStrides, contiguousStrides, formatShape, normalizeAxes, sameShape, type Shape, sizeOf } from "../shape.ts";
+import type { Shape } from "../shape.ts";
+import {
+  broadcastStrides,
+  checkShape,
+  contiguousStrides,
+  formatShape,
+  normalizeAxes,
+  sameShape,
+  sizeOf,
+} from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
-import { around, gatherAxes, type ReduceOptions, reducedShape } from "./axes.ts";
+import type { ReduceOptions } from "./axes.ts";
+import { around, gatherAxes, reducedShape } from "./axes.ts";
 
 const reshapeOp = defineOp<[Tensor], Shape>({
   name: "reshape",
@@ -50,7 +60,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
       `expand: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}; only axes of length 1 can be repeated`,
     );
   }
-  return expandOp(x, Object.freeze([...shape]));
+  return expandOp(x, checkShape("expand", shape));
 }
 
 /** The sum over all axes that broadcasting `shape` to that of `x` had repeated: the gradient of `expand`. */
@@ -91,4 +101,3 @@ export function sum(x: Tensor, axes?: number | readonly number[], options: Reduc
   const kept = sumOp(x, list);
   return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
 }
-

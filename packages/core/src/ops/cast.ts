@@ -1,6 +1,7 @@
 // Conversion between dtypes.
 import { compute, defineOp } from "../define-op.ts";
-import { type DType, dtypeCode, isFloat } from "../dtype.ts";
+import type { DType } from "../dtype.ts";
+import { dtypeCode, isFloat } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 

@@ -1,9 +1,11 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
-import { type DType, dtypeOfArray, type NumericArray } from "../dtype.ts";
-import { ShapeError } from "../errors.ts";
+import type { DType, NumericArray } from "../dtype.ts";
+import { dtypeOfArray } from "../dtype.ts";
+import { DTypeError, ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkSeed, Generator } from "../random.ts";
-import { checkShape, formatShape, type Shape, sizeOf } from "../shape.ts";
+import type { Shape } from "../shape.ts";
+import { checkShape, formatShape, sizeOf } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
 
 /** Numbers, nested to any depth, all rows of one length. */
@@ -30,19 +32,30 @@ function flatten(data: NestedNumbers, shape: Shape, depth: number, into: number[
   if (isRow !== depth < shape.length || (isRow && data.length !== shape[depth])) {
     const got = isRow ? `a row of ${data.length}` : "a number";
     const expected = depth < shape.length ? `a row of ${shape[depth]}` : "a number";
-    throw new ShapeError(`tensor: got ${got} at depth ${depth}, expected ${expected}; rows must be of equal length`);
+    throw new ShapeError(
+      `tensor: got ${got} at depth ${depth}, expected ${expected}; rows must be of equal length`,
+    );
   }
   if (isRow) for (const element of data) flatten(element, shape, depth + 1, into);
-  else into.push(data as number);
+  else if (typeof data === "number") into.push(data);
+  else {
+    throw new DTypeError(
+      `tensor: got ${Object.prototype.toString.call(data)} at depth ${depth}, expected numbers; copy other arrays with Array.from`,
+    );
+  }
 }
 
 /**
  * A tensor from a number, nested arrays, or a typed array (whose elements are copied).
  *
  * @param shape the shape of a flat typed array; a vector if absent
- * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements
+ * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements; DTypeError if
+ * there is something other than numbers
  */
-export function tensor(data: NestedNumbers | NumericArray, options: TensorOptions & { shape?: Shape } = {}): Tensor {
+export function tensor(
+  data: NestedNumbers | NumericArray,
+  options: TensorOptions & { shape?: Shape } = {},
+): Tensor {
   let values: ArrayLike<number>;
   let shape: Shape;
   const ownType = dtypeOfArray(data);

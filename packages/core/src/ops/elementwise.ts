@@ -3,7 +3,8 @@
 import type { DType } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { BinaryKernels, UnaryKernels } from "../kernels/table.ts";
-import { broadcastShapes, broadcastStrides, collapseAxes, type Shape } from "../shape.ts";
+import type { Shape } from "../shape.ts";
+import { broadcastShapes, broadcastStrides, collapseAxes } from "../shape.ts";
 import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */

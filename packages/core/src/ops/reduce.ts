@@ -5,7 +5,8 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import { div } from "./arithmetic.ts";
-import { around, type ReduceOptions, reducedShape } from "./axes.ts";
+import type { ReduceOptions } from "./axes.ts";
+import { around, reducedShape } from "./axes.ts";
 import { sum } from "./broadcast.ts";
 
 /** Mean over `axes` (all if absent). */
@@ -23,7 +24,9 @@ export function mean(x: Tensor, axes?: number | readonly number[], options: Redu
 export function argmax(x: Tensor, axis = -1): Tensor {
   const along = normalizeAxis("argmax", axis, x.rank);
   if (x.shape[along] === 0) {
-    throw new ShapeError(`argmax: axis ${axis} of ${formatShape(x.shape)} is empty; there is no largest element`);
+    throw new ShapeError(
+      `argmax: axis ${axis} of ${formatShape(x.shape)} is empty; there is no largest element`,
+    );
   }
   return compute(() => {
     const y = Tensor.allocate(reducedShape(x.shape, [along], false), "int32", "argmax");

@@ -1,7 +1,8 @@
 // What all optimizers share: their parameters, their state, and stepping over any stretch of the parameters, which
 // is what lets several threads share one update.
-import { GradientError, ValueError } from "../errors.ts";
+
 import { bytesPerElement } from "../dtype.ts";
+import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { Tensor } from "../tensor.ts";
@@ -22,6 +23,12 @@ export abstract class Optimizer {
     if (parameters.length === 0) {
       throw new ValueError("optimizer: got no parameters; pass model.parameters()");
     }
+    parameters.forEach(({ shape, contiguous }, index) => {
+      if (contiguous) return;
+      throw new ValueError(
+        `optimizer: parameter ${index} (shape [${shape.join(",")}]) is a view with gaps, expected a contiguous tensor`,
+      );
+    });
     requireAtLeast("lr", lr, 0);
     this.parameters = parameters;
     this.lr = lr;

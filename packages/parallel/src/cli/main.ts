@@ -10,8 +10,8 @@ import type { TrainOptions } from "../options.ts";
 import { train } from "../train.ts";
 import { chooseReporter } from "./report.ts";
 
-/** Exit codes: what was asked for does not fit; the run failed. */
-const exitCode = { misuse: 2, failure: 1, interrupted: 130 } as const;
+/** Exit codes: what was asked for does not fit; the run failed; ended by a signal (128 + its number). */
+const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
 function integer(text: string): number {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Expected an integer.");
@@ -29,21 +29,22 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   const reporter = chooseReporter(json, process.stdout);
   const run = train(pathToFileURL(resolve(job)), options);
-  let interrupted = false;
-  const interrupt = () => {
-    if (interrupted) process.exit(exitCode.interrupted);
-    interrupted = true;
+  // Once: the step that is under way is finished, and the weights are written. Twice: now.
+  let asked: "SIGINT" | "SIGTERM" | undefined;
+  const interrupt = (signal: "SIGINT" | "SIGTERM") => {
+    if (asked) process.exit(exitCode[signal]);
+    asked = signal;
     run.stop();
   };
-  process.on("SIGINT", interrupt);
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
     for await (const event of run) reporter.show(event);
-    if (interrupted) process.exitCode = exitCode.interrupted;
+    if (asked) process.exitCode = exitCode[asked];
   } catch (error) {
     reporter.close();
     fail(error, stack);
   } finally {
-    process.off("SIGINT", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }
 
@@ -55,7 +56,9 @@ function fail(error: unknown, stack: boolean): void {
 }
 
 function describe(error: Error): string {
-  return error.cause instanceof Error ? `${error.stack}\ncaused by: ${error.cause.stack}` : (error.stack ?? error.message);
+  return error.cause instanceof Error
+    ? `${error.stack}\ncaused by: ${error.cause.stack}`
+    : (error.stack ?? error.message);
 }
 
 const program = new Command("shardgrad")

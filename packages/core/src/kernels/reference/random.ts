@@ -18,8 +18,10 @@ export function random(F: NumericArray) {
       for (let i = 0; i < n; i++) {
         const place = position + i;
         if (i === 0 || place % 4 === 0) drawBlock(Math.floor(place / 4), stream, key0, key1);
-        // 24 bits, so that the result is exact in float32 and below `high`.
+        // 24 bits, so that the fraction is exact in float32 and below 1.
         F[y / width + i] = low + (high - low) * ((block[place % 4]! >>> 8) / 0x1000000);
+        // The sum may still round up to `high`, as in [1, 2).
+        if (F[y / width + i]! >= high) F[y / width + i] = low;
       }
     },
 
@@ -28,7 +30,7 @@ export function random(F: NumericArray) {
         const place = position + i;
         if (i === 0 || place % 4 === 0) drawBlock(Math.floor(place / 4), stream, key0, key1);
         // Places come in pairs that share two words: radius from the first, angle from the second.
-        const pair = place % 4 & 2;
+        const pair = (place % 4) & 2;
         const radius = Math.sqrt(-2 * Math.log((block[pair]! + 1) / 0x100000000));
         const angle = (2 * Math.PI * block[pair + 1]!) / 0x100000000;
         F[y / width + i] = mean + std * radius * (place & 1 ? Math.sin(angle) : Math.cos(angle));

@@ -22,7 +22,8 @@ export function reduce(heap: Heap, F: NumericArray) {
       for (let o = 0; o < outer; o++) {
         for (let i = 0; i < inner; i++) {
           let most = Number.NEGATIVE_INFINITY;
-          for (let r = 0; r < length; r++) most = Math.max(most, F[x / width + (o * length + r) * inner + i]!);
+          for (let r = 0; r < length; r++)
+            most = Math.max(most, F[x / width + (o * length + r) * inner + i]!);
           F[y / width + o * inner + i] = most;
         }
       }

@@ -1,0 +1,28 @@
+// Every code block of a README that is marked `ts run` runs, and is type-checked by Node's own rules: as a module of
+// its own, in a process of its own, with no warning and no error.
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
+
+const readmes = ["README.md", "packages/core/README.md", "packages/parallel/README.md"];
+
+describe.each(readmes)("%s", (name) => {
+  const text = readFileSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), "utf8");
+  const blocks = [...text.matchAll(/^```(ts[^\n]*)\n(.*?)^```$/gms)].map(([, info, code]) => ({
+    info,
+    code: code!,
+  }));
+
+  it("marks every TypeScript block as one that runs", () => {
+    expect(blocks.length).toBeGreaterThan(0);
+    expect(blocks.map(({ info }) => info)).toEqual(blocks.map(() => "ts run"));
+  });
+
+  it.each(blocks.map(({ code }, i) => [i + 1, code] as const))("block %i runs", async (_, code) => {
+    const { stderr } = await promisify(execFile)(process.execPath, [writeJob(code)]);
+    expect(stderr).toBe("");
+  });
+});
