@@ -71,19 +71,38 @@ export const stream = {
   shuffle: 1,
   /** Splits of a data set. */
   split: 2,
+  /** Dropout and other noise within a training step. */
+  noise: 3,
 } as const;
+
+/** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
+export const maximumShards = 8192;
 
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
+ * This object is all the state there is: who sets `position` back draws the same numbers again.
+ *
+ * The four counter words of position p, which belongs to block b = ⌊p/4⌋, are: b mod 2³²; ⌊b/2³²⌋ + 2¹⁹ shard;
+ * step; stream.
  */
 export class Generator {
   readonly seed: number;
   readonly stream: number;
   position = 0;
+  #step = 0;
+  #shard = 0;
 
   constructor(seed: number, streamNumber: number = stream.values) {
     this.seed = checkSeed("Generator", seed);
     this.stream = streamNumber;
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  get shard(): number {
+    return this.#shard;
   }
 
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
@@ -91,6 +110,25 @@ export class Generator {
     const start = this.position;
     this.position += Math.ceil(count / 4) * 4;
     return start;
+  }
+
+  /**
+   * Goes to position 0 of the numbers of one training step and shard, so that what is drawn there depends on
+   * (seed, step, shard, position) alone.
+   *
+   * @throws ValueError if `step` is not below 2^32, or `shard` not below 8192
+   */
+  restart(step: number, shard = 0): this {
+    const fits = (value: number, limit: number) => Number.isInteger(value) && value >= 0 && value < limit;
+    if (!fits(step, 2 ** 32) || !fits(shard, maximumShards)) {
+      throw new ValueError(
+        `Generator: step ${step} and shard ${shard}; expected integers from 0 to 2^32 - 1 and to ${maximumShards - 1}`,
+      );
+    }
+    this.#step = step;
+    this.#shard = shard;
+    this.position = 0;
+    return this;
   }
 }
 

@@ -6,7 +6,6 @@ export { cast } from "./cast.ts";
 export { equal, greater } from "./compare.ts";
 export {
   full,
-  manualSeed,
   type NestedNumbers,
   ones,
   rand,
@@ -15,6 +14,8 @@ export {
   tensor,
   zeros,
 } from "./create.ts";
+export { dropout } from "./dropout.ts";
+export { currentGenerator, manualSeed, withGenerator } from "./generator.ts";
 export { pick } from "./indexing.ts";
 export { linear, matmul } from "./matmul.ts";
 export { argmax, mean } from "./reduce.ts";

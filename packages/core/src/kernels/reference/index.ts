@@ -17,7 +17,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...reduce(heap, F),
     ...indexed(heap, F),
     ...linear(F),
-    ...random(F),
+    ...random(heap, F),
     ...training(F),
   };
 }
