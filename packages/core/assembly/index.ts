@@ -2,6 +2,7 @@
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
+export * from "./norm";
 export * from "./random";
 export * from "./reduce";
 export * from "./training";

@@ -132,6 +132,29 @@ export class Generator {
   }
 }
 
+let current = new Generator(0);
+
+/** What this thread draws `rand`, `randn`, `dropout` and initial parameters from. */
+export function currentGenerator(): Generator {
+  return current;
+}
+
+/** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
+export function manualSeed(seed: number): void {
+  current = new Generator(checkSeed("manualSeed", seed));
+}
+
+/** Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`. */
+export function withGenerator<T>(generator: Generator, body: () => T): T {
+  const before = current;
+  current = generator;
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+}
+
 /**
  * A keyed pseudo-random permutation of 0 … n-1 that needs no table: the sample at each place can be computed by
  * itself. A six-round Feistel network over a × b ≥ n with Philox as the round function, walked until the value

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { noGrad } from "../define-op.ts";
 import { useKernels } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
-import { Generator, stream } from "../random.ts";
+import { currentGenerator, Generator, manualSeed, stream, withGenerator } from "../random.ts";
 import { backward, grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
@@ -10,7 +10,6 @@ import { mul } from "./arithmetic.ts";
 import { sum } from "./broadcast.ts";
 import { ones, rand, randn, tensor } from "./create.ts";
 import { dropout } from "./dropout.ts";
-import { currentGenerator, manualSeed, withGenerator } from "./generator.ts";
 import { transpose } from "./shape.ts";
 
 /** Dropout that draws the same mask whenever it is called. */

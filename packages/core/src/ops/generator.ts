@@ -1,34 +1,12 @@
-// Which random stream this thread draws from: one `Generator` at a time, which holds all of its state. Kernels read
-// the key of the stream from cells in memory, so that a recorded call can be repeated with other numbers.
-import { checkSeed, Generator } from "../random.ts";
+// Where kernels find the random stream that this thread draws from: its key lies in cells in memory, so that a recorded
+// call can be repeated with other numbers. The generators themselves are in ../random.ts.
+import type { Generator } from "../random.ts";
+import { currentGenerator } from "../random.ts";
 import { Tensor } from "../tensor.ts";
-
-let current = new Generator(0);
-
-/** What `rand`, `randn`, `dropout` and parameter initialisation draw from on this thread. */
-export function currentGenerator(): Generator {
-  return current;
-}
-
-/** Restarts this thread's random stream: a new generator with the given seed. */
-export function manualSeed(seed: number): void {
-  current = new Generator(checkSeed("manualSeed", seed));
-}
-
-/** Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`. */
-export function withGenerator<T>(generator: Generator, body: () => T): T {
-  const before = current;
-  current = generator;
-  try {
-    return body();
-  } finally {
-    current = before;
-  }
-}
 
 const cellsOf = new WeakMap<Generator, Tensor>();
 
-/** Where kernels read the key of a generator's stream: see `kernels/table/random.ts`. Writes what has changed. */
+/** The cells of a generator's stream, as `kernels/table/random.ts` describes them. Writes what has changed. */
 export function generatorCells(generator: Generator): Tensor {
   let cells = cellsOf.get(generator);
   if (!cells) {
@@ -43,5 +21,6 @@ export function generatorCells(generator: Generator): Tensor {
 
 /** Reserves `count` numbers of the current generator: the cells and the position to pass to the kernel. */
 export function takePositions(count: number): { cells: number; position: number } {
-  return { cells: generatorCells(current).address, position: current.take(count) };
+  const generator = currentGenerator();
+  return { cells: generatorCells(generator).address, position: generator.take(count) };
 }

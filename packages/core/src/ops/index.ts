@@ -1,6 +1,7 @@
 // All public ops, a line per file.
 export { add, div, mul, neg, sub } from "./arithmetic.ts";
 export type { ReduceOptions } from "./axes.ts";
+export { type BatchNormOptions, batchNorm, type GroupNormOptions, groupNorm } from "./batch-norm.ts";
 export { expand, reshape, sum } from "./broadcast.ts";
 export { cast } from "./cast.ts";
 export { equal, greater } from "./compare.ts";
@@ -15,10 +16,10 @@ export {
   zeros,
 } from "./create.ts";
 export { dropout } from "./dropout.ts";
-export { currentGenerator, manualSeed, withGenerator } from "./generator.ts";
 export { pick } from "./indexing.ts";
 export { linear, matmul } from "./matmul.ts";
 export { argmax, mean } from "./reduce.ts";
+export { type LayerNormOptions, layerNorm, type RMSNormOptions, rmsNorm } from "./row-norm.ts";
 export { permute, transpose } from "./shape.ts";
 export { logSoftmax } from "./softmax.ts";
 export { exp, log, relu, sqrt } from "./unary.ts";
