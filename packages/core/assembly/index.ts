@@ -1,5 +1,6 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
 export * from "./elementwise";
+export * from "./embedding";
 export * from "./gemm";
 export * from "./indexed";
 export * from "./norm";

@@ -3,6 +3,7 @@
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
 import type { ElementwiseKernels } from "./table/elementwise.ts";
+import type { EmbeddingKernels } from "./table/embedding.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
 import type { NormKernels } from "./table/norm.ts";
@@ -17,6 +18,7 @@ export interface Kernels
   extends ElementwiseKernels,
     ReduceKernels,
     IndexedKernels,
+    EmbeddingKernels,
     LinearKernels,
     NormKernels,
     RandomKernels,

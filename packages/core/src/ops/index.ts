@@ -16,6 +16,7 @@ export {
   zeros,
 } from "./create.ts";
 export { dropout } from "./dropout.ts";
+export { embedding } from "./embedding.ts";
 export { pick } from "./indexing.ts";
 export { linear, matmul } from "./matmul.ts";
 export { argmax, mean } from "./reduce.ts";

@@ -4,6 +4,7 @@ import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 import { elementwise } from "./elementwise.ts";
+import { embedding } from "./embedding.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
 import { norm } from "./norm.ts";
@@ -17,6 +18,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...elementwise(heap, F),
     ...reduce(heap, F),
     ...indexed(heap, F),
+    ...embedding(heap, F),
     ...linear(F),
     ...norm(F),
     ...random(heap, F),
