@@ -1,4 +1,5 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
+export * from "./attention";
 export * from "./elementwise";
 export * from "./embedding";
 export * from "./gemm";

@@ -2,6 +2,7 @@
 // Arguments are plain numbers, so that a call can be recorded and replayed: tensors are byte offsets into the
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
+import type { AttentionKernels } from "./table/attention.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { EmbeddingKernels } from "./table/embedding.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
@@ -17,6 +18,7 @@ export type { ReduceKernel, RowKernel } from "./table/reduce.ts";
 export interface Kernels
   extends ElementwiseKernels,
     ReduceKernels,
+    AttentionKernels,
     IndexedKernels,
     EmbeddingKernels,
     LinearKernels,

@@ -1,5 +1,6 @@
 // All public ops, a line per file.
 export { add, div, mul, neg, sub } from "./arithmetic.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export type { ReduceOptions } from "./axes.ts";
 export { type BatchNormOptions, batchNorm, type GroupNormOptions, groupNorm } from "./batch-norm.ts";
 export { expand, reshape, sum } from "./broadcast.ts";

@@ -3,6 +3,7 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
+import { attention } from "./attention.ts";
 import { elementwise } from "./elementwise.ts";
 import { embedding } from "./embedding.ts";
 import { indexed } from "./indexed.ts";
@@ -17,6 +18,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
   return {
     ...elementwise(heap, F),
     ...reduce(heap, F),
+    ...attention(heap, F),
     ...indexed(heap, F),
     ...embedding(heap, F),
     ...linear(F),
