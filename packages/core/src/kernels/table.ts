@@ -5,6 +5,7 @@
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { MoveKernels } from "./table/move.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { TrainingKernels } from "./table/training.ts";
@@ -17,6 +18,7 @@ export interface Kernels
     ReduceKernels,
     IndexedKernels,
     LinearKernels,
+    MoveKernels,
     RandomKernels,
     TrainingKernels {}
 

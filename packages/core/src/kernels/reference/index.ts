@@ -6,6 +6,7 @@ import type { Kernels } from "../table.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { move } from "./move.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { training } from "./training.ts";
@@ -17,6 +18,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...reduce(heap, F),
     ...indexed(heap, F),
     ...linear(F),
+    ...move(F),
     ...random(F),
     ...training(F),
   };
