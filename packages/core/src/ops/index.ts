@@ -7,7 +7,7 @@ export { equal, greater } from "./compare.ts";
 export {
   full,
   manualSeed,
-  type NestedNumbers,
+  type NestedValues,
   ones,
   rand,
   randn,
@@ -15,9 +15,15 @@ export {
   tensor,
   zeros,
 } from "./create.ts";
-export { pick } from "./indexing.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { oneHot, pick } from "./indexing.ts";
+export { cat, chunk, split, stack } from "./join.ts";
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 export { linear, matmul } from "./matmul.ts";
 export { argmax, mean } from "./reduce.ts";
-export { permute, transpose } from "./shape.ts";
+export { arange, eye, linspace } from "./sequences.ts";
+export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape.ts";
+export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./slice.ts";
 export { logSoftmax } from "./softmax.ts";
+export { tril, triu } from "./triangle.ts";
 export { exp, log, relu, sqrt } from "./unary.ts";
