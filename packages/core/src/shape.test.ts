@@ -67,16 +67,16 @@ test("collapseAxes joins all axes of what is contiguous", () => {
 });
 
 describe("broadcasting", () => {
-  test.each<[a: Shape, b: Shape, result: Shape]>([
-    [[], [], []],
-    [[2, 3], [], [2, 3]],
-    [[2, 3], [3], [2, 3]],
-    [[2, 1], [3], [2, 3]],
-    [[1], [4, 5, 1], [4, 5, 1]],
-    [[5, 1, 2], [7, 1], [5, 7, 2]],
-    [[0, 3], [1, 3], [0, 3]],
-    [[1], [0], [0]],
-  ])("%j and %j make %j", (a, b, result) => {
+  test.each<{ a: Shape; b: Shape; result: Shape }>([
+    { a: [], b: [], result: [] },
+    { a: [2, 3], b: [], result: [2, 3] },
+    { a: [2, 3], b: [3], result: [2, 3] },
+    { a: [2, 1], b: [3], result: [2, 3] },
+    { a: [1], b: [4, 5, 1], result: [4, 5, 1] },
+    { a: [5, 1, 2], b: [7, 1], result: [5, 7, 2] },
+    { a: [0, 3], b: [1, 3], result: [0, 3] },
+    { a: [1], b: [0], result: [0] },
+  ])("$a and $b make $result", ({ a, b, result }) => {
     expect(shapes.broadcastShapes("add", a, b)).toEqual(result);
     expect(shapes.broadcastShapes("add", b, a)).toEqual(result);
   });
@@ -97,21 +97,21 @@ describe("broadcasting", () => {
 });
 
 describe("axes", () => {
-  test.each<[axis: number, rank: number, result: number]>([
-    [0, 1, 0],
-    [-1, 1, 0],
-    [2, 3, 2],
-    [-3, 3, 0],
-  ])("normalizeAxis(%i) of rank %i is %i", (axis, rank, result) => {
+  test.each<{ axis: number; rank: number; result: number }>([
+    { axis: 0, rank: 1, result: 0 },
+    { axis: -1, rank: 1, result: 0 },
+    { axis: 2, rank: 3, result: 2 },
+    { axis: -3, rank: 3, result: 0 },
+  ])("normalizeAxis($axis) of rank $rank is $result", ({ axis, rank, result }) => {
     expect(shapes.normalizeAxis("sum", axis, rank)).toBe(result);
   });
 
-  test.each<[axes: number | Shape | undefined, result: Shape]>([
-    [undefined, [0, 1, 2]],
-    [-1, [2]],
-    [[], []],
-    [[-1, 0], [0, 2]],
-  ])("normalizeAxes(%j) of rank 3 is %j", (axes, result) => {
+  test.each<{ axes: number | Shape | undefined; result: Shape }>([
+    { axes: undefined, result: [0, 1, 2] },
+    { axes: -1, result: [2] },
+    { axes: [], result: [] },
+    { axes: [-1, 0], result: [0, 2] },
+  ])("normalizeAxes($axes) of rank 3 is $result", ({ axes, result }) => {
     expect(shapes.normalizeAxes("sum", axes, 3)).toEqual(result);
   });
 });
