@@ -120,11 +120,9 @@ function placesOf(operation: string, x: Tensor, axis: number, index: Tensor, wid
     ? index.rank === 1
     : index.rank === x.rank && index.shape.every((length, i) => i === along || length <= x.shape[i]!);
   if (!fits) {
-    const expected = wide
-      ? "a vector"
-      : `rank ${x.rank}, and along all axes but ${axis} at most the length of x`;
+    const others = wide ? "" : `, along all axes but ${axis} at most as long as x`;
     throw new ShapeError(
-      `${operation}: got x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, expected an index of ${expected}`,
+      `${operation}: got x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, expected an index of rank ${wide ? 1 : x.rank}${others}`,
     );
   }
   checkIndexRange(operation, index, x.shape[along]!, `axis ${axis} of x has length ${x.shape[along]}`);

@@ -12,7 +12,9 @@ import { copyStrided, Tensor } from "../tensor.ts";
  * Negative places count from the end, those outside are cut off to the axis, and what is absent or null reaches as
  * far as it can: `[]` is the whole axis, `[null, null, -1]` the whole axis backwards.
  */
-export type SliceRange = number | readonly [start?: number | null, end?: number | null, step?: number];
+export type SliceRange =
+  | number
+  | readonly [start?: number | null | undefined, end?: number | null | undefined, step?: number];
 
 /** `length` places of an axis: `start`, `start + step`, … ; a dropped axis has one and is not in the shape. */
 interface Window {
