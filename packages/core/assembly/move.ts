@@ -42,36 +42,49 @@ function copyRow(n: i32, x: usize, xStride: i32, y: usize, yStride: i32): void {
 
 /** `y[k,l] = x[l,k]` for k < rows, l < cols; rows of `x` and `y` are dense, `xRow` and `yRow` bytes apart. */
 function transpose(rows: i32, cols: i32, x: usize, xRow: usize, y: usize, yRow: usize): void {
-  // Strips of 16 columns, a cache line of each row of `y`, in squares of four.
-  for (let strip = 0; strip < cols; strip += 16) {
-    const end = min(strip + 16, cols);
-    let k = 0;
-    for (; k + 4 <= rows; k += 4) {
-      let l = strip;
-      let p = x + <usize>l * xRow + (<usize>k << 2);
-      let q = y + <usize>k * yRow + (<usize>l << 2);
-      for (; l + 4 <= end; l += 4, p += 4 * xRow, q += 16) {
-        const a = v128.load(p);
-        const b = v128.load(p + xRow);
-        const c = v128.load(p + 2 * xRow);
-        const d = v128.load(p + 3 * xRow);
-        const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-        const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-        const abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-        const cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-        v128.store(q, v128.shuffle<i64>(ab, cd, 0, 2));
-        v128.store(q + yRow, v128.shuffle<i64>(ab, cd, 1, 3));
-        v128.store(q + 2 * yRow, v128.shuffle<i64>(abHigh, cdHigh, 0, 2));
-        v128.store(q + 3 * yRow, v128.shuffle<i64>(abHigh, cdHigh, 1, 3));
-      }
-      for (; l < end; l++, p += xRow, q += 4) {
-        for (let r: usize = 0; r < 4; r++) store<u32>(q + r * yRow, load<u32>(p + (r << 2)));
-      }
+  // Blocks of 16 x 16 touch whole cache lines and few pages on both sides; larger ones fall out of the first-level
+  // cache where rows are a power of two apart.
+  for (let top = 0; top < rows; top += 16) {
+    const bottom = min(top + 16, rows);
+    for (let left = 0; left < cols; left += 16) {
+      const right = min(left + 16, cols);
+      transposeBlock(top, bottom, left, right, x, xRow, y, yRow);
     }
-    for (; k < rows; k++) {
-      for (let l = strip; l < end; l++) {
-        store<u32>(y + <usize>k * yRow + (<usize>l << 2), load<u32>(x + <usize>l * xRow + (<usize>k << 2)));
-      }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function transposeBlock(
+  top: i32, bottom: i32, left: i32, right: i32,
+  x: usize, xRow: usize, y: usize, yRow: usize,
+): void {
+  let k = top;
+  for (; k + 4 <= bottom; k += 4) {
+    let l = left;
+    let p = x + <usize>l * xRow + (<usize>k << 2);
+    let q = y + <usize>k * yRow + (<usize>l << 2);
+    for (; l + 4 <= right; l += 4, p += 4 * xRow, q += 16) {
+      const a = v128.load(p);
+      const b = v128.load(p + xRow);
+      const c = v128.load(p + 2 * xRow);
+      const d = v128.load(p + 3 * xRow);
+      const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+      const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+      const abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+      const cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+      v128.store(q, v128.shuffle<i64>(abLow, cdLow, 0, 2));
+      v128.store(q + yRow, v128.shuffle<i64>(abLow, cdLow, 1, 3));
+      v128.store(q + 2 * yRow, v128.shuffle<i64>(abHigh, cdHigh, 0, 2));
+      v128.store(q + 3 * yRow, v128.shuffle<i64>(abHigh, cdHigh, 1, 3));
+    }
+    for (; l < right; l++, p += xRow, q += 4) {
+      for (let r: usize = 0; r < 4; r++) store<u32>(q + r * yRow, load<u32>(p + (r << 2)));
+    }
+  }
+  for (; k < bottom; k++) {
+    for (let l = left; l < right; l++) {
+      store<u32>(y + <usize>k * yRow + (<usize>l << 2), load<u32>(x + <usize>l * xRow + (<usize>k << 2)));
     }
   }
 }
