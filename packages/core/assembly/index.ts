@@ -1,10 +1,10 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
 export * from "./attention";
 export * from "./elementwise";
-export * from "./embedding";
 export * from "./gemm";
 export * from "./indexed";
 export * from "./norm";
 export * from "./random";
+export * from "./move";
 export * from "./reduce";
 export * from "./training";

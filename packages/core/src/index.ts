@@ -28,6 +28,6 @@ export {
   withGenerator,
 } from "./random.ts";
 export { scope } from "./scope.ts";
-export type { Shape } from "./shape.ts";
+export type { NestedNumbers, Shape } from "./shape.ts";
 export { type BackwardOptions, backward, grad } from "./tape.ts";
 export { type Node, Tensor } from "./tensor.ts";

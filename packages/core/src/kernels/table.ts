@@ -4,9 +4,9 @@
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
 import type { AttentionKernels } from "./table/attention.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
-import type { EmbeddingKernels } from "./table/embedding.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { MoveKernels } from "./table/move.ts";
 import type { NormKernels } from "./table/norm.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
@@ -20,9 +20,9 @@ export interface Kernels
     ReduceKernels,
     AttentionKernels,
     IndexedKernels,
-    EmbeddingKernels,
     LinearKernels,
     NormKernels,
+    MoveKernels,
     RandomKernels,
     TrainingKernels {}
 

@@ -61,7 +61,7 @@ export function mapBinary(kernel: keyof BinaryKernels, a: Tensor, b: Tensor): Te
     left.unshift(0);
     right.unshift(0);
   }
-  const fits = axes.length === 2 && left[1]! <= 1 && right[1]! <= 1;
+  const fits = axes.length === 2 && [left, right].every(([, col]) => col === 0 || col === 1);
   if (!fits) {
     // More than the kernel walks: lay the operands out in full, and try again.
     return mapBinary(kernel, expandedCopy(a, shape), expandedCopy(b, shape));

@@ -114,7 +114,7 @@ describe("embedding", () => {
   test("errors", () => {
     const table = ones([3, 2]);
     expect(() => embedding(tensor([0, 3], int32), table)).toThrow(
-      /^embedding: index 3 at position 1, expected 0 to 2/,
+      /^embedding: index 3 at position 1, expected 0 to 2; the table has 3 rows/,
     );
     expect(() => embedding(tensor([-1], int32), table)).toThrow(/^embedding: index -1/);
     expect(() => embedding(tensor([0]), table)).toThrow(/^embedding: index is float32/);

@@ -37,9 +37,9 @@ const sumRowsOp = defineOp<[Tensor, Tensor], Table>({
   forward: (dy, index, { rows, paddingIdx }) => {
     const cols = dy.shape.at(-1)!;
     const y = Tensor.allocate([rows, cols], dy.dtype, "embeddingGrad");
-    const { fill, addRows } = kernelsFor(dy.dtype);
+    const { fill, scatterAdd } = kernelsFor(dy.dtype);
     fill(y.size, 0, y.address);
-    addRows(index.size, cols, contiguous(dy).address, contiguous(index).address, y.address);
+    scatterAdd(index.size, cols, contiguous(dy).address, contiguous(index).address, y.address);
     clearRow(y, paddingIdx);
     return y;
   },
@@ -89,7 +89,7 @@ export function embedding(index: Tensor, table: Tensor, options: EmbeddingOption
       `embedding: paddingIdx is ${paddingIdx}, expected a row of the table, from ${-rows} to ${rows - 1}`,
     );
   }
-  checkIndexRange("embedding", index, rows);
+  checkIndexRange("embedding", index, rows, `the table has ${rows} rows`);
   const padding = paddingIdx === undefined ? -1 : (paddingIdx + rows) % rows;
   return lookUpOp(table, index, { rows, paddingIdx: padding });
 }

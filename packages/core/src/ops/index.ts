@@ -8,7 +8,7 @@ export { cast } from "./cast.ts";
 export { equal, greater } from "./compare.ts";
 export {
   full,
-  type NestedNumbers,
+  type NestedValues,
   ones,
   rand,
   randn,
@@ -18,10 +18,16 @@ export {
 } from "./create.ts";
 export { dropout } from "./dropout.ts";
 export { embedding } from "./embedding.ts";
-export { pick } from "./indexing.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { oneHot, pick } from "./indexing.ts";
+export { cat, chunk, split, stack } from "./join.ts";
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 export { linear, matmul } from "./matmul.ts";
 export { argmax, mean } from "./reduce.ts";
 export { type LayerNormOptions, layerNorm, type RMSNormOptions, rmsNorm } from "./row-norm.ts";
-export { permute, transpose } from "./shape.ts";
+export { arange, eye, linspace } from "./sequences.ts";
+export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape.ts";
+export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./slice.ts";
 export { logSoftmax } from "./softmax.ts";
+export { tril, triu } from "./triangle.ts";
 export { exp, log, relu, sqrt } from "./unary.ts";

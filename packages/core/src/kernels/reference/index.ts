@@ -5,9 +5,9 @@ import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 import { attention } from "./attention.ts";
 import { elementwise } from "./elementwise.ts";
-import { embedding } from "./embedding.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { move } from "./move.ts";
 import { norm } from "./norm.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
@@ -20,10 +20,10 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...reduce(heap, F),
     ...attention(heap, F),
     ...indexed(heap, F),
-    ...embedding(heap, F),
     ...linear(F),
     ...norm(F),
     ...random(heap, F),
+    ...move(F),
     ...training(F),
   };
 }
