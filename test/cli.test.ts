@@ -139,6 +139,11 @@ describe("a mistake is answered by one line and an exit code", () => {
       /train column y has 19 samples, column x has 20/,
     ],
     [
+      "a file in a folder that does not exist",
+      () => [job, "--out", "/no/such/folder/model.safetensors"],
+      /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
+    ],
+    [
       "a dataset that cannot be loaded",
       () => [jobWith("dataset: () => { throw new Error('no such table') }")],
       /dataset\(\) failed: no such table/,

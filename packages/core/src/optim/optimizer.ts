@@ -26,7 +26,7 @@ export abstract class Optimizer {
     parameters.forEach(({ shape, contiguous }, index) => {
       if (contiguous) return;
       throw new ValueError(
-        `optimizer: parameter ${index} (shape [${shape.join(",")}]) is a view with gaps, expected a contiguous tensor`,
+        `optimizer: parameter ${index} (shape [${shape.join(",")}]) is a view that is not contiguous, expected a tensor of its own`,
       );
     });
     requireAtLeast("lr", lr, 0);
