@@ -84,9 +84,10 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
     return f32x4.mul(dy, f32x4.add(cumulative, f32x4.mul(s, density)));
   }
   if (code == GELU_TANH) {
-    const t = innerTanh(s);
-    const inner = f32x4.mul(splat(0.797884561), f32x4.add(one, f32x4.mul(splat(0.134145), f32x4.mul(s, s))));
-    const bend = f32x4.mul(f32x4.mul(splat(0.5), s), f32x4.mul(f32x4.sub(one, f32x4.mul(t, t)), inner));
+    const x = f32x4.pmin(f32x4.pmax(s, splat(-20)), splat(20)); // beyond: t is ±1, and x³ might overflow
+    const t = innerTanh(x);
+    const inner = f32x4.mul(splat(0.797884561), f32x4.add(one, f32x4.mul(splat(0.134145), f32x4.mul(x, x))));
+    const bend = f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.mul(f32x4.sub(one, f32x4.mul(t, t)), inner));
     return f32x4.mul(dy, f32x4.add(halfPlusHalf(t), bend));
   }
   return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));

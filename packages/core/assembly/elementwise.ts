@@ -108,8 +108,10 @@ const MAXIMUM: i32 = 4;
 const MINIMUM: i32 = 5;
 const EQUAL: i32 = 6;
 const NOT_EQUAL: i32 = 7;
-const GREATER: i32 = 8;
-const GREATER_EQUAL: i32 = 9;
+const LESS: i32 = 8;
+const LESS_EQUAL: i32 = 9;
+const GREATER: i32 = 10;
+const GREATER_EQUAL: i32 = 11;
 
 /** 1 where the mask is set, else 0. */
 // @ts-ignore: decorator
@@ -129,6 +131,8 @@ function binaryLanes(code: i32, a: v128, b: v128): v128 {
   if (code == MINIMUM) return f32x4.min(a, b);
   if (code == EQUAL) return ones(f32x4.eq(a, b));
   if (code == NOT_EQUAL) return ones(f32x4.ne(a, b));
+  if (code == LESS) return ones(f32x4.lt(a, b));
+  if (code == LESS_EQUAL) return ones(f32x4.le(a, b));
   if (code == GREATER) return ones(f32x4.gt(a, b));
   return ones(f32x4.ge(a, b));
 }
@@ -192,6 +196,12 @@ export function equal(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: u
 }
 export function notEqual(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
   binary(NOT_EQUAL, rows, cols, a, aRow, aCol, b, bRow, bCol, y);
+}
+export function less(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
+  binary(LESS, rows, cols, a, aRow, aCol, b, bRow, bCol, y);
+}
+export function lessEqual(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
+  binary(LESS_EQUAL, rows, cols, a, aRow, aCol, b, bRow, bCol, y);
 }
 export function greater(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
   binary(GREATER, rows, cols, a, aRow, aCol, b, bRow, bCol, y);

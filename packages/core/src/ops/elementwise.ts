@@ -71,7 +71,8 @@ function mapBroadcast(
     shape,
     operands.map((x) => broadcastStrides(x.shape, x.strides, shape)),
   );
-  const fits = (strides: readonly number[]) => strides.length === 0 || strides.at(-1) === 0 || strides.at(-1) === 1;
+  const fits = (strides: readonly number[]) =>
+    strides.length === 0 || strides.at(-1) === 0 || strides.at(-1) === 1;
   if (!walk.operands.every(fits)) {
     // Laid out, its last axis has stride 1.
     return mapBroadcast(

@@ -6,7 +6,7 @@ import { erf } from "./erf.ts";
 interface Row {
   value: (x: number, p: number, q: number) => number;
   /** From the output for relu, tanh and sigmoid, else from the input. */
-  gradient: (dy: number, s: number, p: number, q: number) => number;
+  gradient: (dy: number, s: number, p: number, q: number, round: (x: number) => number) => number;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -34,11 +34,11 @@ const rows: Record<ActivationName, Row> = {
   },
   tanh: {
     value: Math.tanh,
-    gradient: (dy, y) => dy * (1 - y * y),
+    gradient: (dy, y, _p, _q, round) => dy * round(1 - round(y * y)),
   },
   sigmoid: {
     value: sigmoid,
-    gradient: (dy, y) => dy * y * (1 - y),
+    gradient: (dy, y, _p, _q, round) => dy * round(y * round(1 - y)),
   },
   silu: {
     value: (x) => x * sigmoid(x),
@@ -50,7 +50,9 @@ const rows: Record<ActivationName, Row> = {
   },
   geluTanh: {
     value: (x) => 0.5 * x * (1 + innerTanh(x)),
-    gradient: (dy, x) => {
+    gradient: (dy, s) => {
+      // Beyond, t is 1 or -1 to the last bit, and Infinity times 0 would not be a number.
+      const x = s < -20 ? -20 : s > 20 ? 20 : s;
       const t = innerTanh(x);
       return 0.5 * dy * (1 + t + x * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x));
     },
@@ -66,7 +68,7 @@ const rows: Record<ActivationName, Row> = {
 
 export function activations(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
-  // The fast kernels take their parameters in float32.
+  // The fast kernels take their parameters in float32, and round where a gradient is nothing but a few products.
   const round = F instanceof Float32Array ? Math.fround : (value: number) => value;
   const kernels: Partial<ActivationKernels> = {};
   for (const [name, { value, gradient }] of Object.entries(rows) as [ActivationName, Row][]) {
@@ -75,7 +77,7 @@ export function activations(F: NumericArray) {
     };
     kernels[`${name}Grad`] = (n, dy, s, dx, p, q) => {
       for (let i = 0; i < n; i++) {
-        F[dx / width + i] = gradient(F[dy / width + i]!, F[s / width + i]!, round(p), round(q));
+        F[dx / width + i] = gradient(F[dy / width + i]!, F[s / width + i]!, round(p), round(q), round);
       }
     };
   }

@@ -80,10 +80,12 @@ export function elementwise(heap: Heap, F: NumericArray) {
     pow: binary(power),
     maximum: binary(Math.max),
     minimum: binary(Math.min),
-    equal: binary((a, b) => (a === b ? 1 : 0)),
-    notEqual: binary((a, b) => (a === b ? 0 : 1)),
-    greater: binary((a, b) => (a > b ? 1 : 0)),
-    greaterEqual: binary((a, b) => (a >= b ? 1 : 0)),
+    equal: binary((a, b) => Number(a === b)),
+    notEqual: binary((a, b) => Number(a !== b)),
+    less: binary((a, b) => Number(a < b)),
+    lessEqual: binary((a, b) => Number(a <= b)),
+    greater: binary((a, b) => Number(a > b)),
+    greaterEqual: binary((a, b) => Number(a >= b)),
 
     where(rows, cols, a, aRow, aCol, b, bRow, bCol, c, cRow, cCol, y) {
       for (let i = 0; i < rows; i++) {

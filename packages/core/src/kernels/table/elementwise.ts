@@ -71,13 +71,12 @@ export interface BinaryKernels {
   maximum: BinaryKernel;
   /** The smaller element; NaN if one is. */
   minimum: BinaryKernel;
-  /** 1 where equal, else 0. */
+  // Comparisons: 1 where true, else 0.
   equal: BinaryKernel;
-  /** 0 where equal, else 1. */
   notEqual: BinaryKernel;
-  /** 1 where a > b, else 0. */
+  less: BinaryKernel;
+  lessEqual: BinaryKernel;
   greater: BinaryKernel;
-  /** 1 where a >= b, else 0. */
   greaterEqual: BinaryKernel;
 }
 
