@@ -1,6 +1,8 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
+export * from "./activations";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
 export * from "./reduce";
+export * from "./softmax";
 export * from "./training";

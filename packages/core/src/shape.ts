@@ -131,3 +131,30 @@ export function collapseAxes(
   }
   return { shape: joined, operands: strides };
 }
+
+/**
+ * Calls `visit` for each position of `shape` in row-major order, with its offset in each operand.
+ *
+ * @param operands the strides of each operand along the axes of `shape`
+ */
+export function walkAxes(
+  shape: Shape,
+  operands: readonly Shape[],
+  visit: (offsets: readonly number[], position: number) => void,
+): void {
+  const index = shape.map(() => 0);
+  const offsets = operands.map(() => 0);
+  for (let position = 0; position < sizeOf(shape); position++) {
+    visit(offsets, position);
+    // One step on: the last axis first, and the next one whenever an axis is at its end.
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const atEnd = ++index[axis]! === shape[axis];
+      const steps = atEnd ? 1 - shape[axis]! : 1;
+      operands.forEach((strides, i) => {
+        offsets[i]! += steps * strides[axis]!;
+      });
+      if (!atEnd) break;
+      index[axis] = 0;
+    }
+  }
+}
