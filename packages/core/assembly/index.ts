@@ -3,6 +3,7 @@ export * from "./activations";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
+export * from "./move";
 export * from "./reduce";
 export * from "./softmax";
 export * from "./training";

@@ -20,6 +20,6 @@ export { Optimizer } from "./optim/optimizer.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { Generator, Permutation, philox, stream } from "./random.ts";
 export { scope } from "./scope.ts";
-export type { Shape } from "./shape.ts";
+export type { NestedNumbers, Shape } from "./shape.ts";
 export { type BackwardOptions, backward, grad } from "./tape.ts";
 export { type Node, Tensor } from "./tensor.ts";

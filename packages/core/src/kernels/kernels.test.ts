@@ -4,6 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
+import { contiguousStrides } from "../shape.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { ActivationName, KernelName } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
@@ -18,7 +19,16 @@ const builds = ["wasm-plain", "wasm-relaxed"] as const;
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
-const withoutWasm: KernelName[] = ["cast", "checkIndex", "cumsum", "normal", "pow", "prodOthers", "uniform"];
+const withoutWasm: KernelName[] = [
+  "arange",
+  "cast",
+  "cumsum",
+  "linspace",
+  "normal",
+  "pow",
+  "prodOthers",
+  "uniform",
+];
 
 // ---- Blocks of memory, laid out anew for each call ----
 
@@ -321,31 +331,74 @@ const ternary: Row[] = [0, 1].flatMap((aCol) =>
   ),
 );
 
-/** Sizes and strides of four axes. */
-const copies: Record<string, (n: number) => { shape: number[]; strides: number[] }> = {
+/** Sizes of four axes, strides to read and to write them by; contiguous if there are none to write by. */
+const copies: Record<string, (n: number) => { shape: number[]; strides: number[]; to?: number[] }> = {
   contiguous: (n) => ({ shape: [1, 1, 1, n], strides: [0, 0, 0, 1] }),
   repeated: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0] }),
   transposed: (n) => ({ shape: [1, 1, n, 5], strides: [0, 0, 1, n] }),
+  "transposed, long": (n) => ({ shape: [1, 2, 7, n], strides: [0, 3, 1, 9] }),
+  "transposed, into part of a matrix": (n) => ({
+    shape: [1, 2, n, 18],
+    strides: [0, 18 * n, 1, n],
+    to: [0, 20 * n, 20, 1],
+  }),
+  "transposed, backwards": (n) => ({ shape: [1, 1, n, 6], strides: [0, 0, 1, -n], to: [0, 0, -7, 1] }),
   "with gaps": (n) => ({ shape: [1, 2, 3, n], strides: [0, 9 * n + 4, 3 * n + 1, 2] }),
   "rows with gaps": (n) => ({ shape: [2, 1, 3, n], strides: [5 * n + 9, 0, n + 2, 1] }),
   backwards: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, -n, -1] }),
   "rows backwards": (n) => ({ shape: [2, 1, 3, n], strides: [3 * n, 0, -n, 1] }),
   "n outermost": (n) => ({ shape: [n, 2, 1, 3], strides: [1, 3 * n, 0, n] }),
+  "into rows with gaps": (n) => ({
+    shape: [1, 2, 3, n],
+    strides: [0, 3 * n, n, 1],
+    to: [0, 4 * n + 9, n + 1, 1],
+  }),
+  "into every second": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, n, 1], to: [0, 0, 2 * n, 2] }),
+  "repeated into columns": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0], to: [0, 0, 1, 3] }),
 };
+
+/** Places in front of the first element and behind it that a walk reaches. */
+function reachOf(shape: number[], strides: number[]): [before: number, after: number] {
+  const size = shape.reduce((a, b) => a * b);
+  const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
+  return [
+    -reach.reduce((sum, r) => sum + Math.min(r, 0), 0),
+    reach.reduce((sum, r) => sum + Math.max(r, 0), 0),
+  ];
+}
 
 const copy: Row[] = Object.entries(copies).map(([variant, layout]) => ({
   kernel: "copy",
   variant,
   args: (area, n, seed) => {
-    const { shape, strides } = layout(n);
-    const size = shape.reduce((a, b) => a * b);
-    const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
-    const before = -reach.reduce((sum, r) => sum + Math.min(r, 0), 0);
-    const after = reach.reduce((sum, r) => sum + Math.max(r, 0), 0);
+    const { shape, strides, to = contiguousStrides(layout(n).shape) } = layout(n);
+    const [before, after] = reachOf(shape, strides);
     const x = area.input(hard(before + after + 1, seed)) + 4 * before;
-    return [...shape, x, ...strides, area.output(size)];
+    const [front, back] = reachOf(shape, to);
+    const y = area.output(front + back + 1) + 4 * front;
+    return [...shape, x, ...strides, y, ...to];
   },
 }));
+
+const band: Row[] = [
+  [0, 0],
+  [-1, 2],
+  [-200, 0],
+  [1, 200],
+  [-200, 200],
+  [3, 1],
+  [-9, -5],
+].flatMap(([low, high]) =>
+  [(n: number) => [2, 5, n], (n: number) => [1, n, 6]].map((sizes, i) => ({
+    kernel: "band" as const,
+    variant: `${low} to ${high}, ${i ? "tall" : "wide"}`,
+    args: (area: Area, n: number, seed: number) => {
+      const [batch, rows, cols] = sizes(n) as [number, number, number];
+      const size = batch * rows * cols;
+      return [batch, rows, cols, low!, high!, area.input(hard(size, seed)), area.output(size)];
+    },
+  })),
+);
 
 const fill: Row[] = [0, -0, 0.1, 1e-45, Number.NaN, Number.NEGATIVE_INFINITY].map((value) => ({
   kernel: "fill",
@@ -467,12 +520,33 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
       const x = area.input(hard(6 * cols, seed));
       return [rows, cols, x, places(area, rows, 6, seed), area.output(rows * cols)];
     }),
+    row("scatterAdd", (area, rows, cols, seed) => {
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, places(area, rows, 3, seed), area.output(hard(3 * cols, seed + 1))];
+    }),
     row("gatherUint8", (area, rows, cols, seed) => {
       const x = area.input(Uint8Array.from(indices(6 * cols + 1, 256, seed))) + 1; // bytes begin anywhere
       return [rows, cols, x, places(area, rows, 6, seed), 1 / 255, -0.1307, area.output(rows * cols)];
     }),
   ];
 });
+
+const flatIndex: Row[] = [
+  { strides: [0, 6, 2, 1], steps: [100, 0, 20, 3] },
+  { strides: [1, 0, 0, -1], steps: [0, 7, 0, 0] },
+].flatMap(({ strides, steps }, variant) =>
+  [(n: number) => [1, 2, 3, n], (n: number) => [n, 1, 2, 3]].map((sizes) => ({
+    kernel: "flatIndex" as const,
+    variant: String(variant),
+    args: (area: Area, n: number, seed: number) => {
+      const shape = sizes(n);
+      const [before, after] = reachOf(shape, strides);
+      const index = area.input(indices(before + after + 1, 1000, seed)) + 4 * before;
+      const y = area.output(shape.reduce((a, b) => a * b));
+      return [...shape, index, ...strides, 50, 7, ...steps, y];
+    },
+  })),
+);
 
 const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
 
@@ -517,8 +591,8 @@ const training: Row[] = [
 ];
 
 const rows: Row[] = [
-  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...fill],
-  ...[...reduce, ...softmax, ...softmaxGrads, ...indexed, ...training],
+  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...band, ...fill],
+  ...[...reduce, ...softmax, ...softmaxGrads, ...indexed, ...flatIndex, ...training],
 ];
 
 // ---- The tests ----
@@ -532,10 +606,28 @@ test.each(builds)("%s has all kernels but those of the list", (build) => {
 });
 
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
-  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm");
+  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm").add("checkIndex");
   const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
   expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
+
+test.each(["reference", ...builds] as const)(
+  "checkIndex of %s finds the first index that is outside",
+  (set) => {
+    const area = new Area();
+    for (const n of sizes) {
+      for (const bad of [5, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+        for (const at of new Set([0, n >> 1, n - 1])) {
+          const values = indices(n, 5, n);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(-1);
+          if (n === 0) continue;
+          values.fill(bad, at);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(at);
+        }
+      }
+    }
+  },
+);
 
 describe.each(builds)("%s", (build) => {
   function compare({ kernel, args, agree, variant = "" }: Row, n: number, seed: number): void {

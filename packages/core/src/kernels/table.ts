@@ -6,6 +6,7 @@ import type { ActivationKernels } from "./table/activations.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { MoveKernels } from "./table/move.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { SoftmaxKernels } from "./table/softmax.ts";
@@ -29,6 +30,7 @@ export interface Kernels
     ReduceKernels,
     IndexedKernels,
     LinearKernels,
+    MoveKernels,
     RandomKernels,
     SoftmaxKernels,
     TrainingKernels {}

@@ -8,7 +8,7 @@ export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./compa
 export {
   full,
   manualSeed,
-  type NestedNumbers,
+  type NestedValues,
   ones,
   rand,
   randn,
@@ -19,14 +19,20 @@ export {
 export { cumsum } from "./cumulative.ts";
 export { einsum, outer } from "./einsum.ts";
 export { maximum, minimum } from "./extrema.ts";
-export { pick } from "./indexing.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { oneHot, pick } from "./indexing.ts";
+export { cat, chunk, split, stack } from "./join.ts";
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 export { linear, matmul } from "./matmul.ts";
 export { pow } from "./power.ts";
 export { prod } from "./product.ts";
 export { argmax, argmin, max, mean, min } from "./reduce.ts";
-export { permute, transpose } from "./shape.ts";
+export { arange, eye, linspace } from "./sequences.ts";
+export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape.ts";
+export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./slice.ts";
 export { logSoftmax, logSumExp, softmax } from "./softmax.ts";
 export { type NormOptions, norm, std, type VarianceOptions, variance } from "./statistics.ts";
+export { tril, triu } from "./triangle.ts";
 export {
   abs,
   cos,

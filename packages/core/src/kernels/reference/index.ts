@@ -7,6 +7,7 @@ import { activations } from "./activations.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { move } from "./move.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { softmax } from "./softmax.ts";
@@ -20,6 +21,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...reduce(heap, F),
     ...indexed(heap, F),
     ...linear(F),
+    ...move(F),
     ...random(F),
     ...softmax(F),
     ...training(F),
