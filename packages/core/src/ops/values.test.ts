@@ -109,7 +109,7 @@ const unary = (
   op: Row["op"],
   run: (x: Tensor) => Tensor,
   f: (x: number) => number,
-  rest: Partial<Row>,
+  rest: Partial<Row> = { rounded: true },
 ): Row => ({
   op,
   inputs: (draw) => ({ shapes: [draw(shapeOfRank, 0, 5)] }),
@@ -117,6 +117,22 @@ const unary = (
   naive: ([x]) => ({ shape: x!.shape, at: (index) => f(x!.at(index)) }),
   ...rest,
 });
+
+/** The error function by its alternating series, and by a continued fraction where that loses digits. */
+function erf(x: number): number {
+  if (x < 0) return -erf(-x);
+  if (x >= 2) {
+    const fraction = iota(200).reduceRight((below, n) => x + (n + 1) / 2 / below, x);
+    return 1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
+  }
+  let power = x; // (-1)ⁿ x²ⁿ⁺¹ / n!
+  let sum = 0;
+  for (let n = 0; n < 60; n++) {
+    sum += power / (2 * n + 1);
+    power *= (-x * x) / (n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
 
 const binary = (
   op: Row["op"],
@@ -174,6 +190,67 @@ function reduceNaively(
   };
 }
 
+const reducing = (
+  op: Row["op"],
+  run: (x: Tensor, axes: number[] | undefined, options: { keepDim: boolean }) => Tensor,
+  finish: (all: number[]) => number,
+  rest: Partial<Row> = { rounded: true },
+): Row => ({
+  op,
+  inputs: reduction,
+  run: ([x], { axes, keepDim }) => run(x!, axes, { keepDim }),
+  naive: ([x], { axes, keepDim }) => reduceNaively(x!, axes, keepDim, finish),
+  ...rest,
+});
+
+/** As `reduction`, with something to choose from. */
+function choice(draw: Draw) {
+  const { shapes, ...rest } = reduction(draw);
+  return { shapes: shapes.map((shape) => shape.map((n) => Math.max(n, 1))), ...rest };
+}
+
+const placing = (
+  op: "argmax" | "argmin",
+  run: typeof ops.argmax,
+  extremum: (...all: number[]) => number,
+): Row => ({
+  op,
+  inputs: (draw) => {
+    const { shapes, axis, name } = alongAxis(draw);
+    return { shapes: [shapes[0]!.with(axis, 1 + draw(below, 5))], axis, name, keepDim: draw(bool) };
+  },
+  run: ([x], { name, keepDim }) => run(x!, name, { keepDim }),
+  naive: ([x], { axis, keepDim }) =>
+    reduceNaively(x!, [axis], keepDim, (all) => all.indexOf(extremum(...all))),
+  dtypes: any,
+});
+
+/** A function of all elements along an axis, and of the place in it. */
+const alongLines = (
+  op: Row["op"],
+  run: (x: Tensor, axis: number) => Tensor,
+  f: (line: number[], place: number) => number,
+  rest: Partial<Row> = { rounded: true },
+): Row => ({
+  op,
+  inputs: alongAxis,
+  run: ([x], { name }) => run(x!, name),
+  naive: ([x], { axis }) => {
+    const line = (index: Index) => iota(x!.shape[axis]!).map((i) => x!.at(index.with(axis, i)));
+    return { shape: x!.shape, at: (index) => f(line(index), index[axis]!) };
+  },
+  ...rest,
+});
+
+const sumOfExp = (list: readonly number[]) => total(list.map(Math.exp));
+const multiplied = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+
+/** Σ(x - mean)² / (n - correction) */
+function varianceOf(list: readonly number[], correction = 1): number {
+  const mean = total(list) / list.length;
+  return total(list.map((x) => (x - mean) ** 2)) / Math.max(0, list.length - correction);
+}
+
 const alongAxis = (draw: Draw) => {
   const shape = draw(shapeOfRank, 1, 4);
   const axis = draw(below, shape.length);
@@ -182,40 +259,131 @@ const alongAxis = (draw: Draw) => {
 
 const rows: Row[] = [
   unary("neg", ops.neg, (x) => -x, { dtypes: numeric }),
-  unary("relu", ops.relu, (x) => Math.max(x, 0), { dtypes: numeric }),
-  unary("exp", ops.exp, Math.exp, { rounded: true }),
-  unary("log", ops.log, Math.log, { rounded: true }),
-  unary("sqrt", ops.sqrt, Math.sqrt, { rounded: true }),
+  unary("abs", ops.abs, Math.abs, { dtypes: any }),
+  unary("sign", ops.sign, Math.sign, { dtypes: any }),
+  unary("square", ops.square, (x) => x * x, { dtypes: any }),
+  unary("exp", ops.exp, Math.exp),
+  unary("expm1", ops.expm1, Math.expm1),
+  unary("log", ops.log, Math.log),
+  unary("log1p", ops.log1p, Math.log1p),
+  unary("sqrt", ops.sqrt, Math.sqrt),
+  unary("rsqrt", ops.rsqrt, (x) => 1 / Math.sqrt(x)),
+  unary("reciprocal", ops.reciprocal, (x) => 1 / x),
+  unary("sin", ops.sin, Math.sin),
+  unary("cos", ops.cos, Math.cos),
+  unary("erf", ops.erf, erf),
+  unary("relu", ops.relu, (x) => Math.max(x, 0), { dtypes: any }),
+  unary("tanh", ops.tanh, Math.tanh),
+  unary("sigmoid", ops.sigmoid, (x) => 1 / (1 + Math.exp(-x))),
+  unary("silu", ops.silu, (x) => x / (1 + Math.exp(-x))),
+  unary("gelu", ops.gelu, (x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
+  unary(
+    "gelu",
+    (x) => ops.gelu(x, { approximate: "tanh" }),
+    (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  ),
+  unary("leakyRelu", ops.leakyRelu, (x) => Math.max(x, x / 100)),
+  unary(
+    "leakyRelu",
+    (x) => ops.leakyRelu(x, { negativeSlope: 2 }),
+    (x) => Math.min(x, 2 * x),
+  ),
+  unary("elu", ops.elu, (x) => (x > 0 ? x : Math.exp(x) - 1)),
+  unary(
+    "elu",
+    (x) => ops.elu(x, { alpha: 3 }),
+    (x) => (x > 0 ? x : 3 * (Math.exp(x) - 1)),
+  ),
+  unary("softplus", ops.softplus, (x) => Math.log(1 + Math.exp(x))),
+  unary(
+    "softplus",
+    (x) => ops.softplus(x, { beta: 2, threshold: 3 }),
+    (x) => (x > 1.5 ? x : Math.log(1 + Math.exp(2 * x)) / 2),
+  ),
+  unary(
+    "clamp",
+    (x) => ops.clamp(x, { min: 3 }),
+    (x) => Math.max(x, 3),
+    { dtypes: any },
+  ),
+  unary(
+    "clamp",
+    (x) => ops.clamp(x, { max: -2 }),
+    (x) => Math.min(x, -2),
+    { dtypes: numeric },
+  ),
+  unary(
+    "clamp",
+    (x) => ops.clamp(x, { min: -0.5, max: 2.25 }),
+    (x) => Math.min(Math.max(x, -0.5), 2.25),
+    {},
+  ),
   ...binary("add", ops.add, (a, b) => a + b, { dtypes: numeric }),
   ...binary("sub", ops.sub, (a, b) => a - b, { dtypes: numeric }),
   ...binary("mul", ops.mul, (a, b) => a * b, { dtypes: numeric }),
   ...binary("div", ops.div, (a, b) => a / b, { rounded: true }),
+  ...binary("pow", ops.pow, (a, b) => a ** b, { rounded: true }),
+  ...binary("maximum", ops.maximum, Math.max, { dtypes: numeric }),
+  ...binary("minimum", ops.minimum, Math.min, { dtypes: numeric }),
   ...binary("equal", ops.equal, (a, b) => Number(a === b), { dtypes: numeric }),
+  ...binary("notEqual", ops.notEqual, (a, b) => Number(a !== b), { dtypes: numeric }),
+  ...binary("less", ops.less, (a, b) => Number(a < b), { dtypes: numeric }),
+  ...binary("lessEqual", ops.lessEqual, (a, b) => Number(a <= b), { dtypes: numeric }),
   ...binary("greater", ops.greater, (a, b) => Number(a > b), { dtypes: numeric }),
+  ...binary("greaterEqual", ops.greaterEqual, (a, b) => Number(a >= b), { dtypes: numeric }),
   {
-    op: "sum",
-    inputs: reduction,
-    run: ([x], { axes, keepDim }) => ops.sum(x!, axes, { keepDim }),
-    naive: ([x], { axes, keepDim }) => reduceNaively(x!, axes, keepDim, total),
-    dtypes: numeric,
-  },
-  {
-    op: "mean",
-    inputs: reduction,
-    run: ([x], { axes, keepDim }) => ops.mean(x!, axes, { keepDim }),
-    naive: ([x], { axes, keepDim }) => reduceNaively(x!, axes, keepDim, (all) => total(all) / all.length),
-    rounded: true,
-  },
-  {
-    op: "argmax",
+    op: "where",
     inputs: (draw) => {
-      const { shapes, axis, name } = alongAxis(draw);
-      return { shapes: [shapes[0]!.with(axis, 1 + draw(below, 5))], axis, name };
+      const shape = draw(shapeOfRank, 0, 5);
+      const shapes = [shape, narrower(draw, shape), narrower(draw, shape)];
+      const order = draw(fc.shuffledSubarray, [0, 1, 2], { minLength: 3 });
+      return { shape, shapes: order.map((i) => shapes[i]!), mask: draw(fc.constantFrom, ...any) };
     },
-    run: ([x], { name }) => ops.argmax(x!, name),
-    naive: ([x], { axis }) => reduceNaively(x!, [axis], false, (all) => all.indexOf(Math.max(...all))),
+    // As a mask of some dtype, or as it is.
+    run: ([c, a, b], { mask }) =>
+      ops.where(mask === c!.dtype ? c! : ops.cast(ops.notEqual(c!, 0), mask), a!, b!),
+    naive: ([c, a, b], { shape }) => ({
+      shape,
+      at: (index) => {
+        const chosen = c!.at(broadcastIndex(index, c!.shape)) ? a! : b!;
+        return chosen.at(broadcastIndex(index, chosen.shape));
+      },
+    }),
+    values: (place, dtype) => (place % 3 === 0 ? 0 : valueAt(place, dtype)),
     dtypes: any,
   },
+  reducing("sum", ops.sum, total, { dtypes: numeric }),
+  reducing("mean", ops.mean, (all) => total(all) / all.length),
+  reducing("max", ops.max, (all) => Math.max(...all), { inputs: choice, dtypes: any }),
+  reducing("min", ops.min, (all) => Math.min(...all), { inputs: choice, dtypes: any }),
+  reducing("prod", ops.prod, multiplied),
+  reducing("prod", ops.prod, multiplied, { dtypes: ["int32"], values: (place) => (place % 5) - 2 }),
+  reducing("variance", ops.variance, (all) => varianceOf(all)),
+  reducing(
+    "variance",
+    (x, axes, options) => ops.variance(x, axes, { ...options, correction: 0 }),
+    (all) => varianceOf(all, 0),
+  ),
+  reducing("std", ops.std, (all) => Math.sqrt(varianceOf(all))),
+  reducing("norm", ops.norm, (all) => Math.sqrt(total(all.map((x) => x * x)))),
+  reducing(
+    "norm",
+    (x, axes, options) => ops.norm(x, axes, { ...options, p: 1 }),
+    (all) => total(all.map(Math.abs)),
+    {},
+  ),
+  reducing(
+    "norm",
+    (x, axes, options) => ops.norm(x, axes, { ...options, p: Number.POSITIVE_INFINITY }),
+    (all) => Math.max(...all.map(Math.abs)),
+    { inputs: choice },
+  ),
+  reducing("logSumExp", ops.logSumExp, (all) => Math.log(sumOfExp(all))),
+  placing("argmax", ops.argmax, Math.max),
+  placing("argmin", ops.argmin, Math.min),
+  alongLines("cumsum", ops.cumsum, (line, place) => total(line.slice(0, place + 1)), { dtypes: numeric }),
+  alongLines("softmax", ops.softmax, (line, place) => Math.exp(line[place]!) / sumOfExp(line)),
+  alongLines("logSoftmax", ops.logSoftmax, (line, place) => line[place]! - Math.log(sumOfExp(line))),
   {
     op: "expand",
     inputs: (draw) => {
@@ -336,14 +504,84 @@ const rows: Row[] = [
     dtypes: numeric,
   },
   {
-    op: "logSoftmax",
-    inputs: alongAxis,
-    run: ([x], { name }) => ops.logSoftmax(x!, name),
-    naive: ([x], { axis }) => {
-      const line = (index: Index) => iota(x!.shape[axis]!).map((i) => x!.at(index.with(axis, i)));
-      return { shape: x!.shape, at: (index) => x!.at(index) - Math.log(total(line(index).map(Math.exp))) };
+    op: "outer",
+    inputs: (draw) => {
+      const batch = draw(() => shapeOfRank(0, 3));
+      const shapes = [batch, narrower(draw, batch)];
+      return {
+        batch,
+        shapes: (draw(bool) ? shapes : shapes.reverse()).map((shape) => [...shape, draw(length)]),
+      };
     },
-    rounded: true,
+    run: ([a, b]) => ops.outer(a!, b!),
+    naive: ([a, b], { batch }) => ({
+      shape: [...batch, a!.shape.at(-1)!, b!.shape.at(-1)!],
+      at: (index) => {
+        const outerIndex = index.slice(0, -2);
+        const left = a!.at([...broadcastIndex(outerIndex, a!.shape.slice(0, -1)), index.at(-2)!]);
+        return left * b!.at([...broadcastIndex(outerIndex, b!.shape.slice(0, -1)), index.at(-1)!]);
+      },
+    }),
+    dtypes: numeric,
+  },
+  {
+    op: "einsum",
+    inputs: (draw) => {
+      // Axes have letters; those that an ellipsis stands for have digits, counted from the right.
+      const sizes: Record<string, number> = {};
+      for (const label of "abcd10") sizes[label] = draw(length);
+      const terms = iota(1 + draw(() => below(3))).map(() => {
+        const letters = iota(draw(() => below(4))).map(() => draw(() => fc.constantFrom(..."abcd")));
+        const dots = draw(bool) ? ["1", "0"].slice(draw(() => below(3))) : undefined;
+        return dots ? letters.toSpliced(draw(() => below(letters.length + 1)), 0, ...dots, "…") : letters;
+      });
+      const all = [...new Set(terms.flat())].filter((label) => label !== "…");
+      const dots = ["1", "0"].filter((label) => all.includes(label));
+      const letters = all.filter((label) => !dots.includes(label));
+      const once = letters.filter((label) => terms.flat().indexOf(label) === terms.flat().lastIndexOf(label));
+      const chosen = draw(() => fc.shuffledSubarray(letters));
+      const [result, output] = draw(
+        fc.constantFrom<[string[], string]>(
+          [[...dots, ...once.sort()], ""],
+          [chosen, `->${chosen.join("")}`],
+          [[...chosen, ...dots], `->${chosen.join("")}...`],
+        ),
+      );
+      const labels = terms.map((term) => term.filter((label) => label !== "…"));
+      // An axis of length 1 goes with a longer one of its name, but for those that make a diagonal.
+      const shapes = labels.map((term) =>
+        term.map((label) => {
+          const single = term.indexOf(label) === term.lastIndexOf(label);
+          return single && draw(below, 5) === 0 ? 1 : sizes[label]!;
+        }),
+      );
+      const written = terms.map((term) => term.join("").replace(/[10]*…/, "..."));
+      return { shapes, equation: written.join(",") + output, labels, result };
+    },
+    run: (x, { equation }) => ops.einsum(equation, ...x),
+    naive: (x, { labels, result }: { labels: string[][]; result: string[] }) => {
+      const sizes = new Map<string, number>();
+      for (const [i, term] of labels.entries()) {
+        for (const [axis, label] of term.entries()) {
+          const size = x[i]!.shape[axis]!;
+          if (size !== 1 || !sizes.has(label)) sizes.set(label, size);
+        }
+      }
+      const summed = [...sizes.keys()].filter((label) => !result.includes(label));
+      const everywhere = indicesOf(summed.map((label) => sizes.get(label)!));
+      const names = [...result, ...summed];
+      const factors = (place: Index) =>
+        x.map((operand, i) => {
+          const at = labels[i]!.map((label) => place[names.indexOf(label)]!);
+          return operand.at(broadcastIndex(at, operand.shape));
+        });
+      return {
+        shape: result.map((label) => sizes.get(label)!),
+        at: (index) => total(everywhere.map((rest) => multiplied(factors([...index, ...rest])))),
+      };
+    },
+    values: (place) => (place % 5) - 2,
+    dtypes: numeric,
   },
   {
     op: "cast",
