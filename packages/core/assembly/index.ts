@@ -2,5 +2,6 @@
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
+export * from "./optimizers";
 export * from "./reduce";
 export * from "./training";

@@ -6,6 +6,7 @@ import type { Kernels } from "../table.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { training } from "./training.ts";
@@ -18,6 +19,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...indexed(heap, F),
     ...linear(F),
     ...random(F),
-    ...training(F),
+    ...training(heap, F),
+    ...optimizers(F),
   };
 }
