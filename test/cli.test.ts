@@ -139,6 +139,20 @@ describe("a mistake is answered by one line and an exit code", () => {
       /train column y has 19 samples, column x has 20/,
     ],
     [
+      "a job that trains whenever it is imported",
+      () => [
+        writeJob(
+          `${start}\nexport default defineJob(parts);\nimport { train } from "@shardgrad/parallel";\nawait train(import.meta.url);`,
+        ),
+      ],
+      /called by a job module while it is imported; .* write: if \(import\.meta\.main\)/,
+    ],
+    [
+      "a file in a folder that does not exist",
+      () => [job, "--out", "/no/such/folder/model.safetensors"],
+      /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
+    ],
+    [
       "a dataset that cannot be loaded",
       () => [jobWith("dataset: () => { throw new Error('no such table') }")],
       /dataset\(\) failed: no such table/,

@@ -87,6 +87,19 @@ it("never blocks the main thread's event loop for long", async () => {
   expect(delay.max / 1e6).toBeLessThan(50);
 });
 
+it("workers do not wait for the main thread: they go on while it is blocked", async () => {
+  const run = train(job, { workers: 2, epochs: 100_000 });
+  const steps: number[] = [];
+  run.on("progress", ({ step }) => {
+    steps.push(step);
+    if (steps.length === 2) run.stop();
+    // Blocks this thread, event loop and all, for half a second.
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  });
+  await run;
+  expect(steps[1]! - steps[0]!).toBeGreaterThan(50);
+});
+
 describe("a worker that fails", () => {
   const failing = (statement: string) =>
     writeJob(`

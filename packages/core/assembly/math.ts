@@ -284,8 +284,8 @@ function inversePiPiece(i: i32): f64 {
     case 3: return 3.8483524236783526e-26;
     case 4: return 8.3414338285097625e-35;
     case 5: return 5.7943566414442754e-44;
-    case 6: return 3.526979537418025e-52;
-    default: return 9.451204453251609e-60;
+    case 6: return 3.5269795374180254e-52;
+    default: return 9.433446146608393e-60;
   }
 }
 
@@ -302,7 +302,8 @@ function foldLarge(x: v128, shift: v128): v128 {
     low = f64x2.add(low, f64x2.add(f64x2.sub(high, f64x2.sub(sum, back)), f64x2.sub(term, back)));
     high = sum;
   }
-  return fold(high, low, shift);
+  const coarse = f64x2.sub(f64x2.add(high, f64x2.splat(6144)), f64x2.splat(6144)); // to 2^−40: fold adds to it exactly
+  return fold(coarse, f64x2.add(low, f64x2.sub(high, coarse)), shift);
 }
 
 /** sin(x + π·shift), shift −0 or ½. Below 2^27 two products hold x/π, the first exact; the sine is to 2^−35. */

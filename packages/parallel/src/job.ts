@@ -101,6 +101,19 @@ export function defineJob<C extends Columns, M extends Module>(definition: JobDe
   return job;
 }
 
+let loading = 0;
+
+/**
+ * Throws if a job module is being loaded: one that trains whenever it is imported would do so in every worker, whose
+ * workers would import it in their turn, without end.
+ */
+export function refuseWhileLoading(): void {
+  if (loading === 0) return;
+  throw new JobError(
+    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }",
+  );
+}
+
 /**
  * The job that a module exports.
  *
@@ -110,10 +123,14 @@ export async function loadJob(url: string): Promise<Job> {
   const known = defined.get(url);
   if (known) return known;
   let module: { default?: unknown };
+  loading++;
   try {
     module = await import(url);
   } catch (error) {
+    if (error instanceof JobError) throw error;
     throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error)}`, { cause: error });
+  } finally {
+    loading--;
   }
   const job = module.default;
   if (typeof job !== "object" || job === null || !(brand in job)) {

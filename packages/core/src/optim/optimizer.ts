@@ -1,7 +1,7 @@
 // What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
 // what lets several threads share one update. Saving and loading is in state-dict.ts.
 import { bytesPerElement } from "../dtype.ts";
-import { DTypeError, GradientError, ShapeError, ValueError } from "../errors.ts";
+import { DTypeError, GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { formatShape, sameShape } from "../shape.ts";
@@ -67,8 +67,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   readonly #cells: readonly Map<string, Tensor>[];
 
   /**
-   * @throws ValueError for options out of range, and for a parameter that is listed twice or was computed
-   * @throws ShapeError, DTypeError for a parameter that is a strided view, or not of floats
+   * @throws ValueError for options out of range, and for a parameter that is listed twice, was computed, or is a view
+   *   that is not contiguous
+   * @throws DTypeError for a parameter that is not of floats
    */
   constructor(parameters: ParametersOrGroups<Options>, options: Options, rules: OptimizerRules<Options>) {
     this.name = rules.name;
@@ -253,7 +254,9 @@ function checkParameters(parameters: readonly Tensor[]): void {
       throw new ValueError(`optimizer: ${described} was computed by ${parameter.node.op}; expected a leaf`);
     }
     if (!parameter.contiguous) {
-      throw new ShapeError(`optimizer: ${described} is a strided view; expected a contiguous tensor`);
+      throw new ValueError(
+        `optimizer: ${described} is a view that is not contiguous, expected a tensor of its own`,
+      );
     }
     if (parameter.dtype !== "float32" && parameter.dtype !== "float64") {
       throw new DTypeError(`optimizer: ${described} is ${parameter.dtype}; expected float32 or float64`);

@@ -29,7 +29,7 @@ function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epoch
 
 function endLines(event: EndEvent, start: StartEvent): string[] {
   const { steps, seconds, samplesPerSecond, metrics, weightsSha256, stopped, out } = event;
-  const state = stopped ? `stopped after ${count.format(steps)} steps,` : "trained in";
+  const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} workers (${start.kernels})`,
@@ -68,6 +68,8 @@ class LineReporter implements Reporter {
   }
 
   close(): void {
+    // Lines are printed with the next frame of the bar: draw it once more, or the last of them is lost.
+    this.#bars?.update();
     this.#bars?.stop();
     this.#bars = undefined;
     this.#bar = undefined;
