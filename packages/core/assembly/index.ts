@@ -2,6 +2,7 @@
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
+export * from "./losses";
 export * from "./optimizers";
 export * from "./reduce";
 export * from "./training";

@@ -22,6 +22,7 @@ const withoutWasm: KernelName[] = [
   "argmax",
   "cast",
   "checkIndex",
+  "checkLabels",
   "normAndScale",
   "normal",
   "sumPowers",
@@ -357,6 +358,80 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
   ];
 });
 
+/** Labels, some of which are ignored (-1), and one here and there that is no class. */
+const labels = (n: number, classes: number, seed: number) =>
+  indices(n, classes, seed).map((label, i) =>
+    (i + seed) % 7 === 0 ? -1 : (i + seed) % 43 === 5 ? classes : label,
+  );
+
+const losses = Object.entries(rowShapes).flatMap(([shape, sizesOf]): Row[] => {
+  const valid = (n: number, classes: number, seed: number) =>
+    labels(n, classes, seed).map((label) => (label < classes ? label : -1));
+  const fused = logits.flatMap(([name, draw, largest]) =>
+    [0, 0.125].flatMap((smoothing): Row[] => {
+      // As for logSoftmax; smoothing adds a mean of differences. Infinite logits are kept out of that.
+      const variant = `${shape}, ${name}, smoothing ${smoothing}`;
+      const bound = (2 * largest + 24) * (smoothing === 0 ? 1 : 8);
+      const agree = (n: number) => within((bound + sizesOf(n)[1] + 8) * 2 ** -24);
+      const inputs = (area: Area, n: number, seed: number) => {
+        const [rows, cols] = sizesOf(n);
+        const x = draw(rows * cols, seed).map((value) => (smoothing && value < -1e9 ? -99 : value));
+        return { rows, cols, x: area.input(x), labels: area.input(labels(rows, cols, seed)) };
+      };
+      return [
+        {
+          kernel: "crossEntropy",
+          variant,
+          agree,
+          args: (area, n, seed) => {
+            const { rows, cols, x, labels } = inputs(area, n, seed);
+            return [rows, cols, x, labels, -1, smoothing, area.output(4 * rows)];
+          },
+        },
+        ...[0, 1].map(
+          (step): Row => ({
+            kernel: "crossEntropyGrad",
+            variant: `${variant}, ${step ? "a gradient each" : "one gradient"}`,
+            agree,
+            args: (area, n, seed) => {
+              const { rows, cols, x, labels } = inputs(area, n, seed);
+              const dy = area.input(smooth(step ? rows : 1, seed + 1));
+              // As if from other logits, not larger by much.
+              const saved = area.input(smooth(4 * rows, seed + 2).map((value) => (value + largest) / 6));
+              return [rows, cols, dy, step, x, labels, -1, smoothing, saved, area.output(rows * cols)];
+            },
+          }),
+        ),
+      ];
+    }),
+  );
+  const rowOf = (kernel: KernelName, args: Row["args"], variant = shape): Row => ({ kernel, variant, args });
+  return [
+    ...fused,
+    rowOf("nll", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, area.input(valid(rows, cols, seed)), -1, area.output(rows)];
+    }),
+    rowOf("nllGrad", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const dy = area.input(hard(rows, seed));
+      return [rows, cols, dy, area.input(valid(rows, cols, seed)), -1, area.output(rows * cols)];
+    }),
+    ...[true, false].map((weighted) =>
+      rowOf(
+        "labelWeights",
+        (area, n, seed) => {
+          const [rows, cols] = sizesOf(n);
+          const weight = weighted ? area.input(hard(cols, seed)) : 0;
+          return [rows, -1, area.input(valid(rows, cols, seed)), weight, area.output(rows)];
+        },
+        `${shape}, ${weighted ? "weighted" : "plain"}`,
+      ),
+    ),
+  ];
+});
+
 const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
 
 const training: Row[] = [
@@ -448,6 +523,7 @@ const rows: Row[] = [
     ...indexed,
     ...training,
     ...optimizers,
+    ...losses,
   ],
   {
     kernel: "reluGrad",

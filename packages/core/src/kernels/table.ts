@@ -5,6 +5,7 @@
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { LossKernels } from "./table/losses.ts";
 import type { OptimizerKernels } from "./table/optimizers.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
@@ -19,6 +20,7 @@ export interface Kernels
     IndexedKernels,
     LinearKernels,
     RandomKernels,
+    LossKernels,
     OptimizerKernels,
     TrainingKernels {}
 

@@ -6,6 +6,7 @@ import type { Kernels } from "../table.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { losses } from "./losses.ts";
 import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
@@ -21,5 +22,6 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...random(F),
     ...training(heap, F),
     ...optimizers(F),
+    ...losses(heap, F),
   };
 }
