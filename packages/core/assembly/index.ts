@@ -1,8 +1,11 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
+export * from "./activations";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
 export * from "./losses";
+export * from "./move";
 export * from "./optimizers";
 export * from "./reduce";
+export * from "./softmax";
 export * from "./training";

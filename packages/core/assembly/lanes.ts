@@ -30,3 +30,14 @@ export function storeUpTo4(p: usize, v: v128, left: i32): void {
   if (left >= 4) v128.store(p, v);
   else storeLanes(p, v, left);
 }
+
+/** The sum of the first `count` lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128, count: i32): f32 {
+  let sum = f32x4.extract_lane(v, 0);
+  if (count > 1) sum += f32x4.extract_lane(v, 1);
+  if (count > 2) sum += f32x4.extract_lane(v, 2);
+  if (count > 3) sum += f32x4.extract_lane(v, 3);
+  return sum;
+}

@@ -42,7 +42,7 @@ export function ema(n: i32, w: usize, average: usize, cells: usize): void {
 }
 
 /** In float64, two elements at a time: a square of float32 is exact there, and cannot overflow. */
-export function sumSquares(n: i32, x: usize, total: usize): void {
+export function addSquares(n: i32, x: usize, total: usize): void {
   let s0 = f64x2.splat(0);
   let s1 = s0;
   for (let left = n; left > 0; left -= 4, x += 16) {

@@ -44,6 +44,6 @@ export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export type { OptimizerStateDict, SavedGroup } from "./optim/state-dict.ts";
 export { Generator, Permutation, philox, stream } from "./random.ts";
 export { scope } from "./scope.ts";
-export type { Shape } from "./shape.ts";
+export type { NestedNumbers, Shape } from "./shape.ts";
 export { type BackwardOptions, backward, grad } from "./tape.ts";
 export { type Node, Tensor } from "./tensor.ts";

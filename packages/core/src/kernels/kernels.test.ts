@@ -4,8 +4,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
+import { contiguousStrides } from "../shape.ts";
 import { referenceKernels } from "./reference/index.ts";
-import type { KernelName } from "./table.ts";
+import type { ActivationName, KernelName } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
@@ -19,13 +20,16 @@ const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
 const withoutWasm: KernelName[] = [
-  "argmax",
+  "addPowers",
+  "arange",
   "cast",
-  "checkIndex",
   "checkLabels",
+  "cumsum",
+  "linspace",
   "normAndScale",
   "normal",
-  "sumPowers",
+  "pow",
+  "prodOthers",
   "uniform",
 ];
 
@@ -111,6 +115,12 @@ const withinUlps =
   (expected, got) =>
     exactly(expected, got) || Math.abs(rankOf(expected) - rankOf(got)) <= ulps;
 
+/** Off by a part of the result, or by so much that it does not matter in the sums that it goes into. */
+const near =
+  (relative: number, absolute: number): Agreement =>
+  (expected, got) =>
+    exactly(expected, got) || Math.abs(expected - got) <= relative * Math.abs(expected) + absolute;
+
 // ---- Numbers ----
 
 /** A seeded generator of numbers in [0, 1) (mulberry32). */
@@ -139,6 +149,10 @@ const dyadicOrNot = (n: number, seed: number) => {
   const strange = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   return dyadic(n, seed).map((x, i) => ((i * 7 + seed) % 23 === 0 ? strange[i % 3]! : x));
 };
+
+/** Powers of two with either sign, and a 0 now and then: products of them are exact in any order. */
+const factors = (n: number, seed: number) =>
+  dyadic(n, seed).map((x) => Math.sign(x) * 2 ** Math.sign(Math.trunc(x)));
 
 const edges = [
   [
@@ -193,17 +207,81 @@ interface Row {
   agree?: (n: number) => Agreement;
 }
 
-const unary: Row[] = (["neg", "exp", "log", "sqrt", "relu"] as const).flatMap((kernel) => {
-  const agree = kernel === "exp" || kernel === "log" ? () => withinUlps(1) : () => exactly;
+/** Functions of one element, and by how many ulps the builds may be off. */
+const unaryUlps: [KernelName, number][] = [
+  ["neg", 0],
+  ["abs", 0],
+  ["sign", 0],
+  ["square", 0],
+  ["reciprocal", 0],
+  ["sqrt", 0],
+  ["rsqrt", 1],
+  ["exp", 1],
+  ["expm1", 2],
+  ["log", 1],
+  ["log1p", 2],
+  ["sin", 1],
+  ["cos", 1],
+  ["erf", 2],
+  ["relu", 0],
+  ["tanh", 2],
+  ["sigmoid", 2],
+];
+
+const unary: Row[] = unaryUlps.flatMap(([kernel, ulps]) => {
+  const agree = ulps ? () => withinUlps(ulps) : () => exactly;
   const inPlace = (area: Area, n: number, seed: number) => {
     const x = area.output(hard(n, seed));
-    return [n, x, x];
+    return [n, x, x, 0, 0];
   };
   return [
-    { kernel, agree, args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n)] },
+    { kernel, agree, args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n), 0, 0] },
     { kernel, agree, variant: "in place", args: inPlace },
   ];
 });
+
+const infinity = Number.POSITIVE_INFINITY;
+/** Float32 numbers below this are denormal, with fewer bits than others. */
+const denormal = 1.2e-38;
+
+/** Activations with parameters, or made of two functions, by the parameters p and q. */
+const activations: [name: ActivationName, p: number, q: number, value: Agreement, gradient: Agreement][] = [
+  ["relu", 0, 0, exactly, exactly],
+  ["leakyRelu", 0.01, 0, exactly, exactly],
+  ["leakyRelu", -2, 0, exactly, exactly],
+  ["elu", 1.3, 0, withinUlps(3), near(3e-7, denormal)],
+  ["softplus", 1, 20, near(3e-7, denormal), near(3e-7, denormal)],
+  // Half an ulp of p x, up to 30 here, is what the exponential makes of it.
+  ["softplus", 0.3, 2, near(4e-6, denormal), near(4e-6, denormal)],
+  ["tanh", 0, 0, withinUlps(2), exactly],
+  ["sigmoid", 0, 0, withinUlps(2), exactly],
+  // Differences to 1 (of s, erf x, tanh² u) lose bits where they are small; they are multiplied by x up to 5 or so.
+  ["silu", 0, 0, near(3e-7, 1e-36), near(1e-6, 1e-6)],
+  ["gelu", 0, 0, near(2e-7, 1e-6), near(1e-6, 1e-6)],
+  ["geluTanh", 0, 0, near(2e-7, 1e-6), near(1e-6, 4e-6)],
+  ["clamp", -1.1, 0.1, exactly, exactly],
+  ["clamp", -infinity, 0, exactly, exactly],
+  ["clamp", 2, 1, exactly, exactly],
+];
+
+const activation: Row[] = activations.flatMap(([kernel, p, q, value, gradient]) => [
+  {
+    kernel,
+    variant: `${p}, ${q}`,
+    args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n), p, q],
+    agree: () => value,
+  },
+  {
+    kernel: `${kernel}Grad`,
+    variant: `${p}, ${q}`,
+    args: (area, n, seed) => {
+      // Gradients in ±4, so that an absolute error means something; any number that can be differentiated at.
+      const dy = area.input(gradient === exactly ? hard(n, seed) : smooth(n, seed));
+      return [n, dy, area.input(hard(n, seed + 1)), area.output(n), p, q];
+    },
+    agree: () => gradient,
+  },
+]);
 
 /** Row and column strides of both operands. */
 const broadcasts: Record<string, (cols: number) => [number, number, number, number]> = {
@@ -217,7 +295,12 @@ const broadcasts: Record<string, (cols: number) => [number, number, number, numb
   "rows with gaps": (cols) => [cols + 3, 1, cols + 1, 1],
 };
 
-const binary: Row[] = (["add", "sub", "mul", "div", "equal", "greater"] as const).flatMap((kernel) =>
+const ofTwo = [
+  ...(["add", "sub", "mul", "div", "maximum", "minimum"] as const),
+  ...(["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const),
+];
+
+const binary: Row[] = ofTwo.flatMap((kernel) =>
   Object.entries(broadcasts).flatMap(([name, strides]) =>
     [1, 3].flatMap((other) =>
       [true, false].map((wide) => ({
@@ -236,31 +319,95 @@ const binary: Row[] = (["add", "sub", "mul", "div", "equal", "greater"] as const
   ),
 );
 
-/** Sizes and strides of four axes. */
-const copies: Record<string, (n: number) => { shape: number[]; strides: number[] }> = {
+/** Row and column strides of three operands; one that repeats a row, a column or a number has a stride of 0. */
+const ternary: Row[] = [0, 1].flatMap((aCol) =>
+  [0, 1].flatMap((bCol) =>
+    [0, 1].flatMap((cCol) =>
+      [1, 3].map((rows): Row => {
+        return {
+          kernel: "where",
+          variant: `${rows} rows, column strides ${aCol}, ${bCol}, ${cCol}`,
+          args: (area, n, seed) => {
+            const condition = dyadic(2 * rows * n + 1, seed).map((x) => Math.trunc(x));
+            const a = [area.input(condition), aCol * n, aCol];
+            const b = [area.input(hard(rows * (n + 1), seed + 1)), bCol * (n + 1), bCol];
+            const c = [area.input(hard(rows * n + 1, seed + 2)), cCol && rows > 1 ? n : 1, cCol];
+            return [rows, n, ...a, ...b, ...c, area.output(rows * n)];
+          },
+        };
+      }),
+    ),
+  ),
+);
+
+/** Sizes of four axes, strides to read and to write them by; contiguous if there are none to write by. */
+const copies: Record<string, (n: number) => { shape: number[]; strides: number[]; to?: number[] }> = {
   contiguous: (n) => ({ shape: [1, 1, 1, n], strides: [0, 0, 0, 1] }),
   repeated: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0] }),
   transposed: (n) => ({ shape: [1, 1, n, 5], strides: [0, 0, 1, n] }),
+  "transposed, long": (n) => ({ shape: [1, 2, 7, n], strides: [0, 3, 1, 9] }),
+  "transposed, into part of a matrix": (n) => ({
+    shape: [1, 2, n, 18],
+    strides: [0, 18 * n, 1, n],
+    to: [0, 20 * n, 20, 1],
+  }),
+  "transposed, backwards": (n) => ({ shape: [1, 1, n, 6], strides: [0, 0, 1, -n], to: [0, 0, -7, 1] }),
   "with gaps": (n) => ({ shape: [1, 2, 3, n], strides: [0, 9 * n + 4, 3 * n + 1, 2] }),
   "rows with gaps": (n) => ({ shape: [2, 1, 3, n], strides: [5 * n + 9, 0, n + 2, 1] }),
   backwards: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, -n, -1] }),
   "rows backwards": (n) => ({ shape: [2, 1, 3, n], strides: [3 * n, 0, -n, 1] }),
   "n outermost": (n) => ({ shape: [n, 2, 1, 3], strides: [1, 3 * n, 0, n] }),
+  "into rows with gaps": (n) => ({
+    shape: [1, 2, 3, n],
+    strides: [0, 3 * n, n, 1],
+    to: [0, 4 * n + 9, n + 1, 1],
+  }),
+  "into every second": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, n, 1], to: [0, 0, 2 * n, 2] }),
+  "repeated into columns": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0], to: [0, 0, 1, 3] }),
 };
+
+/** Places in front of the first element and behind it that a walk reaches. */
+function reachOf(shape: number[], strides: number[]): [before: number, after: number] {
+  const size = shape.reduce((a, b) => a * b);
+  const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
+  return [
+    -reach.reduce((sum, r) => sum + Math.min(r, 0), 0),
+    reach.reduce((sum, r) => sum + Math.max(r, 0), 0),
+  ];
+}
 
 const copy: Row[] = Object.entries(copies).map(([variant, layout]) => ({
   kernel: "copy",
   variant,
   args: (area, n, seed) => {
-    const { shape, strides } = layout(n);
-    const size = shape.reduce((a, b) => a * b);
-    const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
-    const before = -reach.reduce((sum, r) => sum + Math.min(r, 0), 0);
-    const after = reach.reduce((sum, r) => sum + Math.max(r, 0), 0);
+    const { shape, strides, to = contiguousStrides(layout(n).shape) } = layout(n);
+    const [before, after] = reachOf(shape, strides);
     const x = area.input(hard(before + after + 1, seed)) + 4 * before;
-    return [...shape, x, ...strides, area.output(size)];
+    const [front, back] = reachOf(shape, to);
+    const y = area.output(front + back + 1) + 4 * front;
+    return [...shape, x, ...strides, y, ...to];
   },
 }));
+
+const band: Row[] = [
+  [0, 0],
+  [-1, 2],
+  [-200, 0],
+  [1, 200],
+  [-200, 200],
+  [3, 1],
+  [-9, -5],
+].flatMap(([low, high]) =>
+  [(n: number) => [2, 5, n], (n: number) => [1, n, 6]].map((sizes, i) => ({
+    kernel: "band" as const,
+    variant: `${low} to ${high}, ${i ? "tall" : "wide"}`,
+    args: (area: Area, n: number, seed: number) => {
+      const [batch, rows, cols] = sizes(n) as [number, number, number];
+      const size = batch * rows * cols;
+      return [batch, rows, cols, low!, high!, area.input(hard(size, seed)), area.output(size)];
+    },
+  })),
+);
 
 const fill: Row[] = [0, -0, 0.1, 1e-45, Number.NaN, Number.NEGATIVE_INFINITY].map((value) => ({
   kernel: "fill",
@@ -287,8 +434,15 @@ const reduce: Row[] = Object.entries(reductions).flatMap(([variant, shape]) => {
   const anyOrder = (n: number) => within(shape(n)[1] ** 2 * 4 * 2 ** -24);
   return [
     { kernel: "max", variant, args: args(hard) },
+    { kernel: "min", variant, args: args(hard) },
     { kernel: "sum", variant: `${variant}, exact`, args: args(dyadicOrNot) },
     { kernel: "sum", variant, args: args(smooth), agree: anyOrder },
+    { kernel: "sumSquares", variant, args: args(dyadicOrNot) },
+    { kernel: "prod", variant, args: args(factors) },
+    ...(["argmax", "argmin"] as const).flatMap((kernel) => [
+      { kernel, variant: `${variant}, ties`, args: args(dyadic) },
+      { kernel, variant: `${variant}, NaN`, args: args(dyadicOrNot) },
+    ]),
   ] satisfies Row[];
 });
 
@@ -311,20 +465,44 @@ const logits: [string, typeof smooth, number][] = [
   ],
 ];
 
-const logSoftmax = Object.entries(rowShapes).flatMap(([shape, sizesOf]) =>
-  logits.map(
-    ([name, draw, largest]): Row => ({
-      kernel: "logSoftmax",
+/** The kernel, how many elements it writes for a row, and how far it may be off for a row of n numbers. */
+const softmaxes: [KernelName, (cols: number) => number, (n: number, largest: number) => number][] = [
+  // An exponential, a sum of n of them, a quotient.
+  ["softmax", (cols) => cols, (n) => n + 8],
+  // Two subtractions, each off by half an ulp, and the logarithm of a sum of n exponentials.
+  ["logSoftmax", (cols) => cols, (n, largest) => 2 * largest + n + 8],
+  ["logSumExp", () => 1, (n, largest) => 2 * largest + n + 8],
+];
+
+const softmax: Row[] = Object.entries(rowShapes).flatMap(([shape, sizesOf]) =>
+  logits.flatMap(([name, draw, largest]) =>
+    softmaxes.map(([kernel, written, ulps]) => ({
+      kernel,
       variant: `${shape}, ${name}`,
       args: (area, n, seed) => {
         const [rows, cols] = sizesOf(n);
-        return [rows, cols, area.input(draw(rows * cols, seed)), area.output(rows * cols)];
+        return [rows, cols, area.input(draw(rows * cols, seed)), area.output(rows * written(cols))];
       },
-      // Two subtractions, each off by half an ulp, and the logarithm of a sum of n exponentials.
-      agree: (n) => within((2 * largest + n + 8) * 2 ** -24),
-    }),
+      agree: (n) => within(ulps(n, largest) * 2 ** -24),
+    })),
   ),
 );
+
+const softmaxGrads: Row[] = Object.entries(rowShapes).flatMap(([variant, sizesOf]) => {
+  const args = (most: number) => (area: Area, n: number, seed: number) => {
+    const [rows, cols] = sizesOf(n);
+    const size = rows * cols;
+    // Probabilities, or their logarithms; that they do not add up to 1 does not matter here.
+    const y = floats(size, seed, (next) => (most === 1 ? next() : -8 * next()));
+    return [rows, cols, area.input(smooth(size, seed + 1)), area.input(y), area.output(size)];
+  };
+  // A sum of n products below 4, and a product with it.
+  const agree = (n: number) => within(4 * Math.max(n, 17) ** 2 * 2 ** -24);
+  return [
+    { kernel: "softmaxGrad", variant, args: args(1), agree },
+    { kernel: "logSoftmaxGrad", variant, args: args(0), agree },
+  ];
+});
 
 const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] => {
   const places = (area: Area, n: number, limit: number, seed: number) => area.input(indices(n, limit, seed));
@@ -350,6 +528,10 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
     row("gather", (area, rows, cols, seed) => {
       const x = area.input(hard(6 * cols, seed));
       return [rows, cols, x, places(area, rows, 6, seed), area.output(rows * cols)];
+    }),
+    row("scatterAdd", (area, rows, cols, seed) => {
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, places(area, rows, 3, seed), area.output(hard(3 * cols, seed + 1))];
     }),
     row("gatherUint8", (area, rows, cols, seed) => {
       const x = area.input(Uint8Array.from(indices(6 * cols + 1, 256, seed))) + 1; // bytes begin anywhere
@@ -432,6 +614,23 @@ const losses = Object.entries(rowShapes).flatMap(([shape, sizesOf]): Row[] => {
   ];
 });
 
+const flatIndex: Row[] = [
+  { strides: [0, 6, 2, 1], steps: [100, 0, 20, 3] },
+  { strides: [1, 0, 0, -1], steps: [0, 7, 0, 0] },
+].flatMap(({ strides, steps }, variant) =>
+  [(n: number) => [1, 2, 3, n], (n: number) => [n, 1, 2, 3]].map((sizes) => ({
+    kernel: "flatIndex" as const,
+    variant: String(variant),
+    args: (area: Area, n: number, seed: number) => {
+      const shape = sizes(n);
+      const [before, after] = reachOf(shape, strides);
+      const index = area.input(indices(before + after + 1, 1000, seed)) + 4 * before;
+      const y = area.output(shape.reduce((a, b) => a * b));
+      return [...shape, index, ...strides, 50, 7, ...steps, y];
+    },
+  })),
+);
+
 const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
 
 const training: Row[] = [
@@ -458,7 +657,7 @@ const training: Row[] = [
   },
   ...[dyadicOrNot, dyadic].map(
     (draw): Row => ({
-      kernel: "sumSquares",
+      kernel: "addSquares",
       args: (area, n, seed) => {
         const x = area.input(draw(n, seed));
         return [n, x, area.double(10)];
@@ -513,22 +712,17 @@ const optimizers: Row[] = [
 ];
 
 const rows: Row[] = [
+  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...band, ...fill],
   ...[
-    ...unary,
-    ...binary,
-    ...copy,
-    ...fill,
     ...reduce,
-    ...logSoftmax,
+    ...softmax,
+    ...softmaxGrads,
     ...indexed,
+    ...flatIndex,
     ...training,
     ...optimizers,
     ...losses,
   ],
-  {
-    kernel: "reluGrad",
-    args: (area, n, seed) => [n, area.input(hard(n, seed)), area.input(hard(n, seed + 1)), area.output(n)],
-  },
 ];
 
 // ---- The tests ----
@@ -542,10 +736,28 @@ test.each(builds)("%s has all kernels but those of the list", (build) => {
 });
 
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
-  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm");
+  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm").add("checkIndex");
   const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
   expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
+
+test.each(["reference", ...builds] as const)(
+  "checkIndex of %s finds the first index that is outside",
+  (set) => {
+    const area = new Area();
+    for (const n of sizes) {
+      for (const bad of [5, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+        for (const at of new Set([0, n >> 1, n - 1])) {
+          const values = indices(n, 5, n);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(-1);
+          if (n === 0) continue;
+          values.fill(bad, at);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(at);
+        }
+      }
+    }
+  },
+);
 
 describe.each(builds)("%s", (build) => {
   function compare({ kernel, args, agree, variant = "" }: Row, n: number, seed: number): void {

@@ -57,7 +57,7 @@ const shapeErrors: Row[] = [
   [() => tensor([1, 2, 3], { shape: [2, 2] }), "tensor: got 3 numbers for shape [2,2], expected 4"],
   [() => tensor([1], { shape: [-1] }), "tensor: shape [-1] is not valid"],
   [() => zeros([-1]), "full: shape [-1] is not valid"],
-  [() => rand([0.5]), "uniform: shape [0.5] is not valid"],
+  [() => rand([0.5]), "rand: shape [0.5] is not valid"],
 ];
 
 const dtypeErrors: Row[] = [
@@ -67,7 +67,7 @@ const dtypeErrors: Row[] = [
   [() => ops.linear(f32(2, 2), f32(2, 2), f64(2)), "linear: got float32 and float64"],
   [() => ops.logSoftmax(i32(1, 2)), "logSoftmax: x is int32, expected float32 or float64"],
   [() => ops.pick(f32(2, 2), f32(2)), "pick: index is float32, expected int32"],
-  [() => randn([2], { dtype: "int32" }), "normal: x is int32"],
+  [() => randn([2], { dtype: "int32" }), "randn: the result is int32"],
   [() => zeros([2], { dtype: "uint8", requiresGrad: true }), "requiresGrad: x is uint8"],
   [() => tensor(Uint16Array.of(1) as never), "tensor: got [object Uint16Array] at depth 0, expected numbers"],
   [() => tensor([[1, "2"]] as never), "tensor: got [object String] at depth 2, expected numbers"],
@@ -80,6 +80,10 @@ const valueErrors: Row[] = [
   [() => ops.pick(f32(2, 3), i32(0, 3)), "pick: index 3 at position 1, expected 0 to 2"],
   [() => ops.pick(f32(2, 3), i32(-1, 0)), "pick: index -1 at position 0, expected 0 to 2"],
   [() => manualSeed(-1), "manualSeed: seed -1"],
+  [() => tensor([1, 256], { dtype: "uint8" }), "tensor: 256 at position 1 does not fit uint8"],
+  [() => tensor([2 ** 31], { dtype: "int32" }), "tensor: 2147483648 at position 0 does not fit int32"],
+  [() => tensor([Number.NaN], { dtype: "int32" }), "tensor: NaN at position 0 does not fit int32"],
+  [() => tensor(Int32Array.of(-1), { dtype: "uint8" }), "tensor: -1 at position 0 does not fit uint8"],
 ];
 
 describe.each([

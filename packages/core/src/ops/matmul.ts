@@ -9,11 +9,10 @@ import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
 import { reshape, sum, sumTo } from "./broadcast.ts";
 import { transpose } from "./shape.ts";
 
-/** A matrix that `gemm` can read: one of the last two strides is 1, else it is copied. */
+/** A matrix that `gemm` can read: no stride is negative and one of the last two is 1, else it is copied. */
 function readable(x: Tensor): Tensor {
-  const row = x.strides.at(-2);
-  const col = x.strides.at(-1);
-  return row === 1 || col === 1 ? x : contiguous(x);
+  const dense = x.strides.at(-2) === 1 || x.strides.at(-1) === 1;
+  return dense && x.strides.every((stride) => stride >= 0) ? x : contiguous(x);
 }
 
 /** `y = a b + beta y` over all leading axes, which broadcast; `y` is contiguous. */

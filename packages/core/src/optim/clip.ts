@@ -52,8 +52,8 @@ export function clipGradNorm(
     const { fill, normAndScale } = kernelsFor("float64");
     fill(1, 0, total.address);
     for (const { size, dtype, address } of gradients) {
-      if (normType === 2) kernelsFor(dtype).sumSquares(size, address, total.address);
-      else kernelsFor(dtype).sumPowers(size, normType, address, total.address);
+      if (normType === 2) kernelsFor(dtype).addSquares(size, address, total.address);
+      else kernelsFor(dtype).addPowers(size, normType, address, total.address);
     }
     const results = Tensor.allocate([2], "float64", "clipGradNorm");
     normAndScale(normType, maxNorm, total.address, results.address);

@@ -34,13 +34,13 @@ export function training(heap: Heap, F: NumericArray) {
       }
     },
 
-    sumSquares(n, x, total) {
+    addSquares(n, x, total) {
       let sum = 0;
       for (let i = 0; i < n; i++) sum += F[x / width + i]! ** 2;
       float64[total / 8]! += sum;
     },
 
-    sumPowers(n, p, x, total) {
+    addPowers(n, p, x, total) {
       for (let i = 0; i < n; i++) {
         const size = Math.abs(F[x / width + i]!);
         const before = float64[total / 8]!;

@@ -9,9 +9,9 @@ export interface TrainingKernels {
   /** `average[i] = decay average[i] + rest w[i]`; cells: decay, rest. */
   ema(n: number, w: number, average: number, cells: number): void;
   /** Adds `sum of x[i]²` to the float64 at `total`. */
-  sumSquares(n: number, x: number, total: number): void;
+  addSquares(n: number, x: number, total: number): void;
   /** Adds `sum of |x[i]|^p` to the float64 at `total`; for p = Infinity, makes it `max(total, |x[i]|)`. */
-  sumPowers(n: number, p: number, x: number, total: number): void;
+  addPowers(n: number, p: number, x: number, total: number): void;
   /**
    * From the sum of powers at float64 `total`: `y[0] = total^(1/p)` (`total` itself for p = Infinity), the norm,
    * and `y[1] = min(1, maxNorm / (y[0] + 1e-6))`, both float64.
