@@ -20,10 +20,13 @@ const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
 const withoutWasm: KernelName[] = [
+  "addPowers",
   "arange",
   "cast",
+  "checkLabels",
   "cumsum",
   "linspace",
+  "normAndScale",
   "normal",
   "pow",
   "prodOthers",
@@ -56,6 +59,12 @@ class Area {
     );
     for (let word = address / 4; word < this.#next; word++) this.#writable.add(word);
     return address;
+  }
+
+  /** One float64 to add to. */
+  double(value: number): number {
+    if (this.#next % 2 === 0) this.#next++;
+    return this.output(new Float32Array(Float64Array.of(value).buffer));
   }
 
   image(): Int32Array {
@@ -531,6 +540,80 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
   ];
 });
 
+/** Labels, some of which are ignored (-1), and one here and there that is no class. */
+const labels = (n: number, classes: number, seed: number) =>
+  indices(n, classes, seed).map((label, i) =>
+    (i + seed) % 7 === 0 ? -1 : (i + seed) % 43 === 5 ? classes : label,
+  );
+
+const losses = Object.entries(rowShapes).flatMap(([shape, sizesOf]): Row[] => {
+  const valid = (n: number, classes: number, seed: number) =>
+    labels(n, classes, seed).map((label) => (label < classes ? label : -1));
+  const fused = logits.flatMap(([name, draw, largest]) =>
+    [0, 0.125].flatMap((smoothing): Row[] => {
+      // As for logSoftmax; smoothing adds a mean of differences. Infinite logits are kept out of that.
+      const variant = `${shape}, ${name}, smoothing ${smoothing}`;
+      const bound = (2 * largest + 24) * (smoothing === 0 ? 1 : 8);
+      const agree = (n: number) => within((bound + sizesOf(n)[1] + 8) * 2 ** -24);
+      const inputs = (area: Area, n: number, seed: number) => {
+        const [rows, cols] = sizesOf(n);
+        const x = draw(rows * cols, seed).map((value) => (smoothing && value < -1e9 ? -99 : value));
+        return { rows, cols, x: area.input(x), labels: area.input(labels(rows, cols, seed)) };
+      };
+      return [
+        {
+          kernel: "crossEntropy",
+          variant,
+          agree,
+          args: (area, n, seed) => {
+            const { rows, cols, x, labels } = inputs(area, n, seed);
+            return [rows, cols, x, labels, -1, smoothing, area.output(4 * rows)];
+          },
+        },
+        ...[0, 1].map(
+          (step): Row => ({
+            kernel: "crossEntropyGrad",
+            variant: `${variant}, ${step ? "a gradient each" : "one gradient"}`,
+            agree,
+            args: (area, n, seed) => {
+              const { rows, cols, x, labels } = inputs(area, n, seed);
+              const dy = area.input(smooth(step ? rows : 1, seed + 1));
+              // As if from other logits, not larger by much.
+              const saved = area.input(smooth(4 * rows, seed + 2).map((value) => (value + largest) / 6));
+              return [rows, cols, dy, step, x, labels, -1, smoothing, saved, area.output(rows * cols)];
+            },
+          }),
+        ),
+      ];
+    }),
+  );
+  const rowOf = (kernel: KernelName, args: Row["args"], variant = shape): Row => ({ kernel, variant, args });
+  return [
+    ...fused,
+    rowOf("nll", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, area.input(valid(rows, cols, seed)), -1, area.output(rows)];
+    }),
+    rowOf("nllGrad", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const dy = area.input(hard(rows, seed));
+      return [rows, cols, dy, area.input(valid(rows, cols, seed)), -1, area.output(rows * cols)];
+    }),
+    ...[true, false].map((weighted) =>
+      rowOf(
+        "labelWeights",
+        (area, n, seed) => {
+          const [rows, cols] = sizesOf(n);
+          const weight = weighted ? area.input(hard(cols, seed)) : 0;
+          return [rows, -1, area.input(valid(rows, cols, seed)), weight, area.output(rows)];
+        },
+        `${shape}, ${weighted ? "weighted" : "plain"}`,
+      ),
+    ),
+  ];
+});
+
 const flatIndex: Row[] = [
   { strides: [0, 6, 2, 1], steps: [100, 0, 20, 3] },
   { strides: [1, 0, 0, -1], steps: [0, 7, 0, 0] },
@@ -561,38 +644,85 @@ const training: Row[] = [
       },
     }),
   ),
-  ...[true, false].flatMap((moves) =>
-    [0, 0.01].map(
-      (decay): Row => ({
-        kernel: "sgd",
-        variant: `${moves ? "momentum" : "no momentum"}, decay ${decay}`,
-        args: (area, n, seed) => {
-          const w = area.output(hard(n, seed));
-          const g = area.input(hard(n, seed + 1));
-          const velocity = moves ? area.output(hard(n, seed + 2)) : 0;
-          return [n, w, g, velocity, area.input(Float32Array.of(0.1, 0.9, decay, 0, 0, 0, 0, 0))];
-        },
-      }),
-    ),
-  ),
-  ...[0, 0.01].map(
-    (decay): Row => ({
-      kernel: "adam",
-      variant: `decay ${decay}`,
+  {
+    kernel: "ema",
+    args: (area, n, seed) => {
+      const w = area.input(hard(n, seed));
+      return [n, w, area.output(hard(n, seed + 1)), area.input(Float32Array.of(0.9, 0.1))];
+    },
+  },
+  {
+    kernel: "clip",
+    args: (area, n, seed) => [n, 0.5, area.output(hard(n, seed))],
+  },
+  ...[dyadicOrNot, dyadic].map(
+    (draw): Row => ({
+      kernel: "addSquares",
       args: (area, n, seed) => {
-        const w = area.output(hard(n, seed));
-        const g = area.input(hard(n, seed + 1));
-        const m = area.output(hard(n, seed + 2));
-        const v = area.output(positive(n, seed + 3));
-        return [n, w, g, m, v, area.input(Float32Array.of(0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, decay))];
+        const x = area.input(draw(n, seed));
+        return [n, x, area.double(10)];
       },
     }),
   ),
 ];
 
+/** An optimizer's rows: what its state tensors hold, if they are there, and its cells. */
+const update = (
+  kernel: KernelName,
+  variants: readonly [name: string, states: readonly (typeof hard | null)[], cells: readonly number[]][],
+): Row[] =>
+  variants.map(([variant, states, cells]) => ({
+    kernel,
+    variant,
+    args: (area, n, seed) => {
+      const w = area.output(hard(n, seed));
+      const g = area.input(hard(n, seed + 1));
+      const addresses = states.map((draw, i) => (draw ? area.output(draw(n, seed + 2 + i)) : 0));
+      return [n, w, g, ...addresses, area.input(Float32Array.from(cells))];
+    },
+  }));
+
+const optimizers: Row[] = [
+  ...update("sgd", [
+    ["plain", [null], [0.1, 0, 1, 0, 0]],
+    ["decay", [null], [0.1, 0, 1, 0.01, 0]],
+    ["momentum", [hard], [0.1, 0.9, 1, 0, 0]],
+    ["dampening, decay", [hard], [0.1, 0.9, 0.7, 0.01, 0]],
+    ["Nesterov", [hard], [0.1, 0.9, 1, 0.01, 1]],
+  ]),
+  ...update("adam", [
+    ["plain", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 1]],
+    ["decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0.01, 1]],
+    ["decoupled decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 0.999]],
+  ]),
+  ...update("rmsProp", [
+    ["plain", [positive, null, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["momentum, decay", [positive, null, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+    ["centred", [positive, hard, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["centred, momentum, decay", [positive, hard, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+  ]),
+  ...update("adagrad", [
+    ["plain", [positive], [0.1, 1e-10, 0]],
+    ["decay", [positive], [0.1, 1e-10, 0.01]],
+  ]),
+  ...update("lion", [
+    ["plain", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 1]],
+    ["decay", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 0.999]],
+  ]),
+];
+
 const rows: Row[] = [
   ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...band, ...fill],
-  ...[...reduce, ...softmax, ...softmaxGrads, ...indexed, ...flatIndex, ...training],
+  ...[
+    ...reduce,
+    ...softmax,
+    ...softmaxGrads,
+    ...indexed,
+    ...flatIndex,
+    ...training,
+    ...optimizers,
+    ...losses,
+  ],
 ];
 
 // ---- The tests ----
@@ -660,7 +790,15 @@ describe.each(["reference", ...builds] as const)(
   "%s: cutting the range anywhere gives the same bits",
   (set) => {
     /** Arguments that are addresses of the elements, and move with the start of a piece. */
-    const movingArguments = { average: [2, 5], sgd: [1, 2, 3], adam: [1, 2, 3, 4] };
+    const movingArguments = {
+      average: [2, 5],
+      ema: [1, 2],
+      sgd: [1, 2, 3],
+      adam: [1, 2, 3, 4],
+      rmsProp: [1, 2, 3, 4, 5],
+      adagrad: [1, 2, 3],
+      lion: [1, 2, 3],
+    };
 
     test.each(rows.filter(({ kernel }) => kernel in movingArguments))(
       "$kernel, $variant",

@@ -6,7 +6,9 @@ import type { ActivationKernels } from "./table/activations.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { LossKernels } from "./table/losses.ts";
 import type { MoveKernels } from "./table/move.ts";
+import type { OptimizerKernels } from "./table/optimizers.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { SoftmaxKernels } from "./table/softmax.ts";
@@ -32,6 +34,8 @@ export interface Kernels
     LinearKernels,
     MoveKernels,
     RandomKernels,
+    LossKernels,
+    OptimizerKernels,
     SoftmaxKernels,
     TrainingKernels {}
 

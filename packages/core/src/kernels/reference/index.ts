@@ -7,7 +7,9 @@ import { activations } from "./activations.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { losses } from "./losses.ts";
 import { move } from "./move.ts";
+import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { softmax } from "./softmax.ts";
@@ -23,7 +25,9 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...linear(F),
     ...move(F),
     ...random(F),
+    ...training(heap, F),
+    ...optimizers(F),
+    ...losses(heap, F),
     ...softmax(F),
-    ...training(F),
   };
 }
