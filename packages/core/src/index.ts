@@ -15,9 +15,33 @@ export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { Module } from "./nn/module.ts";
 export { Sequential } from "./nn/sequential.ts";
 export * from "./ops/index.ts";
-export { Adam, type AdamOptions } from "./optim/adam.ts";
-export { Optimizer } from "./optim/optimizer.ts";
+export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
+export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
+export { EMA, type EMAOptions } from "./optim/ema.ts";
+export { Lion, type LionOptions } from "./optim/lion.ts";
+export {
+  Optimizer,
+  type OptimizerGroup,
+  type OptimizerOptions,
+  type OptimizerRules,
+  type ParameterGroup,
+  type ParameterState,
+  type ParametersOrGroups,
+} from "./optim/optimizer.ts";
+export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  type OneCycleOptions,
+  oneCycleSchedule,
+  type Schedule,
+  stepSchedule,
+  warmupCosineSchedule,
+} from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
+export type { OptimizerStateDict, SavedGroup } from "./optim/state-dict.ts";
 export {
   currentGenerator,
   Generator,

@@ -1,5 +1,5 @@
 // Activations as modules, for use in Sequential.
-import { relu } from "../ops/unary.ts";
+import { relu } from "../ops/activations.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 

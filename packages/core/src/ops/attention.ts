@@ -54,13 +54,13 @@ const attentionSoftmaxOp = defineVariadicOp<Masking>({
 
 /** `scale · y · (dy - sum(dy · y))` over rows: symmetric in dy, so it is its own gradient there. */
 const softmaxGradOp = defineOp<[Tensor, Tensor], number>({
-  name: "softmaxGrad",
+  name: "scaledSoftmaxGrad",
   forward: (dy, y, scale) => {
-    const dx = Tensor.allocate(y.shape, y.dtype, "softmaxGrad");
+    const dx = Tensor.allocate(y.shape, y.dtype, "scaledSoftmaxGrad");
     const cols = y.shape.at(-1)!;
     const rows = y.size === 0 ? 0 : y.size / cols;
     const [gradient, weights] = [contiguous(dy).address, contiguous(y).address];
-    kernelsFor(y.dtype).softmaxGrad(rows, cols, scale, gradient, weights, dx.address);
+    kernelsFor(y.dtype).scaledSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
     return dx;
   },
   vjp: [
