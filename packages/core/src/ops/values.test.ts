@@ -533,14 +533,21 @@ const rows: Row[] = [
       const terms = iota(1 + draw(() => below(3))).map(() => {
         const letters = iota(draw(() => below(4))).map(() => draw(() => fc.constantFrom(..."abcd")));
         const dots = draw(bool) ? ["1", "0"].slice(draw(() => below(3))) : undefined;
-        return dots ? letters.toSpliced(draw(() => below(letters.length + 1)), 0, ...dots, "…") : letters;
+        return dots
+          ? letters.toSpliced(
+              draw(() => below(letters.length + 1)),
+              0,
+              ...dots,
+              "…",
+            )
+          : letters;
       });
       const all = [...new Set(terms.flat())].filter((label) => label !== "…");
       const dots = ["1", "0"].filter((label) => all.includes(label));
       const letters = all.filter((label) => !dots.includes(label));
       const once = letters.filter((label) => terms.flat().indexOf(label) === terms.flat().lastIndexOf(label));
       const chosen = draw(() => fc.shuffledSubarray(letters));
-      const [result, output] = draw(
+      const [result, output] = draw(() =>
         fc.constantFrom<[string[], string]>(
           [[...dots, ...once.sort()], ""],
           [chosen, `->${chosen.join("")}`],
