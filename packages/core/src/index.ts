@@ -1,6 +1,18 @@
 // @shardgrad/core: everything that is public, by layer.
 
+export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type DerivativeOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type Pullback,
+  type TensorFunction,
+  valueAndGrad,
+  vjp,
+} from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
@@ -18,8 +30,9 @@ export * from "./ops/index.ts";
 export { Adam, type AdamOptions } from "./optim/adam.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
-export { Generator, Permutation, philox, stream } from "./random.ts";
+export { currentGenerator, Generator, manualSeed, Permutation, philox, stream } from "./random.ts";
 export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
-export { type BackwardOptions, backward, grad } from "./tape.ts";
-export { type Node, Tensor } from "./tensor.ts";
+export { detach } from "./tape/gradient-ops.ts";
+export { type BackwardOptions, backward, grad, onGradient } from "./tape.ts";
+export { type GradientHook, type Node, Tensor } from "./tensor.ts";

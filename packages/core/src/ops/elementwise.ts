@@ -34,7 +34,9 @@ export function applyBinary(op: (a: Tensor, b: Tensor) => Tensor, a: Operand, b:
   const left = asTensor(a, dtype);
   const right = asTensor(b, dtype);
   const y = op(left, right);
-  if (y.node === null) for (const operand of [left, right]) if (operand.constant) operand.dispose();
+  // Those made here: one that came as an argument belongs to the graph that it came from.
+  if (y.node === null)
+    for (const operand of [left, right]) if (operand !== a && operand !== b) operand.dispose();
   return y;
 }
 
