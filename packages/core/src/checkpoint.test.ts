@@ -20,7 +20,8 @@ import type { Tensor } from "./tensor.ts";
 
 type Wrap = (f: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]) => Tensor;
 const plain: Wrap = (f, ...inputs) => f(...inputs);
-const bits = (x: Tensor | null | undefined) => (x ? Array.from(new Uint32Array(x.toArray().buffer as ArrayBuffer)) : []);
+const bits = (x: Tensor | null | undefined) =>
+  x ? Array.from(new Uint32Array(x.toArray().buffer as ArrayBuffer)) : [];
 const live = () => heap().arena.live;
 
 /** Drops half of the elements, as dropout does. */

@@ -15,6 +15,16 @@ export {
 } from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
+export {
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type GraphOptions,
+  type GraphRole,
+  graphOf,
+  toDot,
+  toMermaid,
+} from "./graph.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
