@@ -199,8 +199,12 @@ const dotShapes: Record<GraphRole, string> = {
   input: "cylinder",
 };
 
+/** Graphviz reads escapes, and entities too. */
 function dotText(text: string): string {
-  return text.replace(/["\\]/g, "\\$&").replace(/\p{Cc}/gu, " ");
+  return text
+    .replace(/&/g, "&amp;")
+    .replace(/["\\]/g, "\\$&")
+    .replace(/\p{Cc}/gu, " ");
 }
 
 /** The graph in the DOT language of Graphviz (https://graphviz.org); edges without gradient are dashed. */
