@@ -73,6 +73,9 @@ export const stream = {
   split: 2,
 } as const;
 
+/** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
+let watched: Map<Generator, () => void> | null = null;
+
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
  */
@@ -88,9 +91,61 @@ export class Generator {
 
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
   take(count: number): number {
+    if (watched && !watched.has(this)) watched.set(this, this.mark());
     const start = this.position;
     this.position += Math.ceil(count / 4) * 4;
     return start;
+  }
+
+  /** A function that puts it back to where it stands now. */
+  mark(): () => void {
+    const { position } = this;
+    return () => {
+      this.position = position;
+    };
+  }
+}
+
+let current = new Generator(0);
+
+/** What this thread draws `rand`, `randn` and initial parameters from. */
+export function currentGenerator(): Generator {
+  return current;
+}
+
+/** Restarts this thread's random stream, which `rand`, `randn` and parameter initialisation draw from. */
+export function manualSeed(seed: number): void {
+  current = new Generator(checkSeed("manualSeed", seed));
+}
+
+/**
+ * Runs `body` and remembers what it draws from, and where that stood. `replay(again)` puts all of it back there, so
+ * that `again` draws the same numbers, and afterwards to where it was before the replay.
+ */
+export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again: () => U) => U } {
+  const outer = watched;
+  const first = current;
+  const starts = new Map<Generator, () => void>();
+  const replay = <U>(again: () => U): U => {
+    const now = { watched, current };
+    const ends = Array.from(starts.keys(), (generator) => generator.mark());
+    watched = null;
+    current = first;
+    for (const goToStart of starts.values()) goToStart();
+    try {
+      return again();
+    } finally {
+      for (const goToEnd of ends) goToEnd();
+      ({ watched, current } = now);
+    }
+  };
+  watched = starts;
+  try {
+    return { result: body(), replay };
+  } finally {
+    // Whoever watches from further out has seen these draws, too.
+    for (const [generator, goToStart] of starts) if (!outer?.has(generator)) outer?.set(generator, goToStart);
+    watched = outer;
   }
 }
 

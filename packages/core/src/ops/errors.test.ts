@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
+import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
-import { manualSeed, ones, rand, randn, tensor, zeros } from "./create.ts";
+import { ones, rand, randn, tensor, zeros } from "./create.ts";
 import * as ops from "./index.ts";
 
 const f32 = (...shape: number[]) => ones(shape);

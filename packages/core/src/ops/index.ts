@@ -7,7 +7,6 @@ export { cast } from "./cast.ts";
 export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./compare.ts";
 export {
   full,
-  manualSeed,
   type NestedValues,
   ones,
   rand,

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GradientError, ValueError } from "../errors.ts";
-import { manualSeed, ones, randn, tensor } from "../ops/create.ts";
+import { ones, randn, tensor } from "../ops/create.ts";
 import { mul, sum } from "../ops/index.ts";
+import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
 import { backward } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
