@@ -89,6 +89,14 @@ export function attachNode(
   y.node = { segment: null, ...node, order: recorded++, output: y, pass: null, released: false };
 }
 
+/**
+ * A gradient by its fast kernel; or, while the backward pass is recorded itself, composed of ops that have gradients.
+ * Both must be the same function.
+ */
+export function fusedGradient(kernel: () => Tensor, composed: () => Tensor): Tensor {
+  return recording ? composed() : compute(kernel);
+}
+
 function record(
   y: Tensor,
   op: string,

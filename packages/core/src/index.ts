@@ -64,7 +64,15 @@ export {
 } from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export type { OptimizerStateDict, SavedGroup } from "./optim/state-dict.ts";
-export { currentGenerator, Generator, manualSeed, Permutation, philox, stream } from "./random.ts";
+export {
+  currentGenerator,
+  Generator,
+  manualSeed,
+  Permutation,
+  philox,
+  stream,
+  withGenerator,
+} from "./random.ts";
 export { scope } from "./scope.ts";
 export type { NestedNumbers, Shape } from "./shape.ts";
 export { detach } from "./tape/gradient-ops.ts";

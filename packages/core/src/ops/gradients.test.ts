@@ -199,18 +199,13 @@ test.each(withoutGradient)("%s has no gradient", (_op, run) => {
 });
 
 test("every op is here", () => {
-  const leaves = [
-    "arange",
-    "eye",
-    "full",
-    "linspace",
-    "manualSeed",
-    "ones",
-    "rand",
-    "randn",
-    "tensor",
-    "zeros",
-  ];
+  const leaves = ["arange", "eye", "full", "linspace", "ones", "rand", "randn", "tensor", "zeros"];
   const covered = new Set<string>([...rows, ...withoutGradient].map(([op]) => op));
-  expect(Object.keys(ops).filter((op) => !covered.has(op) && !leaves.includes(op))).toEqual(["cast"]);
+  const elsewhere = [
+    "cast",
+    ...["batchNorm", "groupNorm", "layerNorm", "rmsNorm"],
+    ...["dropout", "embedding", "scaledDotProductAttention"],
+  ];
+  const uncovered = Object.keys(ops).filter((op) => !covered.has(op) && !leaves.includes(op));
+  expect(uncovered.sort()).toEqual(elsewhere.sort());
 });

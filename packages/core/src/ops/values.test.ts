@@ -607,6 +607,10 @@ const rows: Row[] = [
 
 /** What has tests of its own: those of the file, or of layout.test.ts. */
 const elsewhere: Record<string, (keyof typeof ops)[]> = {
+  attention: ["scaledDotProductAttention"],
+  dropout: ["dropout"],
+  embedding: ["embedding"],
+  norm: ["batchNorm", "groupNorm", "layerNorm", "rmsNorm"],
   create: ["full", "ones", "rand", "randn", "tensor", "zeros"],
   gather: ["gather", "indexAdd", "indexSelect", "oneHot", "scatterAdd"],
   join: ["cat", "chunk", "split", "stack"],
