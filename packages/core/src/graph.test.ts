@@ -65,7 +65,6 @@ test("names parameters through the module, tells roles, and which edges carry gr
     ["parameter", "2.weight"],
     ["parameter", "2.bias"],
     ["input", null],
-    ["constant", null],
   ]);
   const dead = graph.edges.filter(({ differentiable }) => !differentiable).map(({ from }) => from);
   expect(dead).toEqual(leaves.filter(({ role }) => role !== "parameter").map(({ id }) => id));

@@ -162,8 +162,8 @@ function requireCheckable(inputs: readonly Tensor[]): void {
   if (inputs.length === 0) {
     throw new ValueError("checkGrad: no input is float64, so there is nothing to check; make one float64");
   }
-  for (const { shape, strides } of inputs) {
-    if (strides.some((stride, axis) => stride === 0 && shape[axis]! > 1)) {
+  for (const { shape, strides, size } of inputs) {
+    if (size > 0 && strides.some((stride, axis) => stride === 0 && shape[axis]! > 1)) {
       throw new ValueError(
         `checkGrad: an input of shape ${formatShape(shape)} repeats elements (expand), which cannot be changed one by one; expand it inside the function`,
       );

@@ -279,9 +279,9 @@ describe("memory stays flat over 1,000 steps", () => {
 const x = ones([2], { requiresGrad: true });
 test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   ["backward: got a result of shape [2], expected a scalar", ShapeError, () => backward(mul(x, 2))],
-  ["backward: got a result of shape [2], expected a scalar", ShapeError, () => grad(mul(x, 2), [x])],
+  ["grad: got a result of shape [2], expected a scalar", ShapeError, () => grad(mul(x, 2), [x])],
   [
-    "backward: gradient has shape [3], the result [2]",
+    "backward: the gradient has shape [3], the tensor [2]",
     ShapeError,
     () => backward(mul(x, 2), { gradient: ones([3]) }),
   ],
