@@ -124,7 +124,7 @@ export function maskedSoftmax(
   }
 }
 
-export function scaledSoftmaxGrad(rows: i32, cols: i32, scale: f32, dy: usize, y: usize, dx: usize): void {
+export function maskedSoftmaxGrad(rows: i32, cols: i32, scale: f32, dy: usize, y: usize, dx: usize): void {
   const size = <usize>cols << 2;
   const whole = <usize>(cols & ~3) << 2;
   const rest = cols & 3;

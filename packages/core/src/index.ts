@@ -1,8 +1,30 @@
 // @shardgrad/core: everything that is public, by layer.
 
+export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type DerivativeOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type Pullback,
+  type TensorFunction,
+  valueAndGrad,
+  vjp,
+} from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
+export {
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type GraphOptions,
+  type GraphRole,
+  graphOf,
+  toDot,
+  toMermaid,
+} from "./graph.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
@@ -53,5 +75,6 @@ export {
 } from "./random.ts";
 export { scope } from "./scope.ts";
 export type { NestedNumbers, Shape } from "./shape.ts";
-export { type BackwardOptions, backward, grad } from "./tape.ts";
-export { type Node, Tensor } from "./tensor.ts";
+export { detach } from "./tape/gradient-ops.ts";
+export { type BackwardOptions, backward, grad, onGradient } from "./tape.ts";
+export { type GradientHook, type Node, Tensor } from "./tensor.ts";

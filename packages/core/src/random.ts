@@ -78,6 +78,9 @@ export const stream = {
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
 export const maximumShards = 8192;
 
+/** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
+let watched: Map<Generator, () => void> | null = null;
+
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
  * This object is all the state there is: who sets `position` back draws the same numbers again.
@@ -107,9 +110,22 @@ export class Generator {
 
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
   take(count: number): number {
+    if (watched && !watched.has(this)) watched.set(this, this.mark());
     const start = this.position;
     this.position += Math.ceil(count / 4) * 4;
     return start;
+  }
+
+  /** A function that puts it back to where it stands now. */
+  mark(): () => void {
+    const { position } = this;
+    const step = this.#step;
+    const shard = this.#shard;
+    return () => {
+      this.position = position;
+      this.#step = step;
+      this.#shard = shard;
+    };
   }
 
   /**
@@ -125,6 +141,7 @@ export class Generator {
         `Generator: step ${step} and shard ${shard}; expected integers from 0 to 2^32 - 1 and to ${maximumShards - 1}`,
       );
     }
+    if (watched && !watched.has(this)) watched.set(this, this.mark());
     this.#step = step;
     this.#shard = shard;
     this.position = 0;
@@ -142,6 +159,37 @@ export function currentGenerator(): Generator {
 /** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
 export function manualSeed(seed: number): void {
   current = new Generator(checkSeed("manualSeed", seed));
+}
+
+/**
+ * Runs `body` and remembers what it draws from, and where that stood. `replay(again)` puts all of it back there, so
+ * that `again` draws the same numbers, and afterwards to where it was before the replay.
+ */
+export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again: () => U) => U } {
+  const outer = watched;
+  const first = current;
+  const starts = new Map<Generator, () => void>();
+  const replay = <U>(again: () => U): U => {
+    const now = { watched, current };
+    const ends = Array.from(starts.keys(), (generator) => generator.mark());
+    watched = null;
+    current = first;
+    for (const goToStart of starts.values()) goToStart();
+    try {
+      return again();
+    } finally {
+      for (const goToEnd of ends) goToEnd();
+      ({ watched, current } = now);
+    }
+  };
+  watched = starts;
+  try {
+    return { result: body(), replay };
+  } finally {
+    // Whoever watches from further out has seen these draws, too.
+    for (const [generator, goToStart] of starts) if (!outer?.has(generator)) outer?.set(generator, goToStart);
+    watched = outer;
+  }
 }
 
 /** Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`. */

@@ -2,7 +2,6 @@
 // Arguments are plain numbers, so that a call can be recorded and replayed: tensors are byte offsets into the
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
-
 import type { ActivationKernels } from "./table/activations.ts";
 import type { AttentionKernels } from "./table/attention.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";

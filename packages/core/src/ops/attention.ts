@@ -47,24 +47,24 @@ const attentionSoftmaxOp = defineVariadicOp<Masking>({
     return y;
   },
   vjp: (dy, y, [, mask], { scale }, index) => {
-    if (index === 0) return softmaxGradOp(dy, y, scale);
-    return sumTo(softmaxGradOp(dy, y, 1), mask!.shape);
+    if (index === 0) return maskedSoftmaxGrad(dy, y, scale);
+    return sumTo(maskedSoftmaxGrad(dy, y, 1), mask!.shape);
   },
 });
 
 /** `scale · y · (dy - sum(dy · y))` over rows: symmetric in dy, so it is its own gradient there. */
-const softmaxGradOp = defineOp<[Tensor, Tensor], number>({
-  name: "scaledSoftmaxGrad",
+const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
+  name: "maskedSoftmaxGrad",
   forward: (dy, y, scale) => {
-    const dx = Tensor.allocate(y.shape, y.dtype, "scaledSoftmaxGrad");
+    const dx = Tensor.allocate(y.shape, y.dtype, "maskedSoftmaxGrad");
     const cols = y.shape.at(-1)!;
     const rows = y.size === 0 ? 0 : y.size / cols;
     const [gradient, weights] = [contiguous(dy).address, contiguous(y).address];
-    kernelsFor(y.dtype).scaledSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
+    kernelsFor(y.dtype).maskedSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
     return dx;
   },
   vjp: [
-    (dz, _, _dy, y, scale): Tensor => softmaxGradOp(dz, y, scale),
+    (dz, _, _dy, y, scale): Tensor => maskedSoftmaxGrad(dz, y, scale),
     (dz, _, dy, y, scale) => {
       const along = (g: Tensor) => sum(mul(g, y), -1, { keepDim: true });
       return mul(sub(mul(dz, sub(dy, along(dy))), mul(dy, along(dz))), scale);

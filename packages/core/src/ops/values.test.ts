@@ -547,7 +547,7 @@ const rows: Row[] = [
       const letters = all.filter((label) => !dots.includes(label));
       const once = letters.filter((label) => terms.flat().indexOf(label) === terms.flat().lastIndexOf(label));
       const chosen = draw(() => fc.shuffledSubarray(letters));
-      const [result, output] = draw(
+      const [result, output] = draw(() =>
         fc.constantFrom<[string[], string]>(
           [[...dots, ...once.sort()], ""],
           [chosen, `->${chosen.join("")}`],

@@ -73,9 +73,9 @@ describe("attention: WebAssembly against reference", () => {
     }
   });
 
-  test("scaledSoftmaxGrad", () => {
+  test("maskedSoftmaxGrad", () => {
     for (const cols of sizes) {
-      for (const rows of [0, 1, 5]) compare((k) => k.scaledSoftmaxGrad(rows, cols, 0.7, dy, x, out));
+      for (const rows of [0, 1, 5]) compare((k) => k.maskedSoftmaxGrad(rows, cols, 0.7, dy, x, out));
     }
   });
 

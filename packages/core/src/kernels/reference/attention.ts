@@ -39,7 +39,7 @@ export function attention(heap: Heap, F: NumericArray) {
       }
     },
 
-    scaledSoftmaxGrad(rows, cols, scale, dy, y, dx) {
+    maskedSoftmaxGrad(rows, cols, scale, dy, y, dx) {
       for (let r = 0; r < rows; r++) {
         const row = r * cols;
         let sum = 0;

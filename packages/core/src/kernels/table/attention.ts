@@ -24,5 +24,5 @@ export interface AttentionKernels {
     y: number,
   ): void;
   /** `dx = scale * y * (dy - sum(dy * y))` in each row: the gradient of `softmax(x * scale)`. */
-  scaledSoftmaxGrad(rows: number, cols: number, scale: number, dy: number, y: number, dx: number): void;
+  maskedSoftmaxGrad(rows: number, cols: number, scale: number, dy: number, y: number, dx: number): void;
 }
