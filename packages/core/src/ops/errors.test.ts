@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
 import { manualSeed, ones, rand, randn, tensor, zeros } from "./create.ts";
 import * as ops from "./index.ts";
 
@@ -22,6 +23,27 @@ const shapeErrors: Row[] = [
   ],
   [() => ops.equal(f32(2), f32(3)), "equal: shapes [2] and [3]"],
   [() => ops.greater(f32(2), f32(3)), "greater: shapes [2] and [3]"],
+  [() => ops.notEqual(f32(2), f32(3)), "notEqual: shapes [2] and [3]"],
+  [() => ops.less(f32(2), f32(3)), "less: shapes [2] and [3]"],
+  [() => ops.lessEqual(f32(2), f32(3)), "lessEqual: shapes [2] and [3]"],
+  [() => ops.greaterEqual(f32(2), f32(3)), "greaterEqual: shapes [2] and [3]"],
+  [() => ops.maximum(f32(2), f32(3)), "maximum: shapes [2] and [3]"],
+  [() => ops.minimum(f32(2), f32(3)), "minimum: shapes [2] and [3]"],
+  [() => ops.pow(f32(2), f32(3)), "pow: shapes [2] and [3]"],
+  [() => ops.where(f32(2), f32(3), f32(1)), "where: shapes [2] and [3]"],
+  [() => ops.outer(f32(2), f32()), "outer: got [2] and [], expected vectors"],
+  [() => ops.outer(f32(2, 1), f32(3, 1)), "outer: shapes [2] and [3] do not broadcast"],
+  [
+    () => ops.einsum("ij,jk", f32(2, 3), f32(4, 5)),
+    'einsum: "ij,jk" gives axis 0 of [4,5] the name "j", which has length 3',
+  ],
+  [() => ops.einsum("ii", f32(2, 3)), 'einsum: "ii" gives axis 1 of [2,3] the name "i", which has length 2'],
+  [() => ops.einsum("ii", f32(1, 3)), 'einsum: "ii" gives axis 1 of [1,3] the name "i", which has length 1'],
+  [() => ops.einsum("ij", f32(2)), 'einsum: "ij" names 2 axes in "ij", but the operand has shape [2]'],
+  [
+    () => ops.einsum("i...j", f32(2)),
+    'einsum: "i...j" names 2 axes in "i...j", but the operand has shape [2]',
+  ],
   [() => ops.reshape(f32(2, 3), [4]), "reshape: [2,3] has 6 elements, which [4] cannot hold"],
   [() => ops.reshape(f32(2, 3), [4, -1]), "reshape: [2,3] has 6 elements, which [4,-1] cannot hold"],
   [() => ops.reshape(f32(1), [-1, -1]), "reshape: [1] has 1 elements, which [-1,-1] cannot hold"],
@@ -35,6 +57,17 @@ const shapeErrors: Row[] = [
   [() => ops.argmax(f32(2, 3), -3), "argmax: axis -3 of a tensor of rank 2"],
   [() => ops.argmax(f32(2, 0)), "argmax: axis -1 of [2,0] is empty"],
   [() => ops.argmax(f32()), "argmax: axis -1 of a tensor of rank 0"],
+  [() => ops.argmin(f32(2, 0)), "argmin: axis -1 of [2,0] is empty"],
+  [() => ops.max(f32(2, 0)), "max: axis 1 of [2,0] is empty, expected at least one element"],
+  [() => ops.min(f32(2, 0), 1), "min: axis 1 of [2,0] is empty"],
+  [() => ops.max(f32(2), 1), "max: axis 1 of a tensor of rank 1"],
+  [() => ops.prod(f32(2), 1), "prod: axis 1 of a tensor of rank 1"],
+  [() => ops.variance(f32(2), 1), "variance: axis 1 of a tensor of rank 1"],
+  [() => ops.std(f32(2), 1), "std: axis 1 of a tensor of rank 1"],
+  [() => ops.norm(f32(2), 1), "norm: axis 1 of a tensor of rank 1"],
+  [() => ops.cumsum(f32(2), 1), "cumsum: axis 1 of a tensor of rank 1"],
+  [() => ops.logSumExp(f32(2), 1), "logSumExp: axis 1 of a tensor of rank 1"],
+  [() => ops.softmax(f32(2), 1), "softmax: axis 1 of a tensor of rank 1"],
   [() => ops.logSoftmax(f32(2), 1), "logSoftmax: axis 1 of a tensor of rank 1"],
   [() => ops.permute(f32(2, 3), [0, 2]), "permute: axis 2 of a tensor of rank 2"],
   [() => ops.transpose(f32(2)), "transpose: axis -2 of a tensor of rank 1"],
@@ -60,11 +93,32 @@ const shapeErrors: Row[] = [
   [() => rand([0.5]), "uniform: shape [0.5] is not valid"],
 ];
 
+const { elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh } = ops;
+const { cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt } = ops;
+const { logSumExp, mean, norm, softmax, std, variance } = ops;
+const forFloatsOnly: Record<string, (x: Tensor) => Tensor> = {
+  ...{ elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh },
+  ...{ cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt },
+  ...{ logSumExp, mean, norm, softmax, std, variance },
+};
+
 const dtypeErrors: Row[] = [
   [() => ops.add(f32(2), f64(2)), "add: got float32 and float64, expected one dtype; cast one of them"],
   [() => ops.greater(f32(2), i32(1, 2)), "greater: got float32 and int32"],
   [() => ops.matmul(f32(2, 2), f64(2, 2)), "matmul: got float32 and float64"],
   [() => ops.linear(f32(2, 2), f32(2, 2), f64(2)), "linear: got float32 and float64"],
+  [() => ops.where(f32(2), f32(2), f64(2)), "where: got float32 and float64"],
+  [() => ops.outer(f32(2), f64(2)), "outer: got float32 and float64"],
+  [() => ops.einsum("i,i", f32(2), f64(2)), "einsum: got float32 and float64"],
+  [
+    () => ops.mul(i32(1, 2), 0.5),
+    "arithmetic: number 0.5 with a tensor of dtype int32, which cannot hold it",
+  ],
+  [() => ops.pow(i32(1, 2), -1), "pow: got int32 to the power of -1, expected an integer from 0 on"],
+  [() => ops.pow(i32(1, 2), 0.5), "pow: got int32 to the power of 0.5"],
+  ...Object.entries(forFloatsOnly).map(
+    ([name, op]): Row => [() => op(i32(1, 2)), `${name}: x is int32, expected float32 or float64; cast it`],
+  ),
   [() => ops.logSoftmax(i32(1, 2)), "logSoftmax: x is int32, expected float32 or float64"],
   [() => ops.pick(f32(2, 2), f32(2)), "pick: index is float32, expected int32"],
   [() => randn([2], { dtype: "int32" }), "normal: x is int32"],
@@ -75,6 +129,18 @@ const dtypeErrors: Row[] = [
 
 const valueErrors: Row[] = [
   [() => ops.sum(f32(2, 3), [1, -1]), "sum: axes [1,-1] name an axis twice"],
+  [() => ops.clamp(f32(2), {}), "clamp: got neither min nor max"],
+  [() => ops.norm(f32(2), 0, { p: 3 }), "norm: got p 3, expected 1, 2 or Infinity"],
+  [() => ops.max(f32(2, 3), [1, -1]), "max: axes [1,-1] name an axis twice"],
+  [() => ops.einsum("i,j", f32(2)), 'einsum: "i,j" has 2 terms for 1 operands; write one term for each'],
+  [() => ops.einsum("i->j->i", f32(2)), 'einsum: "i->j->i" has more than one arrow'],
+  [
+    () => ops.einsum("i1", f32(2, 2)),
+    'einsum: "i1" has the term "i1", expected letters and at most one ellipsis',
+  ],
+  [() => ops.einsum("...i...", f32(2, 2)), 'einsum: "...i..." has the term "...i..."'],
+  [() => ops.einsum("i->ij", f32(2)), 'einsum: "i->ij" has "j" in the result only'],
+  [() => ops.einsum("i->ii", f32(2)), 'einsum: "i->ii" has "i" twice in the result'],
   [() => ops.permute(f32(2, 3), [1, 1]), "permute: got axes [1,1] for rank 2, expected each of 0 to 1 once"],
   [() => ops.permute(f32(2, 3), [0]), "permute: got axes [0] for rank 2"],
   [() => ops.pick(f32(2, 3), i32(0, 3)), "pick: index 3 at position 1, expected 0 to 2"],
