@@ -83,7 +83,11 @@ test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   ],
   ["crossEntropy: got input [3] and labels [1]", ShapeError, () => crossEntropy(ones([3]), labels(0))],
   ["index 3 at position 1, expected 0 to 2", ValueError, () => crossEntropy(ones([2, 3]), labels(0, 3))],
-  ["crossEntropy: labels are float32, expected int32", DTypeError, () => crossEntropy(ones([2, 3]), ones([2]))],
+  [
+    "crossEntropy: labels are float32, expected int32",
+    DTypeError,
+    () => crossEntropy(ones([2, 3]), ones([2])),
+  ],
   ["accuracy: got logits [2,3] and labels [1]", ShapeError, () => accuracy(ones([2, 3]), labels(0))],
   ["accuracy: got logits [2] and labels [2]", ShapeError, () => accuracy(ones([2]), labels(0, 1))],
   ["equal: got int32 and float32", DTypeError, () => accuracy(ones([2, 3]), ones([2]))],

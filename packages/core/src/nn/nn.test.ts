@@ -57,6 +57,7 @@ describe("namedParameters", () => {
         "blocks.1.bias",
         "scale",
         "list.0.0",
+        "options.hidden",
       ],
     ],
   ])("%s", (_what, module, expected) => {
@@ -106,7 +107,9 @@ describe("Linear", () => {
     [1, -1],
   ])("refuses %d, %d", (inputs, outputs) => {
     expect(() => new Linear(inputs, outputs)).toThrow(ValueError);
-    expect(() => new Linear(inputs, outputs)).toThrow(/^Linear: (in|out)puts is \S+, expected a positive integer/);
+    expect(() => new Linear(inputs, outputs)).toThrow(
+      /^Linear: (in|out)puts is \S+, expected a positive integer/,
+    );
   });
 
   test("computes x wᵀ + b", () => {
