@@ -35,9 +35,9 @@ export function buffer(x: Tensor): Tensor {
 export type AnyModule = Module<never, unknown>;
 
 /**
- * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays and plain objects
- * of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the
- * properties were set. Tensors with `requiresGrad` are parameters also without `parameter()`.
+ * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays of them, and
+ * define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
+ * were set. Tensors with `requiresGrad` are parameters also without `parameter()`.
  *
  * A module whose `forward` is not one tensor to one tensor names its inputs and its output:
  * `class Attention extends Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
@@ -165,8 +165,7 @@ function* walk(
 }
 
 function isHolder(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  return value instanceof Module || Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return value instanceof Module || Array.isArray(value);
 }
 
 function convert(x: Tensor, dtype: DType): void {
