@@ -3,6 +3,7 @@
 export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
+export * from "./gradient-free/index.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";

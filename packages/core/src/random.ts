@@ -71,6 +71,8 @@ export const stream = {
   shuffle: 1,
   /** Splits of a data set. */
   split: 2,
+  /** Directions along which gradients are estimated. */
+  direction: 4,
 } as const;
 
 /**
