@@ -25,11 +25,18 @@ export {
   toDot,
   toMermaid,
 } from "./graph.ts";
+export * from "./gradient-free/index.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { accuracy } from "./losses/accuracy.ts";
-export { crossEntropy } from "./losses/cross-entropy.ts";
+export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
+export { type KLDivOptions, klDiv } from "./losses/kl-div.ts";
+export type { LabelLossOptions } from "./losses/labels.ts";
+export { nll } from "./losses/nll.ts";
+export type { LossOptions, Reduction } from "./losses/reduction.ts";
+export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";
 export { ReLU } from "./nn/activations.ts";
