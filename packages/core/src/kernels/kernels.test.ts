@@ -18,7 +18,7 @@ const builds = ["wasm-plain", "wasm-relaxed"] as const;
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
-const withoutWasm: KernelName[] = ["cast", "checkIndex", "cumsum", "normal", "pow", "prodOthers", "uniform"];
+const withoutWasm: KernelName[] = ["cast", "checkIndex", "cumsum", "normal", "prodOthers", "uniform"];
 
 // ---- Blocks of memory, laid out anew for each call ----
 
@@ -277,7 +277,7 @@ const broadcasts: Record<string, (cols: number) => [number, number, number, numb
 };
 
 const ofTwo = [
-  ...(["add", "sub", "mul", "div", "maximum", "minimum"] as const),
+  ...(["add", "sub", "mul", "div", "pow", "maximum", "minimum"] as const),
   ...(["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const),
 ];
 
@@ -295,6 +295,7 @@ const binary: Row[] = ofTwo.flatMap((kernel) =>
           const b = area.input(hard(length(bRow, bCol), seed + 1));
           return [rows, cols, a, aRow, aCol, b, bRow, bCol, area.output(rows * cols)];
         },
+        ...(kernel === "pow" && { agree: () => withinUlps(1) }),
       })),
     ),
   ),
@@ -401,6 +402,7 @@ const logits: [string, typeof smooth, number][] = [
       ),
     256,
   ],
+  ["infinite", (n, seed) => smooth(n, seed).map((x, i) => (i % 7 === 3 ? Number.POSITIVE_INFINITY : x)), 16],
 ];
 
 /** The kernel, how many elements it writes for a row, and how far it may be off for a row of n numbers. */
