@@ -25,7 +25,7 @@ export {
   toDot,
   toMermaid,
 } from "./graph.ts";
-export { writeSafetensors } from "./io/safetensors.ts";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { accuracy } from "./losses/accuracy.ts";
