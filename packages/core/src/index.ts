@@ -40,7 +40,7 @@ export * from "./ops/index.ts";
 export { Adam, type AdamOptions } from "./optim/adam.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
-export { currentGenerator, Generator, manualSeed, Permutation, philox, stream } from "./random.ts";
+export { currentGenerator, Generator, Permutation, philox, stream } from "./random.ts";
 export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export { detach } from "./tape/gradient-ops.ts";

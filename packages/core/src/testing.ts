@@ -56,9 +56,9 @@ export function numericalGrad(
   return centralDifferences(() => f(...inputs).item(), inputs[index]!, step);
 }
 
-/** Weights that differ from element to element, none of them 0: they make a scalar of any result. */
+/** Weights that differ from element to element, from 1 to 2: they make a scalar of any result. */
 function weight(i: number): number {
-  return 0.5 + ((i * 0.618_033_988_749_895) % 1);
+  return 1 + ((i * 0.618_033_988_749_895) % 1);
 }
 
 function weighted(y: Tensor): number {
@@ -162,8 +162,8 @@ function requireCheckable(inputs: readonly Tensor[]): void {
   if (inputs.length === 0) {
     throw new ValueError("checkGrad: no input is float64, so there is nothing to check; make one float64");
   }
-  for (const { shape, strides } of inputs) {
-    if (strides.some((stride, axis) => stride === 0 && shape[axis]! > 1)) {
+  for (const { shape, strides, size } of inputs) {
+    if (size > 0 && strides.some((stride, axis) => stride === 0 && shape[axis]! > 1)) {
       throw new ValueError(
         `checkGrad: an input of shape ${formatShape(shape)} repeats elements (expand), which cannot be changed one by one; expand it inside the function`,
       );

@@ -2,6 +2,7 @@
 import { pathToFileURL } from "node:url";
 import { coordinate } from "./coordinator.ts";
 import { TrainingRun } from "./events.ts";
+import { refuseWhileLoading } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
 
 /** Beside this file, once built. */
@@ -15,6 +16,7 @@ const workerUrl = new URL("./worker.js", import.meta.url);
  * @throws JobError if the job or an option does not fit; WorkerError if a worker fails or dies
  */
 export function train(job: string | URL, options: TrainOptions = {}): TrainingRun {
+  refuseWhileLoading();
   const text = String(job);
   const url = /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
   return new TrainingRun((publish, stopRequested) =>

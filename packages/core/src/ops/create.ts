@@ -8,6 +8,8 @@ import type { Shape } from "../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
 
+export { manualSeed } from "../random.ts";
+
 /** Numbers, nested to any depth, all rows of one length. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 

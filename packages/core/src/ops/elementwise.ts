@@ -34,9 +34,11 @@ export function applyBinary(op: (a: Tensor, b: Tensor) => Tensor, a: Operand, b:
   const left = asTensor(a, dtype);
   const right = asTensor(b, dtype);
   const y = op(left, right);
-  // Those made here: one that came as an argument belongs to the graph that it came from.
-  if (y.node === null)
-    for (const operand of [left, right]) if (operand !== a && operand !== b) operand.dispose();
+  if (y.node === null) {
+    // Only what was made here: in a backward pass, operands may be numbers that the graph still holds.
+    if (left !== a) left.dispose();
+    if (right !== b) right.dispose();
+  }
   return y;
 }
 

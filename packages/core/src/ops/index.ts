@@ -6,6 +6,7 @@ export { cast } from "./cast.ts";
 export { equal, greater } from "./compare.ts";
 export {
   full,
+  manualSeed,
   type NestedNumbers,
   ones,
   rand,

@@ -1,0 +1,480 @@
+// Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
+// agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
+// Matrix products have a file of their own, gemm.test.ts.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Heap } from "../memory/heap.ts";
+import { referenceKernels } from "./reference/index.ts";
+import type { KernelName } from "./table.ts";
+import { wasmKernels } from "./wasm.ts";
+
+const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
+const kernelSets = {
+  reference: referenceKernels(heap, heap.float32),
+  "wasm-plain": wasmKernels(heap, "wasm-plain"),
+  "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+};
+const builds = ["wasm-plain", "wasm-relaxed"] as const;
+const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
+
+/** The kernels for which the reference is fast enough: a decision, to be changed here. */
+const withoutWasm: KernelName[] = ["argmax", "cast", "checkIndex", "normal", "uniform"];
+
+// ---- Blocks of memory, laid out anew for each call ----
+
+const areaStart = heap.arena.allocate(4 << 20, "test") / 4;
+const guard = 0x7f812345; // A NaN, so that what is read past an end shows in the results.
+const gap = 5; // Odd, so that blocks begin at any place within a vector.
+
+class Area {
+  #next = areaStart;
+  /** Words that the kernel may write: for these, `expected` and `got` need only agree. */
+  readonly #writable = new Set<number>();
+
+  input(values: Float32Array | Int32Array | Uint8Array): number {
+    const start = this.#next + gap;
+    this.#next = start + Math.ceil(values.byteLength / 4);
+    heap.int32.fill(guard, start - gap, this.#next + gap);
+    heap.uint8.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start * 4);
+    return start * 4;
+  }
+
+  /** A block to write to: with these values, or so many that the kernel must not read. */
+  output(contents: number | Float32Array): number {
+    const address = this.input(
+      typeof contents === "number" ? new Float32Array(contents).fill(Number.NaN) : contents,
+    );
+    for (let word = address / 4; word < this.#next; word++) this.#writable.add(word);
+    return address;
+  }
+
+  image(): Int32Array {
+    return heap.int32.slice(areaStart, this.#next + gap);
+  }
+
+  restore(image: Int32Array): void {
+    heap.int32.set(image, areaStart);
+  }
+
+  /** Where two images differ by more than `agree` allows. */
+  differences(expected: Int32Array, got: Int32Array, agree: Agreement): string[] {
+    const expectedFloats = new Float32Array(expected.buffer);
+    const gotFloats = new Float32Array(got.buffer);
+    const found: string[] = [];
+    for (let i = 0; i < expected.length; i++) {
+      if (expected[i] === got[i]) continue;
+      const writable = this.#writable.has(areaStart + i);
+      if (writable && agree(expectedFloats[i]!, gotFloats[i]!)) continue;
+      found.push(
+        `word ${i}: expected ${expectedFloats[i]}, got ${gotFloats[i]}${writable ? "" : ", no output"}`,
+      );
+    }
+    return found;
+  }
+}
+
+// ---- How results that differ in their bits may agree ----
+
+type Agreement = (expected: number, got: number) => boolean;
+
+/** There is one NaN, whatever its bits. */
+const exactly: Agreement = (expected, got) => Number.isNaN(expected) && Number.isNaN(got);
+
+const within =
+  (bound: number): Agreement =>
+  (expected, got) =>
+    exactly(expected, got) || Math.abs(expected - got) <= bound;
+
+/** Floats as integers that count up through them; both zeros are 0. */
+function rankOf(x: number): number {
+  const bits = new Int32Array(Float32Array.of(x).buffer)[0]!;
+  return bits < 0 ? -0x80000000 - bits : bits;
+}
+
+const withinUlps =
+  (ulps: number): Agreement =>
+  (expected, got) =>
+    exactly(expected, got) || Math.abs(rankOf(expected) - rankOf(got)) <= ulps;
+
+// ---- Numbers ----
+
+/** A seeded generator of numbers in [0, 1) (mulberry32). */
+function random(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function floats(n: number, seed: number, draw: (next: () => number) => number): Float32Array {
+  const next = random(seed);
+  return Float32Array.from({ length: n }, () => draw(next));
+}
+
+/** In ±4. */
+const smooth = (n: number, seed: number) => floats(n, seed, (next) => 8 * next() - 4);
+
+/** Multiples of 1/8 in ±4: sums of them are exact in any order. */
+const dyadic = (n: number, seed: number) => floats(n, seed, (next) => Math.floor(65 * next() - 32) / 8);
+
+/** The same, with an infinity or a NaN here and there. */
+const dyadicOrNot = (n: number, seed: number) => {
+  const strange = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  return dyadic(n, seed).map((x, i) => ((i * 7 + seed) % 23 === 0 ? strange[i % 3]! : x));
+};
+
+const edges = [
+  [
+    0,
+    1e-45,
+    1e-40,
+    1.1754942e-38,
+    1.1754944e-38,
+    1e-20,
+    0.5,
+    1,
+    1.5,
+    2,
+    3.4028235e38,
+    Number.POSITIVE_INFINITY,
+  ],
+  [
+    88.72,
+    88.73,
+    87.33,
+    87.34,
+    103.97,
+    103.98,
+    104,
+    150,
+    1e10,
+    16777216,
+    Math.SQRT1_2,
+    Math.SQRT2,
+    Number.NaN,
+  ],
+].flatMap((list) => list.flatMap((x) => [x, -x]));
+
+/** Numbers at which something changes, and ordinary ones. */
+const hard = (n: number, seed: number) =>
+  floats(n, seed, (next) => (next() < 0.5 ? edges[Math.floor(next() * edges.length)]! : 200 * next() - 100));
+
+const positive = (n: number, seed: number) => hard(n, seed).map(Math.abs);
+
+function indices(n: number, limit: number, seed: number): Int32Array {
+  const next = random(seed);
+  return Int32Array.from({ length: n }, () => Math.floor(next() * limit));
+}
+
+// ---- The rows: kernel, variant, and the arguments for a size n ----
+
+interface Row {
+  kernel: KernelName;
+  variant?: string;
+  args: (area: Area, n: number, seed: number) => number[];
+  /** Bits are equal if absent. */
+  agree?: (n: number) => Agreement;
+}
+
+const unary: Row[] = (["neg", "exp", "log", "sqrt", "relu"] as const).flatMap((kernel) => {
+  const agree = kernel === "exp" || kernel === "log" ? () => withinUlps(1) : () => exactly;
+  const inPlace = (area: Area, n: number, seed: number) => {
+    const x = area.output(hard(n, seed));
+    return [n, x, x];
+  };
+  return [
+    { kernel, agree, args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n)] },
+    { kernel, agree, variant: "in place", args: inPlace },
+  ];
+});
+
+/** Row and column strides of both operands. */
+const broadcasts: Record<string, (cols: number) => [number, number, number, number]> = {
+  "equal shapes": (cols) => [cols, 1, cols, 1],
+  "b is a row": (cols) => [cols, 1, 0, 1],
+  "b is a column": (cols) => [cols, 1, 1, 0],
+  "a is a row": (cols) => [0, 1, cols, 1],
+  "a is a column": (cols) => [1, 0, cols, 1],
+  "a is a number": (cols) => [0, 0, cols, 1],
+  "two columns": () => [1, 0, 2, 0],
+  "rows with gaps": (cols) => [cols + 3, 1, cols + 1, 1],
+};
+
+const binary: Row[] = (["add", "sub", "mul", "div", "equal", "greater"] as const).flatMap((kernel) =>
+  Object.entries(broadcasts).flatMap(([name, strides]) =>
+    [1, 3].flatMap((other) =>
+      [true, false].map((wide) => ({
+        kernel,
+        variant: `${name}, ${wide ? `[${other},n]` : `[n,${other}]`}`,
+        args: (area: Area, n: number, seed: number) => {
+          const [rows, cols] = wide ? [other, n] : [n, other];
+          const [aRow, aCol, bRow, bCol] = strides(cols);
+          const length = (row: number, col: number) => rows * cols && (rows - 1) * row + (cols - 1) * col + 1;
+          const a = area.input(hard(length(aRow, aCol), seed));
+          const b = area.input(hard(length(bRow, bCol), seed + 1));
+          return [rows, cols, a, aRow, aCol, b, bRow, bCol, area.output(rows * cols)];
+        },
+      })),
+    ),
+  ),
+);
+
+/** Sizes and strides of four axes. */
+const copies: Record<string, (n: number) => { shape: number[]; strides: number[] }> = {
+  contiguous: (n) => ({ shape: [1, 1, 1, n], strides: [0, 0, 0, 1] }),
+  repeated: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0] }),
+  transposed: (n) => ({ shape: [1, 1, n, 5], strides: [0, 0, 1, n] }),
+  "with gaps": (n) => ({ shape: [1, 2, 3, n], strides: [0, 9 * n + 4, 3 * n + 1, 2] }),
+  "rows with gaps": (n) => ({ shape: [2, 1, 3, n], strides: [5 * n + 9, 0, n + 2, 1] }),
+  backwards: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, -n, -1] }),
+  "rows backwards": (n) => ({ shape: [2, 1, 3, n], strides: [3 * n, 0, -n, 1] }),
+  "n outermost": (n) => ({ shape: [n, 2, 1, 3], strides: [1, 3 * n, 0, n] }),
+};
+
+const copy: Row[] = Object.entries(copies).map(([variant, layout]) => ({
+  kernel: "copy",
+  variant,
+  args: (area, n, seed) => {
+    const { shape, strides } = layout(n);
+    const size = shape.reduce((a, b) => a * b);
+    const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
+    const before = -reach.reduce((sum, r) => sum + Math.min(r, 0), 0);
+    const after = reach.reduce((sum, r) => sum + Math.max(r, 0), 0);
+    const x = area.input(hard(before + after + 1, seed)) + 4 * before;
+    return [...shape, x, ...strides, area.output(size)];
+  },
+}));
+
+const fill: Row[] = [0, -0, 0.1, 1e-45, Number.NaN, Number.NEGATIVE_INFINITY].map((value) => ({
+  kernel: "fill",
+  variant: String(value),
+  args: (area, n) => [n, value, area.output(n)],
+}));
+
+/** [outer, length, inner] of reductions. */
+const reductions: Record<string, (n: number) => [number, number, number]> = {
+  "a row": (n) => [1, n, 1],
+  "each row": (n) => [3, n, 1],
+  "many rows": (n) => [n, 2, 1],
+  "the middle axis": (n) => [2, n, 11],
+  "to n": (n) => [2, 3, n],
+};
+
+const reduce: Row[] = Object.entries(reductions).flatMap(([variant, shape]) => {
+  const args = (numbers: typeof hard) => (area: Area, n: number, seed: number) => {
+    const [outer, length, inner] = shape(n);
+    const x = area.input(numbers(outer * length * inner, seed));
+    return [outer, length, inner, x, area.output(outer * inner)];
+  };
+  // What any order of additions may lose: length times half an ulp of the sum of all |x| ≤ 4.
+  const anyOrder = (n: number) => within(shape(n)[1] ** 2 * 4 * 2 ** -24);
+  return [
+    { kernel: "max", variant, args: args(hard) },
+    { kernel: "sum", variant: `${variant}, exact`, args: args(dyadicOrNot) },
+    { kernel: "sum", variant, args: args(smooth), agree: anyOrder },
+  ] satisfies Row[];
+});
+
+const rowShapes: Record<string, (n: number) => [number, number]> = {
+  "[3,n]": (n) => [3, n],
+  "[n,3]": (n) => [n, 3],
+  "[n,17]": (n) => [n, 17],
+};
+
+/** Numbers, and a power of two above the largest result. */
+const logits: [string, typeof smooth, number][] = [
+  ["smooth", smooth, 16],
+  [
+    "masked",
+    (n, seed) =>
+      smooth(n, seed).map((x, i) =>
+        i % 5 === 1 ? Number.NEGATIVE_INFINITY : i % 101 === 77 ? Number.NaN : 20 * x,
+      ),
+    256,
+  ],
+];
+
+const logSoftmax = Object.entries(rowShapes).flatMap(([shape, sizesOf]) =>
+  logits.map(
+    ([name, draw, largest]): Row => ({
+      kernel: "logSoftmax",
+      variant: `${shape}, ${name}`,
+      args: (area, n, seed) => {
+        const [rows, cols] = sizesOf(n);
+        return [rows, cols, area.input(draw(rows * cols, seed)), area.output(rows * cols)];
+      },
+      // Two subtractions, each off by half an ulp, and the logarithm of a sum of n exponentials.
+      agree: (n) => within((2 * largest + n + 8) * 2 ** -24),
+    }),
+  ),
+);
+
+const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] => {
+  const places = (area: Area, n: number, limit: number, seed: number) => area.input(indices(n, limit, seed));
+  const row = (
+    kernel: KernelName,
+    args: (area: Area, rows: number, cols: number, seed: number) => number[],
+  ): Row => ({
+    kernel,
+    variant,
+    args: (area, n, seed) => args(area, ...sizesOf(n), seed),
+  });
+  return [
+    row("pick", (area, rows, cols, seed) => {
+      const count = cols && rows; // no columns, no indices
+      const x = area.input(hard(rows * cols, seed));
+      return [count, cols, x, places(area, count, cols, seed), area.output(count)];
+    }),
+    row("place", (area, rows, cols, seed) => {
+      const count = cols && rows;
+      const dy = area.input(hard(count, seed));
+      return [count, cols, dy, places(area, count, cols, seed), area.output(count * cols)];
+    }),
+    row("gather", (area, rows, cols, seed) => {
+      const x = area.input(hard(6 * cols, seed));
+      return [rows, cols, x, places(area, rows, 6, seed), area.output(rows * cols)];
+    }),
+    row("gatherUint8", (area, rows, cols, seed) => {
+      const x = area.input(Uint8Array.from(indices(6 * cols + 1, 256, seed))) + 1; // bytes begin anywhere
+      return [rows, cols, x, places(area, rows, 6, seed), 1 / 255, -0.1307, area.output(rows * cols)];
+    }),
+  ];
+});
+
+const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
+
+const training: Row[] = [
+  ...weightTables.map(
+    (weights): Row => ({
+      kernel: "average",
+      variant: `weights ${weights}`,
+      args: (area, n, seed) => {
+        const x = area.input(hard(weights.length * (n + 3), seed));
+        return [n, weights.length, x, n + 3, area.input(Float32Array.from(weights)), area.output(n)];
+      },
+    }),
+  ),
+  ...[true, false].flatMap((moves) =>
+    [0, 0.01].map(
+      (decay): Row => ({
+        kernel: "sgd",
+        variant: `${moves ? "momentum" : "no momentum"}, decay ${decay}`,
+        args: (area, n, seed) => {
+          const w = area.output(hard(n, seed));
+          const g = area.input(hard(n, seed + 1));
+          const velocity = moves ? area.output(hard(n, seed + 2)) : 0;
+          return [n, w, g, velocity, area.input(Float32Array.of(0.1, 0.9, decay, 0, 0, 0, 0, 0))];
+        },
+      }),
+    ),
+  ),
+  ...[0, 0.01].map(
+    (decay): Row => ({
+      kernel: "adam",
+      variant: `decay ${decay}`,
+      args: (area, n, seed) => {
+        const w = area.output(hard(n, seed));
+        const g = area.input(hard(n, seed + 1));
+        const m = area.output(hard(n, seed + 2));
+        const v = area.output(positive(n, seed + 3));
+        return [n, w, g, m, v, area.input(Float32Array.of(0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, decay))];
+      },
+    }),
+  ),
+];
+
+const rows: Row[] = [
+  ...[...unary, ...binary, ...copy, ...fill, ...reduce, ...logSoftmax, ...indexed, ...training],
+  {
+    kernel: "reluGrad",
+    args: (area, n, seed) => [n, area.input(hard(n, seed)), area.input(hard(n, seed + 1)), area.output(n)],
+  },
+];
+
+// ---- The tests ----
+
+type AnyKernel = (...args: number[]) => unknown;
+const kernelOf = (set: keyof typeof kernelSets, name: KernelName) => kernelSets[set][name] as AnyKernel;
+
+test.each(builds)("%s has all kernels but those of the list", (build) => {
+  const missing = Object.keys(kernelSets.reference).filter((name) => !(name in kernelSets[build]));
+  expect(missing.sort()).toEqual(withoutWasm);
+});
+
+test.each(builds)("every function of %s is a kernel with rows here", (build) => {
+  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm");
+  const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
+  expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
+});
+
+describe.each(builds)("%s", (build) => {
+  function compare({ kernel, args, agree, variant = "" }: Row, n: number, seed: number): void {
+    const area = new Area();
+    const list = args(area, n, seed);
+    const before = area.image();
+    kernelOf("reference", kernel)(...list);
+    const expected = area.image();
+    area.restore(before);
+    kernelOf(build, kernel)(...list);
+    const differences = area.differences(expected, area.image(), agree?.(n) ?? exactly);
+    expect(differences.slice(0, 5), `${kernel} ${variant}, n = ${n}, seed ${seed}`).toEqual([]);
+  }
+
+  test.each([...new Set(rows.map(({ kernel }) => kernel))])("%s", (kernel) => {
+    for (const row of rows.filter((row) => row.kernel === kernel)) {
+      for (const n of sizes) for (const seed of [1, 2, 3]) compare(row, n, 1000 * seed + n);
+      compare(row, 1500, 9);
+    }
+  });
+
+  test.each(unary.filter(({ variant }) => !variant))("$kernel over the whole range", ({ kernel, agree }) => {
+    const bits = Int32Array.from({ length: 2 ** 17 }, (_, i) => (i << 15) + ((i * 7919) & 0x7fff));
+    const args = (area: Area, n: number) => [n, area.input(bits), area.output(n)];
+    compare({ kernel, args, ...(agree && { agree }) }, bits.length, 0);
+  });
+});
+
+describe.each(["reference", ...builds] as const)(
+  "%s: cutting the range anywhere gives the same bits",
+  (set) => {
+    /** Arguments that are addresses of the elements, and move with the start of a piece. */
+    const movingArguments = { average: [2, 5], sgd: [1, 2, 3], adam: [1, 2, 3, 4] };
+
+    test.each(rows.filter(({ kernel }) => kernel in movingArguments))(
+      "$kernel, $variant",
+      ({ kernel, args }) => {
+        const run = kernelOf(set, kernel);
+        const moving = movingArguments[kernel as keyof typeof movingArguments];
+        fc.assert(
+          fc.property(
+            fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 6 }),
+            (lengths) => {
+              const n = lengths.reduce((a, b) => a + b);
+              const area = new Area();
+              const list = args(area, n, n);
+              const before = area.image();
+              run(...list);
+              const whole = area.image();
+              area.restore(before);
+              let start = 0;
+              for (const length of lengths) {
+                const from = 4 * start;
+                run(
+                  length,
+                  ...list
+                    .slice(1)
+                    .map((value, i) => (value && moving.includes(i + 1) ? value + from : value)),
+                );
+                start += length;
+              }
+              expect(area.differences(whole, area.image(), exactly)).toEqual([]);
+            },
+          ),
+          { seed: 1, numRuns: 40 },
+        );
+      },
+    );
+  },
+);
