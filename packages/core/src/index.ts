@@ -15,6 +15,7 @@ export {
 } from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
+export * from "./gradient-free/index.ts";
 export {
   type Graph,
   type GraphEdge,
@@ -25,8 +26,7 @@ export {
   toDot,
   toMermaid,
 } from "./graph.ts";
-export * from "./gradient-free/index.ts";
-export { writeSafetensors } from "./io/safetensors.ts";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { accuracy } from "./losses/accuracy.ts";

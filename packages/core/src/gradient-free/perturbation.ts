@@ -5,7 +5,8 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { add, mul, sub } from "../ops/arithmetic.ts";
 import { greaterEqual } from "../ops/compare.ts";
 import { zeros } from "../ops/create.ts";
-import { checkSeed, stream } from "../random.ts";
+import { generatorCells } from "../ops/generator.ts";
+import { checkSeed, Generator, stream } from "../random.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -25,8 +26,7 @@ export function randomDirections(
   distribution: Distribution,
   at: { seed: number; step: number; perStep: number },
 ): Directions {
-  const key0 = checkSeed("gradient estimator", at.seed) >>> 0;
-  const key1 = Math.floor(at.seed / 0x100000000);
+  const generator = new Generator(checkSeed("gradient estimator", at.seed), stream.direction);
   // Whole blocks of four numbers for each parameter.
   const lengths = parameters.map(({ size }) => Math.ceil(size / 4) * 4);
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -40,7 +40,7 @@ export function randomDirections(
       const draw = distribution === "normal" ? normal : uniform;
       // Mean 0 and deviation 1, or from -1 to 1.
       const [first, second] = distribution === "normal" ? [0, 1] : [-1, 1];
-      draw(size, first, second, key0, key1, stream.direction, start, x.address);
+      draw(size, first, second, generatorCells(generator).address, start, x.address);
       return distribution === "normal" ? x : noGrad(() => sub(mul(greaterEqual(x, 0), 2), 1));
     });
   };

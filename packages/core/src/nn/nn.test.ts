@@ -57,7 +57,6 @@ describe("namedParameters", () => {
         "blocks.1.bias",
         "scale",
         "list.0.0",
-        "options.hidden",
       ],
     ],
   ])("%s", (_what, module, expected) => {
