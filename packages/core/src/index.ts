@@ -15,6 +15,7 @@ export {
 } from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
+export * from "./gradient-free/index.ts";
 export {
   type Graph,
   type GraphEdge,
@@ -25,11 +26,17 @@ export {
   toDot,
   toMermaid,
 } from "./graph.ts";
-export { writeSafetensors } from "./io/safetensors.ts";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { accuracy } from "./losses/accuracy.ts";
-export { crossEntropy } from "./losses/cross-entropy.ts";
+export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
+export { type KLDivOptions, klDiv } from "./losses/kl-div.ts";
+export type { LabelLossOptions } from "./losses/labels.ts";
+export { nll } from "./losses/nll.ts";
+export type { LossOptions, Reduction } from "./losses/reduction.ts";
+export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";
 export {

@@ -4,6 +4,7 @@ import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
 import { ones, rand, randn, tensor, zeros } from "./create.ts";
 import * as ops from "./index.ts";
 
@@ -25,6 +26,38 @@ const shapeErrors: Row[] = [
   ],
   ["equal: shapes [2] and [3]", () => ops.equal(f32(2), f32(3))],
   ["greater: shapes [2] and [3]", () => ops.greater(f32(2), f32(3))],
+  ["notEqual: shapes [2] and [3]", () => ops.notEqual(f32(2), f32(3))],
+  ["less: shapes [2] and [3]", () => ops.less(f32(2), f32(3))],
+  ["lessEqual: shapes [2] and [3]", () => ops.lessEqual(f32(2), f32(3))],
+  ["greaterEqual: shapes [2] and [3]", () => ops.greaterEqual(f32(2), f32(3))],
+  ["maximum: shapes [2] and [3]", () => ops.maximum(f32(2), f32(3))],
+  ["minimum: shapes [2] and [3]", () => ops.minimum(f32(2), f32(3))],
+  ["pow: shapes [2] and [3]", () => ops.pow(f32(2), f32(3))],
+  ["where: shapes [2] and [3]", () => ops.where(f32(2), f32(3), f32(1))],
+  ["outer: got [2] and [], expected vectors", () => ops.outer(f32(2), f32())],
+  ["outer: shapes [2] and [3] do not broadcast", () => ops.outer(f32(2, 1), f32(3, 1))],
+  [
+    'einsum: "ij,jk" gives axis 0 of [4,5] the name "j", which has length 3',
+    () => ops.einsum("ij,jk", f32(2, 3), f32(4, 5)),
+  ],
+  ['einsum: "ii" gives axis 1 of [2,3] the name "i", which has length 2', () => ops.einsum("ii", f32(2, 3))],
+  ['einsum: "ii" gives axis 1 of [1,3] the name "i", which has length 1', () => ops.einsum("ii", f32(1, 3))],
+  ['einsum: "ij" names 2 axes in "ij", but the operand has shape [2]', () => ops.einsum("ij", f32(2))],
+  [
+    'einsum: "i...j" names 2 axes in "i...j", but the operand has shape [2]',
+    () => ops.einsum("i...j", f32(2)),
+  ],
+  ["argmin: axis -1 of [2,0] is empty", () => ops.argmin(f32(2, 0))],
+  ["max: axis 1 of [2,0] is empty, expected at least one element", () => ops.max(f32(2, 0))],
+  ["min: axis 1 of [2,0] is empty", () => ops.min(f32(2, 0), 1)],
+  ["max: axis 1 of a tensor of rank 1", () => ops.max(f32(2), 1)],
+  ["prod: axis 1 of a tensor of rank 1", () => ops.prod(f32(2), 1)],
+  ["variance: axis 1 of a tensor of rank 1", () => ops.variance(f32(2), 1)],
+  ["std: axis 1 of a tensor of rank 1", () => ops.std(f32(2), 1)],
+  ["norm: axis 1 of a tensor of rank 1", () => ops.norm(f32(2), 1)],
+  ["cumsum: axis 1 of a tensor of rank 1", () => ops.cumsum(f32(2), 1)],
+  ["logSumExp: axis 1 of a tensor of rank 1", () => ops.logSumExp(f32(2), 1)],
+  ["softmax: axis 1 of a tensor of rank 1", () => ops.softmax(f32(2), 1)],
   ["reshape: [2,3] has 6 elements, which [4] cannot hold", () => ops.reshape(f32(2, 3), [4])],
   ["reshape: [2,3] has 6 elements, which [4,-1] cannot hold", () => ops.reshape(f32(2, 3), [4, -1])],
   ["reshape: [1] has 1 elements, which [-1,-1] cannot hold", () => ops.reshape(f32(1), [-1, -1])],
@@ -63,12 +96,32 @@ const shapeErrors: Row[] = [
   ["rand: shape [0.5] is not valid", () => rand([0.5])],
 ];
 
+const { elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh } = ops;
+const { cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt } = ops;
+const { logSoftmax, logSumExp, mean, norm, softmax, std, variance } = ops;
+const forFloatsOnly: Record<string, (x: Tensor) => Tensor> = {
+  ...{ elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh },
+  ...{ cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt },
+  ...{ logSoftmax, logSumExp, mean, norm, softmax, std, variance },
+};
+
 const dtypeErrors: Row[] = [
+  ...Object.entries(forFloatsOnly).map(
+    ([name, op]): Row => [`${name}: x is int32, expected float32 or float64; cast it`, () => op(i32(1, 2))],
+  ),
+  ["where: got float32 and float64", () => ops.where(f32(2), f32(2), f64(2))],
+  ["outer: got float32 and float64", () => ops.outer(f32(2), f64(2))],
+  ["einsum: got float32 and float64", () => ops.einsum("i,i", f32(2), f64(2))],
+  [
+    "arithmetic: number 0.5 with a tensor of dtype int32, which cannot hold it",
+    () => ops.mul(i32(1, 2), 0.5),
+  ],
+  ["pow: got int32 to the power of -1, expected an integer from 0 on", () => ops.pow(i32(1, 2), -1)],
+  ["pow: got int32 to the power of 0.5", () => ops.pow(i32(1, 2), 0.5)],
   ["add: got float32 and float64, expected one dtype; cast one of them", () => ops.add(f32(2), f64(2))],
   ["greater: got float32 and int32", () => ops.greater(f32(2), i32(1, 2))],
   ["matmul: got float32 and float64", () => ops.matmul(f32(2, 2), f64(2, 2))],
   ["linear: got float32 and float64", () => ops.linear(f32(2, 2), f32(2, 2), f64(2))],
-  ["logSoftmax: x is int32, expected float32 or float64", () => ops.logSoftmax(i32(1, 2))],
   ["pick: index is float32, expected int32", () => ops.pick(f32(2, 2), f32(2))],
   ["randn: the result is int32", () => randn([2], { dtype: "int32" })],
   ["requiresGrad: x is uint8", () => zeros([2], { dtype: "uint8", requiresGrad: true })],
@@ -77,6 +130,18 @@ const dtypeErrors: Row[] = [
 ];
 
 const valueErrors: Row[] = [
+  ["clamp: got neither min nor max", () => ops.clamp(f32(2), {})],
+  ["norm: got p 3, expected 1, 2 or Infinity", () => ops.norm(f32(2), 0, { p: 3 })],
+  ["max: axes [1,-1] name an axis twice", () => ops.max(f32(2, 3), [1, -1])],
+  ['einsum: "i,j" has 2 terms for 1 operands; write one term for each', () => ops.einsum("i,j", f32(2))],
+  ['einsum: "i->j->i" has more than one arrow', () => ops.einsum("i->j->i", f32(2))],
+  [
+    'einsum: "i1" has the term "i1", expected letters and at most one ellipsis',
+    () => ops.einsum("i1", f32(2, 2)),
+  ],
+  ['einsum: "...i..." has the term "...i..."', () => ops.einsum("...i...", f32(2, 2))],
+  ['einsum: "i->ij" has "j" in the result only', () => ops.einsum("i->ij", f32(2))],
+  ['einsum: "i->ii" has "i" twice in the result', () => ops.einsum("i->ii", f32(2))],
   ["sum: axes [1,-1] name an axis twice", () => ops.sum(f32(2, 3), [1, -1])],
   ["permute: got axes [1,1] for rank 2, expected each of 0 to 1 once", () => ops.permute(f32(2, 3), [1, 1])],
   ["permute: got axes [0] for rank 2", () => ops.permute(f32(2, 3), [0])],

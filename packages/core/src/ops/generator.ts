@@ -4,18 +4,14 @@ import type { Generator } from "../random.ts";
 import { currentGenerator } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 
-const cellsOf = new WeakMap<Generator, Tensor>();
+/** One for the thread: a kernel reads them before anybody else can draw. */
+let cells: Tensor | undefined;
 
-/** The cells of a generator's stream, as `kernels/table/random.ts` describes them. Writes what has changed. */
+/** The cells of a generator's stream, as `kernels/table/random.ts` describes them. Valid until the next call. */
 export function generatorCells(generator: Generator): Tensor {
-  let cells = cellsOf.get(generator);
-  if (!cells) {
-    cells = Tensor.allocate([8], "int32", "generator").keep();
-    cells.data().fill(0);
-    cellsOf.set(generator, cells);
-  }
+  cells ??= Tensor.allocate([8], "int32", "generator").keep();
   const { seed, step, shard, stream } = generator;
-  cells.data().set([seed, Math.floor(seed / 0x100000000), shard, step, stream]);
+  cells.data().set([seed, Math.floor(seed / 0x100000000), shard, step, stream, 0, 0, 0]);
   return cells;
 }
 

@@ -49,6 +49,7 @@ const someOf = (n: number) => fc.shuffledSubarray(iota(n));
 const orderOf = <T>(list: readonly T[]) => fc.shuffledSubarray([...list], { minLength: list.length });
 const kindOfAxis = () => fc.constantFrom("dense", "dense", "dense", "gap", "repeated");
 const anyDType = () => fc.constantFrom(...any);
+const letter = () => fc.constantFrom(..."abcd");
 /** Names the axis from the front or from the back. */
 const anyName = (draw: Draw, axis: number, rank: number) => (draw(bool) ? axis : axis - rank);
 
@@ -336,8 +337,8 @@ const rows: Row[] = [
     inputs: (draw) => {
       const shape = draw(shapeOfRank, 0, 5);
       const shapes = [shape, narrower(draw, shape), narrower(draw, shape)];
-      const order = draw(fc.shuffledSubarray, [0, 1, 2], { minLength: 3 });
-      return { shape, shapes: order.map((i) => shapes[i]!), mask: draw(fc.constantFrom, ...any) };
+      const order = draw(orderOf, [0, 1, 2]);
+      return { shape, shapes: order.map((i) => shapes[i]!), mask: draw(anyDType) };
     },
     // As a mask of some dtype, or as it is.
     run: ([c, a, b], { mask }) =>
@@ -356,8 +357,8 @@ const rows: Row[] = [
   reducing("mean", ops.mean, (all) => total(all) / all.length),
   reducing("max", ops.max, (all) => Math.max(...all), { inputs: choice, dtypes: any }),
   reducing("min", ops.min, (all) => Math.min(...all), { inputs: choice, dtypes: any }),
-  reducing("prod", ops.prod, multiplied),
-  reducing("prod", ops.prod, multiplied, { dtypes: ["int32"], values: (place) => (place % 5) - 2 }),
+  // A zero in every five keeps products of many elements small.
+  reducing("prod", ops.prod, multiplied, { dtypes: numeric, values: (place) => (place % 5) - 2 }),
   reducing("variance", ops.variance, (all) => varianceOf(all)),
   reducing(
     "variance",
@@ -506,7 +507,7 @@ const rows: Row[] = [
   {
     op: "outer",
     inputs: (draw) => {
-      const batch = draw(() => shapeOfRank(0, 3));
+      const batch = draw(shapeOfRank, 0, 3);
       const shapes = [batch, narrower(draw, batch)];
       return {
         batch,
@@ -530,30 +531,22 @@ const rows: Row[] = [
       // Axes have letters; those that an ellipsis stands for have digits, counted from the right.
       const sizes: Record<string, number> = {};
       for (const label of "abcd10") sizes[label] = draw(length);
-      const terms = iota(1 + draw(() => below(3))).map(() => {
-        const letters = iota(draw(() => below(4))).map(() => draw(() => fc.constantFrom(..."abcd")));
-        const dots = draw(bool) ? ["1", "0"].slice(draw(() => below(3))) : undefined;
-        return dots
-          ? letters.toSpliced(
-              draw(() => below(letters.length + 1)),
-              0,
-              ...dots,
-              "…",
-            )
-          : letters;
+      const terms = iota(1 + draw(below, 3)).map(() => {
+        const letters = iota(draw(below, 4)).map(() => draw(letter));
+        const dots = draw(bool) ? ["1", "0"].slice(draw(below, 3)) : undefined;
+        return dots ? letters.toSpliced(draw(below, letters.length + 1), 0, ...dots, "…") : letters;
       });
       const all = [...new Set(terms.flat())].filter((label) => label !== "…");
       const dots = ["1", "0"].filter((label) => all.includes(label));
       const letters = all.filter((label) => !dots.includes(label));
       const once = letters.filter((label) => terms.flat().indexOf(label) === terms.flat().lastIndexOf(label));
-      const chosen = draw(() => fc.shuffledSubarray(letters));
-      const [result, output] = draw(() =>
-        fc.constantFrom<[string[], string]>(
-          [[...dots, ...once.sort()], ""],
-          [chosen, `->${chosen.join("")}`],
-          [[...chosen, ...dots], `->${chosen.join("")}...`],
-        ),
-      );
+      const chosen = draw(someOf, letters.length).map((i) => letters[i]!);
+      const written: [string[], string][] = [
+        [[...dots, ...once.sort()], ""],
+        [chosen, `->${chosen.join("")}`],
+        [[...chosen, ...dots], `->${chosen.join("")}...`],
+      ];
+      const [result, output] = written[draw(below, 3)]!;
       const labels = terms.map((term) => term.filter((label) => label !== "…"));
       // An axis of length 1 goes with a longer one of its name, but for those that make a diagonal.
       const shapes = labels.map((term) =>
@@ -562,8 +555,8 @@ const rows: Row[] = [
           return single && draw(below, 5) === 0 ? 1 : sizes[label]!;
         }),
       );
-      const written = terms.map((term) => term.join("").replace(/[10]*…/, "..."));
-      return { shapes, equation: written.join(",") + output, labels, result };
+      const inputs = terms.map((term) => term.join("").replace(/[10]*…/, "..."));
+      return { shapes, equation: inputs.join(",") + output, labels, result };
     },
     run: (x, { equation }) => ops.einsum(equation, ...x),
     naive: (x, { labels, result }: { labels: string[][]; result: string[] }) => {

@@ -175,7 +175,7 @@ const w = () => [ones([2])];
 test.each<[message: string, type: typeof ValueError, call: () => unknown]>([
   ["optimizer: got no parameters; pass model.parameters()", ValueError, () => new SGD([], { lr: 1 })],
   ["optimizer: lr is -1, expected a number of at least 0", ValueError, () => new SGD(w(), { lr: -1 })],
-  ["optimizer: lr is undefined", ValueError, () => new SGD(w(), {} as never)],
+  ["SGD: options are 0.1, expected an object", ValueError, () => new SGD(w(), 0.1 as never)],
   ["optimizer: lr is Infinity", ValueError, () => new Adam(w(), { lr: Number.POSITIVE_INFINITY })],
   ["optimizer: momentum is -1", ValueError, () => new SGD(w(), { lr: 1, momentum: -1 })],
   ["optimizer: weightDecay is -0.1", ValueError, () => new SGD(w(), { lr: 1, weightDecay: -0.1 })],
