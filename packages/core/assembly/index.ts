@@ -9,6 +9,7 @@ export * from "./move";
 export * from "./norm";
 export * from "./optimizers";
 export * from "./random";
+export * from "./recurrent";
 export * from "./reduce";
 export * from "./softmax";
 export * from "./training";

@@ -72,6 +72,14 @@ export {
   type NormOptions,
   RMSNorm,
 } from "./nn/normalization.ts";
+export {
+  GRU,
+  LSTM,
+  type LSTMState,
+  type RecurrentOptions,
+  RNN,
+  type RNNOptions,
+} from "./nn/recurrent.ts";
 export { Sequential } from "./nn/sequential.ts";
 export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
 export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";

@@ -13,6 +13,7 @@ import { move } from "./move.ts";
 import { norm } from "./norm.ts";
 import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
+import { recurrent } from "./recurrent.ts";
 import { reduce } from "./reduce.ts";
 import { softmax } from "./softmax.ts";
 import { training } from "./training.ts";
@@ -28,6 +29,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...linear(F),
     ...norm(F),
     ...random(heap, F),
+    ...recurrent(F),
     ...move(F),
     ...training(heap, F),
     ...optimizers(F),
