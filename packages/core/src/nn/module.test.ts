@@ -72,7 +72,9 @@ describe("loadStateDict", () => {
     const [a, b, c] = [make(), make(), make()];
     a.forward(randn([4, 2]));
     expect(b.loadStateDict(a.stateDict())).toEqual({ missing: [], unexpected: [] });
-    c.loadStateDict(Object.fromEntries(make().double().loadStateDict(a.stateDict()) && a.stateDict()));
+    const wide = make().double();
+    wide.loadStateDict(a.stateDict());
+    c.loadStateDict(Object.fromEntries(wide.stateDict()));
     for (const [name, x] of a.stateDict()) {
       for (const other of [b, c]) {
         expect(other.stateDict().get(name)!.toArray()).toEqual(x.toArray());
