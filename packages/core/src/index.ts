@@ -84,6 +84,7 @@ export { Sequential } from "./nn/sequential.ts";
 export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
 export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";
 export * from "./ops/index.ts";
+export type { Cell } from "./ops/recurrent.ts";
 export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";

@@ -102,10 +102,12 @@ export class Generator {
     this.stream = streamNumber;
   }
 
+  /** The training step that it is keyed by, 0 unless `restart` said otherwise. */
   get step(): number {
     return this.#step;
   }
 
+  /** The shard that it is keyed by, 0 unless `restart` said otherwise. */
   get shard(): number {
     return this.#shard;
   }

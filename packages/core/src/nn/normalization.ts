@@ -14,6 +14,7 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
+/** Options of all normalisation layers. */
 export interface NormOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
@@ -21,6 +22,7 @@ export interface NormOptions {
   affine?: boolean;
 }
 
+/** Options of `BatchNorm1d` and `BatchNorm2d`. */
 export interface BatchNormLayerOptions extends NormOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
   momentum?: number | null;
@@ -91,6 +93,7 @@ export class BatchNorm2d extends BatchNorm {
   protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
 }
 
+/** Options of `LayerNorm`. */
 export interface LayerNormLayerOptions extends NormOptions {
   /** Whether to learn a summand if there is a factor; true if absent. */
   bias?: boolean;

@@ -17,6 +17,7 @@ import * as init from "./init.ts";
 import { requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
+/** Options of `LSTM` and `GRU`. */
 export interface RecurrentOptions {
   /** Layers on top of each other; 1 if absent. */
   layers?: number;
@@ -160,6 +161,7 @@ abstract class SimpleRecurrent extends Recurrent<Tensor> {
   }
 }
 
+/** Options of `RNN`. */
 export interface RNNOptions extends RecurrentOptions {
   /** What is applied to the sums; "tanh" if absent. */
   nonlinearity?: "tanh" | "relu";

@@ -15,6 +15,7 @@ import { reshape } from "./broadcast.ts";
 import { cat } from "./join.ts";
 import { narrow } from "./slice.ts";
 
+/** What happens to the sums of a time step: which cell it is, or, in the simple ones, which function. */
 export type Cell = "lstm" | "gru" | "tanh" | "relu";
 
 /** Gates whose preactivations come in, and numbers that are saved per unit. */
