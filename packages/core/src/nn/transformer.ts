@@ -53,7 +53,7 @@ export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMask
    */
   forward(x: Tensor, masking: AttentionMasking = {}): Tensor {
     const drop = (value: Tensor) => this.dropout.forward(value);
-    const seen = { causal: this.causal, ...masking };
+    const seen = { mask: masking.mask, causal: masking.causal ?? this.causal };
     const normed = this.norm1.forward(x);
     const attended = add(x, drop(this.selfAttn.forward(normed, normed, normed, seen)));
     const hidden = drop(gelu(this.linear1.forward(this.norm2.forward(attended))));

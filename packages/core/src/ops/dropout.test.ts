@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { checkpoint } from "../checkpoint.ts";
 import { noGrad } from "../define-op.ts";
 import { useKernels } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
@@ -94,6 +95,18 @@ describe("dropout", () => {
     checkGrad(fixed(0.3), [x]);
     checkGrad((v) => fixed(0.3)(transpose(v)), [x]);
     checkGrad((v) => grad(sum(mul(fixed(0.3)(v), mul(v, v))), [v], { createGraph: true })[0]!, [x]);
+  });
+
+  test("a checkpoint drops the same again, also by a generator keyed by step and shard", () => {
+    const x = randn([50], { requiresGrad: true });
+    const generator = new Generator(4, stream.noise);
+    const gradient = (run: (f: (input: Tensor) => Tensor) => Tensor) => {
+      const y = withGenerator(generator.restart(3, 1), () => run((input) => mul(dropout(input), input)));
+      return grad(sum(y), [x])[0]!.toArray();
+    };
+    const plain = gradient((f) => f(x));
+    expect(gradient((f) => checkpoint(f, x))).toEqual(plain);
+    expect(generator.position).toBe(52);
   });
 
   test("the mask goes with the graph", () => {

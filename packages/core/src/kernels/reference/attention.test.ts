@@ -40,7 +40,8 @@ function compare(call: (kernels: Kernels) => void, from = out): void {
       expect(value, `element ${i}`).toBe(expected[i]);
     }
   });
-  expect(run(best, call, from)).toEqual(plain);
+  const relaxed = run(best, call, from);
+  expect(relaxed.findIndex((value, i) => !Object.is(value, plain[i]))).toBe(-1);
 }
 
 afterAll(() => void useKernels("auto"));

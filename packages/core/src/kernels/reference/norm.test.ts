@@ -29,12 +29,14 @@ const out = block(() => 0);
 const out2 = block(() => 0);
 
 /** Elements of `out` and `out2` after a call on the given kernels. */
-function run(set: KernelSet, call: (kernels: Kernels) => void): number[] {
+function run(set: KernelSet, call: (kernels: Kernels) => void): Float32Array {
   useKernels(set);
   const { float32 } = heap();
   for (const y of [out, out2]) float32.fill(77, y / 4, y / 4 + length);
   call(kernelsFor("float32"));
-  return [out, out2].flatMap((y) => Array.from(float32.subarray(y / 4, y / 4 + length)));
+  const written = new Float32Array(2 * length);
+  [out, out2].forEach((y, i) => void written.set(float32.subarray(y / 4, y / 4 + length), i * length));
+  return written;
 }
 
 /** The fast kernels against the reference, with a tolerance for sums of `terms` elements. */
@@ -48,7 +50,8 @@ function compare(terms: number, call: (kernels: Kernels) => void): void {
     const tolerance = 1e-6 * (4 + Math.sqrt(terms)) * Math.max(1, Math.abs(reference));
     if (!(Math.abs(value - reference) <= tolerance)) expect(value, `element ${i}`).toBe(reference);
   });
-  expect(run(best, call)).toEqual(plain);
+  const relaxed = run(best, call);
+  expect(relaxed.findIndex((value, i) => !Object.is(value, plain[i]))).toBe(-1);
 }
 
 afterAll(() => void useKernels("auto"));
