@@ -41,7 +41,7 @@ export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";
 export { ReLU } from "./nn/activations.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
-export { Module } from "./nn/module.ts";
+export { type AnyModule, buffer, Module, parameter } from "./nn/module.ts";
 export { Sequential } from "./nn/sequential.ts";
 export * from "./ops/index.ts";
 export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
