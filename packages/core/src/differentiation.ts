@@ -16,6 +16,7 @@ import { copyStrided, requireFloat, Tensor } from "./tensor.ts";
 /** What is differentiated: float tensors in, one tensor out. Everything else it needs, it closes over. */
 export type TensorFunction = (...inputs: Tensor[]) => Tensor;
 
+/** Options of all functions here. */
 export interface DerivativeOptions {
   /** Record the derivative, so that it can itself be differentiated; what it needs then lives until that is done. */
   createGraph?: boolean;
@@ -96,6 +97,7 @@ export interface Pullback {
   readonly value: Tensor;
   /** `vᵀJ`, a tensor of its shape for each input, for `v` of the shape of `value`; may be called again. */
   readonly pullback: (v: Tensor) => Tensor[];
+  /** Gives the graph back; `value` stays unless it is recorded. */
   [Symbol.dispose](): void;
 }
 
