@@ -182,6 +182,14 @@ test("all memory is given back but the results", () => {
     expect([found.length, arena.live - before]).toEqual([count, count * 64]);
     for (const result of found) result.dispose();
   }
+  const w = tensor([1, 2], { dtype: "float64", requiresGrad: true });
+  const held = arena.live;
+  const recorded = valueAndGrad(f, { createGraph: true })(w, y);
+  const slope = sum(recorded.grads[0]!);
+  backward(slope);
+  for (const result of [recorded.value, ...recorded.grads, slope, w.grad!]) result.dispose();
+  expect(arena.live).toBe(held);
+
   const before = arena.live;
   const pulled = vjp(f, [x, y]);
   for (const result of [pulled.value, ...pulled.pullback(pulled.value)]) result.dispose();
