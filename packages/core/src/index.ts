@@ -1,9 +1,31 @@
 // @shardgrad/core: everything that is public, by layer.
 
+export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type DerivativeOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type Pullback,
+  type TensorFunction,
+  valueAndGrad,
+  vjp,
+} from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
 export * from "./gradient-free/index.ts";
+export {
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type GraphOptions,
+  type GraphRole,
+  graphOf,
+  toDot,
+  toMermaid,
+} from "./graph.ts";
 export { writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
@@ -49,8 +71,17 @@ export {
 } from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export type { OptimizerStateDict, SavedGroup } from "./optim/state-dict.ts";
-export { Generator, Permutation, philox, stream } from "./random.ts";
+export {
+  currentGenerator,
+  Generator,
+  manualSeed,
+  Permutation,
+  philox,
+  stream,
+  withGenerator,
+} from "./random.ts";
 export { scope } from "./scope.ts";
 export type { NestedNumbers, Shape } from "./shape.ts";
-export { type BackwardOptions, backward, grad } from "./tape.ts";
-export { type Node, Tensor } from "./tensor.ts";
+export { detach } from "./tape/gradient-ops.ts";
+export { type BackwardOptions, backward, grad, onGradient } from "./tape.ts";
+export { type GradientHook, type Node, Tensor } from "./tensor.ts";

@@ -1,23 +1,27 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import { getCallSites } from "node:util";
-import type { NumericArray, Optimizer, Shape, Tensor } from "@shardgrad/core";
-import { Module } from "@shardgrad/core";
+import type { Shape, Tensor } from "@shardgrad/core";
+import { Module, Optimizer } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
-/**
- * One value per sample: `data` holds the samples one after another, each of `shape` (a single number if absent).
- * Bytes and integers become int32 in a batch; with a `scale` they become float32, `value * scale + shift`.
- */
+/** What a column may hold. */
+export type ColumnData = Float32Array | Int32Array | Uint8Array;
+
+/** One value per sample. Integers become int32 tensors in a batch; bytes with a `scale` or `shift` become float32. */
 export interface Column {
-  data: NumericArray;
+  /** The samples, one after another. */
+  data: ColumnData;
+  /** Shape of one sample; `[]`, a single number, if absent. A batch of n samples has shape `[n, ...shape]`. */
   shape?: Shape;
+  /** Bytes only: the tensor holds `value * scale + shift`; 1 if absent. */
   scale?: number;
+  /** Bytes only; 0 if absent. */
   shift?: number;
 }
 
 /** Columns by name; a bare typed array is a column with one number per sample. */
-export type Columns = Readonly<Record<string, Column | NumericArray>>;
+export type Columns = Readonly<Record<string, Column | ColumnData>>;
 
 export interface Dataset<C extends Columns> {
   train: C;
@@ -38,7 +42,9 @@ export interface JobDefinition<C extends Columns, M extends Module> {
   model: () => M;
   /** A scalar: the mean over the samples of the batch. */
   loss: (model: M, batch: Batch<C>) => Tensor;
+  /** Any optimizer of core, over the given parameters (those of the model). */
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
+  /** Evaluated on the test samples after each epoch; the mean of each is reported under its name. */
   metrics?: Readonly<Record<string, Metric<C, M>>>;
   /** Samples per optimizer step, however many workers share it. */
   batchSize: number;
@@ -49,6 +55,8 @@ export interface JobDefinition<C extends Columns, M extends Module> {
   /** Parts that a batch is split into; as many as workers if absent. Pinned, it makes results independent of them. */
   shards?: number;
 }
+
+const parts = ["dataset", "model", "loss", "optimizer", "metrics", "batchSize", "epochs", "seed", "shards"];
 
 const brand = Symbol.for("shardgrad.job");
 
@@ -66,7 +74,8 @@ function requireFunction(name: string, value: unknown): void {
 /** Throws unless `value` is an integer of at least 1. */
 export function requireCount(operation: string, name: string, value: unknown): void {
   if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
-    throw new JobError(`${operation}: ${name} is ${String(value)}, expected an integer of at least 1`);
+    const got = typeof value === "string" ? `"${value}"` : String(value);
+    throw new JobError(`${operation}: ${name} is ${got}, expected an integer of at least 1`);
   }
 }
 
@@ -83,6 +92,8 @@ const defined = new Map<string, Job>();
  */
 export function defineJob<C extends Columns, M extends Module>(definition: JobDefinition<C, M>): Job<C, M> {
   const { dataset, metrics = {} } = definition;
+  const unknown = Object.keys(definition).find((name) => !parts.includes(name));
+  if (unknown) throw new JobError(`defineJob: there is no part "${unknown}"; a job has ${parts.join(", ")}`);
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
     throw new JobError(
       `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,
@@ -128,7 +139,9 @@ export async function loadJob(url: string): Promise<Job> {
     module = await import(url);
   } catch (error) {
     if (error instanceof JobError) throw error;
-    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error)}`, { cause: error });
+    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {
+      cause: error,
+    });
   } finally {
     loading--;
   }
@@ -142,14 +155,15 @@ export async function loadJob(url: string): Promise<Job> {
 }
 
 /** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
-function describeLoadError(error: unknown): string {
+function describeLoadError(error: unknown, url: string): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  if ((error as { url?: string }).url === url) return "there is no such file";
   const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
 }
 
-/** Builds a job's model and checks what came out. */
-export function buildModel(job: Job): Module {
+/** Builds a job's model and optimizer, and checks what came out. */
+export function buildModel(job: Job): { model: Module; optimizer: Optimizer } {
   const model: unknown = job.model();
   if (!(model instanceof Module)) {
     throw new JobError(
@@ -167,5 +181,11 @@ export function buildModel(job: Job): Module {
       );
     }
   }
-  return model;
+  const optimizer: unknown = job.optimizer(model.parameters());
+  if (!(optimizer instanceof Optimizer)) {
+    throw new JobError(
+      `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
+    );
+  }
+  return { model, optimizer };
 }

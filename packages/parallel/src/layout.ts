@@ -33,6 +33,8 @@ export interface Layout {
   losses: number;
   /** One float64 per metric per chunk of the test set: the sum over its samples. */
   chunks: number;
+  /** One float64 per worker: milliseconds that it has waited in barriers. */
+  waits: number;
   /** One record of float64 per epoch, see `epoch-records.ts`. */
   epochs: number;
 }
@@ -73,6 +75,7 @@ export function planLayout(
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     losses: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
+    waits: allocate(8 * sizes.workers).offset,
     epochs: allocate(8 * sizes.epochValues).offset,
   };
 }

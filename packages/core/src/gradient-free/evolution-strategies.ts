@@ -34,7 +34,7 @@ export function evolutionStrategies(options: EvolutionStrategiesOptions): Gradie
   }
   const pairs = population / 2;
   return defineEstimator("evolutionStrategies", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step, perStep: pairs });
+    const directions = randomDirections(parameters, "normal", { seed, step });
     const losses: number[] = [];
     withDisplacement(parameters, (move) => {
       for (let pair = 0; pair < pairs; pair++) {

@@ -22,7 +22,7 @@ export function forwardGradient(options: ForwardGradientOptions): GradientEstima
   const { seed, samples = 1 } = options;
   requireCount("forwardGradient", "samples", samples);
   return defineEstimator("forwardGradient", ({ parameters, step, record }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step, perStep: samples });
+    const directions = randomDirections(parameters, "normal", { seed, step });
     const slopes = Array.from({ length: samples }, (_, sample) =>
       directionalDerivative(record, parameters, directions(sample)),
     );

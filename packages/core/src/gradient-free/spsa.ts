@@ -23,7 +23,7 @@ export function spsa(options: SPSAOptions): GradientEstimator {
   requirePositive("spsa", "perturbation", perturbation);
   requireCount("spsa", "samples", samples);
   return defineEstimator("spsa", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "sign", { seed, step, perStep: samples });
+    const directions = randomDirections(parameters, "sign", { seed, step });
     let total = 0;
     const factors: number[] = [];
     withDisplacement(parameters, (move) => {

@@ -1,6 +1,6 @@
 // Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
 // agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
-// Matrix products have a file of their own, gemm.test.ts.
+// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations and masks.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
@@ -735,8 +735,15 @@ test.each(builds)("%s has all kernels but those of the list", (build) => {
   expect(missing.sort()).toEqual(withoutWasm);
 });
 
+/** What reference/*.test.ts compare. */
+const elsewhere: KernelName[] = [
+  ...(["maskedSoftmax", "maskedSoftmaxGrad", "dropoutMask", "dropout"] as const),
+  ...(["rowNorm", "rowNormGrad", "rowNormGradWeight"] as const),
+  ...(["channelMoments", "channelAffine", "channelDot", "channelCombine"] as const),
+];
+
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
-  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm").add("checkIndex");
+  const covered = new Set<string>([...rows.map(({ kernel }) => kernel), ...elsewhere, "gemm", "checkIndex"]);
   const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
   expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
 });

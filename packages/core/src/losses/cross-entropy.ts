@@ -2,7 +2,7 @@
 // so that it has kernels of its own: one from logits to losses, one from there to the gradient.
 import { compute, defineOp } from "../define-op.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
-import { ValueError } from "../errors.ts";
+import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { Storage } from "../memory/storage.ts";
 import { add, mul, neg, sub } from "../ops/arithmetic.ts";
@@ -178,6 +178,11 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
     throw new ValueError(`crossEntropy: labelSmoothing is ${smoothing}, expected a number from 0 to 1`);
   }
   if (isFloat(target.dtype)) {
+    if (target.rank < logits.rank) {
+      throw new DTypeError(
+        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; cast them, or hold them in an Int32Array or Uint8Array`,
+      );
+    }
     if (ignoreIndex !== undefined) {
       throw new ValueError("crossEntropy: got ignoreIndex with class probabilities; it is for labels");
     }

@@ -6,27 +6,25 @@ import type { Tensor } from "../tensor.ts";
 import type { Operand } from "./elementwise.ts";
 import { applyBinary, mapBinary } from "./elementwise.ts";
 
-type Comparison = (a: Operand, b: Operand) => Tensor;
-
 const comparison =
-  (kernel: keyof BinaryKernels): Comparison =>
-  (a, b) =>
+  (kernel: keyof BinaryKernels) =>
+  (a: Operand, b: Operand): Tensor =>
     compute(() => applyBinary((x, y) => mapBinary(kernel, x, y), a, b));
 
 /** 1 where `a == b`, else 0. */
-export const equal: Comparison = comparison("equal");
+export const equal = comparison("equal");
 
 /** 1 where `a != b`, else 0. */
-export const notEqual: Comparison = comparison("notEqual");
+export const notEqual = comparison("notEqual");
 
 /** 1 where `a < b`, else 0. */
-export const less: Comparison = comparison("less");
+export const less = comparison("less");
 
 /** 1 where `a <= b`, else 0. */
-export const lessEqual: Comparison = comparison("lessEqual");
+export const lessEqual = comparison("lessEqual");
 
 /** 1 where `a > b`, else 0. */
-export const greater: Comparison = comparison("greater");
+export const greater = comparison("greater");
 
 /** 1 where `a >= b`, else 0. */
-export const greaterEqual: Comparison = comparison("greaterEqual");
+export const greaterEqual = comparison("greaterEqual");

@@ -29,10 +29,7 @@ function fail(equation: string, reason: string): never {
 }
 
 /** Names for a term such as `b...ij`, whose ellipsis stands for `axes` axes. */
-function labelsOf(equation: string, term: string, axes: number): string[] {
-  if (!/^[a-zA-Z]*(\.\.\.)?[a-zA-Z]*$/.test(term)) {
-    fail(equation, `has the term "${term}", expected letters and at most one ellipsis`);
-  }
+function labelsOf(term: string, axes: number): string[] {
   const [before = "", after = ""] = term.split("...");
   const between = Array.from({ length: axes }, (_, i) => `.${axes - i}`);
   return [...before, ...(term.includes("...") ? between : []), ...after];
@@ -46,7 +43,7 @@ function nameAxes(equation: string, term: string, x: Tensor): Named {
         "name each axis, or use an ellipsis",
     );
   }
-  return { x, labels: labelsOf(equation, term, x.rank - letters) };
+  return { x, labels: labelsOf(term, x.rank - letters) };
 }
 
 /** Names of the result: as given, or what an ellipsis stands for and then all letters that occur once, sorted. */
@@ -57,9 +54,9 @@ function outputLabels(equation: string, output: string | undefined, operands: re
     const once = all.filter(
       (label) => !label.startsWith(".") && all.indexOf(label) === all.lastIndexOf(label),
     );
-    return [...labelsOf(equation, "...", ellipsis), ...once.sort()];
+    return [...labelsOf("...", ellipsis), ...once.sort()];
   }
-  const labels = labelsOf(equation, output, ellipsis);
+  const labels = labelsOf(output, ellipsis);
   for (const [i, label] of labels.entries()) {
     if (!all.includes(label))
       fail(equation, `has "${label}" in the result only; it must name an axis of an operand`);
@@ -192,6 +189,10 @@ function contract(left: Named, right: Named, keep: Labels): Named {
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   const [inputs = "", output, ...more] = equation.replaceAll(" ", "").split("->");
   const terms = inputs.split(",");
+  for (const term of [...terms, output ?? ""]) {
+    if (/^[a-zA-Z]*(\.\.\.)?[a-zA-Z]*$/.test(term)) continue;
+    fail(equation, `has the term "${term}", expected letters and at most one ellipsis`);
+  }
   if (more.length > 0) fail(equation, "has more than one arrow, expected at most one");
   if (terms.length !== operands.length) {
     fail(equation, `has ${terms.length} terms for ${operands.length} operands; write one term for each`);

@@ -10,8 +10,6 @@ import { around, reduceAxes, reducedShape } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { equal } from "./compare.ts";
 
-type Reduction = (x: Tensor, axes?: number | readonly number[], options?: ReduceOptions) => Tensor;
-
 /**
  * Mean over `axes` (all if absent). The mean over no elements is NaN.
  *
@@ -24,7 +22,7 @@ export function mean(x: Tensor, axes?: number | readonly number[], options: Redu
   return div(sum(x, list, options), count);
 }
 
-function extremum(kernel: "max" | "min"): Reduction {
+function extremum(kernel: "max" | "min") {
   const op = defineOp<[Tensor], readonly number[]>({
     name: kernel,
     forward: (x, axes) => reduceAxes(kernel, x, axes),
@@ -35,7 +33,7 @@ function extremum(kernel: "max" | "min"): Reduction {
       },
     ],
   });
-  return (x, axes, options = {}) => {
+  return (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
     const list = normalizeAxes(kernel, axes, x.rank);
     const empty = list.find((axis) => x.shape[axis] === 0);
     if (empty !== undefined) {
@@ -54,7 +52,7 @@ function extremum(kernel: "max" | "min"): Reduction {
  *
  * @throws ShapeError if an axis is empty or does not exist
  */
-export const max: Reduction = extremum("max");
+export const max = extremum("max");
 
 /**
  * The smallest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
@@ -62,7 +60,7 @@ export const max: Reduction = extremum("max");
  *
  * @throws ShapeError if an axis is empty or does not exist
  */
-export const min: Reduction = extremum("min");
+export const min = extremum("min");
 
 function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, keepDim: boolean): Tensor {
   const along = normalizeAxis(kernel, axis, x.rank);

@@ -13,6 +13,7 @@ import { max, mean } from "./reduce.ts";
 import { abs, sqrt } from "./unary.ts";
 import { where } from "./where.ts";
 
+/** Options of `variance` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
   /** What is taken off the number of elements in the divisor; 1 if absent, the unbiased estimate. */
   correction?: number;
@@ -78,6 +79,7 @@ export function std(x: Tensor, axes?: number | readonly number[], options: Varia
   return spreadOf("std", x, axes, options);
 }
 
+/** Options of `norm`. */
 export interface NormOptions extends ReduceOptions {
   /** 2 (if absent) for the root of the sum of squares, 1 for the sum of |x|, Infinity for the largest |x|. */
   p?: number;

@@ -7,14 +7,13 @@ import { requireFloat } from "../tensor.ts";
 import { add, div, mul, neg } from "./arithmetic.ts";
 import { mapUnary } from "./elementwise.ts";
 
-type Unary = (x: Tensor) => Tensor;
 type Rule = ((dy: Tensor, y: Tensor, x: Tensor) => Tensor) | null;
 
-const anyNumber = (kernel: keyof UnaryKernels, rule: Rule): Unary =>
+const anyNumber = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) =>
   defineOp<[Tensor]>({ name: kernel, forward: (x) => mapUnary(kernel, x), vjp: [rule] });
 
 /** One that gives fractions, so that integers are refused. */
-const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): Unary => {
+const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) => {
   const op = anyNumber(kernel, rule);
   return (x) => {
     requireFloat(kernel, x);
@@ -23,42 +22,40 @@ const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): Unary => {
 };
 
 /** 1 or -1 with the sign of x; 0 and NaN stay what they are. No gradient: it is 0 wherever it exists. */
-export const sign: Unary = anyNumber("sign", null);
+export const sign = anyNumber("sign", null);
 
 /** `|x|`; the gradient at 0 is 0. */
-export const abs: Unary = anyNumber("abs", (dy, _, x) => mul(dy, sign(x)));
+export const abs = anyNumber("abs", (dy, _, x) => mul(dy, sign(x)));
 
 /** `x²` */
-export const square: Unary = anyNumber("square", (dy, _, x) => mul(dy, mul(x, 2)));
+export const square = anyNumber("square", (dy, _, x) => mul(dy, mul(x, 2)));
 
 /** `1 / x` */
-export const reciprocal: Unary = floatOnly("reciprocal", (dy, y) => neg(mul(dy, square(y))));
+export const reciprocal = floatOnly("reciprocal", (dy, y) => neg(mul(dy, square(y))));
 
 /** Square root. */
-export const sqrt: Unary = floatOnly("sqrt", (dy, y) => div(dy, mul(y, 2)));
+export const sqrt = floatOnly("sqrt", (dy, y) => div(dy, mul(y, 2)));
 
 /** `1 / √x` */
-export const rsqrt: Unary = floatOnly("rsqrt", (dy, y) => mul(dy, mul(mul(square(y), y), -0.5)));
+export const rsqrt = floatOnly("rsqrt", (dy, y) => mul(dy, mul(mul(square(y), y), -0.5)));
 
 /** `e^x` */
-export const exp: Unary = floatOnly("exp", (dy, y) => mul(dy, y));
+export const exp = floatOnly("exp", (dy, y) => mul(dy, y));
 
 /** `e^x - 1`, exact near 0. */
-export const expm1: Unary = floatOnly("expm1", (dy, y) => mul(dy, add(y, 1)));
+export const expm1 = floatOnly("expm1", (dy, y) => mul(dy, add(y, 1)));
 
 /** Natural logarithm. */
-export const log: Unary = floatOnly("log", (dy, _, x) => div(dy, x));
+export const log = floatOnly("log", (dy, _, x) => div(dy, x));
 
 /** `log(1 + x)`, exact near 0. */
-export const log1p: Unary = floatOnly("log1p", (dy, _, x) => div(dy, add(x, 1)));
+export const log1p = floatOnly("log1p", (dy, _, x) => div(dy, add(x, 1)));
 
 /** Sine of an angle in radians. */
-export const sin: Unary = floatOnly("sin", (dy, _, x): Tensor => mul(dy, cos(x)));
+export const sin = floatOnly("sin", (dy, _, x): Tensor => mul(dy, cos(x)));
 
 /** Cosine of an angle in radians. */
-export const cos: Unary = floatOnly("cos", (dy, _, x): Tensor => neg(mul(dy, sin(x))));
+export const cos = floatOnly("cos", (dy, _, x): Tensor => neg(mul(dy, sin(x))));
 
 /** The error function, `2/√π ∫ exp(-t²) dt` from 0 to x. */
-export const erf: Unary = floatOnly("erf", (dy, _, x) =>
-  mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
-);
+export const erf = floatOnly("erf", (dy, _, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))));

@@ -75,6 +75,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     this.name = rules.name;
     this.#rules = rules;
     const groups: readonly object[] = isGrouped(parameters) ? parameters : [{ params: parameters }];
+    if (typeof options !== "object" || options === null) {
+      throw new ValueError(
+        `${rules.name}: options are ${String(options)}, expected an object such as { lr: 0.01 }`,
+      );
+    }
     this.paramGroups = groups.map(
       (group) => ({ ...rules.defaults, ...options, ...group }) as unknown as OptimizerGroup<Options>,
     );
