@@ -4,6 +4,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
 
+/** Options of `evolutionStrategies`. */
 export interface EvolutionStrategiesOptions {
   /** Decides all directions, together with the step. */
   seed: number;

@@ -5,6 +5,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount } from "./estimator.ts";
 import { combineDirections, randomDirections } from "./perturbation.ts";
 
+/** Options of `forwardGradient`. */
 export interface ForwardGradientOptions {
   /** Decides all directions, together with the step. */
   seed: number;

@@ -3,6 +3,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
 
+/** Options of `spsa`. */
 export interface SPSAOptions {
   /** Decides all directions, together with the step. */
   seed: number;

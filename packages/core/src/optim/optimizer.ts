@@ -52,6 +52,10 @@ interface Slot {
   state: readonly (Tensor | null)[];
 }
 
+/**
+ * What all optimizers share. `step()` updates every parameter; threads that share the work call `advance()` once and
+ * `update(index, from, to)` for their parts, which gives the same bits however the elements are cut.
+ */
 export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
   readonly name: string;
   readonly paramGroups: readonly OptimizerGroup<Options>[];
