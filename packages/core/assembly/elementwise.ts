@@ -3,6 +3,7 @@
 // padded, so that a result never depends on its position.
 import { loadLanes, storeLanes } from "./lanes";
 import { cos4, erf4, exp4, expm14, log1p4, log4, sin4 } from "./math";
+import { pow4 } from "./power";
 
 // Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
 const NEG: i32 = 0;
@@ -104,14 +105,15 @@ const ADD: i32 = 0;
 const SUB: i32 = 1;
 const MUL: i32 = 2;
 const DIV: i32 = 3;
-const MAXIMUM: i32 = 4;
-const MINIMUM: i32 = 5;
-const EQUAL: i32 = 6;
-const NOT_EQUAL: i32 = 7;
-const LESS: i32 = 8;
-const LESS_EQUAL: i32 = 9;
-const GREATER: i32 = 10;
-const GREATER_EQUAL: i32 = 11;
+const POW: i32 = 4;
+const MAXIMUM: i32 = 5;
+const MINIMUM: i32 = 6;
+const EQUAL: i32 = 7;
+const NOT_EQUAL: i32 = 8;
+const LESS: i32 = 9;
+const LESS_EQUAL: i32 = 10;
+const GREATER: i32 = 11;
+const GREATER_EQUAL: i32 = 12;
 
 /** 1 where the mask is set, else 0. */
 // @ts-ignore: decorator
@@ -127,6 +129,7 @@ function binaryLanes(code: i32, a: v128, b: v128): v128 {
   if (code == SUB) return f32x4.sub(a, b);
   if (code == MUL) return f32x4.mul(a, b);
   if (code == DIV) return f32x4.div(a, b);
+  if (code == POW) return pow4(a, b);
   if (code == MAXIMUM) return f32x4.max(a, b);
   if (code == MINIMUM) return f32x4.min(a, b);
   if (code == EQUAL) return ones(f32x4.eq(a, b));
@@ -184,6 +187,9 @@ export function mul(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usi
 }
 export function div(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
   binary(DIV, rows, cols, a, aRow, aCol, b, bRow, bCol, y);
+}
+export function pow(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
+  binary(POW, rows, cols, a, aRow, aCol, b, bRow, bCol, y);
 }
 export function maximum(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, y: usize): void {
   binary(MAXIMUM, rows, cols, a, aRow, aCol, b, bRow, bCol, y);

@@ -39,13 +39,13 @@ function finishLanes(code: i32, v: v128, shift: v128, scale: v128): v128 {
 function overRows(code: i32, rows: i32, cols: i32, x: usize, y: usize): void {
   const row = <usize>cols << 2;
   for (; rows > 0; rows--, x += row) {
-    const shift = f32x4.splat(largestOf(cols, x));
+    let shift = largestOf(cols, x); // a NaN elsewhere in the row comes back with the sum
+    // Infinity - Infinity would hide that the result is infinite. The others are NaN then, as in PyTorch.
+    if (code == LOG_SUM_EXP) shift = v128.andnot(shift, f32x4.eq(f32x4.abs(shift), f32x4.splat(Infinity)));
     const total = f32x4.splat(sumOfExp(code, cols, x, shift, y));
     const scale = code == SOFTMAX ? total : log4(total);
     if (code == LOG_SUM_EXP) {
-      // An infinite element is the result; the difference above was not a number.
-      const infinite = f32x4.eq(f32x4.abs(shift), f32x4.splat(Infinity));
-      store<f32>(y, f32x4.extract_lane(v128.bitselect(shift, f32x4.add(shift, scale), infinite), 0));
+      store<f32>(y, f32x4.extract_lane(f32x4.add(shift, scale), 0));
       y += 4;
     } else {
       let from = code == SOFTMAX ? y : x;

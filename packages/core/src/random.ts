@@ -75,6 +75,8 @@ export const stream = {
   noise: 3,
   /** Directions along which gradients are estimated. */
   direction: 4,
+  /** Random numbers drawn while evaluating. */
+  evaluation: 5,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */

@@ -9,6 +9,7 @@ import { contiguousStrides, formatShape } from "./shape.ts";
 import { gradOfSum } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
+/** How closely `checkGrad` looks. */
 export interface GradientCheckOptions {
   /** Half the distance of the two points of the central difference; 1e-5 if absent. */
   step?: number;
@@ -56,9 +57,9 @@ export function numericalGrad(
   return centralDifferences(() => f(...inputs).item(), inputs[index]!, step);
 }
 
-/** Weights that differ from element to element, none of them 0: they make a scalar of any result. */
+/** Weights that differ from element to element, from 1 to 2: they make a scalar of any result. */
 function weight(i: number): number {
-  return 0.5 + ((i * 0.618_033_988_749_895) % 1);
+  return 1 + ((i * 0.618_033_988_749_895) % 1);
 }
 
 function weighted(y: Tensor): number {

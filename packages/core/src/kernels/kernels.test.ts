@@ -28,7 +28,6 @@ const withoutWasm: KernelName[] = [
   "linspace",
   "normAndScale",
   "normal",
-  "pow",
   "prodOthers",
   "uniform",
 ];
@@ -296,7 +295,7 @@ const broadcasts: Record<string, (cols: number) => [number, number, number, numb
 };
 
 const ofTwo = [
-  ...(["add", "sub", "mul", "div", "maximum", "minimum"] as const),
+  ...(["add", "sub", "mul", "div", "pow", "maximum", "minimum"] as const),
   ...(["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const),
 ];
 
@@ -314,6 +313,7 @@ const binary: Row[] = ofTwo.flatMap((kernel) =>
           const b = area.input(hard(length(bRow, bCol), seed + 1));
           return [rows, cols, a, aRow, aCol, b, bRow, bCol, area.output(rows * cols)];
         },
+        ...(kernel === "pow" && { agree: () => withinUlps(1) }),
       })),
     ),
   ),
@@ -463,6 +463,7 @@ const logits: [string, typeof smooth, number][] = [
       ),
     256,
   ],
+  ["infinite", (n, seed) => smooth(n, seed).map((x, i) => (i % 7 === 3 ? Number.POSITIVE_INFINITY : x)), 16],
 ];
 
 /** The kernel, how many elements it writes for a row, and how far it may be off for a row of n numbers. */

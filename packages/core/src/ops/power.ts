@@ -35,14 +35,22 @@ const direct: Readonly<Record<number, keyof UnaryKernels>> = {
   [-1]: "reciprocal",
   [-0.5]: "rsqrt",
   0.5: "sqrt",
-  2: "square",
 };
+
+/** `x` to a whole power from 1 on, by squaring and multiplying. */
+function wholePower(x: Tensor, exponent: number): Tensor {
+  if (exponent === 1) return x;
+  const even = mapUnary("square", wholePower(x, Math.floor(exponent / 2)));
+  return exponent % 2 === 0 ? even : mapBinary("mul", even, x);
+}
 
 const powNumberOp = defineOp<[Tensor], number>({
   name: "pow",
   forward: (x, exponent) => {
     const kernel = direct[exponent];
     if (kernel) return mapUnary(kernel, x);
+    // A few products are faster than the kernel, and as exact.
+    if (Number.isInteger(exponent) && exponent > 1 && exponent <= 8) return wholePower(x, exponent);
     return applyBinary((a, b) => mapBinary("pow", a, b), x, exponent);
   },
   vjp: [

@@ -45,6 +45,7 @@ const bool = fc.boolean;
 const below = (n: number) => fc.integer({ min: 0, max: n - 1 });
 const length = () => below(5);
 const shapeOfRank = (min: number, max: number) => fc.array(length(), { minLength: min, maxLength: max });
+const batchShape = () => fc.array(fc.constantFrom(0, 1, 2, 2, 3, 3), { maxLength: 4 });
 const someOf = (n: number) => fc.shuffledSubarray(iota(n));
 const orderOf = <T>(list: readonly T[]) => fc.shuffledSubarray([...list], { minLength: list.length });
 const kindOfAxis = () => fc.constantFrom("dense", "dense", "dense", "gap", "repeated");
@@ -444,7 +445,7 @@ const rows: Row[] = [
     op: "matmul",
     inputs: (draw) => {
       const [m, n, k] = [draw(length), draw(length), draw(length)];
-      const batch = draw(shapeOfRank, 0, 3);
+      const batch = draw(batchShape);
       const a = draw(below, 4) === 0 ? [k] : [...narrower(draw, batch), m, k];
       const b =
         draw(below, 4) === 0 ? [k] : [...(a.length > 1 && draw(bool) ? batch : narrower(draw, batch)), k, n];
