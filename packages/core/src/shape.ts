@@ -136,6 +136,33 @@ export function collapseAxes(
 }
 
 /**
+ * Calls `visit` for each position of `shape` in row-major order, with its offset in each operand.
+ *
+ * @param operands the strides of each operand along the axes of `shape`
+ */
+export function walkAxes(
+  shape: Shape,
+  operands: readonly Shape[],
+  visit: (offsets: readonly number[], position: number) => void,
+): void {
+  const index = shape.map(() => 0);
+  const offsets = operands.map(() => 0);
+  for (let position = 0; position < sizeOf(shape); position++) {
+    visit(offsets, position);
+    // One step on: the last axis first, and the next one whenever an axis is at its end.
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const atEnd = ++index[axis]! === shape[axis];
+      const steps = atEnd ? 1 - shape[axis]! : 1;
+      operands.forEach((strides, i) => {
+        offsets[i]! += steps * strides[axis]!;
+      });
+      if (!atEnd) break;
+      index[axis] = 0;
+    }
+  }
+}
+
+/**
  * Strides that read elements of `shape` and `strides` in row-major order as if they had shape `target`, which has as
  * many; undefined if no strides do, and the elements must be laid out first.
  */
@@ -170,7 +197,7 @@ export type FourNumbers = [number, number, number, number];
 export function walkFourAxes(
   shape: Shape,
   operands: readonly Shape[],
-  walk: (lengths: FourNumbers, strides: FourNumbers[], starts: number[]) => void,
+  walk: (lengths: FourNumbers, strides: FourNumbers[], starts: readonly number[]) => void,
 ): void {
   const { shape: axes, operands: steps } = collapseAxes(shape, operands);
   while (axes.length < 4) {
@@ -180,17 +207,9 @@ export function walkFourAxes(
   const outer = axes.slice(0, -4);
   const lengths = axes.slice(-4) as FourNumbers;
   const inner = steps.map((strides) => strides.slice(-4) as FourNumbers);
-  const blocks = sizeOf(outer);
-  for (let block = 0; block < blocks; block++) {
-    const starts = operands.map(() => 0);
-    let rest = block;
-    for (let axis = outer.length - 1; axis >= 0; axis--) {
-      const place = rest % outer[axis]!;
-      rest = Math.floor(rest / outer[axis]!);
-      steps.forEach((strides, i) => {
-        starts[i]! += place * strides[axis]!;
-      });
-    }
-    walk(lengths, inner, starts);
-  }
+  walkAxes(
+    outer,
+    steps.map((strides) => strides.slice(0, -4)),
+    (starts) => walk(lengths, inner, starts),
+  );
 }

@@ -11,18 +11,41 @@ import { describeTensor, nest, printTensor } from "./printing.ts";
 import type { FourNumbers, NestedNumbers, Shape } from "./shape.ts";
 import { contiguousStrides, formatShape, isContiguous, sameShape, sizeOf, walkFourAxes } from "./shape.ts";
 
-/** How a tensor was computed: an edge of the computational graph, kept for the backward pass. */
+/** How a tensor was computed: a node of the computational graph, kept for the backward pass. */
 export interface Node {
   readonly op: string;
-  /** Creation order: every input's number is smaller. */
+  /** Place on the tape: every input's number is smaller. */
   readonly order: number;
-  readonly inputs: readonly Tensor[];
-  readonly output: Tensor;
-  /** True for the inputs that `vjp` has a rule for. */
+  /** Empty once the graph was released. */
+  inputs: readonly Tensor[];
+  output: Tensor;
+  /** True for the inputs that a gradient flows to. */
   readonly differentiable: (index: number) => boolean;
   /** Gradient of input `index`, given that of the output. */
-  readonly vjp: (index: number, dy: Tensor) => Tensor;
+  vjp: (index: number, dy: Tensor) => Tensor;
+  /** @internal In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
+  segment: Segment | null;
+  /** @internal The backward pass that recorded it, if one did. */
+  pass: Pass | null;
+  /** True once `backward` has given back what it needs. */
+  released: boolean;
 }
+
+/** A stretch of the tape that is recorded again for the backward pass: the nodes from number `start` on. */
+export interface Segment {
+  readonly start: number;
+  /** Records it; the result is that of the node. */
+  readonly record: () => Tensor;
+}
+
+/** What belongs to a recorded backward pass: the nodes that it walked, and the tensors that it made. */
+export interface Pass {
+  nodes: readonly Node[];
+  tensors: Iterable<Tensor>;
+}
+
+/** Called with the gradient of a tensor; what it returns, if anything, takes its place. */
+export type GradientHook = ((gradient: Tensor) => void) | ((gradient: Tensor) => Tensor | undefined);
 
 /** Called with each new tensor and when its memory is given back by hand; `scope.ts` decides what that means. */
 export interface Ownership {
@@ -62,6 +85,8 @@ export class Tensor {
   grad: Tensor | null = null;
   /** How it was computed; null for leaves and for results that no gradient flows through. */
   node: Node | null = null;
+  /** Called in turn with its gradient, by every backward pass that comes by. */
+  hooks: Set<GradientHook> | null = null;
   /** True for a number that an op turned into a tensor: it goes with the graph that it was made for. */
   constant = false;
   /** Set by `keep`: survives scopes and `backward`. */

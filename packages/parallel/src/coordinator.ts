@@ -1,11 +1,11 @@
 // The main thread's part of a run: lays out the shared memory, starts the workers, tells of their progress, and cleans
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
-import { access, constants, writeFile } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Module, Tensor } from "@shardgrad/core";
+import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap, kernelSet, manualSeed, Storage, writeSafetensors } from "@shardgrad/core";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
@@ -60,7 +60,7 @@ class RunMemory {
 interface Run {
   jobUrl: string;
   plan: RunPlan;
-  model: Module;
+  model: AnyModule;
   layout: Layout;
   control: Control;
   sampling: SamplingPlan;
@@ -86,17 +86,35 @@ async function resolveDataset(job: Job): Promise<Dataset<Columns>> {
   return dataset;
 }
 
+/** Throws unless there is a test set where one is needed, with the columns of the training set. */
+function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
+  if (!test) {
+    if (Object.keys(job.metrics ?? {}).length === 0) return;
+    throw new JobError(
+      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on",
+    );
+  }
+  const describe = ({ columns }: StoredColumns) =>
+    columns.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(",")}]`).join(", ");
+  if (describe(test) !== describe(train)) {
+    throw new JobError(
+      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
+    );
+  }
+}
+
 /** Found out now rather than after the training. */
 async function checkOutput(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   const path = resolve(file);
-  try {
-    await access(dirname(path), constants.W_OK);
-  } catch (error) {
-    throw new JobError(`train: cannot write ${path}: its folder does not exist or is not writable`, {
-      cause: error,
-    });
-  }
+  const refuse = (reason: string, cause?: unknown) => {
+    throw new JobError(`train: cannot write ${path}: ${reason}`, { cause });
+  };
+  await access(dirname(path), constants.W_OK).catch((error) =>
+    refuse("its folder does not exist or is not writable", error),
+  );
+  const existing = await stat(path).catch(() => undefined);
+  if (existing?.isDirectory()) refuse("it is a folder; name a file");
   return path;
 }
 
@@ -106,13 +124,13 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
   const train = storeColumns("train", dataset.train, store);
   const test = dataset.test && storeColumns("test", dataset.test, store);
-  const metrics = test ? Object.keys(job.metrics ?? {}) : [];
+  checkTest(train, test, job);
+  const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
   const { workers, shards, batchSize, seed } = plan;
 
   manualSeed(seed);
-  const model = buildModel(job);
-  const optimizer = job.optimizer(model.parameters());
+  const { model, optimizer } = buildModel(job);
   const sizes = {
     workers,
     shards,
@@ -185,6 +203,12 @@ async function supervise(
   await work;
 }
 
+/** Time that workers spent waiting for each other, as a mean over them. */
+function meanWaitMs({ layout, plan }: Run): number {
+  const waits = heap().float64.subarray(layout.waits / 8, layout.waits / 8 + plan.workers);
+  return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
+}
+
 /** SHA-256 over the bytes of the parameters, in order. */
 function hashWeights(parameters: readonly Tensor[]): string {
   const hash = createHash("sha256");
@@ -193,7 +217,7 @@ function hashWeights(parameters: readonly Tensor[]): string {
 }
 
 /** Makes the model independent of the run's memory. */
-function detachModel(model: Module): void {
+function detachModel(model: AnyModule): void {
   for (const parameter of model.parameters()) {
     parameter.grad?.dispose();
     parameter.grad = null;
@@ -202,13 +226,13 @@ function detachModel(model: Module): void {
 }
 
 /** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
-export async function coordinate(
+export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
   stopRequested: () => boolean,
-): Promise<TrainResult> {
+): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let gang: Gang | undefined;
   try {
@@ -226,8 +250,9 @@ export async function coordinate(
     await supervise(gang, run, progress, stopRequested);
 
     const { seconds, samplesPerSecond, metrics } = progress;
+    const waitShare = meanWaitMs(run) / 1000 / seconds;
     const weightsSha256 = hashWeights(model.parameters());
-    if (out !== undefined) await writeFile(out, writeSafetensors(model.namedParameters(), { format: "pt" }));
+    if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
     const steps = control.load("step");
     const end = {
@@ -235,13 +260,14 @@ export async function coordinate(
       steps,
       seconds,
       samplesPerSecond,
+      waitShare,
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
       ...(out === undefined ? {} : { out }),
     };
     publish(end);
-    return { ...end, model };
+    return { ...end, model: model as M };
   } finally {
     await gang?.destroy();
     memory.release();

@@ -1,12 +1,12 @@
 // Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
 // agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
-// Matrix products have a file of their own, gemm.test.ts.
+// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations and masks.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
 import { contiguousStrides } from "../shape.ts";
 import { referenceKernels } from "./reference/index.ts";
-import type { KernelName } from "./table.ts";
+import type { ActivationName, KernelName } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
@@ -19,7 +19,18 @@ const builds = ["wasm-plain", "wasm-relaxed"] as const;
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
-const withoutWasm: KernelName[] = ["arange", "argmax", "cast", "linspace", "normal", "uniform"];
+const withoutWasm: KernelName[] = [
+  "addPowers",
+  "arange",
+  "cast",
+  "checkLabels",
+  "cumsum",
+  "linspace",
+  "normAndScale",
+  "normal",
+  "prodOthers",
+  "uniform",
+];
 
 // ---- Blocks of memory, laid out anew for each call ----
 
@@ -47,6 +58,12 @@ class Area {
     );
     for (let word = address / 4; word < this.#next; word++) this.#writable.add(word);
     return address;
+  }
+
+  /** One float64 to add to. */
+  double(value: number): number {
+    if (this.#next % 2 === 0) this.#next++;
+    return this.output(new Float32Array(Float64Array.of(value).buffer));
   }
 
   image(): Int32Array {
@@ -97,6 +114,12 @@ const withinUlps =
   (expected, got) =>
     exactly(expected, got) || Math.abs(rankOf(expected) - rankOf(got)) <= ulps;
 
+/** Off by a part of the result, or by so much that it does not matter in the sums that it goes into. */
+const near =
+  (relative: number, absolute: number): Agreement =>
+  (expected, got) =>
+    exactly(expected, got) || Math.abs(expected - got) <= relative * Math.abs(expected) + absolute;
+
 // ---- Numbers ----
 
 /** A seeded generator of numbers in [0, 1) (mulberry32). */
@@ -125,6 +148,10 @@ const dyadicOrNot = (n: number, seed: number) => {
   const strange = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   return dyadic(n, seed).map((x, i) => ((i * 7 + seed) % 23 === 0 ? strange[i % 3]! : x));
 };
+
+/** Powers of two with either sign, and a 0 now and then: products of them are exact in any order. */
+const factors = (n: number, seed: number) =>
+  dyadic(n, seed).map((x) => Math.sign(x) * 2 ** Math.sign(Math.trunc(x)));
 
 const edges = [
   [
@@ -179,17 +206,81 @@ interface Row {
   agree?: (n: number) => Agreement;
 }
 
-const unary: Row[] = (["neg", "exp", "log", "sqrt", "relu"] as const).flatMap((kernel) => {
-  const agree = kernel === "exp" || kernel === "log" ? () => withinUlps(1) : () => exactly;
+/** Functions of one element, and by how many ulps the builds may be off. */
+const unaryUlps: [KernelName, number][] = [
+  ["neg", 0],
+  ["abs", 0],
+  ["sign", 0],
+  ["square", 0],
+  ["reciprocal", 0],
+  ["sqrt", 0],
+  ["rsqrt", 1],
+  ["exp", 1],
+  ["expm1", 2],
+  ["log", 1],
+  ["log1p", 2],
+  ["sin", 1],
+  ["cos", 1],
+  ["erf", 2],
+  ["relu", 0],
+  ["tanh", 2],
+  ["sigmoid", 2],
+];
+
+const unary: Row[] = unaryUlps.flatMap(([kernel, ulps]) => {
+  const agree = ulps ? () => withinUlps(ulps) : () => exactly;
   const inPlace = (area: Area, n: number, seed: number) => {
     const x = area.output(hard(n, seed));
-    return [n, x, x];
+    return [n, x, x, 0, 0];
   };
   return [
-    { kernel, agree, args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n)] },
+    { kernel, agree, args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n), 0, 0] },
     { kernel, agree, variant: "in place", args: inPlace },
   ];
 });
+
+const infinity = Number.POSITIVE_INFINITY;
+/** Float32 numbers below this are denormal, with fewer bits than others. */
+const denormal = 1.2e-38;
+
+/** Activations with parameters, or made of two functions, by the parameters p and q. */
+const activations: [name: ActivationName, p: number, q: number, value: Agreement, gradient: Agreement][] = [
+  ["relu", 0, 0, exactly, exactly],
+  ["leakyRelu", 0.01, 0, exactly, exactly],
+  ["leakyRelu", -2, 0, exactly, exactly],
+  ["elu", 1.3, 0, withinUlps(3), near(3e-7, denormal)],
+  ["softplus", 1, 20, near(3e-7, denormal), near(3e-7, denormal)],
+  // Half an ulp of p x, up to 30 here, is what the exponential makes of it.
+  ["softplus", 0.3, 2, near(4e-6, denormal), near(4e-6, denormal)],
+  ["tanh", 0, 0, withinUlps(2), exactly],
+  ["sigmoid", 0, 0, withinUlps(2), exactly],
+  // Differences to 1 (of s, erf x, tanh² u) lose bits where they are small; they are multiplied by x up to 5 or so.
+  ["silu", 0, 0, near(3e-7, 1e-36), near(1e-6, 1e-6)],
+  ["gelu", 0, 0, near(2e-7, 1e-6), near(1e-6, 1e-6)],
+  ["geluTanh", 0, 0, near(2e-7, 1e-6), near(1e-6, 4e-6)],
+  ["clamp", -1.1, 0.1, exactly, exactly],
+  ["clamp", -infinity, 0, exactly, exactly],
+  ["clamp", 2, 1, exactly, exactly],
+];
+
+const activation: Row[] = activations.flatMap(([kernel, p, q, value, gradient]) => [
+  {
+    kernel,
+    variant: `${p}, ${q}`,
+    args: (area, n, seed) => [n, area.input(hard(n, seed)), area.output(n), p, q],
+    agree: () => value,
+  },
+  {
+    kernel: `${kernel}Grad`,
+    variant: `${p}, ${q}`,
+    args: (area, n, seed) => {
+      // Gradients in ±4, so that an absolute error means something; any number that can be differentiated at.
+      const dy = area.input(gradient === exactly ? hard(n, seed) : smooth(n, seed));
+      return [n, dy, area.input(hard(n, seed + 1)), area.output(n), p, q];
+    },
+    agree: () => gradient,
+  },
+]);
 
 /** Row and column strides of both operands. */
 const broadcasts: Record<string, (cols: number) => [number, number, number, number]> = {
@@ -203,7 +294,12 @@ const broadcasts: Record<string, (cols: number) => [number, number, number, numb
   "rows with gaps": (cols) => [cols + 3, 1, cols + 1, 1],
 };
 
-const binary: Row[] = (["add", "sub", "mul", "div", "equal", "greater"] as const).flatMap((kernel) =>
+const ofTwo = [
+  ...(["add", "sub", "mul", "div", "pow", "maximum", "minimum"] as const),
+  ...(["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const),
+];
+
+const binary: Row[] = ofTwo.flatMap((kernel) =>
   Object.entries(broadcasts).flatMap(([name, strides]) =>
     [1, 3].flatMap((other) =>
       [true, false].map((wide) => ({
@@ -217,7 +313,29 @@ const binary: Row[] = (["add", "sub", "mul", "div", "equal", "greater"] as const
           const b = area.input(hard(length(bRow, bCol), seed + 1));
           return [rows, cols, a, aRow, aCol, b, bRow, bCol, area.output(rows * cols)];
         },
+        ...(kernel === "pow" && { agree: () => withinUlps(1) }),
       })),
+    ),
+  ),
+);
+
+/** Row and column strides of three operands; one that repeats a row, a column or a number has a stride of 0. */
+const ternary: Row[] = [0, 1].flatMap((aCol) =>
+  [0, 1].flatMap((bCol) =>
+    [0, 1].flatMap((cCol) =>
+      [1, 3].map((rows): Row => {
+        return {
+          kernel: "where",
+          variant: `${rows} rows, column strides ${aCol}, ${bCol}, ${cCol}`,
+          args: (area, n, seed) => {
+            const condition = dyadic(2 * rows * n + 1, seed).map((x) => Math.trunc(x));
+            const a = [area.input(condition), aCol * n, aCol];
+            const b = [area.input(hard(rows * (n + 1), seed + 1)), bCol * (n + 1), bCol];
+            const c = [area.input(hard(rows * n + 1, seed + 2)), cCol && rows > 1 ? n : 1, cCol];
+            return [rows, n, ...a, ...b, ...c, area.output(rows * n)];
+          },
+        };
+      }),
     ),
   ),
 );
@@ -316,8 +434,15 @@ const reduce: Row[] = Object.entries(reductions).flatMap(([variant, shape]) => {
   const anyOrder = (n: number) => within(shape(n)[1] ** 2 * 4 * 2 ** -24);
   return [
     { kernel: "max", variant, args: args(hard) },
+    { kernel: "min", variant, args: args(hard) },
     { kernel: "sum", variant: `${variant}, exact`, args: args(dyadicOrNot) },
     { kernel: "sum", variant, args: args(smooth), agree: anyOrder },
+    { kernel: "sumSquares", variant, args: args(dyadicOrNot) },
+    { kernel: "prod", variant, args: args(factors) },
+    ...(["argmax", "argmin"] as const).flatMap((kernel) => [
+      { kernel, variant: `${variant}, ties`, args: args(dyadic) },
+      { kernel, variant: `${variant}, NaN`, args: args(dyadicOrNot) },
+    ]),
   ] satisfies Row[];
 });
 
@@ -338,22 +463,47 @@ const logits: [string, typeof smooth, number][] = [
       ),
     256,
   ],
+  ["infinite", (n, seed) => smooth(n, seed).map((x, i) => (i % 7 === 3 ? Number.POSITIVE_INFINITY : x)), 16],
 ];
 
-const logSoftmax = Object.entries(rowShapes).flatMap(([shape, sizesOf]) =>
-  logits.map(
-    ([name, draw, largest]): Row => ({
-      kernel: "logSoftmax",
+/** The kernel, how many elements it writes for a row, and how far it may be off for a row of n numbers. */
+const softmaxes: [KernelName, (cols: number) => number, (n: number, largest: number) => number][] = [
+  // An exponential, a sum of n of them, a quotient.
+  ["softmax", (cols) => cols, (n) => n + 8],
+  // Two subtractions, each off by half an ulp, and the logarithm of a sum of n exponentials.
+  ["logSoftmax", (cols) => cols, (n, largest) => 2 * largest + n + 8],
+  ["logSumExp", () => 1, (n, largest) => 2 * largest + n + 8],
+];
+
+const softmax: Row[] = Object.entries(rowShapes).flatMap(([shape, sizesOf]) =>
+  logits.flatMap(([name, draw, largest]) =>
+    softmaxes.map(([kernel, written, ulps]) => ({
+      kernel,
       variant: `${shape}, ${name}`,
       args: (area, n, seed) => {
         const [rows, cols] = sizesOf(n);
-        return [rows, cols, area.input(draw(rows * cols, seed)), area.output(rows * cols)];
+        return [rows, cols, area.input(draw(rows * cols, seed)), area.output(rows * written(cols))];
       },
-      // Two subtractions, each off by half an ulp, and the logarithm of a sum of n exponentials.
-      agree: (n) => within((2 * largest + n + 8) * 2 ** -24),
-    }),
+      agree: (n) => within(ulps(n, largest) * 2 ** -24),
+    })),
   ),
 );
+
+const softmaxGrads: Row[] = Object.entries(rowShapes).flatMap(([variant, sizesOf]) => {
+  const args = (most: number) => (area: Area, n: number, seed: number) => {
+    const [rows, cols] = sizesOf(n);
+    const size = rows * cols;
+    // Probabilities, or their logarithms; that they do not add up to 1 does not matter here.
+    const y = floats(size, seed, (next) => (most === 1 ? next() : -8 * next()));
+    return [rows, cols, area.input(smooth(size, seed + 1)), area.input(y), area.output(size)];
+  };
+  // A sum of n products below 4, and a product with it.
+  const agree = (n: number) => within(4 * Math.max(n, 17) ** 2 * 2 ** -24);
+  return [
+    { kernel: "softmaxGrad", variant, args: args(1), agree },
+    { kernel: "logSoftmaxGrad", variant, args: args(0), agree },
+  ];
+});
 
 const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] => {
   const places = (area: Area, n: number, limit: number, seed: number) => area.input(indices(n, limit, seed));
@@ -391,6 +541,80 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
   ];
 });
 
+/** Labels, some of which are ignored (-1), and one here and there that is no class. */
+const labels = (n: number, classes: number, seed: number) =>
+  indices(n, classes, seed).map((label, i) =>
+    (i + seed) % 7 === 0 ? -1 : (i + seed) % 43 === 5 ? classes : label,
+  );
+
+const losses = Object.entries(rowShapes).flatMap(([shape, sizesOf]): Row[] => {
+  const valid = (n: number, classes: number, seed: number) =>
+    labels(n, classes, seed).map((label) => (label < classes ? label : -1));
+  const fused = logits.flatMap(([name, draw, largest]) =>
+    [0, 0.125].flatMap((smoothing): Row[] => {
+      // As for logSoftmax; smoothing adds a mean of differences. Infinite logits are kept out of that.
+      const variant = `${shape}, ${name}, smoothing ${smoothing}`;
+      const bound = (2 * largest + 24) * (smoothing === 0 ? 1 : 8);
+      const agree = (n: number) => within((bound + sizesOf(n)[1] + 8) * 2 ** -24);
+      const inputs = (area: Area, n: number, seed: number) => {
+        const [rows, cols] = sizesOf(n);
+        const x = draw(rows * cols, seed).map((value) => (smoothing && value < -1e9 ? -99 : value));
+        return { rows, cols, x: area.input(x), labels: area.input(labels(rows, cols, seed)) };
+      };
+      return [
+        {
+          kernel: "crossEntropy",
+          variant,
+          agree,
+          args: (area, n, seed) => {
+            const { rows, cols, x, labels } = inputs(area, n, seed);
+            return [rows, cols, x, labels, -1, smoothing, area.output(4 * rows)];
+          },
+        },
+        ...[0, 1].map(
+          (step): Row => ({
+            kernel: "crossEntropyGrad",
+            variant: `${variant}, ${step ? "a gradient each" : "one gradient"}`,
+            agree,
+            args: (area, n, seed) => {
+              const { rows, cols, x, labels } = inputs(area, n, seed);
+              const dy = area.input(smooth(step ? rows : 1, seed + 1));
+              // As if from other logits, not larger by much.
+              const saved = area.input(smooth(4 * rows, seed + 2).map((value) => (value + largest) / 6));
+              return [rows, cols, dy, step, x, labels, -1, smoothing, saved, area.output(rows * cols)];
+            },
+          }),
+        ),
+      ];
+    }),
+  );
+  const rowOf = (kernel: KernelName, args: Row["args"], variant = shape): Row => ({ kernel, variant, args });
+  return [
+    ...fused,
+    rowOf("nll", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, area.input(valid(rows, cols, seed)), -1, area.output(rows)];
+    }),
+    rowOf("nllGrad", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const dy = area.input(hard(rows, seed));
+      return [rows, cols, dy, area.input(valid(rows, cols, seed)), -1, area.output(rows * cols)];
+    }),
+    ...[true, false].map((weighted) =>
+      rowOf(
+        "labelWeights",
+        (area, n, seed) => {
+          const [rows, cols] = sizesOf(n);
+          const weight = weighted ? area.input(hard(cols, seed)) : 0;
+          return [rows, -1, area.input(valid(rows, cols, seed)), weight, area.output(rows)];
+        },
+        `${shape}, ${weighted ? "weighted" : "plain"}`,
+      ),
+    ),
+  ];
+});
+
 const flatIndex: Row[] = [
   { strides: [0, 6, 2, 1], steps: [100, 0, 20, 3] },
   { strides: [1, 0, 0, -1], steps: [0, 7, 0, 0] },
@@ -421,42 +645,85 @@ const training: Row[] = [
       },
     }),
   ),
-  ...[true, false].flatMap((moves) =>
-    [0, 0.01].map(
-      (decay): Row => ({
-        kernel: "sgd",
-        variant: `${moves ? "momentum" : "no momentum"}, decay ${decay}`,
-        args: (area, n, seed) => {
-          const w = area.output(hard(n, seed));
-          const g = area.input(hard(n, seed + 1));
-          const velocity = moves ? area.output(hard(n, seed + 2)) : 0;
-          return [n, w, g, velocity, area.input(Float32Array.of(0.1, 0.9, decay, 0, 0, 0, 0, 0))];
-        },
-      }),
-    ),
-  ),
-  ...[0, 0.01].map(
-    (decay): Row => ({
-      kernel: "adam",
-      variant: `decay ${decay}`,
+  {
+    kernel: "ema",
+    args: (area, n, seed) => {
+      const w = area.input(hard(n, seed));
+      return [n, w, area.output(hard(n, seed + 1)), area.input(Float32Array.of(0.9, 0.1))];
+    },
+  },
+  {
+    kernel: "clip",
+    args: (area, n, seed) => [n, 0.5, area.output(hard(n, seed))],
+  },
+  ...[dyadicOrNot, dyadic].map(
+    (draw): Row => ({
+      kernel: "addSquares",
       args: (area, n, seed) => {
-        const w = area.output(hard(n, seed));
-        const g = area.input(hard(n, seed + 1));
-        const m = area.output(hard(n, seed + 2));
-        const v = area.output(positive(n, seed + 3));
-        return [n, w, g, m, v, area.input(Float32Array.of(0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, decay))];
+        const x = area.input(draw(n, seed));
+        return [n, x, area.double(10)];
       },
     }),
   ),
 ];
 
+/** An optimizer's rows: what its state tensors hold, if they are there, and its cells. */
+const update = (
+  kernel: KernelName,
+  variants: readonly [name: string, states: readonly (typeof hard | null)[], cells: readonly number[]][],
+): Row[] =>
+  variants.map(([variant, states, cells]) => ({
+    kernel,
+    variant,
+    args: (area, n, seed) => {
+      const w = area.output(hard(n, seed));
+      const g = area.input(hard(n, seed + 1));
+      const addresses = states.map((draw, i) => (draw ? area.output(draw(n, seed + 2 + i)) : 0));
+      return [n, w, g, ...addresses, area.input(Float32Array.from(cells))];
+    },
+  }));
+
+const optimizers: Row[] = [
+  ...update("sgd", [
+    ["plain", [null], [0.1, 0, 1, 0, 0]],
+    ["decay", [null], [0.1, 0, 1, 0.01, 0]],
+    ["momentum", [hard], [0.1, 0.9, 1, 0, 0]],
+    ["dampening, decay", [hard], [0.1, 0.9, 0.7, 0.01, 0]],
+    ["Nesterov", [hard], [0.1, 0.9, 1, 0.01, 1]],
+  ]),
+  ...update("adam", [
+    ["plain", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 1]],
+    ["decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0.01, 1]],
+    ["decoupled decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 0.999]],
+  ]),
+  ...update("rmsProp", [
+    ["plain", [positive, null, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["momentum, decay", [positive, null, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+    ["centred", [positive, hard, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["centred, momentum, decay", [positive, hard, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+  ]),
+  ...update("adagrad", [
+    ["plain", [positive], [0.1, 1e-10, 0]],
+    ["decay", [positive], [0.1, 1e-10, 0.01]],
+  ]),
+  ...update("lion", [
+    ["plain", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 1]],
+    ["decay", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 0.999]],
+  ]),
+];
+
 const rows: Row[] = [
-  ...[...unary, ...binary, ...copy, ...band, ...fill, ...reduce, ...logSoftmax, ...indexed, ...flatIndex],
-  ...training,
-  {
-    kernel: "reluGrad",
-    args: (area, n, seed) => [n, area.input(hard(n, seed)), area.input(hard(n, seed + 1)), area.output(n)],
-  },
+  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...band, ...fill],
+  ...[
+    ...reduce,
+    ...softmax,
+    ...softmaxGrads,
+    ...indexed,
+    ...flatIndex,
+    ...training,
+    ...optimizers,
+    ...losses,
+  ],
 ];
 
 // ---- The tests ----
@@ -469,8 +736,15 @@ test.each(builds)("%s has all kernels but those of the list", (build) => {
   expect(missing.sort()).toEqual(withoutWasm);
 });
 
+/** What reference/*.test.ts compare. */
+const elsewhere: KernelName[] = [
+  ...(["maskedSoftmax", "maskedSoftmaxGrad", "dropoutMask", "dropout"] as const),
+  ...(["rowNorm", "rowNormGrad", "rowNormGradWeight"] as const),
+  ...(["channelMoments", "channelAffine", "channelDot", "channelCombine"] as const),
+];
+
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
-  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm").add("checkIndex");
+  const covered = new Set<string>([...rows.map(({ kernel }) => kernel), ...elsewhere, "gemm", "checkIndex"]);
   const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
   expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
@@ -524,7 +798,15 @@ describe.each(["reference", ...builds] as const)(
   "%s: cutting the range anywhere gives the same bits",
   (set) => {
     /** Arguments that are addresses of the elements, and move with the start of a piece. */
-    const movingArguments = { average: [2, 5], sgd: [1, 2, 3], adam: [1, 2, 3, 4] };
+    const movingArguments = {
+      average: [2, 5],
+      ema: [1, 2],
+      sgd: [1, 2, 3],
+      adam: [1, 2, 3, 4],
+      rmsProp: [1, 2, 3, 4, 5],
+      adagrad: [1, 2, 3],
+      lion: [1, 2, 3],
+    };
 
     test.each(rows.filter(({ kernel }) => kernel in movingArguments))(
       "$kernel, $variant",

@@ -1,9 +1,9 @@
 // Making tensors from numbers, and from the random stream: which numbers, and that who draws does not matter.
 import { describe, expect, test } from "vitest";
-import { philox } from "../random.ts";
+import { manualSeed, philox } from "../random.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { full, manualSeed, ones, rand, randn, tensor, zeros } from "./create.ts";
+import { full, ones, rand, randn, tensor, zeros } from "./create.ts";
 
 const row = (x: Tensor) => [x.dtype, [...x.shape], [...x.toArray()]];
 

@@ -3,10 +3,10 @@ import type { DType, NumericArray } from "../dtype.ts";
 import { dtypeOfArray, isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { checkSeed, Generator } from "../random.ts";
 import type { Shape } from "../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
+import { takePositions } from "./generator.ts";
 
 /** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
@@ -120,13 +120,6 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   return full(shape, 1, options);
 }
 
-let generator = new Generator(0);
-
-/** Restarts this thread's random stream, which `rand`, `randn` and parameter initialisation draw from. */
-export function manualSeed(seed: number): void {
-  generator = new Generator(checkSeed("manualSeed", seed));
-}
-
 function draw(
   kernel: "uniform" | "normal",
   shape: Shape,
@@ -137,10 +130,8 @@ function draw(
   const name = kernel === "uniform" ? "rand" : "randn";
   const x = Tensor.allocate(checkShape(name, shape), options.dtype ?? "float32", name);
   requireFloat(name, x, "the result");
-  const key0 = generator.seed >>> 0;
-  const key1 = Math.floor(generator.seed / 0x100000000);
-  const position = generator.take(x.size);
-  kernelsFor(x.dtype)[kernel](x.size, first, second, key0, key1, generator.stream, position, x.address);
+  const { cells, position } = takePositions(x.size);
+  kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
   return asLeaf(x, options);
 }
 

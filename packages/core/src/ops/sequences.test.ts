@@ -1,7 +1,8 @@
 // Ranges, unit matrices, and tensors made like others.
 import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
-import { manualSeed, rand, randn, tensor } from "./create.ts";
+import { manualSeed } from "../random.ts";
+import { rand, randn, tensor } from "./create.ts";
 import { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 import { arange, eye, linspace } from "./sequences.ts";
 
