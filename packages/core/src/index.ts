@@ -1,7 +1,16 @@
-// @shardgrad/core: everything that is public, by layer.
+// @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
 
 export { checkpoint, isRecomputing } from "./checkpoint.ts";
-export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type Arguments,
+  defineOp,
+  defineVariadicOp,
+  type GradientRule,
+  gradEnabled,
+  noGrad,
+  type OpDefinition,
+  type VariadicDefinition,
+} from "./define-op.ts";
 export {
   type DerivativeOptions,
   hessian,
@@ -27,8 +36,8 @@ export {
   toMermaid,
 } from "./graph.ts";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
-export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
-export type { Kernels } from "./kernels/table.ts";
+export { type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
+export type { WasmBuild } from "./kernels/wasm.ts";
 export { accuracy } from "./losses/accuracy.ts";
 export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
@@ -37,8 +46,7 @@ export type { LabelLossOptions } from "./losses/labels.ts";
 export { nll } from "./losses/nll.ts";
 export type { LossOptions, Reduction } from "./losses/reduction.ts";
 export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
-export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
-export { Storage } from "./memory/storage.ts";
+export type { Storage } from "./memory/storage.ts";
 export {
   type ActivationClass,
   ELU,

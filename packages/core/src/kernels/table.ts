@@ -28,6 +28,7 @@ export type {
 export type { ReduceKernel, ReduceToValueKernels } from "./table/reduce.ts";
 export type { RowGradKernel, RowKernel, SoftmaxKernels } from "./table/softmax.ts";
 
+/** All kernels, by name. */
 export interface Kernels
   extends ActivationKernels,
     ElementwiseKernels,

@@ -13,6 +13,7 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
+/** Options of `RMSNorm` and `GroupNorm`. */
 export interface NormLayerOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
@@ -20,6 +21,7 @@ export interface NormLayerOptions {
   affine?: boolean;
 }
 
+/** Options of `BatchNorm1d` and `BatchNorm2d`. */
 export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
   momentum?: number | null;
@@ -87,6 +89,7 @@ export class BatchNorm2d extends BatchNorm {
   protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
 }
 
+/** Options of `LayerNorm`. */
 export interface LayerNormLayerOptions extends NormLayerOptions {
   /** Whether to learn a summand if there is a factor; true if absent. */
   bias?: boolean;

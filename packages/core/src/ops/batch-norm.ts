@@ -103,6 +103,7 @@ const batchNormOp = defineVariadicOp<Normalization>({
   },
 });
 
+/** Options of `batchNorm`. */
 export interface BatchNormOptions {
   /** Estimates over earlier batches, [channels]: updated in place while training, used otherwise. */
   runningMean?: Tensor | null;
@@ -182,6 +183,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   return y;
 }
 
+/** Options of `groupNorm`. */
 export interface GroupNormOptions {
   /** Factor and summand per channel, [channels]. */
   weight?: Tensor | null;

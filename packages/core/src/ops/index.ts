@@ -20,7 +20,8 @@ export {
 export { cumsum } from "./cumulative.ts";
 export { dropout } from "./dropout.ts";
 export { einsum, outer } from "./einsum.ts";
-export { embedding } from "./embedding.ts";
+export type { Operand } from "./elementwise.ts";
+export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { maximum, minimum } from "./extrema.ts";
 export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
 export { oneHot, pick } from "./indexing.ts";
