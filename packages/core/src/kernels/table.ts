@@ -2,9 +2,11 @@
 // Arguments are plain numbers, so that a call can be recorded and replayed: tensors are byte offsets into the
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
+import type { ConvolutionKernels } from "./table/convolution.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { PoolingKernels } from "./table/pooling.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { TrainingKernels } from "./table/training.ts";
@@ -17,6 +19,8 @@ export interface Kernels
     ReduceKernels,
     IndexedKernels,
     LinearKernels,
+    ConvolutionKernels,
+    PoolingKernels,
     RandomKernels,
     TrainingKernels {}
 

@@ -3,9 +3,11 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
+import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { pooling } from "./pooling.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { training } from "./training.ts";
@@ -17,6 +19,8 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...reduce(heap, F),
     ...indexed(heap, F),
     ...linear(F),
+    ...convolution(F),
+    ...pooling(heap, F),
     ...random(F),
     ...training(F),
   };
