@@ -114,7 +114,7 @@ const phases = {
   train(args) {
     console.log();
     const train = ["train", "examples/mnist-mlp.ts", "--out", "model.safetensors"];
-    return show("shardgrad train", ["packages/parallel/dist/cli.js", ...train, ...args]);
+    return show("shardgrad train", ["packages/parallel/bin/shardgrad.js", ...train, ...args]);
   },
 };
 

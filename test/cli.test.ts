@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-const command = fileURLToPath(new URL("../packages/parallel/dist/cli.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 
 interface Ended {
@@ -61,7 +61,11 @@ it("--json keeps what a job prints out of standard output", async () => {
   const chatty = writeJob(`
     import job from ${JSON.stringify(job)};
     console.log("loaded");
-    export default job;`);
+    const loss = (model, batch) => {
+      process.stdout.write("called");
+      return job.loss(model, batch);
+    };
+    export default { ...job, loss };`);
   const { stdout, stderr } = await shardgrad("train", chatty, "--workers", "1", "--steps", "1", "--json");
   for (const line of stdout.trim().split("\n")) expect(() => JSON.parse(line)).not.toThrow();
   expect(stderr).toContain("loaded");
@@ -76,7 +80,7 @@ it("prints plain lines where the output is no terminal", async () => {
 });
 
 const start = `
-  import { SGD, Linear, crossEntropy, mean } from "@shardgrad/core";
+  import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
   import { defineJob } from "@shardgrad/parallel";
   const parts = {
     dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20) } },
@@ -97,7 +101,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "no such job",
       () => ["no-such-job.ts"],
-      /cannot load the job file:.*no-such-job\.ts: .*[Cc]annot find module/,
+      /cannot load the job file:.*no-such-job\.ts: there is no such file/,
     ],
     [
       "a syntax error",
@@ -139,6 +143,52 @@ describe("a mistake is answered by one line and an exit code", () => {
       /train column y has 19 samples, column x has 20/,
     ],
     [
+      "a job that trains whenever it is imported",
+      () => [
+        writeJob(
+          `${start}\nexport default defineJob(parts);\nimport { train } from "@shardgrad/parallel";\nawait train(import.meta.url);`,
+        ),
+      ],
+      /called by a job module while it is imported; .* write: if \(import\.meta\.main\)/,
+    ],
+    [
+      "a loss that is not finite",
+      () => [jobWith("loss: (model, { x }) => mul(mean(model.forward(x)), Infinity)")],
+      /worker \d failed in step \d+ \(forward\): .*(NaN|Infinity).*expected a finite number/,
+    ],
+    [
+      "a loss without the model",
+      () => [jobWith("loss: () => mean(new Linear(2, 3).weight)")],
+      /\(backward\): loss: it does not depend on any parameter/,
+    ],
+    [
+      "data with a hole",
+      () => [jobWith("dataset: { train: { x: new Float32Array([1, NaN]), y: new Uint8Array(2) } }")],
+      /train column x has NaN in sample 1, expected finite numbers/,
+    ],
+    [
+      "names for classes",
+      () => [jobWith('dataset: { train: { x: new Float32Array(2), y: ["a", "b"] } }')],
+      /train column y is of type Array, expected a Float32Array, Int32Array or Uint8Array; .* names of classes/,
+    ],
+    [
+      "metrics without a test set",
+      () => [jobWith("metrics: { m: () => 0 }")],
+      /has metrics, .* no `test` columns/,
+    ],
+    ["an unknown part", () => [jobWith("epoch: 3")], /there is no part "epoch"; a job has dataset, .*epochs/],
+    [
+      "no optimizer",
+      () => [jobWith("optimizer: () => ({})")],
+      /optimizer\(\) returned object, expected an optimizer/,
+    ],
+    ["a folder as output", () => [job, "--out", "."], /cannot write .*: it is a folder; name a file/],
+    [
+      "a file in a folder that does not exist",
+      () => [job, "--out", "/no/such/folder/model.safetensors"],
+      /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
+    ],
+    [
       "a dataset that cannot be loaded",
       () => [jobWith("dataset: () => { throw new Error('no such table') }")],
       /dataset\(\) failed: no such table/,
@@ -149,7 +199,9 @@ describe("a mistake is answered by one line and an exit code", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/^shardgrad: /);
     expect(code).toBeGreaterThan(0);
-    expect(stdout.split("\n").filter((line) => line && JSON.parse(line).type !== "start")).toEqual([]);
+    const types = stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line).type] : []));
+    // A mistake in the command line itself is found before there is a run to tell of.
+    expect(types.filter((type) => type !== "start")).toEqual(stdout ? ["error"] : []);
   });
 
   it("--stack shows where it came from", async () => {

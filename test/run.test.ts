@@ -22,6 +22,8 @@ describe("events", () => {
     const { model: _, ...end } = await run;
     expect(events.at(-1)).toEqual(end);
     expect(end.metrics.accuracy).toBeGreaterThan(0.8);
+    expect(end.waitShare).toBeGreaterThan(0);
+    expect(end.waitShare).toBeLessThan(1);
   });
 
   it("`steps` ends within an epoch, after an evaluation", async () => {
@@ -73,7 +75,8 @@ it("gives all memory back, run after run", async () => {
     return heap().arena.live;
   };
   const before = await cycle();
-  for (let i = 0; i < 5; i++) expect(await cycle()).toBe(before);
+  // Less is possible: the garbage collector may find what tests before this one left.
+  for (let i = 0; i < 5; i++) expect(await cycle()).toBeLessThanOrEqual(before);
 });
 
 it("never blocks the main thread's event loop for long", async () => {
@@ -85,6 +88,31 @@ it("never blocks the main thread's event loop for long", async () => {
   expect(delay.count).toBeGreaterThan(10);
   // In nanoseconds. Generous: the threads of this test may outnumber the cores.
   expect(delay.max / 1e6).toBeLessThan(50);
+});
+
+it("workers do not wait for the main thread: they go on while it is blocked", async () => {
+  const run = train(job, { workers: 2, epochs: 100_000 });
+  const steps: number[] = [];
+  run.on("progress", ({ step }) => {
+    steps.push(step);
+    if (steps.length === 2) run.stop();
+    // Blocks this thread, event loop and all, for half a second.
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  });
+  await run;
+  expect(steps[1]! - steps[0]!).toBeGreaterThan(50);
+});
+
+it("an error that nobody awaits is not lost", async () => {
+  const errors: unknown[] = [];
+  const listeners = process.listeners("unhandledRejection");
+  process.removeAllListeners("unhandledRejection").on("unhandledRejection", (error) => errors.push(error));
+  train("no-such-job.ts").on("epoch", () => undefined);
+  await expect(train("no-such-job.ts")).rejects.toThrow(/no such file/);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.removeAllListeners("unhandledRejection");
+  for (const listener of listeners) process.on("unhandledRejection", listener);
+  expect(errors.map(String)).toEqual([expect.stringMatching(/JobError: .* there is no such file/)]);
 });
 
 describe("a worker that fails", () => {

@@ -1,118 +1,143 @@
-// Reductions of [outer, length, inner] along the middle axis, and functions of whole rows.
-// The order of additions depends on the sizes alone, so equal inputs give equal bits.
-import { exp4, log4 } from "./math";
+// Reductions of [outer, length, inner] along the middle axis: sums, products, extrema, and where the extrema are.
+// The order of operations depends on the sizes alone, so equal inputs give equal bits.
+import { loadLanes, storeLanes } from "./lanes";
+import { combine, MAX, MIN, neutral, PROD, reduceRow, SQUARES, SUM, term } from "./rows";
 
+// Columns that are reduced together: 4 KiB of results, which stay in the first-level cache.
+const STRIPE: i32 = 1024;
+
+/** What the next `rows` rows (1 or 8) add to the result in some columns; `count` is 4, or fewer for the last lanes. */
 // @ts-ignore: decorator
 @inline
-function horizontalSum(v: v128): f32 {
-  const pairs = f32x4.add(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+function termsOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v128 {
+  if (rows == 1) return rowTerm(code, p, count);
+  const p4 = p + (row << 2);
+  return combine(code, termsOfFour(code, p, row, count), termsOfFour(code, p4, row, count));
 }
 
 // @ts-ignore: decorator
 @inline
-function horizontalMax(v: v128): f32 {
-  const pairs = f32x4.max(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
+function termsOfFour(code: i32, p: usize, row: usize, count: i32): v128 {
+  const p2 = p + (row << 1);
+  const first = combine(code, rowTerm(code, p, count), rowTerm(code, p + row, count));
+  return combine(code, first, combine(code, rowTerm(code, p2, count), rowTerm(code, p2 + row, count)));
 }
 
-function sumRow(n: i32, x: usize): f32 {
-  let s0 = f32x4.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  let end = x + (<usize>(n & ~15) << 2);
-  for (; x < end; x += 64) {
-    s0 = f32x4.add(s0, v128.load(x));
-    s1 = f32x4.add(s1, v128.load(x, 16));
-    s2 = f32x4.add(s2, v128.load(x, 32));
-    s3 = f32x4.add(s3, v128.load(x, 48));
+// @ts-ignore: decorator
+@inline
+function rowTerm(code: i32, p: usize, count: i32): v128 {
+  return term(code, count == 4 ? v128.load(p) : loadLanes(p, count));
+}
+
+/** Adds the next `rows` rows (1 or 8) to a stripe of results. */
+// @ts-ignore: decorator
+@inline
+function accumulate(code: i32, rows: i32, cols: i32, x: usize, row: usize, y: usize): void {
+  const end = y + (<usize>(cols & ~3) << 2);
+  for (; y < end; x += 16, y += 16) {
+    v128.store(y, combine(code, v128.load(y), termsOfRows(code, rows, x, row, 4)));
   }
-  let total = horizontalSum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-  end = x + (<usize>(n & 15) << 2);
-  for (; x < end; x += 4) total += load<f32>(x);
-  return total;
+  const rest = cols & 3;
+  if (rest) storeLanes(y, combine(code, loadLanes(y, rest), termsOfRows(code, rows, x, row, rest)), rest);
 }
 
-function maxRow(n: i32, x: usize): f32 {
-  let most = f32x4.splat(-Infinity);
-  let end = x + (<usize>(n & ~3) << 2);
-  for (; x < end; x += 16) most = f32x4.max(most, v128.load(x));
-  let result = horizontalMax(most);
-  end = x + (<usize>(n & 3) << 2);
-  for (; x < end; x += 4) result = max(result, load<f32>(x));
-  return result;
-}
-
-const SUM: i32 = 0;
-
+/** One output row of `inner` elements from `length` input rows, in stripes of columns. */
 // @ts-ignore: decorator
 @inline
-function combine(code: i32, a: v128, b: v128): v128 {
-  return code == SUM ? f32x4.add(a, b) : f32x4.max(a, b);
-}
-
-/** One output row of `inner` elements from `length` input rows. */
-// @ts-ignore: decorator
-@inline
-function reduceRows(code: i32, start: f32, length: i32, inner: i32, x: usize, y: usize): void {
+function reduceRows(code: i32, length: i32, inner: i32, x: usize, y: usize): void {
   const row = <usize>inner << 2;
-  let i = 0;
-  for (; i + 8 <= inner; i += 8) {
-    let p = x + (<usize>i << 2);
-    let r0 = f32x4.splat(start);
-    let r1 = r0;
-    for (let r = 0; r < length; r++, p += row) {
-      r0 = combine(code, r0, v128.load(p));
-      r1 = combine(code, r1, v128.load(p, 16));
-    }
-    v128.store(y + (<usize>i << 2), r0);
-    v128.store(y + (<usize>i << 2), r1, 16);
+  for (let start = 0; start < inner; start += STRIPE, x += STRIPE << 2, y += STRIPE << 2) {
+    const cols = min(inner - start, STRIPE);
+    const lanes = neutral(code);
+    for (let i = 0; i < cols; i++) store<f32>(y + (<usize>i << 2), f32x4.extract_lane(lanes, 0));
+    let p = x;
+    let left = length;
+    for (; left >= 8; left -= 8, p += row << 3) accumulate(code, 8, cols, p, row, y);
+    for (; left > 0; left--, p += row) accumulate(code, 1, cols, p, row, y);
   }
-  for (; i < inner; i++) {
-    let p = x + (<usize>i << 2);
-    let result = start;
-    for (let r = 0; r < length; r++, p += row) {
-      result = code == SUM ? result + load<f32>(p) : max(result, load<f32>(p));
-    }
-    store<f32>(y + (<usize>i << 2), result);
+}
+
+// @ts-ignore: decorator
+@inline
+function reduce(code: i32, outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  const block = (<usize>length * <usize>inner) << 2;
+  for (; outer > 0; outer--, x += block, y += <usize>inner << 2) {
+    if (inner == 1) store<f32>(y, f32x4.extract_lane(reduceRow(code, length, x), 0));
+    else reduceRows(code, length, inner, x, y);
   }
 }
 
 export function sum(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
-  const block = (<usize>length * <usize>inner) << 2;
-  for (let o = 0; o < outer; o++, x += block, y += <usize>inner << 2) {
-    if (inner == 1) store<f32>(y, sumRow(length, x));
-    else reduceRows(SUM, 0, length, inner, x, y);
-  }
+  reduce(SUM, outer, length, inner, x, y);
 }
-
-export { maxOver as max };
+export function sumSquares(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  reduce(SQUARES, outer, length, inner, x, y);
+}
+export function prod(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  reduce(PROD, outer, length, inner, x, y);
+}
+export { maxOver as max, minOver as min };
 function maxOver(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
-  const block = (<usize>length * <usize>inner) << 2;
-  for (let o = 0; o < outer; o++, x += block, y += <usize>inner << 2) {
-    if (inner == 1) store<f32>(y, maxRow(length, x));
-    else reduceRows(1, -Infinity, length, inner, x, y);
+  reduce(MAX, outer, length, inner, x, y);
+}
+function minOver(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  reduce(MIN, outer, length, inner, x, y);
+}
+
+/** First position in a row of its extremum, or of a NaN. */
+// @ts-ignore: decorator
+@inline
+function placeInRow(code: i32, length: i32, x: usize): i32 {
+  const extremum = reduceRow(code, length, x);
+  const isNaN = f32x4.ne(extremum, extremum);
+  for (let i = 0; i < length; i += 4, x += 16) {
+    // Lanes past the end are 0, which the extremum may be too; but then one before the end has already been found,
+    // or stands further left in these lanes.
+    const v = i + 4 <= length ? v128.load(x) : loadLanes(x, length - i);
+    const found = i32x4.bitmask(v128.or(f32x4.eq(v, extremum), v128.and(isNaN, f32x4.ne(v, v))));
+    if (found) return i + ctz(found);
+  }
+  return 0;
+}
+
+/** The same for up to four columns of `length` rows. */
+// @ts-ignore: decorator
+@inline
+function placesInColumns(code: i32, length: i32, x: usize, row: usize, count: i32): v128 {
+  let places = i32x4.splat(0);
+  let best = count < 4 ? loadLanes(x, count) : v128.load(x);
+  for (let r = 1; r < length; r++) {
+    x += row;
+    const v = count < 4 ? loadLanes(x, count) : v128.load(x);
+    const firstNaN = v128.and(f32x4.ne(v, v), f32x4.eq(best, best));
+    const better = v128.or(code == MAX ? f32x4.gt(v, best) : f32x4.lt(v, best), firstNaN);
+    best = v128.bitselect(v, best, better);
+    places = v128.bitselect(i32x4.splat(r), places, better);
+  }
+  return places;
+}
+
+// @ts-ignore: decorator
+@inline
+function places(code: i32, outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  const row = <usize>inner << 2;
+  for (; outer > 0; outer--, x += <usize>length * row, y += row) {
+    if (inner == 1) store<i32>(y, placeInRow(code, length, x));
+    else {
+      for (let i = 0; i < inner; i += 4) {
+        const count = min(inner - i, 4);
+        const at = <usize>i << 2;
+        const lanes = placesInColumns(code, length, x + at, row, count);
+        if (count < 4) storeLanes(y + at, lanes, count);
+        else v128.store(y + at, lanes);
+      }
+    }
   }
 }
 
-export function logSoftmax(rows: i32, cols: i32, x: usize, y: usize): void {
-  const row = <usize>cols << 2;
-  for (let r = 0; r < rows; r++, x += row, y += row) {
-    const most = maxRow(cols, x);
-    const shift = f32x4.splat(most);
-    let sums = f32x4.splat(0);
-    let p = x;
-    let end = x + (<usize>(cols & ~3) << 2);
-    for (; p < end; p += 16) sums = f32x4.add(sums, exp4(f32x4.sub(v128.load(p), shift)));
-    let total = horizontalSum(sums);
-    for (end = x + row; p < end; p += 4) {
-      total += f32x4.extract_lane(exp4(f32x4.splat(load<f32>(p) - most)), 0);
-    }
-    const logSum = f32x4.extract_lane(log4(f32x4.splat(total)), 0);
-    for (p = 0; p + 16 <= row; p += 16) {
-      v128.store(y + p, f32x4.sub(f32x4.sub(v128.load(x + p), shift), f32x4.splat(logSum)));
-    }
-    for (; p < row; p += 4) store<f32>(y + p, load<f32>(x + p) - most - logSum);
-  }
+export function argmax(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  places(MAX, outer, length, inner, x, y);
+}
+export function argmin(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  places(MIN, outer, length, inner, x, y);
 }

@@ -101,14 +101,14 @@ describe("Permutation", () => {
   });
 });
 
-test.each<[call: () => unknown, message: string]>([
-  [() => new Generator(-1), "Generator: seed -1"],
-  [() => new Generator(2 ** 53), "Generator: seed 9007199254740992"],
-  [() => new Permutation(10, 0.5, 0), "Permutation: seed 0.5"],
-  [() => new Permutation(10, 0, 0).at(10), "Permutation: place 10, expected an integer from 0 to 9"],
-  [() => new Permutation(10, 0, 0).at(-1), "Permutation: place -1"],
-  [() => new Permutation(0, 0, 0).at(0), "Permutation: place 0"],
-])("%s throws", (call, message) => {
+test.each<[message: string, call: () => unknown]>([
+  ["Generator: seed -1", () => new Generator(-1)],
+  ["Generator: seed 9007199254740992", () => new Generator(2 ** 53)],
+  ["Permutation: seed 0.5", () => new Permutation(10, 0.5, 0)],
+  ["Permutation: place 10, expected an integer from 0 to 9", () => new Permutation(10, 0, 0).at(10)],
+  ["Permutation: place -1", () => new Permutation(10, 0, 0).at(-1)],
+  ["Permutation: place 0", () => new Permutation(0, 0, 0).at(0)],
+])("%s", (message, call) => {
   expect(call).toThrow(ValueError);
   expect(call).toThrow(message);
 });

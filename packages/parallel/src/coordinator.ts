@@ -1,19 +1,18 @@
-// The main thread's part of a run: loads the job, lays out the shared memory, starts the workers, tells of their
-// progress, and cleans up. On no critical path: workers do all steps on their own. Must not know worker.ts.
+// The main thread's part of a run: lays out the shared memory, starts the workers, tells of their progress, and cleans
+// up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Module, Tensor } from "@shardgrad/core";
+import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap, kernelSet, manualSeed, Storage, writeSafetensors } from "@shardgrad/core";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import type { StoredColumns } from "./columns.ts";
 import { storeColumns } from "./columns.ts";
 import { Control } from "./control.ts";
-import type { EpochRecord } from "./epoch-records.ts";
-import { readRecord, recordSize } from "./epoch-records.ts";
+import { recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { StartEvent, TrainEvent, TrainResult } from "./events.ts";
@@ -24,22 +23,32 @@ import type { Layout } from "./layout.ts";
 import { bindModel, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun } from "./options.ts";
+import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import type { SamplingPlan } from "./sampling.ts";
-import { stepsPerEpoch } from "./sampling.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
+
+/** Share of the free address space that workers get; the rest is for the job's own tensors on this thread. */
+const workerShare = 0.85;
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
   readonly #blocks: Storage[] = [];
 
-  allocate(bytes: number, holder: string, zeroed = true): Storage {
+  /** A block of the heap; what was there before is still in it. */
+  reserve(bytes: number, holder: string): Storage {
     const block = Storage.allocate(bytes, holder);
     block.retain();
     this.#blocks.push(block);
-    if (zeroed) heap().uint8.fill(0, block.offset, block.offset + bytes);
+    return block;
+  }
+
+  /** A block of zeros. */
+  allocate(bytes: number, holder: string): Storage {
+    const block = this.reserve(bytes, holder);
+    heap().uint8.fill(0, block.offset, block.offset + bytes);
     return block;
   }
 
@@ -49,12 +58,16 @@ class RunMemory {
 }
 
 interface Run {
+  jobUrl: string;
   plan: RunPlan;
+  model: AnyModule;
   layout: Layout;
   control: Control;
   sampling: SamplingPlan;
-  metrics: string[];
+  train: StoredColumns;
   test: StoredColumns | undefined;
+  /** Names of the metrics that are evaluated: none without a test set. */
+  metrics: string[];
 }
 
 async function resolveDataset(job: Job): Promise<Dataset<Columns>> {
@@ -73,55 +86,77 @@ async function resolveDataset(job: Job): Promise<Dataset<Columns>> {
   return dataset;
 }
 
-/** Reads shared words as they change and turns them into events. */
-class ProgressReader {
-  readonly #run: Run;
-  readonly #publish: (event: TrainEvent) => void;
-  readonly records: EpochRecord[] = [];
-  readonly #startedMs = performance.now();
-  #lastStep = 0;
-
-  constructor(run: Run, publish: (event: TrainEvent) => void) {
-    this.#run = run;
-    this.#publish = publish;
+/** Throws unless there is a test set where one is needed, with the columns of the training set. */
+function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
+  if (!test) {
+    if (Object.keys(job.metrics ?? {}).length === 0) return;
+    throw new JobError(
+      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on",
+    );
   }
-
-  poll(): void {
-    const { control, plan, sampling } = this.#run;
-    while (this.records.length < control.load("epochs")) this.#publishEpoch();
-    const step = control.load("step");
-    if (step === this.#lastStep) return;
-    this.#lastStep = step;
-    const perEpoch = stepsPerEpoch(sampling);
-    const samples = Math.floor(step / perEpoch) * sampling.samples + (step % perEpoch) * sampling.batchSize;
-    this.#publish({
-      type: "progress",
-      step,
-      steps: plan.steps,
-      epoch: Math.min(plan.epochs, Math.floor(step / perEpoch) + 1),
-      samplesPerSecond: samples / ((performance.now() - this.#startedMs) / 1000),
-    });
+  const describe = ({ columns }: StoredColumns) =>
+    columns.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(",")}]`).join(", ");
+  if (describe(test) !== describe(train)) {
+    throw new JobError(
+      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
+    );
   }
+}
 
-  get metrics(): Record<string, number> {
-    const values = this.records.at(-1)?.metrics ?? [];
-    return Object.fromEntries(values.map((value, i) => [this.#run.metrics[i]!, value]));
-  }
+/** Found out now rather than after the training. */
+async function checkOutput(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const path = resolve(file);
+  const refuse = (reason: string, cause?: unknown) => {
+    throw new JobError(`train: cannot write ${path}: ${reason}`, { cause });
+  };
+  await access(dirname(path), constants.W_OK).catch((error) =>
+    refuse("its folder does not exist or is not writable", error),
+  );
+  const existing = await stat(path).catch(() => undefined);
+  if (existing?.isDirectory()) refuse("it is a folder; name a file");
+  return path;
+}
 
-  #publishEpoch(): void {
-    const { layout, metrics, test } = this.#run;
-    const at = layout.epochs / 8 + this.records.length * recordSize(metrics.length);
-    const record = readRecord(heap().float64, at, test ? metrics.length : 0);
-    this.records.push(record);
-    this.#publish({
-      type: "epoch",
-      epoch: this.records.length,
-      step: record.step,
-      loss: record.loss,
-      metrics: this.metrics,
-      samplesPerSecond: record.samples / (record.trainMs / 1000),
-    });
-  }
+/** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
+async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: RunMemory): Promise<Run> {
+  const dataset = await resolveDataset(job);
+  const store = (bytes: number) => memory.reserve(bytes, "dataset");
+  const train = storeColumns("train", dataset.train, store);
+  const test = dataset.test && storeColumns("test", dataset.test, store);
+  checkTest(train, test, job);
+  const metrics = Object.keys(job.metrics ?? {});
+  const plan = planRun(job, options, train.samples);
+  const { workers, shards, batchSize, seed } = plan;
+
+  manualSeed(seed);
+  const { model, optimizer } = buildModel(job);
+  const sizes = {
+    workers,
+    shards,
+    chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
+    // One more than there are epochs: a run may end within one.
+    epochValues: (plan.epochs + 1) * recordSize(metrics.length),
+  };
+  const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
+  bindModel(model, optimizer, layout, "copy");
+  const control = new Control(heap().int32, layout.control);
+  const sampling = { samples: train.samples, batchSize, shards, seed };
+  return { jobUrl, plan, model, layout, control, sampling, train, test, metrics };
+}
+
+/** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
+function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup {
+  const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
+  const { workers, reduce, steps } = plan;
+  const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
+  const arenas = Array.from({ length: workers }, () => ({
+    base: memory.reserve(bytes, "worker").offset,
+    bytes,
+  }));
+  const spin = workers <= availableParallelism();
+  const shared = { workers, jobUrl, memory: heap().memory, kernels: kernelSet(), reduce, spin, steps };
+  return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
 /** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
@@ -147,6 +182,33 @@ async function averageHere({ plan, layout, control, sampling }: Run): Promise<vo
   }
 }
 
+/** Follows the workers until they have done all steps. */
+async function supervise(
+  gang: Gang,
+  run: Run,
+  progress: Progress,
+  stopRequested: () => boolean,
+): Promise<void> {
+  let running = true;
+  const work = Promise.all([gang.call("run", (api) => api.run()), averageHere(run)]).finally(() => {
+    running = false;
+  });
+  // Awaited below; until then a failure only ends the loop.
+  const ended = work.catch(() => undefined);
+  while (running) {
+    await Promise.race([ended, sleep(pollMs)]);
+    if (stopRequested()) run.control.store("stopRequested", 1);
+    progress.poll();
+  }
+  await work;
+}
+
+/** Time that workers spent waiting for each other, as a mean over them. */
+function meanWaitMs({ layout, plan }: Run): number {
+  const waits = heap().float64.subarray(layout.waits / 8, layout.waits / 8 + plan.workers);
+  return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
+}
+
 /** SHA-256 over the bytes of the parameters, in order. */
 function hashWeights(parameters: readonly Tensor[]): string {
   const hash = createHash("sha256");
@@ -155,7 +217,7 @@ function hashWeights(parameters: readonly Tensor[]): string {
 }
 
 /** Makes the model independent of the run's memory. */
-function detachModel(model: Module): void {
+function detachModel(model: AnyModule): void {
   for (const parameter of model.parameters()) {
     parameter.grad?.dispose();
     parameter.grad = null;
@@ -164,113 +226,55 @@ function detachModel(model: Module): void {
 }
 
 /** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
-export async function coordinate(
+export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
   stopRequested: () => boolean,
-): Promise<TrainResult> {
-  const job = await loadJob(jobUrl);
-  const dataset = await resolveDataset(job);
+): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let gang: Gang | undefined;
   try {
-    const store = (bytes: number) => memory.allocate(bytes, "dataset", false);
-    const train = storeColumns("train", dataset.train, store);
-    const test = dataset.test && storeColumns("test", dataset.test, store);
-    const plan = planRun(job, options, train.samples);
-    const { workers, shards, batchSize, seed } = plan;
-    const metrics = Object.keys(job.metrics ?? {});
-    const sampling = { samples: train.samples, batchSize, shards, seed };
-
-    manualSeed(seed);
-    const model = buildModel(job);
-    const optimizer = job.optimizer(model.parameters());
-    const layout = planLayout(
-      model,
-      optimizer,
-      {
-        workers,
-        shards,
-        chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
-        // One more than there are epochs: a run may end within one.
-        epochValues: (plan.epochs + 1) * recordSize(metrics.length),
-      },
-      (bytes) => memory.allocate(bytes, "training state"),
-    );
-    bindModel(model, optimizer, layout, "copy");
-    const control = new Control(heap().int32, layout.control);
-    const run: Run = { plan, layout, control, sampling, metrics, test };
-
-    publish(startEvent(run, model, train));
-    // Most of what is left, in equal parts: address space only, until a worker touches it.
-    const arenaBytes = Math.floor((heap().arena.largestFree() * 0.85) / workers / 65536) * 65536;
-    const arenas = Array.from({ length: workers }, () => memory.allocate(arenaBytes, "worker", false));
-    gang = new Gang(workers, workerUrl, (rank) => ({
+    const out = await checkOutput(options.out);
+    const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
+    const { model, control, plan } = run;
+    publish(startEvent(run));
+    const setupOf = planWorkers(run, memory);
+    gang = new Gang(plan.workers, workerUrl, (rank) => ({
       step: control.load("step") + 1,
       phase: control.phase(rank),
     }));
-    const setup = (rank: number): WorkerSetup => ({
-      rank,
-      workers,
-      jobUrl,
-      memory: heap().memory,
-      arena: { base: arenas[rank]!.offset, bytes: arenaBytes },
-      kernels: kernelSet(),
-      layout,
-      sampling,
-      reduce: plan.reduce,
-      spin: workers <= availableParallelism(),
-      steps: plan.steps,
-      train,
-      test,
-      metrics,
-    });
-    await gang.call("prepare", (api, rank) => api.prepare(setup(rank)));
+    await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank)));
+    const progress = new Progress(run, publish);
+    await supervise(gang, run, progress, stopRequested);
 
-    const startedMs = performance.now();
-    const progress = new ProgressReader(run, publish);
-    let running = true;
-    const work = Promise.all([gang.call("run", (api) => api.run()), averageHere(run)]).finally(() => {
-      running = false;
-    });
-    work.catch(() => undefined);
-    while (running) {
-      await Promise.race([work.catch(() => undefined), sleep(pollMs)]);
-      if (stopRequested()) control.store("stopRequested", 1);
-      progress.poll();
-    }
-    await work;
-    progress.poll();
-
-    const seconds = (performance.now() - startedMs) / 1000;
-    const { records } = progress;
-    const trainMs = records.reduce((sum, record) => sum + record.trainMs, 0);
-    const samples = records.reduce((sum, record) => sum + record.samples, 0);
+    const { seconds, samplesPerSecond, metrics } = progress;
+    const waitShare = meanWaitMs(run) / 1000 / seconds;
     const weightsSha256 = hashWeights(model.parameters());
-    const out = options.out === undefined ? undefined : resolve(options.out);
-    if (out !== undefined) await writeFile(out, writeSafetensors(model.namedParameters(), { format: "pt" }));
+    if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
+    const steps = control.load("step");
     const end = {
       type: "end" as const,
-      steps: control.load("step"),
+      steps,
       seconds,
-      samplesPerSecond: samples / (trainMs / 1000),
-      metrics: progress.metrics,
+      samplesPerSecond,
+      waitShare,
+      metrics,
       weightsSha256,
-      stopped: control.load("step") < plan.steps,
+      stopped: steps < plan.steps,
       ...(out === undefined ? {} : { out }),
     };
     publish(end);
-    return { ...end, model };
+    return { ...end, model: model as M };
   } finally {
     await gang?.destroy();
     memory.release();
   }
 }
 
-function startEvent({ plan, layout, test, sampling }: Run, model: Module, train: StoredColumns): StartEvent {
+function startEvent({ plan, model, layout, train, test }: Run): StartEvent {
   return {
     type: "start",
     workers: plan.workers,
@@ -279,7 +283,7 @@ function startEvent({ plan, layout, test, sampling }: Run, model: Module, train:
     params: model.parameters().reduce((sum, { size }) => sum + size, 0),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
-    batchSize: sampling.batchSize,
+    batchSize: plan.batchSize,
     epochs: plan.epochs,
     steps: plan.steps,
     seed: plan.seed,

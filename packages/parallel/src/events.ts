@@ -1,5 +1,5 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
-import type { KernelSet, Module } from "@shardgrad/core";
+import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { ReduceMode } from "./protocol.ts";
 
 export interface StartEvent {
@@ -51,6 +51,11 @@ export interface EndEvent {
   seconds: number;
   /** Training samples per second over the whole run, evaluation not counted. */
   samplesPerSecond: number;
+  /**
+   * Share of the time that workers waited for each other, 0 to 1, as a mean over them. High values mean that steps are
+   * too short to be shared, or shards too unequal: use fewer workers, or a larger batch.
+   */
+  waitShare: number;
   metrics: Record<string, number>;
   /** SHA-256 of the final weights' bytes in parameter order. */
   weightsSha256: string;
@@ -63,9 +68,9 @@ export interface EndEvent {
 export type TrainEvent = StartEvent | ProgressEvent | EpochEvent | EndEvent;
 
 /** What `await train(…)` gives. */
-export interface TrainResult extends EndEvent {
+export interface TrainResult<M extends AnyModule = Module> extends EndEvent {
   /** The trained model, on this thread. */
-  model: Module;
+  model: M;
 }
 
 type Listener<T extends TrainEvent["type"]> = (event: Extract<TrainEvent, { type: T }>) => void;
@@ -78,16 +83,19 @@ interface Queue {
 /**
  * A run that is under way. Await it for the result; iterate over it for the events; leave the loop to stop it.
  */
-export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<TrainEvent> {
-  readonly #result: Promise<TrainResult>;
+export class TrainingRun<M extends AnyModule = Module>
+  implements PromiseLike<TrainResult<M>>, AsyncIterable<TrainEvent>
+{
+  readonly #result: Promise<TrainResult<M>>;
   readonly #listeners = new Map<string, Set<(event: TrainEvent) => void>>();
   readonly #queues = new Set<Queue>();
   #settled = false;
   #stopRequested = false;
+  #watched = false;
 
   /** `start` does the run: it gets a function that publishes events, and one that says whether to stop. */
   constructor(
-    start: (publish: (event: TrainEvent) => void, stopRequested: () => boolean) => Promise<TrainResult>,
+    start: (publish: (event: TrainEvent) => void, stopRequested: () => boolean) => Promise<TrainResult<M>>,
   ) {
     const publish = (event: TrainEvent) => {
       for (const queue of this.#queues) {
@@ -102,14 +110,19 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
       this.#settled = true;
       for (const queue of this.#queues) queue.wake();
     };
-    this.#result.then(settle, settle);
+    this.#result.then(settle, (error) => {
+      settle();
+      // Nobody awaits the run or iterates over it: the error must not vanish.
+      if (!this.#watched) throw error;
+    });
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result, as a query builder is
-  then<A = TrainResult, B = never>(
-    fulfilled?: ((result: TrainResult) => A | PromiseLike<A>) | null,
+  then<A = TrainResult<M>, B = never>(
+    fulfilled?: ((result: TrainResult<M>) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    this.#watched = true;
     return this.#result.then(fulfilled, rejected);
   }
 
@@ -121,12 +134,17 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
     return this;
   }
 
-  /** Ends the run after the step that is under way; it then evaluates and finishes as usual. */
+  /**
+   * Ends the run soon, at the end of a step; it then evaluates and finishes as usual. Which step that is depends on
+   * timing: the workers look for the request, they do not wait for it.
+   */
   stop(): void {
     this.#stopRequested = true;
   }
 
+  /** Events from now on; throws the run's error, if it fails. */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainEvent, void, undefined> {
+    this.#watched = true;
     const queue: Queue = { events: [], wake: () => undefined };
     this.#queues.add(queue);
     try {

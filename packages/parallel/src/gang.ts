@@ -6,7 +6,7 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
-import { deserializeError, WorkerError } from "./errors.ts";
+import { deserializeError, JobError, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Member {
@@ -19,7 +19,9 @@ interface Member {
 /** What is known about a worker from outside, for the error when it dies. */
 export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 
-function failure(rank: number, step: number, phase: Phase, cause: Error, during: string): WorkerError {
+function failure(rank: number, step: number, phase: Phase, cause: Error, during: string): Error {
+  // What is wrong with a job is the same on every worker: not this one's fault.
+  if (during === "prepare" && cause.name === "JobError") return new JobError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   return new WorkerError(`train: worker ${rank} failed ${place}: ${cause.message}`, rank, step, phase, cause);
 }

@@ -1,23 +1,27 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import { getCallSites } from "node:util";
-import type { NumericArray, Optimizer, Shape, Tensor } from "@shardgrad/core";
-import { Module } from "@shardgrad/core";
+import type { AnyModule, Shape, Tensor } from "@shardgrad/core";
+import { Module, Optimizer } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
-/**
- * One value per sample: `data` holds the samples one after another, each of `shape` (a single number if absent).
- * Bytes and integers become int32 in a batch; with a `scale` they become float32, `value * scale + shift`.
- */
+/** What a column may hold. */
+export type ColumnData = Float32Array | Int32Array | Uint8Array;
+
+/** One value per sample. Integers become int32 tensors in a batch; bytes with a `scale` or `shift` become float32. */
 export interface Column {
-  data: NumericArray;
+  /** The samples, one after another. */
+  data: ColumnData;
+  /** Shape of one sample; `[]`, a single number, if absent. A batch of n samples has shape `[n, ...shape]`. */
   shape?: Shape;
+  /** Bytes only: the tensor holds `value * scale + shift`; 1 if absent. */
   scale?: number;
+  /** Bytes only; 0 if absent. */
   shift?: number;
 }
 
 /** Columns by name; a bare typed array is a column with one number per sample. */
-export type Columns = Readonly<Record<string, Column | NumericArray>>;
+export type Columns = Readonly<Record<string, Column | ColumnData>>;
 
 export interface Dataset<C extends Columns> {
   train: C;
@@ -29,16 +33,18 @@ export interface Dataset<C extends Columns> {
 export type Batch<C extends Columns> = { readonly [K in keyof C]: Tensor };
 
 /** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
-export type Metric<C extends Columns, M extends Module> = (model: M, batch: Batch<C>) => Tensor;
+export type Metric<C extends Columns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
 
-export interface JobDefinition<C extends Columns, M extends Module> {
+export interface JobDefinition<C extends Columns, M extends AnyModule> {
   /** The samples. A function is called once, on the main thread only: workers import the module without loading. */
   dataset: Dataset<C> | (() => Dataset<C> | Promise<Dataset<C>>);
   /** Builds the model. Called on every thread with the same random stream. */
   model: () => M;
   /** A scalar: the mean over the samples of the batch. */
   loss: (model: M, batch: Batch<C>) => Tensor;
+  /** Any optimizer of core, over the given parameters (those of the model). */
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
+  /** Evaluated on the test samples after each epoch; the mean of each is reported under its name. */
   metrics?: Readonly<Record<string, Metric<C, M>>>;
   /** Samples per optimizer step, however many workers share it. */
   batchSize: number;
@@ -50,10 +56,13 @@ export interface JobDefinition<C extends Columns, M extends Module> {
   shards?: number;
 }
 
+const parts = ["dataset", "model", "loss", "optimizer", "metrics", "batchSize", "epochs", "seed", "shards"];
+
 const brand = Symbol.for("shardgrad.job");
 
 /** A checked job definition, as `defineJob` returns it. */
-export interface Job<C extends Columns = Columns, M extends Module = Module> extends JobDefinition<C, M> {
+export interface Job<C extends Columns = Columns, M extends AnyModule = AnyModule>
+  extends JobDefinition<C, M> {
   readonly [brand]: true;
 }
 
@@ -66,7 +75,8 @@ function requireFunction(name: string, value: unknown): void {
 /** Throws unless `value` is an integer of at least 1. */
 export function requireCount(operation: string, name: string, value: unknown): void {
   if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
-    throw new JobError(`${operation}: ${name} is ${String(value)}, expected an integer of at least 1`);
+    const got = typeof value === "string" ? `"${value}"` : String(value);
+    throw new JobError(`${operation}: ${name} is ${got}, expected an integer of at least 1`);
   }
 }
 
@@ -81,8 +91,12 @@ const defined = new Map<string, Job>();
  *
  * @throws JobError if a part is missing or of the wrong kind
  */
-export function defineJob<C extends Columns, M extends Module>(definition: JobDefinition<C, M>): Job<C, M> {
+export function defineJob<C extends Columns, M extends AnyModule>(
+  definition: JobDefinition<C, M>,
+): Job<C, M> {
   const { dataset, metrics = {} } = definition;
+  const unknown = Object.keys(definition).find((name) => !parts.includes(name));
+  if (unknown) throw new JobError(`defineJob: there is no part "${unknown}"; a job has ${parts.join(", ")}`);
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
     throw new JobError(
       `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,
@@ -101,6 +115,19 @@ export function defineJob<C extends Columns, M extends Module>(definition: JobDe
   return job;
 }
 
+let loading = 0;
+
+/**
+ * Throws if a job module is being loaded: one that trains whenever it is imported would do so in every worker, whose
+ * workers would import it in their turn, without end.
+ */
+export function refuseWhileLoading(): void {
+  if (loading === 0) return;
+  throw new JobError(
+    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }",
+  );
+}
+
 /**
  * The job that a module exports.
  *
@@ -110,10 +137,16 @@ export async function loadJob(url: string): Promise<Job> {
   const known = defined.get(url);
   if (known) return known;
   let module: { default?: unknown };
+  loading++;
   try {
     module = await import(url);
   } catch (error) {
-    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error)}`, { cause: error });
+    if (error instanceof JobError) throw error;
+    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {
+      cause: error,
+    });
+  } finally {
+    loading--;
   }
   const job = module.default;
   if (typeof job !== "object" || job === null || !(brand in job)) {
@@ -125,18 +158,25 @@ export async function loadJob(url: string): Promise<Job> {
 }
 
 /** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
-function describeLoadError(error: unknown): string {
+function describeLoadError(error: unknown, url: string): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  if ((error as { url?: string }).url === url) return "there is no such file";
   const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
 }
 
-/** Builds a job's model and checks what came out. */
-export function buildModel(job: Job): Module {
+/** Builds a job's model and optimizer, and checks what came out. */
+export function buildModel(job: Job): { model: AnyModule; optimizer: Optimizer } {
   const model: unknown = job.model();
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  const [moving] = model.namedBuffers();
+  if (moving) {
+    throw new JobError(
+      `train: the model has state that training changes (${moving[0]}), which workers do not share yet; use LayerNorm or GroupNorm instead of BatchNorm`,
     );
   }
   const parameters = model.namedParameters();
@@ -150,5 +190,11 @@ export function buildModel(job: Job): Module {
       );
     }
   }
-  return model;
+  const optimizer: unknown = job.optimizer(model.parameters());
+  if (!(optimizer instanceof Optimizer)) {
+    throw new JobError(
+      `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
+    );
+  }
+  return { model, optimizer };
 }

@@ -2,8 +2,8 @@
 // evaluation. Knows the shared layout and the barriers, but nothing of threads or messages; worker.ts wraps it.
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
-import type { Module, Optimizer } from "@shardgrad/core";
-import { grad, heap, manualSeed, scope, Tensor } from "@shardgrad/core";
+import type { AnyModule, Optimizer } from "@shardgrad/core";
+import { Generator, grad, heap, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { gatherBatch } from "./columns.ts";
@@ -18,9 +18,14 @@ import { bindModel, tensorAt } from "./layout.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
-/** Throws unless a job's loss is a scalar tensor. */
+/** Throws unless a job's loss is a scalar tensor with a finite value. */
 function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) return loss;
+  if (loss instanceof Tensor && loss.size === 1) {
+    if (Number.isFinite(loss.item())) return loss;
+    throw new JobError(
+      `loss: got ${loss.item()}, expected a finite number; lower the learning rate, or look at the data`,
+    );
+  }
   const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
   throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
 }
@@ -31,7 +36,7 @@ export class Replica {
   readonly control: Control;
   readonly #setup: WorkerSetup;
   readonly #job: Job;
-  readonly #model: Module;
+  readonly #model: AnyModule;
   readonly #parameters: Tensor[];
   readonly #optimizer: Optimizer;
   readonly #sampler: Sampler;
@@ -39,6 +44,7 @@ export class Replica {
   /** Where the gradients of each of my shards go. */
   readonly #shards: { shard: number; gradients: Tensor[] }[];
   readonly #index: Int32Array;
+  readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   #phase: Phase = "idle";
@@ -50,13 +56,13 @@ export class Replica {
     this.#setup = setup;
     this.#job = job;
     manualSeed(sampling.seed);
-    this.#model = buildModel(job);
+    ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
-    this.#optimizer = job.optimizer(this.#parameters);
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
     this.#index = new Int32Array(sampling.batchSize);
+    this.#noise = new Generator(sampling.seed, stream.noise);
     this.#shards = [];
     for (let shard = rank; shard < layout.shards; shard += workers) {
       const base = layout.gradients + shard * layout.flatSize * 4;
@@ -105,10 +111,20 @@ export class Replica {
     this.control.setPhase(this.#setup.rank, phase);
   }
 
+  #wait(barrier: Barrier): void {
+    this.#enter("barrier");
+    const startedMs = performance.now();
+    barrier.wait();
+    heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]! += performance.now() - startedMs;
+  }
+
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
   #computeShard(shard: number, gradients: readonly Tensor[]): void {
     const { layout, train } = this.#setup;
-    scope(() => {
+    // Random numbers depend on the step and the shard, not on who computes it.
+    const noise = this.#noise.restart(this.step, shard);
+    const pass = (body: () => void) => withGenerator(noise, () => scope(body));
+    pass(() => {
       this.#enter("gather");
       const count = this.#sampler.shardSamples(this.step, shard, this.#index);
       const lossIndex = layout.losses / 8 + shard;
@@ -122,7 +138,11 @@ export class Replica {
       const loss = checkLoss(this.#job.loss(this.#model, batch));
       heap().float64[lossIndex] = loss.item() * count;
       this.#enter("backward");
-      grad(loss, this.#parameters).forEach((gradient, i) => {
+      const found = grad(loss, this.#parameters);
+      if (found.every((gradient) => gradient === null)) {
+        throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
+      }
+      found.forEach((gradient, i) => {
         const slot = gradients[i]!;
         // A parameter that the loss does not depend on has gradient 0.
         if (gradient) slot.copyFrom(gradient);
@@ -134,8 +154,7 @@ export class Replica {
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {
     const { rank, layout, reduce, sampling } = this.#setup;
-    this.#enter("barrier");
-    this.#reduceBarrier.wait();
+    this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
     if (reduce === "workers") this.#reducer.average(sampling, this.step);
     if (rank === 0) {
@@ -144,11 +163,10 @@ export class Replica {
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
     }
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
-    if (reduce === "coordinator") this.#reduceBarrier.wait();
+    if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     this.#enter("update");
     this.#reducer.update(this.#optimizer);
-    this.#enter("barrier");
-    this.#barrier.wait();
+    this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
   }
 
@@ -158,9 +176,12 @@ export class Replica {
     const trainedMs = performance.now();
     if (test && metrics.length > 0) {
       this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, test, layout.chunks, rank, workers);
-      this.#enter("barrier");
-      this.#barrier.wait();
+      evaluateChunks(this.#job, this.#model, test, layout.chunks, {
+        rank,
+        workers,
+        seed: this.#setup.sampling.seed,
+      });
+      this.#wait(this.#barrier);
     }
     if (rank !== 0) return;
     const { lossSum, samples, startedMs } = this.#epoch;

@@ -49,6 +49,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
 export default function work({ port }: WorkerTask): Promise<{ ok: true }> {
   // Standard output is the main thread's, which may be speaking JSON there.
   globalThis.console = new Console(process.stderr, process.stderr);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
   return new Promise((resolve) => {
     Comlink.expose(
       serve(port, () => resolve({ ok: true })),

@@ -2,26 +2,49 @@
 // Arguments are plain numbers, so that a call can be recorded and replayed: tensors are byte offsets into the
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
+import type { ActivationKernels } from "./table/activations.ts";
+import type { AttentionKernels } from "./table/attention.ts";
 import type { ConvolutionKernels } from "./table/convolution.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { LossKernels } from "./table/losses.ts";
+import type { MoveKernels } from "./table/move.ts";
+import type { NormKernels } from "./table/norm.ts";
+import type { OptimizerKernels } from "./table/optimizers.ts";
 import type { PoolingKernels } from "./table/pooling.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
+import type { SoftmaxKernels } from "./table/softmax.ts";
 import type { TrainingKernels } from "./table/training.ts";
 
-export type { BinaryKernel, BinaryKernels, UnaryKernel, UnaryKernels } from "./table/elementwise.ts";
-export type { ReduceKernel, RowKernel } from "./table/reduce.ts";
+export type { ActivationKernel, ActivationKernels, ActivationName } from "./table/activations.ts";
+export type {
+  BinaryKernel,
+  BinaryKernels,
+  TernaryKernel,
+  TernaryKernels,
+  UnaryKernel,
+  UnaryKernels,
+} from "./table/elementwise.ts";
+export type { ReduceKernel, ReduceToValueKernels } from "./table/reduce.ts";
+export type { RowGradKernel, RowKernel, SoftmaxKernels } from "./table/softmax.ts";
 
 export interface Kernels
-  extends ElementwiseKernels,
+  extends ActivationKernels,
+    ElementwiseKernels,
     ReduceKernels,
+    AttentionKernels,
     IndexedKernels,
     LinearKernels,
     ConvolutionKernels,
     PoolingKernels,
+    NormKernels,
+    MoveKernels,
     RandomKernels,
+    LossKernels,
+    OptimizerKernels,
+    SoftmaxKernels,
     TrainingKernels {}
 
 export type KernelName = keyof Kernels;

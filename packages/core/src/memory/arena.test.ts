@@ -63,7 +63,9 @@ test("blocks are aligned, inside, and never overlap; all of the arena can be had
           const end = offset + blockSize(bytes);
           expect(offset % alignment).toBe(0);
           expect(offset >= base && end <= base + 32 * kibibyte).toBe(true);
-          expect(held.filter((other) => other.offset < end && offset < other.offset + other.bytes)).toEqual([]);
+          expect(held.filter((other) => other.offset < end && offset < other.offset + other.bytes)).toEqual(
+            [],
+          );
           held.push({ offset, bytes });
           peak = Math.max(peak, live());
         }

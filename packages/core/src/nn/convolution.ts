@@ -2,13 +2,15 @@
 import { ValueError } from "../errors.ts";
 import type { Conv1dOptions, Conv2dOptions } from "../ops/convolution.ts";
 import { conv1d, conv2d } from "../ops/convolution.ts";
-import { rand } from "../ops/create.ts";
+import { zeros } from "../ops/create.ts";
 import type { Pair } from "../ops/windows.ts";
 import { pairOf } from "../ops/windows.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { Module } from "./module.ts";
+import * as init from "./init.ts";
+import { requireSizes } from "./linear.ts";
+import { Module, parameter } from "./module.ts";
 
 export interface Conv1dLayerOptions extends Conv1dOptions {
   /** Whether to add a bias; true if absent. */
@@ -21,7 +23,7 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
 }
 
 /** Weight and bias, uniform in ±1/√(inputs of one output), as in PyTorch (kaiming_uniform with a = √5). */
-function parameters(
+function initialValues(
   layer: string,
   inputs: number,
   outputs: number,
@@ -29,19 +31,15 @@ function parameters(
   options: Conv1dLayerOptions | Conv2dLayerOptions,
 ): { weight: Tensor; bias: Tensor | null } {
   const { groups = 1 } = options;
-  const counts = [inputs, outputs, groups];
-  if (
-    !counts.every((n) => Number.isSafeInteger(n) && n > 0) ||
-    inputs % groups !== 0 ||
-    outputs % groups !== 0
-  ) {
+  requireSizes(layer, { inputs, outputs, groups });
+  if (inputs % groups !== 0 || outputs % groups !== 0) {
     throw new ValueError(
-      `${layer}: got ${inputs} inputs, ${outputs} outputs and ${groups} groups, expected positive integers, inputs and outputs multiples of groups`,
+      `${layer}: ${inputs} inputs and ${outputs} outputs cannot be divided into ${groups} groups; both must be multiples of it`,
     );
   }
   const shape = [outputs, inputs / groups, ...kernel];
   const bound = 1 / Math.sqrt(sizeOf(shape.slice(1)));
-  const draw = (size: Shape) => rand(size, { low: -bound, high: bound, requiresGrad: true }).keep();
+  const draw = (size: Shape) => init.uniform(parameter(zeros(size)), -bound, bound);
   return { weight: draw(shape), bias: options.bias === false ? null : draw([outputs]) };
 }
 
@@ -54,7 +52,7 @@ export class Conv1d extends Module {
   constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dLayerOptions = {}) {
     super();
     const [, size] = pairOf("Conv1d", "kernelSize", [1, kernelSize], 1);
-    const { weight, bias } = parameters("Conv1d", inputs, outputs, [size], options);
+    const { weight, bias } = initialValues("Conv1d", inputs, outputs, [size], options);
     this.weight = weight;
     this.bias = bias;
     this.options = options;
@@ -77,7 +75,7 @@ export class Conv2d extends Module {
   constructor(inputs: number, outputs: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
     super();
     const size = pairOf("Conv2d", "kernelSize", kernelSize, 1);
-    const { weight, bias } = parameters("Conv2d", inputs, outputs, size, options);
+    const { weight, bias } = initialValues("Conv2d", inputs, outputs, size, options);
     this.weight = weight;
     this.bias = bias;
     this.options = options;

@@ -1,8 +1,9 @@
 // How reductions see axes: any of them as one run of [outer, length, inner].
+import { kernelsFor } from "../kernels/dispatch.ts";
+import type { ReduceToValueKernels } from "../kernels/table.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
-import { contiguous } from "../tensor.ts";
+import { contiguous, Tensor } from "../tensor.ts";
 
 export interface ReduceOptions {
   /** Keep the reduced axes, with length 1. */
@@ -24,7 +25,7 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDim: boo
 }
 
 /** Moves the reduced axes of `x` to the end, so that one run of them is left, and lays it out. */
-export function gatherAxes(x: Tensor, axes: readonly number[]): Tensor {
+function gatherAxes(x: Tensor, axes: readonly number[]): Tensor {
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = [...others, ...axes];
   return contiguous(
@@ -33,4 +34,18 @@ export function gatherAxes(x: Tensor, axes: readonly number[]): Tensor {
       order.map((axis) => x.strides[axis]!),
     ),
   );
+}
+
+/** Runs a reduction kernel over sorted `axes`, which stay, with length 1. */
+export function reduceAxes(kernel: keyof ReduceToValueKernels, x: Tensor, axes: readonly number[]): Tensor {
+  const y = Tensor.allocate(reducedShape(x.shape, axes, true), x.dtype, kernel);
+  const first = axes[0] ?? 0;
+  const last = axes.at(-1) ?? -1;
+  const neighbours = last - first + 1 === axes.length;
+  const dense = neighbours ? contiguous(x) : gatherAxes(x, axes);
+  const [outer, length, inner] = neighbours
+    ? around(x.shape, first, last)
+    : around(dense.shape, x.rank - axes.length, x.rank - 1);
+  kernelsFor(x.dtype)[kernel](outer, length, inner, dense.address, y.address);
+  return y;
 }

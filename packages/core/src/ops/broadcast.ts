@@ -1,7 +1,6 @@
 // Reshaping, repeating and summing: expand and sum are each other's gradient, so they live together.
 import { defineOp } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
 import {
   broadcastStrides,
@@ -9,21 +8,27 @@ import {
   contiguousStrides,
   formatShape,
   normalizeAxes,
+  reshapeStrides,
   sameShape,
   sizeOf,
 } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { contiguous } from "../tensor.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { around, gatherAxes, reducedShape } from "./axes.ts";
+import { reduceAxes, reducedShape } from "./axes.ts";
 
 const reshapeOp = defineOp<[Tensor], Shape>({
   name: "reshape",
-  forward: (x, shape) => contiguous(x).view(shape, contiguousStrides(shape)),
+  forward: (x, shape) => {
+    const strides = reshapeStrides(x.shape, x.strides, shape);
+    return strides ? x.view(shape, strides) : contiguous(x).view(shape, contiguousStrides(shape));
+  },
   vjp: [(dy, _, x) => reshape(dy, x.shape)],
 });
 
 /**
- * The same elements, in row-major order, in another shape; one size may be -1 and is worked out.
+ * The same elements, in row-major order, in another shape; one size may be -1 and is worked out. A view wherever
+ * strides can express it, else a copy.
  *
  * @throws ShapeError if the number of elements differs
  */
@@ -76,18 +81,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 const sumOp = defineOp<[Tensor], readonly number[]>({
   name: "sum",
-  forward: (x, axes) => {
-    const y = Tensor.allocate(reducedShape(x.shape, axes, true), x.dtype, "sum");
-    const first = axes[0] ?? 0;
-    const last = axes.at(-1) ?? -1;
-    const neighbours = last - first + 1 === axes.length;
-    const dense = neighbours ? contiguous(x) : gatherAxes(x, axes);
-    const [outer, length, inner] = neighbours
-      ? around(x.shape, first, last)
-      : around(dense.shape, x.rank - axes.length, x.rank - 1);
-    kernelsFor(x.dtype).sum(outer, length, inner, dense.address, y.address);
-    return y;
-  },
+  forward: (x, axes) => reduceAxes("sum", x, axes),
   vjp: [(dy, _, x) => expand(dy, x.shape)],
 });
 

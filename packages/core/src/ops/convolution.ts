@@ -6,7 +6,8 @@ import type { ConvolutionSizes } from "../kernels/table/convolution.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { commonDType, requireFloat } from "../tensor.ts";
-import { reshape, sum } from "./broadcast.ts";
+import { reshape } from "./broadcast.ts";
+import { channelSum } from "./channels.ts";
 import type { Convolution } from "./convolution-products.ts";
 import { convolveForward, convolveInput, convolveWeight } from "./convolution-products.ts";
 import { linear } from "./matmul.ts";
@@ -28,8 +29,7 @@ const biasedOp = defineOp<[Tensor, Tensor, Tensor], Convolution>({
   vjp: [
     (dy, _, _x, weight, _bias, conv): Tensor => inputOp(dy, weight, conv),
     (dy, _, x, _weight, _bias, conv): Tensor => weightOp(x, dy, conv),
-    // Planes first, then samples: nothing has to be moved for that.
-    (dy) => sum(sum(reshape(dy, [dy.shape[0]!, dy.shape[1]!, dy.shape[2]! * dy.shape[3]!]), 2), 0),
+    (dy) => channelSum(dy),
   ],
 });
 

@@ -1,10 +1,12 @@
-// How elementwise ops call their kernels: broadcasting, views, and the reverse of broadcasting.
-// The ops themselves are in unary.ts, arithmetic.ts and compare.ts.
+// How elementwise ops call their kernels: numbers as operands, broadcasting, views.
+// The ops themselves are in unary.ts, arithmetic.ts, compare.ts, where.ts, …
 import type { DType } from "../dtype.ts";
+import { bytesPerElement, isFloat, typedArrayOf } from "../dtype.ts";
+import { DTypeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import type { BinaryKernels, UnaryKernels } from "../kernels/table.ts";
+import type { BinaryKernels, TernaryKernels, UnaryKernels } from "../kernels/table.ts";
 import type { Shape } from "../shape.ts";
-import { broadcastShapes, broadcastStrides, collapseAxes } from "../shape.ts";
+import { broadcastShapes, broadcastStrides, collapseAxes, sameShape, sizeOf, walkAxes } from "../shape.ts";
 import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
@@ -19,6 +21,11 @@ export function mapUnary(kernel: keyof UnaryKernels, x: Tensor): Tensor {
 
 function asTensor(x: Operand, dtype: DType): Tensor {
   if (x instanceof Tensor) return x;
+  if (!isFloat(dtype) && new typedArrayOf[dtype]([x])[0] !== x) {
+    throw new DTypeError(
+      `arithmetic: number ${x} with a tensor of dtype ${dtype}, which cannot hold it; cast the tensor to a float dtype`,
+    );
+  }
   const scalar = Tensor.allocate([], dtype, "scalar");
   scalar.constant = true;
   kernelsFor(dtype).fill(1, x, scalar.address);
@@ -34,45 +41,74 @@ export function applyBinary(op: (a: Tensor, b: Tensor) => Tensor, a: Operand, b:
   const left = asTensor(a, dtype);
   const right = asTensor(b, dtype);
   const y = op(left, right);
-  if (y.node === null) for (const operand of [left, right]) if (operand.constant) operand.dispose();
+  if (y.node === null) {
+    // Only what was made here: in a backward pass, operands may be numbers that the graph still holds.
+    if (left !== a) left.dispose();
+    if (right !== b) right.dispose();
+  }
   return y;
 }
 
 function expandedCopy(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return contiguous(x);
   const y = Tensor.allocate(shape, x.dtype, "broadcast");
   copyStrided(x.view(shape, broadcastStrides(x.shape, x.strides, shape)), y);
   return y;
 }
 
-/** `y = f(a, b)` element by element, with NumPy's broadcasting. */
-export function mapBinary(kernel: keyof BinaryKernels, a: Tensor, b: Tensor): Tensor {
-  const dtype = commonDType(kernel, [a, b]);
-  const shape = broadcastShapes(kernel, a.shape, b.shape);
-  const aStrides = broadcastStrides(a.shape, a.strides, shape);
-  const bStrides = broadcastStrides(b.shape, b.strides, shape);
-  const { shape: axes, operands } = collapseAxes(shape, [aStrides, bStrides]);
-  const [left, right] = operands as [number[], number[]];
-  while (axes.length < 2) {
-    axes.unshift(1);
-    left.unshift(0);
-    right.unshift(0);
+/** Elements that a kernel call should have at least: fewer of more elements are faster than a copy of an operand. */
+const worthwhileCall = 256;
+
+/** `y = f(…operands)` element by element, with NumPy's broadcasting. */
+function mapBroadcast(
+  kernel: keyof BinaryKernels | keyof TernaryKernels,
+  operands: readonly Tensor[],
+): Tensor {
+  const dtype = commonDType(kernel, operands);
+  const shape = operands.map((x) => x.shape).reduce((a, b) => broadcastShapes(kernel, a, b));
+  if (sizeOf(shape) === 0) return Tensor.allocate(shape, dtype, kernel);
+  const walk = collapseAxes(
+    shape,
+    operands.map((x) => broadcastStrides(x.shape, x.strides, shape)),
+  );
+  const fits = (strides: readonly number[]) =>
+    strides.length === 0 || strides.at(-1) === 0 || strides.at(-1) === 1;
+  if (!walk.operands.every(fits)) {
+    // Laid out, its last axis has stride 1.
+    return mapBroadcast(
+      kernel,
+      operands.map((x, i) => (fits(walk.operands[i]!) ? x : contiguous(x))),
+    );
   }
-  const fits = axes.length === 2 && left[1]! <= 1 && right[1]! <= 1;
-  if (!fits) {
-    // More than the kernel walks: lay the operands out in full, and try again.
-    return mapBinary(kernel, expandedCopy(a, shape), expandedCopy(b, shape));
+  const rows = walk.shape.at(-2) ?? 1;
+  const cols = walk.shape.at(-1) ?? 1;
+  if (walk.shape.length > 2 && rows * cols < worthwhileCall) {
+    return mapBroadcast(
+      kernel,
+      operands.map((x) => expandedCopy(x, shape)),
+    );
   }
   const y = Tensor.allocate(shape, dtype, kernel);
-  kernelsFor(dtype)[kernel](
-    axes[0]!,
-    axes[1]!,
-    a.address,
-    left[0]!,
-    left[1]!,
-    b.address,
-    right[0]!,
-    right[1]!,
-    y.address,
-  );
+  const run = kernelsFor(dtype)[kernel] as (...args: number[]) => void;
+  const width = bytesPerElement[dtype];
+  const outer = walk.operands.map((strides) => strides.slice(0, -2));
+  // The kernel walks two axes, further ones are walked here.
+  walkAxes(walk.shape.slice(0, -2), outer, (offsets, block) => {
+    const places = operands.flatMap((x, i) => {
+      const strides = walk.operands[i]!;
+      return [x.address + offsets[i]! * width, strides.at(-2) ?? 0, strides.at(-1) ?? 0];
+    });
+    run(rows, cols, ...places, y.address + block * rows * cols * width);
+  });
   return y;
+}
+
+/** `y = f(a, b)` element by element, with NumPy's broadcasting. */
+export function mapBinary(kernel: keyof BinaryKernels, a: Tensor, b: Tensor): Tensor {
+  return mapBroadcast(kernel, [a, b]);
+}
+
+/** `y = f(a, b, c)` element by element, with NumPy's broadcasting. */
+export function mapTernary(kernel: keyof TernaryKernels, a: Tensor, b: Tensor, c: Tensor): Tensor {
+  return mapBroadcast(kernel, [a, b, c]);
 }

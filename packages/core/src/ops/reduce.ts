@@ -1,36 +1,97 @@
-// Reductions besides sum (which is in broadcast.ts): mean; and argmax, which has no gradient.
-import { compute } from "../define-op.ts";
+// Reductions besides sum (which is in broadcast.ts) and statistics: mean, extrema, and where they are.
+import { compute, defineOp } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
-import { div } from "./arithmetic.ts";
+import { contiguous, requireFloat, Tensor } from "../tensor.ts";
+import { div, mul } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { around, reducedShape } from "./axes.ts";
-import { sum } from "./broadcast.ts";
+import { around, reduceAxes, reducedShape } from "./axes.ts";
+import { reshape, sum } from "./broadcast.ts";
+import { equal } from "./compare.ts";
 
-/** Mean over `axes` (all if absent). */
+/**
+ * Mean over `axes` (all if absent). The mean over no elements is NaN.
+ *
+ * @throws ShapeError if an axis does not exist; DTypeError for integers
+ */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  requireFloat("mean", x);
   const list = normalizeAxes("mean", axes, x.rank);
   const count = sizeOf(list.map((axis) => x.shape[axis]!));
   return div(sum(x, list, options), count);
 }
 
+function extremum(kernel: "max" | "min") {
+  const op = defineOp<[Tensor], readonly number[]>({
+    name: kernel,
+    forward: (x, axes) => reduceAxes(kernel, x, axes),
+    vjp: [
+      (dy, y, x, axes) => {
+        const ties = equal(x, y);
+        return mul(ties, div(dy, sum(ties, axes, { keepDim: true })));
+      },
+    ],
+  });
+  return (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    const list = normalizeAxes(kernel, axes, x.rank);
+    const empty = list.find((axis) => x.shape[axis] === 0);
+    if (empty !== undefined) {
+      throw new ShapeError(
+        `${kernel}: axis ${empty} of ${formatShape(x.shape)} is empty, expected at least one element to choose from`,
+      );
+    }
+    const kept = op(x, list);
+    return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
+  };
+}
+
 /**
- * Index (int32) of the first largest element along `axis`; NaN counts as the largest. No gradient.
+ * The largest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
+ * that are the largest, as in `torch.amax`.
  *
- * @throws ShapeError if the axis is empty or does not exist
+ * @throws ShapeError if an axis is empty or does not exist
  */
-export function argmax(x: Tensor, axis = -1): Tensor {
-  const along = normalizeAxis("argmax", axis, x.rank);
+export const max = extremum("max");
+
+/**
+ * The smallest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
+ * that are the smallest, as in `torch.amin`.
+ *
+ * @throws ShapeError if an axis is empty or does not exist
+ */
+export const min = extremum("min");
+
+function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, keepDim: boolean): Tensor {
+  const along = normalizeAxis(kernel, axis, x.rank);
   if (x.shape[along] === 0) {
     throw new ShapeError(
-      `argmax: axis ${axis} of ${formatShape(x.shape)} is empty; there is no largest element`,
+      `${kernel}: axis ${axis} of ${formatShape(x.shape)} is empty, expected at least one element to choose from`,
     );
   }
   return compute(() => {
-    const y = Tensor.allocate(reducedShape(x.shape, [along], false), "int32", "argmax");
-    kernelsFor(x.dtype).argmax(...around(x.shape, along, along), contiguous(x).address, y.address);
+    const y = Tensor.allocate(reducedShape(x.shape, [along], keepDim), "int32", kernel);
+    kernelsFor(x.dtype)[kernel](...around(x.shape, along, along), contiguous(x).address, y.address);
     return y;
   });
+}
+
+/**
+ * Index (int32) of the first largest element along `axis` (the last if absent); NaN counts as the largest.
+ * No gradient.
+ *
+ * @throws ShapeError if the axis is empty or does not exist
+ */
+export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  return placeOf("argmax", x, axis, options.keepDim ?? false);
+}
+
+/**
+ * Index (int32) of the first smallest element along `axis` (the last if absent); NaN counts as the smallest.
+ * No gradient.
+ *
+ * @throws ShapeError if the axis is empty or does not exist
+ */
+export function argmin(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  return placeOf("argmin", x, axis, options.keepDim ?? false);
 }

@@ -1,46 +1,61 @@
-// Functions of single elements: `y[i] = f(x[i])`, each with `dx = dy * f'(x)`.
+// Functions of single elements: `y[i] = f(x[i])`, each with its `dx = dy * f'(x)`.
+// Powers to a given exponent are in power.ts, what serves as an activation in activations.ts.
 import { defineOp } from "../define-op.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
-import { contiguous, Tensor } from "../tensor.ts";
-import { div, mul } from "./arithmetic.ts";
+import type { UnaryKernels } from "../kernels/table.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireFloat } from "../tensor.ts";
+import { add, div, mul, neg } from "./arithmetic.ts";
 import { mapUnary } from "./elementwise.ts";
 
-/** `e^x` */
-export const exp = defineOp<[Tensor]>({
-  name: "exp",
-  forward: (x) => mapUnary("exp", x),
-  vjp: [(dy, y) => mul(dy, y)],
-});
+type Rule = ((dy: Tensor, y: Tensor, x: Tensor) => Tensor) | null;
 
-/** Natural logarithm. */
-export const log = defineOp<[Tensor]>({
-  name: "log",
-  forward: (x) => mapUnary("log", x),
-  vjp: [(dy, _, x) => div(dy, x)],
-});
+const anyNumber = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) =>
+  defineOp<[Tensor]>({ name: kernel, forward: (x) => mapUnary(kernel, x), vjp: [rule] });
+
+/** One that gives fractions, so that integers are refused. */
+const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) => {
+  const op = anyNumber(kernel, rule);
+  return (x) => {
+    requireFloat(kernel, x);
+    return op(x);
+  };
+};
+
+/** 1 or -1 with the sign of x; 0 and NaN stay what they are. No gradient: it is 0 wherever it exists. */
+export const sign = anyNumber("sign", null);
+
+/** `|x|`; the gradient at 0 is 0. */
+export const abs = anyNumber("abs", (dy, _, x) => mul(dy, sign(x)));
+
+/** `x²` */
+export const square = anyNumber("square", (dy, _, x) => mul(dy, mul(x, 2)));
+
+/** `1 / x` */
+export const reciprocal = floatOnly("reciprocal", (dy, y) => neg(mul(dy, square(y))));
 
 /** Square root. */
-export const sqrt = defineOp<[Tensor]>({
-  name: "sqrt",
-  forward: (x) => mapUnary("sqrt", x),
-  vjp: [(dy, y) => div(dy, mul(y, 2))],
-});
+export const sqrt = floatOnly("sqrt", (dy, y) => div(dy, mul(y, 2)));
 
-/** `x > 0 ? dy : 0`: what `relu` lets through of a gradient. Linear in `dy`, so it is its own derivative. */
-const passPositive = defineOp<[Tensor, Tensor]>({
-  name: "reluGrad",
-  forward: (dy, x) => {
-    const dx = Tensor.allocate(x.shape, x.dtype, "reluGrad");
-    kernelsFor(x.dtype).reluGrad(x.size, contiguous(dy).address, contiguous(x).address, dx.address);
-    return dx;
-  },
-  vjp: [(dz, _, _dy, x): Tensor => passPositive(dz, x), null],
-});
+/** `1 / √x` */
+export const rsqrt = floatOnly("rsqrt", (dy, y) => mul(dy, mul(mul(square(y), y), -0.5)));
 
-/** `max(x, 0)`; the gradient at 0 is 0. */
-export const relu = defineOp<[Tensor]>({
-  name: "relu",
-  forward: (x) => mapUnary("relu", x),
-  // y > 0 exactly where x > 0, and y is at hand anyway.
-  vjp: [(dy, y) => passPositive(dy, y)],
-});
+/** `e^x` */
+export const exp = floatOnly("exp", (dy, y) => mul(dy, y));
+
+/** `e^x - 1`, exact near 0. */
+export const expm1 = floatOnly("expm1", (dy, y) => mul(dy, add(y, 1)));
+
+/** Natural logarithm. */
+export const log = floatOnly("log", (dy, _, x) => div(dy, x));
+
+/** `log(1 + x)`, exact near 0. */
+export const log1p = floatOnly("log1p", (dy, _, x) => div(dy, add(x, 1)));
+
+/** Sine of an angle in radians. */
+export const sin = floatOnly("sin", (dy, _, x): Tensor => mul(dy, cos(x)));
+
+/** Cosine of an angle in radians. */
+export const cos = floatOnly("cos", (dy, _, x): Tensor => neg(mul(dy, sin(x))));
+
+/** The error function, `2/√π ∫ exp(-t²) dt` from 0 to x. */
+export const erf = floatOnly("erf", (dy, _, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))));

@@ -1,6 +1,6 @@
-#!/usr/bin/env node
 // The `shardgrad` command. Parses arguments, runs, reports, and turns errors into one line and an exit code.
 import { Console } from "node:console";
+import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ShardgradError } from "@shardgrad/core";
@@ -9,6 +9,8 @@ import { JobError } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
 import { train } from "../train.ts";
 import { chooseReporter } from "./report.ts";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
 /** Exit codes: what was asked for does not fit; the run failed; ended by a signal (128 + its number). */
 const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
@@ -34,6 +36,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   const interrupt = (signal: "SIGINT" | "SIGTERM") => {
     if (asked) process.exit(exitCode[signal]);
     asked = signal;
+    if (process.stderr.isTTY) process.stderr.write("\nfinishing the step; once more to end at once\n");
     run.stop();
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
@@ -41,7 +44,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     for await (const event of run) reporter.show(event);
     if (asked) process.exitCode = exitCode[asked];
   } catch (error) {
-    reporter.close();
+    reporter.fail(error);
     fail(error, stack);
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
@@ -63,6 +66,7 @@ function describe(error: Error): string {
 
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
+  .version(version)
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "shardgrad:")) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
 

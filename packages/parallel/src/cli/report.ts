@@ -4,8 +4,8 @@ import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts"
 
 export interface Reporter {
   show(event: TrainEvent): void;
-  /** Leaves the terminal tidy; for when the run ends with an error. */
-  close(): void;
+  /** For when the run ends with an error, which is also told on standard error. */
+  fail(error: unknown): void;
 }
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -13,7 +13,8 @@ const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 function startLine(event: StartEvent): string {
   const { params, trainSamples, testSamples, workers, shards, kernels, steps, batchSize } = event;
   const split = shards === workers ? "" : `, ${shards} shards`;
-  return `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${workers} workers${split}, ${kernels} kernels, ${count.format(steps)} steps of ${batchSize}`;
+  const threads = workers === 1 ? "1 worker" : `${workers} workers`;
+  return `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels} kernels, ${count.format(steps)} steps of ${batchSize}`;
 }
 
 function formatMetrics(metrics: Record<string, number>): string {
@@ -27,13 +28,22 @@ function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epoch
   return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics)}  ${count.format(samplesPerSecond).padStart(7)} samples/s`;
 }
 
+/** Waiting for more than this share of the time is worth a hint. */
+const idleShare = 0.4;
+
+function idleHint(share: number, stepMs: number): string {
+  return `workers waited for each other ${Math.round(share * 100)} % of the time (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
+}
+
 function endLines(event: EndEvent, start: StartEvent): string[] {
-  const { steps, seconds, samplesPerSecond, metrics, weightsSha256, stopped, out } = event;
+  const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
+  const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
-    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} workers (${start.kernels})`,
+    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`,
+    ...waited,
   ];
 }
 
@@ -62,12 +72,16 @@ class LineReporter implements Reporter {
         this.#line(epochLine(event, this.#start!.epochs));
         break;
       case "end":
-        this.close();
+        this.#close();
         for (const line of endLines(event, this.#start!)) this.#line(line);
     }
   }
 
-  close(): void {
+  fail(): void {
+    this.#close();
+  }
+
+  #close(): void {
     // Lines are printed with the next frame of the bar: draw it once more, or the last of them is lost.
     this.#bars?.update();
     this.#bars?.stop();
@@ -109,7 +123,10 @@ class JsonReporter implements Reporter {
     if (event.type !== "progress") this.#stream.write(`${JSON.stringify(event)}\n`);
   }
 
-  close(): void {}
+  fail(error: unknown): void {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    this.#stream.write(`${JSON.stringify({ type: "error", name, message })}\n`);
+  }
 }
 
 export function chooseReporter(json: boolean, stream: NodeJS.WriteStream): Reporter {

@@ -1,7 +1,13 @@
-// Reference kernels: filling, copying, casting, and functions of single elements.
+// Reference kernels: filling, casting, selecting, and functions of one or two elements.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { BinaryKernel, Kernels, UnaryKernel } from "../table.ts";
+import { erf } from "./erf.ts";
+
+/** `a ** b` as IEEE 754 and PyTorch have it; JavaScript alone calls 1 to the power of NaN or Infinity NaN. */
+function power(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
+}
 
 export function elementwise(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
@@ -33,18 +39,6 @@ export function elementwise(heap: Heap, F: NumericArray) {
       F.fill(value, y / width, y / width + n);
     },
 
-    copy(d0, d1, d2, d3, x, s0, s1, s2, s3, y) {
-      const from = x / width;
-      let to = y / width;
-      for (let i = 0; i < d0; i++) {
-        for (let j = 0; j < d1; j++) {
-          for (let k = 0; k < d2; k++) {
-            for (let l = 0; l < d3; l++) F[to++] = F[from + i * s0 + j * s1 + k * s2 + l * s3]!;
-          }
-        }
-      }
-    },
-
     cast(n, source, x, y) {
       const S = sources[source]!;
       const from = x / S.BYTES_PER_ELEMENT;
@@ -53,20 +47,42 @@ export function elementwise(heap: Heap, F: NumericArray) {
     },
 
     neg: unary((x) => -x),
-    exp: unary(Math.exp),
-    log: unary(Math.log),
+    abs: unary(Math.abs),
+    sign: unary(Math.sign),
+    square: unary((x) => x * x),
+    reciprocal: unary((x) => 1 / x),
     sqrt: unary(Math.sqrt),
-    relu: unary((x) => (x <= 0 ? 0 : x)),
+    rsqrt: unary((x) => 1 / Math.sqrt(x)),
+    exp: unary(Math.exp),
+    expm1: unary(Math.expm1),
+    log: unary(Math.log),
+    log1p: unary(Math.log1p),
+    sin: unary(Math.sin),
+    cos: unary(Math.cos),
+    erf: unary(erf),
 
     add: binary((a, b) => a + b),
     sub: binary((a, b) => a - b),
     mul: binary((a, b) => a * b),
     div: binary((a, b) => a / b),
-    equal: binary((a, b) => (a === b ? 1 : 0)),
-    greater: binary((a, b) => (a > b ? 1 : 0)),
+    pow: binary(power),
+    maximum: binary(Math.max),
+    minimum: binary(Math.min),
+    equal: binary((a, b) => Number(a === b)),
+    notEqual: binary((a, b) => Number(a !== b)),
+    less: binary((a, b) => Number(a < b)),
+    lessEqual: binary((a, b) => Number(a <= b)),
+    greater: binary((a, b) => Number(a > b)),
+    greaterEqual: binary((a, b) => Number(a >= b)),
 
-    reluGrad(n, dy, x, y) {
-      for (let i = 0; i < n; i++) F[y / width + i] = F[x / width + i]! > 0 ? F[dy / width + i]! : 0;
+    where(rows, cols, a, aRow, aCol, b, bRow, bCol, c, cRow, cCol, y) {
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < cols; j++) {
+          const chosen = F[a / width + i * aRow + j * aCol]! !== 0;
+          const from = chosen ? b / width + i * bRow + j * bCol : c / width + i * cRow + j * cCol;
+          F[y / width + i * cols + j] = F[from]!;
+        }
+      }
     },
   } satisfies Partial<Kernels>;
 }

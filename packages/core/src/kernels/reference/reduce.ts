@@ -1,61 +1,82 @@
-// Reference kernels: reductions along one axis of [outer, length, inner], and functions of whole rows.
+// Reference kernels: reductions along one axis of [outer, length, inner], and walks along it.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
-import type { Kernels } from "../table.ts";
+import type { Kernels, ReduceKernel } from "../table.ts";
 
 export function reduce(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;
 
-  return {
-    sum(outer, length, inner, x, y) {
-      for (let o = 0; o < outer; o++) {
-        for (let i = 0; i < inner; i++) {
-          let sum = 0;
-          for (let r = 0; r < length; r++) sum += F[x / width + (o * length + r) * inner + i]!;
-          F[y / width + o * inner + i] = sum;
-        }
-      }
-    },
+  /** Calls `each` for every pair of an outer and an inner index, with the first element and the output element. */
+  const overAxes = (
+    outer: number,
+    length: number,
+    inner: number,
+    each: (first: number, output: number) => void,
+  ) => {
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) each(o * length * inner + i, o * inner + i);
+    }
+  };
 
-    max(outer, length, inner, x, y) {
-      for (let o = 0; o < outer; o++) {
-        for (let i = 0; i < inner; i++) {
-          let most = Number.NEGATIVE_INFINITY;
-          for (let r = 0; r < length; r++)
-            most = Math.max(most, F[x / width + (o * length + r) * inner + i]!);
-          F[y / width + o * inner + i] = most;
-        }
-      }
-    },
+  const toValue =
+    (start: number, combine: (result: number, x: number) => number): ReduceKernel =>
+    (outer, length, inner, x, y) =>
+      overAxes(outer, length, inner, (first, output) => {
+        let result = start;
+        for (let r = 0; r < length; r++) result = combine(result, F[x / width + first + r * inner]!);
+        F[y / width + output] = result;
+      });
 
-    argmax(outer, length, inner, x, y) {
-      for (let o = 0; o < outer; o++) {
-        for (let i = 0; i < inner; i++) {
-          let best = 0;
-          let most = F[x / width + o * length * inner + i]!;
-          for (let r = 1; r < length && !Number.isNaN(most); r++) {
-            const value = F[x / width + (o * length + r) * inner + i]!;
-            if (value > most || Number.isNaN(value)) {
-              most = value;
-              best = r;
-            }
+  const toPlace =
+    (better: (x: number, best: number) => boolean): ReduceKernel =>
+    (outer, length, inner, x, y) =>
+      overAxes(outer, length, inner, (first, output) => {
+        let place = 0;
+        let best = F[x / width + first]!;
+        for (let r = 1; r < length && !Number.isNaN(best); r++) {
+          const value = F[x / width + first + r * inner]!;
+          if (better(value, best) || Number.isNaN(value)) {
+            best = value;
+            place = r;
           }
-          int32[y / 4 + o * inner + i] = best;
         }
-      }
+        int32[y / 4 + output] = place;
+      });
+
+  return {
+    sum: toValue(0, (sum, x) => sum + x),
+    sumSquares: toValue(0, (sum, x) => sum + x * x),
+    prod: toValue(1, (product, x) => product * x),
+    max: toValue(Number.NEGATIVE_INFINITY, Math.max),
+    min: toValue(Number.POSITIVE_INFINITY, Math.min),
+    argmax: toPlace((x, best) => x > best),
+    argmin: toPlace((x, best) => x < best),
+
+    prodOthers(outer, length, inner, x, y) {
+      overAxes(outer, length, inner, (first) => {
+        let before = 1;
+        for (let r = 0; r < length; r++) {
+          F[y / width + first + r * inner] = before;
+          before *= F[x / width + first + r * inner]!;
+        }
+        let after = 1;
+        for (let r = length - 1; r >= 0; r--) {
+          F[y / width + first + r * inner]! *= after;
+          after *= F[x / width + first + r * inner]!;
+        }
+      });
     },
 
-    logSoftmax(rows, cols, x, y) {
-      for (let r = 0; r < rows; r++) {
-        const from = x / width + r * cols;
-        let most = Number.NEGATIVE_INFINITY;
-        for (let c = 0; c < cols; c++) most = Math.max(most, F[from + c]!);
+    cumsum(outer, length, inner, x, y, reverse) {
+      overAxes(outer, length, inner, (first) => {
         let sum = 0;
-        for (let c = 0; c < cols; c++) sum += Math.exp(F[from + c]! - most);
-        const logSum = Math.log(sum);
-        for (let c = 0; c < cols; c++) F[y / width + r * cols + c] = F[from + c]! - most - logSum;
-      }
+        for (let step = 0; step < length; step++) {
+          const place = first + (reverse ? length - 1 - step : step) * inner;
+          sum += F[x / width + place]!;
+          F[y / width + place] = sum;
+        }
+      });
     },
   } satisfies Partial<Kernels>;
 }

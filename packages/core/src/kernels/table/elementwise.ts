@@ -1,4 +1,4 @@
-// Kernels that fill, copy, cast, and apply functions to single elements. See ../table.ts for what all signatures have in common.
+// Kernels that fill, cast, and apply functions to single elements. See ../table.ts for what all signatures have in common.
 
 /** `y[i] = f(x[i])`, i < n; both contiguous; `y` may be `x`. */
 export type UnaryKernel = (n: number, x: number, y: number) => void;
@@ -19,14 +19,45 @@ export type BinaryKernel = (
   y: number,
 ) => void;
 
+/** The same for three operands, each with its row and column strides. */
+export type TernaryKernel = (
+  rows: number,
+  cols: number,
+  ...operandsAndY: [
+    a: number,
+    aRow: number,
+    aCol: number,
+    b: number,
+    bRow: number,
+    bCol: number,
+    c: number,
+    cRow: number,
+    cCol: number,
+    y: number,
+  ]
+) => void;
+
 /** Functions of one element. */
 export interface UnaryKernels {
   neg: UnaryKernel;
-  exp: UnaryKernel;
-  log: UnaryKernel;
+  abs: UnaryKernel;
+  /** 1 or -1 with the sign of x; zeros and NaN stay what they are. */
+  sign: UnaryKernel;
+  square: UnaryKernel;
+  reciprocal: UnaryKernel;
   sqrt: UnaryKernel;
-  /** `max(x, 0)`; NaN stays NaN. */
-  relu: UnaryKernel;
+  /** `1 / sqrt(x)` */
+  rsqrt: UnaryKernel;
+  exp: UnaryKernel;
+  /** `exp(x) - 1`, exact near 0. */
+  expm1: UnaryKernel;
+  log: UnaryKernel;
+  /** `log(1 + x)`, exact near 0. */
+  log1p: UnaryKernel;
+  sin: UnaryKernel;
+  cos: UnaryKernel;
+  /** The error function. */
+  erf: UnaryKernel;
 }
 
 /** Functions of two elements, with broadcasting. */
@@ -35,32 +66,29 @@ export interface BinaryKernels {
   sub: BinaryKernel;
   mul: BinaryKernel;
   div: BinaryKernel;
-  /** 1 where equal, else 0. */
+  pow: BinaryKernel;
+  /** The larger element; NaN if one is. */
+  maximum: BinaryKernel;
+  /** The smaller element; NaN if one is. */
+  minimum: BinaryKernel;
+  // Comparisons: 1 where true, else 0.
   equal: BinaryKernel;
-  /** 1 where a > b, else 0. */
+  notEqual: BinaryKernel;
+  less: BinaryKernel;
+  lessEqual: BinaryKernel;
   greater: BinaryKernel;
+  greaterEqual: BinaryKernel;
 }
 
-export interface ElementwiseKernels extends UnaryKernels, BinaryKernels {
+/** Functions of three elements, with broadcasting. */
+export interface TernaryKernels {
+  /** b where a is not 0, else c. */
+  where: TernaryKernel;
+}
+
+export interface ElementwiseKernels extends UnaryKernels, BinaryKernels, TernaryKernels {
   /** `y[i] = value` */
   fill(n: number, value: number, y: number): void;
-  /** Strided [d0,d1,d2,d3] to contiguous. Strides in elements, any sign that stays inside the block. */
-  copy(
-    ...args: [
-      d0: number,
-      d1: number,
-      d2: number,
-      d3: number,
-      x: number,
-      s0: number,
-      s1: number,
-      s2: number,
-      s3: number,
-      y: number,
-    ]
-  ): void;
   /** `y[i] = x[i]` converted from the dtype with code `source` (see `dtypeCode`). */
   cast(n: number, source: number, x: number, y: number): void;
-  /** `y[i] = x[i] > 0 ? dy[i] : 0`, the gradient of `relu`. */
-  reluGrad(n: number, dy: number, x: number, y: number): void;
 }

@@ -1,15 +1,24 @@
-// Kernels that reduce one axis, or work on whole rows. See ../table.ts for what all signatures have in common.
+// Kernels that reduce one axis, or walk along it. See ../table.ts for what all signatures have in common.
 
 /** `y[o,i]` = reduction over r of `x[o,r,i]`; both contiguous. */
 export type ReduceKernel = (outer: number, length: number, inner: number, x: number, y: number) => void;
 
-/** A function of each row of a contiguous [rows, cols]. */
-export type RowKernel = (rows: number, cols: number, x: number, y: number) => void;
-
-export interface ReduceKernels {
+/** Reductions that give elements of the dtype of x. Extrema of no elements are infinite; NaN counts as both. */
+export interface ReduceToValueKernels {
   sum: ReduceKernel;
+  sumSquares: ReduceKernel;
+  prod: ReduceKernel;
   max: ReduceKernel;
+  min: ReduceKernel;
+}
+
+export interface ReduceKernels extends ReduceToValueKernels {
   /** Index (int32) of the first largest element; a NaN counts as the largest. */
   argmax: ReduceKernel;
-  logSoftmax: RowKernel;
+  /** Index (int32) of the first smallest element; a NaN counts as the smallest. */
+  argmin: ReduceKernel;
+  /** `y[o,r,i]` = product of all `x[o,s,i]` with s ≠ r. */
+  prodOthers: ReduceKernel;
+  /** `y[o,r,i]` = sum of `x[o,s,i]` over s ≤ r, or s ≥ r where `reverse` is 1. */
+  cumsum(outer: number, length: number, inner: number, x: number, y: number, reverse: number): void;
 }

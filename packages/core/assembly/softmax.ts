@@ -1,0 +1,113 @@
+// softmax, its logarithm, the logarithm of its denominator, and their gradients, row by row. The largest element is
+// taken off first, so that nothing overflows. The order of additions depends on the row's length alone.
+import { loadLanes, storeLanes, sumLanes } from "./lanes";
+import { exp4, log4 } from "./math";
+import { largestOf } from "./rows";
+
+// Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
+const SOFTMAX: i32 = 0;
+const LOG_SOFTMAX: i32 = 1;
+const LOG_SUM_EXP: i32 = 2;
+
+/** The sum of exp(x - shift) over a row; for SOFTMAX the terms are left in y. */
+// @ts-ignore: decorator
+@inline
+function sumOfExp(code: i32, cols: i32, x: usize, shift: v128, y: usize): f32 {
+  let sums = f32x4.splat(0);
+  for (const end = x + (<usize>(cols & ~3) << 2); x < end; x += 16, y += 16) {
+    const terms = exp4(f32x4.sub(v128.load(x), shift));
+    sums = f32x4.add(sums, terms);
+    if (code == SOFTMAX) v128.store(y, terms);
+  }
+  const total = sumLanes(sums, 4);
+  const rest = cols & 3;
+  if (!rest) return total;
+  const terms = exp4(f32x4.sub(loadLanes(x, rest), shift));
+  if (code == SOFTMAX) storeLanes(y, terms, rest);
+  return total + sumLanes(terms, rest);
+}
+
+/** The last pass: from the terms in y for SOFTMAX, from x for LOG_SOFTMAX; `scale` is the sum, or its logarithm. */
+// @ts-ignore: decorator
+@inline
+function finishLanes(code: i32, v: v128, shift: v128, scale: v128): v128 {
+  return code == SOFTMAX ? f32x4.div(v, scale) : f32x4.sub(f32x4.sub(v, shift), scale);
+}
+
+// @ts-ignore: decorator
+@inline
+function overRows(code: i32, rows: i32, cols: i32, x: usize, y: usize): void {
+  const row = <usize>cols << 2;
+  for (; rows > 0; rows--, x += row) {
+    let shift = largestOf(cols, x); // a NaN elsewhere in the row comes back with the sum
+    // Infinity - Infinity would hide that the result is infinite. The others are NaN then, as in PyTorch.
+    if (code == LOG_SUM_EXP) shift = v128.andnot(shift, f32x4.eq(f32x4.abs(shift), f32x4.splat(Infinity)));
+    const total = f32x4.splat(sumOfExp(code, cols, x, shift, y));
+    const scale = code == SOFTMAX ? total : log4(total);
+    if (code == LOG_SUM_EXP) {
+      store<f32>(y, f32x4.extract_lane(f32x4.add(shift, scale), 0));
+      y += 4;
+    } else {
+      let from = code == SOFTMAX ? y : x;
+      for (const end = y + (<usize>(cols & ~3) << 2); y < end; from += 16, y += 16) {
+        v128.store(y, finishLanes(code, v128.load(from), shift, scale));
+      }
+      const rest = cols & 3;
+      if (rest) storeLanes(y, finishLanes(code, loadLanes(from, rest), shift, scale), rest);
+      y += <usize>rest << 2;
+    }
+  }
+}
+
+export function softmax(rows: i32, cols: i32, x: usize, y: usize): void {
+  overRows(SOFTMAX, rows, cols, x, y);
+}
+export function logSoftmax(rows: i32, cols: i32, x: usize, y: usize): void {
+  overRows(LOG_SOFTMAX, rows, cols, x, y);
+}
+export function logSumExp(rows: i32, cols: i32, x: usize, y: usize): void {
+  overRows(LOG_SUM_EXP, rows, cols, x, y);
+}
+
+/** What is summed over the row: dy y for softmax, dy for its logarithm. */
+// @ts-ignore: decorator
+@inline
+function summand(code: i32, dy: v128, y: v128): v128 {
+  return code == SOFTMAX ? f32x4.mul(dy, y) : dy;
+}
+
+// @ts-ignore: decorator
+@inline
+function gradLanes(code: i32, dy: v128, y: v128, sum: v128): v128 {
+  return code == SOFTMAX ? f32x4.mul(y, f32x4.sub(dy, sum)) : f32x4.sub(dy, f32x4.mul(exp4(y), sum));
+}
+
+// @ts-ignore: decorator
+@inline
+function gradOverRows(code: i32, rows: i32, cols: i32, dy: usize, y: usize, dx: usize): void {
+  const whole = <usize>(cols & ~3) << 2;
+  const rest = cols & 3;
+  for (; rows > 0; rows--) {
+    let sums = f32x4.splat(0);
+    for (let i: usize = 0; i < whole; i += 16) {
+      sums = f32x4.add(sums, summand(code, v128.load(dy + i), v128.load(y + i)));
+    }
+    let total = sumLanes(sums, 4);
+    if (rest) total += sumLanes(summand(code, loadLanes(dy + whole, rest), loadLanes(y + whole, rest)), rest);
+    const sum = f32x4.splat(total);
+    for (const end = dx + whole; dx < end; dy += 16, y += 16, dx += 16) {
+      v128.store(dx, gradLanes(code, v128.load(dy), v128.load(y), sum));
+    }
+    if (rest) storeLanes(dx, gradLanes(code, loadLanes(dy, rest), loadLanes(y, rest), sum), rest);
+    dy += <usize>rest << 2;
+    y += <usize>rest << 2;
+    dx += <usize>rest << 2;
+  }
+}
+
+export function softmaxGrad(rows: i32, cols: i32, dy: usize, y: usize, dx: usize): void {
+  gradOverRows(SOFTMAX, rows, cols, dy, y, dx);
+}
+export function logSoftmaxGrad(rows: i32, cols: i32, dy: usize, y: usize, dx: usize): void {
+  gradOverRows(LOG_SOFTMAX, rows, cols, dy, y, dx);
+}

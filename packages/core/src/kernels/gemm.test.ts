@@ -1,0 +1,208 @@
+// The matrix product of both WebAssembly builds against the reference kernel. Most matrices hold small multiples of
+// 1/8, whose products and sums are exact in any order: there every bit must be right, whatever the blocking.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Heap } from "../memory/heap.ts";
+import { referenceKernels } from "./reference/index.ts";
+import type { Kernels } from "./table.ts";
+import { wasmKernels } from "./wasm.ts";
+
+const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true }) });
+const reference = referenceKernels(heap, heap.float32);
+const builds = {
+  "wasm-plain": wasmKernels(heap, "wasm-plain"),
+  "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+};
+const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
+
+type Gemm = Kernels["gemm"];
+type Numbers = (i: number) => number;
+
+/** Multiples of 1/8 in ±2. */
+const dyadic: Numbers = (i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 9) % 33) / 8 - 2;
+/** The same with an infinity or a NaN now and then: it belongs to its row or column alone. */
+const strange: Numbers = (i) => (i % 97 === 13 ? [Number.NaN, Number.POSITIVE_INFINITY][i % 2]! : dyadic(i));
+/** In ±1, with all 24 bits in use. */
+const rough: Numbers = (i) => ((Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(i, 0x85ebca6b)) >>> 7) / 2 ** 24 - 1;
+
+/** Row and column strides of a matrix. */
+const layouts = {
+  rows: (_m: number, n: number) => [n, 1],
+  columns: (m: number) => [1, m],
+  "rows with gaps": (_m: number, n: number) => [n + 3, 1],
+  "columns with gaps": (m: number) => [1, m + 5],
+  "no unit stride": (_m: number, n: number) => [2 * n + 1, 2],
+  "one row repeated": () => [0, 1],
+} satisfies Record<string, (m: number, n: number) => number[]>;
+type Layout = keyof typeof layouts;
+
+interface Product {
+  sizes: [m: number, n: number, k: number];
+  a?: Layout;
+  b?: Layout;
+  beta?: 0 | 1;
+  batch?: number;
+  /** Batch strides 0 for A or B: all products share it. */
+  shared?: "a" | "b";
+  /** Elements between the rows of C. */
+  gap?: number;
+  numbers?: Numbers;
+}
+
+// ---- Memory: guards, A, guards, B, guards, C, guards ----
+
+const start = heap.arena.allocate(16 << 20, "test") / 4;
+const guard = 7;
+const guardBits = 0x7f812345; // a NaN: it shows where it is read
+
+/** Lays out the product and returns the arguments of `gemm` for it. */
+function layOut(product: Product): { args: Parameters<Gemm>; end: number; c: number } {
+  const { a = "rows", b = "rows", beta = 0, batch = 1, shared, gap = 0, numbers = dyadic } = product;
+  const [m, n, k] = product.sizes;
+  let next = start;
+  const block = (words: number, values: Numbers) => {
+    heap.int32.fill(guardBits, next, next + guard + words + guard);
+    next += guard + words;
+    for (let i = 0; i < words; i++) heap.float32[next - words + i] = values(i);
+    return next - words;
+  };
+  const operand = (layout: Layout, rows: number, cols: number, isShared: boolean, seed: number) => {
+    const [row, col] = layouts[layout](rows, cols) as [number, number];
+    const one = rows * cols && (rows - 1) * row + (cols - 1) * col + 1;
+    const address = 4 * block(isShared ? one : one * batch, (i) => numbers(i + seed));
+    return [address, isShared ? 0 : one, row, col] as const;
+  };
+  const left = operand(a, m, k, shared === "a", 0);
+  const right = operand(b, k, n, shared === "b", 1e6);
+  const cRow = n + gap;
+  const c = block(batch * m * cRow, beta === 0 ? () => Number.NaN : (i) => numbers(i + 2e6));
+  const args: Parameters<Gemm> = [batch, m, n, k, ...left, ...right, 4 * c, m * cRow, cRow, beta];
+  return { args, end: next + guard, c: c - start };
+}
+
+/** All words after the product was computed. Floats, because they are compared as such; zeros have their sign. */
+function compute(gemm: Gemm, product: Product): { words: Int32Array; floats: Float32Array; c: number } {
+  const { args, end, c } = layOut(product);
+  gemm(...args);
+  const words = heap.int32.slice(start, end);
+  return { words, floats: new Float32Array(words.buffer), c };
+}
+
+/** Compares everything in memory: C within the bound, all else bit by bit. */
+function check(gemm: Gemm, product: Product, bound = 0): void {
+  const expected = compute(reference.gemm, product);
+  const got = compute(gemm, product);
+  const wrong = expected.words.findIndex((word, i) => {
+    const [x, y] = [expected.floats[i]!, got.floats[i]!];
+    const agrees = i >= expected.c && (Math.abs(x - y) <= bound || (Number.isNaN(x) && Number.isNaN(y)));
+    return word !== got.words[i] && !agrees;
+  });
+  const found =
+    wrong < 0 ? "" : `C + ${wrong - expected.c}: got ${got.floats[wrong]}, not ${expected.floats[wrong]}`;
+  expect(found, JSON.stringify(product)).toBe("");
+}
+
+const transposes = (["rows", "columns"] as const).flatMap((a) =>
+  (["rows", "columns"] as const).map((b) => ({ a, b })),
+);
+const betas = [0, 1] as const;
+
+describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
+  const gemm = kernels.gemm!;
+
+  describe.each(transposes)("A by $a, B by $b", (transpose) => {
+    test.each(betas)("beta %i, every size of m, n and k", (beta) => {
+      for (const s of sizes) {
+        for (const size of [
+          [s, 6, 5],
+          [5, s, 9],
+          [6, 11, s],
+          [s, s, 4],
+        ] as const) {
+          check(gemm, { sizes: [...size], ...transpose, beta });
+        }
+      }
+    });
+
+    // The blocks that the operands are cut into: 64 rows, 512 columns, 256 deep, and what is left over.
+    test.each([
+      [65, 513, 257],
+      [3, 1030, 40],
+      [131, 9, 300],
+      [70, 70, 1025],
+    ])("across blocks, %i×%i×%i", (m, n, k) => {
+      for (const beta of betas) check(gemm, { sizes: [m, n, k], ...transpose, beta });
+    });
+  });
+
+  test.each(Object.keys(layouts) as Layout[])("A or B: %s", (layout) => {
+    for (const s of [3, 8, 17, 70]) {
+      check(gemm, { sizes: [s, 19, 13], a: layout, gap: 3, beta: 1 });
+      check(gemm, { sizes: [19, 13, s], b: layout, gap: 1 });
+    }
+  });
+
+  test.each([undefined, "a", "b"] as const)("a batch of 3, shared: %s", (shared) => {
+    for (const beta of betas) {
+      for (const transpose of transposes) {
+        check(gemm, { sizes: [9, 10, 11], batch: 3, ...(shared && { shared }), ...transpose, beta });
+      }
+    }
+    check(gemm, { sizes: [9, 10, 11], batch: 0 });
+  });
+
+  test("NaN and infinities stay in their rows and columns", () => {
+    for (const transpose of transposes) check(gemm, { sizes: [67, 21, 6], ...transpose, numbers: strange });
+  });
+
+  test("with all bits in use, the error is that of k additions", () => {
+    for (const k of [1, 64, 300, 1000]) {
+      // Half an ulp of a sum of up to k, k times, is never reached.
+      check(gemm, { sizes: [33, 17, k], numbers: rough }, 2 ** -24 * k ** 1.5);
+    }
+  });
+
+  test("the bits of an element depend on its row of A, its column of B, k and beta alone", () => {
+    const cut = fc.record({
+      m: fc.integer({ min: 1, max: 70 }),
+      n: fc.integer({ min: 1, max: 40 }),
+      k: fc.constantFrom(1, 7, 64, 257, 520),
+      transpose: fc.constantFrom(...transposes),
+      beta: fc.constantFrom(...betas),
+      row: fc.nat(),
+      col: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cut, ({ m, n, k, transpose, beta, row, col }) => {
+        const { args } = layOut({ sizes: [m, n, k], ...transpose, beta, numbers: rough });
+        const [, , , , a, , aRow, aCol, b, , bRow, bCol, c, , cRow] = args;
+        const [i, j] = [row % m, col % n];
+        const place = c + 4 * (i * cRow + j);
+        const before = heap.float32[place / 4]!;
+        gemm(...args);
+        const whole = heap.float32[place / 4]!;
+        heap.float32[place / 4] = before;
+        gemm(
+          1,
+          m - i,
+          1,
+          k,
+          a + 4 * i * aRow,
+          0,
+          aRow,
+          aCol,
+          b + 4 * j * bCol,
+          0,
+          bRow,
+          bCol,
+          place,
+          0,
+          cRow,
+          beta,
+        );
+        expect(heap.float32[place / 4]).toBe(whole);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,38 @@
+// Activation functions, and their gradients in one pass. See ../table.ts for what all signatures have in common.
+
+/** `y[i] = f(x[i])`, i < n; both contiguous. Functions without parameters are given zeros for p and q. */
+export type ActivationKernel = (n: number, x: number, y: number, p: number, q: number) => void;
+
+/** `dx[i] = dy[i] * f'`; `s` is the output of the function for relu, tanh and sigmoid, else its input. */
+export type ActivationGradKernel = (
+  n: number,
+  dy: number,
+  s: number,
+  dx: number,
+  p: number,
+  q: number,
+) => void;
+
+export type ActivationName =
+  /** `max(x, 0)`; NaN stays NaN. */
+  | "relu"
+  /** x where positive, else `p x`. */
+  | "leakyRelu"
+  /** x where positive, else `p (exp(x) - 1)`. */
+  | "elu"
+  /** `log(1 + exp(p x)) / p`, and x itself where `p x > q`. */
+  | "softplus"
+  | "tanh"
+  /** `1 / (1 + exp(-x))` */
+  | "sigmoid"
+  /** `x sigmoid(x)` */
+  | "silu"
+  /** `x Φ(x)`, Φ the normal distribution. */
+  | "gelu"
+  /** `gelu` with `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. */
+  | "geluTanh"
+  /** The nearest number from p to q; q if p > q. The gradient passes at p and q too. */
+  | "clamp";
+
+export type ActivationKernels = Record<ActivationName, ActivationKernel> &
+  Record<`${ActivationName}Grad`, ActivationGradKernel>;

@@ -1,0 +1,27 @@
+// Running sums along an axis.
+import { defineOp } from "../define-op.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { normalizeAxis } from "../shape.ts";
+import { contiguous, Tensor } from "../tensor.ts";
+import { around } from "./axes.ts";
+
+/** The sum up to each element, or from it on where `reverse` is set: each is the other's gradient. */
+const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
+  name: "cumsum",
+  forward: (x, { axis, reverse }) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "cumsum");
+    const { cumsum } = kernelsFor(x.dtype);
+    cumsum(...around(x.shape, axis, axis), contiguous(x).address, y.address, Number(reverse));
+    return y;
+  },
+  vjp: [(dy, _, _x, { axis, reverse }): Tensor => cumsumOp(dy, { axis, reverse: !reverse })],
+});
+
+/**
+ * Running sum along `axis`: `y[i] = x[0] + … + x[i]`, of the shape and dtype of `x`.
+ *
+ * @throws ShapeError if the axis does not exist
+ */
+export function cumsum(x: Tensor, axis: number): Tensor {
+  return cumsumOp(x, { axis: normalizeAxis("cumsum", axis, x.rank), reverse: false });
+}

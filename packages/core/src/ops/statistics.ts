@@ -1,0 +1,108 @@
+// Variance, standard deviation and vector norms: reductions that are made of squares.
+import { defineOp } from "../define-op.ts";
+import { ValueError } from "../errors.ts";
+import { normalizeAxes, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireFloat } from "../tensor.ts";
+import { div, mul, sub } from "./arithmetic.ts";
+import type { ReduceOptions } from "./axes.ts";
+import { reduceAxes, reducedShape } from "./axes.ts";
+import { reshape, sum } from "./broadcast.ts";
+import { equal } from "./compare.ts";
+import { max, mean } from "./reduce.ts";
+import { abs, sqrt } from "./unary.ts";
+import { where } from "./where.ts";
+
+/** Options of `variance` and `std`. */
+export interface VarianceOptions extends ReduceOptions {
+  /** What is taken off the number of elements in the divisor; 1 if absent, the unbiased estimate. */
+  correction?: number;
+}
+
+interface Spread {
+  axes: readonly number[];
+  divisor: number;
+}
+
+/** `x` with its mean over `axes` taken off. */
+const centred = (x: Tensor, axes: readonly number[]) => sub(x, mean(x, axes, { keepDim: true }));
+
+/** `y`, or 1 where it is 0: what is divided by it is 0 there too, and so is the gradient. */
+const nonZero = (y: Tensor) => where(equal(y, 0), 1, y);
+
+const varianceOp = defineOp<[Tensor], Spread>({
+  name: "variance",
+  forward: (x, { axes, divisor }) => div(reduceAxes("sumSquares", centred(x, axes), axes), divisor),
+  vjp: [(dy, _, x, { axes, divisor }) => mul(mul(dy, 2 / divisor), centred(x, axes))],
+});
+
+const stdOp = defineOp<[Tensor], Spread>({
+  name: "std",
+  forward: (x, spread) => sqrt(varianceOp(x, spread)),
+  vjp: [(dy, y, x, { axes, divisor }) => mul(div(dy, mul(nonZero(y), divisor)), centred(x, axes))],
+});
+
+function spreadOf(
+  name: "variance" | "std",
+  x: Tensor,
+  axes: number | readonly number[] | undefined,
+  options: VarianceOptions,
+): Tensor {
+  requireFloat(name, x);
+  const list = normalizeAxes(name, axes, x.rank);
+  const count = sizeOf(list.map((axis) => x.shape[axis]!));
+  const divisor = Math.max(0, count - (options.correction ?? 1));
+  const kept = (name === "std" ? stdOp : varianceOp)(x, { axes: list, divisor });
+  return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
+}
+
+/**
+ * Variance over `axes` (all if absent): `sum((x - mean)²) / (n - correction)`. NaN for a single element, unless
+ * `correction` is 0.
+ *
+ * @throws ShapeError if an axis does not exist; DTypeError for integers
+ */
+export function variance(
+  x: Tensor,
+  axes?: number | readonly number[],
+  options: VarianceOptions = {},
+): Tensor {
+  return spreadOf("variance", x, axes, options);
+}
+
+/**
+ * Standard deviation over `axes` (all if absent), the root of `variance`. Where it is 0, so is its gradient.
+ *
+ * @throws ShapeError if an axis does not exist; DTypeError for integers
+ */
+export function std(x: Tensor, axes?: number | readonly number[], options: VarianceOptions = {}): Tensor {
+  return spreadOf("std", x, axes, options);
+}
+
+/** Options of `norm`. */
+export interface NormOptions extends ReduceOptions {
+  /** 2 (if absent) for the root of the sum of squares, 1 for the sum of |x|, Infinity for the largest |x|. */
+  p?: number;
+}
+
+const euclideanOp = defineOp<[Tensor], readonly number[]>({
+  name: "norm",
+  forward: (x, axes) => sqrt(reduceAxes("sumSquares", x, axes)),
+  vjp: [(dy, y, x) => mul(div(dy, nonZero(y)), x)],
+});
+
+/**
+ * Vector norm over `axes` (all if absent). The gradient at 0 is 0.
+ *
+ * @throws ValueError for another p; ShapeError if an axis does not exist; DTypeError for integers
+ */
+export function norm(x: Tensor, axes?: number | readonly number[], options: NormOptions = {}): Tensor {
+  requireFloat("norm", x);
+  const list = normalizeAxes("norm", axes, x.rank);
+  const { p = 2 } = options;
+  if (p === 1) return sum(abs(x), list, options);
+  if (p === Number.POSITIVE_INFINITY) return max(abs(x), list, options);
+  if (p !== 2) throw new ValueError(`norm: got p ${p}, expected 1, 2 or Infinity`);
+  const kept = euclideanOp(x, list);
+  return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
+}

@@ -1,0 +1,102 @@
+// The packages as somebody installs them: what they contain, which Node.js versions run them, and bundlers.
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+const packageOf = (name: string) => fileURLToPath(new URL(`../packages/${name}/`, import.meta.url));
+const manifestOf = async (name: string) =>
+  JSON.parse(await readFile(`${packageOf(name)}package.json`, "utf8"));
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "shardgrad-package-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+describe.each(["core", "parallel"])("@shardgrad/%s", (name) => {
+  it("passes publint", async () => {
+    const { messages, pkg } = await publint({ pkgDir: packageOf(name), strict: true, pack: false });
+    expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+  });
+
+  it("has types that resolve as its code does", async () => {
+    const attw = require
+      .resolve("@arethetypeswrong/cli/package.json")
+      .replace(/package\.json$/, "dist/index.js");
+    // Not for require() or for resolution from before "exports": these are ES modules with an exports map.
+    const args = [
+      attw,
+      "--pack",
+      packageOf(name),
+      "--profile",
+      "esm-only",
+      "--format",
+      "ascii",
+      "--no-color",
+    ];
+    const { stdout } = await run(process.execPath, args);
+    // It exits with 1, and `run` rejects, if there is a problem.
+    expect(stdout).toMatch(/node16 \(from ESM\): 🟢/);
+  });
+});
+
+it("core depends on nothing and contains no native code", async () => {
+  const { dependencies, peerDependencies, optionalDependencies } = await manifestOf("core");
+  expect({ dependencies, peerDependencies, optionalDependencies }).toEqual({});
+  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--loglevel=error"], {
+    cwd: packageOf("core"),
+  });
+  const files: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+  expect(files).toContain("dist/index.js");
+  expect(files.filter((file) => !/\.(ts|js|map|md)$|^(package\.json|LICENSE)$/.test(file))).toEqual([]);
+});
+
+const program = `
+  import { backward, Linear, manualSeed, mean, rand, SGD, kernelSet } from "@shardgrad/core";
+  manualSeed(1);
+  const layer = new Linear(3, 2);
+  const sgd = new SGD(layer.parameters(), { lr: 0.1 });
+  for (let step = 0; step < 3; step++) {
+    sgd.zeroGrad();
+    backward(mean(layer.forward(rand([4, 3]))));
+    sgd.step();
+  }
+  console.log(kernelSet(), layer.weight.toArray().join());`;
+
+describe("a small program over core", () => {
+  const expected = /^wasm-relaxed (-?\d\.\d+,){5}-?\d\.\d+$/;
+
+  it.each(["node", "node-22", "node-24"])("runs on %s", async (version) => {
+    const node = version === "node" ? process.execPath : require.resolve(`${version}/bin/node`);
+    const file = fileURLToPath(new URL("./.tmp/program.mjs", import.meta.url));
+    await writeFile(file, program);
+    const { stdout, stderr } = await run(node, [file]);
+    expect(stdout.trim()).toMatch(expected);
+    expect(stderr).toBe("");
+  });
+
+  it("runs as a bundle by esbuild, without any file beside it", async () => {
+    const outfile = join(directory, "bundle.mjs");
+    await build({
+      stdin: { contents: program, resolveDir: fileURLToPath(new URL(".", import.meta.url)) },
+      outfile,
+      bundle: true,
+      format: "esm",
+      platform: "neutral",
+      minify: true,
+      logLevel: "error",
+    });
+    const { stdout } = await run(process.execPath, [outfile], { cwd: directory });
+    expect(stdout.trim()).toMatch(expected);
+  });
+});
