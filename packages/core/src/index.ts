@@ -65,8 +65,10 @@ export {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from "./nn/attention.ts";
+export { Conv1d, type Conv1dLayerOptions, Conv2d, type Conv2dLayerOptions } from "./nn/convolution.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding, type EmbeddingLayerOptions } from "./nn/embedding.ts";
+export { Flatten } from "./nn/flatten.ts";
 export * as init from "./nn/init.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { type AnyModule, buffer, Module, parameter } from "./nn/module.ts";
@@ -80,6 +82,7 @@ export {
   type NormLayerOptions,
   RMSNorm,
 } from "./nn/normalization.ts";
+export { AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from "./nn/pooling.ts";
 export { Sequential } from "./nn/sequential.ts";
 export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
 export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";
