@@ -69,6 +69,12 @@ describe.each(["float32", "float64"] as const)("of %s", (dtype) => {
   });
 });
 
+test("a condition may be a fraction where integers are chosen", () => {
+  const integers = (values: number[]) => tensor(values, { dtype: "int32" });
+  const y = ops.where(tensor([0.5, 0, -0.1, nan]), integers([1, 2, 3, 4]), integers([-1, -2, -3, -4]));
+  expect([...y.toArray()]).toEqual([1, -2, 3, 4]);
+});
+
 /** More than the kernel walks by itself, and rows long enough that operands are not copied. */
 test("broadcasting over four axes", () => {
   const a = rand([3, 1, 2, 300]);
