@@ -15,7 +15,7 @@ const layers = [
   ["errors", "shape", "dtype", "random"],
   ["memory"],
   ["kernels"],
-  ["capture", "tensor", "tape", "define-op", "scope"],
+  ["capture", "printing", "tensor", "tape", "define-op", "scope", "checkpoint", "differentiation"],
   ["ops", "io"],
   ["nn", "losses", "optim", "data", "testing", "gradient-free", "graph"],
 ];

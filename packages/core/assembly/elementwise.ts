@@ -1,6 +1,6 @@
-// Elementwise kernels: filling, copying, selecting, and functions of one or two elements; functions with a gradient
-// kernel of their own are in activations.ts. Four lanes at a time; the last one to three elements go through the same
-// arithmetic, padded, so that a result never depends on its position.
+// Elementwise kernels: filling, selecting, and functions of one or two elements; functions with a gradient kernel of
+// their own are in activations.ts. Four lanes at a time; the last one to three elements go through the same arithmetic,
+// padded, so that a result never depends on its position.
 import { loadLanes, storeLanes } from "./lanes";
 import { cos4, erf4, exp4, expm14, log1p4, log4, sin4 } from "./math";
 import { pow4 } from "./power";
@@ -258,29 +258,4 @@ export function fill(n: i32, value: f32, y: usize): void {
   const end = y + (<usize>(n & ~3) << 2);
   for (; y < end; y += 16) v128.store(y, lanes);
   for (let i = 0; i < (n & 3); i++, y += 4) store<f32>(y, value);
-}
-
-export function copy(
-  d0: i32, d1: i32, d2: i32, d3: i32,
-  x: usize, s0: i32, s1: i32, s2: i32, s3: i32,
-  y: usize,
-): void {
-  const width = <usize>d3 << 2;
-  const step = <usize>s3 << 2;
-  for (let i = 0; i < d0; i++) {
-    for (let j = 0; j < d1; j++) {
-      for (let k = 0; k < d2; k++) {
-        let p = x + ((<usize>i * <usize>s0 + <usize>j * <usize>s1 + <usize>k * <usize>s2) << 2);
-        const end = y + width;
-        if (s3 == 1) {
-          for (; y + 16 <= end; p += 16, y += 16) v128.store(y, v128.load(p));
-        } else if (s3 == 0) {
-          const lanes = v128.load32_splat(p);
-          for (; y + 16 <= end; y += 16) v128.store(y, lanes);
-        }
-        // Bits are moved, not floats: int32 tensors come this way too.
-        for (; y < end; p += step, y += 4) store<u32>(y, load<u32>(p));
-      }
-    }
-  }
 }

@@ -1,8 +1,14 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
 export * from "./activations";
+export * from "./attention";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
+export * from "./losses";
+export * from "./move";
+export * from "./norm";
+export * from "./optimizers";
+export * from "./random";
 export * from "./reduce";
 export * from "./softmax";
 export * from "./training";

@@ -17,6 +17,20 @@ export function storeLanes(p: usize, v: v128, count: i32): void {
   if (count > 2) store<f32>(p, f32x4.extract_lane(v, 2), 8);
 }
 
+/** Four elements, or the `left` that are left with zeros behind them. */
+// @ts-ignore: decorator
+@inline
+export function loadUpTo4(p: usize, left: i32): v128 {
+  return left >= 4 ? v128.load(p) : loadLanes(p, left);
+}
+
+// @ts-ignore: decorator
+@inline
+export function storeUpTo4(p: usize, v: v128, left: i32): void {
+  if (left >= 4) v128.store(p, v);
+  else storeLanes(p, v, left);
+}
+
 /** The sum of the first `count` lanes. */
 // @ts-ignore: decorator
 @inline

@@ -1,7 +1,7 @@
-// Averaging of shard gradients, and optimizer updates. Every element is computed by itself, with each operation
-// rounded (no fused multiply-add, not even in the relaxed build), so that threads may cut the work anywhere
-// without changing a bit.
-import { loadLanes, storeLanes } from "./lanes";
+// Averaging of shard gradients and of weights, clipping. Every element of `average` and `ema` is computed by itself, with
+// each operation rounded (no fused multiply-add, not even in the relaxed build), so that threads may cut the work
+// anywhere without changing a bit.
+import { loadUpTo4, storeUpTo4 } from "./lanes";
 
 export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usize, y: usize): void {
   const step = <usize>stride << 2;
@@ -32,62 +32,34 @@ export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usi
   }
 }
 
-export function sgd(n: i32, w: usize, g: usize, velocity: usize, cells: usize): void {
-  const lr = v128.load32_splat(cells);
-  const momentum = v128.load32_splat(cells, 4);
-  const decay = v128.load32_splat(cells, 8);
-  const decays = load<f32>(cells, 8) != 0;
-  const moves = velocity != 0;
-  // Runs over the end by up to three elements in registers only: the last lanes are stored one by one.
-  for (let i = 0; i < n; i += 4, w += 16, g += 16) {
-    const whole = i + 4 <= n;
-    const count = whole ? 4 : n - i;
-    const weight = whole ? v128.load(w) : loadLanes(w, count);
-    let step = whole ? v128.load(g) : loadLanes(g, count);
-    if (decays) step = f32x4.add(step, f32x4.mul(decay, weight));
-    if (moves) {
-      const before = whole ? v128.load(velocity) : loadLanes(velocity, count);
-      step = f32x4.add(f32x4.mul(momentum, before), step);
-      if (whole) v128.store(velocity, step);
-      else storeLanes(velocity, step, count);
-      velocity += 16;
-    }
-    const after = f32x4.sub(weight, f32x4.mul(lr, step));
-    if (whole) v128.store(w, after);
-    else storeLanes(w, after, count);
+export function ema(n: i32, w: usize, average: usize, cells: usize): void {
+  const decay = v128.load32_splat(cells);
+  const rest = v128.load32_splat(cells, 4);
+  for (let left = n; left > 0; left -= 4, w += 16, average += 16) {
+    const kept = f32x4.mul(decay, loadUpTo4(average, left));
+    storeUpTo4(average, f32x4.add(kept, f32x4.mul(rest, loadUpTo4(w, left))), left);
   }
 }
 
-export function adam(n: i32, w: usize, g: usize, m: usize, v: usize, cells: usize): void {
-  const beta1 = v128.load32_splat(cells);
-  const rest1 = v128.load32_splat(cells, 4);
-  const beta2 = v128.load32_splat(cells, 8);
-  const rest2 = v128.load32_splat(cells, 12);
-  const stepSize = v128.load32_splat(cells, 16);
-  const correction = v128.load32_splat(cells, 20);
-  const epsilon = v128.load32_splat(cells, 24);
-  const decay = v128.load32_splat(cells, 28);
-  const decays = load<f32>(cells, 28) != 0;
-  for (let i = 0; i < n; i += 4, w += 16, g += 16, m += 16, v += 16) {
-    const whole = i + 4 <= n;
-    const count = whole ? 4 : n - i;
-    const weight = whole ? v128.load(w) : loadLanes(w, count);
-    let gradient = whole ? v128.load(g) : loadLanes(g, count);
-    let first = whole ? v128.load(m) : loadLanes(m, count);
-    let second = whole ? v128.load(v) : loadLanes(v, count);
-    if (decays) gradient = f32x4.add(gradient, f32x4.mul(decay, weight));
-    first = f32x4.add(f32x4.mul(beta1, first), f32x4.mul(rest1, gradient));
-    second = f32x4.add(f32x4.mul(beta2, second), f32x4.mul(rest2, f32x4.mul(gradient, gradient)));
-    const scale = f32x4.add(f32x4.mul(f32x4.sqrt(second), correction), epsilon);
-    const after = f32x4.sub(weight, f32x4.div(f32x4.mul(stepSize, first), scale));
-    if (whole) {
-      v128.store(w, after);
-      v128.store(m, first);
-      v128.store(v, second);
-    } else {
-      storeLanes(w, after, count);
-      storeLanes(m, first, count);
-      storeLanes(v, second, count);
-    }
+/** In float64, two elements at a time: a square of float32 is exact there, and cannot overflow. */
+export function addSquares(n: i32, x: usize, total: usize): void {
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  for (let left = n; left > 0; left -= 4, x += 16) {
+    const v = loadUpTo4(x, left);
+    const low = f64x2.promote_low_f32x4(v);
+    const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
+    s0 = f64x2.add(s0, f64x2.mul(low, low));
+    s1 = f64x2.add(s1, f64x2.mul(high, high));
+  }
+  const sums = f64x2.add(s0, s1);
+  store<f64>(total, load<f64>(total) + (f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1)));
+}
+
+export function clip(n: i32, limit: f32, x: usize): void {
+  const most = f32x4.splat(limit);
+  const least = f32x4.splat(-limit);
+  for (let left = n; left > 0; left -= 4, x += 16) {
+    storeUpTo4(x, f32x4.min(f32x4.max(loadUpTo4(x, left), least), most), left);
   }
 }

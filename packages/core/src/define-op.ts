@@ -2,7 +2,7 @@
 // Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in tape.ts.
 import { GradientError } from "./errors.ts";
 import { scope } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import type { Node, Segment, Tensor } from "./tensor.ts";
 
 /** Arguments of an op: its input tensors, then its attributes, if it has any. */
 type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
@@ -35,7 +35,8 @@ export interface VariadicDefinition<Attributes> {
   vjp: (dy: Tensor, y: Tensor, inputs: readonly Tensor[], attributes: Attributes, index: number) => Tensor;
 }
 
-let order = 0;
+/** Nodes recorded so far, which is the order of the next one. */
+let recorded = 0;
 let recording = true;
 
 /** True while operations are recorded for gradients. */
@@ -64,6 +65,38 @@ export function compute(body: () => Tensor): Tensor {
   return withGrad(false, () => scope(body));
 }
 
+/** The order that the next recorded node will get. */
+export function tapePosition(): number {
+  return recorded;
+}
+
+/** Runs `body`, which records nodes with orders from `position` on, and then goes back to where the tape was. */
+export function recordAt<T>(position: number, body: () => T): T {
+  const before = recorded;
+  recorded = position;
+  try {
+    return withGrad(true, body);
+  } finally {
+    recorded = before;
+  }
+}
+
+/** Makes `y` the result of a new node of the graph. */
+export function attachNode(
+  y: Tensor,
+  node: Pick<Node, "op" | "inputs" | "differentiable" | "vjp"> & { segment?: Segment },
+): void {
+  y.node = { segment: null, ...node, order: recorded++, output: y, pass: null, released: false };
+}
+
+/**
+ * A gradient by its fast kernel; or, while the backward pass is recorded itself, composed of ops that have gradients.
+ * Both must be the same function.
+ */
+export function fusedGradient(kernel: () => Tensor, composed: () => Tensor): Tensor {
+  return recording ? composed() : compute(kernel);
+}
+
 function record(
   y: Tensor,
   op: string,
@@ -72,7 +105,10 @@ function record(
   vjp: (index: number, dy: Tensor) => Tensor,
 ): Tensor {
   if (recording && inputs.some((input, index) => input.tracked && differentiable(index))) {
-    y.node = { op, order: order++, inputs, output: y, differentiable, vjp };
+    if (y.node !== null || inputs.includes(y)) {
+      throw new GradientError(`${op}: forward returned a tensor that was there before; return a new one`);
+    }
+    attachNode(y, { op, inputs, differentiable, vjp });
   }
   return y;
 }

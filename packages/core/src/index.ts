@@ -1,13 +1,42 @@
 // @shardgrad/core: everything that is public, by layer.
 
+export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type DerivativeOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type Pullback,
+  type TensorFunction,
+  valueAndGrad,
+  vjp,
+} from "./differentiation.ts";
 export type { DType, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
-export { writeSafetensors } from "./io/safetensors.ts";
+export * from "./gradient-free/index.ts";
+export {
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type GraphOptions,
+  type GraphRole,
+  graphOf,
+  toDot,
+  toMermaid,
+} from "./graph.ts";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
 export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { accuracy } from "./losses/accuracy.ts";
-export { crossEntropy } from "./losses/cross-entropy.ts";
+export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
+export { type KLDivOptions, klDiv } from "./losses/kl-div.ts";
+export type { LabelLossOptions } from "./losses/labels.ts";
+export { nll } from "./losses/nll.ts";
+export type { LossOptions, Reduction } from "./losses/reduction.ts";
+export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";
 export { ReLU } from "./nn/activations.ts";
@@ -15,11 +44,44 @@ export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { Module } from "./nn/module.ts";
 export { Sequential } from "./nn/sequential.ts";
 export * from "./ops/index.ts";
-export { Adam, type AdamOptions } from "./optim/adam.ts";
-export { Optimizer } from "./optim/optimizer.ts";
+export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
+export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
+export { EMA, type EMAOptions } from "./optim/ema.ts";
+export { Lion, type LionOptions } from "./optim/lion.ts";
+export {
+  Optimizer,
+  type OptimizerGroup,
+  type OptimizerOptions,
+  type OptimizerRules,
+  type ParameterGroup,
+  type ParameterState,
+  type ParametersOrGroups,
+} from "./optim/optimizer.ts";
+export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
+export {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  type OneCycleOptions,
+  oneCycleSchedule,
+  type Schedule,
+  stepSchedule,
+  warmupCosineSchedule,
+} from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
-export { Generator, Permutation, philox, stream } from "./random.ts";
+export type { OptimizerStateDict, SavedGroup } from "./optim/state-dict.ts";
+export {
+  currentGenerator,
+  Generator,
+  manualSeed,
+  Permutation,
+  philox,
+  stream,
+  withGenerator,
+} from "./random.ts";
 export { scope } from "./scope.ts";
-export type { Shape } from "./shape.ts";
-export { type BackwardOptions, backward, grad } from "./tape.ts";
-export { type Node, Tensor } from "./tensor.ts";
+export type { NestedNumbers, Shape } from "./shape.ts";
+export { detach } from "./tape/gradient-ops.ts";
+export { type BackwardOptions, backward, grad, onGradient } from "./tape.ts";
+export { type GradientHook, type Node, Tensor } from "./tensor.ts";

@@ -71,26 +71,137 @@ export const stream = {
   shuffle: 1,
   /** Splits of a data set. */
   split: 2,
+  /** Dropout and other noise within a training step. */
+  noise: 3,
+  /** Directions along which gradients are estimated. */
+  direction: 4,
 } as const;
+
+/** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
+export const maximumShards = 8192;
+
+/** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
+let watched: Map<Generator, () => void> | null = null;
 
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
+ * This object is all the state there is: who sets `position` back draws the same numbers again.
+ *
+ * The four counter words of position p, which belongs to block b = ⌊p/4⌋, are: b mod 2³²; ⌊b/2³²⌋ + 2¹⁹ shard;
+ * step; stream.
  */
 export class Generator {
   readonly seed: number;
   readonly stream: number;
   position = 0;
+  #step = 0;
+  #shard = 0;
 
   constructor(seed: number, streamNumber: number = stream.values) {
     this.seed = checkSeed("Generator", seed);
     this.stream = streamNumber;
   }
 
+  get step(): number {
+    return this.#step;
+  }
+
+  get shard(): number {
+    return this.#shard;
+  }
+
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
   take(count: number): number {
+    if (watched && !watched.has(this)) watched.set(this, this.mark());
     const start = this.position;
     this.position += Math.ceil(count / 4) * 4;
     return start;
+  }
+
+  /** A function that puts it back to where it stands now. */
+  mark(): () => void {
+    const { position } = this;
+    const step = this.#step;
+    const shard = this.#shard;
+    return () => {
+      this.position = position;
+      this.#step = step;
+      this.#shard = shard;
+    };
+  }
+
+  /**
+   * Goes to position 0 of the numbers of one training step and shard, so that what is drawn there depends on
+   * (seed, step, shard, position) alone.
+   *
+   * @throws ValueError if `step` is not below 2^32, or `shard` not below 8192
+   */
+  restart(step: number, shard = 0): this {
+    const fits = (value: number, limit: number) => Number.isInteger(value) && value >= 0 && value < limit;
+    if (!fits(step, 2 ** 32) || !fits(shard, maximumShards)) {
+      throw new ValueError(
+        `Generator: step ${step} and shard ${shard}; expected integers from 0 to 2^32 - 1 and to ${maximumShards - 1}`,
+      );
+    }
+    if (watched && !watched.has(this)) watched.set(this, this.mark());
+    this.#step = step;
+    this.#shard = shard;
+    this.position = 0;
+    return this;
+  }
+}
+
+let current = new Generator(0);
+
+/** What this thread draws `rand`, `randn`, `dropout` and initial parameters from. */
+export function currentGenerator(): Generator {
+  return current;
+}
+
+/** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
+export function manualSeed(seed: number): void {
+  current = new Generator(checkSeed("manualSeed", seed));
+}
+
+/**
+ * Runs `body` and remembers what it draws from, and where that stood. `replay(again)` puts all of it back there, so
+ * that `again` draws the same numbers, and afterwards to where it was before the replay.
+ */
+export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again: () => U) => U } {
+  const outer = watched;
+  const first = current;
+  const starts = new Map<Generator, () => void>();
+  const replay = <U>(again: () => U): U => {
+    const now = { watched, current };
+    const ends = Array.from(starts.keys(), (generator) => generator.mark());
+    watched = null;
+    current = first;
+    for (const goToStart of starts.values()) goToStart();
+    try {
+      return again();
+    } finally {
+      for (const goToEnd of ends) goToEnd();
+      ({ watched, current } = now);
+    }
+  };
+  watched = starts;
+  try {
+    return { result: body(), replay };
+  } finally {
+    // Whoever watches from further out has seen these draws, too.
+    for (const [generator, goToStart] of starts) if (!outer?.has(generator)) outer?.set(generator, goToStart);
+    watched = outer;
+  }
+}
+
+/** Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`. */
+export function withGenerator<T>(generator: Generator, body: () => T): T {
+  const before = current;
+  current = generator;
+  try {
+    return body();
+  } finally {
+    current = before;
   }
 }
 

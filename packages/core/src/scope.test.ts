@@ -59,17 +59,17 @@ test("returns the result of the body, alive and unchanged", () => {
 
 test("leaves tensors of outer scopes alone, also where they are disposed or kept inside", () => {
   const [outside, gone, kept] = [x(), x(), x()];
-  const inner = scope(() => {
-    const between = x();
+  const seen: Tensor[] = [outside, gone, kept];
+  const alive = scope(() => {
+    seen.push(x(), x());
     scope(() => {
-      gone.dispose();
-      kept.keep();
-      between.keep();
+      for (const tensor of [gone, seen[3]!]) tensor.dispose();
+      for (const tensor of [kept, seen[4]!]) tensor.keep();
     });
-    return [outside.alive, gone.alive, kept.alive, between.alive];
+    return seen.map((tensor) => tensor.alive);
   });
-  expect(inner).toEqual([true, false, true, true]);
-  expect([outside.alive, gone.alive, kept.alive]).toEqual([true, false, true]);
+  expect(alive).toEqual([true, false, true, false, true]);
+  expect(seen.map((tensor) => tensor.alive)).toEqual(alive);
 });
 
 test("keeps gradients of leaves", () => {

@@ -30,6 +30,26 @@ class Scope implements Ownership {
   }
 }
 
+/** Notes what is made, and leaves it to whom it belongs anyway. */
+class Watch implements Ownership {
+  readonly made = new Set<Tensor>();
+  readonly parent: Ownership;
+
+  constructor(parent: Ownership) {
+    this.parent = parent;
+  }
+
+  created(tensor: Tensor): void {
+    this.made.add(tensor);
+    this.parent.created(tensor);
+  }
+
+  disposed(tensor: Tensor): void {
+    this.made.delete(tensor);
+    this.parent.disposed(tensor);
+  }
+}
+
 /** Tensors in a value: itself, or in arrays, maps and plain objects. */
 function collectTensors(value: unknown, into: Set<Tensor>): void {
   if (value instanceof Tensor) {
@@ -76,4 +96,16 @@ export function scope<T>(body: () => T): T {
     throw new ShardgradError("scope: the function returned a promise; only synchronous work can be scoped");
   }
   return result;
+}
+
+/** Runs `body`; `made` are the tensors made in it that it has neither freed nor kept. They belong to whom they would. */
+export function watch<T>(body: () => T): { result: T; made: Set<Tensor> } {
+  const parent = current;
+  const inner = new Watch(parent);
+  enter(inner);
+  try {
+    return { result: body(), made: inner.made };
+  } finally {
+    enter(parent);
+  }
 }

@@ -4,6 +4,9 @@ import { ShapeError, ValueError } from "./errors.ts";
 
 export type Shape = readonly number[];
 
+/** Numbers nested to the depth of a tensor's rank: a number for a scalar, rows of rows for a matrix. */
+export type NestedNumbers = number | NestedNumbers[];
+
 /** Number of elements: the product of all sizes; 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
@@ -157,4 +160,56 @@ export function walkAxes(
       index[axis] = 0;
     }
   }
+}
+
+/**
+ * Strides that read elements of `shape` and `strides` in row-major order as if they had shape `target`, which has as
+ * many; undefined if no strides do, and the elements must be laid out first.
+ */
+export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): number[] | undefined {
+  if (sizeOf(shape) === 0) return contiguousStrides(target);
+  // Each axis of the target must divide one of the runs that memory is walked in.
+  const { shape: runs, operands } = collapseAxes(shape, [strides]);
+  const steps = operands[0]!;
+  const result = new Array<number>(target.length);
+  let rest = 1;
+  let step = 1;
+  for (let axis = target.length - 1; axis >= 0; axis--) {
+    const length = target[axis]!;
+    if (rest === 1 && length !== 1) {
+      rest = runs.pop()!;
+      step = steps.pop()!;
+    }
+    if (rest % length !== 0) return undefined;
+    result[axis] = step;
+    step *= length;
+    rest /= length;
+  }
+  return result;
+}
+
+export type FourNumbers = [number, number, number, number];
+
+/**
+ * Cuts a walk over strided operands into walks over four axes, which is what kernels do: joins what can be joined and
+ * calls `walk` for each block of the last four axes with the lengths, each operand's strides, and where each starts.
+ */
+export function walkFourAxes(
+  shape: Shape,
+  operands: readonly Shape[],
+  walk: (lengths: FourNumbers, strides: FourNumbers[], starts: readonly number[]) => void,
+): void {
+  const { shape: axes, operands: steps } = collapseAxes(shape, operands);
+  while (axes.length < 4) {
+    axes.unshift(1);
+    for (const strides of steps) strides.unshift(0);
+  }
+  const outer = axes.slice(0, -4);
+  const lengths = axes.slice(-4) as FourNumbers;
+  const inner = steps.map((strides) => strides.slice(-4) as FourNumbers);
+  walkAxes(
+    outer,
+    steps.map((strides) => strides.slice(0, -4)),
+    (starts) => walk(lengths, inner, starts),
+  );
 }

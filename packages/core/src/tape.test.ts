@@ -4,9 +4,10 @@ import { describe, expect, test } from "vitest";
 import { defineOp, gradEnabled, noGrad } from "./define-op.ts";
 import { GradientError, ReleasedError, ShapeError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
-import { manualSeed, ones, randn, tensor } from "./ops/create.ts";
+import { ones, randn, tensor } from "./ops/create.ts";
 import { add, div, exp, expand, linear, mean, mul, neg, relu, reshape, sub, sum } from "./ops/index.ts";
 import { SGD } from "./optim/sgd.ts";
+import { manualSeed } from "./random.ts";
 import { scope } from "./scope.ts";
 import { backward, grad } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -278,9 +279,9 @@ describe("memory stays flat over 1,000 steps", () => {
 const x = ones([2], { requiresGrad: true });
 test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   ["backward: got a result of shape [2], expected a scalar", ShapeError, () => backward(mul(x, 2))],
-  ["backward: got a result of shape [2], expected a scalar", ShapeError, () => grad(mul(x, 2), [x])],
+  ["grad: got a result of shape [2], expected a scalar", ShapeError, () => grad(mul(x, 2), [x])],
   [
-    "backward: gradient has shape [3], the result [2]",
+    "backward: the gradient has shape [3], the tensor [2]",
     ShapeError,
     () => backward(mul(x, 2), { gradient: ones([3]) }),
   ],

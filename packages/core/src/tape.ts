@@ -1,13 +1,14 @@
-// Reverse-mode differentiation: walks the recorded graph from a result back to its leaves, newest node first
-// (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Asks each node for the gradient of its
-// inputs and adds up what meets. Must not know any op by name.
-import { defineOp, withGrad } from "./define-op.ts";
-import { GradientError, ReleasedError, ShapeError } from "./errors.ts";
-import { kernelsFor } from "./kernels/dispatch.ts";
-import { scope } from "./scope.ts";
-import { formatShape, sameShape } from "./shape.ts";
-import type { Node } from "./tensor.ts";
-import { contiguous, copyStrided, Tensor } from "./tensor.ts";
+// Reverse-mode differentiation: from a result back to its leaves over the recorded graph, newest node first
+// (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Here is what starts a walk and what becomes
+// of its gradients; the walk itself is in tape/walk.ts, the end of a graph in tape/release.ts. Knows no op by name.
+import { withGrad } from "./define-op.ts";
+import { GradientError, ShapeError } from "./errors.ts";
+import { scope, watch } from "./scope.ts";
+import { formatShape } from "./shape.ts";
+import { accumulate, addInto, alias, copy, filledLike } from "./tape/gradient-ops.ts";
+import { handOut, nodesBehind, releaseNodes } from "./tape/release.ts";
+import { checkGradient, keyOf, Walk } from "./tape/walk.ts";
+import type { GradientHook, Node, Pass, Tensor } from "./tensor.ts";
 
 export interface BackwardOptions {
   /** Gradient of some later result with respect to this one; ones if absent (which needs a scalar). */
@@ -18,132 +19,59 @@ export interface BackwardOptions {
   createGraph?: boolean;
 }
 
-/** Sum of two gradients that meet at one tensor. */
-const accumulate = defineOp<[Tensor, Tensor]>({
-  name: "accumulate",
-  forward: (a, b) => {
-    const left = contiguous(a);
-    const right = contiguous(b);
-    const y = Tensor.allocate(a.shape, a.dtype, "gradient");
-    kernelsFor(a.dtype).add(1, a.size, left.address, 0, 1, right.address, 0, 1, y.address);
-    return y;
-  },
-  vjp: [(dy) => dy, (dy) => dy],
-});
-
-/** The same gradient, laid out, in elements of its own. */
-const copyGradient = defineOp<[Tensor]>({
-  name: "gradient",
-  forward: (x) => {
-    const y = Tensor.allocate(x.shape, x.dtype, "gradient");
-    copyStrided(x, y);
-    return y;
-  },
-  vjp: [(dy) => dy],
-});
-
-/** Nodes whose released outputs must not be walked again. */
-const spent = new WeakSet<Node>();
-
-/** All nodes that `root` was computed by, newest first. */
-function sortedNodes(root: Tensor): Node[] {
-  const found = new Set<Node>();
-  const pending = root.node ? [root.node] : [];
-  for (let node = pending.pop(); node; node = pending.pop()) {
-    if (found.has(node)) continue;
-    if (spent.has(node)) {
-      throw new ReleasedError(
-        `backward: the graph behind this result (${node.op}) was released by an earlier backward; pass { retainGraph: true } there`,
-      );
-    }
-    found.add(node);
-    node.inputs.forEach((input, index) => {
-      if (input.node && node.differentiable(index)) pending.push(input.node);
-    });
-  }
-  return [...found].sort((a, b) => b.order - a.order);
+/** Where a walk starts: a result, and its gradient as in `BackwardOptions`. */
+export interface Root {
+  result: Tensor;
+  gradient?: Tensor | undefined;
 }
 
-function seedGradient(root: Tensor, options: BackwardOptions): Tensor {
-  const { gradient } = options;
-  if (gradient) {
-    if (!sameShape(gradient.shape, root.shape)) {
-      throw new ShapeError(
-        `backward: gradient has shape ${formatShape(gradient.shape)}, the result ${formatShape(root.shape)}; they must be equal`,
-      );
-    }
-    return gradient.view(gradient.shape, gradient.strides);
-  }
-  if (root.size !== 1) {
+function seedOf({ result, gradient }: Root): Tensor {
+  if (gradient) return alias(gradient);
+  return filledLike(result, 1);
+}
+
+function checkRoot(operation: string, { result, gradient }: Root): void {
+  if (gradient) checkGradient(operation, gradient, result);
+  else if (result.size !== 1) {
     throw new ShapeError(
-      `backward: got a result of shape ${formatShape(root.shape)}, expected a scalar; reduce it (mean, sum) or pass { gradient }`,
+      `${operation}: got a result of shape ${formatShape(result.shape)}, expected a scalar; reduce it (mean, sum) or pass { gradient }`,
     );
   }
-  const ones = Tensor.allocate(root.shape, root.dtype, "gradient");
-  kernelsFor(root.dtype).fill(1, 1, ones.address);
-  return ones;
 }
 
-/**
- * The gradients of `root` with respect to each of `wanted`, undefined where no path leads there.
- * Only nodes on a path to a wanted tensor are visited.
- */
-function propagate(
-  root: Tensor,
+/** The gradients of the sum of `gradient · result` over all roots with respect to `wanted`. */
+function differentiate(
+  operation: string,
+  roots: readonly Root[],
   nodes: readonly Node[],
-  wanted: ReadonlySet<Tensor>,
-  options: BackwardOptions,
+  wanted: readonly Tensor[],
+  { retainGraph, createGraph }: BackwardOptions,
 ): Map<Tensor, Tensor> {
-  const needed = new Set<Tensor>(wanted);
-  for (const node of nodes.toReversed()) {
-    if (node.inputs.some((input, index) => node.differentiable(index) && needed.has(input))) {
-      needed.add(node.output);
+  for (const root of roots) checkRoot(operation, root);
+  const results = roots.map(({ result }) => result);
+  const run = () =>
+    new Walk(wanted, createGraph ?? false).run(nodes, results, (index) => seedOf(roots[index]!));
+  if (retainGraph || createGraph) handOut(results);
+  if (!createGraph) {
+    const gradients = scope(run);
+    if (!retainGraph) {
+      handOut(results);
+      releaseNodes(nodes);
     }
+    return gradients;
   }
-  const createGraph = options.createGraph ?? false;
-  const gradients = new Map<Tensor, Tensor>();
-  if (needed.has(root)) gradients.set(root, seedGradient(root, options));
-  withGrad(createGraph, () => {
-    for (const node of nodes) {
-      const dy = gradients.get(node.output);
-      if (!dy) continue;
-      node.inputs.forEach((input, index) => {
-        if (!needed.has(input) || !node.differentiable(index)) return;
-        const before = gradients.get(input);
-        const step = () => {
-          const dx = node.vjp(index, dy);
-          if (before) return accumulate(before, dx);
-          // A rule may hand `dy` through; it needs a handle of its own, for `dy` is disposed below.
-          return dx === dy && !createGraph ? dy.view(dy.shape, dy.strides) : dx;
-        };
-        // While recording, the new graph holds all intermediate results; otherwise they go at once.
-        const sum = createGraph ? step() : scope(step);
-        if (before && !createGraph) before.dispose();
-        gradients.set(input, sum);
-      });
-      if (!wanted.has(node.output)) {
-        gradients.delete(node.output);
-        if (!createGraph) dy.dispose();
-      }
-    }
-  });
+  const { result: gradients, made } = watch(run);
+  handOut(gradients.values());
+  const pass: Pass = { nodes, tensors: made };
+  for (const { node } of made) if (node) node.pass ??= pass;
   return gradients;
 }
 
-/** Gives back what the tape held: every intermediate result but `root` and those that were kept. */
-function releaseGraph(nodes: readonly Node[], root: Tensor): void {
-  for (const node of nodes) {
-    spent.add(node);
-    for (const input of node.inputs) if (input.constant) input.dispose("backward()");
-    if (node.output !== root && !node.output.kept) node.output.dispose("backward()");
-  }
-}
-
 /**
- * Writes the gradient of a scalar `root` into `.grad` of every leaf with `requiresGrad`, adding to what is there.
- * Releases the intermediate tensors of the graph unless told otherwise; `root` itself stays readable.
+ * Adds the gradient of a scalar `root` to `.grad` of every leaf with `requiresGrad`. Releases the intermediate
+ * tensors of the graph unless told otherwise; `root` itself stays readable.
  *
- * @throws ShapeError if `root` is not a scalar and no `gradient` is given
+ * @throws ShapeError, DTypeError if `root` is not a scalar and no `gradient` is given, or it does not fit
  * @throws GradientError if nothing behind `root` requires a gradient
  * @throws ReleasedError if the graph was released by an earlier call
  */
@@ -153,47 +81,89 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
       "backward: nothing that this result was computed from requires a gradient; set requiresGrad on a leaf, and do not compute inside noGrad",
     );
   }
-  const nodes = sortedNodes(root);
+  const nodes = nodesBehind([root]);
   const leaves = new Set<Tensor>();
   if (root.requiresGrad) leaves.add(root);
   for (const node of nodes) for (const input of node.inputs) if (input.requiresGrad) leaves.add(input);
-  const gradients = propagate(root, nodes, leaves, options);
-  withGrad(options.createGraph ?? false, () => {
-    for (const [leaf, gradient] of gradients) {
-      const before = leaf.grad;
-      leaf.grad = (before ? accumulate(before, gradient) : ownCopy(gradient, options)).keep();
-      if (before && !options.createGraph) {
-        before.dispose();
-        gradient.dispose();
-      }
-    }
-  });
-  if (!options.retainGraph && !options.createGraph) releaseGraph(nodes, root);
+  const start = { result: root, gradient: options.gradient };
+  const gradients = differentiate("backward", [start], nodes, [...leaves], options);
+  for (const leaf of leaves) {
+    const gradient = gradients.get(keyOf(leaf));
+    if (gradient) addToGrad(leaf, gradient, options.createGraph ?? false);
+  }
 }
 
-/** A gradient that shares its elements (with another gradient, or by broadcasting) gets elements of its own. */
-function ownCopy(gradient: Tensor, options: BackwardOptions): Tensor {
-  // While recording, the new graph holds on to `gradient`, and two leaves may have been handed the same tensor.
-  if (options.createGraph) return copyGradient(gradient);
-  if (gradient.contiguous && !gradient.storage.shared) return gradient;
-  const copy = copyGradient(gradient);
-  gradient.dispose();
-  return copy;
+/** Adds to `.grad`: in place where no graph goes through it, as in PyTorch. */
+function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
+  const before = leaf.grad;
+  if (before) checkGradient("backward: what is in .grad does not fit", before, leaf);
+  if (before && !createGraph && !before.tracked && before.contiguous) {
+    addInto(before, gradient, before);
+    gradient.dispose();
+    return;
+  }
+  withGrad(createGraph, () => {
+    if (before) leaf.grad = accumulate(before, gradient);
+    // Elements that are shared (with another gradient, or by broadcasting) are not for an optimizer to change.
+    else leaf.grad = gradient.contiguous && !gradient.storage.shared ? gradient : copy(gradient);
+    leaf.grad.keep();
+  });
+  if (createGraph) return;
+  if (before && !before.tracked) before.dispose();
+  if (leaf.grad !== gradient) gradient.dispose();
 }
 
 /**
  * The gradients of a scalar `root` with respect to `inputs`, of their shapes; `.grad` is not touched.
  * A tensor that `root` does not depend on gets null.
  *
- * @throws ShapeError, ReleasedError as `backward`
+ * @throws GradientError if one of `inputs` neither requires a gradient nor was computed from something that does
+ * @throws ShapeError, DTypeError, ReleasedError as `backward`
  */
 export function grad(
   root: Tensor,
   inputs: readonly Tensor[],
   options: BackwardOptions = {},
 ): (Tensor | null)[] {
-  const nodes = sortedNodes(root);
-  const gradients = propagate(root, nodes, new Set(inputs), options);
-  if (!options.retainGraph && !options.createGraph) releaseGraph(nodes, root);
-  return inputs.map((input) => gradients.get(input) ?? null);
+  return gradOfSum("grad", [{ result: root, gradient: options.gradient }], inputs, options);
+}
+
+/** As `grad`, for the sum of several results, each times its gradient. `operation` is named in errors. */
+export function gradOfSum(
+  operation: string,
+  roots: readonly Root[],
+  inputs: readonly Tensor[],
+  options: Omit<BackwardOptions, "gradient"> = {},
+): (Tensor | null)[] {
+  inputs.forEach((input, index) => {
+    if (!input.tracked) {
+      throw new GradientError(
+        `${operation}: input ${index} (shape ${formatShape(input.shape)}) requires no gradient; set requiresGrad before computing with it`,
+      );
+    }
+  });
+  const nodes = nodesBehind(roots.map(({ result }) => result));
+  const gradients = differentiate(operation, roots, nodes, inputs, options);
+  return inputs.map((input) => gradients.get(keyOf(input)) ?? null);
+}
+
+/**
+ * Calls `hook` with the gradient of `x`, complete, in every backward pass that comes by, before it goes on to what `x`
+ * was computed from. A tensor that the hook returns takes the gradient's place. The hook's argument is gone after the
+ * pass unless it was `keep()`-ed. Hooks run in the order in which they were added.
+ *
+ * @returns a function that removes the hook
+ * @throws GradientError if no gradient flows to `x`
+ */
+export function onGradient(x: Tensor, hook: GradientHook): () => void {
+  if (!x.tracked) {
+    throw new GradientError(
+      `onGradient: the tensor (shape ${formatShape(x.shape)}) requires no gradient; set requiresGrad first`,
+    );
+  }
+  // An entry of its own, so that one function may be added twice.
+  const entry: GradientHook = (gradient) => hook(gradient);
+  x.hooks ??= new Set();
+  x.hooks.add(entry);
+  return () => x.hooks?.delete(entry);
 }

@@ -7,21 +7,45 @@ import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
-import type { Shape } from "./shape.ts";
-import { collapseAxes, contiguousStrides, formatShape, isContiguous, sameShape, sizeOf } from "./shape.ts";
+import { describeTensor, nest, printTensor } from "./printing.ts";
+import type { FourNumbers, NestedNumbers, Shape } from "./shape.ts";
+import { contiguousStrides, formatShape, isContiguous, sameShape, sizeOf, walkFourAxes } from "./shape.ts";
 
-/** How a tensor was computed: an edge of the computational graph, kept for the backward pass. */
+/** How a tensor was computed: a node of the computational graph, kept for the backward pass. */
 export interface Node {
   readonly op: string;
-  /** Creation order: every input's number is smaller. */
+  /** Place on the tape: every input's number is smaller. */
   readonly order: number;
-  readonly inputs: readonly Tensor[];
-  readonly output: Tensor;
-  /** True for the inputs that `vjp` has a rule for. */
+  /** Empty once the graph was released. */
+  inputs: readonly Tensor[];
+  output: Tensor;
+  /** True for the inputs that a gradient flows to. */
   readonly differentiable: (index: number) => boolean;
   /** Gradient of input `index`, given that of the output. */
-  readonly vjp: (index: number, dy: Tensor) => Tensor;
+  vjp: (index: number, dy: Tensor) => Tensor;
+  /** In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
+  segment: Segment | null;
+  /** The backward pass that recorded it, if one did. */
+  pass: Pass | null;
+  /** True once `backward` has given back what it needs. */
+  released: boolean;
 }
+
+/** A stretch of the tape that is recorded again for the backward pass: the nodes from number `start` on. */
+export interface Segment {
+  readonly start: number;
+  /** Records it; the result is that of the node. */
+  readonly record: () => Tensor;
+}
+
+/** What belongs to a recorded backward pass: the nodes that it walked, and the tensors that it made. */
+export interface Pass {
+  nodes: readonly Node[];
+  tensors: Iterable<Tensor>;
+}
+
+/** Called with the gradient of a tensor; what it returns, if anything, takes its place. */
+export type GradientHook = ((gradient: Tensor) => void) | ((gradient: Tensor) => Tensor | undefined);
 
 /** Called with each new tensor and when its memory is given back by hand; `scope.ts` decides what that means. */
 export interface Ownership {
@@ -61,6 +85,8 @@ export class Tensor {
   grad: Tensor | null = null;
   /** How it was computed; null for leaves and for results that no gradient flows through. */
   node: Node | null = null;
+  /** Called in turn with its gradient, by every backward pass that comes by. */
+  hooks: Set<GradientHook> | null = null;
   /** True for a number that an op turned into a tensor: it goes with the graph that it was made for. */
   constant = false;
   /** Set by `keep`: survives scopes and `backward`. */
@@ -148,6 +174,25 @@ export class Tensor {
     return copy;
   }
 
+  /** A copy of the elements as nested arrays, one level per axis; a number for a scalar. */
+  toNested(): NestedNumbers {
+    return nest(this.toArray(), this.shape);
+  }
+
+  /**
+   * Shape, dtype and elements, for people to read: `Tensor [3] float32 [1, 2, 3]`, matrices row by row. Four
+   * decimals, and of more than 1000 elements the first and last three per axis. Never throws.
+   */
+  toString(): string {
+    if (this.#storage === null) return `${describeTensor(this)} (released by ${this.#released})`;
+    return printTensor(this);
+  }
+
+  /** What `console.log` and `util.inspect` of Node.js show: `toString()`, or deep inside other objects its head. */
+  [Symbol.for("nodejs.util.inspect.custom")](depth: number): string {
+    return depth < 0 ? `[${describeTensor(this)}]` : this.toString();
+  }
+
   /** The value of a tensor with one element. */
   item(): number {
     if (this.size !== 1) {
@@ -170,7 +215,9 @@ export class Tensor {
           `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
         );
       }
-      copyStrided(source, this);
+      // Its own elements in another order are all read before any of them is overwritten.
+      if (source.storage === this.storage) this.data().set(source.toArray());
+      else copyStrided(source, this);
       return this;
     }
     if (source.length !== this.size) {
@@ -231,31 +278,33 @@ export function contiguous(x: Tensor): Tensor {
   return y;
 }
 
-/** Copies the elements of `x`, with any strides, to contiguous `y` of the same shape and dtype. */
+/** Copies the elements of `x` to those of `y`, of the same shape and dtype; both may have any strides. */
 export function copyStrided(x: Tensor, y: Tensor): void {
   if (x.size === 0) return;
-  const { copy } = kernelsFor(x.dtype);
-  const { shape, operands } = collapseAxes(x.shape, [x.strides]);
-  const strides = operands[0]!;
-  while (shape.length < 4) {
-    shape.unshift(1);
-    strides.unshift(0);
-  }
   const width = bytesPerElement[x.dtype];
-  const [d0, d1, d2, d3] = shape.slice(-4) as [number, number, number, number];
-  const [s0, s1, s2, s3] = strides.slice(-4) as [number, number, number, number];
-  const outer = shape.slice(0, -4);
-  const inner = d0 * d1 * d2 * d3;
-  // The kernel walks four axes; further outer ones are walked here.
-  for (let block = 0; block < sizeOf(outer); block++) {
-    let rest = block;
-    let start = 0;
-    for (let axis = outer.length - 1; axis >= 0; axis--) {
-      start += (rest % outer[axis]!) * strides[axis]!;
-      rest = Math.floor(rest / outer[axis]!);
-    }
-    copy(d0, d1, d2, d3, x.address + start * width, s0, s1, s2, s3, y.address + block * inner * width);
-  }
+  walkFourAxes(x.shape, [x.strides, y.strides], (lengths, [from, to], [start, target]) => {
+    const source = x.address + start! * width;
+    const place = y.address + target! * width;
+    if (width === 1 && areWords(lengths, from!, to!, source, place)) {
+      const [d0, d1, d2, d3] = lengths;
+      const [s0, s1, s2] = from!;
+      const [t0, t1, t2] = to!;
+      const { copy } = kernelsFor("int32");
+      copy(d0, d1, d2, d3 / 4, source, s0 / 4, s1 / 4, s2 / 4, 1, place, t0 / 4, t1 / 4, t2 / 4, 1);
+    } else kernelsFor(x.dtype).copy(...lengths, source, ...from!, place, ...to!);
+  });
+}
+
+/** True if bytes lie in aligned runs of four on both sides, so that the fast kernel for int32 can move them. */
+function areWords(
+  lengths: FourNumbers,
+  from: FourNumbers,
+  to: FourNumbers,
+  source: number,
+  place: number,
+): boolean {
+  const counts = [source, place, lengths[3], ...from.slice(0, 3), ...to.slice(0, 3)];
+  return from[3] === 1 && to[3] === 1 && counts.every((count) => count % 4 === 0);
 }
 
 /** Throws unless all have the same dtype; returns it. */

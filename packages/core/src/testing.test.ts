@@ -1,10 +1,10 @@
 // checkGrad must find what is wrong: it is shown wrong gradients of every kind, planted with defineOp.
 import { describe, expect, test } from "vitest";
-import { defineOp } from "./define-op.ts";
-import { GradientError } from "./errors.ts";
+import { defineOp, noGrad } from "./define-op.ts";
+import { GradientError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
-import { tensor } from "./ops/create.ts";
-import { add, exp, mul, sum, transpose } from "./ops/index.ts";
+import { rand, randn, tensor } from "./ops/create.ts";
+import { add, cast, div, exp, expand, greater, mul, sum, transpose } from "./ops/index.ts";
 import { grad } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 import { checkGrad, numericalGrad } from "./testing.ts";
@@ -49,7 +49,7 @@ describe("a wrong gradient is found", () => {
       forward: (a, b) => mul(a, b),
       vjp: [(dy, _y, _a, b) => mul(dy, b), (dy, _y, _a, b) => mul(dy, b)],
     });
-    expect(() => checkGrad(product, [x64(2, 3), x64(2, 5)])).toThrow("input 1 of shape [2], element 1");
+    expect(() => checkGrad(product, [x64(2, 3), x64(2, 5)])).toThrow("input 1 of shape [2], element [1]");
   });
 
   test("that of a gradient alone", () => {
@@ -64,7 +64,7 @@ describe("a wrong gradient is found", () => {
 test("the message has the function, the place, both values and what was allowed", () => {
   const wrong = squareWith((dy) => mul(dy, 7));
   const values =
-    /^checkGrad: squares, input 0 of shape \[2\], element 0: gradient 7, finite difference (\S+) \(relative error 4\.3e-1, allowed 0\.000001\)$/;
+    /^checkGrad: squares \(last op reshape\), first order, input 0 of shape \[2\], element \[0\]: gradient 7, finite difference (\S+) \(relative error 4\.3e-1, allowed 0\.000001\)$/;
   let message = "";
   try {
     checkGrad((x) => sum(wrong(x)), [x64(2, 1)], { name: "squares" });
@@ -80,7 +80,7 @@ test("the message has the function, the place, both values and what was allowed"
       },
       [x64(1)],
     ),
-  ).toThrow("checkGrad: named,");
+  ).toThrow("checkGrad: named (last op square), first");
 });
 
 describe("a right gradient passes", () => {
@@ -113,6 +113,53 @@ describe("a right gradient passes", () => {
     checkGrad(rough, [x64(1)], { tolerance: 1e-2 });
     expect(() => checkGrad(rough, [x64(1)], { tolerance: 1e-5 })).toThrow(GradientError);
   });
+});
+
+describe("order 2", () => {
+  const draw = (...shape: number[]) => randn(shape, { dtype: "float64" });
+  const frozen = (x: Tensor) => noGrad(() => mul(x, 1));
+
+  test.each<[what: string, f: (...x: Tensor[]) => Tensor, inputs: Tensor[]]>([
+    ["a right rule", squareWith((dy, x) => mul(dy, mul(x, 2))), [draw(2, 3)]],
+    ["views", (x, y) => div(x!, exp(y!)), [transpose(draw(3, 2)), draw(2, 3)]],
+    ["a linear function", (x) => mul(x!, 3), [draw(4)]],
+    ["one input twice", (x, y) => mul(x!, y!), Array<Tensor>(2).fill(draw(2))],
+    ["no dependence", (_x, y) => mul(y!, y!), [draw(2), draw(2)]],
+    ["random draws", (x) => mul(x!, greater(rand([8], { dtype: "float64" }), 0.5)), [draw(8)]],
+    ["a float32 result", (x) => cast(mul(x!, 0), "float32"), [draw(2)]],
+  ])("accepts %s", (_what, f, inputs) => {
+    const before = heap().arena.live;
+    noGrad(() => checkGrad(f, inputs, { order: 2 }));
+    expect([heap().arena.live, inputs[0]!.requiresGrad]).toEqual([before, false]);
+  });
+
+  test.each<[what: string, f: (x: Tensor) => Tensor, message: RegExp]>([
+    [
+      "a rule whose derivative by x is missing",
+      squareWith((dy, x) => mul(dy, mul(frozen(x), 2))),
+      /\(last op square\), second order, input 0 of shape \[2,3\], element \[0,0\]: gradient 0, finite/,
+    ],
+    [
+      "a rule whose derivative by dy is missing",
+      defineOp<[Tensor]>({ name: "three", forward: (x) => mul(x, 3), vjp: [(dy) => mul(frozen(dy), 3)] }),
+      /\(last op three\), second order, by the result's gradient of shape \[2,3\], element \[0,0\]: gradient 0,/,
+    ],
+  ])("refuses %s", (_what, f, message) => {
+    const x = draw(2, 3);
+    checkGrad(f, [x]);
+    expect(() => checkGrad(f, [x], { order: 2 })).toThrow(message);
+  });
+});
+
+test.each<[message: RegExp, input: Tensor]>([
+  [/no input is float64/, tensor([1, 2])],
+  [
+    /shape \[2,3\] repeats elements .* expand it inside/,
+    expand(tensor([[1, 2, 3]], { dtype: "float64" }), [2, 3]),
+  ],
+])("refuses to check nothing: %s", (message, input) => {
+  expect(() => checkGrad((x) => mul(x!, 2), [input])).toThrow(ValueError);
+  expect(() => checkGrad((x) => mul(x!, 2), [input])).toThrow(message);
 });
 
 test("numericalGrad is the central difference, with the step that it is given", () => {

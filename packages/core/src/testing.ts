@@ -1,10 +1,12 @@
 // Checking gradients against finite differences: for tests of new ops, here and in other people's code.
-import { GradientError } from "./errors.ts";
-import { mul } from "./ops/arithmetic.ts";
-import { sum } from "./ops/broadcast.ts";
+import { withGrad } from "./define-op.ts";
+import { bytesPerElement } from "./dtype.ts";
+import { GradientError, ValueError } from "./errors.ts";
+import { heap } from "./memory/heap.ts";
+import { rememberDraws } from "./random.ts";
 import { scope } from "./scope.ts";
-import { formatShape } from "./shape.ts";
-import { grad } from "./tape.ts";
+import { contiguousStrides, formatShape } from "./shape.ts";
+import { gradOfSum } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 export interface GradientCheckOptions {
@@ -14,6 +16,31 @@ export interface GradientCheckOptions {
   tolerance?: number;
   /** Named in the error. */
   name?: string;
+  /** 2 also checks the gradient of the gradient; 1 if absent. */
+  order?: 1 | 2;
+}
+
+/** Central differences of `evaluate` over the elements of `x`, changed in place and put back. */
+function centralDifferences(evaluate: () => number, x: Tensor, step: number): Float64Array {
+  const elements = heap()[x.dtype];
+  const start = x.address / bytesPerElement[x.dtype];
+  const differences = new Float64Array(x.size);
+  for (let i = 0; i < x.size; i++) {
+    const place = position(i, x).reduce((at, index, axis) => at + index * x.strides[axis]!, start);
+    const value = elements[place]!;
+    elements[place] = value + step;
+    const above = scope(evaluate);
+    elements[place] = value - step;
+    const below = scope(evaluate);
+    elements[place] = value;
+    differences[i] = (above - below) / (2 * step);
+  }
+  return differences;
+}
+
+/** Indices by axis of element `i` in row-major order. */
+function position(i: number, { shape }: Tensor): number[] {
+  return contiguousStrides(shape).map((stride, axis) => Math.floor(i / stride) % shape[axis]!);
 }
 
 /**
@@ -26,68 +53,120 @@ export function numericalGrad(
   index: number,
   step = 1e-5,
 ): Float64Array {
-  const x = inputs[index]!.data();
-  const gradient = new Float64Array(x.length);
-  // Recorded, although no one asks for it here: `f` may itself call `grad`.
-  const evaluate = () => scope(() => f(...inputs).item());
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i]!;
-    x[i] = value + step;
-    const above = evaluate();
-    x[i] = value - step;
-    const below = evaluate();
-    x[i] = value;
-    gradient[i] = (above - below) / (2 * step);
-  }
-  return gradient;
+  return centralDifferences(() => f(...inputs).item(), inputs[index]!, step);
+}
+
+/** Weights that differ from element to element, from 1 to 2: they make a scalar of any result. */
+function weight(i: number): number {
+  return 1 + ((i * 0.618_033_988_749_895) % 1);
+}
+
+function weighted(y: Tensor): number {
+  let total = 0;
+  y.toArray().forEach((value, i) => {
+    total += value * weight(i);
+  });
+  return total;
+}
+
+function weightsLike(y: Tensor): Tensor {
+  return Tensor.allocate(y.shape, y.dtype, "checkGrad").copyFrom(
+    Float64Array.from({ length: y.size }, (_, i) => weight(i)),
+  );
 }
 
 /**
- * Checks the gradients of `f` with respect to all its float64 inputs against central differences. A result that is
- * not a scalar is reduced with fixed weights first, so that every element of its gradient counts.
+ * Checks the gradients of `f` with respect to all its float64 inputs against central differences. The elements of the
+ * result are weighted and added up, so that each of them counts. With `order: 2` also checks the gradients of these
+ * gradients, weighted likewise, by the inputs and by the gradient of the result (by which a rule must be linear).
+ * Inputs may be views, but not repeat elements. `f` may draw random numbers: it draws the same ones every time.
  * Relative error is `|a - n| / max(1, |a|, |n|)`.
  *
  * @throws GradientError at the first element beyond the tolerance, with both values
+ * @throws ValueError if no input is float64, or one repeats elements
  */
 export function checkGrad(
   f: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
   options: GradientCheckOptions = {},
 ): void {
-  const { step = 1e-5, tolerance = 1e-6, name = f.name || "function" } = options;
-  const objective = (...args: Tensor[]) => {
-    const y = f(...args);
-    return y.size === 1 ? y : sum(mul(y, weightsLike(y)));
-  };
-  scope(() => {
-    const checked = inputs.map((x, index) => ({ x, index })).filter(({ x }) => x.dtype === "float64");
-    for (const { x } of checked) x.requiresGrad = true;
-    const gradients = grad(
-      objective(...inputs),
-      checked.map(({ x }) => x),
+  const { step = 1e-5, tolerance = 1e-6, order = 1, name = f.name || "function" } = options;
+  const checked = inputs.filter((x) => x.dtype === "float64");
+  requireCheckable(checked);
+  const check = () => {
+    const { result: first, replay } = rememberDraws(() => f(...inputs));
+    const dy = weightsLike(first);
+    dy.requiresGrad = true;
+    const variables = dy.dtype === "float64" ? [...checked, dy] : checked;
+    const subject = `${name}${first.node ? ` (last op ${first.node.op})` : ""}`;
+    const evaluate = () => replay(() => f(...inputs));
+    const gradients = (createGraph: boolean) =>
+      gradOfSum("checkGrad", [{ result: evaluate(), gradient: dy }], checked, { createGraph });
+    const secondGradients = () => {
+      const roots = gradients(true).flatMap((result) =>
+        result ? [{ result, gradient: weightsLike(result) }] : [],
+      );
+      return gradOfSum("checkGrad", roots, variables);
+    };
+    const compare = (kind: string, xs: Tensor[], analytic: () => (Tensor | null)[], value: () => number) =>
+      scope(() => {
+        const found = analytic();
+        xs.forEach((x, i) => {
+          const place = inputs.includes(x) ? `input ${inputs.indexOf(x)}` : "by the result's gradient";
+          const differences = centralDifferences(value, x, step);
+          requireClose(`${subject}, ${kind}, ${place}`, x, found[i], differences, tolerance);
+        });
+      });
+    const total = (ys: (Tensor | null)[]) => ys.reduce((sum, y) => sum + (y ? weighted(y) : 0), 0);
+    compare(
+      "first order",
+      checked,
+      () => gradients(false),
+      () => total([evaluate()]),
     );
-    checked.forEach(({ x, index }, i) => {
-      const analytic = gradients[i]?.toArray() ?? new Float64Array(x.size);
-      const numeric = numericalGrad(objective, inputs, index, step);
-      for (let element = 0; element < numeric.length; element++) {
-        const a = analytic[element]!;
-        const n = numeric[element]!;
-        const error = Math.abs(a - n) / Math.max(1, Math.abs(a), Math.abs(n));
-        if (!(error <= tolerance)) {
-          throw new GradientError(
-            `checkGrad: ${name}, input ${index} of shape ${formatShape(x.shape)}, element ${element}: ` +
-              `gradient ${a}, finite difference ${n} (relative error ${error.toExponential(1)}, allowed ${tolerance})`,
-          );
-        }
-      }
+    if (order === 1) return;
+    compare("second order", variables, secondGradients, () => total(gradients(false)));
+  };
+  const required = checked.map((x) => x.requiresGrad);
+  for (const x of checked) x.requiresGrad = true;
+  try {
+    withGrad(true, () => scope(check));
+  } finally {
+    checked.forEach((x, i) => {
+      x.requiresGrad = required[i]!;
     });
+  }
+}
+
+/** Throws at the first element of the gradient of `x` that is too far from its finite difference. */
+function requireClose(
+  subject: string,
+  x: Tensor,
+  gradient: Tensor | null | undefined,
+  differences: Float64Array,
+  tolerance: number,
+): void {
+  const found = gradient?.toArray() ?? new Float64Array(x.size);
+  differences.forEach((n, element) => {
+    const a = found[element]!;
+    const error = Math.abs(a - n) / Math.max(1, Math.abs(a), Math.abs(n));
+    if (error <= tolerance) return;
+    throw new GradientError(
+      `checkGrad: ${subject} of shape ${formatShape(x.shape)}, element ${formatShape(position(element, x))}: ` +
+        `gradient ${a}, finite difference ${n} (relative error ${error.toExponential(1)}, allowed ${tolerance})`,
+    );
   });
 }
 
-/** Weights that differ from element to element, none of them 0. */
-function weightsLike(y: Tensor): Tensor {
-  const weights = Tensor.allocate(y.shape, y.dtype, "checkGrad");
-  const data = weights.data();
-  for (let i = 0; i < data.length; i++) data[i] = 0.5 + ((i * 0.618_033_988_749_895) % 1);
-  return weights;
+function requireCheckable(inputs: readonly Tensor[]): void {
+  if (inputs.length === 0) {
+    throw new ValueError("checkGrad: no input is float64, so there is nothing to check; make one float64");
+  }
+  for (const { shape, strides, size } of inputs) {
+    if (size > 0 && strides.some((stride, axis) => stride === 0 && shape[axis]! > 1)) {
+      throw new ValueError(
+        `checkGrad: an input of shape ${formatShape(shape)} repeats elements (expand), which cannot be changed one by one; expand it inside the function`,
+      );
+    }
+  }
 }

@@ -62,7 +62,8 @@ export function planLayout(
 ): Layout {
   const { parameters, flatSize } = placeParameters(model);
   const flatBytes = flatSize * bytesPerFloat;
-  const stateNames = Object.keys(optimizer.state[0]!);
+  // Parameter groups may differ in their state: a name that any parameter has gets an array.
+  const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
   return {
     parameters,
     flatSize,

@@ -78,7 +78,7 @@ test.each(cases)("%s", (_what, x, dtype, shape, bytes) => {
   ]);
 });
 
-test("several tensors lie one after another, in their order, whatever their names", () => {
+test("several tensors lie one after another, those with the largest elements first, whatever their names", () => {
   const names = cases.map(
     (_, i) => ["weight", "10", "2", "__proto__", "constructor", 'ü "quoted"\n', ""][i]!,
   );
@@ -88,7 +88,9 @@ test("several tensors lie one after another, in their order, whatever their name
   expect(new Map(entries as [string, number[]][])).toEqual(
     new Map(cases.map((row, i) => [names[i]!, row[4]])),
   );
-  expect(parse(file).entries.flatMap(({ bytes }) => [...bytes])).toEqual(cases.flatMap((row) => row[4]));
+  const width = (dtype: string) => ({ F64: 8, F32: 4, I32: 4, U8: 1 })[dtype]!;
+  const sorted = cases.toSorted((a, b) => width(b[2]) - width(a[2]));
+  expect(parse(file).entries.flatMap(({ bytes }) => [...bytes])).toEqual(sorted.flatMap((row) => row[4]));
 });
 
 test.each(Array.from({ length: 9 }, (_, i) => "n".repeat(i)))(

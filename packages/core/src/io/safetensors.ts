@@ -1,54 +1,176 @@
-// Writing tensors in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length,
-// a JSON header padded with spaces to a multiple of 8, then the elements, little-endian, in one run.
-
+// Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length, a JSON
+// header padded with spaces to a multiple of 8, then the elements, little-endian, in one run. The header is read in
+// safetensors-header.ts; here is what becomes of the elements.
 import type { DType } from "../dtype.ts";
-import { ValueError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesPerElement } from "../dtype.ts";
+import { DTypeError, ValueError } from "../errors.ts";
+import { heap } from "../memory/heap.ts";
+import { scope } from "../scope.ts";
+import { Tensor } from "../tensor.ts";
+import type { TensorEntry } from "./safetensors-header.ts";
+import { maximumHeaderBytes, quoted, readHeader } from "./safetensors-header.ts";
 
 const formatNames: Record<DType, string> = { float32: "F32", float64: "F64", int32: "I32", uint8: "U8" };
 
+/** What a file holds. */
+export interface Safetensors {
+  /** By name, in the order of the header. */
+  tensors: Map<string, Tensor>;
+  /** The text stored beside them; empty if there is none. */
+  metadata: Record<string, string>;
+}
+
+/** How the elements of a dtype are read: as which of ours, and one by one if they are not copied as they are. */
+interface Reader {
+  dtype: DType;
+  /** Number of byte `at`: a value for int32, the bits for float32. */
+  read?: (view: DataView, at: number) => number | bigint;
+  bytes?: number;
+}
+
+const readers: Readonly<Record<string, Reader>> = {
+  F32: { dtype: "float32" },
+  F64: { dtype: "float64" },
+  I32: { dtype: "int32" },
+  U8: { dtype: "uint8" },
+  F16: { dtype: "float32", bytes: 2, read: (view, at) => float32Bits(view.getUint16(at, true)) },
+  BF16: { dtype: "float32", bytes: 2, read: (view, at) => view.getUint16(at, true) << 16 },
+  BOOL: { dtype: "int32", bytes: 1, read: (view, at) => view.getUint8(at) },
+  I8: { dtype: "int32", bytes: 1, read: (view, at) => view.getInt8(at) },
+  I16: { dtype: "int32", bytes: 2, read: (view, at) => view.getInt16(at, true) },
+  U16: { dtype: "int32", bytes: 2, read: (view, at) => view.getUint16(at, true) },
+  U32: { dtype: "int32", bytes: 4, read: (view, at) => view.getUint32(at, true) },
+  I64: { dtype: "int32", bytes: 8, read: (view, at) => view.getBigInt64(at, true) },
+  U64: { dtype: "int32", bytes: 8, read: (view, at) => view.getBigUint64(at, true) },
+};
+
+/** The bits of a half-precision number as a float32 of the same value; a NaN keeps its payload. */
+function float32Bits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  // Subnormal: fraction · 2⁻²⁴, its leading one at bit `lead`.
+  const lead = 31 - Math.clz32(fraction);
+  return sign | ((lead + 103) << 23) | ((fraction << (23 - lead)) & 0x7fffff);
+}
+
+function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
+  const { dtype: own, read, bytes } = readers[dtype]!;
+  const x = Tensor.allocate(Object.freeze(shape), own, "readSafetensors");
+  // Bytes are copied, so it does not matter that tensors may lie anywhere in the file.
+  if (!read) heap().uint8.set(data, x.address);
+  else {
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const { int32 } = heap();
+    const start = x.address / bytesPerElement[own];
+    for (let i = 0; i < x.size; i++) {
+      const value = read(view, i * bytes!);
+      const word = Number(value);
+      // For float32 the bits are those of an int32 already.
+      if (word !== (word | 0)) {
+        throw new DTypeError(
+          `readSafetensors: tensor ${quoted(name)} is ${dtype} with ${value} at element ${i}, which int32 cannot hold; store it as F64`,
+        );
+      }
+      int32[start + i] = word;
+    }
+  }
+  return x;
+}
+
 /**
- * The bytes of a safetensors file with the given tensors, in their order.
+ * The tensors of a safetensors file. F32, F64, I32 and U8 are read as they are, F16 and BF16 as float32, and BOOL, I8,
+ * I16, U16, and as far as their values fit also U32, I64 and U64, as int32. All of the file is checked before anything
+ * is made; in case of an error nothing is left behind.
+ *
+ * @throws FormatError if the bytes are not a valid file
+ * @throws DTypeError if a tensor has a dtype, or an integer, that none of ours holds; MemoryError if there is no room
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const { entries, metadata, dataStart } = readHeader(bytes);
+  for (const { name, dtype } of entries) {
+    if (!Object.hasOwn(readers, dtype)) {
+      throw new DTypeError(
+        `readSafetensors: tensor ${quoted(name)} is ${dtype}, expected one of ${Object.keys(readers).join(", ")}; convert it before`,
+      );
+    }
+  }
+  return scope(() => {
+    const tensors = new Map<string, Tensor>();
+    for (const entry of entries) {
+      const data = bytes.subarray(dataStart + entry.start, dataStart + entry.end);
+      tensors.set(entry.name, decode(entry, data));
+    }
+    return { tensors, metadata };
+  });
+}
+
+function checkName(kind: string, name: unknown): void {
+  if (typeof name !== "string" || !name.isWellFormed()) {
+    throw new ValueError(
+      `writeSafetensors: ${kind} ${typeof name === "string" ? quoted(name) : typeof name}, expected a string of valid Unicode`,
+    );
+  }
+}
+
+/**
+ * The bytes of a safetensors file with the given tensors. Their elements are laid out by size, largest first, so that
+ * each tensor is aligned; the header names them in the order given.
  *
  * @param metadata text stored beside the tensors
- * @throws ValueError if a tensor has the reserved name `__metadata__`
+ * @throws ValueError if a tensor has the reserved name `__metadata__` or that of another, if names or metadata are not
+ *   strings of valid Unicode, or the header is too long
  */
 export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: Tensor]>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
-  const header: [string, unknown][] = metadata ? [["__metadata__", metadata]] : [];
-  const parts: Uint8Array[] = [];
-  const names = new Set<string>();
-  let end = 0;
-  for (const [name, tensor] of tensors) {
-    if (name === "__metadata__" || names.has(name)) {
+  for (const [key, value] of Object.entries(metadata ?? {})) {
+    checkName("a key of the metadata is", key);
+    checkName(`the metadata of ${quoted(key)} is`, value);
+  }
+  const parts = Array.from(tensors, ([name, tensor]) => ({ name, tensor, start: 0 }));
+  const names = new Set(["__metadata__"]);
+  for (const { name } of parts) {
+    checkName("a tensor's name is", name);
+    if (names.has(name)) {
       throw new ValueError(
-        `writeSafetensors: the name "${name}" is reserved or used twice; rename the tensor`,
+        `writeSafetensors: the name ${quoted(name)} is reserved or used twice; rename the tensor`,
       );
     }
     names.add(name);
-    const values = tensor.toArray();
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    const start = end;
-    end += bytes.length;
-    header.push([
-      name,
-      { dtype: formatNames[tensor.dtype], shape: tensor.shape, data_offsets: [start, end] },
-    ]);
-    parts.push(bytes);
   }
+  const bytesOf = (tensor: Tensor) => tensor.size * bytesPerElement[tensor.dtype];
+  const inFile = parts.toSorted((a, b) => bytesPerElement[b.tensor.dtype] - bytesPerElement[a.tensor.dtype]);
+  let end = 0;
+  for (const part of inFile) {
+    part.start = end;
+    end += bytesOf(part.tensor);
+  }
+  const header = parts.map(({ name, tensor, start }) => {
+    const { dtype, shape } = tensor;
+    return [name, { dtype: formatNames[dtype], shape, data_offsets: [start, start + bytesOf(tensor)] }];
+  });
   // Object.fromEntries defines own properties, so even a tensor named __proto__ is written as it should be.
-  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const text = new TextEncoder().encode(
+    JSON.stringify(Object.fromEntries([...(metadata ? [["__metadata__", metadata]] : []), ...header])),
+  );
   const padded = Math.ceil(text.length / 8) * 8;
+  if (padded > maximumHeaderBytes) {
+    throw new ValueError(
+      `writeSafetensors: the header has ${padded} bytes, expected at most ${maximumHeaderBytes}; use fewer tensors or less metadata`,
+    );
+  }
   const file = new Uint8Array(8 + padded + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
   file.fill(0x20, 8, 8 + padded);
   file.set(text, 8);
-  let at = 8 + padded;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
+  for (const { tensor, start } of inFile) {
+    const { buffer } = tensor.toArray();
+    file.set(new Uint8Array(buffer), 8 + padded + start);
   }
   return file;
 }

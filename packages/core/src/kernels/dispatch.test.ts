@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
-import { manualSeed, randn, tensor } from "../ops/create.ts";
+import { randn, tensor } from "../ops/create.ts";
 import { linear, relu } from "../ops/index.ts";
+import { manualSeed } from "../random.ts";
 import { grad } from "../tape.ts";
 import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
 import { supportedBuild } from "./wasm.ts";

@@ -3,7 +3,7 @@ import type { DType } from "../dtype.ts";
 import { ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { referenceKernels } from "./reference/index.ts";
-import type { Kernels } from "./table.ts";
+import type { KernelName, Kernels } from "./table.ts";
 import type { WasmBuild } from "./wasm.ts";
 import { supportedBuild, wasmKernels } from "./wasm.ts";
 
@@ -14,17 +14,29 @@ interface Tables extends Record<DType, Kernels> {
   set: KernelSet;
 }
 
+/** Kernels that move four bytes without looking at them, or work on indices: int32 shares them with float32. */
+const sharedByInt32: readonly KernelName[] = [
+  "copy",
+  "band",
+  "gather",
+  "pick",
+  "place",
+  "checkIndex",
+  "flatIndex",
+];
+
 let tables: Tables | undefined;
 
 function build(set: KernelSet): Tables {
   const memory = heap();
-  const float32 = referenceKernels(memory, memory.float32);
+  // A kernel without a WebAssembly version is one where the reference is fast enough.
+  const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
+  const moves = Object.fromEntries(sharedByInt32.flatMap((name) => (fast[name] ? [[name, fast[name]]] : [])));
   return {
     set,
-    // A kernel without a WebAssembly version is one where the reference is fast enough.
-    float32: set === "reference" ? float32 : { ...float32, ...wasmKernels(memory, set) },
+    float32: { ...referenceKernels(memory, memory.float32), ...fast },
     float64: referenceKernels(memory, memory.float64),
-    int32: referenceKernels(memory, memory.int32),
+    int32: { ...referenceKernels(memory, memory.int32), ...moves },
     uint8: referenceKernels(memory, memory.uint8),
   };
 }

@@ -1,9 +1,10 @@
 // Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
 // agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
-// Matrix products have a file of their own, gemm.test.ts.
+// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations and masks.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
+import { contiguousStrides } from "../shape.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { ActivationName, KernelName } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
@@ -18,7 +19,18 @@ const builds = ["wasm-plain", "wasm-relaxed"] as const;
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
-const withoutWasm: KernelName[] = ["cast", "checkIndex", "cumsum", "normal", "prodOthers", "uniform"];
+const withoutWasm: KernelName[] = [
+  "addPowers",
+  "arange",
+  "cast",
+  "checkLabels",
+  "cumsum",
+  "linspace",
+  "normAndScale",
+  "normal",
+  "prodOthers",
+  "uniform",
+];
 
 // ---- Blocks of memory, laid out anew for each call ----
 
@@ -46,6 +58,12 @@ class Area {
     );
     for (let word = address / 4; word < this.#next; word++) this.#writable.add(word);
     return address;
+  }
+
+  /** One float64 to add to. */
+  double(value: number): number {
+    if (this.#next % 2 === 0) this.#next++;
+    return this.output(new Float32Array(Float64Array.of(value).buffer));
   }
 
   image(): Int32Array {
@@ -322,31 +340,74 @@ const ternary: Row[] = [0, 1].flatMap((aCol) =>
   ),
 );
 
-/** Sizes and strides of four axes. */
-const copies: Record<string, (n: number) => { shape: number[]; strides: number[] }> = {
+/** Sizes of four axes, strides to read and to write them by; contiguous if there are none to write by. */
+const copies: Record<string, (n: number) => { shape: number[]; strides: number[]; to?: number[] }> = {
   contiguous: (n) => ({ shape: [1, 1, 1, n], strides: [0, 0, 0, 1] }),
   repeated: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0] }),
   transposed: (n) => ({ shape: [1, 1, n, 5], strides: [0, 0, 1, n] }),
+  "transposed, long": (n) => ({ shape: [1, 2, 7, n], strides: [0, 3, 1, 9] }),
+  "transposed, into part of a matrix": (n) => ({
+    shape: [1, 2, n, 18],
+    strides: [0, 18 * n, 1, n],
+    to: [0, 20 * n, 20, 1],
+  }),
+  "transposed, backwards": (n) => ({ shape: [1, 1, n, 6], strides: [0, 0, 1, -n], to: [0, 0, -7, 1] }),
   "with gaps": (n) => ({ shape: [1, 2, 3, n], strides: [0, 9 * n + 4, 3 * n + 1, 2] }),
   "rows with gaps": (n) => ({ shape: [2, 1, 3, n], strides: [5 * n + 9, 0, n + 2, 1] }),
   backwards: (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, -n, -1] }),
   "rows backwards": (n) => ({ shape: [2, 1, 3, n], strides: [3 * n, 0, -n, 1] }),
   "n outermost": (n) => ({ shape: [n, 2, 1, 3], strides: [1, 3 * n, 0, n] }),
+  "into rows with gaps": (n) => ({
+    shape: [1, 2, 3, n],
+    strides: [0, 3 * n, n, 1],
+    to: [0, 4 * n + 9, n + 1, 1],
+  }),
+  "into every second": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, n, 1], to: [0, 0, 2 * n, 2] }),
+  "repeated into columns": (n) => ({ shape: [1, 1, 3, n], strides: [0, 0, 1, 0], to: [0, 0, 1, 3] }),
 };
+
+/** Places in front of the first element and behind it that a walk reaches. */
+function reachOf(shape: number[], strides: number[]): [before: number, after: number] {
+  const size = shape.reduce((a, b) => a * b);
+  const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
+  return [
+    -reach.reduce((sum, r) => sum + Math.min(r, 0), 0),
+    reach.reduce((sum, r) => sum + Math.max(r, 0), 0),
+  ];
+}
 
 const copy: Row[] = Object.entries(copies).map(([variant, layout]) => ({
   kernel: "copy",
   variant,
   args: (area, n, seed) => {
-    const { shape, strides } = layout(n);
-    const size = shape.reduce((a, b) => a * b);
-    const reach = shape.map((length, axis) => (size && length - 1) * strides[axis]!);
-    const before = -reach.reduce((sum, r) => sum + Math.min(r, 0), 0);
-    const after = reach.reduce((sum, r) => sum + Math.max(r, 0), 0);
+    const { shape, strides, to = contiguousStrides(layout(n).shape) } = layout(n);
+    const [before, after] = reachOf(shape, strides);
     const x = area.input(hard(before + after + 1, seed)) + 4 * before;
-    return [...shape, x, ...strides, area.output(size)];
+    const [front, back] = reachOf(shape, to);
+    const y = area.output(front + back + 1) + 4 * front;
+    return [...shape, x, ...strides, y, ...to];
   },
 }));
+
+const band: Row[] = [
+  [0, 0],
+  [-1, 2],
+  [-200, 0],
+  [1, 200],
+  [-200, 200],
+  [3, 1],
+  [-9, -5],
+].flatMap(([low, high]) =>
+  [(n: number) => [2, 5, n], (n: number) => [1, n, 6]].map((sizes, i) => ({
+    kernel: "band" as const,
+    variant: `${low} to ${high}, ${i ? "tall" : "wide"}`,
+    args: (area: Area, n: number, seed: number) => {
+      const [batch, rows, cols] = sizes(n) as [number, number, number];
+      const size = batch * rows * cols;
+      return [batch, rows, cols, low!, high!, area.input(hard(size, seed)), area.output(size)];
+    },
+  })),
+);
 
 const fill: Row[] = [0, -0, 0.1, 1e-45, Number.NaN, Number.NEGATIVE_INFINITY].map((value) => ({
   kernel: "fill",
@@ -469,12 +530,107 @@ const indexed = Object.entries(rowShapes).flatMap(([variant, sizesOf]): Row[] =>
       const x = area.input(hard(6 * cols, seed));
       return [rows, cols, x, places(area, rows, 6, seed), area.output(rows * cols)];
     }),
+    row("scatterAdd", (area, rows, cols, seed) => {
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, places(area, rows, 3, seed), area.output(hard(3 * cols, seed + 1))];
+    }),
     row("gatherUint8", (area, rows, cols, seed) => {
       const x = area.input(Uint8Array.from(indices(6 * cols + 1, 256, seed))) + 1; // bytes begin anywhere
       return [rows, cols, x, places(area, rows, 6, seed), 1 / 255, -0.1307, area.output(rows * cols)];
     }),
   ];
 });
+
+/** Labels, some of which are ignored (-1), and one here and there that is no class. */
+const labels = (n: number, classes: number, seed: number) =>
+  indices(n, classes, seed).map((label, i) =>
+    (i + seed) % 7 === 0 ? -1 : (i + seed) % 43 === 5 ? classes : label,
+  );
+
+const losses = Object.entries(rowShapes).flatMap(([shape, sizesOf]): Row[] => {
+  const valid = (n: number, classes: number, seed: number) =>
+    labels(n, classes, seed).map((label) => (label < classes ? label : -1));
+  const fused = logits.flatMap(([name, draw, largest]) =>
+    [0, 0.125].flatMap((smoothing): Row[] => {
+      // As for logSoftmax; smoothing adds a mean of differences. Infinite logits are kept out of that.
+      const variant = `${shape}, ${name}, smoothing ${smoothing}`;
+      const bound = (2 * largest + 24) * (smoothing === 0 ? 1 : 8);
+      const agree = (n: number) => within((bound + sizesOf(n)[1] + 8) * 2 ** -24);
+      const inputs = (area: Area, n: number, seed: number) => {
+        const [rows, cols] = sizesOf(n);
+        const x = draw(rows * cols, seed).map((value) => (smoothing && value < -1e9 ? -99 : value));
+        return { rows, cols, x: area.input(x), labels: area.input(labels(rows, cols, seed)) };
+      };
+      return [
+        {
+          kernel: "crossEntropy",
+          variant,
+          agree,
+          args: (area, n, seed) => {
+            const { rows, cols, x, labels } = inputs(area, n, seed);
+            return [rows, cols, x, labels, -1, smoothing, area.output(4 * rows)];
+          },
+        },
+        ...[0, 1].map(
+          (step): Row => ({
+            kernel: "crossEntropyGrad",
+            variant: `${variant}, ${step ? "a gradient each" : "one gradient"}`,
+            agree,
+            args: (area, n, seed) => {
+              const { rows, cols, x, labels } = inputs(area, n, seed);
+              const dy = area.input(smooth(step ? rows : 1, seed + 1));
+              // As if from other logits, not larger by much.
+              const saved = area.input(smooth(4 * rows, seed + 2).map((value) => (value + largest) / 6));
+              return [rows, cols, dy, step, x, labels, -1, smoothing, saved, area.output(rows * cols)];
+            },
+          }),
+        ),
+      ];
+    }),
+  );
+  const rowOf = (kernel: KernelName, args: Row["args"], variant = shape): Row => ({ kernel, variant, args });
+  return [
+    ...fused,
+    rowOf("nll", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const x = area.input(hard(rows * cols, seed));
+      return [rows, cols, x, area.input(valid(rows, cols, seed)), -1, area.output(rows)];
+    }),
+    rowOf("nllGrad", (area, n, seed) => {
+      const [rows, cols] = sizesOf(n);
+      const dy = area.input(hard(rows, seed));
+      return [rows, cols, dy, area.input(valid(rows, cols, seed)), -1, area.output(rows * cols)];
+    }),
+    ...[true, false].map((weighted) =>
+      rowOf(
+        "labelWeights",
+        (area, n, seed) => {
+          const [rows, cols] = sizesOf(n);
+          const weight = weighted ? area.input(hard(cols, seed)) : 0;
+          return [rows, -1, area.input(valid(rows, cols, seed)), weight, area.output(rows)];
+        },
+        `${shape}, ${weighted ? "weighted" : "plain"}`,
+      ),
+    ),
+  ];
+});
+
+const flatIndex: Row[] = [
+  { strides: [0, 6, 2, 1], steps: [100, 0, 20, 3] },
+  { strides: [1, 0, 0, -1], steps: [0, 7, 0, 0] },
+].flatMap(({ strides, steps }, variant) =>
+  [(n: number) => [1, 2, 3, n], (n: number) => [n, 1, 2, 3]].map((sizes) => ({
+    kernel: "flatIndex" as const,
+    variant: String(variant),
+    args: (area: Area, n: number, seed: number) => {
+      const shape = sizes(n);
+      const [before, after] = reachOf(shape, strides);
+      const index = area.input(indices(before + after + 1, 1000, seed)) + 4 * before;
+      const y = area.output(shape.reduce((a, b) => a * b));
+      return [...shape, index, ...strides, 50, 7, ...steps, y];
+    },
+  })),
+);
 
 const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
 
@@ -489,38 +645,85 @@ const training: Row[] = [
       },
     }),
   ),
-  ...[true, false].flatMap((moves) =>
-    [0, 0.01].map(
-      (decay): Row => ({
-        kernel: "sgd",
-        variant: `${moves ? "momentum" : "no momentum"}, decay ${decay}`,
-        args: (area, n, seed) => {
-          const w = area.output(hard(n, seed));
-          const g = area.input(hard(n, seed + 1));
-          const velocity = moves ? area.output(hard(n, seed + 2)) : 0;
-          return [n, w, g, velocity, area.input(Float32Array.of(0.1, 0.9, decay, 0, 0, 0, 0, 0))];
-        },
-      }),
-    ),
-  ),
-  ...[0, 0.01].map(
-    (decay): Row => ({
-      kernel: "adam",
-      variant: `decay ${decay}`,
+  {
+    kernel: "ema",
+    args: (area, n, seed) => {
+      const w = area.input(hard(n, seed));
+      return [n, w, area.output(hard(n, seed + 1)), area.input(Float32Array.of(0.9, 0.1))];
+    },
+  },
+  {
+    kernel: "clip",
+    args: (area, n, seed) => [n, 0.5, area.output(hard(n, seed))],
+  },
+  ...[dyadicOrNot, dyadic].map(
+    (draw): Row => ({
+      kernel: "addSquares",
       args: (area, n, seed) => {
-        const w = area.output(hard(n, seed));
-        const g = area.input(hard(n, seed + 1));
-        const m = area.output(hard(n, seed + 2));
-        const v = area.output(positive(n, seed + 3));
-        return [n, w, g, m, v, area.input(Float32Array.of(0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, decay))];
+        const x = area.input(draw(n, seed));
+        return [n, x, area.double(10)];
       },
     }),
   ),
 ];
 
+/** An optimizer's rows: what its state tensors hold, if they are there, and its cells. */
+const update = (
+  kernel: KernelName,
+  variants: readonly [name: string, states: readonly (typeof hard | null)[], cells: readonly number[]][],
+): Row[] =>
+  variants.map(([variant, states, cells]) => ({
+    kernel,
+    variant,
+    args: (area, n, seed) => {
+      const w = area.output(hard(n, seed));
+      const g = area.input(hard(n, seed + 1));
+      const addresses = states.map((draw, i) => (draw ? area.output(draw(n, seed + 2 + i)) : 0));
+      return [n, w, g, ...addresses, area.input(Float32Array.from(cells))];
+    },
+  }));
+
+const optimizers: Row[] = [
+  ...update("sgd", [
+    ["plain", [null], [0.1, 0, 1, 0, 0]],
+    ["decay", [null], [0.1, 0, 1, 0.01, 0]],
+    ["momentum", [hard], [0.1, 0.9, 1, 0, 0]],
+    ["dampening, decay", [hard], [0.1, 0.9, 0.7, 0.01, 0]],
+    ["Nesterov", [hard], [0.1, 0.9, 1, 0.01, 1]],
+  ]),
+  ...update("adam", [
+    ["plain", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 1]],
+    ["decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0.01, 1]],
+    ["decoupled decay", [hard, positive], [0.9, 0.1, 0.999, 0.001, 0.01, 3.2, 1e-8, 0, 0.999]],
+  ]),
+  ...update("rmsProp", [
+    ["plain", [positive, null, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["momentum, decay", [positive, null, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+    ["centred", [positive, hard, null], [0.1, 0.99, 0.01, 1e-8, 0, 0]],
+    ["centred, momentum, decay", [positive, hard, hard], [0.1, 0.99, 0.01, 1e-8, 0.9, 0.01]],
+  ]),
+  ...update("adagrad", [
+    ["plain", [positive], [0.1, 1e-10, 0]],
+    ["decay", [positive], [0.1, 1e-10, 0.01]],
+  ]),
+  ...update("lion", [
+    ["plain", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 1]],
+    ["decay", [hard], [0.1, 0.9, 0.1, 0.99, 0.01, 0.999]],
+  ]),
+];
+
 const rows: Row[] = [
-  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...fill],
-  ...[...reduce, ...softmax, ...softmaxGrads, ...indexed, ...training],
+  ...[...unary, ...activation, ...binary, ...ternary, ...copy, ...band, ...fill],
+  ...[
+    ...reduce,
+    ...softmax,
+    ...softmaxGrads,
+    ...indexed,
+    ...flatIndex,
+    ...training,
+    ...optimizers,
+    ...losses,
+  ],
 ];
 
 // ---- The tests ----
@@ -533,11 +736,36 @@ test.each(builds)("%s has all kernels but those of the list", (build) => {
   expect(missing.sort()).toEqual(withoutWasm);
 });
 
+/** What reference/*.test.ts compare. */
+const elsewhere: KernelName[] = [
+  ...(["maskedSoftmax", "maskedSoftmaxGrad", "dropoutMask", "dropout"] as const),
+  ...(["rowNorm", "rowNormGrad", "rowNormGradWeight"] as const),
+  ...(["channelMoments", "channelAffine", "channelDot", "channelCombine"] as const),
+];
+
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
-  const covered = new Set<string>(rows.map(({ kernel }) => kernel)).add("gemm");
+  const covered = new Set<string>([...rows.map(({ kernel }) => kernel), ...elsewhere, "gemm", "checkIndex"]);
   const functions = Object.entries(kernelSets[build]).filter(([, value]) => typeof value === "function");
   expect(functions.map(([name]) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
+
+test.each(["reference", ...builds] as const)(
+  "checkIndex of %s finds the first index that is outside",
+  (set) => {
+    const area = new Area();
+    for (const n of sizes) {
+      for (const bad of [5, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+        for (const at of new Set([0, n >> 1, n - 1])) {
+          const values = indices(n, 5, n);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(-1);
+          if (n === 0) continue;
+          values.fill(bad, at);
+          expect(kernelOf(set, "checkIndex")(n, 5, area.input(values))).toBe(at);
+        }
+      }
+    }
+  },
+);
 
 describe.each(builds)("%s", (build) => {
   function compare({ kernel, args, agree, variant = "" }: Row, n: number, seed: number): void {
@@ -578,7 +806,15 @@ describe.each(["reference", ...builds] as const)(
   "%s: cutting the range anywhere gives the same bits",
   (set) => {
     /** Arguments that are addresses of the elements, and move with the start of a piece. */
-    const movingArguments = { average: [2, 5], sgd: [1, 2, 3], adam: [1, 2, 3, 4] };
+    const movingArguments = {
+      average: [2, 5],
+      ema: [1, 2],
+      sgd: [1, 2, 3],
+      adam: [1, 2, 3, 4],
+      rmsProp: [1, 2, 3, 4, 5],
+      adagrad: [1, 2, 3],
+      lion: [1, 2, 3],
+    };
 
     test.each(rows.filter(({ kernel }) => kernel in movingArguments))(
       "$kernel, $variant",

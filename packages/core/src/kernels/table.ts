@@ -3,9 +3,14 @@
 // heap (`x`, `y`, …; 0 means "absent" where allowed), sizes and strides count elements. Kernels check nothing.
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
 import type { ActivationKernels } from "./table/activations.ts";
+import type { AttentionKernels } from "./table/attention.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
+import type { LossKernels } from "./table/losses.ts";
+import type { MoveKernels } from "./table/move.ts";
+import type { NormKernels } from "./table/norm.ts";
+import type { OptimizerKernels } from "./table/optimizers.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { SoftmaxKernels } from "./table/softmax.ts";
@@ -27,9 +32,14 @@ export interface Kernels
   extends ActivationKernels,
     ElementwiseKernels,
     ReduceKernels,
+    AttentionKernels,
     IndexedKernels,
     LinearKernels,
+    NormKernels,
+    MoveKernels,
     RandomKernels,
+    LossKernels,
+    OptimizerKernels,
     SoftmaxKernels,
     TrainingKernels {}
 

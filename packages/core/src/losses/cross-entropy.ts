@@ -1,22 +1,196 @@
-// Cross-entropy between logits and class indices.
-import { ShapeError } from "../errors.ts";
-import { neg } from "../ops/arithmetic.ts";
-import { pick } from "../ops/indexing.ts";
-import { mean } from "../ops/reduce.ts";
+// Cross-entropy between logits and class indices, or class probabilities. The former is part of most training steps,
+// so that it has kernels of its own: one from logits to losses, one from there to the gradient.
+import { compute, defineOp } from "../define-op.ts";
+import { bytesPerElement, isFloat } from "../dtype.ts";
+import { DTypeError, ValueError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { Storage } from "../memory/storage.ts";
+import { add, mul, neg, sub } from "../ops/arithmetic.ts";
+import { reshape, sum } from "../ops/broadcast.ts";
 import { logSoftmax } from "../ops/softmax.ts";
-import { formatShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { exp } from "../ops/unary.ts";
+import { contiguous, copyStrided, Tensor } from "../tensor.ts";
+import type { LabelLossOptions } from "./labels.ts";
+import { checkLabels, classAxis, classRows, defaultIgnoreIndex } from "./labels.ts";
+import { labelWeights, nll, reduceRows } from "./nll.ts";
+import type { Reduction } from "./reduction.ts";
+import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
+
+export interface CrossEntropyOptions extends LabelLossOptions {
+  /** Share of each target that is spread evenly over all classes, from 0 to 1; 0 if absent. */
+  labelSmoothing?: number;
+}
+
+interface Attributes {
+  reduction: Reduction;
+  ignored: number;
+  smoothing: number;
+}
 
 /**
- * Mean over the rows of `-log softmax(logits)[label]`: `logits [n,classes]`, `labels [n]` int32, result a scalar.
- *
- * @throws ValueError if a label is not 0 … classes-1; ShapeError, DTypeError
+ * Elements before the four rows that the kernel writes: the total and the count (and two to keep rows aligned), or none
+ * where the losses themselves, which are the first row, are the result.
  */
-export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== logits.shape[0]) {
-    throw new ShapeError(
-      `crossEntropy: got logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n]`,
+const headSize = (reduction: Reduction): number => (reduction === "none" ? 0 : 4);
+
+/** What the kernel wrote stands in the block of the result, behind it: it lives as long as the graph needs both. */
+const savedAddress = (y: Tensor, { reduction }: Attributes): number =>
+  y.address + headSize(reduction) * bytesPerElement[y.dtype];
+
+const crossEntropyOp = defineOp<[Tensor, Tensor], Attributes>({
+  name: "crossEntropy",
+  forward: (x, labels, { reduction, ignored, smoothing }) => {
+    const [rows, cols] = x.shape as [number, number];
+    const width = bytesPerElement[x.dtype];
+    const head = headSize(reduction);
+    const storage = Storage.allocate((head + 4 * rows) * width, "crossEntropy");
+    const y = Tensor.over(storage, reduction === "none" ? [rows] : [], x.dtype);
+    const saved = y.address + head * width;
+    const kernels = kernelsFor(x.dtype);
+    const logits = contiguous(x).address;
+    kernels.crossEntropy(rows, cols, logits, contiguous(labels).address, ignored, smoothing, saved);
+    if (reduction !== "none") kernels.sum(2, rows, 1, saved, y.address);
+    if (reduction === "mean") kernels.div(1, 1, y.address, 0, 0, y.address + width, 0, 0, y.address);
+    return y;
+  },
+  vjp: [(dy, y, x, labels, attributes): Tensor => crossEntropyGradOp(dy, x, labels, y, attributes), null],
+});
+
+/** Softmax minus target, times `dy` for each row: linear in `dy`, which is a scalar or `[rows]`. */
+const crossEntropyGradOp = defineOp<[Tensor, Tensor, Tensor, Tensor], Attributes>({
+  name: "crossEntropyGrad",
+  forward: (dy, x, labels, y, attributes) => {
+    const [rows, cols] = x.shape as [number, number];
+    const dx = Tensor.allocate(x.shape, x.dtype, "crossEntropyGrad");
+    const scale = attributes.reduction === "mean" ? perRow(dy, y) : contiguous(dy);
+    kernelsFor(x.dtype).crossEntropyGrad(
+      rows,
+      cols,
+      scale.address,
+      attributes.reduction === "none" ? 1 : 0,
+      contiguous(x).address,
+      contiguous(labels).address,
+      attributes.ignored,
+      attributes.smoothing,
+      savedAddress(y, attributes),
+      dx.address,
     );
+    return dx;
+  },
+  vjp: [
+    (dz, _, dy, x, labels, y, attributes): Tensor => {
+      const perUnit = mul(dz, crossEntropyGradOp(onesLike(dy), x, labels, y, attributes));
+      return attributes.reduction === "none" ? sum(perUnit, -1) : sum(perUnit);
+    },
+    // The target does not depend on x, and the softmax p has the derivative p (dz - p·dz) in each row.
+    (dz, _, dy, x, _labels, y, attributes) => {
+      const p = exp(logSoftmax(x));
+      const weighted = mul(p, dz);
+      const inner = sub(weighted, mul(p, sum(weighted, -1, { keepDim: true })));
+      const scale = attributes.reduction === "none" ? reshape(dy, [x.shape[0]!, 1]) : dy;
+      return mul(mul(scale, rowShares(y, x.shape[0]!, attributes)), inner);
+    },
+    null,
+    null,
+  ],
+});
+
+/** The mean's `dy`, divided by the count that stands behind the result. */
+function perRow(dy: Tensor, y: Tensor): Tensor {
+  const share = Tensor.allocate([], y.dtype, "crossEntropyGrad");
+  const count = y.address + bytesPerElement[y.dtype];
+  kernelsFor(y.dtype).div(1, 1, dy.address, 0, 0, count, 0, 0, share.address);
+  return share;
+}
+
+/** `[rows,1]`: how much each row's loss counts in the result. No gradient flows here. */
+function rowShares(y: Tensor, rows: number, { reduction }: Attributes): Tensor {
+  const shares = compute(() => {
+    const width = bytesPerElement[y.dtype];
+    const copy = Tensor.allocate([rows, 1], y.dtype, "crossEntropyGrad");
+    copyStrided(y.view([rows, 1], [1, 1], headSize(reduction) + rows), copy);
+    const { div } = kernelsFor(y.dtype);
+    if (reduction === "mean") div(1, rows, copy.address, 0, 1, y.address + width, 0, 0, copy.address);
+    return copy;
+  });
+  shares.constant = true;
+  return shares;
+}
+
+function onesLike(x: Tensor): Tensor {
+  const y = Tensor.allocate(x.shape, x.dtype, "crossEntropyGrad");
+  kernelsFor(x.dtype).fill(x.size, 1, y.address);
+  y.constant = true;
+  return y;
+}
+
+/** With class weights; rare enough for plain ops. */
+function weightedCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  weight: Tensor,
+  attributes: Attributes,
+): Tensor {
+  const { reduction, ignored, smoothing } = attributes;
+  const logs = logSoftmax(classRows(logits));
+  const flat = reshape(labels, [labels.size]);
+  const right = nll(logs, flat, { weight, ignoreIndex: ignored, reduction: "none" });
+  const weights = labelWeights(logs, flat, ignored, weight);
+  if (smoothing === 0) return reduceRows(right, weights, labels, reduction);
+  const all = mul(sum(mul(logs, weight), -1), labelWeights(logs, flat, ignored));
+  const losses = sub(mul(right, 1 - smoothing), mul(all, smoothing / logs.shape[1]!));
+  return reduceRows(losses, weights, labels, reduction);
+}
+
+function probabilityCrossEntropy(
+  logits: Tensor,
+  target: Tensor,
+  weight: Tensor | undefined,
+  { reduction, smoothing }: Attributes,
+): Tensor {
+  requireSameShape("crossEntropy", logits, target);
+  const logs = logSoftmax(classRows(logits));
+  const even = smoothing / logs.shape[1]!;
+  const rows = classRows(target);
+  const smooth = smoothing === 0 ? rows : add(mul(rows, 1 - smoothing), even);
+  const losses = neg(sum(mul(weight ? mul(smooth, weight) : smooth, logs), -1));
+  if (reduction !== "none") return reduceLosses(losses, reduction);
+  return reshape(losses, logits.shape.toSpliced(classAxis(logits), 1));
+}
+
+/**
+ * Cross-entropy of `softmax(logits)` with a target, in PyTorch's definition. Logits are `[n,classes]`, or `[classes]`,
+ * or `[n,classes,…]`; the target is
+ * - int32 labels, of that shape without the class axis: `-log softmax(logits)[label]`; or
+ * - class probabilities, floats of the shape of the logits: `-sum over classes of target · log softmax(logits)`.
+ *
+ * The result is the mean over all labels that are not ignored (weighted, if `weight` is given), a scalar; with
+ * `reduction: "none"` it has the labels' shape. The loss of labels is one fused kernel, and can be differentiated any
+ * number of times.
+ *
+ * @throws ValueError for a label that is no class, naming it and its place; ShapeError, DTypeError
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { reduction = "mean", ignoreIndex, labelSmoothing: smoothing = 0, weight } = options;
+  const attributes = { reduction, ignored: ignoreIndex ?? defaultIgnoreIndex, smoothing };
+  checkReduction("crossEntropy", reduction);
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw new ValueError(`crossEntropy: labelSmoothing is ${smoothing}, expected a number from 0 to 1`);
   }
-  return neg(mean(pick(logSoftmax(logits), labels)));
+  if (isFloat(target.dtype)) {
+    if (target.rank < logits.rank) {
+      throw new DTypeError(
+        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; cast them, or hold them in an Int32Array or Uint8Array`,
+      );
+    }
+    if (ignoreIndex !== undefined) {
+      throw new ValueError("crossEntropy: got ignoreIndex with class probabilities; it is for labels");
+    }
+    return probabilityCrossEntropy(logits, target, weight, attributes);
+  }
+  checkLabels("crossEntropy", logits, target, { ignoreIndex: attributes.ignored, ...(weight && { weight }) });
+  if (weight) return weightedCrossEntropy(logits, target, weight, attributes);
+  const labels = target.rank === 1 ? target : reshape(target, [target.size]);
+  const losses = crossEntropyOp(classRows(logits), labels, attributes);
+  return reduction === "none" && target.rank !== 1 ? reshape(losses, target.shape) : losses;
 }

@@ -1,9 +1,19 @@
 // A fully connected layer.
 import { ValueError } from "../errors.ts";
-import { rand } from "../ops/create.ts";
+import { zeros } from "../ops/create.ts";
 import { linear } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor.ts";
-import { Module } from "./module.ts";
+import * as init from "./init.ts";
+import { Module, parameter } from "./module.ts";
+
+/** Throws unless all sizes of a layer are positive integers. */
+export function requireSizes(layer: string, sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (!(Number.isSafeInteger(size) && size > 0)) {
+      throw new ValueError(`${layer}: ${name} is ${size}, expected a positive integer`);
+    }
+  }
+}
 
 export interface LinearOptions {
   /** Whether to add a bias; true if absent. */
@@ -22,7 +32,7 @@ export class Linear extends Module {
       throw new ValueError(`Linear: got ${inputs} inputs and ${outputs} outputs, expected positive integers`);
     }
     const bound = 1 / Math.sqrt(inputs);
-    const draw = (shape: number[]) => rand(shape, { low: -bound, high: bound, requiresGrad: true }).keep();
+    const draw = (shape: number[]) => init.uniform(parameter(zeros(shape)), -bound, bound);
     this.weight = draw([outputs, inputs]);
     this.bias = options.bias === false ? null : draw([outputs]);
   }

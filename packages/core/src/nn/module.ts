@@ -1,34 +1,118 @@
-// Module: a model, or a part of one, whose parameters are found by walking its properties.
-import { Tensor } from "../tensor.ts";
+// Module: a model, or a part of one, whose parameters, buffers and parts are found by walking its properties.
+import type { DType } from "../dtype.ts";
+import { bytesPerElement, isFloat } from "../dtype.ts";
+import { GradientError } from "../errors.ts";
+import { Storage } from "../memory/storage.ts";
+import type { Shape } from "../shape.ts";
+import { requireFloat, Tensor } from "../tensor.ts";
+import type { LoadOptions, StateDict } from "./state-dict.ts";
+import { loadInto } from "./state-dict.ts";
+import { summarize } from "./summary.ts";
+
+/** What a tensor is to the module that holds it; kept when training of it is switched off. */
+const roles = new WeakMap<Tensor, "parameter" | "buffer">();
+
+/** Makes a tensor, without a copy, a parameter of the module that it becomes a property of: trained, saved, kept. */
+export function parameter(x: Tensor): Tensor {
+  requireFloat("parameter", x);
+  roles.set(x, "parameter");
+  x.requiresGrad = true;
+  return x.keep();
+}
+
+/** Makes a tensor, without a copy, state of the module that it becomes a property of: saved and kept, not trained. */
+export function buffer(x: Tensor): Tensor {
+  if (x.tracked) {
+    throw new GradientError(
+      "buffer: got a tensor that gradients flow to; compute it inside noGrad, or make it a parameter",
+    );
+  }
+  roles.set(x, "buffer");
+  return x.keep();
+}
+
+/** A module with any inputs and any output. */
+export type AnyModule = Module<never, unknown>;
 
 /**
- * A part of a model. Subclasses hold parameters (leaves with `requiresGrad`) and other modules in properties or
- * arrays of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order
- * in which the properties were set.
+ * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays of them, and
+ * define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
+ * were set. Tensors with `requiresGrad` are parameters also without `parameter()`.
+ *
+ * A module whose `forward` is not one tensor to one tensor names its inputs and its output:
+ * `class Attention extends Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
  */
-export abstract class Module {
+export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
   /** False while evaluating. */
   training = true;
 
   /** Computes the output. */
-  abstract forward(x: Tensor): Tensor;
+  abstract forward(...inputs: Inputs): Output;
 
   /** Where its parameters and modules are, under their names: its properties, unless a subclass knows better. */
   parts(): object {
     return this;
   }
 
-  /** Parameters with their names; one that is used twice counts once, under its first name. */
+  /** Parameters that are trained, with their names; one that is used twice counts once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
-    const found = new Map<Tensor, string>();
-    visit(this, "", (name, value) => {
-      if (value instanceof Tensor && value.requiresGrad && !found.has(value)) found.set(value, name);
-    });
-    return [...found].map(([parameter, name]) => [name, parameter]);
+    return this.#distinctTensors((x) => x.requiresGrad);
   }
 
+  /** Parameters that are trained: set `requiresGrad` of one to false to freeze it. */
   parameters(): Tensor[] {
-    return this.namedParameters().map(([, parameter]) => parameter);
+    return this.namedParameters().map(([, x]) => x);
+  }
+
+  /** State that is not trained, with its names; once each. */
+  namedBuffers(): [name: string, buffer: Tensor][] {
+    return this.#distinctTensors((x) => roles.get(x) === "buffer");
+  }
+
+  /** It and all modules in it with their names (its own is empty), depth first; once each. */
+  namedModules(): [name: string, module: AnyModule][] {
+    const found = new Map<AnyModule, string>([[this, ""]]);
+    for (const { name, value } of walk(this)) {
+      if (value instanceof Module && !found.has(value)) found.set(value, name);
+    }
+    return [...found].map(([module, name]) => [name, module]);
+  }
+
+  /** It and all modules in it, depth first. */
+  modules(): AnyModule[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** Its parameters, also frozen ones, and buffers by all of their names: the tensors themselves, not copies. */
+  stateDict(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    for (const { name, value } of walk(this)) {
+      if (value instanceof Tensor && (value.requiresGrad || roles.has(value))) state.set(name, value);
+    }
+    return state;
+  }
+
+  /**
+   * Overwrites parameters and buffers with the values of tensors of the same names. Names may be PyTorch's, with
+   * underscores: `running_mean` is `runningMean`.
+   *
+   * @returns the names of this module that were not among the given ones, and those that it does not have
+   * @throws ValueError if names are missing or unknown (unless `strict` is false), or shapes differ; then nothing is
+   * loaded
+   */
+  loadStateDict(
+    state: StateDict,
+    options: LoadOptions = {},
+  ): { missing: readonly string[]; unexpected: readonly string[] } {
+    return loadInto(this.stateDict(), state, options);
+  }
+
+  /**
+   * A table of its modules: name and kind, shape of the output, number of parameters. Shapes are those for a sample
+   * input, which is computed without touching any state; a shape stands for zeros. Without a sample there are none.
+   */
+  summary(...sample: Inputs | [shape: Shape] | []): string {
+    return summarize(this, sample);
   }
 
   /** Switches it and all parts to training. */
@@ -41,21 +125,54 @@ export abstract class Module {
     return this.#setTraining(false);
   }
 
-  #setTraining(training: boolean): this {
-    this.training = training;
-    visit(this, "", (_name, value) => {
-      if (value instanceof Module) value.training = training;
-    });
+  /** Converts all parameters and buffers of floats, in place, to another dtype. Make optimizers afterwards. */
+  to(dtype: "float32" | "float64"): this {
+    for (const x of new Set(this.stateDict().values())) if (isFloat(x.dtype)) convert(x, dtype);
     return this;
+  }
+
+  /** Converts it to float64, as gradient checks need it. */
+  double(): this {
+    return this.to("float64");
+  }
+
+  #setTraining(training: boolean): this {
+    for (const module of this.modules()) module.training = training;
+    return this;
+  }
+
+  #distinctTensors(wanted: (x: Tensor) => boolean): [string, Tensor][] {
+    const found = new Map<Tensor, string>();
+    for (const { name, value } of walk(this)) {
+      if (value instanceof Tensor && wanted(value) && !found.has(value)) found.set(value, name);
+    }
+    return [...found].map(([x, name]) => [name, x]);
   }
 }
 
-/** Calls `use` for everything that a module holds, depth first. */
-function visit(owner: object, prefix: string, use: (name: string, value: unknown) => void): void {
-  const parts = owner instanceof Module ? owner.parts() : owner;
-  for (const [key, value] of Object.entries(parts)) {
+/** All that a module holds, depth first, with names. What holds itself is not entered again. */
+function* walk(
+  owner: object,
+  prefix = "",
+  within: readonly object[] = [],
+): Generator<{ name: string; value: unknown }> {
+  const path = [...within, owner];
+  for (const [key, value] of Object.entries(owner instanceof Module ? owner.parts() : owner)) {
     const name = prefix + key;
-    use(name, value);
-    if (value instanceof Module || Array.isArray(value)) visit(value, `${name}.`, use);
+    yield { name, value };
+    if (isHolder(value) && !path.includes(value)) yield* walk(value, `${name}.`, path);
   }
+}
+
+function isHolder(value: unknown): value is object {
+  return value instanceof Module || Array.isArray(value);
+}
+
+function convert(x: Tensor, dtype: DType): void {
+  const values = x.toArray();
+  (x as { dtype: DType }).dtype = dtype;
+  x.moveTo(Storage.allocate(x.size * bytesPerElement[dtype], "parameter"), "adopt");
+  x.data().set(values);
+  x.grad?.dispose();
+  x.grad = null;
 }

@@ -8,6 +8,7 @@ import {
   contiguousStrides,
   formatShape,
   normalizeAxes,
+  reshapeStrides,
   sameShape,
   sizeOf,
 } from "../shape.ts";
@@ -18,12 +19,16 @@ import { reduceAxes, reducedShape } from "./axes.ts";
 
 const reshapeOp = defineOp<[Tensor], Shape>({
   name: "reshape",
-  forward: (x, shape) => contiguous(x).view(shape, contiguousStrides(shape)),
+  forward: (x, shape) => {
+    const strides = reshapeStrides(x.shape, x.strides, shape);
+    return strides ? x.view(shape, strides) : contiguous(x).view(shape, contiguousStrides(shape));
+  },
   vjp: [(dy, _, x) => reshape(dy, x.shape)],
 });
 
 /**
- * The same elements, in row-major order, in another shape; one size may be -1 and is worked out.
+ * The same elements, in row-major order, in another shape; one size may be -1 and is worked out. A view wherever
+ * strides can express it, else a copy.
  *
  * @throws ShapeError if the number of elements differs
  */

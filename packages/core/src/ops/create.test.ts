@@ -1,9 +1,9 @@
 // Making tensors from numbers, and from the random stream: which numbers, and that who draws does not matter.
 import { describe, expect, test } from "vitest";
-import { philox } from "../random.ts";
+import { manualSeed, philox } from "../random.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { full, manualSeed, ones, rand, randn, tensor, zeros } from "./create.ts";
+import { full, ones, rand, randn, tensor, zeros } from "./create.ts";
 
 const row = (x: Tensor) => [x.dtype, [...x.shape], [...x.toArray()]];
 
@@ -27,6 +27,12 @@ test.each<[x: Tensor, ...expected: unknown[]]>([
   [tensor(Int32Array.of(-1, 2)), "int32", [2], [-1, 2]],
   [tensor(Uint8Array.of(255, 0), { shape: [2, 1] }), "uint8", [2, 1], [255, 0]],
   [tensor(Uint8Array.of(255, 0), { dtype: "float32" }), "float32", [2], [255, 0]],
+  [tensor(true), "uint8", [], [1]],
+  [tensor([[true], [false]]), "uint8", [2, 1], [1, 0]],
+  [tensor([true, 0.5]), "float32", [2], [1, 0.5]],
+  [tensor([true, false], { dtype: "int32" }), "int32", [2], [1, 0]],
+  [tensor([Float32Array.of(1, 2), [3, 4]]), "float32", [2, 2], [1, 2, 3, 4]],
+  [tensor([-1.7, 2.9], { dtype: "int32" }), "int32", [2], [-1, 2]],
   [full([2], 0.5), "float32", [2], [0.5, 0.5]],
   [full([], -3, { dtype: "int32" }), "int32", [], [-3]],
   [zeros([1, 2], { dtype: "uint8" }), "uint8", [1, 2], [0, 0]],

@@ -1,43 +1,44 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
 import type { DType, NumericArray } from "../dtype.ts";
-import { dtypeOfArray } from "../dtype.ts";
-import { DTypeError, ShapeError } from "../errors.ts";
+import { dtypeOfArray, isFloat } from "../dtype.ts";
+import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { checkSeed, Generator } from "../random.ts";
 import type { Shape } from "../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
+import { takePositions } from "./generator.ts";
 
-/** Numbers, nested to any depth, all rows of one length. */
-export type NestedNumbers = number | readonly NestedNumbers[];
+/** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */
+export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
 
 export interface TensorOptions {
-  /** Element type; `float32` if absent, or that of the typed array given. */
+  /** Element type; `float32` if absent. */
   dtype?: DType;
   /** Whether `backward` writes its gradient to `.grad`. */
   requiresGrad?: boolean;
 }
 
-function shapeOfNested(data: NestedNumbers): number[] {
+function isRow(data: unknown): data is readonly NestedValues[] | NumericArray {
+  return Array.isArray(data) || dtypeOfArray(data) !== undefined;
+}
+
+function shapeOfNested(data: NestedValues): number[] {
   const shape: number[] = [];
-  for (let level = data; Array.isArray(level); level = level[0] as NestedNumbers) {
-    shape.push(level.length);
-    if (level.length === 0) break;
-  }
+  for (let level: NestedValues | undefined = data; isRow(level); level = level[0]) shape.push(level.length);
   return shape;
 }
 
-function flatten(data: NestedNumbers, shape: Shape, depth: number, into: number[]): void {
-  const isRow = Array.isArray(data);
-  if (isRow !== depth < shape.length || (isRow && data.length !== shape[depth])) {
-    const got = isRow ? `a row of ${data.length}` : "a number";
+function flatten(data: NestedValues, shape: Shape, depth: number, into: (number | boolean)[]): void {
+  const row = isRow(data) ? data : undefined;
+  if (row?.length !== shape[depth]) {
+    const got = row ? `a row of ${row.length}` : "a number";
     const expected = depth < shape.length ? `a row of ${shape[depth]}` : "a number";
     throw new ShapeError(
       `tensor: got ${got} at depth ${depth}, expected ${expected}; rows must be of equal length`,
     );
   }
-  if (isRow) for (const element of data) flatten(element, shape, depth + 1, into);
-  else if (typeof data === "number") into.push(data);
+  if (row) for (const element of row) flatten(element, shape, depth + 1, into);
+  else if (typeof data === "number" || typeof data === "boolean") into.push(data);
   else {
     throw new DTypeError(
       `tensor: got ${Object.prototype.toString.call(data)} at depth ${depth}, expected numbers; copy other arrays with Array.from`,
@@ -45,27 +46,39 @@ function flatten(data: NestedNumbers, shape: Shape, depth: number, into: number[
   }
 }
 
+/** Throws if an integer dtype cannot hold a value; fractions are cut off. */
+function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtype: DType): void {
+  for (let i = 0; i < held.length; i++) {
+    if (Math.trunc(Number(values[i])) !== held[i]) {
+      throw new ValueError(
+        `tensor: ${values[i]} at position ${i} does not fit ${dtype}; pass { dtype: "float32" }, or clip it`,
+      );
+    }
+  }
+}
+
 /**
- * A tensor from a number, nested arrays, or a typed array (whose elements are copied).
+ * A tensor from a number, a boolean, nested arrays of them, or a typed array (whose elements are copied).
+ *
+ * The dtype, unless given, is that of the typed array; uint8 (1 and 0) for booleans alone; otherwise float32, for
+ * integers too, since JavaScript cannot tell `1` from `1.0`.
  *
  * @param shape the shape of a flat typed array; a vector if absent
  * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements; DTypeError if
- * there is something other than numbers
+ * there is something other than numbers and booleans; ValueError if an integer dtype cannot hold a number
  */
-export function tensor(
-  data: NestedNumbers | NumericArray,
-  options: TensorOptions & { shape?: Shape } = {},
-): Tensor {
-  let values: ArrayLike<number>;
+export function tensor(data: NestedValues, options: TensorOptions & { shape?: Shape } = {}): Tensor {
+  let values: ArrayLike<number | boolean>;
   let shape: Shape;
-  const ownType = dtypeOfArray(data);
+  let ownType = dtypeOfArray(data);
   if (ownType) {
     values = data as NumericArray;
     shape = [values.length];
   } else {
-    shape = shapeOfNested(data as NestedNumbers);
-    const flat: number[] = [];
-    flatten(data as NestedNumbers, shape, 0, flat);
+    shape = shapeOfNested(data);
+    const flat: (number | boolean)[] = [];
+    flatten(data, shape, 0, flat);
+    if (flat.length > 0 && flat.every((value) => typeof value === "boolean")) ownType = "uint8";
     values = flat;
   }
   if (options.shape) shape = checkShape("tensor", options.shape);
@@ -74,12 +87,15 @@ export function tensor(
       `tensor: got ${values.length} numbers for shape ${formatShape(shape)}, expected ${sizeOf(shape)}`,
     );
   }
-  const x = Tensor.allocate(Object.freeze([...shape]), options.dtype ?? ownType ?? "float32", "tensor");
-  x.data().set(values);
+  const dtype = options.dtype ?? ownType ?? "float32";
+  const x = Tensor.allocate(Object.freeze([...shape]), dtype, "tensor");
+  x.data().set(values as ArrayLike<number>);
+  if (!isFloat(dtype) && dtype !== ownType) checkFits(values, x.data(), dtype);
   return asLeaf(x, options);
 }
 
-function asLeaf(x: Tensor, options: TensorOptions): Tensor {
+/** Makes a new tensor a leaf of the graph, where the options ask for it. */
+export function asLeaf(x: Tensor, options: TensorOptions): Tensor {
   if (options.requiresGrad) {
     requireFloat("requiresGrad", x);
     x.requiresGrad = true;
@@ -104,13 +120,6 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   return full(shape, 1, options);
 }
 
-let generator = new Generator(0);
-
-/** Restarts this thread's random stream, which `rand`, `randn` and parameter initialisation draw from. */
-export function manualSeed(seed: number): void {
-  generator = new Generator(checkSeed("manualSeed", seed));
-}
-
 function draw(
   kernel: "uniform" | "normal",
   shape: Shape,
@@ -118,12 +127,11 @@ function draw(
   second: number,
   options: TensorOptions,
 ): Tensor {
-  const x = Tensor.allocate(checkShape(kernel, shape), options.dtype ?? "float32", kernel);
-  requireFloat(kernel, x);
-  const key0 = generator.seed >>> 0;
-  const key1 = Math.floor(generator.seed / 0x100000000);
-  const position = generator.take(x.size);
-  kernelsFor(x.dtype)[kernel](x.size, first, second, key0, key1, generator.stream, position, x.address);
+  const name = kernel === "uniform" ? "rand" : "randn";
+  const x = Tensor.allocate(checkShape(name, shape), options.dtype ?? "float32", name);
+  requireFloat(name, x, "the result");
+  const { cells, position } = takePositions(x.size);
+  kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
   return asLeaf(x, options);
 }
 

@@ -2,9 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
+import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { manualSeed, ones, rand, randn, tensor, zeros } from "./create.ts";
+import { ones, rand, randn, tensor, zeros } from "./create.ts";
 import * as ops from "./index.ts";
 
 const f32 = (...shape: number[]) => ones(shape);
@@ -92,7 +93,7 @@ const shapeErrors: Row[] = [
   ["tensor: got 3 numbers for shape [2,2], expected 4", () => tensor([1, 2, 3], { shape: [2, 2] })],
   ["tensor: shape [-1] is not valid", () => tensor([1], { shape: [-1] })],
   ["full: shape [-1] is not valid", () => zeros([-1])],
-  ["uniform: shape [0.5] is not valid", () => rand([0.5])],
+  ["rand: shape [0.5] is not valid", () => rand([0.5])],
 ];
 
 const { elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh } = ops;
@@ -122,7 +123,7 @@ const dtypeErrors: Row[] = [
   ["matmul: got float32 and float64", () => ops.matmul(f32(2, 2), f64(2, 2))],
   ["linear: got float32 and float64", () => ops.linear(f32(2, 2), f32(2, 2), f64(2))],
   ["pick: index is float32, expected int32", () => ops.pick(f32(2, 2), f32(2))],
-  ["normal: x is int32", () => randn([2], { dtype: "int32" })],
+  ["randn: the result is int32", () => randn([2], { dtype: "int32" })],
   ["requiresGrad: x is uint8", () => zeros([2], { dtype: "uint8", requiresGrad: true })],
   ["tensor: got [object Uint16Array] at depth 0, expected numbers", () => tensor(Uint16Array.of(1) as never)],
   ["tensor: got [object String] at depth 2, expected numbers", () => tensor([[1, "2"]] as never)],
@@ -147,6 +148,10 @@ const valueErrors: Row[] = [
   ["pick: index 3 at position 1, expected 0 to 2", () => ops.pick(f32(2, 3), i32(0, 3))],
   ["pick: index -1 at position 0, expected 0 to 2", () => ops.pick(f32(2, 3), i32(-1, 0))],
   ["manualSeed: seed -1", () => manualSeed(-1)],
+  ["tensor: 256 at position 1 does not fit uint8", () => tensor([1, 256], { dtype: "uint8" })],
+  ["tensor: 2147483648 at position 0 does not fit int32", () => tensor([2 ** 31], { dtype: "int32" })],
+  ["tensor: NaN at position 0 does not fit int32", () => tensor([Number.NaN], { dtype: "int32" })],
+  ["tensor: -1 at position 0 does not fit uint8", () => tensor(Int32Array.of(-1), { dtype: "uint8" })],
 ];
 
 describe.each([

@@ -1,14 +1,15 @@
 // All public ops, a line per file.
 export { clamp, elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
 export { add, div, mul, neg, sub } from "./arithmetic.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export type { ReduceOptions } from "./axes.ts";
+export { type BatchNormOptions, batchNorm, type GroupNormOptions, groupNorm } from "./batch-norm.ts";
 export { expand, reshape, sum } from "./broadcast.ts";
 export { cast } from "./cast.ts";
 export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./compare.ts";
 export {
   full,
-  manualSeed,
-  type NestedNumbers,
+  type NestedValues,
   ones,
   rand,
   randn,
@@ -17,16 +18,25 @@ export {
   zeros,
 } from "./create.ts";
 export { cumsum } from "./cumulative.ts";
+export { dropout } from "./dropout.ts";
 export { einsum, outer } from "./einsum.ts";
+export { embedding } from "./embedding.ts";
 export { maximum, minimum } from "./extrema.ts";
-export { pick } from "./indexing.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
+export { oneHot, pick } from "./indexing.ts";
+export { cat, chunk, split, stack } from "./join.ts";
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 export { linear, matmul } from "./matmul.ts";
 export { pow } from "./power.ts";
 export { prod } from "./product.ts";
 export { argmax, argmin, max, mean, min } from "./reduce.ts";
-export { permute, transpose } from "./shape.ts";
+export { type LayerNormOptions, layerNorm, type RMSNormOptions, rmsNorm } from "./row-norm.ts";
+export { arange, eye, linspace } from "./sequences.ts";
+export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape.ts";
+export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./slice.ts";
 export { logSoftmax, logSumExp, softmax } from "./softmax.ts";
 export { type NormOptions, norm, std, type VarianceOptions, variance } from "./statistics.ts";
+export { tril, triu } from "./triangle.ts";
 export {
   abs,
   cos,

@@ -1,22 +1,40 @@
 // Reading at places given by integer tensors.
-import { defineOp } from "../define-op.ts";
+import { compute, defineOp } from "../define-op.ts";
+import type { DType } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { scope } from "../scope.ts";
-import { formatShape } from "../shape.ts";
+import type { Shape } from "../shape.ts";
+import { contiguousStrides, formatShape } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 
-/** Throws unless every element of the int32 `index` lies in 0 … limit-1. */
-export function checkIndexRange(operation: string, index: Tensor, limit: number): void {
+/**
+ * Throws unless every element of the int32 `index` lies in 0 … limit-1.
+ *
+ * @param advice what to look at, the end of the message
+ */
+export function checkIndexRange(
+  operation: string,
+  index: Tensor,
+  limit: number,
+  advice = "check the labels against the number of classes",
+): void {
   scope(() => {
     const places = contiguous(index);
     const bad = kernelsFor("int32").checkIndex(index.size, limit, places.address);
     if (bad >= 0) {
       throw new ValueError(
-        `${operation}: index ${places.data()[bad]} at position ${bad}, expected 0 to ${limit - 1}; check the labels against the number of classes`,
+        `${operation}: index ${places.data()[bad]} at position ${formatPosition(bad, index.shape)}, expected 0 to ${limit - 1}; ${advice}`,
       );
     }
   });
+}
+
+/** The place of element number `flat`: the number itself in a vector, else one number per axis. */
+function formatPosition(flat: number, shape: Shape): string {
+  if (shape.length < 2) return String(flat);
+  const strides = contiguousStrides(shape);
+  return formatShape(shape.map((length, axis) => Math.floor(flat / strides[axis]!) % length));
 }
 
 const pickOp = defineOp<[Tensor, Tensor]>({
@@ -54,4 +72,27 @@ export function pick(x: Tensor, index: Tensor): Tensor {
   }
   checkIndexRange("pick", index, x.shape[1]!);
   return pickOp(x, index);
+}
+
+/**
+ * Class indices as rows of zeros with a one: `index […]` int32 makes `[…,classes]`. No gradient. Float32 if no
+ * dtype is given, since it is mostly computed with; PyTorch gives integers.
+ *
+ * @throws ValueError if an index is not 0 … classes-1, or `classes` is not a positive integer; DTypeError
+ */
+export function oneHot(index: Tensor, classes: number, options: { dtype?: DType } = {}): Tensor {
+  if (index.dtype !== "int32")
+    throw new DTypeError(`oneHot: index is ${index.dtype}, expected int32; cast it`);
+  if (!Number.isSafeInteger(classes) || classes < 1) {
+    throw new ValueError(`oneHot: got ${classes} classes, expected a positive integer`);
+  }
+  checkIndexRange("oneHot", index, classes);
+  return compute(() => {
+    const y = Tensor.allocate([...index.shape, classes], options.dtype ?? "float32", "oneHot");
+    const ones = Tensor.allocate([index.size], y.dtype, "oneHot");
+    const { fill, place } = kernelsFor(y.dtype);
+    fill(ones.size, 1, ones.address);
+    place(index.size, classes, ones.address, contiguous(index).address, y.address);
+    return y;
+  });
 }

@@ -9,15 +9,19 @@ import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
 import { reshape, sum, sumTo } from "./broadcast.ts";
 import { transpose } from "./shape.ts";
 
-/** A matrix that `gemm` can read: one of the last two strides is 1, else it is copied. */
+/** A matrix that `gemm` can read: no stride is negative and one of the last two is 1, else it is copied. */
 function readable(x: Tensor): Tensor {
-  const row = x.strides.at(-2);
-  const col = x.strides.at(-1);
-  return row === 1 || col === 1 ? x : contiguous(x);
+  const dense = x.strides.at(-2) === 1 || x.strides.at(-1) === 1;
+  return dense && x.strides.every((stride) => stride >= 0) ? x : contiguous(x);
 }
 
-/** `y = a b + beta y` over all leading axes, which broadcast; `y` is contiguous. */
+/** `y = a b + beta y` over all leading axes, which broadcast; one of the last two strides of `y` is 1. */
 function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
+  // The kernel writes rows: a result that is laid out by columns is the transposed product.
+  if (y.strides.at(-1) !== 1 && y.shape.at(-1)! > 1) {
+    multiply(transpose(b), transpose(a), transpose(y), beta);
+    return;
+  }
   const left = readable(a);
   const right = readable(b);
   const batch = y.shape.slice(0, -2);
@@ -25,22 +29,20 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   const n = y.shape.at(-1)!;
   const k = a.shape.at(-1)!;
   const batchStrides = (x: Tensor) => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), batch);
-  const { shape: axes, operands } = collapseAxes(batch, [batchStrides(left), batchStrides(right)]);
-  const [leftBatch, rightBatch] = operands as [number[], number[]];
+  const { shape: axes, operands } = collapseAxes(batch, [left, right, y].map(batchStrides));
   const inner = axes.pop() ?? 1;
-  const leftInner = leftBatch.pop() ?? 0;
-  const rightInner = rightBatch.pop() ?? 0;
+  const innerStrides = operands.map((strides) => strides.pop() ?? 0);
   const { gemm } = kernelsFor(y.dtype);
   const width = bytesPerElement[y.dtype];
   // The kernel walks one batch axis; further ones are walked here.
   for (let block = 0; block < sizeOf(axes); block++) {
     let rest = block;
-    let leftStart = 0;
-    let rightStart = 0;
+    const starts = [0, 0, 0];
     for (let axis = axes.length - 1; axis >= 0; axis--) {
       const index = rest % axes[axis]!;
-      leftStart += index * leftBatch[axis]!;
-      rightStart += index * rightBatch[axis]!;
+      operands.forEach((strides, i) => {
+        starts[i]! += index * strides[axis]! * width;
+      });
       rest = Math.floor(rest / axes[axis]!);
     }
     gemm(
@@ -48,20 +50,39 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
       m,
       n,
       k,
-      left.address + leftStart * width,
-      leftInner,
+      left.address + starts[0]!,
+      innerStrides[0]!,
       left.strides.at(-2)!,
       left.strides.at(-1)!,
-      right.address + rightStart * width,
-      rightInner,
+      right.address + starts[1]!,
+      innerStrides[1]!,
       right.strides.at(-2)!,
       right.strides.at(-1)!,
-      y.address + block * inner * m * n * width,
-      m * n,
-      n,
+      y.address + starts[2]!,
+      innerStrides[2]!,
+      y.strides.at(-2)!,
       beta,
     );
   }
+}
+
+/** The axes of `x` from the slowest to the fastest in memory, if `gemm` can write in that order; else null. */
+export function memoryOrder(x: Tensor): readonly number[] | null {
+  const axes = x.shape.map((_, axis) => axis);
+  axes.sort((a, b) => x.strides[b]! - x.strides[a]!);
+  return axes.at(-1)! >= x.rank - 2 ? axes : null;
+}
+
+/** A new tensor of `shape` whose axes lie in memory in the given order; contiguous if there is none. */
+function allocateInOrder(shape: Shape, order: readonly number[] | null, like: Tensor): Tensor {
+  if (!order) return Tensor.allocate(shape, like.dtype, "matmul");
+  const dense = Tensor.allocate(
+    order.map((axis) => shape[axis]!),
+    like.dtype,
+    "matmul",
+  );
+  const strides = shape.map((_, axis) => dense.strides[order.indexOf(axis)]!);
+  return dense.view(shape, strides);
 }
 
 function checkInner(operation: string, x: Tensor, w: Tensor, inner: number, expected: number): void {
@@ -72,19 +93,32 @@ function checkInner(operation: string, x: Tensor, w: Tensor, inner: number, expe
   }
 }
 
-const matmulOp = defineOp<[Tensor, Tensor]>({
+/** The result's axes lie in memory in the order given by the attribute; contiguous if that is null. */
+const matmulOp = defineOp<[Tensor, Tensor], readonly number[] | null>({
   name: "matmul",
-  forward: (x, w) => {
+  forward: (x, w, order) => {
     const batch = broadcastShapes("matmul", x.shape.slice(0, -2), w.shape.slice(0, -2));
-    const y = Tensor.allocate([...batch, x.shape.at(-2)!, w.shape.at(-1)!], x.dtype, "matmul");
+    const y = allocateInOrder([...batch, x.shape.at(-2)!, w.shape.at(-1)!], order, x);
     multiply(x, w, y, 0);
     return y;
   },
   vjp: [
-    (dy, _, x, w) => sumTo(matmul(dy, transpose(w)), x.shape),
-    (dy, _, x, w) => sumTo(matmul(transpose(x), dy), w.shape),
+    (dy, _, x, w): Tensor => productLike(dy, transpose(w), x),
+    (dy, _, x, w): Tensor => productLike(transpose(x), dy, w),
   ],
 });
+
+/** The gradient a b of `x`, summed over what was broadcast; laid out as `x` is, so that no view costs a copy. */
+function productLike(a: Tensor, b: Tensor, x: Tensor): Tensor {
+  const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const same = batch.length === x.rank - 2;
+  return sumTo(matmulOp(a, b, same ? memoryOrder(x) : null), x.shape);
+}
+
+/** The product of `x […,m,k]` and `w […,k,n]`, laid out in memory as `like […,m,n]` is. No checks. */
+export function matmulLike(x: Tensor, w: Tensor, like: Tensor): Tensor {
+  return matmulOp(x, w, memoryOrder(like));
+}
 
 /**
  * Matrix product over the last two axes, `[…,m,k] × […,k,n] → […,m,n]`; leading axes broadcast. A vector counts
@@ -100,10 +134,10 @@ export function matmul(x: Tensor, w: Tensor): Tensor {
     );
   }
   checkInner("matmul", x, w, x.shape.at(-1)!, w.shape.at(w.rank === 1 ? 0 : -2)!);
-  if (x.rank > 1 && w.rank > 1) return matmulOp(x, w);
+  if (x.rank > 1 && w.rank > 1) return matmulOp(x, w, null);
   const left = x.rank === 1 ? reshape(x, [1, x.size]) : x;
   const right = w.rank === 1 ? reshape(w, [w.size, 1]) : w;
-  const y = matmulOp(left, right);
+  const y = matmulOp(left, right, null);
   const shape = [...y.shape];
   if (w.rank === 1) shape.pop();
   if (x.rank === 1) shape.splice(w.rank === 1 ? -1 : -2, 1);

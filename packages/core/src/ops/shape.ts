@@ -1,8 +1,10 @@
-// Views with the axes in another order: permute, transpose. Nothing is copied.
+// The axes in another order (permute, transpose), with others of length 1 (squeeze, unsqueeze), joined (flatten), or
+// gone through several times (tile). Views, but for tile and where flatten joins what does not lie together.
 import { defineOp } from "../define-op.ts";
-import { ValueError } from "../errors.ts";
-import { formatShape, normalizeAxis } from "../shape.ts";
+import { ShapeError, ValueError } from "../errors.ts";
+import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { expand, reshape } from "./broadcast.ts";
 
 const permuteOp = defineOp<[Tensor], readonly number[]>({
   name: "permute",
@@ -43,4 +45,65 @@ export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
   axes[first] = second;
   axes[second] = first;
   return permuteOp(x, axes);
+}
+
+/**
+ * A view without the axes of length 1: all of them, or those among `axes`. Longer ones stay, as in PyTorch.
+ *
+ * @throws ShapeError if an axis does not exist
+ */
+export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
+  const candidates = normalizeAxes("squeeze", axes, x.rank);
+  return reshape(
+    x,
+    x.shape.filter((length, axis) => length !== 1 || !candidates.includes(axis)),
+  );
+}
+
+/**
+ * A view with an axis of length 1 put in, which will be axis `axis` of the result; -1 puts it behind all others.
+ *
+ * @throws ShapeError unless the axis is one that the result has
+ */
+export function unsqueeze(x: Tensor, axis: number): Tensor {
+  return reshape(x, x.shape.toSpliced(normalizeAxis("unsqueeze", axis, x.rank + 1), 0, 1));
+}
+
+/**
+ * Axes `start` to `end` joined into one, row-major; all if none are named. A scalar becomes `[1]`.
+ *
+ * @throws ShapeError if an axis does not exist, or `end` is before `start`
+ */
+export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  if (x.rank === 0) return reshape(x, [1]);
+  const first = normalizeAxis("flatten", start, x.rank);
+  const last = normalizeAxis("flatten", end, x.rank);
+  if (last < first) {
+    throw new ShapeError(
+      `flatten: axis ${end} is before axis ${start} of ${formatShape(x.shape)}; exchange them`,
+    );
+  }
+  return reshape(x, x.shape.toSpliced(first, last - first + 1, sizeOf(x.shape.slice(first, last + 1))));
+}
+
+/**
+ * `x` repeated along its axes, as often as listed, as NumPy and PyTorch `tile`: a shorter list is for the last axes, a
+ * longer one adds axes in front. `[n,m]` by `[2,3]` is `[2n,3m]`.
+ *
+ * @throws ValueError unless all are non-negative integers
+ */
+export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  if (!repeats.every((count) => Number.isSafeInteger(count) && count >= 0)) {
+    throw new ValueError(`tile: got repeats ${formatShape(repeats)}, expected non-negative integers`);
+  }
+  const rank = Math.max(x.rank, repeats.length);
+  const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
+  const lengths = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
+  // Each axis of length n behind one that is gone through `times` times.
+  const apart = lengths.flatMap((length) => [1, length]);
+  const repeated = lengths.flatMap((length, axis) => [times[axis]!, length]);
+  return reshape(
+    expand(reshape(x, apart), repeated),
+    lengths.map((length, axis) => times[axis]! * length),
+  );
 }

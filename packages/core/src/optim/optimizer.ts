@@ -1,40 +1,116 @@
-// What all optimizers share: their parameters, their state, and stepping over any stretch of the parameters, which
-// is what lets several threads share one update.
-
+// What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
+// what lets several threads share one update. Saving and loading is in state-dict.ts.
 import { bytesPerElement } from "../dtype.ts";
-import { GradientError, ValueError } from "../errors.ts";
+import { DTypeError, GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
+import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import type { Schedule } from "./schedules.ts";
+import type { OptimizerStateDict } from "./state-dict.ts";
+import { readStateDict, writeStateDict } from "./state-dict.ts";
+
+/** What the options of every optimizer have in common. */
+export interface OptimizerOptions {
+  /** Learning rate, or a function of the number of updates done so far that gives it. */
+  lr?: number | Schedule;
+}
+
+/** Some of the parameters, with options of their own; those not named are the optimizer's. */
+export type ParameterGroup<Options> = Options & { readonly params: readonly Tensor[] };
+
+/** What an optimizer is made for: a list of parameters, or groups of them. */
+export type ParametersOrGroups<Options> = readonly Tensor[] | readonly ParameterGroup<Options>[];
+
+/** A group as the optimizer keeps it, with every option set; `lr` may be changed between steps. */
+export type OptimizerGroup<Options extends OptimizerOptions> = Readonly<Required<Omit<Options, "lr">>> & {
+  readonly params: readonly Tensor[];
+  lr: number | Schedule;
+};
 
 /** The state of one parameter: tensors of its shape by name, such as `velocity`. */
 export type ParameterState = Readonly<Record<string, Tensor>>;
 
-export abstract class Optimizer {
+/** What a subclass says of itself. */
+export interface OptimizerRules<Options extends OptimizerOptions> {
+  /** Named in errors and state dicts. */
+  name: string;
+  /** Every option with its default. */
+  defaults: Required<Options>;
+  /** Throws for options that make no sense. Those that all optimizers have are checked already. */
+  check(group: OptimizerGroup<Options>): void;
+  /** The state tensors in the order of the kernel's arguments: initial value, or null if the group needs none. */
+  state(group: OptimizerGroup<Options>): Readonly<Record<string, number | null>>;
+}
+
+/** Room for the numbers that one kernel call reads: a cache line of float32. */
+const cellCount = 16;
+
+interface Slot {
+  group: number;
+  /** In the order of the kernel's arguments; null where the group needs none. */
+  state: readonly (Tensor | null)[];
+}
+
+export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
+  readonly name: string;
+  readonly paramGroups: readonly OptimizerGroup<Options>[];
+  /** The parameters of all groups, one after another. */
   readonly parameters: readonly Tensor[];
-  /** State tensors, one record per parameter, all zero at the start. */
+  /** State tensors, one record per parameter. */
   readonly state: readonly ParameterState[];
   /** Updates done so far. */
   stepCount = 0;
-  /** Learning rate; may be changed between steps. */
-  lr: number;
+  readonly #rules: OptimizerRules<Options>;
+  readonly #slots: readonly Slot[];
+  /** Of each group, by dtype. */
+  readonly #cells: readonly Map<string, Tensor>[];
 
-  constructor(parameters: readonly Tensor[], lr: number, stateNames: readonly string[]) {
-    if (parameters.length === 0) {
-      throw new ValueError("optimizer: got no parameters; pass model.parameters()");
-    }
-    parameters.forEach(({ shape, contiguous }, index) => {
-      if (contiguous) return;
+  /**
+   * @throws ValueError for options out of range, and for a parameter that is listed twice, was computed, or is a view
+   *   that is not contiguous
+   * @throws DTypeError for a parameter that is not of floats
+   */
+  constructor(parameters: ParametersOrGroups<Options>, options: Options, rules: OptimizerRules<Options>) {
+    this.name = rules.name;
+    this.#rules = rules;
+    const groups: readonly object[] = isGrouped(parameters) ? parameters : [{ params: parameters }];
+    if (typeof options !== "object" || options === null) {
       throw new ValueError(
-        `optimizer: parameter ${index} (shape [${shape.join(",")}]) is a view that is not contiguous, expected a tensor of its own`,
+        `${rules.name}: options are ${String(options)}, expected an object such as { lr: 0.01 }`,
       );
-    });
-    requireAtLeast("lr", lr, 0);
-    this.parameters = parameters;
-    this.lr = lr;
-    this.state = parameters.map((parameter) =>
-      Object.fromEntries(stateNames.map((name) => [name, zerosLike(parameter).keep()])),
+    }
+    this.paramGroups = groups.map(
+      (group) => ({ ...rules.defaults, ...options, ...group }) as unknown as OptimizerGroup<Options>,
     );
+    this.parameters = this.paramGroups.flatMap(({ params }) => params);
+    checkParameters(this.parameters);
+    for (const group of this.paramGroups) this.#checkGroup(group);
+    const slots = this.paramGroups.flatMap((group, index) =>
+      group.params.map((parameter) => makeSlot(parameter, index, rules.state(group))),
+    );
+    this.#slots = slots.map(({ slot }) => slot);
+    this.state = slots.map(({ state }) => state);
+    this.#cells = this.paramGroups.map(() => new Map());
+  }
+
+  /** The learning rate of the first group: of the last step, or of the first one if none was done. */
+  get lr(): number {
+    return this.learningRate(this.paramGroups[0]!);
+  }
+
+  /** Sets the learning rate, or the schedule, of all groups. */
+  set lr(lr: number | Schedule) {
+    for (const group of this.paramGroups) {
+      const before = group.lr;
+      group.lr = lr;
+      try {
+        this.learningRate(group);
+      } catch (error) {
+        group.lr = before;
+        throw error;
+      }
+    }
   }
 
   /**
@@ -52,25 +128,21 @@ export abstract class Optimizer {
   /** Begins the next step: counts it and writes what changes from step to step where the kernels read it. */
   advance(): void {
     this.stepCount++;
-    this.prepare();
+    this.#writeAllCells();
   }
 
   /** Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other. */
   update(index: number, from: number, to: number): void {
     const parameter = this.parameters[index]!;
-    if (!parameter.grad) {
-      throw new GradientError(
-        `step: parameter ${index} (shape [${parameter.shape.join(",")}]) has no gradient; call backward first`,
-      );
-    }
+    const { group, state } = this.#slots[index]!;
     const start = from * bytesPerElement[parameter.dtype];
     this.apply(
       kernelsFor(parameter.dtype),
       to - from,
       parameter.address + start,
-      parameter.grad.address + start,
-      Object.values(this.state[index]!).map((tensor) => tensor.address + start),
-      this.cells(parameter).address,
+      this.#gradientOf(parameter, index).address + start,
+      state.map((tensor) => (tensor ? tensor.address + start : 0)),
+      this.#cellsFor(group, parameter).address,
     );
   }
 
@@ -82,27 +154,34 @@ export abstract class Optimizer {
     }
   }
 
-  readonly #cells = new Map<string, Tensor>();
-
-  /** The numbers that a kernel reads besides tensors, in the dtype of the parameter. */
-  protected cells(parameter: Tensor): Tensor {
-    const { dtype } = parameter;
-    const cells = this.#cells.get(dtype) ?? Tensor.allocate([8], dtype, "optimizer").keep();
-    if (!this.#cells.has(dtype)) {
-      this.#cells.set(dtype, cells);
-      cells.copyFrom(this.cellValues());
-    }
-    return cells;
+  /** Everything that a step depends on besides weights and gradients; its tensors are the optimizer's own. */
+  stateDict(): OptimizerStateDict {
+    return writeStateDict(this, (group) => this.learningRate(group));
   }
 
-  private prepare(): void {
-    for (const cells of this.#cells.values()) cells.copyFrom(this.cellValues());
+  /**
+   * Takes over what `stateDict` gave, for an optimizer of the same class over parameters of the same shapes. The
+   * tensors are copied; a schedule stays, and goes on from the step that was loaded. Nothing changes if it throws.
+   *
+   * @throws ValueError naming what is missing, unknown or of another shape
+   */
+  loadStateDict(dict: OptimizerStateDict): void {
+    readStateDict(this, dict, (group) => this.#checkGroup(group));
+    this.#writeAllCells();
   }
 
-  /** Eight numbers for the kernel, for the current step. */
-  protected abstract cellValues(): number[];
+  /** Of the last step of this group, or of the first one if none was done. */
+  protected learningRate({ lr }: { lr: number | Schedule }): number {
+    const done = Math.max(0, this.stepCount - 1);
+    const rate = typeof lr === "function" ? lr(done) : lr;
+    requireAtLeast(typeof lr === "function" ? `lr at step ${done}` : "lr", rate, 0);
+    return rate;
+  }
 
-  /** Calls the kernel on `n` elements at the given addresses. */
+  /** What the kernel reads besides tensors, for the current step: at most sixteen numbers. */
+  protected abstract cellValues(group: OptimizerGroup<Options>, lr: number): readonly number[];
+
+  /** Calls the kernel on `n` elements at the given addresses; a state that is not there has address 0. */
   protected abstract apply(
     kernels: Kernels,
     n: number,
@@ -111,12 +190,98 @@ export abstract class Optimizer {
     state: readonly number[],
     cells: number,
   ): void;
+
+  #checkGroup(group: OptimizerGroup<Options>): void {
+    const known = Object.keys({ ...this.#rules.defaults, params: null });
+    const unknown = Object.keys(group).find((key) => !known.includes(key));
+    if (unknown !== undefined) {
+      throw new ValueError(`optimizer: ${this.name} has no option ${unknown}; expected ${known.join(", ")}`);
+    }
+    this.learningRate(group);
+    this.#rules.check(group);
+  }
+
+  #gradientOf(parameter: Tensor, index: number): Tensor {
+    const { grad, shape, dtype } = parameter;
+    const described = `step: parameter ${index} (shape ${formatShape(shape)})`;
+    if (!grad) throw new GradientError(`${described} has no gradient; call backward first`);
+    if (!sameShape(grad.shape, shape) || grad.dtype !== dtype || !grad.contiguous) {
+      throw new GradientError(
+        `${described} has a gradient of shape ${formatShape(grad.shape)} and dtype ${grad.dtype}; expected its own shape and ${dtype}, contiguous`,
+      );
+    }
+    return grad;
+  }
+
+  #cellsFor(group: number, { dtype }: Tensor): Tensor {
+    const byType = this.#cells[group]!;
+    let cells = byType.get(dtype);
+    if (!cells) {
+      cells = Tensor.allocate([cellCount], dtype, "optimizer").keep();
+      byType.set(dtype, cells);
+      this.#writeCells(cells, this.paramGroups[group]!);
+    }
+    return cells;
+  }
+
+  #writeAllCells(): void {
+    this.#cells.forEach((byType, index) => {
+      for (const cells of byType.values()) this.#writeCells(cells, this.paramGroups[index]!);
+    });
+  }
+
+  #writeCells(cells: Tensor, group: OptimizerGroup<Options>): void {
+    cells.data().set(this.cellValues(group, this.learningRate(group)));
+  }
 }
 
-function zerosLike(x: Tensor): Tensor {
-  const y = Tensor.allocate(x.shape, x.dtype, "optimizer");
-  kernelsFor(x.dtype).fill(x.size, 0, y.address);
-  return y;
+function isGrouped<Options>(
+  parameters: ParametersOrGroups<Options>,
+): parameters is readonly ParameterGroup<Options>[] {
+  return parameters.length > 0 && !(parameters[0] instanceof Tensor);
+}
+
+function checkParameters(parameters: readonly Tensor[]): void {
+  if (parameters.length === 0) {
+    throw new ValueError("optimizer: got no parameters; pass model.parameters()");
+  }
+  const seen = new Map<Tensor, number>();
+  parameters.forEach((parameter, index) => {
+    const described = `parameter ${index} (shape ${formatShape(parameter.shape)})`;
+    const before = seen.get(parameter);
+    if (before !== undefined) {
+      throw new ValueError(
+        `optimizer: parameters ${before} and ${index} are the same tensor; list each once`,
+      );
+    }
+    seen.set(parameter, index);
+    if (parameter.node) {
+      throw new ValueError(`optimizer: ${described} was computed by ${parameter.node.op}; expected a leaf`);
+    }
+    if (!parameter.contiguous) {
+      throw new ValueError(
+        `optimizer: ${described} is a view that is not contiguous, expected a tensor of its own`,
+      );
+    }
+    if (parameter.dtype !== "float32" && parameter.dtype !== "float64") {
+      throw new DTypeError(`optimizer: ${described} is ${parameter.dtype}; expected float32 or float64`);
+    }
+  });
+}
+
+function makeSlot(
+  parameter: Tensor,
+  group: number,
+  initial: Readonly<Record<string, number | null>>,
+): { slot: Slot; state: ParameterState } {
+  const tensors = Object.entries(initial).map(([name, value]) => {
+    if (value === null) return [name, null] as const;
+    const tensor = Tensor.allocate(parameter.shape, parameter.dtype, "optimizer").keep();
+    kernelsFor(parameter.dtype).fill(tensor.size, value, tensor.address);
+    return [name, tensor] as const;
+  });
+  const present = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== null);
+  return { slot: { group, state: tensors.map(([, tensor]) => tensor) }, state: Object.fromEntries(present) };
 }
 
 /** Throws unless `value` is a finite number of at least `least`. */

@@ -1,36 +1,49 @@
 // Stochastic gradient descent, with momentum.
+import { ValueError } from "../errors.ts";
 import type { Kernels } from "../kernels/table.ts";
-import type { Tensor } from "../tensor.ts";
-import { Optimizer, requireAtLeast, requireFraction } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
+import { Optimizer, requireAtLeast } from "./optimizer.ts";
 
-export interface SGDOptions {
-  /** Learning rate. */
-  lr: number;
+export interface SGDOptions extends OptimizerOptions {
   /** Share of the last step that is kept; 0 if absent. */
   momentum?: number;
+  /** Share of the gradient that is left out of the momentum from the second step on; 0 if absent. */
+  dampening?: number;
   /** L2 penalty, added to the gradient; 0 if absent. */
   weightDecay?: number;
+  /** Look one step of momentum ahead (Sutskever et al., https://proceedings.mlr.press/v28/sutskever13.html). */
+  nesterov?: boolean;
 }
 
 /**
- * `v ← momentum v + g`, `w ← w - lr v` (PyTorch's form; `v` starts as the first gradient). Polyak 1964.
- * Cells: lr, momentum, weight decay.
+ * `v ← momentum v + (1 - dampening) g`, `w ← w - lr v`, or `w ← w - lr (g + momentum v)` with `nesterov`: PyTorch's
+ * form, where `v` starts as the first gradient. Polyak 1964. `lr` is 0.001 if absent. State: `velocity`, with momentum.
  */
-export class SGD extends Optimizer {
-  readonly momentum: number;
-  readonly weightDecay: number;
-
-  constructor(parameters: readonly Tensor[], options: SGDOptions) {
-    const { lr, momentum = 0, weightDecay = 0 } = options;
-    requireFraction("momentum", momentum);
-    requireAtLeast("weightDecay", weightDecay, 0);
-    super(parameters, lr, momentum > 0 ? ["velocity"] : []);
-    this.momentum = momentum;
-    this.weightDecay = weightDecay;
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(parameters: ParametersOrGroups<SGDOptions>, options: SGDOptions = {}) {
+    super(parameters, options, {
+      name: "SGD",
+      defaults: { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false },
+      check({ momentum, dampening, weightDecay, nesterov }) {
+        requireAtLeast("momentum", momentum, 0);
+        requireAtLeast("weightDecay", weightDecay, 0);
+        if (!Number.isFinite(dampening)) {
+          throw new ValueError(`optimizer: dampening is ${dampening}, expected a number`);
+        }
+        if (nesterov && (momentum === 0 || dampening !== 0)) {
+          throw new ValueError(
+            `optimizer: nesterov with momentum ${momentum} and dampening ${dampening}; expected a momentum, and dampening 0`,
+          );
+        }
+      },
+      state: ({ momentum }) => ({ velocity: momentum > 0 ? 0 : null }),
+    });
   }
 
-  protected cellValues(): number[] {
-    return [this.lr, this.momentum, this.weightDecay, 0, 0, 0, 0, 0];
+  protected cellValues(group: OptimizerGroup<SGDOptions>, lr: number): number[] {
+    const { momentum, dampening, weightDecay, nesterov } = group;
+    const rest = this.stepCount <= 1 ? 1 : 1 - dampening;
+    return [lr, momentum, rest, weightDecay, nesterov ? 1 : 0];
   }
 
   protected apply(
@@ -38,7 +51,7 @@ export class SGD extends Optimizer {
     n: number,
     w: number,
     g: number,
-    [velocity = 0]: readonly number[],
+    [velocity]: readonly [velocity: number],
     cells: number,
   ): void {
     kernels.sgd(n, w, g, velocity, cells);

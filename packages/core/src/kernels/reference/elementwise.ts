@@ -1,4 +1,4 @@
-// Reference kernels: filling, copying, casting, selecting, and functions of one or two elements.
+// Reference kernels: filling, casting, selecting, and functions of one or two elements.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { BinaryKernel, Kernels, UnaryKernel } from "../table.ts";
@@ -37,18 +37,6 @@ export function elementwise(heap: Heap, F: NumericArray) {
   return {
     fill(n, value, y) {
       F.fill(value, y / width, y / width + n);
-    },
-
-    copy(d0, d1, d2, d3, x, s0, s1, s2, s3, y) {
-      const from = x / width;
-      let to = y / width;
-      for (let i = 0; i < d0; i++) {
-        for (let j = 0; j < d1; j++) {
-          for (let k = 0; k < d2; k++) {
-            for (let l = 0; l < d3; l++) F[to++] = F[from + i * s0 + j * s1 + k * s2 + l * s3]!;
-          }
-        }
-      }
     },
 
     cast(n, source, x, y) {

@@ -4,9 +4,14 @@ import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 import { activations } from "./activations.ts";
+import { attention } from "./attention.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
+import { losses } from "./losses.ts";
+import { move } from "./move.ts";
+import { norm } from "./norm.ts";
+import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
 import { reduce } from "./reduce.ts";
 import { softmax } from "./softmax.ts";
@@ -18,10 +23,15 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...activations(F),
     ...elementwise(heap, F),
     ...reduce(heap, F),
+    ...attention(heap, F),
     ...indexed(heap, F),
     ...linear(F),
-    ...random(F),
+    ...norm(F),
+    ...random(heap, F),
+    ...move(F),
+    ...training(heap, F),
+    ...optimizers(F),
+    ...losses(heap, F),
     ...softmax(F),
-    ...training(F),
   };
 }

@@ -32,6 +32,28 @@ export function indexed(heap: Heap, F: NumericArray) {
       }
     },
 
+    scatterAdd(rows, cols, x, index, y) {
+      for (let r = 0; r < rows; r++) {
+        const to = y / width + int32[index / 4 + r]! * cols;
+        for (let c = 0; c < cols; c++) F[to + c]! += F[x / width + r * cols + c]!;
+      }
+    },
+
+    flatIndex(d0, d1, d2, d3, index, s0, s1, s2, s3, scale, start, t0, t1, t2, t3, y) {
+      const from = index / 4;
+      let to = y / 4;
+      for (let i = 0; i < d0; i++) {
+        for (let j = 0; j < d1; j++) {
+          for (let k = 0; k < d2; k++) {
+            for (let l = 0; l < d3; l++) {
+              const value = int32[from + i * s0 + j * s1 + k * s2 + l * s3]!;
+              int32[to++] = value * scale + start + i * t0 + j * t1 + k * t2 + l * t3;
+            }
+          }
+        }
+      }
+    },
+
     gatherUint8(rows, cols, x, index, scale, shift, y) {
       // Rounded after each operation where elements are float32, as the fast kernel does.
       const round = width === 4 ? Math.fround : (value: number) => value;

@@ -1,10 +1,12 @@
-// Reference kernels: averaging of shard gradients, and optimizer updates. On float32 every single operation is
-// rounded to float32, exactly as the fast kernels do, so that both give the same bits.
+// Reference kernels: averaging and clipping. On float32 every single operation of `average` and `ema` is rounded to
+// float32, exactly as the fast kernels do, so that both give the same bits.
 import type { NumericArray } from "../../dtype.ts";
+import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 
-export function training(F: NumericArray) {
+export function training(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
+  const { float64 } = heap;
   const round = width === 4 ? Math.fround : (value: number) => value;
 
   return {
@@ -23,44 +25,39 @@ export function training(F: NumericArray) {
       }
     },
 
-    sgd(n, w, g, velocity, cells) {
-      const [lr, momentum, weightDecay] = F.subarray(cells / width, cells / width + 3) as unknown as [
-        number,
-        number,
-        number,
-      ];
+    ema(n, w, average, cells) {
+      const decay = F[cells / width]!;
+      const rest = F[cells / width + 1]!;
       for (let i = 0; i < n; i++) {
-        let step = F[g / width + i]!;
-        const weight = F[w / width + i]!;
-        if (weightDecay !== 0) step = round(step + round(weightDecay * weight));
-        if (velocity !== 0) {
-          step = round(round(momentum * F[velocity / width + i]!) + step);
-          F[velocity / width + i] = step;
-        }
-        F[w / width + i] = weight - round(lr * step);
+        const kept = round(decay * F[average / width + i]!);
+        F[average / width + i] = kept + round(rest * F[w / width + i]!);
       }
     },
 
-    adam(n, w, g, m, v, cells) {
-      const c = cells / width;
-      const beta1 = F[c]!;
-      const rest1 = F[c + 1]!;
-      const beta2 = F[c + 2]!;
-      const rest2 = F[c + 3]!;
-      const stepSize = F[c + 4]!;
-      const correction = F[c + 5]!;
-      const epsilon = F[c + 6]!;
-      const weightDecay = F[c + 7]!;
+    addSquares(n, x, total) {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += F[x / width + i]! ** 2;
+      float64[total / 8]! += sum;
+    },
+
+    addPowers(n, p, x, total) {
       for (let i = 0; i < n; i++) {
-        const weight = F[w / width + i]!;
-        let gradient = F[g / width + i]!;
-        if (weightDecay !== 0) gradient = round(gradient + round(weightDecay * weight));
-        const first = round(round(beta1 * F[m / width + i]!) + round(rest1 * gradient));
-        const second = round(round(beta2 * F[v / width + i]!) + round(rest2 * round(gradient * gradient)));
-        F[m / width + i] = first;
-        F[v / width + i] = second;
-        const scale = round(round(round(Math.sqrt(second)) * correction) + epsilon);
-        F[w / width + i] = weight - round(round(stepSize * first) / scale);
+        const size = Math.abs(F[x / width + i]!);
+        const before = float64[total / 8]!;
+        float64[total / 8] = p === Number.POSITIVE_INFINITY ? Math.max(before, size) : before + size ** p;
+      }
+    },
+
+    normAndScale(p, maxNorm, total, y) {
+      const sum = float64[total / 8]!;
+      const norm = p === Number.POSITIVE_INFINITY ? sum : p === 2 ? Math.sqrt(sum) : sum ** (1 / p);
+      float64[y / 8] = norm;
+      float64[y / 8 + 1] = Math.min(1, maxNorm / (norm + 1e-6));
+    },
+
+    clip(n, limit, x) {
+      for (let i = 0; i < n; i++) {
+        F[x / width + i] = Math.min(Math.max(F[x / width + i]!, -limit), limit);
       }
     },
   } satisfies Partial<Kernels>;

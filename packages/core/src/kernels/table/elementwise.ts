@@ -1,4 +1,4 @@
-// Kernels that fill, copy, cast, and apply functions to single elements. See ../table.ts for what all signatures have in common.
+// Kernels that fill, cast, and apply functions to single elements. See ../table.ts for what all signatures have in common.
 
 /** `y[i] = f(x[i])`, i < n; both contiguous; `y` may be `x`. */
 export type UnaryKernel = (n: number, x: number, y: number) => void;
@@ -89,21 +89,6 @@ export interface TernaryKernels {
 export interface ElementwiseKernels extends UnaryKernels, BinaryKernels, TernaryKernels {
   /** `y[i] = value` */
   fill(n: number, value: number, y: number): void;
-  /** Strided [d0,d1,d2,d3] to contiguous. Strides in elements, any sign that stays inside the block. */
-  copy(
-    ...args: [
-      d0: number,
-      d1: number,
-      d2: number,
-      d3: number,
-      x: number,
-      s0: number,
-      s1: number,
-      s2: number,
-      s3: number,
-      y: number,
-    ]
-  ): void;
   /** `y[i] = x[i]` converted from the dtype with code `source` (see `dtypeCode`). */
   cast(n: number, source: number, x: number, y: number): void;
 }

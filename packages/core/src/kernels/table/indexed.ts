@@ -9,6 +9,32 @@ export interface IndexedKernels {
   place(rows: number, cols: number, dy: number, index: number, y: number): void;
   /** `y[r,:] = x[index[r],:]` for rows of `cols` elements; int32 indices. */
   gather(rows: number, cols: number, x: number, index: number, y: number): void;
+  /** `y[index[r],:] += x[r,:]` for rows of `cols` elements, in the order of r; int32 indices. */
+  scatterAdd(rows: number, cols: number, x: number, index: number, y: number): void;
+  /**
+   * `y[i,j,k,l] = index[i,j,k,l] * scale + start + i*t0 + j*t1 + k*t2 + l*t3`, int32: where in a tensor the indices
+   * along one of its axes lead to. `index` is read by the strides s0 … s3, `y` is contiguous.
+   */
+  flatIndex(
+    ...args: [
+      d0: number,
+      d1: number,
+      d2: number,
+      d3: number,
+      index: number,
+      s0: number,
+      s1: number,
+      s2: number,
+      s3: number,
+      scale: number,
+      start: number,
+      t0: number,
+      t1: number,
+      t2: number,
+      t3: number,
+      y: number,
+    ]
+  ): void;
   /** `y[r,:] = x[index[r],:] * scale + shift`, from uint8. */
   gatherUint8(
     rows: number,

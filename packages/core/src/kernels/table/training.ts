@@ -1,4 +1,4 @@
-// Averaging of gradients and optimizer updates. See ../table.ts for what all signatures have in common.
+// Averaging and clipping of gradients, averaging of weights. See ../table.ts for what all signatures have in common.
 
 export interface TrainingKernels {
   /**
@@ -6,8 +6,17 @@ export interface TrainingKernels {
    * average of `shards` gradients. Each product and sum is rounded by itself, so slicing cannot change a bit.
    */
   average(n: number, shards: number, x: number, stride: number, weights: number, y: number): void;
-  /** One SGD update; `cells` as in `optim/sgd.ts`; `velocity` may be 0. */
-  sgd(n: number, w: number, g: number, velocity: number, cells: number): void;
-  /** One Adam update; `cells` as in `optim/adam.ts`. */
-  adam(n: number, w: number, g: number, m: number, v: number, cells: number): void;
+  /** `average[i] = decay average[i] + rest w[i]`; cells: decay, rest. */
+  ema(n: number, w: number, average: number, cells: number): void;
+  /** Adds `sum of x[i]²` to the float64 at `total`. */
+  addSquares(n: number, x: number, total: number): void;
+  /** Adds `sum of |x[i]|^p` to the float64 at `total`; for p = Infinity, makes it `max(total, |x[i]|)`. */
+  addPowers(n: number, p: number, x: number, total: number): void;
+  /**
+   * From the sum of powers at float64 `total`: `y[0] = total^(1/p)` (`total` itself for p = Infinity), the norm,
+   * and `y[1] = min(1, maxNorm / (y[0] + 1e-6))`, both float64.
+   */
+  normAndScale(p: number, maxNorm: number, total: number, y: number): void;
+  /** `x[i] = min(max(x[i], -limit), limit)`, in place; NaN stays NaN. */
+  clip(n: number, limit: number, x: number): void;
 }

@@ -1,0 +1,33 @@
+// The slope of a loss along a direction in the space of its parameters, from the loss as a closure over them.
+import { withGrad } from "../define-op.ts";
+import { add, mul } from "../ops/arithmetic.ts";
+import { reshape, sum } from "../ops/broadcast.ts";
+import { ones } from "../ops/create.ts";
+import { scope } from "../scope.ts";
+import { grad } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+
+/**
+ * `∇f · v` and `f`. The gradient of `u f` by the parameters is linear in the number `u`, so that its derivative by `u`,
+ * along `v`, is the slope: two walks back give what one walk forward would (Townsend 2017,
+ * https://j-towns.github.io/2017/06/12/A-new-trick.html).
+ */
+export function directionalDerivative(
+  loss: () => Tensor,
+  parameters: readonly Tensor[],
+  direction: readonly Tensor[],
+): { slope: number; value: number } {
+  return withGrad(true, () =>
+    scope(() => {
+      const value = loss();
+      const u = ones([], { dtype: value.dtype, requiresGrad: true });
+      const gradients = grad(mul(reshape(value, []), u), parameters, { createGraph: true });
+      const products = gradients.flatMap((gradient, p) =>
+        gradient ? [sum(mul(gradient, direction[p]!))] : [],
+      );
+      const result = { slope: 0, value: value.item() };
+      if (products.length > 0) result.slope = grad(products.reduce(add), [u])[0]!.item();
+      return result;
+    }),
+  );
+}

@@ -1,0 +1,104 @@
+// One interface for all ways to a gradient: backpropagation, and those that do without it. See README.md beside it.
+import { noGrad, withGrad } from "../define-op.ts";
+import { GradientError, ShapeError, ValueError } from "../errors.ts";
+import { scope } from "../scope.ts";
+import { formatShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireFloat } from "../tensor.ts";
+
+export interface GradientEstimate {
+  /** One for each parameter, of its shape and dtype, contiguous. */
+  gradients: Tensor[];
+  /** The loss at the parameters; for random perturbations the mean over them, which costs no evaluation more. */
+  loss: number;
+  /** How often the loss was computed. */
+  evaluations: number;
+}
+
+export interface GradientEstimator {
+  readonly name: string;
+  /** Estimates made so far. Random directions depend on the seed and on this alone: set it to resume a run. */
+  step: number;
+  /**
+   * Estimates the gradient of a scalar loss. Parameters may be changed meanwhile, in place, and are put back bit for
+   * bit, also if the loss throws.
+   *
+   * @param loss computes the loss from the parameters as they are; must give the same result each time
+   */
+  estimate(loss: () => Tensor, parameters: readonly Tensor[]): GradientEstimate;
+}
+
+/** What a rule has to go by. */
+export interface Problem {
+  readonly parameters: readonly Tensor[];
+  readonly step: number;
+  /** The loss at the parameters as they are now. */
+  evaluate: () => number;
+  /** The same with its graph, for rules that differentiate. */
+  record: () => Tensor;
+}
+
+/** Makes an estimator of a rule: counts steps and evaluations, and frees all but the gradients. */
+export function defineEstimator(
+  name: string,
+  rule: (problem: Problem) => { gradients: Tensor[]; loss: number },
+): GradientEstimator {
+  return {
+    name,
+    step: 0,
+    estimate(loss, parameters) {
+      checkParameters(name, parameters);
+      let evaluations = 0;
+      const compute = (): Tensor => {
+        evaluations++;
+        const value = loss();
+        if (value.size === 1) return value;
+        throw new ShapeError(
+          `${name}: the loss has shape ${formatShape(value.shape)}, expected a scalar; reduce it (mean, sum)`,
+        );
+      };
+      const evaluate = (): number => noGrad(() => scope(() => compute().item()));
+      const record = (): Tensor => {
+        requireGradients(name, parameters);
+        return withGrad(true, compute);
+      };
+      const estimate = scope(() => rule({ parameters, step: this.step, evaluate, record }));
+      this.step++;
+      return { ...estimate, evaluations };
+    },
+  };
+}
+
+function checkParameters(name: string, parameters: readonly Tensor[]): void {
+  if (parameters.length === 0) throw new ValueError(`${name}: got no parameters; pass model.parameters()`);
+  parameters.forEach((parameter, index) => {
+    requireFloat(name, parameter, `parameter ${index}`);
+    if (parameter.contiguous) return;
+    throw new ValueError(
+      `${name}: parameter ${index} (shape ${formatShape(parameter.shape)}) is a view that is not contiguous, expected a tensor of its own`,
+    );
+  });
+}
+
+function requireGradients(name: string, parameters: readonly Tensor[]): void {
+  const index = parameters.findIndex(({ requiresGrad }) => !requiresGrad);
+  if (index < 0) return;
+  const { shape } = parameters[index]!;
+  throw new GradientError(
+    `${name}: parameter ${index} (shape ${formatShape(shape)}) requires no gradient; set requiresGrad`,
+  );
+}
+
+/** Throws unless `value` is a finite number above 0. */
+export function requirePositive(name: string, option: string, value: number): void {
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new ValueError(`${name}: ${option} is ${value}, expected a number above 0`);
+  }
+}
+
+/** Throws unless `value` is an integer of at least 1. */
+export function requireCount(name: string, option: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 1)) {
+    throw new ValueError(`${name}: ${option} is ${value}, expected an integer of at least 1`);
+  }
+}

@@ -1,0 +1,74 @@
+// Evolution strategies: the weights move towards the better ones of a population around them.
+import { ValueError } from "../errors.ts";
+import type { GradientEstimator } from "./estimator.ts";
+import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
+import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
+
+export interface EvolutionStrategiesOptions {
+  /** Decides all directions, together with the step. */
+  seed: number;
+  /** Losses per estimate, two for each direction; 64 if absent. */
+  population?: number;
+  /** Standard deviation of the population around the weights; 0.02 if absent. */
+  sigma?: number;
+  /** Whether losses count by their rank, which outliers cannot upset, or by their value; "ranks" if absent. */
+  shaping?: "ranks" | "none";
+}
+
+/**
+ * `1/(N σ) · sum over i of (u(f(x + σεᵢ)) - u(f(x - σεᵢ))) εᵢ` over N/2 normal directions `ε`. Without shaping `u(f) = f`, and
+ * this is an unbiased estimate of the gradient of the loss averaged over the population. Shaped, `u` is the rank of the
+ * loss among all, from -½ to ½, so that only the direction has a meaning, and not the length. Costs N evaluations.
+ * Salimans et al., https://arxiv.org/abs/1703.03864.
+ *
+ * @throws ValueError for an option out of range
+ */
+export function evolutionStrategies(options: EvolutionStrategiesOptions): GradientEstimator {
+  const { seed, population = 64, sigma = 0.02, shaping = "ranks" } = options;
+  requireCount("evolutionStrategies", "population", population);
+  requirePositive("evolutionStrategies", "sigma", sigma);
+  if (population % 2 !== 0) {
+    throw new ValueError(
+      `evolutionStrategies: population is ${population}, expected an even number; losses come in pairs`,
+    );
+  }
+  const pairs = population / 2;
+  return defineEstimator("evolutionStrategies", ({ parameters, step, evaluate }) => {
+    const directions = randomDirections(parameters, "normal", { seed, step, perStep: pairs });
+    const losses: number[] = [];
+    withDisplacement(parameters, (move) => {
+      for (let pair = 0; pair < pairs; pair++) {
+        const direction = directions(pair);
+        for (const distance of [sigma, -sigma]) {
+          move(direction, distance);
+          losses.push(evaluate());
+        }
+        for (const tensor of direction) tensor.dispose();
+      }
+    });
+    const values = shaping === "ranks" ? centredRanks(losses) : losses;
+    const factors = Array.from(
+      { length: pairs },
+      (_, pair) => (values[2 * pair]! - values[2 * pair + 1]!) / (population * sigma),
+    );
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / population;
+    return { gradients: combineDirections(parameters, directions, factors), loss: mean };
+  });
+}
+
+/** The rank of each value among all, from -½ to ½; equal ones share the mean of theirs. NaN counts as the largest. */
+export function centredRanks(values: readonly number[]): number[] {
+  const sortable = values.map((value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value));
+  const order = sortable
+    .map((_, i) => i)
+    .sort((a, b) => (sortable[a]! < sortable[b]! ? -1 : sortable[a]! > sortable[b]! ? 1 : 0));
+  const ranks = new Array<number>(values.length);
+  for (let start = 0; start < order.length; ) {
+    let end = start + 1;
+    while (end < order.length && sortable[order[end]!] === sortable[order[start]!]) end++;
+    for (let i = start; i < end; i++)
+      ranks[order[i]!] = (start + end - 1) / 2 / Math.max(1, values.length - 1) - 0.5;
+    start = end;
+  }
+  return ranks;
+}

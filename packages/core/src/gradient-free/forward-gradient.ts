@@ -1,0 +1,38 @@
+// Forward gradients: the exact slope along a random direction, and that direction.
+
+import { directionalDerivative } from "./directional-derivative.ts";
+import type { GradientEstimator } from "./estimator.ts";
+import { defineEstimator, requireCount } from "./estimator.ts";
+import { combineDirections, randomDirections } from "./perturbation.ts";
+
+export interface ForwardGradientOptions {
+  /** Decides all directions, together with the step. */
+  seed: number;
+  /** Directions to average over; 1 if absent. */
+  samples?: number;
+}
+
+/**
+ * `(∇f · v) v` with a random normal `v`: unbiased. The slope `∇f · v` is one number that comes out of a forward pass. Costs
+ * one evaluation a sample. Baydin et al., https://arxiv.org/abs/2202.08587.
+ *
+ * @throws ValueError for an option out of range
+ */
+export function forwardGradient(options: ForwardGradientOptions): GradientEstimator {
+  const { seed, samples = 1 } = options;
+  requireCount("forwardGradient", "samples", samples);
+  return defineEstimator("forwardGradient", ({ parameters, step, record }) => {
+    const directions = randomDirections(parameters, "normal", { seed, step, perStep: samples });
+    const slopes = Array.from({ length: samples }, (_, sample) =>
+      directionalDerivative(record, parameters, directions(sample)),
+    );
+    return {
+      gradients: combineDirections(
+        parameters,
+        directions,
+        slopes.map(({ slope }) => slope / samples),
+      ),
+      loss: slopes[0]!.value,
+    };
+  });
+}

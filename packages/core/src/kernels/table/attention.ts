@@ -1,0 +1,28 @@
+// Kernels of attention. See ../table.ts for what all signatures have in common.
+
+export interface AttentionKernels {
+  /**
+   * `y[o,r,:] = softmax(x[o,r,:] * scale + mask)` for contiguous [outer, rows, cols]; `y` may be `x`. What is masked gets
+   * weight 0, and so does all of a row that is masked whole.
+   *
+   * @param causal 1: row r sees the columns 0 … r only
+   * @param maskKind 0: no mask; 1: elements of the dtype, which are added; 2: uint8, of which 0 hides
+   * @param maskOuter strides of the mask; `maskCol` is 0 or 1
+   */
+  maskedSoftmax(
+    outer: number,
+    rows: number,
+    cols: number,
+    scale: number,
+    causal: number,
+    x: number,
+    maskKind: number,
+    mask: number,
+    maskOuter: number,
+    maskRow: number,
+    maskCol: number,
+    y: number,
+  ): void;
+  /** `dx = scale * y * (dy - sum(dy * y))` in each row: the gradient of `softmax(x * scale)`. */
+  maskedSoftmaxGrad(rows: number, cols: number, scale: number, dy: number, y: number, dx: number): void;
+}

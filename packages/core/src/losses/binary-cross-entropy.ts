@@ -1,0 +1,41 @@
+// Cross-entropy of yes-or-no answers.
+import { ShapeError } from "../errors.ts";
+import { softplus } from "../ops/activations.ts";
+import { add, mul, neg, sub } from "../ops/arithmetic.ts";
+import { broadcastShapes, formatShape, sameShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import type { LossOptions } from "./reduction.ts";
+import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
+
+export interface BCEWithLogitsOptions extends LossOptions {
+  /** A factor for each loss; broadcasts to the input's shape. */
+  weight?: Tensor;
+  /** A factor for the answer yes; broadcasts to the input's shape, such as `[classes]`. */
+  posWeight?: Tensor;
+}
+
+/**
+ * `-weight (posWeight target log s + (1 - target) log(1 - s))` with `s = sigmoid(input)`, computed without overflow:
+ * input are logits, target probabilities of the same shape. The mean over all elements, unless told otherwise.
+ *
+ * @throws ShapeError if the shapes differ, or a factor's does not broadcast; DTypeError
+ */
+export function bceWithLogits(input: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
+  const { reduction = "mean", weight, posWeight } = options;
+  checkReduction("bceWithLogits", reduction);
+  requireSameShape("bceWithLogits", input, target);
+  if (weight) requireFactor("weight", weight, input);
+  if (posWeight) requireFactor("posWeight", posWeight, input);
+  // -log s = softplus(-x), -log(1 - s) = softplus(x); beyond the threshold softplus is x to the last bit.
+  const yes = mul(target, softplus(neg(input), { threshold: 40 }));
+  const no = mul(sub(1, target), softplus(input, { threshold: 40 }));
+  const losses = add(posWeight ? mul(yes, posWeight) : yes, no);
+  return reduceLosses(weight ? mul(losses, weight) : losses, reduction);
+}
+
+function requireFactor(name: string, { shape }: Tensor, input: Tensor): void {
+  if (sameShape(broadcastShapes(`bceWithLogits: ${name}`, shape, input.shape), input.shape)) return;
+  throw new ShapeError(
+    `bceWithLogits: ${name} ${formatShape(shape)} does not broadcast to the input ${formatShape(input.shape)}`,
+  );
+}

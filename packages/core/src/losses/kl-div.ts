@@ -1,0 +1,33 @@
+// Kullback-Leibler divergence.
+import { add, div, mul, sub } from "../ops/arithmetic.ts";
+import { sum } from "../ops/broadcast.ts";
+import { equal } from "../ops/compare.ts";
+import { exp, log } from "../ops/unary.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Reduction } from "./reduction.ts";
+import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
+
+export interface KLDivOptions {
+  /** "mean" if absent, over all elements; the divergence of a batch of distributions is "batchmean". */
+  reduction?: Reduction | "batchmean";
+  /** Whether the target is the logarithm of probabilities, as the input is. */
+  logTarget?: boolean;
+}
+
+/**
+ * `target (log target - input)` element by element: input are logarithms of probabilities, target probabilities of the
+ * same shape; where the target is 0, so is the result. `"batchmean"` divides the sum by the length of the first axis.
+ *
+ * @throws ShapeError if the shapes differ; DTypeError
+ */
+export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
+  const { reduction = "mean", logTarget = false } = options;
+  checkReduction("klDiv", reduction, ["batchmean"]);
+  requireSameShape("klDiv", input, target);
+  const losses = logTarget
+    ? mul(exp(target), sub(target, input))
+    : // 1 in the place of 0 has the logarithm 0.
+      sub(mul(target, log(add(target, equal(target, 0)))), mul(target, input));
+  if (reduction !== "batchmean") return reduceLosses(losses, reduction);
+  return div(sum(losses), input.shape[0] ?? 1);
+}

@@ -1,0 +1,76 @@
+// How losses over classes see their arguments: logits as [rows, classes], labels as [rows], wherever the class axis is.
+import { DTypeError, ShapeError, ValueError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { reshape } from "../ops/broadcast.ts";
+import { permute } from "../ops/shape.ts";
+import { scope } from "../scope.ts";
+import { formatShape, sameShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { commonDType, contiguous, requireFloat } from "../tensor.ts";
+import type { LossOptions } from "./reduction.ts";
+
+export interface LabelLossOptions extends LossOptions {
+  /** A factor for each class, `[classes]`; the mean is then the weighted one. Gets no gradient. */
+  weight?: Tensor;
+  /** A label that counts for nothing; -100 if absent. */
+  ignoreIndex?: number;
+}
+
+/** PyTorch's choice, so that labels are ignored by nobody's accident. */
+export const defaultIgnoreIndex = -100;
+
+/** The class axis of logits `[classes]`, `[n,classes]` or `[n,classes,…]`. */
+export function classAxis({ rank }: Tensor): number {
+  return rank === 1 ? 0 : 1;
+}
+
+/** `x` with the class axis last, and all others joined: `[rows,classes]`. */
+export function classRows(x: Tensor): Tensor {
+  const axis = classAxis(x);
+  if (x.rank === 2) return x;
+  const others = x.shape.map((_, i) => i).filter((i) => i !== axis);
+  return reshape(permute(x, [...others, axis]), [-1, x.shape[axis]!]);
+}
+
+/**
+ * Checks logits and labels against each other, and every label.
+ *
+ * @throws ShapeError, DTypeError; ValueError for a label that is no class and not to be ignored
+ */
+export function checkLabels(
+  operation: string,
+  logits: Tensor,
+  labels: Tensor,
+  options: { weight?: Tensor; ignoreIndex: number },
+): void {
+  const { weight, ignoreIndex } = options;
+  requireFloat(operation, logits, "input");
+  if (labels.dtype !== "int32") {
+    throw new DTypeError(`${operation}: labels are ${labels.dtype}, expected int32; cast them`);
+  }
+  if (logits.rank === 0 || !sameShape(logits.shape.toSpliced(classAxis(logits), 1), labels.shape)) {
+    throw new ShapeError(
+      `${operation}: got input ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n], or [n,classes,…] and [n,…]`,
+    );
+  }
+  const classes = logits.shape[classAxis(logits)]!;
+  if (weight) {
+    commonDType(operation, [logits, weight]);
+    if (!sameShape(weight.shape, [classes])) {
+      throw new ShapeError(
+        `${operation}: weight has shape ${formatShape(weight.shape)}, expected [${classes}]`,
+      );
+    }
+  }
+  if (!Number.isInteger(ignoreIndex)) {
+    throw new ValueError(`${operation}: ignoreIndex is ${ignoreIndex}, expected an integer`);
+  }
+  scope(() => {
+    const places = contiguous(labels);
+    const bad = kernelsFor("int32").checkLabels(labels.size, classes, ignoreIndex, places.address);
+    if (bad < 0) return;
+    throw new ValueError(
+      `${operation}: index ${places.data()[bad]} at position ${bad}, expected 0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`,
+    );
+  });
+}

@@ -1,0 +1,67 @@
+// Negative log-likelihood: minus the logarithm of the probability of the right class.
+import { compute, defineOp } from "../define-op.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { div, mul } from "../ops/arithmetic.ts";
+import { reshape, sum } from "../ops/broadcast.ts";
+import { contiguous, Tensor } from "../tensor.ts";
+import type { LabelLossOptions } from "./labels.ts";
+import { checkLabels, classRows, defaultIgnoreIndex } from "./labels.ts";
+import type { Reduction } from "./reduction.ts";
+import { checkReduction } from "./reduction.ts";
+
+const nllOp = defineOp<[Tensor, Tensor], number>({
+  name: "nll",
+  forward: (x, labels, ignored) => {
+    const [rows, cols] = x.shape as [number, number];
+    const y = Tensor.allocate([rows], x.dtype, "nll");
+    const { nll } = kernelsFor(x.dtype);
+    nll(rows, cols, contiguous(x).address, contiguous(labels).address, ignored, y.address);
+    return y;
+  },
+  vjp: [(dy, _, x, labels, ignored): Tensor => nllGradOp(dy, labels, { cols: x.shape[1]!, ignored }), null],
+});
+
+const nllGradOp = defineOp<[Tensor, Tensor], { cols: number; ignored: number }>({
+  name: "nllGrad",
+  forward: (dy, labels, { cols, ignored }) => {
+    const y = Tensor.allocate([dy.size, cols], dy.dtype, "nllGrad");
+    const { nllGrad } = kernelsFor(dy.dtype);
+    nllGrad(dy.size, cols, contiguous(dy).address, contiguous(labels).address, ignored, y.address);
+    return y;
+  },
+  vjp: [(dz, _, _dy, labels, { ignored }): Tensor => nllOp(dz, labels, ignored), null],
+});
+
+/** The weight of each label's class, or 1; 0 where it is ignored. */
+export function labelWeights(x: Tensor, labels: Tensor, ignored: number, weight?: Tensor): Tensor {
+  return compute(() => {
+    const y = Tensor.allocate(labels.shape, x.dtype, "labelWeights");
+    const factors = weight ? contiguous(weight).address : 0;
+    kernelsFor(x.dtype).labelWeights(labels.size, ignored, contiguous(labels).address, factors, y.address);
+    return y;
+  });
+}
+
+/** Weighted sums are divided by the sum of the weights; losses of single elements get the labels' shape back. */
+export function reduceRows(losses: Tensor, weights: Tensor, labels: Tensor, reduction: Reduction): Tensor {
+  if (reduction === "none") return reshape(losses, labels.shape);
+  const total = sum(losses);
+  return reduction === "sum" ? total : div(total, sum(weights));
+}
+
+/**
+ * `-weight[label] x[…,label,…]` from logarithms of probabilities `x` and int32 `labels`, in the shapes of `crossEntropy`.
+ * The mean is over the labels that are not ignored, each counting as much as its class's weight.
+ *
+ * @throws ValueError for a label that is no class; ShapeError, DTypeError
+ */
+export function nll(x: Tensor, labels: Tensor, options: LabelLossOptions = {}): Tensor {
+  const { reduction = "mean", ignoreIndex = defaultIgnoreIndex, weight } = options;
+  checkReduction("nll", reduction);
+  checkLabels("nll", x, labels, { ignoreIndex, ...(weight && { weight }) });
+  const rows = classRows(x);
+  const flat = labels.rank === 1 ? labels : reshape(labels, [labels.size]);
+  const weights = labelWeights(x, flat, ignoreIndex, weight);
+  const losses = nllOp(rows, flat, ignoreIndex);
+  return reduceRows(weight ? mul(losses, weights) : losses, weights, labels, reduction);
+}

@@ -1,0 +1,56 @@
+// Losses between numbers and numbers.
+import { ValueError } from "../errors.ts";
+import { clamp } from "../ops/activations.ts";
+import { mul, sub } from "../ops/arithmetic.ts";
+import { abs, square } from "../ops/unary.ts";
+import type { Tensor } from "../tensor.ts";
+import type { LossOptions } from "./reduction.ts";
+import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
+
+/** `input - target`, of equal shapes: a mean over what broadcasting made of them is hardly ever meant. */
+function difference(operation: string, input: Tensor, target: Tensor, reduction: string): Tensor {
+  checkReduction(operation, reduction);
+  requireSameShape(operation, input, target);
+  return sub(input, target);
+}
+
+/**
+ * Squared error, `(input - target)²`; the mean over all elements, a scalar, unless told otherwise.
+ *
+ * @throws ShapeError if the shapes differ (PyTorch broadcasts, with a warning); DTypeError
+ */
+export function mse(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction = "mean" } = options;
+  return reduceLosses(square(difference("mse", input, target, reduction)), reduction);
+}
+
+/**
+ * Absolute error, `|input - target|`; the mean over all elements, a scalar, unless told otherwise. The gradient where
+ * both are equal is 0.
+ *
+ * @throws ShapeError if the shapes differ; DTypeError
+ */
+export function l1(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction = "mean" } = options;
+  return reduceLosses(abs(difference("l1", input, target, reduction)), reduction);
+}
+
+export interface HuberOptions extends LossOptions {
+  /** Where the parabola becomes a straight line; 1 if absent. */
+  delta?: number;
+}
+
+/**
+ * `d²/2` for `|d| ≤ delta`, else `delta (|d| - delta/2)`, where `d = input - target`: squared error that outliers do not
+ * dominate. Huber 1964, https://doi.org/10.1214/aoms/1177703732. The mean, unless told otherwise.
+ *
+ * @throws ValueError if `delta` is not positive; ShapeError if the shapes differ; DTypeError
+ */
+export function huber(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
+  const { reduction = "mean", delta = 1 } = options;
+  if (!(delta > 0)) throw new ValueError(`huber: delta is ${delta}, expected a number above 0`);
+  const d = difference("huber", input, target, reduction);
+  // With c = d limited to ±delta, both cases are c (d - c/2), and the gradient is c.
+  const c = clamp(d, { min: -delta, max: delta });
+  return reduceLosses(mul(c, sub(d, mul(c, 0.5))), reduction);
+}

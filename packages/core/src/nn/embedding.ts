@@ -1,0 +1,31 @@
+// A table of vectors, looked up by index.
+import { randn } from "../ops/create.ts";
+import { embedding } from "../ops/embedding.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireSizes } from "./linear.ts";
+import { Module, parameter } from "./module.ts";
+
+export interface EmbeddingLayerOptions {
+  /** A row that starts as zeros and is not trained; may count from the end. */
+  paddingIdx?: number;
+}
+
+/** Vectors by index: `index […]` int32 makes `[…, dim]`. Initial values are normal, as in PyTorch. */
+export class Embedding extends Module {
+  readonly weight: Tensor;
+  readonly paddingIdx: number | undefined;
+
+  constructor(count: number, dim: number, options: EmbeddingLayerOptions = {}) {
+    super();
+    requireSizes("Embedding", { count, dim });
+    this.paddingIdx = options.paddingIdx;
+    this.weight = parameter(randn([count, dim]));
+    if (options.paddingIdx === undefined) return;
+    const row = options.paddingIdx < 0 ? options.paddingIdx + count : options.paddingIdx;
+    this.weight.data().fill(0, row * dim, (row + 1) * dim);
+  }
+
+  forward(index: Tensor): Tensor {
+    return embedding(index, this.weight, { paddingIdx: this.paddingIdx });
+  }
+}

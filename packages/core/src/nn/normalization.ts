@@ -1,0 +1,158 @@
+// Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
+import { noGrad } from "../define-op.ts";
+import { ShapeError } from "../errors.ts";
+import { add, div } from "../ops/arithmetic.ts";
+import { batchNorm, groupNorm } from "../ops/batch-norm.ts";
+import { cast } from "../ops/cast.ts";
+import { ones, tensor, zeros } from "../ops/create.ts";
+import { layerNorm, rmsNorm } from "../ops/row-norm.ts";
+import { scope } from "../scope.ts";
+import type { Shape } from "../shape.ts";
+import { formatShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireSizes } from "./linear.ts";
+import { buffer, Module, parameter } from "./module.ts";
+
+export interface NormOptions {
+  /** Added to the variance before the root; 1e-5 if absent. */
+  eps?: number;
+  /** Whether to learn a factor and a summand per element or channel; true if absent. */
+  affine?: boolean;
+}
+
+export interface BatchNormLayerOptions extends NormOptions {
+  /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
+  momentum?: number | null;
+  /** Whether to keep running estimates for evaluation; true if absent. */
+  trackRunningStats?: boolean;
+}
+
+/** What BatchNorm1d and BatchNorm2d share. */
+abstract class BatchNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly runningMean: Tensor | null;
+  readonly runningVar: Tensor | null;
+  /** Batches seen while training, an int32. */
+  readonly numBatchesTracked: Tensor | null;
+  readonly eps: number;
+  readonly momentum: number | null;
+  /** Ranks of the inputs that it takes, and what they are. */
+  protected abstract readonly takes: { ranks: readonly number[]; shapes: string };
+
+  constructor(channels: number, options: BatchNormLayerOptions = {}) {
+    super();
+    requireSizes(new.target.name, { channels });
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? parameter(ones([channels])) : null;
+    this.bias = affine ? parameter(zeros([channels])) : null;
+    this.runningMean = trackRunningStats ? buffer(zeros([channels])) : null;
+    this.runningVar = trackRunningStats ? buffer(ones([channels])) : null;
+    this.numBatchesTracked = trackRunningStats ? buffer(tensor(0, { dtype: "int32" })) : null;
+  }
+
+  /** `x [n, channels, …]`; while training, moves the running estimates. */
+  forward(x: Tensor): Tensor {
+    const { weight, bias, runningMean, runningVar, training, eps } = this;
+    if (!this.takes.ranks.includes(x.rank)) {
+      throw new ShapeError(
+        `${this.constructor.name}: x has shape ${formatShape(x.shape)}, expected ${this.takes.shapes}`,
+      );
+    }
+    const momentum = training ? this.#countBatch() : 0;
+    const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, eps, momentum });
+    if (typeof momentum !== "number") momentum.dispose();
+    return y;
+  }
+
+  /** Counts one more batch; the share that it has in the running estimates. */
+  #countBatch(): number | Tensor {
+    const count = this.numBatchesTracked;
+    if (count) noGrad(() => scope(() => void count.copyFrom(add(count, 1))));
+    if (this.momentum !== null || !count) return this.momentum ?? 0;
+    const dtype = this.runningMean!.dtype;
+    return noGrad(() => scope(() => div(1, cast(count, dtype))));
+  }
+}
+
+/** Normalises each channel over the batch (and the length): `x [n, channels]` or `[n, channels, length]`. */
+export class BatchNorm1d extends BatchNorm {
+  protected readonly takes = { ranks: [2, 3], shapes: "[n,channels] or [n,channels,length]" };
+}
+
+/** Normalises each channel over the batch and both axes of the picture: `x [n, channels, height, width]`. */
+export class BatchNorm2d extends BatchNorm {
+  protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
+}
+
+export interface LayerNormLayerOptions extends NormOptions {
+  /** Whether to learn a summand if there is a factor; true if absent. */
+  bias?: boolean;
+}
+
+/** Normalises over the last axes, whose sizes are given: `x […, ...shape]`. */
+export class LayerNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly shape: Shape;
+  readonly eps: number;
+
+  constructor(shape: number | Shape, options: LayerNormLayerOptions = {}) {
+    super();
+    const { eps = 1e-5, affine = true, bias = true } = options;
+    this.shape = typeof shape === "number" ? [shape] : shape;
+    this.eps = eps;
+    this.weight = affine ? parameter(ones(this.shape)) : null;
+    this.bias = affine && bias ? parameter(zeros(this.shape)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return layerNorm(x, this.shape, { weight, bias, eps });
+  }
+}
+
+/** Divides by the root of the mean square over the last axes, whose sizes are given: `x […, ...shape]`. */
+export class RMSNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly shape: Shape;
+  readonly eps: number | undefined;
+
+  /** `eps` is that of the dtype if absent. */
+  constructor(shape: number | Shape, options: NormOptions = {}) {
+    super();
+    this.shape = typeof shape === "number" ? [shape] : shape;
+    this.eps = options.eps;
+    this.weight = options.affine === false ? null : parameter(ones(this.shape));
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, eps } = this;
+    return rmsNorm(x, this.shape, eps === undefined ? { weight } : { weight, eps });
+  }
+}
+
+/** Normalises groups of channels of each sample: `x [n, channels, …]`. */
+export class GroupNorm extends Module {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly groups: number;
+  readonly eps: number;
+
+  constructor(groups: number, channels: number, options: NormOptions = {}) {
+    super();
+    requireSizes("GroupNorm", { groups, channels });
+    const { eps = 1e-5, affine = true } = options;
+    this.groups = groups;
+    this.eps = eps;
+    this.weight = affine ? parameter(ones([channels])) : null;
+    this.bias = affine ? parameter(zeros([channels])) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return groupNorm(x, this.groups, { weight, bias, eps });
+  }
+}

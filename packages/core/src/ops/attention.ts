@@ -1,0 +1,140 @@
+// Scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Heads are read and written where
+// they lie: a [batch, time, heads, dim] tensor seen as [batch, heads, time, dim] is never copied.
+import { defineOp, defineVariadicOp } from "../define-op.ts";
+import { DTypeError, ShapeError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import type { Shape } from "../shape.ts";
+import { broadcastShapes, broadcastStrides, collapseAxes, formatShape } from "../shape.ts";
+import { commonDType, contiguous, requireFloat, Tensor } from "../tensor.ts";
+import { mul, sub } from "./arithmetic.ts";
+import { sum, sumTo } from "./broadcast.ts";
+import { dropout } from "./dropout.ts";
+import { matmul, matmulLike } from "./matmul.ts";
+import { transpose } from "./shape.ts";
+
+interface Masking {
+  scale: number;
+  causal: boolean;
+}
+
+/** A mask for scores of `shape` as the kernel takes it: its kind, address and strides of batches, rows and columns. */
+type WalkedMask = readonly [kind: number, address: number, outer: number, row: number, col: number];
+
+function walkMask(mask: Tensor | undefined, shape: Shape): WalkedMask {
+  if (!mask) return [0, 0, 0, 0, 0];
+  const strides = broadcastStrides(mask.shape, mask.strides, shape);
+  const { operands } = collapseAxes(shape.slice(0, -2), [strides.slice(0, -2)]);
+  const batches = operands[0]!;
+  const [row, col] = strides.slice(-2) as [number, number];
+  // More than the kernel walks: lay it out in full.
+  if (batches.length > 1 || col > 1) return walkMask(contiguous(mask.view(shape, strides)), shape);
+  return [mask.dtype === "uint8" ? 2 : 1, mask.address, batches[0] ?? 0, row, col];
+}
+
+/**
+ * softmax(x·scale + mask) in each row, in place: the scores are overwritten, as nothing needs them any more. Inputs are
+ * the scores, and the mask if there is one.
+ */
+const attentionSoftmaxOp = defineVariadicOp<Masking>({
+  name: "attentionSoftmax",
+  forward: ([scores, mask], { scale, causal }) => {
+    const y = scores!.view(scores!.shape, scores!.strides);
+    if (y.size === 0) return y;
+    const [rows, cols] = y.shape.slice(-2) as [number, number];
+    const [batches, at] = [y.size / rows / cols, y.address];
+    const { maskedSoftmax } = kernelsFor(y.dtype);
+    maskedSoftmax(batches, rows, cols, scale, causal ? 1 : 0, at, ...walkMask(mask, y.shape), at);
+    return y;
+  },
+  vjp: (dy, y, [, mask], { scale }, index) => {
+    if (index === 0) return maskedSoftmaxGrad(dy, y, scale);
+    return sumTo(maskedSoftmaxGrad(dy, y, 1), mask!.shape);
+  },
+});
+
+/** `scale · y · (dy - sum(dy · y))` over rows: symmetric in dy, so it is its own gradient there. */
+const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
+  name: "maskedSoftmaxGrad",
+  forward: (dy, y, scale) => {
+    const dx = Tensor.allocate(y.shape, y.dtype, "maskedSoftmaxGrad");
+    const cols = y.shape.at(-1)!;
+    const rows = y.size === 0 ? 0 : y.size / cols;
+    const [gradient, weights] = [contiguous(dy).address, contiguous(y).address];
+    kernelsFor(y.dtype).maskedSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
+    return dx;
+  },
+  vjp: [
+    (dz, _, _dy, y, scale): Tensor => maskedSoftmaxGrad(dz, y, scale),
+    (dz, _, dy, y, scale) => {
+      const along = (g: Tensor) => sum(mul(g, y), -1, { keepDim: true });
+      return mul(sub(mul(dz, sub(dy, along(dy))), mul(dy, along(dz))), scale);
+    },
+  ],
+});
+
+export interface AttentionOptions {
+  /**
+   * What broadcasts to [..., queries, keys]: numbers that are added to the scores (-Infinity hides a key), or uint8, of
+   * which 0 hides a key.
+   */
+  mask?: Tensor | null | undefined;
+  /** Whether query i sees the keys 0 … i only; together with a mask, both must let it. */
+  causal?: boolean | undefined;
+  /** Factor of the scores; 1/√dim if absent. */
+  scale?: number | undefined;
+  /** Probability of dropping each weight; 0 if absent. */
+  dropoutP?: number | undefined;
+}
+
+const operation = "scaledDotProductAttention";
+
+/** Throws unless the operands fit; returns the shape of the scores. */
+function scoresShape(q: Tensor, k: Tensor, v: Tensor): Shape {
+  commonDType(operation, [q, k, v]);
+  requireFloat(operation, q, "q");
+  const ranksFit = [q, k, v].every((x) => x.rank >= 2);
+  if (!ranksFit || q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2)) {
+    const shapes = [q, k, v].map((x) => formatShape(x.shape)).join(", ");
+    throw new ShapeError(
+      `${operation}: got q, k, v of shapes ${shapes}, expected […,queries,dim], […,keys,dim], […,keys,width]`,
+    );
+  }
+  const batch = broadcastShapes(operation, q.shape.slice(0, -2), k.shape.slice(0, -2));
+  return [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
+}
+
+function checkMask(mask: Tensor, shape: Shape, q: Tensor): void {
+  if (mask.dtype !== "uint8" && mask.dtype !== q.dtype) {
+    throw new DTypeError(
+      `${operation}: mask is ${mask.dtype}, expected ${q.dtype} to be added, or uint8; cast it`,
+    );
+  }
+  const lead = shape.length - mask.rank;
+  if (lead < 0 || mask.shape.some((length, axis) => length !== 1 && length !== shape[lead + axis])) {
+    throw new ShapeError(
+      `${operation}: mask ${formatShape(mask.shape)} does not broadcast to the scores ${formatShape(shape)}; its axes must be equal or 1`,
+    );
+  }
+}
+
+/**
+ * `softmax(q kᵀ · scale + mask) v`: `q […,queries,dim]`, `k […,keys,dim]`, `v […,keys,width]`, result
+ * `[…,queries,width]`, laid out in memory as `q` is; leading axes (batch, heads) broadcast. A query that sees no key
+ * gets 0. As `torch.nn.functional.scaled_dot_product_attention`. Gradients flow to q, k, v, and to a mask of floats.
+ *
+ * @throws ShapeError if sizes do not fit; DTypeError if dtypes differ
+ */
+export function scaledDotProductAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
+  const { mask, causal = false, dropoutP = 0 } = options;
+  const shape = scoresShape(q, k, v);
+  if (mask) checkMask(mask, shape, q);
+  const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1)!);
+  const scores = matmul(q, transpose(k));
+  const weights = attentionSoftmaxOp(mask ? [scores, mask] : [scores], { scale, causal });
+  return matmulLike(dropout(weights, dropoutP), v, q);
+}

@@ -1,0 +1,212 @@
+// Normalisation per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
+// groupNorm over groups of channels of each sample (Wu, He 2018, https://arxiv.org/abs/1803.08494).
+import { compute, defineVariadicOp, fusedGradient, noGrad } from "../define-op.ts";
+import { ShapeError, ValueError } from "../errors.ts";
+import { formatShape, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { commonDType, requireFloat } from "../tensor.ts";
+import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { reshape } from "./broadcast.ts";
+import {
+  centeredDot,
+  channelAffine,
+  channelCombine,
+  channelDot,
+  channelMoments,
+  channelSum,
+} from "./channels.ts";
+import { ones } from "./create.ts";
+import { layerNorm } from "./row-norm.ts";
+import { sqrt } from "./unary.ts";
+
+interface Normalization {
+  eps: number;
+  weighted: boolean;
+}
+
+const inverseRoot = (variance: Tensor, eps: number) => div(1, sqrt(add(variance, eps)));
+
+/** `(x - mean)·factor + bias` as `x·factor + (bias - mean·factor)`, with factor = weight/√(variance + eps). */
+function normalizeBy(
+  x: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  eps: number,
+): Tensor {
+  const inverse = inverseRoot(variance, eps);
+  const factor = weight ? mul(inverse, weight) : inverse;
+  const offset = mul(mean, factor);
+  return channelAffine(x, factor, bias ? sub(bias, offset) : neg(offset));
+}
+
+/** What the gradients need, in ops that are recorded: moments of x that gradients flow through. */
+function momentsInOps(x: Tensor, eps: number): { distance: Tensor; inverse: Tensor } {
+  const count = x.size / x.shape[1]!;
+  const one = ones([x.shape[1]!], { dtype: x.dtype });
+  const distance = channelAffine(x, one, neg(div(channelSum(x), count)));
+  return { distance, inverse: inverseRoot(div(channelDot(distance, distance), count), eps) };
+}
+
+/**
+ * dx = (dy - mean(dy) - n mean(dy n))·factor with n = (x - mean)·inverse, factor = weight·inverse:
+ * `dy·p + (x - mean)·q + r`, p = factor, q = -factor·inverse²·mean(dy (x - mean)), r = -factor·mean(dy).
+ */
+function inputGradient(dy: Tensor, inputs: readonly Tensor[], { eps, weighted }: Normalization): Tensor {
+  const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
+  const weight = weighted ? inputs[3] : undefined;
+  const count = x.size / x.shape[1]!;
+  const perChannel = (inverse: Tensor, dots: Tensor, sums: Tensor) => {
+    const p = weight ? mul(inverse, weight) : inverse;
+    const scaled = div(neg(p), count);
+    return { p, q: mul(mul(scaled, mul(inverse, inverse)), dots), r: mul(scaled, sums) };
+  };
+  return fusedGradient(
+    () => {
+      const dots = centeredDot(dy, x, mean);
+      const { p, q, r } = perChannel(inverseRoot(variance, eps), dots, channelSum(dy));
+      return channelCombine(dy, x, mean, p, q, r);
+    },
+    () => {
+      const { distance, inverse } = momentsInOps(x, eps);
+      const { p, q, r } = perChannel(inverse, channelDot(dy, distance), channelSum(dy));
+      return add(channelAffine(dy, p, r), channelAffine(distance, q));
+    },
+  );
+}
+
+/** dw = sum of dy n */
+function weightGradient(dy: Tensor, inputs: readonly Tensor[], { eps }: Normalization): Tensor {
+  const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
+  return fusedGradient(
+    () => mul(centeredDot(dy, x, mean), inverseRoot(variance, eps)),
+    () => {
+      const { distance, inverse } = momentsInOps(x, eps);
+      return mul(channelDot(dy, distance), inverse);
+    },
+  );
+}
+
+/** By the batch's own moments: inputs are x, its mean and variance as constants, weight and bias if there are any. */
+const batchNormOp = defineVariadicOp<Normalization>({
+  name: "batchNorm",
+  forward: (inputs, { eps, weighted }) => {
+    const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
+    const bias = inputs[weighted ? 4 : 3] ?? null;
+    return normalizeBy(x, mean, variance, weighted ? inputs[3]! : null, bias, eps);
+  },
+  vjp: (dy, _, inputs, attributes, index) => {
+    if (index === 0) return inputGradient(dy, inputs, attributes);
+    if (index === 3 && attributes.weighted) return weightGradient(dy, inputs, attributes);
+    return channelSum(dy);
+  },
+});
+
+export interface BatchNormOptions {
+  /** Estimates over earlier batches, [channels]: updated in place while training, used otherwise. */
+  runningMean?: Tensor | null;
+  runningVar?: Tensor | null;
+  /** Factor and summand per channel, [channels]. */
+  weight?: Tensor | null;
+  bias?: Tensor | null;
+  /** Whether to normalise by the moments of this batch; they are used too if there are no running estimates. */
+  training?: boolean;
+  /** Share of this batch in the running estimates; 0.1 if absent. */
+  momentum?: number | Tensor;
+  /** Added to the variance before the root; 1e-5 if absent. */
+  eps?: number;
+}
+
+/** Throws unless `x` is [n, channels, …] of floats, and all others [channels] of its dtype. */
+function checkChannels(operation: string, x: Tensor, others: readonly (Tensor | null | undefined)[]): void {
+  requireFloat(operation, x);
+  if (x.rank < 2) {
+    throw new ShapeError(
+      `${operation}: x has shape ${formatShape(x.shape)}, expected [n,channels,…], of rank 2 or more`,
+    );
+  }
+  for (const other of others) {
+    if (!other) continue;
+    commonDType(operation, [x, other]);
+    if (other.rank !== 1 || other.size !== x.shape[1]) {
+      throw new ShapeError(
+        `${operation}: got a parameter of shape ${formatShape(other.shape)} for x ${formatShape(x.shape)}, expected [${x.shape[1]}], one number per channel`,
+      );
+    }
+  }
+}
+
+/** `running ← running + (value - running)·momentum` */
+function follow(running: Tensor, value: Tensor, momentum: number | Tensor): void {
+  const next = compute(() => add(running, mul(sub(value, running), momentum)));
+  running.copyFrom(next);
+  next.dispose();
+}
+
+/**
+ * `(x - mean)/√(variance + eps) · weight + bias` per channel, `x [n, channels, …]`. While training, mean and variance
+ * (divided by the count) are the batch's own, and the running estimates move towards them (the variance divided by
+ * count - 1). As `torch.nn.functional.batch_norm`.
+ *
+ * @throws ValueError if there is but one value per channel to take the variance of; ShapeError, DTypeError
+ */
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  const { runningMean, runningVar, weight, bias, momentum = 0.1, eps = 1e-5 } = options;
+  checkChannels("batchNorm", x, [runningMean, runningVar, weight, bias]);
+  if (!options.training && runningMean && runningVar) {
+    return normalizeBy(x, runningMean, runningVar, weight ?? null, bias ?? null, eps);
+  }
+  const count = x.size / x.shape[1]!;
+  if (!(count > 1)) {
+    throw new ValueError(
+      `batchNorm: x ${formatShape(x.shape)} has ${count || 0} values per channel, expected at least 2 when training; use a larger batch`,
+    );
+  }
+  const { mean, variance } = channelMoments(x);
+  if (options.training) {
+    noGrad(() => {
+      if (runningMean) follow(runningMean, mean, momentum);
+      if (!runningVar) return;
+      const unbiased = mul(variance, count / (count - 1));
+      follow(runningVar, unbiased, momentum);
+      unbiased.dispose();
+    });
+  }
+  // They go with the graph.
+  mean.constant = true;
+  variance.constant = true;
+  const parameters = [weight, bias].filter((parameter) => parameter != null);
+  const y = batchNormOp([x, mean, variance, ...parameters], { eps, weighted: weight != null });
+  if (y.node === null) for (const moment of [mean, variance]) moment.dispose();
+  return y;
+}
+
+export interface GroupNormOptions {
+  /** Factor and summand per channel, [channels]. */
+  weight?: Tensor | null;
+  bias?: Tensor | null;
+  /** Added to the variance before the root; 1e-5 if absent. */
+  eps?: number;
+}
+
+/**
+ * `(x - mean)/√(variance + eps) · weight + bias`, mean and variance over groups of `channels / groups` channels of each
+ * sample, `x [n, channels, …]`. As `torch.nn.functional.group_norm`.
+ *
+ * @throws ValueError if `groups` does not divide the channels; ShapeError, DTypeError
+ */
+export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions = {}): Tensor {
+  const { weight, bias, eps = 1e-5 } = options;
+  checkChannels("groupNorm", x, [weight, bias]);
+  const [samples, channels] = x.shape as [number, number];
+  if (!(Number.isInteger(groups) && groups > 0 && channels % groups === 0)) {
+    throw new ValueError(
+      `groupNorm: ${groups} groups of ${channels} channels; expected a divisor of the channels`,
+    );
+  }
+  const length = (channels / groups) * sizeOf(x.shape.slice(2));
+  const n = reshape(layerNorm(reshape(x, [samples * groups, length]), length, { eps }), x.shape);
+  if (!weight && !bias) return n;
+  return channelAffine(n, weight ?? ones([channels], { dtype: x.dtype }), bias);
+}

@@ -1,0 +1,51 @@
+// Adagrad: steps scaled by the sum of all squared gradients so far.
+import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
+import { Optimizer, requireAtLeast } from "./optimizer.ts";
+
+export interface AdagradOptions extends OptimizerOptions {
+  /** The learning rate of step t = 1, 2, … is divided by `1 + (t-1) lrDecay`; 0 if absent. */
+  lrDecay?: number;
+  /** L2 penalty, added to the gradient; 0 if absent. */
+  weightDecay?: number;
+  /** Where the sums of squares start; 0 if absent. */
+  initialAccumulatorValue?: number;
+  /** Added to the denominator; 1e-10 if absent. */
+  eps?: number;
+}
+
+/**
+ * Duchi, Hazan and Singer, https://jmlr.org/papers/v12/duchi11a.html, in PyTorch's form: `s ← s + g²`,
+ * `w ← w - lr/(1+(t-1)lrDecay) · g / (√s + eps)`. `lr` is 0.01 if absent. State: `sum`.
+ */
+export class Adagrad extends Optimizer<AdagradOptions> {
+  constructor(parameters: ParametersOrGroups<AdagradOptions>, options: AdagradOptions = {}) {
+    super(parameters, options, {
+      name: "Adagrad",
+      defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
+      check({ lrDecay, weightDecay, initialAccumulatorValue, eps }) {
+        requireAtLeast("lrDecay", lrDecay, 0);
+        requireAtLeast("weightDecay", weightDecay, 0);
+        requireAtLeast("initialAccumulatorValue", initialAccumulatorValue, 0);
+        requireAtLeast("eps", eps, 0);
+      },
+      state: ({ initialAccumulatorValue }) => ({ sum: initialAccumulatorValue }),
+    });
+  }
+
+  protected cellValues(group: OptimizerGroup<AdagradOptions>, lr: number): number[] {
+    const done = Math.max(0, this.stepCount - 1);
+    return [lr / (1 + done * group.lrDecay), group.eps, group.weightDecay];
+  }
+
+  protected apply(
+    kernels: Kernels,
+    n: number,
+    w: number,
+    g: number,
+    [sum]: readonly [sum: number],
+    cells: number,
+  ): void {
+    kernels.adagrad(n, w, g, sum, cells);
+  }
+}

@@ -1,0 +1,126 @@
+// An exponential moving average of weights, which often predicts better than the last weights do. Like an optimizer it
+// works over any stretch of any parameter, so that threads can share the work.
+import { bytesPerElement } from "../dtype.ts";
+import { ShapeError, ValueError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { formatShape, sameShape } from "../shape.ts";
+import { copyStrided, Tensor } from "../tensor.ts";
+
+export interface EMAOptions {
+  /** Share of the average that is kept, or a function of the number of updates done so far; 0.999 if absent. */
+  decay?: number | ((updates: number) => number);
+}
+
+/**
+ * `average ← decay · average + (1 - decay) w`; the first update copies the weights (PyTorch's `AveragedModel` with
+ * `get_ema_multi_avg_fn`). Polyak and Juditsky 1992. Until the first update the averages are the weights as they were.
+ */
+export class EMA {
+  readonly parameters: readonly Tensor[];
+  /** One tensor per parameter, of its shape and dtype. */
+  readonly averages: readonly Tensor[];
+  /** Updates done so far. */
+  updates = 0;
+  readonly decay: number | ((updates: number) => number);
+  readonly #cells = new Map<string, Tensor>();
+
+  /** @throws ValueError if there are no parameters, or the decay is not in [0, 1] */
+  constructor(parameters: readonly Tensor[], options: EMAOptions = {}) {
+    if (parameters.length === 0) throw new ValueError("EMA: got no parameters; pass model.parameters()");
+    this.parameters = parameters;
+    this.decay = options.decay ?? 0.999;
+    this.#decayAt(0);
+    this.averages = parameters.map((parameter) => {
+      const average = Tensor.allocate(parameter.shape, parameter.dtype, "EMA").keep();
+      copyStrided(parameter, average);
+      return average;
+    });
+  }
+
+  /** Takes the present weights into the averages. */
+  update(): void {
+    this.advance();
+    this.parameters.forEach((parameter, index) => {
+      this.updateRange(index, 0, parameter.size);
+    });
+  }
+
+  /** Begins the next update: counts it and writes the decay where the kernel reads it. */
+  advance(): void {
+    this.updates++;
+    for (const cells of this.#cells.values()) this.#writeCells(cells);
+  }
+
+  /** Updates elements `from` to `to` of average `index`. Elements do not depend on each other. */
+  updateRange(index: number, from: number, to: number): void {
+    const parameter = this.parameters[index]!;
+    const start = from * bytesPerElement[parameter.dtype];
+    const average = this.averages[index]!.address + start;
+    kernelsFor(parameter.dtype).ema(to - from, parameter.address + start, average, this.#cellsFor(parameter));
+  }
+
+  /** Exchanges weights and averages, bit for bit: once before an evaluation, and once more after it. */
+  swap(): void {
+    this.parameters.forEach((parameter, index) => {
+      const weights = parameter.data();
+      const averages = this.averages[index]!.data();
+      const before = weights.slice();
+      weights.set(averages);
+      averages.set(before);
+    });
+  }
+
+  stateDict(): { updates: number; averages: readonly Tensor[] } {
+    return { updates: this.updates, averages: this.averages };
+  }
+
+  /**
+   * Takes over what `stateDict` gave; the tensors are copied. Nothing changes if it throws.
+   *
+   * @throws ValueError, ShapeError if it does not fit the parameters
+   */
+  loadStateDict({ updates, averages }: { updates: number; averages: readonly Tensor[] }): void {
+    if (!(Number.isSafeInteger(updates) && updates >= 0)) {
+      throw new ValueError(`EMA: updates is ${updates}, expected an integer of at least 0`);
+    }
+    if (averages.length !== this.averages.length) {
+      throw new ValueError(`EMA: got ${averages.length} averages, expected ${this.averages.length}`);
+    }
+    averages.forEach(({ shape, dtype }, index) => {
+      const own = this.averages[index]!;
+      if (!sameShape(shape, own.shape) || dtype !== own.dtype) {
+        throw new ShapeError(
+          `EMA: average ${index} is ${formatShape(shape)} ${dtype}, expected ${formatShape(own.shape)} ${own.dtype}`,
+        );
+      }
+    });
+    this.updates = updates;
+    averages.forEach((average, index) => {
+      this.averages[index]!.copyFrom(average);
+    });
+    for (const cells of this.#cells.values()) this.#writeCells(cells);
+  }
+
+  #decayAt(updates: number): number {
+    const decay = typeof this.decay === "function" ? this.decay(updates) : this.decay;
+    if (!(decay >= 0 && decay <= 1))
+      throw new ValueError(`EMA: decay is ${decay}, expected a number from 0 to 1`);
+    return decay;
+  }
+
+  /** Decay and the rest, for the current update. */
+  #writeCells(cells: Tensor): void {
+    const decay = this.updates <= 1 ? 0 : this.#decayAt(this.updates - 1);
+    cells.data().set([decay, 1 - decay]);
+  }
+
+  #cellsFor({ dtype }: Tensor): number {
+    let cells = this.#cells.get(dtype);
+    if (!cells) {
+      cells = Tensor.allocate([2], dtype, "EMA").keep();
+      this.#cells.set(dtype, cells);
+      this.#writeCells(cells);
+    }
+    return cells.address;
+  }
+}
