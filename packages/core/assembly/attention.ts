@@ -53,7 +53,7 @@ function maskLanes(kind: i32, mask: usize, step: i32, count: i32): v128 {
   return v128.and(i32x4.eq(words, i32x4.splat(0)), f32x4.splat(-Infinity));
 }
 
-/** Scores of one row to `y`; the result is the largest. */
+/** Scores of one row to `y`; the result is the largest. A NaN is passed over: it comes back in the sum of the row. */
 // @ts-ignore: decorator
 @inline
 function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i32, y: usize): f32 {
@@ -63,14 +63,14 @@ function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i
   for (const end = y + (<usize>(n & ~3) << 2); y < end; x += 16, y += 16, mask += advance) {
     const added = kind == NO_MASK ? none : maskLanes(kind, mask, step, 4);
     const t = kind == NO_MASK ? f32x4.mul(v128.load(x), scale) : score(v128.load(x), scale, added);
-    most = f32x4.max(most, t);
+    most = f32x4.pmax(most, t);
     v128.store(y, t);
   }
   const rest = n & 3;
   if (rest) {
     const added = kind == NO_MASK ? none : maskLanes(kind, mask, step, rest);
     const t = score(loadLanes(x, rest), scale, added);
-    most = f32x4.max(most, v128.bitselect(most, t, lanesFrom(rest)));
+    most = f32x4.pmax(most, v128.bitselect(most, t, lanesFrom(rest)));
     storeLanes(y, t, rest);
   }
   return horizontalMax(most);
@@ -99,6 +99,14 @@ function normalizeRow(n: i32, most: f32, y: usize): void {
   for (let i = whole; i < size; i += 4) store<f32>(y + i, load<f32>(y + i) * share);
 }
 
+/** A row that sees nothing: zeros, unless it has a NaN. */
+function clearRow(n: i32, size: usize, y: usize): void {
+  let sum: f32 = 0;
+  for (let i = 0; i < n; i++) sum += load<f32>(y + (<usize>i << 2));
+  if (sum == sum) memory.fill(y, 0, size);
+  else for (let i: usize = 0; i < size; i += 4) store<f32>(y + i, i < <usize>n << 2 ? NaN : 0);
+}
+
 export function maskedSoftmax(
   outer: i32, rows: i32, cols: i32, scale: f32, causal: i32, x: usize,
   maskKind: i32, mask: usize, maskOuter: i32, maskRow: i32, maskCol: i32, y: usize,
@@ -115,7 +123,7 @@ export function maskedSoftmax(
       else if (maskKind == ADDED) most = scoreRow(ADDED, n, scales, x, p, maskCol, y);
       else most = scoreRow(2, n, scales, x, p, maskCol, y);
       const seen = <usize>n << 2;
-      if (most == -Infinity) memory.fill(y, 0, size);
+      if (most == -Infinity) clearRow(n, size, y);
       else {
         normalizeRow(n, most, y);
         memory.fill(y + seen, 0, size - seen);

@@ -44,6 +44,7 @@ function derivatives(f: (wrap: Wrap) => Tensor, wrap: Wrap): number[][] {
   for (const leaf of [w, v, x]) leaf.grad = null;
   return scope(() => {
     const y = sum(f(wrap));
+    const once = grad(y, [x, w, v], { retainGraph: true });
     const first = grad(y, [x, w, v], { createGraph: true });
     const second = grad(
       first.map((g) => sum(mul(g!, g!))).reduce((a, b) => add(a, b)),
@@ -51,7 +52,9 @@ function derivatives(f: (wrap: Wrap) => Tensor, wrap: Wrap): number[][] {
       { retainGraph: true },
     );
     backward(y);
-    return [y, ...first, ...second, x.grad, w.grad, v.grad].map(bits).concat([[currentGenerator().position]]);
+    return [y, ...once, ...first, ...second, x.grad, w.grad, v.grad]
+      .map(bits)
+      .concat([[currentGenerator().position]]);
   });
 }
 
@@ -113,6 +116,18 @@ const cases: [name: string, f: (wrap: Wrap) => Tensor][] = [
         onGradient(j, (gradient) => mul(gradient, gradient));
         return mul(j, j);
       }, h);
+    },
+  ],
+  [
+    "hooks on the result, of the function and of its caller",
+    (wrap) => {
+      const y = wrap((h) => {
+        const j = linear(h, w);
+        onGradient(j, (gradient) => add(gradient, 1));
+        return j;
+      }, x);
+      onGradient(y, (gradient) => mul(gradient, gradient));
+      return exp(neg(mul(y, y)));
     },
   ],
   [

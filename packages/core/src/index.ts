@@ -39,10 +39,42 @@ export type { LossOptions, Reduction } from "./losses/reduction.ts";
 export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";
-export { ReLU } from "./nn/activations.ts";
+export {
+  type ActivationClass,
+  ELU,
+  GELU,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from "./nn/activations.ts";
+export {
+  type AttentionMasking,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+} from "./nn/attention.ts";
+export { Dropout } from "./nn/dropout.ts";
+export { Embedding, type EmbeddingLayerOptions } from "./nn/embedding.ts";
+export * as init from "./nn/init.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
-export { Module } from "./nn/module.ts";
+export { type AnyModule, buffer, Module, parameter } from "./nn/module.ts";
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  type BatchNormLayerOptions,
+  GroupNorm,
+  LayerNorm,
+  type LayerNormLayerOptions,
+  type NormLayerOptions,
+  RMSNorm,
+} from "./nn/normalization.ts";
 export { Sequential } from "./nn/sequential.ts";
+export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
+export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";
 export * from "./ops/index.ts";
 export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";

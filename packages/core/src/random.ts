@@ -73,6 +73,8 @@ export const stream = {
   split: 2,
   /** Dropout and other noise within a training step. */
   noise: 3,
+  /** Random numbers drawn while evaluating. */
+  evaluation: 5,
   /** Directions along which gradients are estimated. */
   direction: 4,
 } as const;

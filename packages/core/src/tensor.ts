@@ -23,9 +23,9 @@ export interface Node {
   readonly differentiable: (index: number) => boolean;
   /** Gradient of input `index`, given that of the output. */
   vjp: (index: number, dy: Tensor) => Tensor;
-  /** In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
+  /** @internal In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
   segment: Segment | null;
-  /** The backward pass that recorded it, if one did. */
+  /** @internal The backward pass that recorded it, if one did. */
   pass: Pass | null;
   /** True once `backward` has given back what it needs. */
   released: boolean;

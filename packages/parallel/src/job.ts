@@ -1,7 +1,7 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import { getCallSites } from "node:util";
-import type { Shape, Tensor } from "@shardgrad/core";
+import type { AnyModule, Shape, Tensor } from "@shardgrad/core";
 import { Module, Optimizer } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
@@ -33,9 +33,9 @@ export interface Dataset<C extends Columns> {
 export type Batch<C extends Columns> = { readonly [K in keyof C]: Tensor };
 
 /** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
-export type Metric<C extends Columns, M extends Module> = (model: M, batch: Batch<C>) => Tensor;
+export type Metric<C extends Columns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
 
-export interface JobDefinition<C extends Columns, M extends Module> {
+export interface JobDefinition<C extends Columns, M extends AnyModule> {
   /** The samples. A function is called once, on the main thread only: workers import the module without loading. */
   dataset: Dataset<C> | (() => Dataset<C> | Promise<Dataset<C>>);
   /** Builds the model. Called on every thread with the same random stream. */
@@ -61,7 +61,8 @@ const parts = ["dataset", "model", "loss", "optimizer", "metrics", "batchSize", 
 const brand = Symbol.for("shardgrad.job");
 
 /** A checked job definition, as `defineJob` returns it. */
-export interface Job<C extends Columns = Columns, M extends Module = Module> extends JobDefinition<C, M> {
+export interface Job<C extends Columns = Columns, M extends AnyModule = AnyModule>
+  extends JobDefinition<C, M> {
   readonly [brand]: true;
 }
 
@@ -90,7 +91,9 @@ const defined = new Map<string, Job>();
  *
  * @throws JobError if a part is missing or of the wrong kind
  */
-export function defineJob<C extends Columns, M extends Module>(definition: JobDefinition<C, M>): Job<C, M> {
+export function defineJob<C extends Columns, M extends AnyModule>(
+  definition: JobDefinition<C, M>,
+): Job<C, M> {
   const { dataset, metrics = {} } = definition;
   const unknown = Object.keys(definition).find((name) => !parts.includes(name));
   if (unknown) throw new JobError(`defineJob: there is no part "${unknown}"; a job has ${parts.join(", ")}`);
@@ -163,11 +166,17 @@ function describeLoadError(error: unknown, url: string): string {
 }
 
 /** Builds a job's model and optimizer, and checks what came out. */
-export function buildModel(job: Job): { model: Module; optimizer: Optimizer } {
+export function buildModel(job: Job): { model: AnyModule; optimizer: Optimizer } {
   const model: unknown = job.model();
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  const [moving] = model.namedBuffers();
+  if (moving) {
+    throw new JobError(
+      `train: the model has state that training changes (${moving[0]}), which workers do not share yet; use LayerNorm or GroupNorm instead of BatchNorm`,
     );
   }
   const parameters = model.namedParameters();

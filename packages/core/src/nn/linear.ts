@@ -28,9 +28,7 @@ export class Linear extends Module {
   /** Initial values are uniform in ±1/√inputs, as in PyTorch. */
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     super();
-    if (!(Number.isInteger(inputs) && Number.isInteger(outputs) && inputs > 0 && outputs > 0)) {
-      throw new ValueError(`Linear: got ${inputs} inputs and ${outputs} outputs, expected positive integers`);
-    }
+    requireSizes("Linear", { inputs, outputs });
     const bound = 1 / Math.sqrt(inputs);
     const draw = (shape: number[]) => init.uniform(parameter(zeros(shape)), -bound, bound);
     this.weight = draw([outputs, inputs]);

@@ -13,14 +13,14 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
-export interface NormOptions {
+export interface NormLayerOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
   /** Whether to learn a factor and a summand per element or channel; true if absent. */
   affine?: boolean;
 }
 
-export interface BatchNormLayerOptions extends NormOptions {
+export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
   momentum?: number | null;
   /** Whether to keep running estimates for evaluation; true if absent. */
@@ -87,7 +87,7 @@ export class BatchNorm2d extends BatchNorm {
   protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
 }
 
-export interface LayerNormLayerOptions extends NormOptions {
+export interface LayerNormLayerOptions extends NormLayerOptions {
   /** Whether to learn a summand if there is a factor; true if absent. */
   bias?: boolean;
 }
@@ -121,7 +121,7 @@ export class RMSNorm extends Module {
   readonly eps: number | undefined;
 
   /** `eps` is that of the dtype if absent. */
-  constructor(shape: number | Shape, options: NormOptions = {}) {
+  constructor(shape: number | Shape, options: NormLayerOptions = {}) {
     super();
     this.shape = typeof shape === "number" ? [shape] : shape;
     this.eps = options.eps;
@@ -141,7 +141,7 @@ export class GroupNorm extends Module {
   readonly groups: number;
   readonly eps: number;
 
-  constructor(groups: number, channels: number, options: NormOptions = {}) {
+  constructor(groups: number, channels: number, options: NormLayerOptions = {}) {
     super();
     requireSizes("GroupNorm", { groups, channels });
     const { eps = 1e-5, affine = true } = options;

@@ -1,0 +1,57 @@
+// A transformer block with the norms in front (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
+import { gelu } from "../ops/activations.ts";
+import { add } from "../ops/arithmetic.ts";
+import type { Tensor } from "../tensor.ts";
+import type { AttentionMasking } from "./attention.ts";
+import { MultiHeadAttention } from "./attention.ts";
+import { Dropout } from "./dropout.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { LayerNorm } from "./normalization.ts";
+
+export interface TransformerBlockOptions {
+  /** Width of the layer in between; 4 · width if absent. */
+  hidden?: number;
+  /** Probability of dropping: attention weights, hidden units, and both outputs; 0 if absent. */
+  dropout?: number;
+  /** Whether time t sees the times 0 … t only; false if absent. */
+  causal?: boolean;
+  /** Whether projections, norms and linear layers have biases; true if absent. */
+  bias?: boolean;
+}
+
+/**
+ * `x ← x + attention(norm(x))`, `x ← x + linear(gelu(linear(norm(x))))`, over `x [batch, time, width]`. Parameters are
+ * named, and start, as those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
+ */
+export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMasking]> {
+  readonly selfAttn: MultiHeadAttention;
+  readonly linear1: Linear;
+  readonly linear2: Linear;
+  readonly norm1: LayerNorm;
+  readonly norm2: LayerNorm;
+  readonly dropout: Dropout;
+  readonly causal: boolean;
+
+  constructor(width: number, heads: number, options: TransformerBlockOptions = {}) {
+    super();
+    const { hidden = 4 * width, dropout = 0, causal = false, bias = true } = options;
+    this.selfAttn = new MultiHeadAttention(width, heads, { dropout, bias });
+    this.linear1 = new Linear(width, hidden, { bias });
+    this.linear2 = new Linear(hidden, width, { bias });
+    this.norm1 = new LayerNorm(width, { bias });
+    this.norm2 = new LayerNorm(width, { bias });
+    this.dropout = new Dropout(dropout);
+    this.causal = causal;
+  }
+
+  /** @param masking which keys a query sees, besides `causal` */
+  forward(x: Tensor, masking: AttentionMasking = {}): Tensor {
+    const drop = (value: Tensor) => this.dropout.forward(value);
+    const seen = { causal: this.causal, ...masking };
+    const normed = this.norm1.forward(x);
+    const attended = add(x, drop(this.selfAttn.forward(normed, normed, normed, seen)));
+    const hidden = drop(gelu(this.linear1.forward(this.norm2.forward(attended))));
+    return add(attended, drop(this.linear2.forward(hidden)));
+  }
+}
