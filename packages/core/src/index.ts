@@ -80,16 +80,14 @@ export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
 export { EMA, type EMAOptions } from "./optim/ema.ts";
+export type {
+  OptimizerGroup,
+  OptimizerOptions,
+  ParameterGroup,
+  ParametersOrGroups,
+} from "./optim/groups.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
-export {
-  Optimizer,
-  type OptimizerGroup,
-  type OptimizerOptions,
-  type OptimizerRules,
-  type ParameterGroup,
-  type ParameterState,
-  type ParametersOrGroups,
-} from "./optim/optimizer.ts";
+export { Optimizer, type OptimizerRules, type ParameterState } from "./optim/optimizer.ts";
 export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
 export {
   constantSchedule,

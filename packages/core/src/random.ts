@@ -73,10 +73,10 @@ export const stream = {
   split: 2,
   /** Dropout and other noise within a training step. */
   noise: 3,
-  /** Random numbers drawn while evaluating. */
-  evaluation: 5,
   /** Directions along which gradients are estimated. */
   direction: 4,
+  /** Random numbers drawn while evaluating. */
+  evaluation: 5,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
