@@ -1,4 +1,5 @@
 // Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
+import { isRecomputing } from "../checkpoint.ts";
 import { noGrad } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { add, div } from "../ops/arithmetic.ts";
@@ -63,7 +64,7 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: x has shape ${formatShape(x.shape)}, expected ${this.takes.shapes}`,
       );
     }
-    const momentum = training ? this.#countBatch() : 0;
+    const momentum = training && !isRecomputing() ? this.#countBatch() : 0;
     const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, eps, momentum });
     if (typeof momentum !== "number") momentum.dispose();
     return y;
