@@ -12,6 +12,7 @@ export * from "./norm";
 export * from "./optimizers";
 export * from "./pooling";
 export * from "./random";
+export * from "./recurrent";
 export * from "./reduce";
 export * from "./softmax";
 export * from "./training";

@@ -83,6 +83,14 @@ export {
   RMSNorm,
 } from "./nn/normalization.ts";
 export { AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from "./nn/pooling.ts";
+export {
+  GRU,
+  LSTM,
+  type LSTMState,
+  type RecurrentOptions,
+  RNN,
+  type RNNOptions,
+} from "./nn/recurrent.ts";
 export { Sequential } from "./nn/sequential.ts";
 export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
 export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";

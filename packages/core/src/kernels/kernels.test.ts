@@ -741,6 +741,7 @@ const elsewhere: KernelName[] = [
   ...(["maskedSoftmax", "maskedSoftmaxGrad", "dropoutMask", "dropout"] as const),
   ...(["rowNorm", "rowNormGrad", "rowNormGradWeight"] as const),
   ...(["channelMoments", "channelAffine", "channelDot", "channelCombine"] as const),
+  ...(["lstmCell", "lstmCellGrad", "gruCell", "gruCellGrad"] as const),
 ];
 
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {

@@ -14,6 +14,7 @@ import type { NormKernels } from "./table/norm.ts";
 import type { OptimizerKernels } from "./table/optimizers.ts";
 import type { PoolingKernels } from "./table/pooling.ts";
 import type { RandomKernels } from "./table/random.ts";
+import type { RecurrentKernels } from "./table/recurrent.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
 import type { SoftmaxKernels } from "./table/softmax.ts";
 import type { TrainingKernels } from "./table/training.ts";
@@ -43,6 +44,7 @@ export interface Kernels
     NormKernels,
     MoveKernels,
     RandomKernels,
+    RecurrentKernels,
     LossKernels,
     OptimizerKernels,
     SoftmaxKernels,

@@ -64,7 +64,10 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: x has shape ${formatShape(x.shape)}, expected ${this.takes.shapes}`,
       );
     }
-    const momentum = training && !isRecomputing() ? this.#countBatch() : 0;
+    if (!training) return batchNorm(x, { weight, bias, runningMean, runningVar, eps });
+    // What is computed again for the backward pass has moved the estimates already.
+    if (isRecomputing()) return batchNorm(x, { weight, bias, training, eps });
+    const momentum = this.#countBatch();
     const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, eps, momentum });
     if (typeof momentum !== "number") momentum.dispose();
     return y;

@@ -15,6 +15,7 @@ import { norm } from "./norm.ts";
 import { optimizers } from "./optimizers.ts";
 import { pooling } from "./pooling.ts";
 import { random } from "./random.ts";
+import { recurrent } from "./recurrent.ts";
 import { reduce } from "./reduce.ts";
 import { softmax } from "./softmax.ts";
 import { training } from "./training.ts";
@@ -32,6 +33,7 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...pooling(heap, F),
     ...norm(F),
     ...random(heap, F),
+    ...recurrent(F),
     ...move(F),
     ...training(heap, F),
     ...optimizers(F),
