@@ -6,8 +6,8 @@ import type { Tensor } from "../tensor.ts";
 import { commonDType } from "../tensor.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, sum } from "./broadcast.ts";
-import { diagonalMask } from "./diagonal.ts";
 import { matmul } from "./matmul.ts";
+import { eye } from "./sequences.ts";
 import { permute, transpose } from "./shape.ts";
 import { where } from "./where.ts";
 
@@ -117,7 +117,7 @@ function diagonal({ x, labels }: Named, label: string): Named {
   const last = labels.lastIndexOf(label);
   const n = x.shape[first]!;
   const mask = reshape(
-    diagonalMask(n, x.dtype),
+    eye(n, { dtype: x.dtype }),
     x.shape.map((_, axis) => (axis === first || axis === last ? n : 1)),
   );
   return { x: sum(where(mask, x, 0), last), labels: labels.toSpliced(last, 1) };
