@@ -297,7 +297,13 @@ describe(`training as PyTorch ${torch} does`, () => {
     const text = Array.from(training.text, (letter) => letters.indexOf(letter));
     const model = new CharModel(letters.length);
     initialise(model.parameters());
-    const lr = sg.warmupCosineSchedule({ lr: 3e-3, minLr: 3e-4, startFactor: 0.1, warmupSteps: 10, steps: 100 });
+    const lr = sg.warmupCosineSchedule({
+      lr: 3e-3,
+      minLr: 3e-4,
+      startFactor: 0.1,
+      warmupSteps: 10,
+      steps: 100,
+    });
     const optimizer = new sg.AdamW(model.parameters(), { lr, betas: [0.9, 0.95], weightDecay: 0.1 });
     expectSameTraining("transformer", (step) =>
       scope(() => {

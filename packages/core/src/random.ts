@@ -104,10 +104,12 @@ export class Generator {
     this.stream = streamNumber;
   }
 
+  /** The training step whose numbers it gives out; see `restart`. */
   get step(): number {
     return this.#step;
   }
 
+  /** The shard whose numbers it gives out; see `restart`. */
   get shard(): number {
     return this.#shard;
   }

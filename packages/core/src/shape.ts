@@ -2,6 +2,7 @@
 // Strides are in elements, never in bytes. Knows nothing of tensors or memory.
 import { ShapeError, ValueError } from "./errors.ts";
 
+/** Sizes of the axes of a tensor, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
 /** Numbers nested to the depth of a tensor's rank: a number for a scalar, rows of rows for a matrix. */

@@ -140,6 +140,7 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
+  /** True if its elements lie in row-major order without gaps. */
   get contiguous(): boolean {
     return isContiguous(this.shape, this.strides);
   }
@@ -265,6 +266,7 @@ export class Tensor {
     this.#released = by;
   }
 
+  /** `dispose()`, for `using x = …`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,7 +1,8 @@
 // Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. Sums are kept per
 // chunk and added in order of chunks, so the result does not depend on the number of workers.
 import type { AnyModule } from "@shardgrad/core";
-import { Generator, heap, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
 import { gatherBatch } from "./columns.ts";
 import { JobError } from "./errors.ts";

@@ -5,7 +5,8 @@
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
 import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { Storage, Tensor } from "@shardgrad/core";
+import { Tensor } from "@shardgrad/core";
+import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 

@@ -3,7 +3,8 @@
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
 import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { Generator, grad, heap, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { Generator, grad, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { gatherBatch } from "./columns.ts";

@@ -14,6 +14,7 @@ import * as init from "./init.ts";
 import { Linear, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
+/** Options of `MultiHeadAttention`. */
 export interface MultiHeadAttentionOptions {
   /** Whether the projections have biases; true if absent. */
   bias?: boolean;

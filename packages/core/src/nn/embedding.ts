@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
+/** Options of `Embedding`. */
 export interface EmbeddingLayerOptions {
   /** A row that starts as zeros and is not trained; may count from the end. */
   paddingIdx?: number;

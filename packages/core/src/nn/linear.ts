@@ -15,6 +15,7 @@ export function requireSizes(layer: string, sizes: Readonly<Record<string, numbe
   }
 }
 
+/** Options of `Linear`. */
 export interface LinearOptions {
   /** Whether to add a bias; true if absent. */
   bias?: boolean;

@@ -1,4 +1,5 @@
 // Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
+import { isRecomputing } from "../checkpoint.ts";
 import { noGrad } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { add, div } from "../ops/arithmetic.ts";
@@ -13,6 +14,7 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
+/** Options of `RMSNorm` and `GroupNorm`. */
 export interface NormLayerOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
@@ -20,6 +22,7 @@ export interface NormLayerOptions {
   affine?: boolean;
 }
 
+/** Options of `BatchNorm1d` and `BatchNorm2d`. */
 export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
   momentum?: number | null;
@@ -61,7 +64,7 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: x has shape ${formatShape(x.shape)}, expected ${this.takes.shapes}`,
       );
     }
-    const momentum = training ? this.#countBatch() : 0;
+    const momentum = training && !isRecomputing() ? this.#countBatch() : 0;
     const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, eps, momentum });
     if (typeof momentum !== "number") momentum.dispose();
     return y;
@@ -87,6 +90,7 @@ export class BatchNorm2d extends BatchNorm {
   protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
 }
 
+/** Options of `LayerNorm`. */
 export interface LayerNormLayerOptions extends NormLayerOptions {
   /** Whether to learn a summand if there is a factor; true if absent. */
   bias?: boolean;

@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor.ts";
 /** Tensors by name. */
 export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
+/** Options of `loadStateDict`. */
 export interface LoadOptions {
   /** Whether the names must be the same on both sides; true if absent. */
   strict?: boolean;

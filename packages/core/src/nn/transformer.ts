@@ -9,6 +9,7 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
+/** Options of `TransformerBlock`. */
 export interface TransformerBlockOptions {
   /** Width of the layer in between; 4 · width if absent. */
   hidden?: number;
@@ -45,7 +46,7 @@ export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMask
     this.causal = causal;
   }
 
-  /** @param masking which keys a query sees, besides `causal` */
+  /** `x [batch, time, width]` to the same shape; `masking` says which keys a query sees, besides `causal`. */
   forward(x: Tensor, masking: AttentionMasking = {}): Tensor {
     const drop = (value: Tensor) => this.dropout.forward(value);
     const seen = { causal: this.causal, ...masking };

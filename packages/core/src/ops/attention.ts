@@ -72,6 +72,7 @@ const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
   ],
 });
 
+/** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /**
    * What broadcasts to [..., queries, keys]: numbers that are added to the scores (-Infinity hides a key), or uint8, of

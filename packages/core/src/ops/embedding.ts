@@ -61,6 +61,7 @@ const withoutRowOp = defineOp<[Tensor], Table>({
   vjp: [(dy, _, _table, attributes): Tensor => withoutRowOp(dy, attributes)],
 });
 
+/** Options of `embedding`. */
 export interface EmbeddingOptions {
   /** A row that gets no gradient; its vector is looked up like any other. May count from the end. */
   paddingIdx?: number | undefined;

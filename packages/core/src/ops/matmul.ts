@@ -4,7 +4,7 @@ import { bytesPerElement } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
-import { broadcastShapes, broadcastStrides, collapseAxes, formatShape, sizeOf } from "../shape.ts";
+import { broadcastShapes, broadcastStrides, collapseAxes, formatShape, sizeOf, walkAxes } from "../shape.ts";
 import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
 import { reshape, sum, sumTo } from "./broadcast.ts";
 import { transpose } from "./shape.ts";
@@ -35,35 +35,26 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   const { gemm } = kernelsFor(y.dtype);
   const width = bytesPerElement[y.dtype];
   // The kernel walks one batch axis; further ones are walked here.
-  for (let block = 0; block < sizeOf(axes); block++) {
-    let rest = block;
-    const starts = [0, 0, 0];
-    for (let axis = axes.length - 1; axis >= 0; axis--) {
-      const index = rest % axes[axis]!;
-      operands.forEach((strides, i) => {
-        starts[i]! += index * strides[axis]! * width;
-      });
-      rest = Math.floor(rest / axes[axis]!);
-    }
+  walkAxes(axes, operands, (starts) =>
     gemm(
       inner,
       m,
       n,
       k,
-      left.address + starts[0]!,
+      left.address + starts[0]! * width,
       innerStrides[0]!,
       left.strides.at(-2)!,
       left.strides.at(-1)!,
-      right.address + starts[1]!,
+      right.address + starts[1]! * width,
       innerStrides[1]!,
       right.strides.at(-2)!,
       right.strides.at(-1)!,
-      y.address + starts[2]!,
+      y.address + starts[2]! * width,
       innerStrides[2]!,
       y.strides.at(-2)!,
       beta,
-    );
-  }
+    ),
+  );
 }
 
 /** The axes of `x` from the slowest to the fastest in memory, if `gemm` can write in that order; else null. */

@@ -125,6 +125,7 @@ function checkRows(
   return sizeOf(shape);
 }
 
+/** Options of `rmsNorm`. */
 export interface RMSNormOptions {
   /** Factor per element, of the normalised shape. */
   weight?: Tensor | null;
@@ -132,6 +133,7 @@ export interface RMSNormOptions {
   eps?: number;
 }
 
+/** Options of `layerNorm`. */
 export interface LayerNormOptions {
   /** Factor per element, of the normalised shape. */
   weight?: Tensor | null;

@@ -23,6 +23,7 @@ export class EMA {
   /** Updates done so far. */
   updates = 0;
   /** As in the options. */
+  /** Share of the average that stays at each update. */
   readonly decay: number | ((updates: number) => number);
   readonly #cells = new Map<string, Tensor>();
 
@@ -73,6 +74,7 @@ export class EMA {
   }
 
   /** All that it remembers; the tensors are its own, not copies. */
+  /** The averages, as copies, for saving. */
   stateDict(): { updates: number; averages: readonly Tensor[] } {
     return { updates: this.updates, averages: this.averages };
   }
