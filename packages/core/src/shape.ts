@@ -168,7 +168,7 @@ export function walkAxes(
  * many; undefined if no strides do, and the elements must be laid out first.
  */
 export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): number[] | undefined {
-  if (sizeOf(shape) === 0) return contiguousStrides(target);
+  if (sizeOf(shape) === 0 || isContiguous(shape, strides)) return contiguousStrides(target);
   // Each axis of the target must divide one of the runs that memory is walked in.
   const { shape: runs, operands } = collapseAxes(shape, [strides]);
   const steps = operands[0]!;
