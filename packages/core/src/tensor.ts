@@ -254,6 +254,7 @@ export class Tensor {
     (this as { offset: number }).offset = 0;
     (this as { strides: Shape }).strides = contiguousStrides(this.shape);
     if (values) this.data().set(values);
+    (this.kept ? collectorOwnership : ownership).created(this);
   }
 
   /** Gives the memory back now. Harmless when done twice. */
