@@ -11,7 +11,12 @@ import { keep, pinnedNode, script, show } from "./children.mjs";
 const pnpm = "pnpm@12.21.0";
 // What is built, each after what it imports, and the files that show that it is there.
 const products = {
-  "packages/core": ["dist/index.js", "dist/testing.js", "src/kernels/wasm-bytes.generated.ts"],
+  "packages/core": [
+    "dist/index.js",
+    "dist/engine.js",
+    "dist/testing.js",
+    "src/kernels/wasm-bytes.generated.ts",
+  ],
   "packages/parallel": ["dist/index.js", "dist/worker.js", "dist/cli.js"],
 };
 const plans = {

@@ -35,6 +35,15 @@ describe("with 4 shards the final weights are the same bits", () => {
   });
 });
 
+it("random numbers in a step depend on the shard, not on the worker", async () => {
+  const noisy = new URL("./jobs/dropout.ts", import.meta.url);
+  const hashes = await Promise.all(
+    [1, 2, 3].map(async (workers) => (await train(noisy, { workers, shards: 3 })).weightsSha256),
+  );
+  expect(new Set(hashes).size).toBe(1);
+  expect((await train(noisy, { workers: 1, shards: 3, seed: 1 })).weightsSha256).not.toBe(hashes[0]);
+});
+
 it("one shard computes what a plain loop over core computes, bit for bit", async () => {
   const { x, y } = clusters(500, 4);
   manualSeed(7);

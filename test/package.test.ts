@@ -61,6 +61,20 @@ it("core depends on nothing and contains no native code", async () => {
   expect(files.filter((file) => !/\.(ts|js|map|md)$|^(package\.json|LICENSE)$/.test(file))).toEqual([]);
 });
 
+it("core has no export without documentation", async () => {
+  const root = fileURLToPath(new URL("../", import.meta.url));
+  const typedoc = require
+    .resolve("typedoc/package.json", { paths: [root] })
+    .replace(/package\.json$/, "bin/typedoc");
+  // Warnings, of which an undocumented export is one, are errors: it exits with a code that is not 0.
+  const { stdout } = await run(
+    process.execPath,
+    [typedoc, "--options", ".config/typedoc.json", "--emit", "none"],
+    { cwd: root },
+  );
+  expect(stdout).not.toMatch(/warning/);
+});
+
 const program = `
   import { backward, Linear, manualSeed, mean, rand, SGD, kernelSet } from "@shardgrad/core";
   manualSeed(1);

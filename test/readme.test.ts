@@ -4,10 +4,20 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import * as core from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
 const readmes = ["README.md", "packages/core/README.md", "packages/parallel/README.md"];
+
+it("core's README names everything that core exports", () => {
+  const text = readFileSync(fileURLToPath(new URL("../packages/core/README.md", import.meta.url)), "utf8");
+  const named = new Set(text.match(/\w+/g));
+  const missing = Object.keys(core).filter(
+    (name) => !named.has(name) && !/Error$|^(Tensor|Optimizer)$/.test(name),
+  );
+  expect(missing).toEqual([]);
+});
 
 describe.each(readmes)("%s", (name) => {
   const text = readFileSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), "utf8");

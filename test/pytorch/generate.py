@@ -248,12 +248,12 @@ class Block(torch.nn.Module):
     def __init__(self, width, heads):
         super().__init__()
         self.heads = heads
-        self.norm1 = torch.nn.LayerNorm(width)
         self.in_projection = torch.nn.Linear(width, 3 * width)
         self.out_projection = torch.nn.Linear(width, width)
-        self.norm2 = torch.nn.LayerNorm(width)
         self.up = torch.nn.Linear(width, 4 * width)
         self.down = torch.nn.Linear(4 * width, width)
+        self.norm1 = torch.nn.LayerNorm(width)
+        self.norm2 = torch.nn.LayerNorm(width)
 
     def forward(self, x):
         n, t, c = x.shape
@@ -295,7 +295,7 @@ def train_transformer():
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if step < 10:
-            lr = 3e-3 * (step + 1) / 10
+            lr = 3e-3 * (0.1 + 0.9 * step / 10)
         else:
             lr = 3e-4 + (3e-3 - 3e-4) * 0.5 * (1 + math.cos(math.pi * (step - 10) / (STEPS - 10)))
         optimizer.param_groups[0]["lr"] = lr

@@ -1,6 +1,8 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
 export * from "./activations";
 export * from "./attention";
+export * from "./columns";
+export * from "./convolution";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./indexed";
@@ -8,6 +10,7 @@ export * from "./losses";
 export * from "./move";
 export * from "./norm";
 export * from "./optimizers";
+export * from "./pooling";
 export * from "./random";
 export * from "./recurrent";
 export * from "./reduce";

@@ -13,6 +13,13 @@ const LARGEST: i32 = 5;
 // Elements that are added up before their sum is put aside, so that the error does not grow with the length.
 const ROW_BLOCK: i32 = 4096;
 
+/** Whether rounding errors add up. */
+// @ts-ignore: decorator
+@inline
+export function isSum(code: i32): bool {
+  return code == SUM || code == SQUARES;
+}
+
 /** What a reduction of no elements gives. */
 // @ts-ignore: decorator
 @inline

@@ -1,6 +1,7 @@
 // What must become of each input to readSafetensors, worked out anew and by other means (JSON.parse, regular
 // expressions): valid files are read, all others refused with the right error, and nothing is left behind.
-import { DTypeError, FormatError, heap, readSafetensors } from "../src/index.ts";
+import { DTypeError, FormatError, readSafetensors } from "../src/index.ts";
+import { heap } from "../src/memory/heap.ts";
 
 /** Bits per element of the dtypes that the format has. */
 export const bits: Readonly<Record<string, number>> = {

@@ -6,12 +6,21 @@ import { noGrad } from "./define-op.ts";
 import { GradientError } from "./errors.ts";
 import { kernelSet } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
+import { GELU } from "./nn/activations.ts";
+import { Dropout } from "./nn/dropout.ts";
+import { Linear } from "./nn/linear.ts";
+import type { Module } from "./nn/module.ts";
+import { BatchNorm1d, LayerNorm } from "./nn/normalization.ts";
+import { Sequential } from "./nn/sequential.ts";
+import { TransformerBlock } from "./nn/transformer.ts";
 import { relu } from "./ops/activations.ts";
 import { add, mul, neg, sub } from "./ops/arithmetic.ts";
-import { sum } from "./ops/broadcast.ts";
+import { reshape, sum } from "./ops/broadcast.ts";
 import { greater } from "./ops/compare.ts";
 import { rand, randn, tensor } from "./ops/create.ts";
+import { dropout } from "./ops/dropout.ts";
 import { linear, matmul } from "./ops/matmul.ts";
+import { mean } from "./ops/reduce.ts";
 import { transpose } from "./ops/shape.ts";
 import { exp } from "./ops/unary.ts";
 import { currentGenerator, manualSeed } from "./random.ts";
@@ -25,8 +34,7 @@ const bits = (x: Tensor | null | undefined) =>
   x ? Array.from(new Uint32Array(x.toArray().buffer as ArrayBuffer)) : [];
 const live = () => heap().arena.live;
 
-/** Drops half of the elements, as dropout does. */
-const drop = (x: Tensor) => mul(x, greater(rand(x.shape), 0.5));
+const drop = (x: Tensor) => dropout(x, 0.5);
 
 let w: Tensor;
 let v: Tensor;
@@ -44,6 +52,7 @@ function derivatives(f: (wrap: Wrap) => Tensor, wrap: Wrap): number[][] {
   for (const leaf of [w, v, x]) leaf.grad = null;
   return scope(() => {
     const y = sum(f(wrap));
+    const once = grad(y, [x, w, v], { retainGraph: true });
     const first = grad(y, [x, w, v], { createGraph: true });
     const second = grad(
       first.map((g) => sum(mul(g!, g!))).reduce((a, b) => add(a, b)),
@@ -51,7 +60,9 @@ function derivatives(f: (wrap: Wrap) => Tensor, wrap: Wrap): number[][] {
       { retainGraph: true },
     );
     backward(y);
-    return [y, ...first, ...second, x.grad, w.grad, v.grad].map(bits).concat([[currentGenerator().position]]);
+    return [y, ...once, ...first, ...second, x.grad, w.grad, v.grad]
+      .map(bits)
+      .concat([[currentGenerator().position]]);
   });
 }
 
@@ -116,6 +127,18 @@ const cases: [name: string, f: (wrap: Wrap) => Tensor][] = [
     },
   ],
   [
+    "hooks on the result, of the function and of its caller",
+    (wrap) => {
+      const y = wrap((h) => {
+        const j = linear(h, w);
+        onGradient(j, (gradient) => add(gradient, 1));
+        return j;
+      }, x);
+      onGradient(y, (gradient) => mul(gradient, gradient));
+      return exp(neg(mul(y, y)));
+    },
+  ],
+  [
     "a gradient inside",
     (wrap) =>
       wrap((h) => {
@@ -129,6 +152,35 @@ test.each(cases)("equals the plain computation bit for bit: %s", (_name, f) => {
   const found = derivatives(f, checkpoint);
   expect(found).toEqual(derivatives(f, plain));
   expect(found[1]!.some((word) => word !== 0)).toBe(true);
+});
+
+test.each<[name: string, layer: () => Module]>([
+  ["BatchNorm1d", () => new BatchNorm1d(5)],
+  ["BatchNorm1d, averaging over all batches", () => new BatchNorm1d(5, { momentum: null })],
+  ["Dropout", () => new Sequential(new Linear(5, 5), new Dropout(0.3), new GELU(), new LayerNorm(5))],
+  ["TransformerBlock", () => new TransformerBlock(5, 1, { dropout: 0.2 })],
+])("layers keep every bit, and what they track is tracked once: %s", (_name, make) => {
+  const found = [plain, checkpoint].map((wrap) => {
+    manualSeed(5);
+    const layer = make();
+    x.grad = null;
+    for (let step = 0; step < 3; step++) {
+      scope(() => {
+        const y = wrap(
+          (h) => layer.forward(reshape(h, _name === "TransformerBlock" ? [1, 3, 5] : [3, 5])),
+          x,
+        );
+        backward(mean(mul(y, exp(y))));
+      });
+    }
+    return [
+      x.grad,
+      ...layer.parameters().map(({ grad }) => grad),
+      ...layer.namedBuffers().map(([, b]) => b),
+    ].map(bits);
+  });
+  expect(found[1]).toEqual(found[0]);
+  expect(found[0]!.length).toBeGreaterThan(3);
 });
 
 describe("random draws", () => {

@@ -5,17 +5,18 @@ import { scope } from "./scope.ts";
 import type { Node, Segment, Tensor } from "./tensor.ts";
 
 /** Arguments of an op: its input tensors, then its attributes, if it has any. */
-type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
+export type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
   ? [...Inputs]
   : [...Inputs, Attributes];
 
 /** Gradient of one input from that of the output: `dy` and `y` have the output's shape, the result the input's. */
-type GradientRule<Inputs extends readonly Tensor[], Attributes> = (
+export type GradientRule<Inputs extends readonly Tensor[], Attributes> = (
   dy: Tensor,
   y: Tensor,
   ...rest: Arguments<Inputs, Attributes>
 ) => Tensor;
 
+/** What `defineOp` takes. */
 export interface OpDefinition<Inputs extends readonly Tensor[], Attributes> {
   /** The name shown in graphs and errors. */
   name: string;
@@ -28,8 +29,10 @@ export interface OpDefinition<Inputs extends readonly Tensor[], Attributes> {
   vjp: { readonly [K in keyof Inputs]: GradientRule<Inputs, Attributes> | null };
 }
 
+/** What `defineVariadicOp` takes. */
 export interface VariadicDefinition<Attributes> {
   name: string;
+  /** As in `OpDefinition`. */
   forward: (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
   /** Gradient of input number `index`. */
   vjp: (dy: Tensor, y: Tensor, inputs: readonly Tensor[], attributes: Attributes, index: number) => Tensor;

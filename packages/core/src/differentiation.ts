@@ -1,7 +1,7 @@
 // Derivatives of functions of tensors, in the manner of JAX (https://docs.jax.dev) and torch.autograd.functional:
 // gradients, vector-Jacobian and Jacobian-vector products, Hessian products, full matrices. Built on the walk back
 // of tape.ts alone; the inputs' own `requiresGrad` and `grad` play no part. Knows no op by name.
-import { withGrad } from "./define-op.ts";
+import { attachNode, withGrad } from "./define-op.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
@@ -16,9 +16,18 @@ import { copyStrided, requireFloat, Tensor } from "./tensor.ts";
 /** What is differentiated: float tensors in, one tensor out. Everything else it needs, it closes over. */
 export type TensorFunction = (...inputs: Tensor[]) => Tensor;
 
+/** Options of all functions here. */
 export interface DerivativeOptions {
   /** Record the derivative, so that it can itself be differentiated; what it needs then lives until that is done. */
   createGraph?: boolean;
+}
+
+/** Has `x` recorded, as the result of nothing: unlike a leaf it goes with its graph, and gets no `.grad`. */
+function variable(x: Tensor): Tensor {
+  if (!x.tracked) {
+    attachNode(x, { op: "input", inputs: [], differentiable: () => false, vjp: (_index, dy) => dy });
+  }
+  return x;
 }
 
 /** Runs `f` on inputs whose gradients are wanted, recorded whatever the caller does, and `use` on what comes out. */
@@ -32,9 +41,7 @@ function evaluate<T>(
   const run = () => {
     const inputs = primals.map((primal, index) => {
       requireFloat(operation, primal, `input ${index}`);
-      const input = withGrad(createGraph, () => alias(primal));
-      if (!input.tracked) input.requiresGrad = true;
-      return input;
+      return variable(withGrad(createGraph, () => alias(primal)));
     });
     return withGrad(true, () => use(f(...inputs), inputs));
   };
@@ -96,6 +103,7 @@ export interface Pullback {
   readonly value: Tensor;
   /** `vᵀJ`, a tensor of its shape for each input, for `v` of the shape of `value`; may be called again. */
   readonly pullback: (v: Tensor) => Tensor[];
+  /** Gives the graph back; `value` stays unless it is recorded. */
   [Symbol.dispose](): void;
 }
 
@@ -144,8 +152,7 @@ export function jvp(
   const { createGraph } = options;
   checkVectors("jvp", tangents, primals);
   return evaluate("jvp", f, primals, options, (y, inputs) => {
-    const u = filledLike(y, 0);
-    u.requiresGrad = true;
+    const u = variable(filledLike(y, 0));
     const pulled = pull("jvp", [{ result: y, gradient: u }], inputs, true);
     const roots = pulled.map((result, index) => ({ result, gradient: tangents[index] }));
     const [tangent] = pull("jvp", roots, [u], createGraph);

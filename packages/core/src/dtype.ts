@@ -4,6 +4,7 @@
 export type DType = "float32" | "float64" | "int32" | "uint8";
 
 export type FloatArray = Float32Array | Float64Array;
+/** Typed arrays that can hold the elements of a tensor. */
 export type NumericArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** Bytes per element. */

@@ -105,6 +105,9 @@ test("of a leaf is the leaf; of a checkpoint one node, also after it was opened 
   expect(ops()).toEqual(["parameter", "checkpoint", "constant", "mul"]);
   grad(y, [z], { createGraph: true });
   expect(ops()).toEqual(["parameter", "exp", "exp", "constant", "mul"]);
+  // The gradient refers to the result as it was computed again, which is the same node.
+  const [dy] = grad(y, [z], { createGraph: true });
+  expect(graphOf(dy!).nodes.filter(({ op }) => op === "exp")).toHaveLength(2);
 });
 
 test.each<[error: new (message?: string) => Error, message: RegExp, act: () => unknown]>([

@@ -12,6 +12,7 @@ import type { Node, Tensor } from "./tensor.ts";
 /** What a tensor is in the graph: computed, a leaf with `requiresGrad`, a number in a formula, or other data. */
 export type GraphRole = "operation" | "parameter" | "constant" | "input";
 
+/** A tensor. */
 export interface GraphNode {
   /** `n0`, `n1`, … in the order of computation. */
   id: string;
@@ -28,6 +29,7 @@ export interface GraphNode {
   gradient?: string;
 }
 
+/** A tensor that another was computed from. */
 export interface GraphEdge {
   from: string;
   to: string;
@@ -37,6 +39,7 @@ export interface GraphEdge {
   differentiable: boolean;
 }
 
+/** What `graphOf` returns: plain data, fit for JSON. */
 export interface Graph {
   /** Every node after those that it was computed from. */
   nodes: GraphNode[];
@@ -45,6 +48,7 @@ export interface Graph {
   result: string;
 }
 
+/** What `graphOf` shows besides ops, shapes and dtypes. */
 export interface GraphOptions {
   /** Names of tensors, such as `model.namedParameters()`. */
   names?: Iterable<readonly [name: string, tensor: Tensor]>;

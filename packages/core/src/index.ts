@@ -1,7 +1,16 @@
-// @shardgrad/core: everything that is public, by layer.
+// @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
 
 export { checkpoint, isRecomputing } from "./checkpoint.ts";
-export { defineOp, defineVariadicOp, gradEnabled, noGrad } from "./define-op.ts";
+export {
+  type Arguments,
+  defineOp,
+  defineVariadicOp,
+  type GradientRule,
+  gradEnabled,
+  noGrad,
+  type OpDefinition,
+  type VariadicDefinition,
+} from "./define-op.ts";
 export {
   type DerivativeOptions,
   hessian,
@@ -27,8 +36,8 @@ export {
   toMermaid,
 } from "./graph.ts";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
-export { type KernelSet, kernelSet, kernelsFor, useKernels } from "./kernels/dispatch.ts";
-export type { Kernels } from "./kernels/table.ts";
+export { type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
+export type { WasmBuild } from "./kernels/wasm.ts";
 export { accuracy } from "./losses/accuracy.ts";
 export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
@@ -37,8 +46,7 @@ export type { LabelLossOptions } from "./losses/labels.ts";
 export { nll } from "./losses/nll.ts";
 export type { LossOptions, Reduction } from "./losses/reduction.ts";
 export { type HuberOptions, huber, l1, mse } from "./losses/regression.ts";
-export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
-export { Storage } from "./memory/storage.ts";
+export type { Storage } from "./memory/storage.ts";
 export {
   type ActivationClass,
   ELU,
@@ -57,8 +65,10 @@ export {
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
 } from "./nn/attention.ts";
+export { Conv1d, type Conv1dLayerOptions, Conv2d, type Conv2dLayerOptions } from "./nn/convolution.ts";
 export { Dropout } from "./nn/dropout.ts";
 export { Embedding, type EmbeddingLayerOptions } from "./nn/embedding.ts";
+export { Flatten } from "./nn/flatten.ts";
 export * as init from "./nn/init.ts";
 export { Linear, type LinearOptions } from "./nn/linear.ts";
 export { type AnyModule, buffer, Module, parameter } from "./nn/module.ts";
@@ -69,9 +79,10 @@ export {
   GroupNorm,
   LayerNorm,
   type LayerNormLayerOptions,
-  type NormOptions,
+  type NormLayerOptions,
   RMSNorm,
 } from "./nn/normalization.ts";
+export { AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from "./nn/pooling.ts";
 export {
   GRU,
   LSTM,
@@ -89,16 +100,14 @@ export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
 export { EMA, type EMAOptions } from "./optim/ema.ts";
+export type {
+  OptimizerGroup,
+  OptimizerOptions,
+  ParameterGroup,
+  ParametersOrGroups,
+} from "./optim/groups.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
-export {
-  Optimizer,
-  type OptimizerGroup,
-  type OptimizerOptions,
-  type OptimizerRules,
-  type ParameterGroup,
-  type ParameterState,
-  type ParametersOrGroups,
-} from "./optim/optimizer.ts";
+export { Optimizer, type OptimizerRules, type ParameterState } from "./optim/optimizer.ts";
 export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
 export {
   constantSchedule,

@@ -75,6 +75,8 @@ export const stream = {
   noise: 3,
   /** Directions along which gradients are estimated. */
   direction: 4,
+  /** Random numbers drawn while evaluating. */
+  evaluation: 5,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
@@ -102,12 +104,12 @@ export class Generator {
     this.stream = streamNumber;
   }
 
-  /** The training step that it is keyed by, 0 unless `restart` said otherwise. */
+  /** The training step whose numbers it gives out; see `restart`. */
   get step(): number {
     return this.#step;
   }
 
-  /** The shard that it is keyed by, 0 unless `restart` said otherwise. */
+  /** The shard whose numbers it gives out; see `restart`. */
   get shard(): number {
     return this.#shard;
   }

@@ -126,6 +126,27 @@ describe("axes", () => {
   });
 });
 
+test("walkAxes visits every position in order, with the offsets that strides of any sign give", () => {
+  const seen: number[][] = [];
+  const operands = [
+    [3, 1, 7],
+    [0, -2, 1],
+    [0, 0, 0],
+  ];
+  shapes.walkAxes([2, 3, 1], operands, (offsets, position) => seen.push([position, ...offsets]));
+  expect(seen).toEqual([
+    [0, 0, 0, 0],
+    [1, 1, -2, 0],
+    [2, 2, -4, 0],
+    [3, 3, 0, 0],
+    [4, 4, -2, 0],
+    [5, 5, -4, 0],
+  ]);
+  shapes.walkAxes([], [[], []], (offsets, position) => seen.push([position, ...offsets]));
+  expect(seen.at(-1)).toEqual([0, 0, 0]);
+  shapes.walkAxes([2, 0], [[1, 1]], () => expect.unreachable());
+});
+
 test("checkShape returns a frozen copy", () => {
   const shape = [2, 3];
   const checked = shapes.checkShape("full", shape);

@@ -2,6 +2,7 @@
 // Strides are in elements, never in bytes. Knows nothing of tensors or memory.
 import { ShapeError, ValueError } from "./errors.ts";
 
+/** Sizes of the axes of a tensor, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
 /** Numbers nested to the depth of a tensor's rank: a number for a scalar, rows of rows for a matrix. */
@@ -167,7 +168,7 @@ export function walkAxes(
  * many; undefined if no strides do, and the elements must be laid out first.
  */
 export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): number[] | undefined {
-  if (sizeOf(shape) === 0) return contiguousStrides(target);
+  if (sizeOf(shape) === 0 || isContiguous(shape, strides)) return contiguousStrides(target);
   // Each axis of the target must divide one of the runs that memory is walked in.
   const { shape: runs, operands } = collapseAxes(shape, [strides]);
   const steps = operands[0]!;

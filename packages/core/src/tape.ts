@@ -10,6 +10,7 @@ import { handOut, nodesBehind, releaseNodes } from "./tape/release.ts";
 import { checkGradient, keyOf, Walk } from "./tape/walk.ts";
 import type { GradientHook, Node, Pass, Tensor } from "./tensor.ts";
 
+/** How a walk back begins, and what is left of the graph after it. */
 export interface BackwardOptions {
   /** Gradient of some later result with respect to this one; ones if absent (which needs a scalar). */
   gradient?: Tensor;

@@ -23,9 +23,9 @@ export interface Node {
   readonly differentiable: (index: number) => boolean;
   /** Gradient of input `index`, given that of the output. */
   vjp: (index: number, dy: Tensor) => Tensor;
-  /** In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
+  /** @internal In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
   segment: Segment | null;
-  /** The backward pass that recorded it, if one did. */
+  /** @internal The backward pass that recorded it, if one did. */
   pass: Pass | null;
   /** True once `backward` has given back what it needs. */
   released: boolean;
@@ -140,6 +140,7 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
+  /** True if its elements lie in row-major order without gaps. */
   get contiguous(): boolean {
     return isContiguous(this.shape, this.strides);
   }
@@ -253,6 +254,7 @@ export class Tensor {
     (this as { offset: number }).offset = 0;
     (this as { strides: Shape }).strides = contiguousStrides(this.shape);
     if (values) this.data().set(values);
+    (this.kept ? collectorOwnership : ownership).created(this);
   }
 
   /** Gives the memory back now. Harmless when done twice. */
@@ -265,6 +267,7 @@ export class Tensor {
     this.#released = by;
   }
 
+  /** `dispose()`, for `using x = …`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -9,6 +9,7 @@ import { contiguousStrides, formatShape } from "./shape.ts";
 import { gradOfSum } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
+/** How closely `checkGrad` looks. */
 export interface GradientCheckOptions {
   /** Half the distance of the two points of the central difference; 1e-5 if absent. */
   step?: number;

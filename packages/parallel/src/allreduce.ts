@@ -2,7 +2,8 @@
 // added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
 // number of workers nor on where the slices are cut.
 import type { Optimizer } from "@shardgrad/core";
-import { heap, kernelsFor, Tensor } from "@shardgrad/core";
+import { Tensor } from "@shardgrad/core";
+import { heap, kernelsFor } from "@shardgrad/core/engine";
 import { cacheLineBytes } from "./control.ts";
 import type { Layout } from "./layout.ts";
 import type { SamplingPlan } from "./sampling.ts";

@@ -1,6 +1,8 @@
 // Dataset columns in shared memory: stored once by the coordinator, gathered into batches by the workers.
-import type { Shape, Storage } from "@shardgrad/core";
-import { heap, kernelsFor, Tensor } from "@shardgrad/core";
+import type { Shape } from "@shardgrad/core";
+import { Tensor } from "@shardgrad/core";
+import type { Storage } from "@shardgrad/core/engine";
+import { heap, kernelsFor } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
 import type { Column, ColumnData, Columns } from "./job.ts";
 

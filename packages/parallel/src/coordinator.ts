@@ -5,8 +5,9 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Module, Tensor } from "@shardgrad/core";
-import { heap, kernelSet, manualSeed, Storage, writeSafetensors } from "@shardgrad/core";
+import type { AnyModule, Tensor } from "@shardgrad/core";
+import { kernelSet, manualSeed, writeSafetensors } from "@shardgrad/core";
+import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import type { StoredColumns } from "./columns.ts";
@@ -60,7 +61,7 @@ class RunMemory {
 interface Run {
   jobUrl: string;
   plan: RunPlan;
-  model: Module;
+  model: AnyModule;
   layout: Layout;
   control: Control;
   sampling: SamplingPlan;
@@ -217,7 +218,7 @@ function hashWeights(parameters: readonly Tensor[]): string {
 }
 
 /** Makes the model independent of the run's memory. */
-function detachModel(model: Module): void {
+function detachModel(model: AnyModule): void {
   for (const parameter of model.parameters()) {
     parameter.grad?.dispose();
     parameter.grad = null;
@@ -226,13 +227,13 @@ function detachModel(model: Module): void {
 }
 
 /** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
-export async function coordinate(
+export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
   stopRequested: () => boolean,
-): Promise<TrainResult> {
+): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let gang: Gang | undefined;
   try {
@@ -252,7 +253,7 @@ export async function coordinate(
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;
     const weightsSha256 = hashWeights(model.parameters());
-    if (out !== undefined) await writeFile(out, writeSafetensors(model.namedParameters(), { format: "pt" }));
+    if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
     const steps = control.load("step");
     const end = {
@@ -267,7 +268,7 @@ export async function coordinate(
       ...(out === undefined ? {} : { out }),
     };
     publish(end);
-    return { ...end, model };
+    return { ...end, model: model as M };
   } finally {
     await gang?.destroy();
     memory.release();

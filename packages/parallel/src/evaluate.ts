@@ -1,7 +1,8 @@
 // Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. Sums are kept per
 // chunk and added in order of chunks, so the result does not depend on the number of workers.
-import type { Module } from "@shardgrad/core";
-import { heap, noGrad, scope, Tensor } from "@shardgrad/core";
+import type { AnyModule } from "@shardgrad/core";
+import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
 import { gatherBatch } from "./columns.ts";
 import { JobError } from "./errors.ts";
@@ -31,18 +32,19 @@ function metricSum(name: string, value: unknown, samples: number): number {
 /** Evaluates the chunks that fall to worker `rank`, and writes their sums to the table at byte `table`. */
 export function evaluateChunks(
   job: Job,
-  model: Module,
+  model: AnyModule,
   test: StoredColumns,
   table: number,
-  rank: number,
-  workers: number,
+  { rank, workers, seed }: { rank: number; workers: number; seed: number },
 ): void {
   const metrics = Object.entries(job.metrics ?? {});
   const sums = heap().float64;
+  const noise = new Generator(seed, stream.evaluation);
   model.eval();
   noGrad(() => {
     for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
-      scope(() => {
+      const pass = (body: () => void) => withGenerator(noise.restart(chunk), () => scope(body));
+      pass(() => {
         const start = chunk * chunkSize;
         const count = Math.min(chunkSize, test.samples - start);
         const index = Tensor.allocate([count], "int32", "evaluate");

@@ -1,5 +1,5 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
-import type { KernelSet, Module } from "@shardgrad/core";
+import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { ReduceMode } from "./protocol.ts";
 
 export interface StartEvent {
@@ -68,9 +68,9 @@ export interface EndEvent {
 export type TrainEvent = StartEvent | ProgressEvent | EpochEvent | EndEvent;
 
 /** What `await train(…)` gives. */
-export interface TrainResult extends EndEvent {
+export interface TrainResult<M extends AnyModule = Module> extends EndEvent {
   /** The trained model, on this thread. */
-  model: Module;
+  model: M;
 }
 
 type Listener<T extends TrainEvent["type"]> = (event: Extract<TrainEvent, { type: T }>) => void;
@@ -83,8 +83,10 @@ interface Queue {
 /**
  * A run that is under way. Await it for the result; iterate over it for the events; leave the loop to stop it.
  */
-export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<TrainEvent> {
-  readonly #result: Promise<TrainResult>;
+export class TrainingRun<M extends AnyModule = Module>
+  implements PromiseLike<TrainResult<M>>, AsyncIterable<TrainEvent>
+{
+  readonly #result: Promise<TrainResult<M>>;
   readonly #listeners = new Map<string, Set<(event: TrainEvent) => void>>();
   readonly #queues = new Set<Queue>();
   #settled = false;
@@ -93,7 +95,7 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
 
   /** `start` does the run: it gets a function that publishes events, and one that says whether to stop. */
   constructor(
-    start: (publish: (event: TrainEvent) => void, stopRequested: () => boolean) => Promise<TrainResult>,
+    start: (publish: (event: TrainEvent) => void, stopRequested: () => boolean) => Promise<TrainResult<M>>,
   ) {
     const publish = (event: TrainEvent) => {
       for (const queue of this.#queues) {
@@ -116,8 +118,8 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result, as a query builder is
-  then<A = TrainResult, B = never>(
-    fulfilled?: ((result: TrainResult) => A | PromiseLike<A>) | null,
+  then<A = TrainResult<M>, B = never>(
+    fulfilled?: ((result: TrainResult<M>) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.#watched = true;

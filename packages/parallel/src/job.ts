@@ -61,7 +61,8 @@ const parts = ["dataset", "model", "loss", "optimizer", "metrics", "batchSize", 
 const brand = Symbol.for("shardgrad.job");
 
 /** A checked job definition, as `defineJob` returns it. */
-export interface Job<C extends Columns = Columns, M extends AnyModule = Module> extends JobDefinition<C, M> {
+export interface Job<C extends Columns = Columns, M extends AnyModule = AnyModule>
+  extends JobDefinition<C, M> {
   readonly [brand]: true;
 }
 
@@ -165,11 +166,17 @@ function describeLoadError(error: unknown, url: string): string {
 }
 
 /** Builds a job's model and optimizer, and checks what came out. */
-export function buildModel(job: Job): { model: Module; optimizer: Optimizer } {
+export function buildModel(job: Job): { model: AnyModule; optimizer: Optimizer } {
   const model: unknown = job.model();
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  const [moving] = model.namedBuffers();
+  if (moving) {
+    throw new JobError(
+      `train: the model has state that training changes (${moving[0]}), which workers do not share yet; use LayerNorm or GroupNorm instead of BatchNorm`,
     );
   }
   const parameters = model.namedParameters();

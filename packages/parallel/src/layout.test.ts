@@ -1,4 +1,5 @@
-import { Adagrad, Linear, SGD, Storage } from "@shardgrad/core";
+import { Adagrad, Linear, SGD } from "@shardgrad/core";
+import { Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
 import { bindModel, planLayout } from "./layout.ts";
 

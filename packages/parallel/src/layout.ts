@@ -4,8 +4,9 @@
 //   average   the averaged gradient, laid out like the weights
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
-import type { Module, Optimizer } from "@shardgrad/core";
-import { Storage, Tensor } from "@shardgrad/core";
+import type { AnyModule, Optimizer } from "@shardgrad/core";
+import { Tensor } from "@shardgrad/core";
+import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 
@@ -43,7 +44,7 @@ const floatsPerLine = cacheLineBytes / 4;
 const bytesPerFloat = 4;
 
 /** The parameters of a model, one after another, each on a cache line of its own. */
-export function placeParameters(model: Module): { parameters: ParameterPlace[]; flatSize: number } {
+export function placeParameters(model: AnyModule): { parameters: ParameterPlace[]; flatSize: number } {
   let start = 0;
   const parameters = model.namedParameters().map(([name, { shape, size }]): ParameterPlace => {
     const place = { name, shape, start, size };
@@ -55,7 +56,7 @@ export function placeParameters(model: Module): { parameters: ParameterPlace[]; 
 
 /** Lays out the shared memory of a run; `allocate` gives zeroed storage. */
 export function planLayout(
-  model: Module,
+  model: AnyModule,
   optimizer: Optimizer,
   sizes: { workers: number; shards: number; chunkValues: number; epochValues: number },
   allocate: (bytes: number) => Storage,
@@ -96,7 +97,7 @@ function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "
  * @throws JobError if the model is not the one that was laid out
  */
 export function bindModel(
-  model: Module,
+  model: AnyModule,
   optimizer: Optimizer,
   layout: Layout,
   contents: "copy" | "adopt",

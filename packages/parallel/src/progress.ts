@@ -1,5 +1,5 @@
 // Reads the shared words and records of a run as they change, and turns them into events.
-import { heap } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { Control } from "./control.ts";
 import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize } from "./epoch-records.ts";

@@ -2,8 +2,9 @@
 // evaluation. Knows the shared layout and the barriers, but nothing of threads or messages; worker.ts wraps it.
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
-import type { Module, Optimizer } from "@shardgrad/core";
-import { grad, heap, manualSeed, scope, Tensor } from "@shardgrad/core";
+import type { AnyModule, Optimizer } from "@shardgrad/core";
+import { Generator, grad, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { gatherBatch } from "./columns.ts";
@@ -36,7 +37,7 @@ export class Replica {
   readonly control: Control;
   readonly #setup: WorkerSetup;
   readonly #job: Job;
-  readonly #model: Module;
+  readonly #model: AnyModule;
   readonly #parameters: Tensor[];
   readonly #optimizer: Optimizer;
   readonly #sampler: Sampler;
@@ -44,6 +45,7 @@ export class Replica {
   /** Where the gradients of each of my shards go. */
   readonly #shards: { shard: number; gradients: Tensor[] }[];
   readonly #index: Int32Array;
+  readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   #phase: Phase = "idle";
@@ -61,6 +63,7 @@ export class Replica {
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
     this.#index = new Int32Array(sampling.batchSize);
+    this.#noise = new Generator(sampling.seed, stream.noise);
     this.#shards = [];
     for (let shard = rank; shard < layout.shards; shard += workers) {
       const base = layout.gradients + shard * layout.flatSize * 4;
@@ -119,7 +122,10 @@ export class Replica {
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
   #computeShard(shard: number, gradients: readonly Tensor[]): void {
     const { layout, train } = this.#setup;
-    scope(() => {
+    // Random numbers depend on the step and the shard, not on who computes it.
+    const noise = this.#noise.restart(this.step, shard);
+    const pass = (body: () => void) => withGenerator(noise, () => scope(body));
+    pass(() => {
       this.#enter("gather");
       const count = this.#sampler.shardSamples(this.step, shard, this.#index);
       const lossIndex = layout.losses / 8 + shard;
@@ -171,7 +177,11 @@ export class Replica {
     const trainedMs = performance.now();
     if (test && metrics.length > 0) {
       this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, test, layout.chunks, rank, workers);
+      evaluateChunks(this.#job, this.#model, test, layout.chunks, {
+        rank,
+        workers,
+        seed: this.#setup.sampling.seed,
+      });
       this.#wait(this.#barrier);
     }
     if (rank !== 0) return;

@@ -1,5 +1,6 @@
 // train(): the face of the package for scripts.
 import { pathToFileURL } from "node:url";
+import type { AnyModule, Module } from "@shardgrad/core";
 import { coordinate } from "./coordinator.ts";
 import { TrainingRun } from "./events.ts";
 import { refuseWhileLoading } from "./job.ts";
@@ -12,14 +13,18 @@ const workerUrl = new URL("./worker.js", import.meta.url);
  * Trains a job on several threads.
  *
  * @param job URL (`import.meta.url`, `new URL(…)`) or path of a module whose default export is a job
+ * @typeParam M the class of the job's model, as the result holds it
  * @returns a run: await it for the result, iterate over it for events, `stop()` it
  * @throws JobError if the job or an option does not fit; WorkerError if a worker fails or dies
  */
-export function train(job: string | URL, options: TrainOptions = {}): TrainingRun {
+export function train<M extends AnyModule = Module>(
+  job: string | URL,
+  options: TrainOptions = {},
+): TrainingRun<M> {
   refuseWhileLoading();
   const text = String(job);
   const url = /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
   return new TrainingRun((publish, stopRequested) =>
-    coordinate(url, workerUrl, options, publish, stopRequested),
+    coordinate<M>(url, workerUrl, options, publish, stopRequested),
   );
 }

@@ -2,7 +2,8 @@
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
 import type { MessagePort } from "node:worker_threads";
-import { openHeap, useKernels } from "@shardgrad/core";
+import { useKernels } from "@shardgrad/core";
+import { openHeap } from "@shardgrad/core/engine";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { AbortedError } from "./barrier.ts";

@@ -3,6 +3,7 @@ import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requirePositive } from "./estimator.ts";
 
+/** Options of `coordinateSearch`. */
 export interface CoordinateSearchOptions {
   /** How far a weight is moved; 0.001 if absent. */
   stepSize?: number;

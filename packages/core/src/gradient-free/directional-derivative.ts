@@ -1,4 +1,5 @@
-// The slope of a loss along a direction in the space of its parameters, from the loss as a closure over them.
+// The slope of a loss along a direction in the space of its parameters. What `jvp` computes for a function of its
+// arguments, for a loss that closes over its parameters.
 import { withGrad } from "../define-op.ts";
 import { add, mul } from "../ops/arithmetic.ts";
 import { reshape, sum } from "../ops/broadcast.ts";

@@ -6,6 +6,7 @@ import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "../tensor.ts";
 
+/** What an estimator gives. */
 export interface GradientEstimate {
   /** One for each parameter, of its shape and dtype, contiguous. */
   gradients: Tensor[];
@@ -15,6 +16,7 @@ export interface GradientEstimate {
   evaluations: number;
 }
 
+/** A way to the gradient of a scalar loss. */
 export interface GradientEstimator {
   readonly name: string;
   /** Estimates made so far. Random directions depend on the seed and on this alone: set it to resume a run. */

@@ -4,6 +4,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
 
+/** Options of `evolutionStrategies`. */
 export interface EvolutionStrategiesOptions {
   /** Decides all directions, together with the step. */
   seed: number;
@@ -34,7 +35,7 @@ export function evolutionStrategies(options: EvolutionStrategiesOptions): Gradie
   }
   const pairs = population / 2;
   return defineEstimator("evolutionStrategies", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step, perStep: pairs });
+    const directions = randomDirections(parameters, "normal", { seed, step });
     const losses: number[] = [];
     withDisplacement(parameters, (move) => {
       for (let pair = 0; pair < pairs; pair++) {

@@ -4,6 +4,7 @@ import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requirePositive } from "./estimator.ts";
 
+/** Options of `finiteDifferences`. */
 export interface FiniteDifferencesOptions {
   /** `(f(x+h) - f(x)) / h`, or `(f(x+h) - f(x-h)) / 2h`; "central" if absent. */
   scheme?: "forward" | "central";

@@ -5,6 +5,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount } from "./estimator.ts";
 import { combineDirections, randomDirections } from "./perturbation.ts";
 
+/** Options of `forwardGradient`. */
 export interface ForwardGradientOptions {
   /** Decides all directions, together with the step. */
   seed: number;
@@ -22,7 +23,7 @@ export function forwardGradient(options: ForwardGradientOptions): GradientEstima
   const { seed, samples = 1 } = options;
   requireCount("forwardGradient", "samples", samples);
   return defineEstimator("forwardGradient", ({ parameters, step, record }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step, perStep: samples });
+    const directions = randomDirections(parameters, "normal", { seed, step });
     const slopes = Array.from({ length: samples }, (_, sample) =>
       directionalDerivative(record, parameters, directions(sample)),
     );

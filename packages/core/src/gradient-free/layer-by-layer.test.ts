@@ -7,6 +7,7 @@ import { Linear } from "../nn/linear.ts";
 import { Sequential } from "../nn/sequential.ts";
 import { add, mul } from "../ops/arithmetic.ts";
 import { randn, tensor } from "../ops/create.ts";
+import { exp } from "../ops/unary.ts";
 import { manualSeed } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { backpropagation } from "./backpropagation.ts";
@@ -37,17 +38,19 @@ it.each([1, 2, 3, 6])("equals the walk over the whole network bit for bit: %d la
   expect(whole!.gradients.flatMap((g) => [...g]).some((value) => value !== 0)).toBe(true);
 });
 
-it("also past a layer that is frozen, one that is skipped, and one that is used twice", () => {
+it("also past a layer that is frozen, one that is skipped, one that is used twice, and what is behind several", () => {
   manualSeed(5);
   const [first, second, third] = [new Linear(3, 3), new Linear(3, 3), new Linear(3, 3)];
   first.weight.requiresGrad = false;
   first.bias!.requiresGrad = false;
   const [x, target] = [randn([4, 3]), randn([4, 3])];
+  const p = tensor(0.3, { requiresGrad: true });
   const loss = () => {
-    const a = second.forward(first.forward(x));
-    return mse(add(third.forward(mul(third.forward(a), 0.5)), a), target);
+    const scale = exp(p);
+    const a = second.forward(first.forward(mul(x, scale)));
+    return mse(add(third.forward(mul(third.forward(a), scale)), a), target);
   };
-  const parameters = [second, third].flatMap((layer) => layer.parameters());
+  const parameters = [p, ...[second, third].flatMap((layer) => layer.parameters())];
   const [whole, cut] = both([first, second, third], loss, parameters);
   expect(cut!.value).toBe(whole!.value);
   const [a, b] = [whole!, cut!].map(({ gradients }) => gradients.flatMap((g) => [...g]));

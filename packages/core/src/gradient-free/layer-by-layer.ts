@@ -1,8 +1,9 @@
-// Backpropagation one layer at a time: no walk crosses from one layer to another. Each layer is fed a detached copy of
+// Backpropagation one layer at a time: no walk crosses from one layer to another. Each layer is fed a detached view of
 // what the one before it gave, and is handed the gradient of its output alone, as if layers were far apart.
 import { noGrad } from "../define-op.ts";
 import type { Module } from "../nn/module.ts";
 import { add } from "../ops/arithmetic.ts";
+import { detach } from "../tape/gradient-ops.ts";
 import { grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { ownGradient } from "./backpropagation.ts";
@@ -66,7 +67,7 @@ function withCuts(layers: readonly Module[], cuts: Cut[], body: () => Tensor): T
     layer.forward = (x) => {
       const output = forward.call(layer, x);
       if (!output.tracked) return output;
-      const leaf = output.view(output.shape, output.strides);
+      const leaf = detach(output);
       leaf.requiresGrad = true;
       cuts.push({ output, leaf, gradient: null });
       return leaf;

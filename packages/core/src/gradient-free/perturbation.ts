@@ -1,48 +1,43 @@
 // Random directions in the space of the parameters, and losses seen a small way along them. Directions are drawn again
 // where they are needed again, from their position in a Philox stream: nothing is stored but the parameters themselves.
 import { noGrad } from "../define-op.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
 import { add, mul, sub } from "../ops/arithmetic.ts";
 import { greaterEqual } from "../ops/compare.ts";
-import { zeros } from "../ops/create.ts";
-import { generatorCells } from "../ops/generator.ts";
-import { checkSeed, Generator, stream } from "../random.ts";
+import { rand, randn, zeros } from "../ops/create.ts";
+import { Generator, stream, withGenerator } from "../random.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 
 /** Independent elements: standard normal, or ±1 with equal probability (Rademacher). */
 export type Distribution = "normal" | "sign";
 
-/** The directions of one step: `direction(i)` for parameters of given shapes. */
+/** The directions of one step: number `index`, a tensor like each parameter. */
 export type Directions = (index: number) => Tensor[];
 
 /**
- * The random directions of a step, of which it takes `perStep`.
+ * The random directions of a step. They depend on the seed, the step and their number, and on nothing else.
  *
  * @throws ValueError for a seed that is none
  */
 export function randomDirections(
   parameters: readonly Tensor[],
   distribution: Distribution,
-  at: { seed: number; step: number; perStep: number },
+  { seed, step }: { seed: number; step: number },
 ): Directions {
-  const generator = new Generator(checkSeed("gradient estimator", at.seed), stream.direction);
-  // Whole blocks of four numbers for each parameter.
-  const lengths = parameters.map(({ size }) => Math.ceil(size / 4) * 4);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const generator = new Generator(seed, stream.direction).restart(step);
+  // Each parameter takes whole blocks of four numbers.
+  const length = parameters.reduce((sum, { size }) => sum + Math.ceil(size / 4) * 4, 0);
   return (index) => {
-    let position = (at.step * at.perStep + index) * total;
-    return parameters.map(({ shape, size, dtype }, p) => {
-      const start = position;
-      position += lengths[p]!;
-      const x = Tensor.allocate(shape, dtype, "direction");
-      const { normal, uniform } = kernelsFor(dtype);
-      const draw = distribution === "normal" ? normal : uniform;
-      // Mean 0 and deviation 1, or from -1 to 1.
-      const [first, second] = distribution === "normal" ? [0, 1] : [-1, 1];
-      draw(size, first, second, generatorCells(generator).address, start, x.address);
-      return distribution === "normal" ? x : noGrad(() => sub(mul(greaterEqual(x, 0), 2), 1));
-    });
+    generator.position = index * length;
+    return withGenerator(generator, () =>
+      noGrad(() =>
+        parameters.map(({ shape, dtype }) =>
+          distribution === "normal"
+            ? randn(shape, { dtype })
+            : sub(mul(greaterEqual(rand(shape, { dtype }), 0.5), 2), 1),
+        ),
+      ),
+    );
   };
 }
 

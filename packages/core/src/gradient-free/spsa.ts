@@ -3,6 +3,7 @@ import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
 
+/** Options of `spsa`. */
 export interface SPSAOptions {
   /** Decides all directions, together with the step. */
   seed: number;
@@ -23,7 +24,7 @@ export function spsa(options: SPSAOptions): GradientEstimator {
   requirePositive("spsa", "perturbation", perturbation);
   requireCount("spsa", "samples", samples);
   return defineEstimator("spsa", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "sign", { seed, step, perStep: samples });
+    const directions = randomDirections(parameters, "sign", { seed, step });
     let total = 0;
     const factors: number[] = [];
     withDisplacement(parameters, (move) => {

@@ -105,7 +105,7 @@ class Scanner {
     digits.lastIndex = this.#at;
     const match = digits.exec(this.#text)?.[0];
     if (match === undefined) this.expected("a non-negative integer");
-    if (match.length > 16 || !Number.isSafeInteger(Number(match))) this.expected("an integer below 2^53");
+    if (!Number.isSafeInteger(Number(match))) this.expected("an integer below 2^53");
     this.#at += match.length;
     return Number(match);
   }

@@ -788,6 +788,14 @@ describe.each(builds)("%s", (build) => {
     }
   });
 
+  test.each(["sum", "sumSquares"] as const)("%s of very many rows", (kernel) => {
+    const args = (area: Area, n: number, seed: number) => {
+      const x = area.input(dyadic(2 * 8195 * n, seed));
+      return [2, 8195, n, x, area.output(2 * n)];
+    };
+    for (const n of [2, 3, 4, 7, 16, 21, 39]) compare({ kernel, args }, n, n);
+  });
+
   test.each(unary.filter(({ variant }) => !variant))("$kernel over the whole range", ({ kernel, agree }) => {
     const bits = Int32Array.from({ length: 2 ** 17 }, (_, i) => (i << 15) + ((i * 7919) & 0x7fff));
     const args = (area: Area, n: number) => [n, area.input(bits), area.output(n)];

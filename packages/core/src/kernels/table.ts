@@ -4,6 +4,7 @@
 // `reference/` holds the dull implementation of each, `assembly/` the fast one for float32. See README.md.
 import type { ActivationKernels } from "./table/activations.ts";
 import type { AttentionKernels } from "./table/attention.ts";
+import type { ConvolutionKernels } from "./table/convolution.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
 import type { LinearKernels } from "./table/linear.ts";
@@ -11,6 +12,7 @@ import type { LossKernels } from "./table/losses.ts";
 import type { MoveKernels } from "./table/move.ts";
 import type { NormKernels } from "./table/norm.ts";
 import type { OptimizerKernels } from "./table/optimizers.ts";
+import type { PoolingKernels } from "./table/pooling.ts";
 import type { RandomKernels } from "./table/random.ts";
 import type { RecurrentKernels } from "./table/recurrent.ts";
 import type { ReduceKernels } from "./table/reduce.ts";
@@ -29,6 +31,7 @@ export type {
 export type { ReduceKernel, ReduceToValueKernels } from "./table/reduce.ts";
 export type { RowGradKernel, RowKernel, SoftmaxKernels } from "./table/softmax.ts";
 
+/** All kernels, by name. */
 export interface Kernels
   extends ActivationKernels,
     ElementwiseKernels,
@@ -36,6 +39,8 @@ export interface Kernels
     AttentionKernels,
     IndexedKernels,
     LinearKernels,
+    ConvolutionKernels,
+    PoolingKernels,
     NormKernels,
     MoveKernels,
     RandomKernels,

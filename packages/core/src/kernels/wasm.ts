@@ -4,6 +4,7 @@ import type { Heap } from "../memory/heap.ts";
 import type { Kernels } from "./table.ts";
 import { plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
 
+/** The two builds of the WebAssembly kernels: plain SIMD128, and relaxed SIMD. */
 export type WasmBuild = "wasm-plain" | "wasm-relaxed";
 
 interface WasmExports extends Partial<Kernels> {

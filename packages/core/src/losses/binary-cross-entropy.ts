@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
+/** Options of `bceWithLogits`. */
 export interface BCEWithLogitsOptions extends LossOptions {
   /** A factor for each loss; broadcasts to the input's shape. */
   weight?: Tensor;

@@ -16,6 +16,7 @@ import { labelWeights, nll, reduceRows } from "./nll.ts";
 import type { Reduction } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions extends LabelLossOptions {
   /** Share of each target that is spread evenly over all classes, from 0 to 1; 0 if absent. */
   labelSmoothing?: number;

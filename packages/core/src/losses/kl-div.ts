@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import type { Reduction } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
+/** Options of `klDiv`. */
 export interface KLDivOptions {
   /** "mean" if absent, over all elements; the divergence of a batch of distributions is "batchmean". */
   reduction?: Reduction | "batchmean";

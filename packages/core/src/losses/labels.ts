@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import { commonDType, contiguous, requireFloat } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 
+/** Options of the losses over classes. */
 export interface LabelLossOptions extends LossOptions {
   /** A factor for each class, `[classes]`; the mean is then the weighted one. Gets no gradient. */
   weight?: Tensor;

@@ -9,6 +9,7 @@ import { commonDType, requireFloat } from "../tensor.ts";
 /** What becomes of the losses of single elements. */
 export type Reduction = "mean" | "sum" | "none";
 
+/** Options that all losses have. */
 export interface LossOptions {
   /** "mean" if absent. */
   reduction?: Reduction;

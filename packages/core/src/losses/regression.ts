@@ -35,6 +35,7 @@ export function l1(input: Tensor, target: Tensor, options: LossOptions = {}): Te
   return reduceLosses(abs(difference("l1", input, target, reduction)), reduction);
 }
 
+/** Options of `huber`. */
 export interface HuberOptions extends LossOptions {
   /** Where the parabola becomes a straight line; 1 if absent. */
   delta?: number;

@@ -17,6 +17,7 @@ export interface HeapOptions {
   bytes?: number;
 }
 
+/** The shared memory of this thread, its typed views and its allocator. */
 export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly buffer: SharedArrayBuffer;

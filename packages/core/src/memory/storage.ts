@@ -2,6 +2,7 @@
 import type { Arena } from "./arena.ts";
 import { heap } from "./heap.ts";
 
+/** A block of the heap, with a count of the tensors that look at it. */
 export class Storage {
   /** Byte offset in the shared memory. */
   readonly offset: number;
@@ -33,10 +34,12 @@ export class Storage {
     return this.#references > 1;
   }
 
+  /** One more tensor looks at it. */
   retain(): void {
     this.#references++;
   }
 
+  /** One less; the last one gives the block back. */
   release(): void {
     if (--this.#references === 0) this.#arena?.free(this.offset, this.bytes, this.#holder);
   }

@@ -76,7 +76,7 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
   return gain;
 }
 
-/** Options of `kaimingUniform` and `kaimingNormal`. */
+/** Options of the Kaiming initialisers. */
 export interface KaimingOptions {
   /** Slope of the `leakyRelu` that follows, 0 if absent. */
   a?: number;

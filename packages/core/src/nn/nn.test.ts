@@ -107,7 +107,7 @@ describe("Linear", () => {
   ])("refuses %d, %d", (inputs, outputs) => {
     expect(() => new Linear(inputs, outputs)).toThrow(ValueError);
     expect(() => new Linear(inputs, outputs)).toThrow(
-      /^Linear: got \S+ inputs and \S+ outputs, expected positive integers/,
+      /^Linear: (in|out)puts is \S+, expected a positive integer/,
     );
   });
 

@@ -14,8 +14,8 @@ import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
-/** Options of all normalisation layers. */
-export interface NormOptions {
+/** Options of `RMSNorm` and `GroupNorm`. */
+export interface NormLayerOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
   /** Whether to learn a factor and a summand per element or channel; true if absent. */
@@ -23,7 +23,7 @@ export interface NormOptions {
 }
 
 /** Options of `BatchNorm1d` and `BatchNorm2d`. */
-export interface BatchNormLayerOptions extends NormOptions {
+export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
   momentum?: number | null;
   /** Whether to keep running estimates for evaluation; true if absent. */
@@ -94,7 +94,7 @@ export class BatchNorm2d extends BatchNorm {
 }
 
 /** Options of `LayerNorm`. */
-export interface LayerNormLayerOptions extends NormOptions {
+export interface LayerNormLayerOptions extends NormLayerOptions {
   /** Whether to learn a summand if there is a factor; true if absent. */
   bias?: boolean;
 }
@@ -128,7 +128,7 @@ export class RMSNorm extends Module {
   readonly eps: number | undefined;
 
   /** `eps` is that of the dtype if absent. */
-  constructor(shape: number | Shape, options: NormOptions = {}) {
+  constructor(shape: number | Shape, options: NormLayerOptions = {}) {
     super();
     this.shape = typeof shape === "number" ? [shape] : shape;
     this.eps = options.eps;
@@ -148,7 +148,7 @@ export class GroupNorm extends Module {
   readonly groups: number;
   readonly eps: number;
 
-  constructor(groups: number, channels: number, options: NormOptions = {}) {
+  constructor(groups: number, channels: number, options: NormLayerOptions = {}) {
     super();
     requireSizes("GroupNorm", { groups, channels });
     const { eps = 1e-5, affine = true } = options;

@@ -46,11 +46,7 @@ export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMask
     this.causal = causal;
   }
 
-  /**
-   * The block's output for `x [batch, time, width]`, of the same shape.
-   *
-   * @param masking which keys a query sees; `causal` in it takes the place of the option
-   */
+  /** `x [batch, time, width]` to the same shape; `masking` says which keys a query sees, besides `causal`. */
   forward(x: Tensor, masking: AttentionMasking = {}): Tensor {
     const drop = (value: Tensor) => this.dropout.forward(value);
     const seen = { mask: masking.mask, causal: masking.causal ?? this.causal };

@@ -5,6 +5,7 @@ import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 
+/** Options of reductions. */
 export interface ReduceOptions {
   /** Keep the reduced axes, with length 1. */
   keepDim?: boolean;

@@ -1,5 +1,6 @@
 // Normalisation per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
 // groupNorm over groups of channels of each sample (Wu, He 2018, https://arxiv.org/abs/1803.08494).
+import { isRecomputing } from "../checkpoint.ts";
 import { compute, defineVariadicOp, fusedGradient, noGrad } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { formatShape, sizeOf } from "../shape.ts";
@@ -165,7 +166,8 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     );
   }
   const { mean, variance } = channelMoments(x);
-  if (options.training) {
+  // A checkpoint that runs again has seen this batch before.
+  if (options.training && !isRecomputing()) {
     noGrad(() => {
       if (runningMean) follow(runningMean, mean, momentum);
       if (!runningVar) return;

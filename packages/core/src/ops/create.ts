@@ -11,6 +11,7 @@ import { takePositions } from "./generator.ts";
 /** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
 
+/** Options of all functions that make tensors. */
 export interface TensorOptions {
   /** Element type; `float32` if absent. */
   dtype?: DType;
@@ -63,7 +64,8 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
  * The dtype, unless given, is that of the typed array; uint8 (1 and 0) for booleans alone; otherwise float32, for
  * integers too, since JavaScript cannot tell `1` from `1.0`.
  *
- * @param shape the shape of a flat typed array; a vector if absent
+ * `shape` in the options is that of a flat typed array; a vector if absent.
+ *
  * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements; DTypeError if
  * there is something other than numbers and booleans; ValueError if an integer dtype cannot hold a number
  */

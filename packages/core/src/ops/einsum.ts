@@ -1,13 +1,13 @@
 // Products of tensors whose axes are named by letters: einsum, and its most common case, outer. Two operands at a
 // time become one matrix product by permuting and reshaping; gradients come from the ops that this is made of.
 import { ShapeError, ValueError } from "../errors.ts";
-import { broadcastShapes, formatShape, isContiguous } from "../shape.ts";
+import { broadcastShapes, formatShape, reshapeStrides } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { commonDType } from "../tensor.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, sum } from "./broadcast.ts";
-import { diagonalMask } from "./diagonal.ts";
 import { matmul } from "./matmul.ts";
+import { eye } from "./sequences.ts";
 import { permute, transpose } from "./shape.ts";
 import { where } from "./where.ts";
 
@@ -117,7 +117,7 @@ function diagonal({ x, labels }: Named, label: string): Named {
   const last = labels.lastIndexOf(label);
   const n = x.shape[first]!;
   const mask = reshape(
-    diagonalMask(n, x.dtype),
+    eye(n, { dtype: x.dtype }),
     x.shape.map((_, axis) => (axis === first || axis === last ? n : 1)),
   );
   return { x: sum(where(mask, x, 0), last), labels: labels.toSpliced(last, 1) };
@@ -138,24 +138,23 @@ function align({ x, labels }: Named, order: Labels): Tensor {
 
 /** A batch of matrices `[…batch, rows, cols]` from axes by name. */
 function matrices({ x, labels }: Named, batch: Labels, rows: Labels, cols: Labels): Tensor {
-  const length = (label: string) => x.shape[labels.indexOf(label)]!;
-  const axesOf = (order: Labels) => order.map((label) => labels.indexOf(label));
-  const straight = axesOf([...batch, ...rows, ...cols]);
-  // Nothing to join: matmul takes any strides.
-  if (rows.length === 1 && cols.length === 1) return permute(x, straight);
-  const turned = axesOf([...batch, ...cols, ...rows]);
-  const isLaidOut = (axes: readonly number[]) =>
-    isContiguous(
-      axes.map((axis) => x.shape[axis]!),
-      axes.map((axis) => x.strides[axis]!),
-    );
-  const sizes = [product(rows.map(length)), product(cols.map(length))] as const;
-  const outer = batch.map(length);
-  // Joining axes copies them unless they are laid out, and it does not matter which way round.
-  if (!isLaidOut(straight) && isLaidOut(turned)) {
-    return transpose(reshape(permute(x, turned), [...outer, sizes[1], sizes[0]]));
+  const axes = (order: Labels) => order.map((label) => labels.indexOf(label));
+  const sizes = (order: Labels) => axes(order).map((axis) => x.shape[axis]!);
+  const joined = [...sizes(batch), product(sizes(rows)), product(sizes(cols))];
+  const straight = [...batch, ...rows, ...cols];
+  const turned = [...batch, ...cols, ...rows];
+  const isView = (order: Labels, shape: readonly number[]) =>
+    reshapeStrides(
+      sizes(order),
+      axes(order).map((axis) => x.strides[axis]!),
+      shape,
+    ) !== undefined;
+  // Axes that cannot be joined in place are copied; it may be that the other way round they can.
+  const turnedShape = [...joined.slice(0, -2), joined.at(-1)!, joined.at(-2)!];
+  if (!isView(straight, joined) && isView(turned, turnedShape)) {
+    return transpose(reshape(permute(x, axes(turned)), turnedShape));
   }
-  return reshape(permute(x, straight), [...outer, ...sizes]);
+  return reshape(permute(x, axes(straight)), joined);
 }
 
 /** The product of two operands, summed over all names that are not in `keep`. */

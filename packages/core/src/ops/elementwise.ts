@@ -56,40 +56,40 @@ function expandedCopy(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
-/** Elements that a kernel call should have at least: fewer of more elements are faster than a copy of an operand. */
+/** Elements that a kernel call should have at least: more calls with fewer cost more than a copy of an operand. */
 const worthwhileCall = 256;
 
+type BroadcastKernel = keyof BinaryKernels | keyof TernaryKernels;
+
 /** `y = f(…operands)` element by element, with NumPy's broadcasting. */
-function mapBroadcast(
-  kernel: keyof BinaryKernels | keyof TernaryKernels,
-  operands: readonly Tensor[],
-): Tensor {
+function mapBroadcast(kernel: BroadcastKernel, operands: readonly Tensor[]): Tensor {
   const dtype = commonDType(kernel, operands);
+  const run = kernelsFor(dtype)[kernel] as (...args: number[]) => void;
+  const { shape: first } = operands[0]!;
+  if (operands.every((x) => x.contiguous && sameShape(x.shape, first))) {
+    const y = Tensor.allocate(first, dtype, kernel);
+    run(1, y.size, ...operands.flatMap((x) => [x.address, 0, 1]), y.address);
+    return y;
+  }
   const shape = operands.map((x) => x.shape).reduce((a, b) => broadcastShapes(kernel, a, b));
   if (sizeOf(shape) === 0) return Tensor.allocate(shape, dtype, kernel);
   const walk = collapseAxes(
     shape,
     operands.map((x) => broadcastStrides(x.shape, x.strides, shape)),
   );
-  const fits = (strides: readonly number[]) =>
-    strides.length === 0 || strides.at(-1) === 0 || strides.at(-1) === 1;
-  if (!walk.operands.every(fits)) {
-    // Laid out, its last axis has stride 1.
-    return mapBroadcast(
-      kernel,
-      operands.map((x, i) => (fits(walk.operands[i]!) ? x : contiguous(x))),
-    );
-  }
   const rows = walk.shape.at(-2) ?? 1;
   const cols = walk.shape.at(-1) ?? 1;
+  const fits = walk.operands.map((strides) => (strides.at(-1) ?? 0) === 0 || strides.at(-1) === 1);
+  if (fits.includes(false)) {
+    // Laid out, its last axis has stride 1.
+    const laidOut = operands.map((x, i) => (fits[i] ? x : contiguous(x)));
+    return mapBroadcast(kernel, laidOut);
+  }
   if (walk.shape.length > 2 && rows * cols < worthwhileCall) {
-    return mapBroadcast(
-      kernel,
-      operands.map((x) => expandedCopy(x, shape)),
-    );
+    const copies = operands.map((x) => expandedCopy(x, shape));
+    return mapBroadcast(kernel, copies);
   }
   const y = Tensor.allocate(shape, dtype, kernel);
-  const run = kernelsFor(dtype)[kernel] as (...args: number[]) => void;
   const width = bytesPerElement[dtype];
   const outer = walk.operands.map((strides) => strides.slice(0, -2));
   // The kernel walks two axes, further ones are walked here.

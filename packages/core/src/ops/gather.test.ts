@@ -13,6 +13,7 @@ import { expand, sum } from "./broadcast.ts";
 import { randn, tensor, zeros } from "./create.ts";
 import { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
 import { oneHot, pick } from "./indexing.ts";
+import { arange } from "./sequences.ts";
 import { unsqueeze } from "./shape.ts";
 
 const i32 = (data: Parameters<typeof tensor>[0]) => tensor(data, { dtype: "int32" });
@@ -42,6 +43,19 @@ describe("additions to one place happen in the order of the index", () => {
     const y = sum(mul(indexSelect(x, 0, i32([1, 1, 1, 1])), tensor(terms)));
     expect(numbers(grad(y, [x])[0]!)).toEqual([0, 1, 0]);
   });
+});
+
+test("an index of many axes, shorter than all of x", () => {
+  const x = arange(3 ** 6).view([3, 3, 3, 3, 3, 3], [243, 81, 27, 9, 3, 1]);
+  const index = i32(Array.from({ length: 64 }, (_, i) => (i * 5) % 3)).view(
+    [2, 2, 2, 2, 2, 2],
+    [32, 16, 8, 4, 2, 1],
+  );
+  const expected = Array.from({ length: 64 }, (_, i) => {
+    const digits = [32, 16, 8, 4, 2, 1].map((step) => Math.floor(i / step) % 2);
+    return digits.with(2, (i * 5) % 3).reduce((place, digit) => 3 * place + digit, 0);
+  });
+  expect(numbers(gather(x, 2, index))).toEqual(expected);
 });
 
 test("fast and reference kernels give the same bits", () => {

@@ -2,11 +2,20 @@
 export { clamp, elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
 export { add, div, mul, neg, sub } from "./arithmetic.ts";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
+export {
+  type AdaptiveSize,
+  type AvgPool1dOptions,
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+} from "./avg-pool.ts";
 export type { ReduceOptions } from "./axes.ts";
 export { type BatchNormOptions, batchNorm, type GroupNormOptions, groupNorm } from "./batch-norm.ts";
 export { expand, reshape, sum } from "./broadcast.ts";
 export { cast } from "./cast.ts";
 export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./compare.ts";
+export { type Conv1dOptions, type Conv2dOptions, conv1d, conv2d } from "./convolution.ts";
 export {
   full,
   type NestedValues,
@@ -20,6 +29,7 @@ export {
 export { cumsum } from "./cumulative.ts";
 export { dropout } from "./dropout.ts";
 export { einsum, outer } from "./einsum.ts";
+export type { Operand } from "./elementwise.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { maximum, minimum } from "./extrema.ts";
 export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
@@ -27,6 +37,7 @@ export { oneHot, pick } from "./indexing.ts";
 export { cat, chunk, split, stack } from "./join.ts";
 export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
 export { linear, matmul } from "./matmul.ts";
+export { type MaxPool1dOptions, type MaxPool2dOptions, maxPool1d, maxPool2d } from "./max-pool.ts";
 export { pow } from "./power.ts";
 export { prod } from "./product.ts";
 export { argmax, argmin, max, mean, min } from "./reduce.ts";
@@ -53,3 +64,4 @@ export {
   square,
 } from "./unary.ts";
 export { where } from "./where.ts";
+export type { Pair } from "./windows.ts";

@@ -366,6 +366,6 @@ test.each(cases)("$op of $dtype", ({ check, dtype }) => {
         expect(numbers(y)).toEqual(indicesOf(expected.shape).map(expected.at));
       });
     }),
-    { seed: 1, numRuns: 100 },
+    { seed: 1, numRuns: 100, endOnFailure: true },
   );
 });

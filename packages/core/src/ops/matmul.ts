@@ -35,26 +35,26 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   const { gemm } = kernelsFor(y.dtype);
   const width = bytesPerElement[y.dtype];
   // The kernel walks one batch axis; further ones are walked here.
-  walkAxes(axes, operands, ([leftStart, rightStart, start]) => {
+  walkAxes(axes, operands, (starts) =>
     gemm(
       inner,
       m,
       n,
       k,
-      left.address + leftStart! * width,
+      left.address + starts[0]! * width,
       innerStrides[0]!,
       left.strides.at(-2)!,
       left.strides.at(-1)!,
-      right.address + rightStart! * width,
+      right.address + starts[1]! * width,
       innerStrides[1]!,
       right.strides.at(-2)!,
       right.strides.at(-1)!,
-      y.address + start! * width,
+      y.address + starts[2]! * width,
       innerStrides[2]!,
       y.strides.at(-2)!,
       beta,
-    );
-  });
+    ),
+  );
 }
 
 /** The axes of `x` from the slowest to the fastest in memory, if `gemm` can write in that order; else null. */

@@ -49,7 +49,7 @@ const powNumberOp = defineOp<[Tensor], number>({
   forward: (x, exponent) => {
     const kernel = direct[exponent];
     if (kernel) return mapUnary(kernel, x);
-    // A few products are faster than the kernel, and as exact.
+    // A few products are faster than the kernel, and off by a few ulps at most.
     if (Number.isInteger(exponent) && exponent > 1 && exponent <= 8) return wholePower(x, exponent);
     return applyBinary((a, b) => mapBinary("pow", a, b), x, exponent);
   },

@@ -8,8 +8,8 @@ import { mul, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { around, reduceAxes, reducedShape } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
-import { diagonalMask } from "./diagonal.ts";
 import { joinAxes } from "./last-axis.ts";
+import { eye } from "./sequences.ts";
 import { where } from "./where.ts";
 
 /** `[…, n]` to `[…, n]`: the product of all elements of the last axis but one. */
@@ -29,7 +29,7 @@ const prodOthers = defineOp<[Tensor]>({
       // Row i of the matrix is x with element i replaced by 1: its product is that of the others.
       const n = x.shape.at(-1)!;
       const outer = x.shape.slice(0, -1);
-      const diagonal = diagonalMask(n, x.dtype);
+      const diagonal = eye(n, { dtype: x.dtype });
       const rows = where(diagonal, 1, reshape(x, [...outer, 1, n]));
       return sum(mul(mul(reshape(dz, [...outer, n, 1]), sub(1, diagonal)), prodOthers(rows)), -2);
     },

@@ -17,8 +17,8 @@ function requireFinite(operation: string, name: string, value: number): void {
  * `start`, `start + step`, … as long as it is below `end` (above, for a negative step). Float32 unless a dtype is
  * given, for integers too: `arange(n, { dtype: "int32" })` makes indices.
  *
- * @param start 0 if only the end is given
- * @param step 1 if absent
+ * `start` is 0 if only the end is given, `step` 1 if absent.
+ *
  * @throws ValueError if the step is 0 or leads away from `end`
  */
 export function arange(end: number, options?: TensorOptions): Tensor;

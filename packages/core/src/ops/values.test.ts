@@ -605,6 +605,8 @@ const elsewhere: Record<string, (keyof typeof ops)[]> = {
   dropout: ["dropout"],
   embedding: ["embedding"],
   norm: ["batchNorm", "groupNorm", "layerNorm", "rmsNorm"],
+  convolution: ["conv1d", "conv2d"],
+  pool: ["maxPool1d", "maxPool2d", "avgPool1d", "avgPool2d", "adaptiveAvgPool2d"],
   create: ["full", "ones", "rand", "randn", "tensor", "zeros"],
   gather: ["gather", "indexAdd", "indexSelect", "oneHot", "scatterAdd"],
   join: ["cat", "chunk", "split", "stack"],

@@ -1,8 +1,10 @@
 // Adagrad: steps scaled by the sum of all squared gradients so far.
 import type { Kernels } from "../kernels/table.ts";
-import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
-import { Optimizer, requireAtLeast } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { requireAtLeast } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
 
+/** Options of `Adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
   /** The learning rate of step t = 1, 2, … is divided by `1 + (t-1) lrDecay`; 0 if absent. */
   lrDecay?: number;

@@ -1,8 +1,10 @@
 // Adam and AdamW: steps scaled by running estimates of the gradient's first two moments.
 import type { Kernels } from "../kernels/table.ts";
-import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
-import { Optimizer, requireAtLeast, requireFraction } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { requireAtLeast, requireFraction } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
 
+/** Options of `Adam` and `AdamW`. */
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the two running means; 0.9 and 0.999 if absent. */
   betas?: readonly [number, number];

@@ -6,6 +6,7 @@ import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { Tensor } from "../tensor.ts";
 
+/** Options of `clipGradNorm`. */
 export interface ClipGradNormOptions {
   /** The p of the p-norm, `Infinity` for the largest size; 2 if absent. */
   normType?: number;

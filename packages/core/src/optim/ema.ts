@@ -6,6 +6,7 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
 
+/** Options of `EMA`. */
 export interface EMAOptions {
   /** Share of the average that is kept, or a function of the number of updates done so far; 0.999 if absent. */
   decay?: number | ((updates: number) => number);
@@ -21,6 +22,8 @@ export class EMA {
   readonly averages: readonly Tensor[];
   /** Updates done so far. */
   updates = 0;
+  /** As in the options. */
+  /** Share of the average that stays at each update. */
   readonly decay: number | ((updates: number) => number);
   readonly #cells = new Map<string, Tensor>();
 
@@ -70,6 +73,8 @@ export class EMA {
     });
   }
 
+  /** All that it remembers; the tensors are its own, not copies. */
+  /** The averages, as copies, for saving. */
   stateDict(): { updates: number; averages: readonly Tensor[] } {
     return { updates: this.updates, averages: this.averages };
   }

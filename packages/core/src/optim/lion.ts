@@ -1,8 +1,10 @@
 // Lion: steps of one size, in the direction of the sign of an interpolated momentum.
 import type { Kernels } from "../kernels/table.ts";
-import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
-import { Optimizer, requireAtLeast, requireFraction } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { requireAtLeast, requireFraction } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
 
+/** Options of `Lion`. */
 export interface LionOptions extends OptimizerOptions {
   /** Weight of the momentum in the step, and its decay; 0.9 and 0.99 if absent. */
   betas?: readonly [number, number];

@@ -1,32 +1,16 @@
 // What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
-// what lets several threads share one update. Saving and loading is in state-dict.ts.
+// what lets several threads share one update. Groups are in groups.ts, saving and loading in state-dict.ts.
 import { bytesPerElement } from "../dtype.ts";
-import { DTypeError, GradientError, ValueError } from "../errors.ts";
+import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { checkParameters, isGrouped, requireAtLeast } from "./groups.ts";
 import type { Schedule } from "./schedules.ts";
 import type { OptimizerStateDict } from "./state-dict.ts";
 import { readStateDict, writeStateDict } from "./state-dict.ts";
-
-/** What the options of every optimizer have in common. */
-export interface OptimizerOptions {
-  /** Learning rate, or a function of the number of updates done so far that gives it. */
-  lr?: number | Schedule;
-}
-
-/** Some of the parameters, with options of their own; those not named are the optimizer's. */
-export type ParameterGroup<Options> = Options & { readonly params: readonly Tensor[] };
-
-/** What an optimizer is made for: a list of parameters, or groups of them. */
-export type ParametersOrGroups<Options> = readonly Tensor[] | readonly ParameterGroup<Options>[];
-
-/** A group as the optimizer keeps it, with every option set; `lr` may be changed between steps. */
-export type OptimizerGroup<Options extends OptimizerOptions> = Readonly<Required<Omit<Options, "lr">>> & {
-  readonly params: readonly Tensor[];
-  lr: number | Schedule;
-};
 
 /** The state of one parameter: tensors of its shape by name, such as `velocity`. */
 export type ParameterState = Readonly<Record<string, Tensor>>;
@@ -52,6 +36,10 @@ interface Slot {
   state: readonly (Tensor | null)[];
 }
 
+/**
+ * What all optimizers share. `step()` updates every parameter; threads that share the work call `advance()` once and
+ * `update(index, from, to)` for their parts, which gives the same bits however the elements are cut.
+ */
 export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
   readonly name: string;
   readonly paramGroups: readonly OptimizerGroup<Options>[];
@@ -235,40 +223,6 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 }
 
-function isGrouped<Options>(
-  parameters: ParametersOrGroups<Options>,
-): parameters is readonly ParameterGroup<Options>[] {
-  return parameters.length > 0 && !(parameters[0] instanceof Tensor);
-}
-
-function checkParameters(parameters: readonly Tensor[]): void {
-  if (parameters.length === 0) {
-    throw new ValueError("optimizer: got no parameters; pass model.parameters()");
-  }
-  const seen = new Map<Tensor, number>();
-  parameters.forEach((parameter, index) => {
-    const described = `parameter ${index} (shape ${formatShape(parameter.shape)})`;
-    const before = seen.get(parameter);
-    if (before !== undefined) {
-      throw new ValueError(
-        `optimizer: parameters ${before} and ${index} are the same tensor; list each once`,
-      );
-    }
-    seen.set(parameter, index);
-    if (parameter.node) {
-      throw new ValueError(`optimizer: ${described} was computed by ${parameter.node.op}; expected a leaf`);
-    }
-    if (!parameter.contiguous) {
-      throw new ValueError(
-        `optimizer: ${described} is a view that is not contiguous, expected a tensor of its own`,
-      );
-    }
-    if (parameter.dtype !== "float32" && parameter.dtype !== "float64") {
-      throw new DTypeError(`optimizer: ${described} is ${parameter.dtype}; expected float32 or float64`);
-    }
-  });
-}
-
 function makeSlot(
   parameter: Tensor,
   group: number,
@@ -282,18 +236,4 @@ function makeSlot(
   });
   const present = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== null);
   return { slot: { group, state: tensors.map(([, tensor]) => tensor) }, state: Object.fromEntries(present) };
-}
-
-/** Throws unless `value` is a finite number of at least `least`. */
-export function requireAtLeast(name: string, value: number, least: number): void {
-  if (!(Number.isFinite(value) && value >= least)) {
-    throw new ValueError(`optimizer: ${name} is ${value}, expected a number of at least ${least}`);
-  }
-}
-
-/** Throws unless `value` is in [0, 1). */
-export function requireFraction(name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
-    throw new ValueError(`optimizer: ${name} is ${value}, expected a number from 0 to below 1`);
-  }
 }

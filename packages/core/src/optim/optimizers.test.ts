@@ -7,8 +7,9 @@ import { transpose } from "../ops/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adagrad } from "./adagrad.ts";
 import { Adam, AdamW } from "./adam.ts";
+import type { ParametersOrGroups } from "./groups.ts";
 import { Lion } from "./lion.ts";
-import type { Optimizer, ParametersOrGroups } from "./optimizer.ts";
+import type { Optimizer } from "./optimizer.ts";
 import { RMSProp } from "./rms-prop.ts";
 import { SGD } from "./sgd.ts";
 

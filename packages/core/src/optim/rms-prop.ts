@@ -1,8 +1,10 @@
 // RMSProp: steps scaled by a running mean of the squared gradient.
 import type { Kernels } from "../kernels/table.ts";
-import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
-import { Optimizer, requireAtLeast, requireFraction } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { requireAtLeast, requireFraction } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
 
+/** Options of `RMSProp`. */
 export interface RMSPropOptions extends OptimizerOptions {
   /** Decay of the running mean of squares; 0.99 if absent. */
   alpha?: number;

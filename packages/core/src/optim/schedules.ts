@@ -79,6 +79,7 @@ export function warmupCosineSchedule(options: {
       : cosine(lr, minLr, (step - warmupSteps) / (steps - warmupSteps));
 }
 
+/** Options of `oneCycleSchedule`. */
 export interface OneCycleOptions {
   /** The highest learning rate, PyTorch's `max_lr`. */
   lr: number;

@@ -1,9 +1,11 @@
 // Stochastic gradient descent, with momentum.
 import { ValueError } from "../errors.ts";
 import type { Kernels } from "../kernels/table.ts";
-import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./optimizer.ts";
-import { Optimizer, requireAtLeast } from "./optimizer.ts";
+import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
+import { requireAtLeast } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
 
+/** Options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
   /** Share of the last step that is kept; 0 if absent. */
   momentum?: number;

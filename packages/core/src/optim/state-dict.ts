@@ -12,6 +12,7 @@ export interface SavedGroup {
   readonly [option: string]: unknown;
 }
 
+/** Everything that an optimizer's next step depends on besides weights and gradients. */
 export interface OptimizerStateDict {
   /** The class: "Adam". */
   readonly name: string;

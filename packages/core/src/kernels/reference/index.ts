@@ -5,6 +5,7 @@ import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 import { activations } from "./activations.ts";
 import { attention } from "./attention.ts";
+import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexed } from "./indexed.ts";
 import { linear } from "./linear.ts";
@@ -12,6 +13,7 @@ import { losses } from "./losses.ts";
 import { move } from "./move.ts";
 import { norm } from "./norm.ts";
 import { optimizers } from "./optimizers.ts";
+import { pooling } from "./pooling.ts";
 import { random } from "./random.ts";
 import { recurrent } from "./recurrent.ts";
 import { reduce } from "./reduce.ts";
@@ -27,6 +29,8 @@ export function referenceKernels(heap: Heap, F: NumericArray): Kernels {
     ...attention(heap, F),
     ...indexed(heap, F),
     ...linear(F),
+    ...convolution(F),
+    ...pooling(heap, F),
     ...norm(F),
     ...random(heap, F),
     ...recurrent(F),

@@ -1,0 +1,50 @@
+// Kernels of pooling: functions of windows of planes. See ../table.ts for what all signatures have in common.
+
+/**
+ * Sizes of pooling: `planes` of [h,w] become as many of [oh,ow], through windows of [kh,kw] that begin at rows
+ * `i·sh - ph` and columns `j·sw - pw`; what lies outside a plane is left out.
+ */
+export type PoolingSizes = [
+  planes: number,
+  h: number,
+  w: number,
+  kh: number,
+  kw: number,
+  oh: number,
+  ow: number,
+  sh: number,
+  sw: number,
+  ph: number,
+  pw: number,
+];
+
+/** Sizes of adaptive pooling: window i of oh spans rows `floor(i·h/oh)` to `ceil((i+1)·h/oh)`, columns likewise. */
+export type AdaptivePoolingSizes = [planes: number, h: number, w: number, oh: number, ow: number];
+
+export interface PoolingKernels {
+  /**
+   * The largest element of each window, whose elements lie `dh` rows and `dw` columns apart, and its place in its
+   * plane (int32). Of equal ones the first counts; NaN is larger than any number, and of several the last counts. A
+   * window without an element gives -Infinity and the place -1.
+   */
+  maxPool(
+    ...args: [...sizes: PoolingSizes, dh: number, dw: number, x: number, y: number, place: number]
+  ): void;
+  /** `y[p,i] = x[p, place[p,i]]`, planes of `size` and `outSize` elements; 0 where the place is -1. */
+  gatherPlane(planes: number, size: number, outSize: number, x: number, place: number, y: number): void;
+  /** The reverse: `dx` is 0 but for `dx[p, place[p,i]] += dy[p,i]`. */
+  scatterPlane(planes: number, size: number, outSize: number, dy: number, place: number, dx: number): void;
+  /**
+   * The sum over each window, divided by `divisor`; if that is 0, by the number of its elements, among which those of
+   * the padding (at most `ph` rows and `pw` columns at each end) count if `countPad` is 1.
+   */
+  avgPool(...args: [...sizes: PoolingSizes, countPad: number, divisor: number, x: number, y: number]): void;
+  /** The gradient of its input. */
+  avgPoolGrad(
+    ...args: [...sizes: PoolingSizes, countPad: number, divisor: number, dy: number, dx: number]
+  ): void;
+  /** The mean over each window. */
+  adaptiveAvgPool(...args: [...sizes: AdaptivePoolingSizes, x: number, y: number]): void;
+  /** The gradient of its input. */
+  adaptiveAvgPoolGrad(...args: [...sizes: AdaptivePoolingSizes, dy: number, dx: number]): void;
+}

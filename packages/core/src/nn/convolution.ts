@@ -1,0 +1,87 @@
+// Convolutional layers.
+import { ValueError } from "../errors.ts";
+import type { Conv1dOptions, Conv2dOptions } from "../ops/convolution.ts";
+import { conv1d, conv2d } from "../ops/convolution.ts";
+import { zeros } from "../ops/create.ts";
+import type { Pair } from "../ops/windows.ts";
+import { pairOf } from "../ops/windows.ts";
+import type { Shape } from "../shape.ts";
+import { sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import * as init from "./init.ts";
+import { requireSizes } from "./linear.ts";
+import { Module, parameter } from "./module.ts";
+
+export interface Conv1dLayerOptions extends Conv1dOptions {
+  /** Whether to add a bias; true if absent. */
+  bias?: boolean;
+}
+
+export interface Conv2dLayerOptions extends Conv2dOptions {
+  /** Whether to add a bias; true if absent. */
+  bias?: boolean;
+}
+
+/** Weight and bias, uniform in ±1/√(inputs of one output), as in PyTorch (kaiming_uniform with a = √5). */
+function initialValues(
+  layer: string,
+  inputs: number,
+  outputs: number,
+  kernel: Shape,
+  options: Conv1dLayerOptions | Conv2dLayerOptions,
+): { weight: Tensor; bias: Tensor | null } {
+  const { groups = 1 } = options;
+  requireSizes(layer, { inputs, outputs, groups });
+  if (inputs % groups !== 0 || outputs % groups !== 0) {
+    throw new ValueError(
+      `${layer}: ${inputs} inputs and ${outputs} outputs cannot be divided into ${groups} groups; both must be multiples of it`,
+    );
+  }
+  const shape = [outputs, inputs / groups, ...kernel];
+  const bound = 1 / Math.sqrt(sizeOf(shape.slice(1)));
+  const draw = (size: Shape) => init.uniform(parameter(zeros(size)), -bound, bound);
+  return { weight: draw(shape), bias: options.bias === false ? null : draw([outputs]) };
+}
+
+/** Convolution along one axis: `x [n,inputs,l]`, `weight [outputs,inputs/groups,k]`, `bias [outputs]`, `y [n,outputs,ol]`. */
+export class Conv1d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly options: Readonly<Conv1dOptions>;
+
+  constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dLayerOptions = {}) {
+    super();
+    const [, size] = pairOf("Conv1d", "kernelSize", [1, kernelSize], 1);
+    const { weight, bias } = initialValues("Conv1d", inputs, outputs, [size], options);
+    this.weight = weight;
+    this.bias = bias;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return conv1d(x, this.weight, this.bias, this.options);
+  }
+}
+
+/**
+ * Convolution of images: `x [n,inputs,h,w]`, `weight [outputs,inputs/groups,kh,kw]`, `bias [outputs]`,
+ * `y [n,outputs,oh,ow]`.
+ */
+export class Conv2d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly options: Readonly<Conv2dOptions>;
+
+  constructor(inputs: number, outputs: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
+    super();
+    const size = pairOf("Conv2d", "kernelSize", kernelSize, 1);
+    const { weight, bias } = initialValues("Conv2d", inputs, outputs, size, options);
+    this.weight = weight;
+    this.bias = bias;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, this.options);
+  }
+}

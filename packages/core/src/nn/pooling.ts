@@ -1,0 +1,86 @@
+// Pooling as modules, for use in Sequential.
+import type { AdaptiveSize, AvgPool1dOptions, AvgPool2dOptions } from "../ops/avg-pool.ts";
+import { adaptiveAvgPool2d, avgPool1d, avgPool2d } from "../ops/avg-pool.ts";
+import type { MaxPool1dOptions, MaxPool2dOptions } from "../ops/max-pool.ts";
+import { maxPool1d, maxPool2d } from "../ops/max-pool.ts";
+import type { Pair } from "../ops/windows.ts";
+import type { Tensor } from "../tensor.ts";
+import { Module } from "./module.ts";
+
+/** The largest element of each window: `x [n,c,l]`, `y [n,c,ol]`. */
+export class MaxPool1d extends Module {
+  readonly kernelSize: number;
+  readonly options: Readonly<MaxPool1dOptions>;
+
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool1d(x, this.kernelSize, this.options);
+  }
+}
+
+/** The largest element of each window: `x [n,c,h,w]`, `y [n,c,oh,ow]`. */
+export class MaxPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: Readonly<MaxPool2dOptions>;
+
+  constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, this.options);
+  }
+}
+
+/** The mean of each window: `x [n,c,l]`, `y [n,c,ol]`. */
+export class AvgPool1d extends Module {
+  readonly kernelSize: number;
+  readonly options: Readonly<AvgPool1dOptions>;
+
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool1d(x, this.kernelSize, this.options);
+  }
+}
+
+/** The mean of each window: `x [n,c,h,w]`, `y [n,c,oh,ow]`. */
+export class AvgPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: Readonly<AvgPool2dOptions>;
+
+  constructor(kernelSize: Pair, options: AvgPool2dOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernelSize, this.options);
+  }
+}
+
+/** The means of as many windows as are asked for: `x [n,c,h,w]`, `y [n,c,oh,ow]`. */
+export class AdaptiveAvgPool2d extends Module {
+  readonly outputSize: AdaptiveSize;
+
+  constructor(outputSize: AdaptiveSize) {
+    super();
+    this.outputSize = outputSize;
+  }
+
+  forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.outputSize);
+  }
+}

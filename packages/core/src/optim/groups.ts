@@ -1,0 +1,72 @@
+// Parameters in groups, with options of their own, and what is checked of both.
+import { DTypeError, ValueError } from "../errors.ts";
+import { formatShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import type { Schedule } from "./schedules.ts";
+
+/** What the options of every optimizer have in common. */
+export interface OptimizerOptions {
+  /** Learning rate, or a function of the number of updates done so far that gives it. */
+  lr?: number | Schedule;
+}
+
+/** Some of the parameters, with options of their own; those not named are the optimizer's. */
+export type ParameterGroup<Options> = Options & { readonly params: readonly Tensor[] };
+
+/** What an optimizer is made for: a list of parameters, or groups of them. */
+export type ParametersOrGroups<Options> = readonly Tensor[] | readonly ParameterGroup<Options>[];
+
+/** A group as the optimizer keeps it, with every option set; `lr` may be changed between steps. */
+export type OptimizerGroup<Options extends OptimizerOptions> = Readonly<Required<Omit<Options, "lr">>> & {
+  readonly params: readonly Tensor[];
+  lr: number | Schedule;
+};
+
+export function isGrouped<Options>(
+  parameters: ParametersOrGroups<Options>,
+): parameters is readonly ParameterGroup<Options>[] {
+  return parameters.length > 0 && !(parameters[0] instanceof Tensor);
+}
+
+/** Throws unless all are different contiguous leaves of floats, and there is at least one. */
+export function checkParameters(parameters: readonly Tensor[]): void {
+  if (parameters.length === 0) {
+    throw new ValueError("optimizer: got no parameters; pass model.parameters()");
+  }
+  const seen = new Map<Tensor, number>();
+  parameters.forEach((parameter, index) => {
+    const described = `parameter ${index} (shape ${formatShape(parameter.shape)})`;
+    const before = seen.get(parameter);
+    if (before !== undefined) {
+      throw new ValueError(
+        `optimizer: parameters ${before} and ${index} are the same tensor; list each once`,
+      );
+    }
+    seen.set(parameter, index);
+    if (parameter.node) {
+      throw new ValueError(`optimizer: ${described} was computed by ${parameter.node.op}; expected a leaf`);
+    }
+    if (!parameter.contiguous) {
+      throw new ValueError(
+        `optimizer: ${described} is a view that is not contiguous, expected a tensor of its own`,
+      );
+    }
+    if (parameter.dtype !== "float32" && parameter.dtype !== "float64") {
+      throw new DTypeError(`optimizer: ${described} is ${parameter.dtype}; expected float32 or float64`);
+    }
+  });
+}
+
+/** Throws unless `value` is a finite number of at least `least`. */
+export function requireAtLeast(name: string, value: number, least: number): void {
+  if (!(Number.isFinite(value) && value >= least)) {
+    throw new ValueError(`optimizer: ${name} is ${value}, expected a number of at least ${least}`);
+  }
+}
+
+/** Throws unless `value` is in [0, 1). */
+export function requireFraction(name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) {
+    throw new ValueError(`optimizer: ${name} is ${value}, expected a number from 0 to below 1`);
+  }
+}
