@@ -192,12 +192,12 @@ describe("TransformerBlock", () => {
   test("dropout and bias options reach all parts", () => {
     const block = new TransformerBlock(4, 2, { dropout: 0.5, bias: false });
     expect(block.namedParameters().map(([name]) => name)).toEqual([
-      "norm1.weight",
       "selfAttn.inProjWeight",
       "selfAttn.outProj.weight",
-      "norm2.weight",
       "linear1.weight",
       "linear2.weight",
+      "norm1.weight",
+      "norm2.weight",
     ]);
     expect(block.selfAttn.dropout).toBe(0.5);
     const x = randn([1, 3, 4]);

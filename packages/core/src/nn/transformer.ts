@@ -23,25 +23,25 @@ export interface TransformerBlockOptions {
 
 /**
  * `x ← x + attention(norm(x))`, `x ← x + linear(gelu(linear(norm(x))))`, over `x [batch, time, width]`. Parameters are
- * named, and start, as those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
+ * named, ordered and started as those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
  */
 export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMasking]> {
-  readonly norm1: LayerNorm;
   readonly selfAttn: MultiHeadAttention;
-  readonly norm2: LayerNorm;
   readonly linear1: Linear;
   readonly linear2: Linear;
+  readonly norm1: LayerNorm;
+  readonly norm2: LayerNorm;
   readonly dropout: Dropout;
   readonly causal: boolean;
 
   constructor(width: number, heads: number, options: TransformerBlockOptions = {}) {
     super();
     const { hidden = 4 * width, dropout = 0, causal = false, bias = true } = options;
-    this.norm1 = new LayerNorm(width, { bias });
     this.selfAttn = new MultiHeadAttention(width, heads, { dropout, bias });
-    this.norm2 = new LayerNorm(width, { bias });
     this.linear1 = new Linear(width, hidden, { bias });
     this.linear2 = new Linear(hidden, width, { bias });
+    this.norm1 = new LayerNorm(width, { bias });
+    this.norm2 = new LayerNorm(width, { bias });
     this.dropout = new Dropout(dropout);
     this.causal = causal;
   }
