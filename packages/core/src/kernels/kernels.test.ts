@@ -1,6 +1,7 @@
 // Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
 // agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
-// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations and masks.
+// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations, masks,
+// convolution and pooling.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
@@ -20,6 +21,8 @@ const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
 /** The kernels for which the reference is fast enough: a decision, to be changed here. */
 const withoutWasm: KernelName[] = [
+  "adaptiveAvgPool",
+  "adaptiveAvgPoolGrad",
   "addPowers",
   "arange",
   "cast",
@@ -741,6 +744,8 @@ const elsewhere: KernelName[] = [
   ...(["maskedSoftmax", "maskedSoftmaxGrad", "dropoutMask", "dropout"] as const),
   ...(["rowNorm", "rowNormGrad", "rowNormGradWeight"] as const),
   ...(["channelMoments", "channelAffine", "channelDot", "channelCombine"] as const),
+  ...(["convolve", "convolveInput", "convolveWeight", "convolveScratch", "im2col", "col2im"] as const),
+  ...(["maxPool", "gatherPlane", "scatterPlane", "avgPool", "avgPoolGrad"] as const),
 ];
 
 test.each(builds)("every function of %s is a kernel with rows here", (build) => {
