@@ -1,5 +1,5 @@
-// The passes of a direct convolution over the workspace that convolution-plan.ts divided: into the padded copy, through the tiles,
-// and out again.
+// The passes of a direct convolution over the workspace that convolution-plan.ts divided: into the padded copy, through the
+// tiles, and out again.
 import {
   bytes, blockSize, channels, cols, left, outputs, packed, padded, paddedCols, paddedRows, PIXEL, PIXEL_BLOCK,
   pixels, plane, roundedTaps, rows, sourceCols, sourceRows, stage, sums, tapCols, tapCount, tapRows, taps, top,
@@ -10,7 +10,8 @@ import { interleave, separate, storeColumn } from "./transpose";
 // Of all taps, the ones to sum: see convolution-tiles.ts.
 let first: usize = 0, runs: i32 = 0, length: usize = 0, gap: usize = 0;
 
-// Weights (and initial sums, zero without bias) in the order in which tiles read them. Distances are in elements, and may be negative.
+// Weights (and initial sums, zero without bias) in the order in which tiles read them. Distances are in elements, and may be
+// negative.
 export function packWeights(weight: usize, bias: usize, outputStep: i32, channelStep: i32, rowStep: i32, colStep: i32): void {
   let q = packed;
   for (let o = 0; o < outputs;) {
@@ -42,8 +43,8 @@ export function fillPadded(samples: i32, source: usize, sampleStep: usize): void
   }
 }
 
-// The sums for all pixels and channels of up to four samples. `skip` leaves taps out that lie outside the source for all pixels of a
-// tile: much where a large border meets many channels.
+// The sums for all pixels and channels of up to four samples. `skip` leaves taps out that lie outside the source for all pixels
+// of a tile: much where a large border meets many channels.
 export function correlate(samples: i32, result: usize, sampleStep: usize, channelBytes: usize, skip: bool): void {
   const channelStage: usize = PIXEL_BLOCK << 4;
   first = 0;
@@ -92,8 +93,8 @@ function at(pixel: usize, index: usize): usize {
   return padded + load<u32>(pixel + index * PIXEL);
 }
 
-// Sets the taps that at least one of the pixels from `a` to `b` finds inside the source. Neighbours in memory: between two pixels,
-// rows only grow, and columns are covered by those of both ends, unless a row ends between them.
+// Sets the taps that at least one of the pixels from `a` to `b` finds inside the source. Neighbours in memory: between two
+// pixels, rows only grow, and columns are covered by those of both ends, unless a row ends between them.
 function chooseTaps(a: usize, b: usize): void {
   const rowFirst = min(load<i32>(a, 8), load<i32>(b, 8));
   const rowEnd = max(load<i32>(a, 12), load<i32>(b, 12));
@@ -172,7 +173,8 @@ function tap(t: usize, index: usize): usize {
   return padded + load<u32>(t + index * 4);
 }
 
-// Brings the sums, ordered by block of channels, row, column, channel of the input, channel of the block, into the order of weights.
+// Brings the sums, ordered by block of channels, row, column, channel of the input, channel of the block, into the order of
+// weights.
 export function writeSums(dweight: usize): void {
   let from = sums;
   for (let o = 0; o < outputs;) {

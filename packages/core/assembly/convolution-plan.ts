@@ -1,9 +1,9 @@
-// What a direct convolution (convolution.ts) sums, and where in its workspace everything lies. Only this file sets these variables:
-// an instance, which is one per thread, computes one convolution at a time.
+// What a direct convolution (convolution.ts) sums, and where in its workspace everything lies. Only this file sets these
+// variables: an instance, which is one per thread, computes one convolution at a time.
 //
-// The work is done on a padded copy of four samples, [channels][rows][cols] of vectors, a sample in each lane. A *tap* is one weight's
-// place: its channel, row and column, as a byte offset into that copy; a *pixel* is a place of the result, as another; the input
-// element that both meet lies at the sum of the two. Taps are ordered by row, column, channel.
+// The work is done on a padded copy of four samples, [channels][rows][cols] of vectors, a sample in each lane. A *tap* is one
+// weight's place: its channel, row and column, as a byte offset into that copy; a *pixel* is a place of the result, as another;
+// the input element that both meet lies at the sum of the two. Taps are ordered by row, column, channel.
 
 /** Pixels that are computed for all channels before the next ones: their inputs stay in the first-level cache. */
 export const PIXEL_BLOCK: i32 = 32;
@@ -12,8 +12,8 @@ export const GRADIENT_BLOCK: i32 = 256;
 /** Bytes of a pixel record: offset in the copy, offset in the result, then the rows and columns of taps inside the input. */
 export const PIXEL: usize = 32;
 
-// What is summed: result[o, i, j] = Σ over c, a, b of weight[o, c, a, b] · source[c, i·rowStride + a·rowStep, j·colStride + b·colStep],
-// where the source begins `top` rows and `left` columns inside the copy (or outside, if negative).
+// What is summed: result[o, i, j] = Σ over c, a, b of weight[o, c, a, b] · source[c, i·rowStride + a·rowStep, j·colStride +
+// b·colStep], where the source begins `top` rows and `left` columns inside the copy (or outside, if negative).
 export let channels: i32 = 0, outputs: i32 = 0;
 export let tapRows: i32 = 0, tapCols: i32 = 0, tapCount: i32 = 0, rowStep: i32 = 0, colStep: i32 = 0;
 export let rows: i32 = 0, cols: i32 = 0, rowStride: i32 = 0, colStride: i32 = 0;
@@ -71,7 +71,8 @@ export function describeForward(
   left = pw;
 }
 
-// The gradient of the input at rows a, a + sh, … and columns b, b + sw, …: a convolution of stride 1 of dy, with the taps in reverse.
+// The gradient of the input at rows a, a + sh, … and columns b, b + sw, …: a convolution of stride 1 of dy, with the taps in
+// reverse.
 export function describeInput(
   a: i32, b: i32, c: i32, h: i32, w: i32, o: i32, kh: i32, kw: i32, oh: i32, ow: i32,
   sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
@@ -124,8 +125,9 @@ export function layOut(workspace: usize, packedFloats: i32, sumFloats: i32): usi
   return pixels + <usize>(rows * cols + 8) * PIXEL;
 }
 
-// Writes the tables of taps and pixels, and zeros to the copy: its border stays as it is. `outRow` and `outCol` are the distances of
-// rows and columns in the result, in elements. Both tables repeat their last entry, so that tiles may run over the end.
+// Writes the tables of taps and pixels, and zeros to the copy: its border stays as it is. `outRow` and `outCol` are the
+// distances of rows and columns in the result, in elements. Both tables repeat their last entry, so that tiles may run over the
+// end.
 export function plan(outRow: i32, outCol: i32): void {
   memory.fill(padded, 0, bytes(channels * plane) << 2);
   let t = taps;

@@ -1,7 +1,7 @@
-// Direct convolution and its two gradients. As fast as a matrix product for many channels, and much faster for few, where writing the
-// column matrix of im2col would cost more than it brings. Four samples are computed at once, one in each lane of a vector, so that
-// any width, stride and dilation fills the vectors. The bits of an output depend on its sample, its place and the sizes alone.
-// Read convolution-plan.ts first, then convolution-passes.ts; the innermost loops are in convolution-tiles.ts.
+// Direct convolution and its two gradients. As fast as a matrix product for many channels, and much faster for few, where
+// writing the column matrix of im2col would cost more than it brings. Four samples are computed at once, one in each lane of a
+// vector, so that any width, stride and dilation fills the vectors. The bits of an output depend on its sample, its place and
+// the sizes alone. Read convolution-plan.ts first, then convolution-passes.ts; the innermost loops are in convolution-tiles.ts.
 import { addProducts, correlate, fillPadded, packGradient, packWeights, writeSums } from "./convolution-passes";
 import {
   bytes, describeForward, describeInput, GRADIENT_BLOCK, lastTap, layOut, packedWeights, PIXEL, pixels, plan, roundedTaps, sums,

@@ -15,17 +15,21 @@ export interface Convolution {
 /** Elements of im2col's matrix at a time: 512 KiB, so that they are still in the cache when they are multiplied. */
 const columnElements = 131072;
 
+/** The direct kernels copy four whole samples, and describe every pixel: up to 64 MiB of it. */
+const directBytes = 2 ** 26;
+
 /**
- * The direct kernels are as fast as matrix products for any number of channels, but only these can be left to the
- * machine's BLAS. So the ones that would gain most are.
+ * The direct kernels are as fast as matrix products for any number of channels, and much faster for few; but only
+ * matrix products can be left to the machine's BLAS. So those that would gain by that are. Sizes alone decide.
  */
-function throughColumns([c, , , o, kh, kw]: ConvolutionSizes): boolean {
-  return o >= 64 && c * kh * kw >= 512;
+function throughColumns([c, h, w, o, kh, kw, oh, ow]: ConvolutionSizes): boolean {
+  const pixels = Math.max(h * w, oh * ow);
+  return (o >= 64 && c * kh * kw >= 512) || (16 * Math.max(c, o) + 32) * pixels > directBytes;
 }
 
-/** A kernel of one element, moved by one: the columns are the input itself. */
-function isPointwise([, h, w, , kh, kw, oh, ow, sh, sw, ph, pw]: ConvolutionSizes): boolean {
-  return kh * kw === 1 && sh * sw === 1 && ph + pw === 0 && oh === h && ow === w;
+/** A kernel of one element, moved by one, no padding: the columns are the input itself. */
+function isPointwise([, h, w, , kh, kw, oh, ow, sh, sw]: ConvolutionSizes): boolean {
+  return kh * kw === 1 && sh * sw === 1 && oh === h && ow === w;
 }
 
 const directions = { forward: 0, input: 1, weight: 2 } as const;

@@ -119,6 +119,7 @@ const ways: [name: string, x: number[], weight: number[], options: Conv2dOptions
   ["the whole input", [5, 3, 4, 6], [7, 3, 4, 6], {}],
   ["many channels", [2, 64, 5, 6], [64, 64, 3, 3], { padding: 1 }],
   ["many channels, in blocks of rows", [1, 64, 32, 32], [64, 64, 3, 3], { padding: [1, 0] }],
+  ["few channels of a large image", [1, 16, 2, 120_000], [1, 16, 1, 2], { stride: [1, 2], padding: [1, 0] }],
   [
     "many channels, with stride, dilation, groups",
     [2, 128, 9, 8],
@@ -170,7 +171,8 @@ describe.each(ways)("%s", (_name, xShape, weightShape, options) => {
 });
 
 test("a sample's result and the gradient of its input are the same bits in any batch", () => {
-  for (const [, xShape, weightShape, options] of ways) {
+  for (const [name, xShape, weightShape, options] of ways) {
+    if (name.includes("large")) continue;
     scope(() => {
       const weight = mul(numbers(weightShape, 2), 0.1);
       const samples = Array.from({ length: 6 }, (_, i) => mul(numbers([1, ...xShape.slice(1)], i), 0.1));
