@@ -98,6 +98,15 @@ describe("Linear", () => {
     expect(c).not.toEqual(a);
   });
 
+  test.each<[message: string, layers: unknown[]]>([
+    ["Sequential: layer 0 is an array, expected a module; pass modules one by one", [[new Linear(1, 1)]]],
+    ["Sequential: layer 1 is a function, expected a module; put", [new Linear(1, 1), (x: Tensor) => x]],
+    ["Sequential: layer 0 is undefined, expected a module", [undefined]],
+  ])("%s", (message, layers) => {
+    expect(() => new Sequential(...(layers as Linear[]))).toThrow(ValueError);
+    expect(() => new Sequential(...(layers as Linear[]))).toThrow(message);
+  });
+
   test.each<[number, number]>([
     [0, 1],
     [1, 0],
