@@ -338,3 +338,26 @@ describe("for any program", () => {
     });
   });
 });
+
+describe("a derivative inside a function that is differentiated is not a constant", () => {
+  const cube = (x: Tensor) => mul(mul(x, x), x);
+  const at = () => tensor([1, 2], { dtype: "float64" });
+  const ones = () => tensor([1, 1], { dtype: "float64" });
+
+  test.each<[name: string, slope: (x: Tensor) => Tensor]>([
+    ["valueAndGrad", (x) => valueAndGrad((y) => sum(cube(y)))(x).grads[0]!],
+    ["vjp", (x) => vjp(cube, [x]).pullback(ones())[0]!],
+    ["jvp", (x) => jvp(cube, [x], [ones()]).tangent],
+  ])("%s", (_name, slope) => {
+    expect([...slope(at()).toArray()]).toEqual([3, 12]);
+    expect([...jvp(slope, [at()], [ones()]).tangent.toArray()]).toEqual([6, 12]);
+    expect([...jacobian(slope, [at()])[0]!.toArray()]).toEqual([6, 0, 0, 12]);
+  });
+
+  test.each([
+    ["jacobian", (x: Tensor) => jacobian(cube, [x])[0]!],
+    ["hessian", (x: Tensor) => hessian((y) => sum(cube(y)), [x])[0]![0]!],
+  ])("%s, which is not recorded, says so", (name, f) => {
+    expect(() => jacobian(f, [at()])).toThrow(`${name}: called in a function that is being differentiated`);
+  });
+});

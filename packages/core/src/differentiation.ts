@@ -3,7 +3,7 @@
 // of tape.ts alone; the inputs' own `requiresGrad` and `grad` play no part. Knows no op by name.
 import { attachNode, withGrad } from "./define-op.ts";
 import { bytesPerElement } from "./dtype.ts";
-import { ShapeError } from "./errors.ts";
+import { GradientError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { scope, watch } from "./scope.ts";
 import { contiguousStrides, formatShape } from "./shape.ts";
@@ -18,7 +18,10 @@ export type TensorFunction = (...inputs: Tensor[]) => Tensor;
 
 /** Options of all functions here. */
 export interface DerivativeOptions {
-  /** Record the derivative, so that it can itself be differentiated; what it needs then lives until that is done. */
+  /**
+   * Record the derivative, so that it can itself be differentiated; what it needs then lives until that is done. If
+   * absent, true inside a function that is itself being differentiated, else false.
+   */
   createGraph?: boolean;
 }
 
@@ -35,7 +38,7 @@ function evaluate<T>(
   operation: string,
   f: TensorFunction,
   primals: readonly Tensor[],
-  { createGraph = false }: DerivativeOptions,
+  createGraph: boolean,
   use: (y: Tensor, inputs: readonly Tensor[]) => T,
 ): T {
   const run = () => {
@@ -43,9 +46,38 @@ function evaluate<T>(
       requireFloat(operation, primal, `input ${index}`);
       return variable(withGrad(createGraph, () => alias(primal)));
     });
-    return withGrad(true, () => use(f(...inputs), inputs));
+    return withGrad(true, () =>
+      use(
+        within(() => f(...inputs)),
+        inputs,
+      ),
+    );
   };
   return createGraph ? run() : scope(run);
+}
+
+/** How many functions are being differentiated, one inside the other. */
+let depth = 0;
+
+function within<T>(body: () => T): T {
+  depth++;
+  try {
+    return body();
+  } finally {
+    depth--;
+  }
+}
+
+/** A derivative inside a function that is itself being differentiated is recorded: otherwise it would be a constant. */
+function recorded({ createGraph }: DerivativeOptions): boolean {
+  return createGraph ?? depth > 0;
+}
+
+function refuseInside(operation: string): void {
+  if (depth === 0) return;
+  throw new GradientError(
+    `${operation}: called in a function that is being differentiated, where it would count as a constant; use vjp, jvp or hvp there`,
+  );
 }
 
 /** Gradients of `roots` with respect to `inputs`; 0 where there is no dependence. The graph stays for its owner. */
@@ -88,13 +120,14 @@ export function valueAndGrad(
   f: TensorFunction,
   options: DerivativeOptions = {},
 ): (...inputs: Tensor[]) => { value: Tensor; grads: Tensor[] } {
-  const { createGraph } = options;
-  return (...primals) =>
-    evaluate("valueAndGrad", f, primals, options, (y, inputs) => {
+  return (...primals) => {
+    const createGraph = recorded(options);
+    return evaluate("valueAndGrad", f, primals, createGraph, (y, inputs) => {
       requireScalar("valueAndGrad", y);
       const grads = pull("valueAndGrad", [{ result: y }], inputs, createGraph);
       return { value: createGraph ? y : detach(y), grads };
     });
+  };
 }
 
 /** What `vjp` returns. Holds the graph of `f` until it is disposed of, its scope ends, or it is collected. */
@@ -117,10 +150,10 @@ export function vjp(
   primals: readonly Tensor[],
   options: DerivativeOptions = {},
 ): Pullback {
-  const { createGraph = false } = options;
+  const createGraph = recorded(options);
   const { result, made } = watch(() =>
     // Nothing may be freed at the end of this call, hence recorded like a graph that is differentiated again.
-    evaluate("vjp", f, primals, { createGraph: true }, (y, inputs) => ({ y, inputs })),
+    evaluate("vjp", f, primals, true, (y, inputs) => ({ y, inputs })),
   );
   const { y, inputs } = result;
   return {
@@ -149,9 +182,9 @@ export function jvp(
   tangents: readonly Tensor[],
   options: DerivativeOptions = {},
 ): { value: Tensor; tangent: Tensor } {
-  const { createGraph } = options;
+  const createGraph = recorded(options);
   checkVectors("jvp", tangents, primals);
-  return evaluate("jvp", f, primals, options, (y, inputs) => {
+  return evaluate("jvp", f, primals, createGraph, (y, inputs) => {
     const u = variable(filledLike(y, 0));
     const pulled = pull("jvp", [{ result: y, gradient: u }], inputs, true);
     const roots = pulled.map((result, index) => ({ result, gradient: tangents[index] }));
@@ -172,9 +205,9 @@ export function hvp(
   vectors: readonly Tensor[],
   options: DerivativeOptions = {},
 ): { value: Tensor; products: Tensor[] } {
-  const { createGraph } = options;
+  const createGraph = recorded(options);
   checkVectors("hvp", vectors, primals);
-  return evaluate("hvp", f, primals, options, (y, inputs) => {
+  return evaluate("hvp", f, primals, createGraph, (y, inputs) => {
     requireScalar("hvp", y);
     const gradients = pull("hvp", [{ result: y }], inputs, true);
     const roots = gradients.map((result, index) => ({ result, gradient: vectors[index] }));
@@ -206,22 +239,25 @@ function rows(operation: string, y: Tensor, inputs: readonly Tensor[]): Tensor[]
 
 /**
  * The Jacobian of `f` at `primals`: for each input the derivatives of all elements of the result by all of the input's,
- * `[...result.shape, ...input.shape]`. Costs one backward pass per element of the result.
+ * `[...result.shape, ...input.shape]`. Costs one backward pass per element of the result. It is not recorded.
  *
  * @throws DTypeError if an input is not float
  */
 export function jacobian(f: TensorFunction, primals: readonly Tensor[]): Tensor[] {
-  return evaluate("jacobian", f, primals, {}, (y, inputs) => rows("jacobian", y, inputs));
+  refuseInside("jacobian");
+  return evaluate("jacobian", f, primals, false, (y, inputs) => rows("jacobian", y, inputs));
 }
 
 /**
  * The Hessian of `f`, which must have a scalar result: `hessian(f, primals)[i][j]` has the second derivatives by inputs
- * `i` and `j`, `[...inputs[i].shape, ...inputs[j].shape]`. Costs one backward pass per element of the inputs.
+ * `i` and `j`, `[...inputs[i].shape, ...inputs[j].shape]`. Costs one backward pass per element of the inputs. It is not
+ * recorded.
  *
  * @throws ShapeError if the result is not a scalar; DTypeError if an input is not float
  */
 export function hessian(f: TensorFunction, primals: readonly Tensor[]): Tensor[][] {
-  return evaluate("hessian", f, primals, {}, (y, inputs) => {
+  refuseInside("hessian");
+  return evaluate("hessian", f, primals, false, (y, inputs) => {
     requireScalar("hessian", y);
     return pull("hessian", [{ result: y }], inputs, true).map((gradient) =>
       rows("hessian", gradient, inputs),

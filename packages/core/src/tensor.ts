@@ -160,7 +160,10 @@ export class Tensor {
     return new Tensor(this.storage, shape, strides, offset, this.dtype);
   }
 
-  /** The elements as a typed array over the heap itself, without a copy. Must be contiguous. */
+  /**
+   * The elements as a typed array over the heap itself, without a copy; the tensor must be contiguous. Once the tensor is
+   * released, the array shows whatever comes to lie there: to keep the numbers, use `toArray()`.
+   */
   data(): NumericArray {
     if (!this.contiguous) throw new ShapeError(`data: tensor ${formatShape(this.shape)} is not contiguous`);
     const start = this.address / bytesPerElement[this.dtype];

@@ -181,7 +181,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (isFloat(target.dtype)) {
     if (target.rank < logits.rank) {
       throw new DTypeError(
-        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; cast them, or hold them in an Int32Array or Uint8Array`,
+        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; cast them, or make them with { dtype: "int32" }`,
       );
     }
     if (ignoreIndex !== undefined) {

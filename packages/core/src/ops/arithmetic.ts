@@ -54,7 +54,7 @@ export function mul(a: Operand, b: Operand): Tensor {
   return applyBinary("mul", mulOp, a, b);
 }
 
-/** `a / b`, broadcast. */
+/** `a / b`, broadcast. Integers are divided as integers, cut off towards zero, and give 0 for a division by 0. */
 export function div(a: Operand, b: Operand): Tensor {
   return applyBinary("div", divOp, a, b);
 }

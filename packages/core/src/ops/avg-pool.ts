@@ -60,6 +60,7 @@ const adaptiveAvgPoolGradOp = defineOp<[Tensor], AdaptivePoolingSizes>({
   vjp: [(ddx, _, _dy, sizes): Tensor => adaptiveAvgPoolOp(ddx, sizes)],
 });
 
+/** Options of `avgPool1d`. */
 export interface AvgPool1dOptions {
   /** Elements from one window to the next; the size of the window if absent. */
   stride?: number;

@@ -66,6 +66,7 @@ const maxPoolOp = defineOp<[Tensor, Tensor], MaxPooling>({
   vjp: [(dy, _, x, place) => scatterPlaneOp(dy, place, x.shape), null],
 });
 
+/** Options of `maxPool1d`. */
 export interface MaxPool1dOptions {
   /** Elements from one window to the next; the size of the window if absent. */
   stride?: number;

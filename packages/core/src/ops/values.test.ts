@@ -602,11 +602,11 @@ const rows: Row[] = [
 /** What has tests of its own: those of the file, or of layout.test.ts. */
 const elsewhere: Record<string, (keyof typeof ops)[]> = {
   attention: ["scaledDotProductAttention"],
+  convolution: ["conv1d", "conv2d"],
   dropout: ["dropout"],
   embedding: ["embedding"],
   norm: ["batchNorm", "groupNorm", "layerNorm", "rmsNorm"],
-  convolution: ["conv1d", "conv2d"],
-  pool: ["maxPool1d", "maxPool2d", "avgPool1d", "avgPool2d", "adaptiveAvgPool2d"],
+  pooling: ["adaptiveAvgPool2d", "avgPool1d", "avgPool2d", "maxPool1d", "maxPool2d"],
   create: ["full", "ones", "rand", "randn", "tensor", "zeros"],
   gather: ["gather", "indexAdd", "indexSelect", "oneHot", "scatterAdd"],
   join: ["cat", "chunk", "split", "stack"],

@@ -5,6 +5,7 @@ import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
+import { requireSameKind, requireStretch } from "./stretch.ts";
 
 /** Options of `EMA`. */
 export interface EMAOptions {
@@ -22,8 +23,7 @@ export class EMA {
   readonly averages: readonly Tensor[];
   /** Updates done so far. */
   updates = 0;
-  /** As in the options. */
-  /** Share of the average that stays at each update. */
+  /** Share of the average that stays at each update, as in the options. */
   readonly decay: number | ((updates: number) => number);
   readonly #cells = new Map<string, Tensor>();
 
@@ -56,7 +56,8 @@ export class EMA {
 
   /** Updates elements `from` to `to` of average `index`. Elements do not depend on each other. */
   updateRange(index: number, from: number, to: number): void {
-    const parameter = this.parameters[index]!;
+    const parameter = requireStretch("EMA", this.parameters, index, from, to);
+    requireSameKind("EMA", this.averages[index]!, parameter);
     const start = from * bytesPerElement[parameter.dtype];
     const average = this.averages[index]!.address + start;
     kernelsFor(parameter.dtype).ema(to - from, parameter.address + start, average, this.#cellsFor(parameter));
@@ -64,6 +65,9 @@ export class EMA {
 
   /** Exchanges weights and averages, bit for bit: once before an evaluation, and once more after it. */
   swap(): void {
+    this.parameters.forEach((parameter, index) => {
+      requireSameKind("EMA", this.averages[index]!, parameter);
+    });
     this.parameters.forEach((parameter, index) => {
       const weights = parameter.data();
       const averages = this.averages[index]!.data();
@@ -74,7 +78,6 @@ export class EMA {
   }
 
   /** All that it remembers; the tensors are its own, not copies. */
-  /** The averages, as copies, for saving. */
   stateDict(): { updates: number; averages: readonly Tensor[] } {
     return { updates: this.updates, averages: this.averages };
   }

@@ -1,7 +1,8 @@
 // Optimizers against plain loops over float64 numbers, written from the papers' formulas.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { GradientError, ValueError } from "../errors.ts";
+import { DTypeError, GradientError, ValueError } from "../errors.ts";
+import { Linear } from "../nn/linear.ts";
 import { ones, randn, tensor } from "../ops/create.ts";
 import { mul, sum } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
@@ -187,6 +188,28 @@ test.each<[message: string, type: typeof ValueError, call: () => unknown]>([
     "optimizer: parameter 1 (shape [2]) is a view that is not contiguous",
     ValueError,
     () => new SGD([ones([2]), ones([4]).view([2], [2])], { lr: 1 }),
+  ],
+  [
+    "update: elements 0 to 1000 of parameter 0; there are 2 elements",
+    ValueError,
+    () => new SGD(w(), { lr: 1 }).update(0, 0, 1000),
+  ],
+  [
+    "update: elements 0 to 1 of parameter 7; there are only",
+    ValueError,
+    () => new SGD(w(), { lr: 1 }).update(7, 0, 1),
+  ],
+  [
+    "optimizer: made for float32 [3,2], but the parameter is float64 [3,2] now",
+    DTypeError,
+    () => {
+      const layer = new Linear(2, 3);
+      const adam = new Adam(layer.parameters());
+      layer.double();
+      for (const parameter of layer.parameters())
+        parameter.grad = ones([...parameter.shape], { dtype: "float64" });
+      adam.step();
+    },
   ],
   ["step: parameter 0 (shape [2]) has no gradient", GradientError, () => new SGD(w(), { lr: 1 }).step()],
 ])("%s", (message, type, call) => {

@@ -11,6 +11,7 @@ import { checkParameters, isGrouped, requireAtLeast } from "./groups.ts";
 import type { Schedule } from "./schedules.ts";
 import type { OptimizerStateDict } from "./state-dict.ts";
 import { readStateDict, writeStateDict } from "./state-dict.ts";
+import { requireSameKind, requireStretch } from "./stretch.ts";
 
 /** The state of one parameter: tensors of its shape by name, such as `velocity`. */
 export type ParameterState = Readonly<Record<string, Tensor>>;
@@ -119,10 +120,16 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     this.#writeAllCells();
   }
 
-  /** Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other. */
+  /**
+   * Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other.
+   *
+   * @throws ValueError if there is no such stretch; DTypeError if the parameter's dtype changed since the optimizer was
+   * made; GradientError as `step`
+   */
   update(index: number, from: number, to: number): void {
-    const parameter = this.parameters[index]!;
+    const parameter = requireStretch("update", this.parameters, index, from, to);
     const { group, state } = this.#slots[index]!;
+    for (const tensor of state) if (tensor) requireSameKind("optimizer", tensor, parameter);
     const start = from * bytesPerElement[parameter.dtype];
     this.apply(
       kernelsFor(parameter.dtype),

@@ -61,33 +61,35 @@ interface Case {
   sizes: ConvolutionSizes;
 }
 
-/** Any sizes, with at least one window. Paddings after the input are not those before it, as with "same". */
-const anyCase: fc.Arbitrary<Case> = fc.gen().map((draw) => {
-  const small = (most: number, least = 1) => draw(fc.integer, { min: least, max: most });
-  const axis = () => {
-    const size = small(4);
-    const stride = small(4);
-    const dilation = small(3);
-    const before = small(5, 0);
-    const after = small(5, 0);
+const upTo = (most: number, least = 0) => fc.integer({ min: least, max: most });
+
+/** At least one window. Paddings after the input are not those before it, as with "same". */
+const anyAxis = fc
+  .record({
+    size: upTo(4, 1),
+    stride: upTo(4, 1),
+    dilation: upTo(3, 1),
+    before: upTo(5),
+    after: upTo(5),
+    room: upTo(14),
+  })
+  .map(({ size, stride, dilation, before, after, room }) => {
     const span = dilation * (size - 1) + 1;
-    const length = Math.max(1, span - before - after) + small(14, 0);
-    return {
-      size,
-      stride,
-      dilation,
-      before,
-      length,
-      count: Math.floor((length + before + after - span) / stride) + 1,
-    };
-  };
-  const [y, x] = [axis(), axis()];
-  const sizes: ConvolutionSizes = [
-    ...[small(5), y.length, x.length, small(7)],
-    ...[y.size, x.size, y.count, x.count, y.stride, x.stride, y.before, x.before, y.dilation, x.dilation],
-  ] as never;
-  return { n: small(9, 0), groups: small(2), sizes };
-});
+    const length = Math.max(1, span - before - after) + room;
+    const count = Math.floor((length + before + after - span) / stride) + 1;
+    return { size, stride, dilation, before, length, count };
+  });
+
+const anyCase: fc.Arbitrary<Case> = fc
+  .record({ n: upTo(9), groups: upTo(2, 1), c: upTo(5, 1), o: upTo(7, 1), y: anyAxis, x: anyAxis })
+  .map(({ n, groups, c, o, y, x }) => ({
+    n,
+    groups,
+    sizes: [
+      ...[c, y.length, x.length, o, y.size, x.size, y.count, x.count],
+      ...[y.stride, x.stride, y.before, x.before, y.dilation, x.dilation],
+    ] as unknown as ConvolutionSizes,
+  }));
 
 function lengths({ n, groups, sizes }: Case) {
   const [c, h, w, o, kh, kw, oh, ow] = sizes;
