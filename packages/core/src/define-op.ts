@@ -1,6 +1,7 @@
 // defineOp: an op is its forward computation and a table with one gradient rule per input.
 // Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in tape.ts.
-import { GradientError, refusePromise } from "./errors.ts";
+import { refusePromise } from "./arguments.ts";
+import { GradientError } from "./errors.ts";
 import { scope } from "./scope.ts";
 import type { Node, Segment, Tensor } from "./tensor.ts";
 

@@ -1,5 +1,6 @@
 // Element types of tensors: their names, sizes and typed arrays. Knows nothing of memory or kernels.
-import { DTypeError, kindOf } from "./errors.ts";
+import { kindOf } from "./arguments.ts";
+import { DTypeError } from "./errors.ts";
 
 /** Element type of a tensor. `float32` runs on the WebAssembly kernels, the others on the reference kernels. */
 export type DType = "float32" | "float64" | "int32" | "uint8";

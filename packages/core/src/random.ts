@@ -1,7 +1,8 @@
 // Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
 // as 1, 2, 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed),
 // stream and position, never on who draws it or when. Knows nothing of tensors or memory.
-import { refusePromise, ValueError } from "./errors.ts";
+import { refusePromise } from "./arguments.ts";
+import { ValueError } from "./errors.ts";
 
 const multiplier0 = 0xd2511f53;
 const multiplier1 = 0xcd9e8d57;

@@ -1,5 +1,5 @@
 // scope(() => …): frees every tensor made inside except what is returned and what was kept.
-import { refusePromise } from "./errors.ts";
+import { refusePromise } from "./arguments.ts";
 import type { Ownership } from "./tensor.ts";
 import { collectorOwnership, setOwnership, Tensor } from "./tensor.ts";
 

@@ -1,6 +1,7 @@
 // Arithmetic on shapes and strides: sizes, broadcasting, axes. Plain arrays in, plain arrays out.
 // Strides are in elements, never in bytes. Knows nothing of tensors or memory.
-import { kindOf, ShapeError, ValueError } from "./errors.ts";
+import { kindOf } from "./arguments.ts";
+import { ShapeError, ValueError } from "./errors.ts";
 
 /** Sizes of the axes of a tensor, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];

@@ -1,9 +1,11 @@
 // Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length, a JSON
 // header padded with spaces to a multiple of 8, then the elements, little-endian, in one run. The header is read in
 // safetensors-header.ts; here is what becomes of the elements.
+
+import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { DTypeError, kindOf, ValueError } from "../errors.ts";
+import { DTypeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";

@@ -1,5 +1,6 @@
 // Modules one after another.
-import { kindOf, ValueError } from "../errors.ts";
+import { kindOf } from "../arguments.ts";
+import { ValueError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 

@@ -1,8 +1,10 @@
 // How elementwise ops call their kernels: numbers as operands, broadcasting, views.
 // The ops themselves are in unary.ts, arithmetic.ts, compare.ts, where.ts, …
+
+import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat, typedArrayOf } from "../dtype.ts";
-import { DTypeError, kindOf } from "../errors.ts";
+import { DTypeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { BinaryKernels, TernaryKernels, UnaryKernels } from "../kernels/table.ts";
 import type { Shape } from "../shape.ts";

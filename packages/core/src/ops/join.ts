@@ -1,6 +1,8 @@
 // Putting tensors together along an axis, and taking them apart.
+
+import { kindOf } from "../arguments.ts";
 import { defineVariadicOp } from "../define-op.ts";
-import { kindOf, ShapeError, ValueError } from "../errors.ts";
+import { ShapeError, ValueError } from "../errors.ts";
 import { contiguousStrides, formatShape, normalizeAxis } from "../shape.ts";
 import { commonDType, copyStrided, Tensor } from "../tensor.ts";
 import { unsqueeze } from "./shape.ts";

@@ -1,6 +1,8 @@
 // Choosing between two tensors, element by element.
+
+import { kindOf } from "../arguments.ts";
 import { defineOp } from "../define-op.ts";
-import { DTypeError, kindOf } from "../errors.ts";
+import { DTypeError } from "../errors.ts";
 import { commonDType, Tensor } from "../tensor.ts";
 import { sumTo } from "./broadcast.ts";
 import { cast } from "./cast.ts";
