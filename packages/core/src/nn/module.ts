@@ -35,8 +35,8 @@ export function buffer(x: Tensor): Tensor {
 export type AnyModule = Module<never, unknown>;
 
 /**
- * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays of them, and
- * define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
+ * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays and plain objects
+ * of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
  * were set. Tensors with `requiresGrad` are parameters also without `parameter()`. What is in `#private` fields cannot be
  * seen from outside, and is not found; parameters or modules in a Map or a Set are refused.
  *
@@ -171,14 +171,15 @@ function refuseParts(owner: object, name: string, values: Map<unknown, unknown> 
   for (const value of values.values()) {
     if (value instanceof Module || (value instanceof Tensor && (value.requiresGrad || roles.has(value)))) {
       throw new ValueError(
-        `${owner.constructor.name}: ${name} is a ${values.constructor.name}, in which parameters are not found; use an array, or properties of a module`,
+        `${owner.constructor.name}: ${name} is a ${values.constructor.name}, in which parameters are not found; use an array, a plain object, or properties of a module`,
       );
     }
   }
 }
 
 function isHolder(value: unknown): value is object {
-  return value instanceof Module || Array.isArray(value);
+  if (value instanceof Module || Array.isArray(value)) return true;
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function convert(x: Tensor, dtype: DType): void {

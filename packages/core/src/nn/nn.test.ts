@@ -57,6 +57,7 @@ describe("namedParameters", () => {
         "blocks.1.bias",
         "scale",
         "list.0.0",
+        "options.hidden",
       ],
     ],
   ])("%s", (_what, module, expected) => {
