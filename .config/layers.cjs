@@ -12,7 +12,7 @@ const shipped = { pathNot: "\\.test\\.ts$" };
 const members = (root, names) => `${root}(${names.join("|")})(\\.ts$|/)`;
 
 const layers = [
-  ["errors", "shape", "dtype", "random"],
+  ["arguments", "errors", "shape", "dtype", "random"],
   ["memory"],
   ["kernels"],
   ["capture", "printing", "tensor", "tape", "define-op", "scope", "checkpoint", "differentiation"],

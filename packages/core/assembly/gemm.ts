@@ -3,6 +3,7 @@
 // One tile kernel serves every layout: it follows pointers and steps, so that packing an operand only changes where they point.
 // The bits of an element of C depend on its row of A, its column of B, k and beta; never on m, n, strides or packing.
 import { loadLanes, storeLanes } from "./lanes";
+import { transpose4 } from "./transpose";
 
 // The register tile: 4 rows x 2 vectors. Its 8 sums, 2 vectors of B, a broadcast of A and, where madd is two instructions, a
 // product fit in the 15 vector registers that V8 uses on x86. 5 rows are not faster; 6 are by 7 % on large matrices with
@@ -242,22 +243,8 @@ function packQuad(k: i32, columns: i32, from: usize, minor: usize, major: usize,
   let p3 = columns > 3 ? p2 + minor : p2;
   if (major == 4) {
     for (; k >= 4; k -= 4) {
-      const x0 = v128.load(p0);
-      const x1 = v128.load(p1);
-      const x2 = v128.load(p2);
-      const x3 = v128.load(p3);
-      const low01 = v128.shuffle<i32>(x0, x1, 0, 4, 1, 5);
-      const low23 = v128.shuffle<i32>(x2, x3, 0, 4, 1, 5);
-      const high01 = v128.shuffle<i32>(x0, x1, 2, 6, 3, 7);
-      const high23 = v128.shuffle<i32>(x2, x3, 2, 6, 3, 7);
-      v128.store(to, v128.shuffle<i64>(low01, low23, 0, 2));
-      to += toStep;
-      v128.store(to, v128.shuffle<i64>(low01, low23, 1, 3));
-      to += toStep;
-      v128.store(to, v128.shuffle<i64>(high01, high23, 0, 2));
-      to += toStep;
-      v128.store(to, v128.shuffle<i64>(high01, high23, 1, 3));
-      to += toStep;
+      transpose4(p0, p1, p2, p3, to, toStep);
+      to += toStep << 2;
       p0 += 16;
       p1 += 16;
       p2 += 16;

@@ -1,9 +1,9 @@
 // Rows of floats to and from lanes: what stands at one place of four rows becomes one vector, and back again.
 
-// Vectors i < 4 at `to + i·toStep` from the lanes i of those at p0 … p3.
+/** Vectors i < 4 at `to + i·toStep` from the lanes i of those at p0 … p3. */
 // @ts-ignore: decorator
 @inline
-function transpose4(p0: usize, p1: usize, p2: usize, p3: usize, to: usize, toStep: usize): void {
+export function transpose4(p0: usize, p1: usize, p2: usize, p3: usize, to: usize, toStep: usize): void {
   const x0 = v128.load(p0);
   const x1 = v128.load(p1);
   const x2 = v128.load(p2);

@@ -55,7 +55,10 @@ function derivatives(f: (wrap: Wrap) => Tensor, wrap: Wrap): number[][] {
     const once = grad(y, [x, w, v], { retainGraph: true });
     const first = grad(y, [x, w, v], { createGraph: true });
     const second = grad(
-      first.map((g) => sum(mul(g!, g!))).reduce((a, b) => add(a, b)),
+      first
+        .filter((g) => g !== null)
+        .map((g) => sum(mul(g, g)))
+        .reduce((a, b) => add(a, b)),
       [x, w, v],
       { retainGraph: true },
     );

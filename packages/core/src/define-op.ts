@@ -1,5 +1,6 @@
 // defineOp: an op is its forward computation and a table with one gradient rule per input.
 // Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in tape.ts.
+import { refusePromise } from "./arguments.ts";
 import { GradientError } from "./errors.ts";
 import { scope } from "./scope.ts";
 import type { Node, Segment, Tensor } from "./tensor.ts";
@@ -47,18 +48,28 @@ export function gradEnabled(): boolean {
   return recording;
 }
 
-/** Runs `body` with recording for gradients on or off. */
+/**
+ * Runs `body` with recording for gradients on or off.
+ *
+ * @throws ShardgradError if `body` is asynchronous: recording would be back on or off when it goes on
+ */
 export function withGrad<T>(enabled: boolean, body: () => T): T {
   const before = recording;
   recording = enabled;
   try {
-    return body();
+    const result = body();
+    refusePromise(enabled ? "withGrad" : "noGrad", result, enabled ? "recorded" : "kept from being recorded");
+    return result;
   } finally {
     recording = before;
   }
 }
 
-/** Runs `body` without recording: for evaluation, and for changing parameters. */
+/**
+ * Runs `body` without recording: for evaluation, and for changing parameters.
+ *
+ * @throws ShardgradError if `body` is asynchronous
+ */
 export function noGrad<T>(body: () => T): T {
   return withGrad(false, body);
 }

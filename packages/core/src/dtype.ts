@@ -1,4 +1,6 @@
 // Element types of tensors: their names, sizes and typed arrays. Knows nothing of memory or kernels.
+import { kindOf } from "./arguments.ts";
+import { DTypeError } from "./errors.ts";
 
 /** Element type of a tensor. `float32` runs on the WebAssembly kernels, the others on the reference kernels. */
 export type DType = "float32" | "float64" | "int32" | "uint8";
@@ -25,6 +27,20 @@ export const typedArrayOf = {
 
 /** Numbers that stand for a dtype in kernel arguments, which are all numeric. */
 export const dtypeCode: Readonly<Record<DType, number>> = { float32: 0, float64: 1, int32: 2, uint8: 3 };
+
+/**
+ * The dtype itself, checked for callers without types.
+ *
+ * @throws DTypeError if there is none of this name
+ */
+export function checkDType(operation: string, dtype: DType): DType {
+  if (!Object.hasOwn(bytesPerElement, dtype)) {
+    throw new DTypeError(
+      `${operation}: dtype is ${kindOf(dtype)}, expected float32, float64, int32 or uint8; choose one of them`,
+    );
+  }
+  return dtype;
+}
 
 export function isFloat(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64";

@@ -1,6 +1,7 @@
 // Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
 // as 1, 2, 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed),
 // stream and position, never on who draws it or when. Knows nothing of tensors or memory.
+import { refusePromise } from "./arguments.ts";
 import { ValueError } from "./errors.ts";
 
 const multiplier0 = 0xd2511f53;
@@ -198,12 +199,18 @@ export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again:
   }
 }
 
-/** Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`. */
+/**
+ * Runs `body` with another generator, which a framework may have keyed by step and shard with `restart`.
+ *
+ * @throws ShardgradError if `body` is asynchronous
+ */
 export function withGenerator<T>(generator: Generator, body: () => T): T {
   const before = current;
   current = generator;
   try {
-    return body();
+    const result = body();
+    refusePromise("withGenerator", result, "given a generator");
+    return result;
   } finally {
     current = before;
   }

@@ -1,9 +1,11 @@
 // What a scope frees and what it leaves, measured by the bytes that the arena has handed out.
 import { expect, test } from "vitest";
+import { gradEnabled, noGrad, withGrad } from "./define-op.ts";
 import { ReleasedError, ShardgradError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
 import { ones, tensor } from "./ops/create.ts";
 import { add, mul, sum } from "./ops/index.ts";
+import { currentGenerator, Generator, withGenerator } from "./random.ts";
 import { scope } from "./scope.ts";
 import { backward } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -100,6 +102,17 @@ test("refuses asynchronous work, and frees what it had made", () => {
   const start = () => scope(async () => void x());
   expect(blocksLeftBy(() => expect(start).toThrow(ShardgradError))).toBe(0);
   expect(start).toThrow("scope: the function returned a promise");
+});
+
+test.each<[name: string, run: (body: () => unknown) => unknown]>([
+  ["noGrad", noGrad],
+  ["withGrad", (body) => withGrad(true, body)],
+  ["withGenerator", (body) => withGenerator(new Generator(1), body)],
+])("%s refuses asynchronous work, and puts back what it had changed", (name, run) => {
+  const before = [gradEnabled(), currentGenerator()];
+  expect(() => run(async () => 1)).toThrow(ShardgradError);
+  expect(() => run(async () => 1)).toThrow(`${name}: the function returned a promise; only synchronous work`);
+  expect([gradEnabled(), currentGenerator()]).toEqual(before);
 });
 
 test("what a tensor says when it is used after its scope", () => {

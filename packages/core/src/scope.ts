@@ -1,5 +1,5 @@
 // scope(() => …): frees every tensor made inside except what is returned and what was kept.
-import { ShardgradError } from "./errors.ts";
+import { refusePromise } from "./arguments.ts";
 import type { Ownership } from "./tensor.ts";
 import { collectorOwnership, setOwnership, Tensor } from "./tensor.ts";
 
@@ -92,10 +92,8 @@ export function scope<T>(body: () => T): T {
     enter(parent);
     inner.close(result);
   }
-  if (result instanceof Promise) {
-    throw new ShardgradError("scope: the function returned a promise; only synchronous work can be scoped");
-  }
-  return result;
+  refusePromise("scope", result, "scoped");
+  return result as T;
 }
 
 /** Runs `body`; `made` are the tensors made in it that it has neither freed nor kept. They belong to whom they would. */

@@ -1,5 +1,6 @@
 // Arithmetic on shapes and strides: sizes, broadcasting, axes. Plain arrays in, plain arrays out.
 // Strides are in elements, never in bytes. Knows nothing of tensors or memory.
+import { kindOf } from "./arguments.ts";
 import { ShapeError, ValueError } from "./errors.ts";
 
 /** Sizes of the axes of a tensor, outermost first; `[]` is a scalar. */
@@ -47,8 +48,18 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(",")}]`;
 }
 
+/** Throws if something else stands where a shape should, for callers without types. */
+export function requireShape(operation: string, shape: Shape): void {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(
+      `${operation}: shape is ${kindOf(shape)}, expected an array of sizes; write [2, 3], not 2, 3`,
+    );
+  }
+}
+
 /** Checks that every size is a non-negative integer; returns a frozen copy. */
 export function checkShape(operation: string, shape: Shape): Shape {
+  requireShape(operation, shape);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new ShapeError(
@@ -102,6 +113,11 @@ export function normalizeAxes(
 ): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
   const list = typeof axes === "number" ? [axes] : axes;
+  if (!Array.isArray(list)) {
+    throw new ShapeError(
+      `${operation}: axes are ${kindOf(axes)}, expected a number or an array of numbers; options come after them`,
+    );
+  }
   const normalized = list.map((axis) => normalizeAxis(operation, axis, rank));
   if (new Set(normalized).size !== normalized.length) {
     throw new ValueError(`${operation}: axes ${formatShape(list)} name an axis twice; name each once`);

@@ -1,6 +1,7 @@
 // The bytes of a safetensors file, read here by hand as the format's description says.
 import { expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
+import { Linear } from "../nn/linear.ts";
 import { ones, tensor, zeros } from "../ops/create.ts";
 import type { Tensor } from "../tensor.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -102,6 +103,8 @@ test.each(Array.from({ length: 9 }, (_, i) => "n".repeat(i)))(
 
 test("an iterable is enough, and so is nothing", () => {
   expect(parse(writeSafetensors(new Map([["a", ones([2])]]))).entries).toHaveLength(1);
+  expect(parse(writeSafetensors({ a: ones([2]), b: ones([1]) })).entries).toHaveLength(2);
+  expect(parse(writeSafetensors({}))).toEqual({ metadata: undefined, entries: [] });
   expect(parse(writeSafetensors([]))).toEqual({ metadata: undefined, entries: [] });
 });
 
@@ -111,7 +114,18 @@ test("metadata stands beside the tensors", () => {
   expect(JSON.stringify(parsed)).toBe(JSON.stringify(metadata));
 });
 
-test.each<[message: string, list: [string, Tensor][]]>([
+test.each<[message: string, list: unknown]>([
+  [
+    "writeSafetensors: got a Linear, expected tensors by name, as in a Map; pass model.stateDict()",
+    new Linear(1, 1),
+  ],
+  ["writeSafetensors: got a Tensor, expected tensors by name", ones([1])],
+  ["writeSafetensors: got undefined, expected tensors by name", undefined],
+  ['writeSafetensors: got "", expected tensors by name', ""],
+  ["writeSafetensors: got a Float32Array, expected tensors by name", new Float32Array()],
+  ["writeSafetensors: got a Tensor as entry 0, expected", [ones([1])]],
+  ['writeSafetensors: got an array for "x", expected', { x: [1, 2] }],
+  ['writeSafetensors: got undefined for "x", expected', new Map([["x", undefined]])],
   ['writeSafetensors: the name "__metadata__" is reserved', [["__metadata__", ones([1])]]],
   [
     'writeSafetensors: the name "x" is reserved or used twice',
@@ -121,6 +135,6 @@ test.each<[message: string, list: [string, Tensor][]]>([
     ],
   ],
 ])("%s", (message, list) => {
-  expect(() => writeSafetensors(list)).toThrow(ValueError);
-  expect(() => writeSafetensors(list)).toThrow(message);
+  expect(() => writeSafetensors(list as [])).toThrow(ValueError);
+  expect(() => writeSafetensors(list as [])).toThrow(message);
 });

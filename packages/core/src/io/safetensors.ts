@@ -1,6 +1,8 @@
 // Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length, a JSON
 // header padded with spaces to a multiple of 8, then the elements, little-endian, in one run. The header is read in
 // safetensors-header.ts; here is what becomes of the elements.
+
+import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
@@ -116,26 +118,50 @@ function checkName(kind: string, name: unknown): void {
   }
 }
 
+/** The named tensors of a map, a record or a list of pairs. */
+function entriesOf(tensors: unknown): { name: string; tensor: Tensor; start: number }[] {
+  const refuse = (got: string, remedy: string) =>
+    new ValueError(`writeSafetensors: got ${got}, expected tensors by name, as in a Map; ${remedy}`);
+  const isObject = typeof tensors === "object" && tensors !== null;
+  if (isObject && "stateDict" in tensors && typeof tensors.stateDict === "function") {
+    throw refuse(kindOf(tensors), "pass model.stateDict()");
+  }
+  const isRecord = isObject && [Object.prototype, null].includes(Object.getPrototypeOf(tensors));
+  if (!isObject || !(isRecord || Symbol.iterator in tensors) || ArrayBuffer.isView(tensors)) {
+    throw refuse(kindOf(tensors), "pass a Map, an object, or pairs of name and tensor");
+  }
+  const entries = Symbol.iterator in tensors ? (tensors as Iterable<unknown>) : Object.entries(tensors);
+  return Array.from(entries, (entry, i) => {
+    if (!Array.isArray(entry))
+      throw refuse(`${kindOf(entry)} as entry ${i}`, "pass pairs of name and tensor");
+    const [name, tensor] = entry;
+    checkName("a tensor's name is", name);
+    if (!(tensor instanceof Tensor))
+      throw refuse(`${kindOf(tensor)} for ${quoted(name)}`, "store tensors only");
+    return { name, tensor, start: 0 };
+  });
+}
+
 /**
  * The bytes of a safetensors file with the given tensors. Their elements are laid out by size, largest first, so that
  * each tensor is aligned; the header names them in the order given.
  *
+ * @param tensors by name: a map such as `model.stateDict()`, a plain object, or pairs
  * @param metadata text stored beside the tensors
  * @throws ValueError if a tensor has the reserved name `__metadata__` or that of another, if names or metadata are not
- *   strings of valid Unicode, or the header is too long
+ *   strings of valid Unicode, if there is something other than named tensors, or the header is too long
  */
 export function writeSafetensors(
-  tensors: Iterable<readonly [name: string, tensor: Tensor]>,
+  tensors: Iterable<readonly [name: string, tensor: Tensor]> | Readonly<Record<string, Tensor>>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   for (const [key, value] of Object.entries(metadata ?? {})) {
     checkName("a key of the metadata is", key);
     checkName(`the metadata of ${quoted(key)} is`, value);
   }
-  const parts = Array.from(tensors, ([name, tensor]) => ({ name, tensor, start: 0 }));
+  const parts = entriesOf(tensors);
   const names = new Set(["__metadata__"]);
   for (const { name } of parts) {
-    checkName("a tensor's name is", name);
     if (names.has(name)) {
       throw new ValueError(
         `writeSafetensors: the name ${quoted(name)} is reserved or used twice; rename the tensor`,

@@ -1,6 +1,7 @@
 // State dicts, buffers, modules with other signatures, conversion and summaries. How parameters are named is in nn.test.ts.
 import { describe, expect, test } from "vitest";
 import { noGrad } from "../define-op.ts";
+import { ValueError } from "../errors.ts";
 import { add, mul } from "../ops/arithmetic.ts";
 import { sum } from "../ops/broadcast.ts";
 import { ones, randn, tensor, zeros } from "../ops/create.ts";
@@ -33,6 +34,19 @@ class Gate extends Module<[x: Tensor, bias?: Tensor], [Tensor, Tensor]> {
   }
 }
 
+class Holder extends Module {
+  readonly held: unknown;
+
+  constructor(held: unknown) {
+    super();
+    this.held = held;
+  }
+
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
 describe("state", () => {
   test("stateDict has parameters, frozen ones too, and buffers, under all of their names", () => {
     const gate = new Gate();
@@ -41,6 +55,20 @@ describe("state", () => {
     expect(gate.stateDict().get("tied.0")).toBe(gate.linear.weight);
     expect(gate.namedParameters().map(([name]) => name)).toEqual(["linear.weight"]);
     expect(gate.namedBuffers()).toEqual([["steps", gate.steps]]);
+  });
+
+  test.each<[message: string, holder: unknown]>([
+    ["Holder: held is a Map, in which parameters are not found", new Map([["a", new Linear(1, 1)]])],
+    ["Holder: held is a Set, in which parameters are not found", new Set([parameter(ones([1]))])],
+    ["Holder: held.0 is a Map, in which", [new Map([["a", buffer(ones([1]))]])]],
+  ])("parameters are not lost: %s", (message, holder) => {
+    const module = new Holder(holder);
+    expect(() => module.parameters()).toThrow(ValueError);
+    expect(() => module.stateDict()).toThrow(message);
+  });
+
+  test("maps and sets of other things are nobody's business", () => {
+    expect(new Holder([new Map([["a", ones([1])]]), new Set([1])]).parameters()).toEqual([]);
   });
 
   test("buffers survive scopes and are not trained", () => {

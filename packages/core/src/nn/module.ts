@@ -1,7 +1,7 @@
 // Module: a model, or a part of one, whose parameters, buffers and parts are found by walking its properties.
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
-import { GradientError } from "../errors.ts";
+import { GradientError, ValueError } from "../errors.ts";
 import { Storage } from "../memory/storage.ts";
 import type { Shape } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
@@ -35,9 +35,10 @@ export function buffer(x: Tensor): Tensor {
 export type AnyModule = Module<never, unknown>;
 
 /**
- * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays of them, and
- * define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
- * were set. Tensors with `requiresGrad` are parameters also without `parameter()`.
+ * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays and plain objects
+ * of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
+ * were set. Tensors with `requiresGrad` are parameters also without `parameter()`. What is in `#private` fields cannot be
+ * seen from outside, and is not found; parameters or modules in a Map or a Set are refused.
  *
  * A module whose `forward` is not one tensor to one tensor names its inputs and its output:
  * `class Attention extends Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
@@ -159,13 +160,26 @@ function* walk(
   const path = [...within, owner];
   for (const [key, value] of Object.entries(owner instanceof Module ? owner.parts() : owner)) {
     const name = prefix + key;
+    if (value instanceof Map || value instanceof Set) refuseParts(path[0]!, name, value);
     yield { name, value };
     if (isHolder(value) && !path.includes(value)) yield* walk(value, `${name}.`, path);
   }
 }
 
+/** Throws if there are parameters, buffers or modules where the walk does not look, so that they are not lost. */
+function refuseParts(owner: object, name: string, values: Map<unknown, unknown> | Set<unknown>): void {
+  for (const value of values.values()) {
+    if (value instanceof Module || (value instanceof Tensor && (value.requiresGrad || roles.has(value)))) {
+      throw new ValueError(
+        `${owner.constructor.name}: ${name} is a ${values.constructor.name}, in which parameters are not found; use an array, a plain object, or properties of a module`,
+      );
+    }
+  }
+}
+
 function isHolder(value: unknown): value is object {
-  return value instanceof Module || Array.isArray(value);
+  if (value instanceof Module || Array.isArray(value)) return true;
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function convert(x: Tensor, dtype: DType): void {

@@ -57,6 +57,7 @@ describe("namedParameters", () => {
         "blocks.1.bias",
         "scale",
         "list.0.0",
+        "options.hidden",
       ],
     ],
   ])("%s", (_what, module, expected) => {
@@ -96,6 +97,15 @@ describe("Linear", () => {
     });
     expect(b).toEqual(a);
     expect(c).not.toEqual(a);
+  });
+
+  test.each<[message: string, layers: unknown[]]>([
+    ["Sequential: layer 0 is an array, expected a module; pass modules one by one", [[new Linear(1, 1)]]],
+    ["Sequential: layer 1 is a function, expected a module; put", [new Linear(1, 1), (x: Tensor) => x]],
+    ["Sequential: layer 0 is undefined, expected a module", [undefined]],
+  ])("%s", (message, layers) => {
+    expect(() => new Sequential(...(layers as Linear[]))).toThrow(ValueError);
+    expect(() => new Sequential(...(layers as Linear[]))).toThrow(message);
   });
 
   test.each<[number, number]>([

@@ -41,20 +41,20 @@ const divOp = defineOp<[Tensor, Tensor]>({
 
 /** `a + b`, broadcast. */
 export function add(a: Operand, b: Operand): Tensor {
-  return applyBinary(addOp, a, b);
+  return applyBinary("add", addOp, a, b);
 }
 
 /** `a - b`, broadcast. */
 export function sub(a: Operand, b: Operand): Tensor {
-  return applyBinary(subOp, a, b);
+  return applyBinary("sub", subOp, a, b);
 }
 
 /** `a * b` element by element, broadcast. */
 export function mul(a: Operand, b: Operand): Tensor {
-  return applyBinary(mulOp, a, b);
+  return applyBinary("mul", mulOp, a, b);
 }
 
 /** `a / b`, broadcast. Integers are divided as integers, cut off towards zero, and give 0 for a division by 0. */
 export function div(a: Operand, b: Operand): Tensor {
-  return applyBinary(divOp, a, b);
+  return applyBinary("div", divOp, a, b);
 }

@@ -8,6 +8,7 @@ import {
   contiguousStrides,
   formatShape,
   normalizeAxes,
+  requireShape,
   reshapeStrides,
   sameShape,
   sizeOf,
@@ -16,6 +17,7 @@ import type { Tensor } from "../tensor.ts";
 import { contiguous } from "../tensor.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { reduceAxes, reducedShape } from "./axes.ts";
+import { widened } from "./cast.ts";
 
 const reshapeOp = defineOp<[Tensor], Shape>({
   name: "reshape",
@@ -33,6 +35,7 @@ const reshapeOp = defineOp<[Tensor], Shape>({
  * @throws ShapeError if the number of elements differs
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireShape("reshape", shape);
   const unknown = shape.indexOf(-1);
   let target = shape;
   if (unknown >= 0) {
@@ -59,6 +62,7 @@ const expandOp = defineOp<[Tensor], Shape>({
  * @throws ShapeError if `x` does not broadcast to `shape`
  */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  requireShape("expand", shape);
   const lead = shape.length - x.rank;
   if (lead < 0 || x.shape.some((length, axis) => length !== 1 && length !== shape[lead + axis])) {
     throw new ShapeError(
@@ -81,12 +85,12 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 const sumOp = defineOp<[Tensor], readonly number[]>({
   name: "sum",
-  forward: (x, axes) => reduceAxes("sum", x, axes),
+  forward: (x, axes) => reduceAxes("sum", widened(x), axes),
   vjp: [(dy, _, x) => expand(dy, x.shape)],
 });
 
 /**
- * Sum over `axes` (all if absent). The sum over no elements is 0.
+ * Sum over `axes` (all if absent). The sum over no elements is 0. Of uint8, it is int32.
  *
  * @throws ShapeError if an axis does not exist
  */

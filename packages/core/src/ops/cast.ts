@@ -1,7 +1,7 @@
 // Conversion between dtypes.
 import { compute, defineOp } from "../define-op.ts";
 import type { DType } from "../dtype.ts";
-import { dtypeCode, isFloat } from "../dtype.ts";
+import { checkDType, dtypeCode, isFloat } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 
@@ -17,8 +17,17 @@ const castOp = defineOp<[Tensor], DType>({
   vjp: [(dy, _, x) => cast(dy, x.dtype)],
 });
 
-/** The elements as another dtype; integers are cut off towards zero. Gradients flow between float dtypes only. */
+/**
+ * The elements as another dtype; integers are cut off towards zero. Gradients flow between float dtypes only.
+ *
+ * @throws DTypeError if there is no dtype of this name
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  if (x.dtype === dtype) return x;
+  if (x.dtype === checkDType("cast", dtype)) return x;
   return isFloat(dtype) ? castOp(x, dtype) : compute(() => convert(x, dtype));
+}
+
+/** Bytes as int32, in which sums and products do not wrap at 256; other tensors as they are. */
+export function widened(x: Tensor): Tensor {
+  return x.dtype === "uint8" ? cast(x, "int32") : x;
 }

@@ -9,7 +9,7 @@ import { applyBinary, mapBinary } from "./elementwise.ts";
 const comparison =
   (kernel: keyof BinaryKernels) =>
   (a: Operand, b: Operand): Tensor =>
-    compute(() => applyBinary((x, y) => mapBinary(kernel, x, y), a, b));
+    compute(() => applyBinary(kernel, (x, y) => mapBinary(kernel, x, y), a, b));
 
 /** 1 where `a == b`, else 0. */
 export const equal = comparison("equal");

@@ -1,6 +1,6 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
 import type { DType, NumericArray } from "../dtype.ts";
-import { dtypeOfArray, isFloat } from "../dtype.ts";
+import { checkDType, dtypeOfArray, isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
@@ -89,7 +89,7 @@ export function tensor(data: NestedValues, options: TensorOptions & { shape?: Sh
       `tensor: got ${values.length} numbers for shape ${formatShape(shape)}, expected ${sizeOf(shape)}`,
     );
   }
-  const dtype = options.dtype ?? ownType ?? "float32";
+  const dtype = checkDType("tensor", options.dtype ?? ownType ?? "float32");
   const x = Tensor.allocate(Object.freeze([...shape]), dtype, "tensor");
   x.data().set(values as ArrayLike<number>);
   if (!isFloat(dtype) && dtype !== ownType) checkFits(values, x.data(), dtype);
@@ -105,9 +105,14 @@ export function asLeaf(x: Tensor, options: TensorOptions): Tensor {
   return x;
 }
 
+/** The dtype that the options ask for; throws a DTypeError if there is none of this name. */
+export function dtypeIn(operation: string, options: TensorOptions): DType {
+  return checkDType(operation, options.dtype ?? "float32");
+}
+
 /** A tensor whose elements are all `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const x = Tensor.allocate(checkShape("full", shape), options.dtype ?? "float32", "full");
+  const x = Tensor.allocate(checkShape("full", shape), dtypeIn("full", options), "full");
   kernelsFor(x.dtype).fill(x.size, value, x.address);
   return asLeaf(x, options);
 }
@@ -130,7 +135,7 @@ function draw(
   options: TensorOptions,
 ): Tensor {
   const name = kernel === "uniform" ? "rand" : "randn";
-  const x = Tensor.allocate(checkShape(name, shape), options.dtype ?? "float32", name);
+  const x = Tensor.allocate(checkShape(name, shape), dtypeIn(name, options), name);
   requireFloat(name, x, "the result");
   const { cells, position } = takePositions(x.size);
   kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);

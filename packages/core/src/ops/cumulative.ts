@@ -4,11 +4,13 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { normalizeAxis } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import { around } from "./axes.ts";
+import { widened } from "./cast.ts";
 
 /** The sum up to each element, or from it on where `reverse` is set: each is the other's gradient. */
 const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
   name: "cumsum",
-  forward: (x, { axis, reverse }) => {
+  forward: (input, { axis, reverse }) => {
+    const x = widened(input);
     const y = Tensor.allocate(x.shape, x.dtype, "cumsum");
     const { cumsum } = kernelsFor(x.dtype);
     cumsum(...around(x.shape, axis, axis), contiguous(x).address, y.address, Number(reverse));
@@ -18,7 +20,7 @@ const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
 });
 
 /**
- * Running sum along `axis`: `y[i] = x[0] + … + x[i]`, of the shape and dtype of `x`.
+ * Running sum along `axis`: `y[i] = x[0] + … + x[i]`, of the shape and dtype of `x`; int32 for uint8.
  *
  * @throws ShapeError if the axis does not exist
  */

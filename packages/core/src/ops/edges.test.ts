@@ -75,6 +75,18 @@ test("a condition may be a fraction where integers are chosen", () => {
   expect([...y.toArray()]).toEqual([1, -2, 3, 4]);
 });
 
+test.each<[name: string, f: (x: Tensor) => Tensor, y: number[]]>([
+  ["sum", (x) => ops.sum(x), [503]],
+  ["sum over no axes", (x) => ops.sum(x, []), [200, 3, 100, 200]],
+  ["prod", (x) => ops.prod(x), [12_000_000]],
+  ["cumsum", (x) => ops.cumsum(x, 0), [200, 203, 303, 503]],
+  ["einsum", (x) => ops.einsum("i,j->j", x, x), [100_600, 1509, 50_300, 100_600]],
+])("%s of uint8 is int32, and does not wrap at 256", (_name, f, y) => {
+  const result = f(tensor(Uint8Array.of(200, 3, 100, 200)));
+  expect(result.dtype).toBe("int32");
+  expect([...result.toArray()]).toEqual(y);
+});
+
 /** More than the kernel walks by itself, and rows long enough that operands are not copied. */
 test("broadcasting over four axes", () => {
   const a = rand([3, 1, 2, 300]);

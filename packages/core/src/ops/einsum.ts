@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor.ts";
 import { commonDType } from "../tensor.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, sum } from "./broadcast.ts";
+import { widened } from "./cast.ts";
 import { matmul } from "./matmul.ts";
 import { eye } from "./sequences.ts";
 import { permute, transpose } from "./shape.ts";
@@ -183,6 +184,8 @@ function contract(left: Named, right: Named, keep: Labels): Named {
  * `->`, the result has the axes of the ellipsis and then all letters that occur once, sorted. Axes of length 1 are
  * repeated where an axis of the same name is longer. Operands are multiplied from left to right.
  *
+ * Of uint8, the result is int32.
+ *
  * @throws ValueError if the equation makes no sense; ShapeError if the operands do not fit it; DTypeError
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
@@ -197,7 +200,7 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
     fail(equation, `has ${terms.length} terms for ${operands.length} operands; write one term for each`);
   }
   commonDType("einsum", operands);
-  const named = terms.map((term, i) => nameAxes(equation, term, operands[i]!));
+  const named = terms.map((term, i) => nameAxes(equation, term, widened(operands[i]!)));
   const result = outputLabels(equation, output, named);
   const sizes = sizesOf(equation, named);
   const [first, ...rest] = named.map((operand) => simplify(operand, sizes));

@@ -1,5 +1,7 @@
 // How elementwise ops call their kernels: numbers as operands, broadcasting, views.
 // The ops themselves are in unary.ts, arithmetic.ts, compare.ts, where.ts, …
+
+import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat, typedArrayOf } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
@@ -19,11 +21,16 @@ export function mapUnary(kernel: keyof UnaryKernels, x: Tensor): Tensor {
   return y;
 }
 
-function asTensor(x: Operand, dtype: DType): Tensor {
+function asTensor(operation: string, x: Operand, dtype: DType): Tensor {
   if (x instanceof Tensor) return x;
+  if (typeof x !== "number") {
+    throw new DTypeError(
+      `${operation}: got ${kindOf(x)}, expected a tensor or a number; make a tensor of it with tensor(…)`,
+    );
+  }
   if (!isFloat(dtype) && new typedArrayOf[dtype]([x])[0] !== x) {
     throw new DTypeError(
-      `arithmetic: number ${x} with a tensor of dtype ${dtype}, which cannot hold it; cast the tensor to a float dtype`,
+      `${operation}: number ${x} with a tensor of dtype ${dtype}, which cannot hold it; cast the tensor to a float dtype`,
     );
   }
   const scalar = Tensor.allocate([], dtype, "scalar");
@@ -35,11 +42,18 @@ function asTensor(x: Operand, dtype: DType): Tensor {
 /**
  * Applies a binary op; a number becomes a scalar tensor of the other operand's dtype, which goes with the graph, or
  * at once if nothing was recorded.
+ *
+ * @throws DTypeError if an operand is neither, or a number that the other operand's dtype cannot hold
  */
-export function applyBinary(op: (a: Tensor, b: Tensor) => Tensor, a: Operand, b: Operand): Tensor {
+export function applyBinary(
+  operation: string,
+  op: (a: Tensor, b: Tensor) => Tensor,
+  a: Operand,
+  b: Operand,
+): Tensor {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : "float32";
-  const left = asTensor(a, dtype);
-  const right = asTensor(b, dtype);
+  const left = asTensor(operation, a, dtype);
+  const right = asTensor(operation, b, dtype);
   const y = op(left, right);
   if (y.node === null) {
     // Only what was made here: in a backward pass, operands may be numbers that the graph still holds.

@@ -14,6 +14,9 @@ const i32 = (...values: number[]) => tensor(values, { dtype: "int32" });
 
 ones([1]); // The kernels take their packing buffer with the first tensor.
 
+/** Arguments that the types rule out, and JavaScript does not. */
+const wrong = (value: unknown) => value as never;
+
 type Row = [message: string, call: () => unknown];
 
 const shapeErrors: Row[] = [
@@ -94,6 +97,51 @@ const shapeErrors: Row[] = [
   ["tensor: shape [-1] is not valid", () => tensor([1], { shape: [-1] })],
   ["full: shape [-1] is not valid", () => zeros([-1])],
   ["rand: shape [0.5] is not valid", () => rand([0.5])],
+  ["full: shape is 2, expected an array of sizes", () => zeros(wrong(2), wrong(3))],
+  ["randn: shape is undefined, expected an array", () => randn(wrong(undefined))],
+  ["tensor: shape is 2, expected an array", () => tensor([1, 2], { shape: wrong(2) })],
+  ["reshape: shape is 3, expected an array", () => ops.reshape(f32(2, 3), wrong(3))],
+  ["expand: shape is 3, expected an array", () => ops.expand(f32(1), wrong(3))],
+  [
+    "max: axes are a Tensor, expected a number or an array of numbers; the larger of two tensors is maximum(a, b)",
+    () => ops.max(f32(2), wrong(f32(2))),
+  ],
+  ["min: axes are a Tensor, expected", () => ops.min(f32(2), wrong(f32(2)))],
+  [
+    "sum: axes are an object, expected a number or an array of numbers; options come after them",
+    () => ops.sum(f32(2, 3), wrong({ keepDim: true })),
+  ],
+  ["mean: axes are null, expected", () => ops.mean(f32(2, 3), wrong(null))],
+];
+
+/** Operands that are neither a tensor nor a number. */
+const noOperands: Row[] = [
+  ["add: got undefined, expected a tensor or a number", () => ops.add(f32(2), wrong(undefined))],
+  ["sub: got null, expected", () => ops.sub(wrong(null), f32(2))],
+  ["mul: got an array, expected", () => ops.mul(f32(2), wrong([1, 2]))],
+  ['div: got "2", expected', () => ops.div(f32(2), wrong("2"))],
+  ["div: got an Int32Array, expected", () => ops.div(wrong(Int32Array.of(1)), 1)],
+  ["maximum: got undefined, expected", () => ops.maximum(f32(2), wrong(undefined))],
+  ["less: got an object, expected", () => ops.less(f32(2), wrong({ value: 1 }))],
+  ["pow: got true, expected", () => ops.pow(f32(2), wrong(true))],
+  ["pow: got undefined, expected", () => ops.pow(i32(2), wrong(undefined))],
+  ["where: got undefined, expected", () => ops.where(f32(2), f32(2), wrong(undefined))],
+  ["where: the condition is true, expected a tensor", () => ops.where(wrong(true), f32(2), 0)],
+];
+
+/** Names of dtypes that there are not. */
+const noDTypes: Row[] = [
+  [
+    'full: dtype is "float16", expected float32, float64, int32 or uint8',
+    () => zeros([1], wrong({ dtype: "float16" })),
+  ],
+  ['tensor: dtype is "toString", expected', () => tensor([1], wrong({ dtype: "toString" }))],
+  ['rand: dtype is "half", expected', () => rand([1], wrong({ dtype: "half" }))],
+  ['arange: dtype is "int64", expected', () => ops.arange(3, wrong({ dtype: "int64" }))],
+  ['linspace: dtype is "half", expected', () => ops.linspace(0, 1, 3, wrong({ dtype: "half" }))],
+  ['eye: dtype is "bool", expected', () => ops.eye(2, 2, wrong({ dtype: "bool" }))],
+  ['cast: dtype is "half", expected', () => ops.cast(f32(2), wrong("half"))],
+  ["cast: dtype is undefined, expected", () => ops.cast(f32(2), wrong(undefined))],
 ];
 
 const { elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh } = ops;
@@ -106,16 +154,15 @@ const forFloatsOnly: Record<string, (x: Tensor) => Tensor> = {
 };
 
 const dtypeErrors: Row[] = [
+  ...noOperands,
+  ...noDTypes,
   ...Object.entries(forFloatsOnly).map(
     ([name, op]): Row => [`${name}: x is int32, expected float32 or float64; cast it`, () => op(i32(1, 2))],
   ),
   ["where: got float32 and float64", () => ops.where(f32(2), f32(2), f64(2))],
   ["outer: got float32 and float64", () => ops.outer(f32(2), f64(2))],
   ["einsum: got float32 and float64", () => ops.einsum("i,i", f32(2), f64(2))],
-  [
-    "arithmetic: number 0.5 with a tensor of dtype int32, which cannot hold it",
-    () => ops.mul(i32(1, 2), 0.5),
-  ],
+  ["mul: number 0.5 with a tensor of dtype int32, which cannot hold it", () => ops.mul(i32(1, 2), 0.5)],
   ["pow: got int32 to the power of -1, expected an integer from 0 on", () => ops.pow(i32(1, 2), -1)],
   ["pow: got int32 to the power of 0.5", () => ops.pow(i32(1, 2), 0.5)],
   ["add: got float32 and float64, expected one dtype; cast one of them", () => ops.add(f32(2), f64(2))],
@@ -130,6 +177,9 @@ const dtypeErrors: Row[] = [
 ];
 
 const valueErrors: Row[] = [
+  ["cat: got a Tensor, expected an array of tensors", () => ops.cat(wrong(f32(2)), wrong(f32(2)))],
+  ["cat: tensor 1 is 2, expected a tensor", () => ops.cat([f32(2), wrong(2)])],
+  ["stack: got a Tensor, expected an array of tensors", () => ops.stack(wrong(f32(2)))],
   ["clamp: got neither min nor max", () => ops.clamp(f32(2), {})],
   ["norm: got p 3, expected 1, 2 or Infinity", () => ops.norm(f32(2), 0, { p: 3 })],
   ["max: axes [1,-1] name an axis twice", () => ops.max(f32(2, 3), [1, -1])],

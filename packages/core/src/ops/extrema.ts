@@ -30,10 +30,10 @@ const minimumOp = defineOp<[Tensor, Tensor]>({
 
 /** The larger of `a` and `b`, broadcast; NaN if one is. At ties each gets half of the gradient. */
 export function maximum(a: Operand, b: Operand): Tensor {
-  return applyBinary(maximumOp, a, b);
+  return applyBinary("maximum", maximumOp, a, b);
 }
 
 /** The smaller of `a` and `b`, broadcast; NaN if one is. At ties each gets half of the gradient. */
 export function minimum(a: Operand, b: Operand): Tensor {
-  return applyBinary(minimumOp, a, b);
+  return applyBinary("minimum", minimumOp, a, b);
 }

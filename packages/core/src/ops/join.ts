@@ -1,4 +1,6 @@
 // Putting tensors together along an axis, and taking them apart.
+
+import { kindOf } from "../arguments.ts";
 import { defineVariadicOp } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { contiguousStrides, formatShape, normalizeAxis } from "../shape.ts";
@@ -28,13 +30,23 @@ const catOp = defineVariadicOp<Joint>({
 });
 
 function requireSome(operation: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors)) {
+    throw new ValueError(
+      `${operation}: got ${kindOf(tensors)}, expected an array of tensors; write ${operation}([a, b])`,
+    );
+  }
+  tensors.forEach((x: unknown, i) => {
+    if (!(x instanceof Tensor))
+      throw new ValueError(`${operation}: tensor ${i} is ${kindOf(x)}, expected a tensor`);
+  });
   if (tensors.length === 0) throw new ValueError(`${operation}: got no tensors, expected at least one`);
 }
 
 /**
  * Tensors one behind the other along `axis`; along all other axes they must be equally long.
  *
- * @throws ShapeError if they are not, or the axis does not exist; DTypeError if the dtypes differ; ValueError for none
+ * @throws ShapeError if they are not, or the axis does not exist; DTypeError if the dtypes differ; ValueError for none,
+ * or for something else than tensors
  */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
   requireSome("cat", tensors);
@@ -56,7 +68,8 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
 /**
  * Tensors of one shape side by side along a new axis: n of `[a,b]` at axis 0 make `[n,a,b]`.
  *
- * @throws ShapeError if the shapes differ; DTypeError if the dtypes differ; ValueError for none
+ * @throws ShapeError if the shapes differ; DTypeError if the dtypes differ; ValueError for none,
+ * or for something else than tensors
  */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   requireSome("stack", tensors);

@@ -51,7 +51,7 @@ const powNumberOp = defineOp<[Tensor], number>({
     if (kernel) return mapUnary(kernel, x);
     // A few products are faster than the kernel, and off by a few ulps at most.
     if (Number.isInteger(exponent) && exponent > 1 && exponent <= 8) return wholePower(x, exponent);
-    return applyBinary((a, b) => mapBinary("pow", a, b), x, exponent);
+    return applyBinary("pow", (a, b) => mapBinary("pow", a, b), x, exponent);
   },
   vjp: [
     (dy, _, x, exponent): Tensor => {
@@ -69,7 +69,9 @@ const powNumberOp = defineOp<[Tensor], number>({
  * @throws ShapeError, DTypeError; also for integers to a negative or fractional power
  */
 export function pow(base: Operand, exponent: Operand): Tensor {
-  if (!(base instanceof Tensor) || exponent instanceof Tensor) return applyBinary(powOp, base, exponent);
+  if (!(base instanceof Tensor) || typeof exponent !== "number") {
+    return applyBinary("pow", powOp, base, exponent);
+  }
   if (!isFloat(base.dtype) && !(Number.isInteger(exponent) && exponent >= 0)) {
     throw new DTypeError(
       `pow: got ${base.dtype} to the power of ${exponent}, expected an integer from 0 on; cast the base to a float dtype`,

@@ -8,6 +8,7 @@ import { mul, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { around, reduceAxes, reducedShape } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
+import { widened } from "./cast.ts";
 import { joinAxes } from "./last-axis.ts";
 import { eye } from "./sequences.ts";
 import { where } from "./where.ts";
@@ -39,12 +40,12 @@ const prodOthers = defineOp<[Tensor]>({
 /** `[…, n]` to `[…, 1]`. */
 const prodOp = defineOp<[Tensor]>({
   name: "prod",
-  forward: (x) => reduceAxes("prod", x, [x.rank - 1]),
+  forward: (x) => reduceAxes("prod", widened(x), [x.rank - 1]),
   vjp: [(dy, _, x) => mul(dy, prodOthers(x))],
 });
 
 /**
- * Product over `axes` (all if absent). The product over no elements is 1.
+ * Product over `axes` (all if absent). The product over no elements is 1. Of uint8, it is int32.
  *
  * @throws ShapeError if an axis does not exist
  */

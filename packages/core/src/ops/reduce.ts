@@ -34,6 +34,13 @@ function extremum(kernel: "max" | "min") {
     ],
   });
   return (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    if ((axes as unknown) instanceof Tensor) {
+      const other =
+        kernel === "max" ? "larger of two tensors is maximum" : "smaller of two tensors is minimum";
+      throw new ShapeError(
+        `${kernel}: axes are a Tensor, expected a number or an array of numbers; the ${other}(a, b)`,
+      );
+    }
     const list = normalizeAxes(kernel, axes, x.rank);
     const empty = list.find((axis) => x.shape[axis] === 0);
     if (empty !== undefined) {

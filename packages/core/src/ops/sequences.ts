@@ -5,7 +5,7 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkShape } from "../shape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
 import type { TensorOptions } from "./create.ts";
-import { asLeaf } from "./create.ts";
+import { asLeaf, dtypeIn } from "./create.ts";
 
 function requireFinite(operation: string, name: string, value: number): void {
   if (!Number.isFinite(value)) {
@@ -35,7 +35,7 @@ export function arange(...args: (number | TensorOptions | undefined)[]): Tensor 
   if (step === 0 || (end - start) / step < 0) {
     throw new ValueError(`arange: step ${step} does not lead from ${start} to ${end}; change its sign`);
   }
-  const x = Tensor.allocate([Math.ceil((end - start) / step)], options.dtype ?? "float32", "arange");
+  const x = Tensor.allocate([Math.ceil((end - start) / step)], dtypeIn("arange", options), "arange");
   kernelsFor(x.dtype).arange(x.size, start, step, x.address);
   return asLeaf(x, options);
 }
@@ -48,7 +48,7 @@ export function arange(...args: (number | TensorOptions | undefined)[]): Tensor 
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   requireFinite("linspace", "start", start);
   requireFinite("linspace", "end", end);
-  const x = Tensor.allocate(checkShape("linspace", [steps]), options.dtype ?? "float32", "linspace");
+  const x = Tensor.allocate(checkShape("linspace", [steps]), dtypeIn("linspace", options), "linspace");
   kernelsFor(x.dtype).linspace(steps, start, end, x.address);
   return asLeaf(x, options);
 }
@@ -63,7 +63,7 @@ export function eye(rows: number, options?: TensorOptions): Tensor;
 export function eye(rows: number, second: number | TensorOptions = rows, third: TensorOptions = {}): Tensor {
   const [cols, options] = typeof second === "number" ? [second, third] : [rows, second];
   const x = compute(() => {
-    const y = Tensor.allocate(checkShape("eye", [rows, cols]), options.dtype ?? "float32", "eye");
+    const y = Tensor.allocate(checkShape("eye", [rows, cols]), dtypeIn("eye", options), "eye");
     const one = Tensor.allocate([], y.dtype, "eye");
     const { fill } = kernelsFor(y.dtype);
     fill(y.size, 0, y.address);

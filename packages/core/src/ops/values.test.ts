@@ -354,7 +354,7 @@ const rows: Row[] = [
     values: (place, dtype) => (place % 3 === 0 ? 0 : valueAt(place, dtype)),
     dtypes: any,
   },
-  reducing("sum", ops.sum, total, { dtypes: numeric }),
+  reducing("sum", ops.sum, total, { dtypes: any }),
   reducing("mean", ops.mean, (all) => total(all) / all.length),
   reducing("max", ops.max, (all) => Math.max(...all), { inputs: choice, dtypes: any }),
   reducing("min", ops.min, (all) => Math.min(...all), { inputs: choice, dtypes: any }),
@@ -383,7 +383,7 @@ const rows: Row[] = [
   reducing("logSumExp", ops.logSumExp, (all) => Math.log(sumOfExp(all))),
   placing("argmax", ops.argmax, Math.max),
   placing("argmin", ops.argmin, Math.min),
-  alongLines("cumsum", ops.cumsum, (line, place) => total(line.slice(0, place + 1)), { dtypes: numeric }),
+  alongLines("cumsum", ops.cumsum, (line, place) => total(line.slice(0, place + 1)), { dtypes: any }),
   alongLines("softmax", ops.softmax, (line, place) => Math.exp(line[place]!) / sumOfExp(line)),
   alongLines("logSoftmax", ops.logSoftmax, (line, place) => line[place]! - Math.log(sumOfExp(line))),
   {

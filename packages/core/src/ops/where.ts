@@ -1,7 +1,9 @@
 // Choosing between two tensors, element by element.
+
+import { kindOf } from "../arguments.ts";
 import { defineOp } from "../define-op.ts";
-import type { Tensor } from "../tensor.ts";
-import { commonDType } from "../tensor.ts";
+import { DTypeError } from "../errors.ts";
+import { commonDType, Tensor } from "../tensor.ts";
 import { sumTo } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { notEqual } from "./compare.ts";
@@ -26,8 +28,11 @@ const whereOp = defineOp<[Tensor, Tensor, Tensor]>({
  * `a` where `condition` is not 0 (NaN counts as true), else `b`; all three broadcast. The condition may have any
  * dtype and has no gradient; what was not chosen has gradient 0, even where it is infinite or NaN.
  *
- * @throws ShapeError if the shapes do not broadcast; DTypeError if `a` and `b` differ in dtype
+ * @throws ShapeError if the shapes do not broadcast; DTypeError if `a` and `b` differ in dtype, or something is not a tensor
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  return applyBinary((x, y) => whereOp(condition, x, y), a, b);
+  if (!(condition instanceof Tensor)) {
+    throw new DTypeError(`where: the condition is ${kindOf(condition)}, expected a tensor; compare with one`);
+  }
+  return applyBinary("where", (x, y) => whereOp(condition, x, y), a, b);
 }
