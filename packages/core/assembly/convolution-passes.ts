@@ -93,8 +93,8 @@ function at(pixel: usize, index: usize): usize {
   return padded + load<u32>(pixel + index * PIXEL);
 }
 
-// Sets the taps that at least one of the pixels from `a` to `b` finds inside the source. Neighbours in memory: between two
-// pixels, rows only grow, and columns are covered by those of both ends, unless a row ends between them.
+// Sets the taps that at least one of the pixels from `a` to `b`, neighbours in the result, finds inside the source. Rows only
+// grow from the one to the other; columns begin anew where a row ends.
 function chooseTaps(a: usize, b: usize): void {
   const rowFirst = min(load<i32>(a, 8), load<i32>(b, 8));
   const rowEnd = max(load<i32>(a, 12), load<i32>(b, 12));

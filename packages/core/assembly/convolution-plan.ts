@@ -12,8 +12,9 @@ export const GRADIENT_BLOCK: i32 = 256;
 /** Bytes of a pixel record: offset in the copy, offset in the result, then the rows and columns of taps inside the input. */
 export const PIXEL: usize = 32;
 
-// What is summed: result[o, i, j] = Σ over c, a, b of weight[o, c, a, b] · source[c, i·rowStride + a·rowStep, j·colStride +
-// b·colStep], where the source begins `top` rows and `left` columns inside the copy (or outside, if negative).
+// What is summed, over c, a, b:
+//   result[o, i, j] = Σ weight[o, c, a, b] · source[c, i·rowStride + a·rowStep, j·colStride + b·colStep]
+// where the source begins `top` rows and `left` columns inside the copy (or outside, if negative).
 export let channels: i32 = 0, outputs: i32 = 0;
 export let tapRows: i32 = 0, tapCols: i32 = 0, tapCount: i32 = 0, rowStep: i32 = 0, colStep: i32 = 0;
 export let rows: i32 = 0, cols: i32 = 0, rowStride: i32 = 0, colStride: i32 = 0;
