@@ -127,6 +127,13 @@ describe("the error when memory runs out", () => {
     );
   });
 
+  test("says where no smaller batch would help", () => {
+    const ask = () => new Arena(64, 64 * kibibyte).allocate(100 * kibibyte, "full");
+    expect(ask).toThrow(
+      "full: asked for 100.0 KiB, more than the 64.0 KiB there are in all; use smaller tensors",
+    );
+  });
+
   test.each<[bytes: number, text: string]>([
     [0, "0 B"],
     [1023, "1023 B"],

@@ -117,6 +117,11 @@ export class Arena {
   }
 
   #exhausted(bytes: number, holder: string): MemoryError {
+    if (bytes > this.bytes) {
+      return new MemoryError(
+        `${holder}: asked for ${formatBytes(bytes)}, more than the ${formatBytes(this.bytes)} there are in all; use smaller tensors`,
+      );
+    }
     const holders = [...this.#holders].sort((a, b) => b[1] - a[1]).slice(0, 5);
     const held = holders.map(([name, amount]) => `${name} ${formatBytes(amount)}`).join(", ");
     return new MemoryError(
