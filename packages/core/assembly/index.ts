@@ -1,4 +1,6 @@
 // Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
+// Decorators such as @inline stand on functions, which AssemblyScript takes and TypeScript does not: hence the
+// `@ts-ignore: decorator` above each, the language's own idiom, which keeps editors quiet and silences nothing else.
 export * from "./activations";
 export * from "./attention";
 export * from "./columns";

@@ -5,7 +5,6 @@ import { DTypeError } from "./errors.ts";
 /** Element type of a tensor. `float32` runs on the WebAssembly kernels, the others on the reference kernels. */
 export type DType = "float32" | "float64" | "int32" | "uint8";
 
-export type FloatArray = Float32Array | Float64Array;
 /** Typed arrays that can hold the elements of a tensor. */
 export type NumericArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
