@@ -3,8 +3,8 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import { batchesOf } from "./batches.ts";
 import type { StoredColumns } from "./columns.ts";
-import { gatherBatch } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 
@@ -40,6 +40,7 @@ export function evaluateChunks(
   const metrics = Object.entries(job.metrics ?? {});
   const sums = heap().float64;
   const noise = new Generator(seed, stream.evaluation);
+  const draw = batchesOf(job, test, "evaluation", seed);
   model.eval();
   noGrad(() => {
     for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
@@ -47,9 +48,8 @@ export function evaluateChunks(
       pass(() => {
         const start = chunk * chunkSize;
         const count = Math.min(chunkSize, test.samples - start);
-        const index = Tensor.allocate([count], "int32", "evaluate");
-        index.copyFrom(Int32Array.from({ length: count }, (_, i) => start + i));
-        const batch = gatherBatch(test, index);
+        const places = Int32Array.from({ length: count }, (_, i) => start + i);
+        const batch = draw(places, 0);
         metrics.forEach(([name, metric], i) => {
           sums[table / 8 + chunk * metrics.length + i] = metricSum(name, metric(model, batch), count);
         });

@@ -5,9 +5,10 @@
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { Generator, grad, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
+import { SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
-import { gatherBatch } from "./columns.ts";
+import type { DrawBatch } from "./batches.ts";
+import { batchesOf, tryFirstSample } from "./batches.ts";
 import { Control } from "./control.ts";
 import { recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
@@ -17,6 +18,7 @@ import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
 /** Throws unless a job's loss is a scalar tensor with a finite value. */
@@ -41,6 +43,7 @@ export class Replica {
   readonly #parameters: Tensor[];
   readonly #optimizer: Optimizer;
   readonly #sampler: Sampler;
+  readonly #draw: DrawBatch;
   readonly #reducer: SliceReducer;
   /** Where the gradients of each of my shards go. */
   readonly #shards: { shard: number; gradients: Tensor[] }[];
@@ -50,7 +53,7 @@ export class Replica {
   readonly #reduceBarrier: Barrier;
   #phase: Phase = "idle";
   /** Of the epoch so far; kept by rank 0 only. */
-  #epoch = { lossSum: 0, samples: 0, startedMs: 0 };
+  #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
     const { rank, workers, layout, sampling } = setup;
@@ -61,6 +64,8 @@ export class Replica {
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
+    this.#draw = batchesOf(job, setup.train, "training", sampling.seed);
+    if (setup.test) tryFirstSample(job, setup.test, sampling.seed);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
     this.#index = new Int32Array(sampling.batchSize);
     this.#noise = new Generator(sampling.seed, stream.noise);
@@ -121,7 +126,7 @@ export class Replica {
 
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
   #computeShard(shard: number, gradients: readonly Tensor[]): void {
-    const { layout, train } = this.#setup;
+    const { layout } = this.#setup;
     // Random numbers depend on the step and the shard, not on who computes it.
     const noise = this.#noise.restart(this.step, shard);
     const pass = (body: () => void) => withGenerator(noise, () => scope(body));
@@ -129,15 +134,22 @@ export class Replica {
       this.#enter("gather");
       const count = this.#sampler.shardSamples(this.step, shard, this.#index);
       const lossIndex = layout.losses / 8 + shard;
+      const weightIndex = layout.shardWeights / 8 + shard;
       heap().float64[lossIndex] = 0;
-      // A shard without samples has weight 0: its slot is not read.
+      heap().float64[weightIndex] = 0;
+      // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
       if (count === 0) return;
-      const index = Tensor.allocate([count], "int32", "batch");
-      index.copyFrom(this.#index.subarray(0, count));
-      const batch = gatherBatch(train, index);
+      const batch = this.#draw(
+        this.#index.subarray(0, count),
+        this.#sampler.epochOf(this.step),
+        this.#sampler.firstDraw(this.step, shard),
+      );
+      const weight = shardWeight(this.#job.sampleWeight, batch, count);
+      if (weight === 0) return;
+      heap().float64[weightIndex] = weight;
       this.#enter("forward");
       const loss = checkLoss(this.#job.loss(this.#model, batch));
-      heap().float64[lossIndex] = loss.item() * count;
+      heap().float64[lossIndex] = loss.item() * weight;
       this.#enter("backward");
       const found = grad(loss, this.#parameters);
       if (found.every((gradient) => gradient === null)) {
@@ -157,9 +169,10 @@ export class Replica {
     const { rank, layout, reduce, sampling } = this.#setup;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
-    if (reduce === "workers") this.#reducer.average(sampling, this.step);
+    if (reduce === "workers") this.#reducer.average();
     if (rank === 0) {
-      this.#epoch.lossSum += sumLosses(layout);
+      this.#epoch.lossSum += sumOverShards(layout, "losses");
+      this.#epoch.weight += sumOverShards(layout, "shardWeights");
       this.#epoch.samples += samplesInStep(sampling, this.step);
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
     }
@@ -185,17 +198,17 @@ export class Replica {
       this.#wait(this.#barrier);
     }
     if (rank !== 0) return;
-    const { lossSum, samples, startedMs } = this.#epoch;
+    const { lossSum, weight, samples, startedMs } = this.#epoch;
     const number = this.control.load("epochs");
     writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
       step: this.step,
-      loss: lossSum / samples,
+      loss: lossSum / weight,
       samples,
       trainMs: trainedMs - startedMs,
       evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
     });
     this.control.store("epochs", number + 1);
-    this.#epoch = { lossSum: 0, samples: 0, startedMs: performance.now() };
+    this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
   }
 }
