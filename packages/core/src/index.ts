@@ -1,5 +1,6 @@
 // @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
 
+export { type Compiled, type CompileOptions, compile } from "./capture.ts";
 export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export {
   type Arguments,
