@@ -20,8 +20,8 @@ export interface CompileOptions {
 /** A function that was compiled. Called like the function. */
 export interface Compiled<Args extends readonly unknown[], Result> {
   (...args: Args): Result;
-  /** The recordings made so far, one for each kind of call. */
-  readonly recordings: readonly Recording[];
+  /** Recordings made so far, one for each kind of call. */
+  readonly recordings: number;
   /** Gives back all its memory. It must not be called any more. */
   dispose(): void;
 }
@@ -33,6 +33,14 @@ interface Variant {
   /** Tensors of its own that stand for the tensors among the arguments. */
   readonly inputs: readonly Tensor[];
   result: unknown;
+}
+
+/** What `profile` looks at: the recording that the last call replayed. */
+const latest = new WeakMap<object, () => Recording | undefined>();
+
+/** The recording that the last call of a compiled function replayed, if it did. */
+export function latestRecording(compiled: object): Recording | undefined {
+  return latest.get(compiled)?.();
 }
 
 /** Plans of compiled functions that nobody can call any more. */
@@ -66,7 +74,9 @@ function kindOf(value: unknown, tensors: Tensor[]): string {
   if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
   if (Array.isArray(value)) return `[${value.map((element) => kindOf(element, tensors)).join()}]`;
   if (!isPlain(value)) return `#${identify(value)}`;
-  const parts = Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}:${kindOf(part, tensors)}`);
+  const parts = Object.entries(value).map(
+    ([name, part]) => `${JSON.stringify(name)}:${kindOf(part, tensors)}`,
+  );
   return `{${parts.join()}}`;
 }
 
@@ -120,6 +130,7 @@ export function compile<Args extends readonly unknown[], Result>(
   const variants = new Map<string, Variant[]>();
   const all = () => [...variants.values()].flat();
   let disposed = false;
+  let last: Recording | undefined;
 
   const call = (...args: Args): Result => {
     // Inside another compiled function it is a part of that one's recording.
@@ -131,7 +142,8 @@ export function compile<Args extends readonly unknown[], Result>(
     let variant = known.find(({ recording }) => recording.fits());
     if (variant?.verified) {
       load(tensors, variant.inputs);
-      variant.recording.replay();
+      last = variant.recording;
+      last.replay();
     } else if (variant) {
       load(tensors, variant.inputs);
       verify(variant, args);
@@ -193,6 +205,7 @@ export function compile<Args extends readonly unknown[], Result>(
   const dispose = () => {
     if (disposed) return;
     disposed = true;
+    last = undefined;
     for (const { recording, inputs } of all()) {
       recording.dispose();
       for (const input of inputs) input.dispose();
@@ -202,8 +215,9 @@ export function compile<Args extends readonly unknown[], Result>(
   };
 
   abandoned.register(call, dispose);
+  latest.set(call, () => last);
   return Object.defineProperties(call as Compiled<Args, Result>, {
-    recordings: { get: () => all().map(({ recording }) => recording) },
+    recordings: { get: () => all().length },
     dispose: { value: dispose },
   });
 }

@@ -26,7 +26,7 @@ export interface BackwardOptions {
 export interface GradOptions extends BackwardOptions {
   /**
    * Where the gradients go: one contiguous tensor for each input, of its shape. Saves a copy where the last computation
-   * can write there. An input that the result does not depend on gets zeros. Not with `createGraph`.
+   * can write there. Where the result does not depend on an input they are zeros. Not with `createGraph`.
    */
   into?: readonly Tensor[];
 }
@@ -132,11 +132,7 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
  * @throws GradientError if one of `inputs` neither requires a gradient nor was computed from something that does
  * @throws ShapeError, DTypeError, ReleasedError as `backward`
  */
-export function grad(
-  root: Tensor,
-  inputs: readonly Tensor[],
-  options: GradOptions = {},
-): (Tensor | null)[] {
+export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
   const { into } = options;
   if (into) checkDestinations(inputs, into, options.createGraph ?? false);
   return gradOfSum("grad", [{ result: root, gradient: options.gradient }], inputs, options);
@@ -178,16 +174,19 @@ export function gradOfSum(
   return inputs.map((input) => gradients.get(keyOf(input)) ?? null);
 }
 
-/** Sees to it that a gradient is where it was wanted. */
-function deliver(gradient: Tensor | undefined, place: Tensor): Tensor {
-  if (!gradient) kernelsFor(place.dtype).fill(place.size, 0, place.address);
-  else if (gradient.address !== place.address || !gradient.contiguous) {
+/** Sees to it that a gradient is where it was wanted; zeros if there is none. */
+function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
+  if (!gradient) {
+    kernelsFor(place.dtype).fill(place.size, 0, place.address);
+    return null;
+  }
+  if (gradient.address !== place.address || !gradient.contiguous) {
     // A view of the place itself, in another order, is read before it is overwritten.
     const dense = gradient.address === place.address ? compute(() => copy(gradient)) : gradient;
     copyStrided(dense, place);
     if (dense !== gradient) dense.dispose();
   }
-  gradient?.dispose();
+  gradient.dispose();
   return place;
 }
 

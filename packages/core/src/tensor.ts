@@ -134,6 +134,7 @@ export class Tensor {
     return this.#grad;
   }
 
+  /** What was there is left to the garbage collector; `clearGrad` gives it back at once. */
   set grad(grad: Tensor | null) {
     this.#grad = grad;
     observer()?.writesGrad(this, grad);

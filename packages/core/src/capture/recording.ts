@@ -113,8 +113,8 @@ export class Recording implements Observer {
     }
   }
 
-  /** Does everything again. */
-  replay(): void {
+  /** Does everything again. `before`, if given, is called before each step, and at the end with their number. */
+  replay(before?: (step: number) => void): void {
     for (const { generator, cells } of this.#streams.values()) {
       const now = generator ?? currentGenerator();
       writeGenerator(cells.offset, now, blockOf(now.position));
@@ -122,8 +122,10 @@ export class Recording implements Observer {
     const { steps } = this;
     for (let i = 0; i < steps.length; i++) {
       const { run, args } = steps[i]!;
+      before?.(i);
       Reflect.apply(run, undefined, args);
     }
+    before?.(steps.length);
     for (const { stream, count } of this.#taken) (stream.generator ?? currentGenerator()).take(count);
   }
 
@@ -140,7 +142,8 @@ export class Recording implements Observer {
     for (let index = 0; index < count; index++) {
       const [a, b] = [this.steps[index], other.steps[index]];
       const place = `step ${index + 1} of ${count}`;
-      if (!a || !b || a.name !== b.name) return `${place} was ${a?.name ?? "none"}, then ${b?.name ?? "none"}`;
+      if (!a || !b || a.name !== b.name)
+        return `${place} was ${a?.name ?? "none"}, then ${b?.name ?? "none"}`;
       for (const [i, before] of a.args.entries()) {
         const after = b.args[i]!;
         if (Object.is(before, after)) continue;
@@ -185,19 +188,9 @@ export class Recording implements Observer {
   writesGrad(leaf: Tensor, grad: Tensor | null): void {
     if (this.#isOwn(leaf)) return;
     this.#noteGrad(leaf);
-    if (!grad) return this.#note("grad = null", () => void (leaf.grad = null));
-    const { storage, shape, strides, offset, dtype } = observe(null, () => ({
-      storage: grad.storage,
-      shape: grad.shape,
-      strides: grad.strides,
-      offset: grad.offset,
-      dtype: grad.dtype,
-    }));
-    this.#leave(storage);
-    let own = grad;
-    this.#note("grad = …", () => {
-      if (!own.alive) own = new Tensor(storage, shape, strides, offset, dtype).keep();
-      leaf.grad = own;
+    const gradient = grad && this.#lasting(grad);
+    this.#note(grad ? "grad = …" : "grad = null", () => {
+      leaf.grad = gradient?.() ?? null;
     });
   }
 
@@ -256,10 +249,19 @@ export class Recording implements Observer {
     return true;
   }
 
-  #leave(storage: Storage): void {
-    if (!storage.isFrom(this.#plan) || this.#left.has(storage)) return;
-    storage.retain();
-    this.#left.add(storage);
+  /** Keeps the block of a gradient, and gives a handle of it, also after somebody has disposed of one. */
+  #lasting(gradient: Tensor): () => Tensor {
+    const { shape, strides, offset, dtype } = gradient;
+    const storage = observe(null, () => gradient.storage);
+    if (storage.isFrom(this.#plan) && !this.#left.has(storage)) {
+      storage.retain();
+      this.#left.add(storage);
+    }
+    let handle = gradient;
+    return () => {
+      if (!handle.alive) handle = new Tensor(storage, shape, strides, offset, dtype).keep();
+      return handle;
+    };
   }
 
   #note(name: string, run: () => void): void {

@@ -30,9 +30,9 @@ export class Plan implements Allocator {
 
   free(offset: number, bytes: number): void {
     const size = blockSize(bytes);
-    if (this.#closed) return this.#giveBack(offset, size);
     const list = this.#waiting.get(size);
-    if (list) list.push(offset);
+    if (this.#closed) this.#giveBack(offset, size);
+    else if (list) list.push(offset);
     else this.#waiting.set(size, [offset]);
   }
 

@@ -72,12 +72,12 @@ export class Storage {
     return new Storage(offset, bytes, "foreign", null);
   }
 
-  /** True if a tensor looks at it. */
+  /** @internal True if a tensor looks at it. */
   get used(): boolean {
     return this.#references > 0;
   }
 
-  /** True if its block came from there. */
+  /** @internal True if its block came from there. */
   isFrom(allocator: Allocator): boolean {
     return this.#allocator === allocator;
   }

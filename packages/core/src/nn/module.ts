@@ -54,6 +54,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return training;
   }
 
+  /** `train()` and `eval()` set it for all parts. */
   set training(training: boolean) {
     refuseHostAccess("switching between training and evaluation", "do it before the call");
     this.#training = training;

@@ -51,7 +51,11 @@ export class Walk {
     this.#recorded = recorded;
     into.forEach((place, index) => {
       const { address: offset, size, dtype } = place;
-      this.#places.set(keyOf(wanted[index]!), { offset, bytes: size * bytesPerElement[dtype], storage: null });
+      this.#places.set(keyOf(wanted[index]!), {
+        offset,
+        bytes: size * bytesPerElement[dtype],
+        storage: null,
+      });
     });
   }
 
