@@ -36,6 +36,7 @@ export interface Profile {
   rows: readonly ProfileRow[];
   /** Milliseconds of a replay without the clock, median. */
   ms: number;
+  /** The table: a line per row. */
   toString(): string;
 }
 
