@@ -2,7 +2,7 @@
 import { scope } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { describe, expect, it } from "vitest";
-import { batchesOf } from "./batches.ts";
+import { BatchSource } from "./batches.ts";
 import { storeSet } from "./columns.ts";
 import type { ComputedDefinition } from "./computed.ts";
 import { computed } from "./computed.ts";
@@ -29,11 +29,16 @@ function drawn(
   },
 ) {
   const job = { dataset: { train }, augment } as unknown as Job;
-  const draw = batchesOf(job, storeSet("train", train, allocate), purpose, 1);
-  return scope(() => {
-    const batch = draw(Int32Array.from(rows), epoch, firstDraw);
-    return Object.fromEntries(Object.entries(batch).map(([name, y]) => [name, y.toNested()]));
-  });
+  // Room for more than is loaded.
+  const source = new BatchSource(job, storeSet("train", train, allocate), purpose, 1, 5);
+  try {
+    source.load(Int32Array.from(rows), epoch, firstDraw);
+    return scope(() =>
+      Object.fromEntries(Object.entries(source.batch(rows.length)).map(([name, y]) => [name, y.toNested()])),
+    );
+  } finally {
+    source.dispose();
+  }
 }
 
 const columns = { v: { shape: [2] }, label: { dtype: "int32" } } as const satisfies Record<string, unknown>;

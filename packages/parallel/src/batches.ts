@@ -1,22 +1,16 @@
 // The samples of a batch as tensors, wherever they come from: gathered from columns in memory, computed by the job, or
-// gathered and then altered by it. Runs on the thread that needs the batch.
+// gathered and then altered by it. In two steps: what the job's functions do is done first, on the host; what follows
+// are kernels only, which a captured pass may replay. Runs on the thread that needs the batch.
 import { scope, Tensor } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
-import { allocateBatch, gatherBatch, rowSize, rowsOf } from "./columns.ts";
+import { allocateRows, gatherRows, rowSize, rowsOf } from "./columns.ts";
 import { definitionOf, writeValues } from "./computed.ts";
 import { computedPart } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import type { Purpose } from "./sample-random.ts";
 import { SampleStream } from "./sample-random.ts";
-
-/**
- * The samples at the given places of a set, in the given epoch, as tensors by column.
- *
- * @param firstDraw for samples drawn with replacement: the number, in the epoch, of the first draw. The same sample may
- * come up again and again, and gets other random numbers each time.
- */
-export type DrawBatch = (places: Int32Array, epoch: number, firstDraw?: number) => Record<string, Tensor>;
 
 /** What a job's function returned for one sample, by column. */
 type Returned = Record<string, unknown> | undefined;
@@ -87,45 +81,78 @@ function editOf(
 }
 
 /**
- * How to draw batches of a set. What is drawn for training depends on the epoch; evaluations see the same each time,
+ * Hands out the samples of a set. What is drawn for training depends on the epoch; evaluations see the same each time,
  * as it was before `augment`.
  */
-export function batchesOf(job: Job, stored: StoredColumns, purpose: Purpose, seed: number): DrawBatch {
-  const { columns, computedBy } = stored;
-  const rowAt = rowsOf(stored);
-  const random = new SampleStream(seed, purpose);
-  const edit = editOf(job, stored, random, purpose);
-  return (places, epoch, firstDraw) => {
-    const index = Tensor.allocate([places.length], "int32", "batch");
-    const rows = index.data().map((_, i) => rowAt(places[i]!));
-    index.copyFrom(rows);
-    const batch = computedBy
-      ? Object.fromEntries(columns.map((column) => [column.name, allocateBatch(column, rows.length)]))
-      : gatherBatch(stored, index);
-    if (!edit) return batch;
-    const held = columns.map((column) => ({
-      name: column.name,
-      size: rowSize(column),
-      values: batch[column.name]!.data() as Float32Array | Int32Array,
-    }));
-    rows.forEach((row, i) => {
-      const sample = Object.fromEntries(
-        held.map(({ name, size, values }) => [name, values.subarray(i * size, (i + 1) * size)]),
-      );
-      const key = firstDraw === undefined ? row : firstDraw + i;
-      random.within(key, epoch, () => edit(row, sample));
-    });
-    return batch;
-  };
-}
+export class BatchSource {
+  readonly #stored: StoredColumns;
+  readonly #rowAt: (place: number) => number;
+  readonly #random: SampleStream;
+  readonly #edit: ReturnType<typeof editOf>;
+  /** Numbers, in the whole set, of the samples that are loaded. */
+  readonly #index: Tensor;
+  /** Those samples, column by column, if the job's functions have to see them. */
+  readonly #held: readonly Tensor[];
 
-/**
- * Computes the first sample of a set that will be evaluated: what is wrong with it is better found before the training
- * than after an epoch.
- *
- * @throws JobError if the job's function does not give what the columns say
- */
-export function tryFirstSample(job: Job, stored: StoredColumns, seed: number): void {
-  if (!stored.computedBy) return;
-  scope(() => void batchesOf(job, stored, "evaluation", seed)(Int32Array.of(0), 0));
+  /** @param capacity samples that it can load at once */
+  constructor(job: Job, stored: StoredColumns, purpose: Purpose, seed: number, capacity: number) {
+    this.#stored = stored;
+    this.#rowAt = rowsOf(stored);
+    this.#random = new SampleStream(seed, purpose);
+    this.#edit = editOf(job, stored, this.#random, purpose);
+    this.#index = Tensor.allocate([capacity], "int32", "batch").keep();
+    this.#held = this.#edit ? stored.columns.map((column) => allocateRows(column, capacity).keep()) : [];
+  }
+
+  /**
+   * Loads the samples at the given places of the set. On the host: not for a function that is captured.
+   *
+   * @param firstDraw for samples drawn with replacement: the number, in the epoch, of the first draw. The same sample may
+   * come up again and again, and gets other random numbers each time.
+   * @throws JobError if a function of the job does not give what the columns say
+   */
+  load(places: Int32Array, epoch: number, firstDraw?: number): void {
+    const rows = places.map(this.#rowAt);
+    this.#index.data().set(rows);
+    const edit = this.#edit;
+    if (!edit) return;
+    const { columns, computedBy } = this.#stored;
+    const columnAt = columns.map((column, i) => {
+      const [y, size] = [this.#held[i]!, rowSize(column)];
+      if (!computedBy) gatherRows(column, this.#index.view([rows.length], [1]), y);
+      const values = y.data() as Float32Array | Int32Array;
+      return (at: number) => [column.name, values.subarray(at * size, (at + 1) * size)] as const;
+    });
+    rows.forEach((row, at) => {
+      const sample = Object.fromEntries(columnAt.map((entry) => entry(at)));
+      const key = firstDraw === undefined ? row : firstDraw + at;
+      this.#random.within(key, epoch, () => scope(() => edit(row, sample)));
+    });
+  }
+
+  /** The first `count` samples that are loaded, as tensors by column: kernels only, which may be captured. */
+  batch(count: number): Record<string, Tensor> {
+    const entries = this.#stored.columns.map((column, i): [string, Tensor] => {
+      const held = this.#held[i];
+      if (held) return [column.name, held.view([count, ...column.shape], held.strides)];
+      const y = allocateRows(column, count);
+      gatherRows(column, this.#index.view([count], [1]), y);
+      return [column.name, y];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** The numbers of the first `count` samples that are loaded, in a float32 column with one number per sample. */
+  numbers(name: string, count: number): Float32Array {
+    const at = this.#stored.columns.findIndex((column) => column.name === name);
+    const held = this.#held[at];
+    if (held) return held.data().subarray(0, count) as Float32Array;
+    const start = this.#stored.columns[at]!.address / 4;
+    return Float32Array.from(this.#index.data().subarray(0, count), (row) => heap().float32[start + row]!);
+  }
+
+  /** Gives its memory back. */
+  dispose(): void {
+    for (const tensor of [this.#index, ...this.#held]) tensor.dispose();
+  }
 }

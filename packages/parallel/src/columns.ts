@@ -145,25 +145,17 @@ export function batchDType({ dtype, scaling }: StoredColumn): "float32" | "int32
   return dtype === "float32" || scaling !== undefined ? "float32" : "int32";
 }
 
-/** Room for `rows` samples of a column. */
-export function allocateBatch(column: StoredColumn, rows: number): Tensor {
+/** Room for `rows` samples of a column, in one tensor. */
+export function allocateRows(column: StoredColumn, rows: number): Tensor {
   return Tensor.allocate([rows, ...column.shape], batchDType(column), `batch ${column.name}`);
 }
 
-/** The given samples of every column as tensors; `index` holds their numbers in the whole set (int32). */
-export function gatherBatch(stored: StoredColumns, index: Tensor): Record<string, Tensor> {
-  const batch: Record<string, Tensor> = {};
-  for (const column of stored.columns) {
-    const { name, address, dtype, scaling } = column;
-    const rows = index.size;
-    const cols = rowSize(column);
-    const y = allocateBatch(column, rows);
-    const kernels = kernelsFor(y.dtype);
-    if (dtype === "uint8") {
-      const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
-      kernels.gatherUint8(rows, cols, address, index.address, scale, shift, y.address);
-    } else kernels.gather(rows, cols, address, index.address, y.address);
-    batch[name] = y;
-  }
-  return batch;
+/** Copies the given samples of a column to the first rows of `y`; `index` holds their numbers in the whole set (int32). */
+export function gatherRows(column: StoredColumn, index: Tensor, y: Tensor): void {
+  const { address, dtype, scaling } = column;
+  const kernels = kernelsFor(y.dtype);
+  if (dtype === "uint8") {
+    const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
+    kernels.gatherUint8(index.size, rowSize(column), address, index.address, scale, shift, y.address);
+  } else kernels.gather(index.size, rowSize(column), address, index.address, y.address);
 }

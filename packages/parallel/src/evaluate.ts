@@ -3,8 +3,7 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { batchesOf } from "./batches.ts";
-import type { StoredColumns } from "./columns.ts";
+import type { BatchSource } from "./batches.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 
@@ -33,14 +32,13 @@ function metricSum(name: string, value: unknown, samples: number): number {
 export function evaluateChunks(
   job: Job,
   model: AnyModule,
-  test: StoredColumns,
+  test: { samples: number; source: BatchSource },
   table: number,
   { rank, workers, seed }: { rank: number; workers: number; seed: number },
 ): void {
   const metrics = Object.entries(job.metrics ?? {});
   const sums = heap().float64;
   const noise = new Generator(seed, stream.evaluation);
-  const draw = batchesOf(job, test, "evaluation", seed);
   model.eval();
   noGrad(() => {
     for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
@@ -48,8 +46,11 @@ export function evaluateChunks(
       pass(() => {
         const start = chunk * chunkSize;
         const count = Math.min(chunkSize, test.samples - start);
-        const places = Int32Array.from({ length: count }, (_, i) => start + i);
-        const batch = draw(places, 0);
+        test.source.load(
+          Int32Array.from({ length: count }, (_, i) => start + i),
+          0,
+        );
+        const batch = test.source.batch(count);
         metrics.forEach(([name, metric], i) => {
           sums[table / 8 + chunk * metrics.length + i] = metricSum(name, metric(model, batch), count);
         });
