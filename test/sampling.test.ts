@@ -128,8 +128,9 @@ it("shards that a last batch leaves empty weigh nothing: any number of shards co
 });
 
 describe("weights of samples", () => {
-  /** A plain loop over core: the weighted mean over each whole batch. */
-  function loop(steps: number): number[] {
+  /** A plain loop over core: the weighted mean over each whole batch; and over all of them. */
+  function loop(steps: number): { weights: number[]; loss: number } {
+    let [lossSum, weightSum] = [0, 0];
     manualSeed(7);
     const net = model();
     const optimizer = new Adam(net.parameters(), { lr: 0.01 });
@@ -144,21 +145,24 @@ describe("weights of samples", () => {
         );
         const w = tensor(rows.map(weightOf));
         const losses = crossEntropy(net.forward(x), y, { reduction: "none" });
+        const total = sum(mul(losses, w));
+        lossSum += total.item();
+        weightSum += sum(w).item();
         optimizer.zeroGrad();
-        backward(div(sum(mul(losses, w)), sum(w)));
+        backward(div(total, sum(w)));
         optimizer.step();
       });
     }
-    return flat(net);
+    return { weights: flat(net), loss: lossSum / weightSum };
   }
 
   it.each([1, 2, 5, 24])("%i shards give the mean over the batch by weights, to rounding", async (shards) => {
-    const { model: net } = await train(sampledJob("weights"), {
-      workers: Math.min(2, shards),
-      shards,
-      steps: 4,
-    });
-    expect(largestDifference(flat(net), loop(4))).toBeLessThan(2e-5);
+    const losses: number[] = [];
+    const run = train(sampledJob("weights"), { workers: Math.min(2, shards), shards, steps: 4 });
+    const { model: net } = await run.on("epoch", ({ loss }) => losses.push(loss));
+    const expected = loop(4);
+    expect(largestDifference(flat(net), expected.weights)).toBeLessThan(2e-5);
+    expect(losses[0]).toBeCloseTo(expected.loss, 5);
   });
 });
 
@@ -273,6 +277,11 @@ describe("what does not fit ends the run with a JobError that says what", () => 
       "validation beside a test set",
       "metrics, validation: 0.1, dataset: { train: memory, test: memory }",
       /^train: the job has `validation`, and its dataset has `test` columns; leave one of them out/,
+    ],
+    [
+      "bytes that are scaled in one of the two sets only",
+      "dataset: { train: { x: { data: new Uint8Array(4), scale: 1 } }, test: { x: new Uint8Array(4) } }",
+      /^dataset: test columns are x int32 \[\], train columns x float32 \[\]; they must agree/,
     ],
     ["validation of everything", "validation: 1", /^defineJob: validation: fraction is 1, expected a number/],
     [

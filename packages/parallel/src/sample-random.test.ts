@@ -2,31 +2,34 @@ import { randn, stream } from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 import { drawsPerSample, SampleStream } from "./sample-random.ts";
 
-/** Some numbers of one sample. */
-function numbersOf(
-  key: number,
-  epoch: number,
-  { seed = 1, random = new SampleStream(seed, "training") } = {},
-) {
-  return random.within(key, epoch, () => [random.uniform(), random.normal(), ...randn([5]).toArray()]).join();
-}
+/** Some numbers of one sample, drawn one by one, or as a tensor. */
+type Draw = (key: number, epoch: number, options?: { seed?: number; random?: SampleStream }) => string;
+const oneByOne: Draw = (key, epoch, { seed = 1, random = new SampleStream(seed, "training") } = {}) =>
+  random.within(key, epoch, () => [random.uniform(), random.normal()].join());
+const asTensor: Draw = (key, epoch, { seed = 1, random = new SampleStream(seed, "training") } = {}) =>
+  random.within(key, epoch, () => randn([3]).toArray().join());
 
-it("depend on seed, epoch, sample and purpose alone, not on what was drawn before", () => {
-  const random = new SampleStream(1, "training");
-  numbersOf(17, 3, { random });
-  random.within(4, 0, () => random.uniform());
-  expect(numbersOf(5, 2, { random })).toBe(numbersOf(5, 2));
-});
+describe.each([
+  ["one by one", oneByOne],
+  ["as a tensor", asTensor],
+])("drawn %s", (_, numbersOf) => {
+  it("depend on seed, epoch, sample and purpose alone, not on what was drawn before", () => {
+    const random = new SampleStream(1, "training");
+    numbersOf(17, 3, { random });
+    random.within(4, 0, () => [random.integer(5), random.integer(5)]);
+    expect(numbersOf(5, 2, { random })).toBe(numbersOf(5, 2));
+  });
 
-it("differ for every other sample, epoch, seed and purpose", () => {
-  const last = 2 ** 31 - 1;
-  const variants = [0, 1, 1023, 2 ** 20, last].flatMap((key) =>
-    [0, 1, 2 ** 32 - 1].flatMap((epoch) => [
-      ...[0, 1, 2 ** 32, 2 ** 53 - 1].map((seed) => numbersOf(key, epoch, { seed })),
-      numbersOf(key, epoch, { random: new SampleStream(0, "evaluation") }),
-    ]),
-  );
-  expect(new Set(variants).size).toBe(variants.length);
+  it("differ for every other sample, epoch, seed and purpose", () => {
+    const last = 2 ** 31 - 1;
+    const variants = [0, 1, 1023, 2 ** 20, last].flatMap((key) =>
+      [0, 1, 2 ** 32 - 1].flatMap((epoch) => [
+        ...[0, 1, 2 ** 32, 2 ** 53 - 1].map((seed) => numbersOf(key, epoch, { seed })),
+        numbersOf(key, epoch, { random: new SampleStream(0, "evaluation") }),
+      ]),
+    );
+    expect(new Set(variants).size).toBe(variants.length);
+  });
 });
 
 it("tensors draw from the same stream, and never the same numbers again", () => {
