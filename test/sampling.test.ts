@@ -44,6 +44,7 @@ describe.each<SampledJob>([
   "computed",
   "augmented",
   "weights",
+  "ignored",
   "validated",
   "computed fold",
 ])("%s, with 3 shards", (name) => {

@@ -75,6 +75,12 @@ const jobs = {
     }),
   weights: () =>
     defineJob({ ...common, dataset: { train: { ...data, w } }, sampleWeight: "w", loss: weightedLoss }),
+  /** Labels that do not count, and the number of those that do as the weight of a sample. */
+  ignored: () => {
+    const y = Int32Array.from(data.y, (label, i) => (weightOf(i) > 0 ? label : -100));
+    const counts = Float32Array.from(y, (label) => Number(label !== -100));
+    return defineJob({ ...common, dataset: { train: { x: data.x, y, counts } }, sampleWeight: "counts" });
+  },
   /** Held out by the job, and by the data set: the same samples. */
   validated: () =>
     defineJob({

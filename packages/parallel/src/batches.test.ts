@@ -31,14 +31,10 @@ function drawn(
   const job = { dataset: { train }, augment } as unknown as Job;
   // Room for more than is loaded.
   const source = new BatchSource(job, storeSet("train", train, allocate), purpose, 1, 5);
-  try {
-    source.load(Int32Array.from(rows), epoch, firstDraw);
-    return scope(() =>
-      Object.fromEntries(Object.entries(source.batch(rows.length)).map(([name, y]) => [name, y.toNested()])),
-    );
-  } finally {
-    source.dispose();
-  }
+  source.load(Int32Array.from(rows), epoch, firstDraw);
+  return scope(() =>
+    Object.fromEntries(Object.entries(source.batch(rows.length)).map(([name, y]) => [name, y.toNested()])),
+  );
 }
 
 const columns = { v: { shape: [2] }, label: { dtype: "int32" } } as const satisfies Record<string, unknown>;

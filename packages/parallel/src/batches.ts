@@ -150,9 +150,4 @@ export class BatchSource {
     const start = this.#stored.columns[at]!.address / 4;
     return Float32Array.from(this.#index.data().subarray(0, count), (row) => heap().float32[start + row]!);
   }
-
-  /** Gives its memory back. */
-  dispose(): void {
-    for (const tensor of [this.#index, ...this.#held]) tensor.dispose();
-  }
 }

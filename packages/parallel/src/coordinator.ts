@@ -11,9 +11,7 @@ import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import type { StoredColumns } from "./columns.ts";
-import { batchDType, storeSet } from "./columns.ts";
 import { Control } from "./control.ts";
-import { resolveDataset } from "./dataset.ts";
 import { recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
@@ -25,12 +23,11 @@ import type { Layout } from "./layout.ts";
 import { bindModel, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
+import { prepareData } from "./prepare-data.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
-import { checkSampleWeight } from "./sample-weights.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { planOrder } from "./sampling.ts";
-import { holdOutOf } from "./split.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
@@ -75,23 +72,6 @@ interface Run {
   metrics: string[];
 }
 
-/** Throws unless there is a test set where one is needed, with the columns of the training set. */
-function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
-  if (!test) {
-    if (Object.keys(job.metrics ?? {}).length === 0) return;
-    throw new JobError(
-      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on; add some, or hold samples out with `validation`",
-    );
-  }
-  const describe = ({ columns }: StoredColumns) =>
-    columns.map((column) => `${column.name} ${batchDType(column)} [${column.shape.join(",")}]`).join(", ");
-  if (describe(test) !== describe(train)) {
-    throw new JobError(
-      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
-    );
-  }
-}
-
 /** Found out now rather than after the training. */
 async function checkOutput(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
@@ -107,32 +87,10 @@ async function checkOutput(file: string | undefined): Promise<string | undefined
   return path;
 }
 
-/** Stores the data, or describes how to compute it, and holds out what the job wants to evaluate. */
-async function prepareData(
-  job: Job,
-  options: TrainOptions,
-  allocate: (bytes: number) => Storage,
-): Promise<{ train: StoredColumns; test: StoredColumns | undefined }> {
-  const dataset = await resolveDataset(job.dataset);
-  const set = storeSet("train", dataset.train, allocate);
-  if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set);
-  if (job.validation === undefined) {
-    const test = dataset.test && storeSet("test", dataset.test, allocate);
-    checkTest(set, test, job);
-    return { train: set, test };
-  }
-  if (dataset.test) {
-    throw new JobError(
-      "train: the job has `validation`, and its dataset has `test` columns; leave one of them out: there is one set to evaluate",
-    );
-  }
-  return holdOutOf(set, job.validation, runSeed(job, options), allocate);
-}
-
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
 async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: RunMemory): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
-  const { train, test } = await prepareData(job, options, store);
+  const { train, test } = await prepareData(job, runSeed(job, options), store);
   const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
   const { workers, shards, samples, batchSize, seed } = plan;
