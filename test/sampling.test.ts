@@ -195,6 +195,27 @@ function failureOf(job: string, options: TrainOptions): Promise<Error | undefine
   );
 }
 
+it("in a run, every draw of a sample and every epoch has random numbers of its own", async () => {
+  // One sample, drawn again and again; the loss is the mean of its random numbers, uniform from 0 to 1.
+  const job = writeJob(`
+    import { add, Linear, mean, mul, SGD } from "@shardgrad/core";
+    import { computed, defineJob } from "@shardgrad/parallel";
+    const sample = (_, rng) => ({ x: rng.uniform() });
+    export default defineJob({
+      dataset: { train: computed({ samples: 1, columns: { x: { shape: [1] } }, sample }) },
+      sampling: { weights: [1], samples: 2000 },
+      model: () => new Linear(1, 1),
+      loss: (model, { x }) => add(mean(x), mul(mean(model.forward(x)), 0)),
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 500, epochs: 3, shards: 3,
+    });`);
+  const losses: number[] = [];
+  await train(job, { workers: 2 }).on("epoch", ({ loss }) => losses.push(loss));
+  expect(new Set(losses).size).toBe(3);
+  // Within four standard deviations of a mean of 2000.
+  for (const loss of losses) expect(Math.abs(loss - 0.5)).toBeLessThan(4 * Math.sqrt(1 / 12 / 2000));
+});
+
 it("a batch without weight ends a run in which the coordinator averages, too", async () => {
   const job = writeJob(`${start}\nexport default defineJob({ ...parts, sampleWeight: "w" });`);
   const error = await failureOf(job, { workers: 2, reduce: "coordinator" });
