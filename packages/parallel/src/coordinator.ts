@@ -147,6 +147,7 @@ async function averageHere({ plan, layout, control }: Run): Promise<void> {
   try {
     for (let step = 0; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
+      reducer.weighShards();
       reducer.average();
       await barrier.waitAsync();
     }

@@ -206,7 +206,7 @@ export class Replica {
     const { rank, layout, reduce, sampling } = this.#setup;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
-    if (reduce === "workers") this.#reducer.average();
+    if (reduce === "workers") this.#reducer.weighShards();
     if (rank === 0) {
       this.#epoch.lossSum += sumOverShards(layout, "losses");
       this.#epoch.weight += sumOverShards(layout, "shardWeights");
@@ -216,7 +216,8 @@ export class Replica {
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     this.#enter("update");
-    this.#reducer.update(this.#optimizer);
+    if (reduce === "coordinator") this.#reducer.update(this.#optimizer);
+    else this.#reducer.averageAndUpdate(this.#optimizer);
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
   }
