@@ -9,6 +9,7 @@ export function sample(step: number, metrics: Record<string, number> = {}, mark 
     batchSize: 32,
     shards: 2,
     samples: 500,
+    details: { dropLast: true },
     tensors: [{ name: "weight", shape: [2, 3], dtype: "float32" }],
     optimizer: {
       name: "SGD",

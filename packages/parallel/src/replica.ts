@@ -3,30 +3,38 @@
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
 import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { Generator, grad, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
-import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
+import {
+  CaptureError,
+  cast,
+  compile,
+  Generator,
+  grad,
+  manualSeed,
+  noGrad,
+  scope,
+  stream,
+  Tensor,
+  withGenerator,
+} from "@shardgrad/core";
+import { heap, hostStep } from "@shardgrad/core/engine";
+import { SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
-import { gatherBatch } from "./columns.ts";
+import { BatchSource } from "./batches.ts";
 import { Control } from "./control.ts";
 import { recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
-import { evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
-/** Throws unless a job's loss is a scalar tensor with a finite value. */
+/** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) {
-    if (Number.isFinite(loss.item())) return loss;
-    throw new JobError(
-      `loss: got ${loss.item()}, expected a finite number; lower the learning rate, or look at the data`,
-    );
-  }
+  if (loss instanceof Tensor && loss.size === 1) return loss;
   const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
   throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
 }
@@ -43,32 +51,53 @@ export class Replica {
   readonly #sampler: Sampler;
   readonly #reducer: SliceReducer;
   /** Where the gradients of each of my shards go. */
-  readonly #shards: { shard: number; gradients: Tensor[] }[];
-  readonly #index: Int32Array;
+  readonly #gradients = new Map<number, Tensor[]>();
+  /** Numbers of the samples of a shard; those samples, which go into a pass; and the mean of their losses. */
+  readonly #places: Int32Array;
+  readonly #train: BatchSource;
+  readonly #loss: Tensor;
+  readonly #test: { samples: number; source: BatchSource } | undefined;
+  #pass: (shard: number, count: number) => void;
   readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   #phase: Phase = "idle";
   /** Of the epoch so far; kept by rank 0 only. */
-  #epoch = { lossSum: 0, samples: 0, startedMs: 0 };
+  #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
-    const { rank, workers, layout, sampling } = setup;
+    const { rank, workers, layout, sampling, train, test, metrics } = setup;
+    const { batchSize, seed } = sampling;
     this.#setup = setup;
     this.#job = job;
-    manualSeed(sampling.seed);
+    manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
-    this.#index = new Int32Array(sampling.batchSize);
-    this.#noise = new Generator(sampling.seed, stream.noise);
-    this.#shards = [];
+    const capacity = Math.ceil(batchSize / layout.shards);
+    this.#places = new Int32Array(capacity);
+    this.#train = new BatchSource(job, train, "training", seed, capacity);
+    if (test && metrics.length > 0) {
+      const source = new BatchSource(job, test, "evaluation", seed, Math.min(chunkSize, test.samples));
+      // A mistake in what computes it is better found now than after an epoch.
+      source.load(Int32Array.of(0), 0);
+      this.#test = { samples: test.samples, source };
+    }
+    this.#loss = Tensor.allocate([], "float32", "loss").keep();
+    this.#noise = new Generator(seed, stream.noise);
     for (let shard = rank; shard < layout.shards; shard += workers) {
       const base = layout.gradients + shard * layout.flatSize * 4;
-      this.#shards.push({ shard, gradients: layout.parameters.map((place) => tensorAt(base, place)) });
+      this.#gradients.set(
+        shard,
+        layout.parameters.map((place) => tensorAt(base, place)),
+      );
     }
+    // Each shard has a full size, and another one in the last batch of an epoch.
+    this.#pass = setup.capture
+      ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
+      : this.#computeGradients;
     this.control = new Control(heap().int32, layout.control);
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
     this.#reduceBarrier =
@@ -91,7 +120,7 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
-      for (const { shard, gradients } of this.#shards) this.#computeShard(shard, gradients);
+      for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
@@ -120,46 +149,67 @@ export class Replica {
   }
 
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
-  #computeShard(shard: number, gradients: readonly Tensor[]): void {
-    const { layout, train } = this.#setup;
-    // Random numbers depend on the step and the shard, not on who computes it.
-    const noise = this.#noise.restart(this.step, shard);
-    const pass = (body: () => void) => withGenerator(noise, () => scope(body));
-    pass(() => {
-      this.#enter("gather");
-      const count = this.#sampler.shardSamples(this.step, shard, this.#index);
-      const lossIndex = layout.losses / 8 + shard;
-      heap().float64[lossIndex] = 0;
-      // A shard without samples has weight 0: its slot is not read.
-      if (count === 0) return;
-      const index = Tensor.allocate([count], "int32", "batch");
-      index.copyFrom(this.#index.subarray(0, count));
-      const batch = gatherBatch(train, index);
-      this.#enter("forward");
-      const loss = checkLoss(this.#job.loss(this.#model, batch));
-      heap().float64[lossIndex] = loss.item() * count;
-      this.#enter("backward");
-      const found = grad(loss, this.#parameters);
-      if (found.every((gradient) => gradient === null)) {
-        throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
-      }
-      found.forEach((gradient, i) => {
-        const slot = gradients[i]!;
-        // A parameter that the loss does not depend on has gradient 0.
-        if (gradient) slot.copyFrom(gradient);
-        else slot.data().fill(0);
-      });
-    });
+  #computeShard(shard: number): void {
+    const { layout } = this.#setup;
+    this.#enter("gather");
+    const count = this.#sampler.shardSamples(this.step, shard, this.#places);
+    const epoch = this.#sampler.epochOf(this.step);
+    this.#train.load(this.#places.subarray(0, count), epoch, this.#sampler.firstDraw(this.step, shard));
+    const weight = shardWeight(this.#job.sampleWeight, this.#train, count);
+    // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
+    const lossSum = weight === 0 ? 0 : this.#runPass(shard, count) * weight;
+    heap().float64[layout.losses / 8 + shard] = lossSum;
+    heap().float64[layout.shardWeights / 8 + shard] = weight;
   }
+
+  /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
+  #runPass(shard: number, count: number): number {
+    const pass = () =>
+      withGenerator(this.#noise.restart(this.step, shard), () => scope(() => this.#pass(shard, count)));
+    try {
+      pass();
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
+      this.#pass = this.#computeGradients;
+      this.control.store("eager", 1);
+      if (this.#setup.rank === 0) {
+        process.stderr.write(
+          `train: steps are run anew instead of replayed, which is slower: ${error.message}\n`,
+        );
+      }
+      pass();
+    }
+    const loss = this.#loss.item();
+    if (Number.isFinite(loss)) return loss;
+    this.#enter("forward");
+    throw new JobError(
+      `loss: got ${loss}, expected a finite number; lower the learning rate, or look at the data`,
+    );
+  }
+
+  /** The part of a pass that is the same in every step. */
+  readonly #computeGradients = (shard: number, count: number): void => {
+    const batch = this.#train.batch(count);
+    hostStep("enter forward", () => this.#enter("forward"));
+    const loss = checkLoss(this.#job.loss(this.#model, batch));
+    this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
+    hostStep("enter backward", () => this.#enter("backward"));
+    const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
+    if (found.every((gradient) => gradient === null)) {
+      throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
+    }
+  };
 
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {
     const { rank, layout, reduce, sampling } = this.#setup;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
-    if (reduce === "workers") this.#reducer.average(sampling, this.step);
+    if (reduce === "workers") this.#reducer.average();
     if (rank === 0) {
-      this.#epoch.lossSum += sumLosses(layout);
+      this.#epoch.lossSum += sumOverShards(layout, "losses");
+      this.#epoch.weight += sumOverShards(layout, "shardWeights");
       this.#epoch.samples += samplesInStep(sampling, this.step);
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
     }
@@ -175,9 +225,9 @@ export class Replica {
   #finishEpoch(): void {
     const { rank, workers, layout, test, metrics } = this.#setup;
     const trainedMs = performance.now();
-    if (test && metrics.length > 0) {
+    if (this.#test) {
       this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, test, layout.chunks, {
+      evaluateChunks(this.#job, this.#model, this.#test, layout.chunks, {
         rank,
         workers,
         seed: this.#setup.sampling.seed,
@@ -185,17 +235,17 @@ export class Replica {
       this.#wait(this.#barrier);
     }
     if (rank !== 0) return;
-    const { lossSum, samples, startedMs } = this.#epoch;
+    const { lossSum, weight, samples, startedMs } = this.#epoch;
     const number = this.control.load("epochs");
     writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
       step: this.step,
-      loss: lossSum / samples,
+      loss: lossSum / weight,
       samples,
       trainMs: trainedMs - startedMs,
       evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
     });
     this.control.store("epochs", number + 1);
-    this.#epoch = { lossSum: 0, samples: 0, startedMs: performance.now() };
+    this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
   }
 }

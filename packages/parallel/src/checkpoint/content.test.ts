@@ -25,14 +25,21 @@ import { SimulatedDisk } from "../../scripts/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
 import { findNewest } from "./find-newest.ts";
+import type { RunIdentity } from "./fingerprint.ts";
 import { openCheckpoints } from "./store.ts";
 
-const run = { seed: 3, batchSize: 8, shards: 2, samples: 100 };
+const run = {
+  seed: 3,
+  batchSize: 8,
+  shards: 2,
+  samples: 100,
+  details: { dropLast: false, fold: 3 },
+};
 
 interface Setup {
   model: AnyModule & { forward(x: Tensor): Tensor };
   optimizer: Optimizer;
-  run: typeof run;
+  run: RunIdentity;
 }
 
 function build(makeOptimizer: (parameters: Tensor[]) => Optimizer, seed = 3, width = 5): Setup {
@@ -187,6 +194,11 @@ describe("a checkpoint of another job is refused, and nothing is loaded:", () =>
       "samples",
       () => ({ ...build(sgd), run: { ...run, samples: 99 } }),
       "samples is 99, in the checkpoint 100; ",
+    ],
+    [
+      "what else decides the samples",
+      () => ({ ...build(sgd), run: { ...run, details: { dropLast: true, sampling: "shuffle" } } }),
+      "dropLast is true, in the checkpoint false; sampling is shuffle, in the checkpoint not given; fold is not given, in the checkpoint 3; build",
     ],
     ["many", () => build((p) => new Adam(p), 3, 6), /(; .*){3}; build/],
     [

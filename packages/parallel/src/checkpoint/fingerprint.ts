@@ -2,7 +2,7 @@
 // in full rather than as a hash, so that a difference can be named.
 import type { OptimizerStateDict, Tensor } from "@shardgrad/core";
 
-/** The numbers that decide which samples and which random numbers a step sees. */
+/** What decides which samples and which random numbers a step sees. */
 export interface RunIdentity {
   seed: number;
   /** Samples in one step. */
@@ -10,6 +10,8 @@ export interface RunIdentity {
   shards: number;
   /** Training samples. */
   samples: number;
+  /** Whatever else does, by name: how samples are drawn, what is held out. */
+  details?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** One tensor of a model, without its values. */
@@ -20,7 +22,7 @@ export interface TensorSignature {
 }
 
 /** What a run must have in common with a checkpoint that it goes on from. */
-export interface JobFingerprint extends RunIdentity {
+export interface JobFingerprint extends Required<RunIdentity> {
   /** Parameters and buffers of the model, in their order. */
   tensors: TensorSignature[];
   optimizer: {
@@ -41,7 +43,7 @@ function signatures(tensors: Iterable<readonly [string, Tensor]>): TensorSignatu
 export function fingerprintOf(
   model: Iterable<readonly [string, Tensor]>,
   optimizer: OptimizerStateDict,
-  { seed, batchSize, shards, samples }: RunIdentity,
+  { seed, batchSize, shards, samples, details = {} }: RunIdentity,
 ): JobFingerprint {
   const { name, paramGroups, state } = optimizer;
   return {
@@ -49,6 +51,7 @@ export function fingerprintOf(
     batchSize,
     shards,
     samples,
+    details: { ...details },
     tensors: signatures(model),
     optimizer: {
       name,
@@ -88,6 +91,16 @@ function compareOptimizers(saved: JobFingerprint["optimizer"], own: JobFingerpri
   );
 }
 
+function compareDetails(saved: JobFingerprint["details"], own: JobFingerprint["details"]): string[] {
+  const names = new Set([...Object.keys(own), ...Object.keys(saved)]);
+  const valueIn = (details: JobFingerprint["details"], name: string) =>
+    Object.hasOwn(details, name) ? details[name] : "not given";
+  return [...names].flatMap((name) => {
+    const [before, now] = [valueIn(saved, name), valueIn(own, name)];
+    return before === now ? [] : [`${name} is ${now}, in the checkpoint ${before}`];
+  });
+}
+
 /** Every difference between a checkpoint's fingerprint and a run's own, in words; none if the run can go on from it. */
 export function differencesOf(saved: JobFingerprint, own: JobFingerprint): string[] {
   const numbers = (["seed", "batchSize", "shards", "samples"] as const).flatMap((name) =>
@@ -97,5 +110,6 @@ export function differencesOf(saved: JobFingerprint, own: JobFingerprint): strin
     ...compareTensors("tensor", saved.tensors, own.tensors),
     ...compareOptimizers(saved.optimizer, own.optimizer),
     ...numbers,
+    ...compareDetails(saved.details, own.details),
   ];
 }
