@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyModule, Tensor } from "@shardgrad/core";
-import { kernelSet, manualSeed, writeSafetensors } from "@shardgrad/core";
+import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
@@ -26,6 +26,8 @@ import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun } from "./options.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import type { RunKernels } from "./run-kernels.ts";
+import { chooseKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 
 /** How often the shared words are looked at for events. */
@@ -147,7 +149,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 }
 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
-function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup {
+function planWorkers(run: Run, kernels: RunKernels, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
   const { workers, reduce, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
@@ -156,7 +158,7 @@ function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup
     bytes,
   }));
   const spin = workers <= availableParallelism();
-  const shared = { workers, jobUrl, memory: heap().memory, kernels: kernelSet(), reduce, spin, steps };
+  const shared = { workers, jobUrl, memory: heap().memory, kernels, reduce, spin, steps };
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
@@ -238,10 +240,11 @@ export async function coordinate<M extends AnyModule>(
   let gang: Gang | undefined;
   try {
     const out = await checkOutput(options.out);
+    const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
     const { model, control, plan } = run;
-    publish(startEvent(run));
-    const setupOf = planWorkers(run, memory);
+    publish(startEvent(run, kernels));
+    const setupOf = planWorkers(run, kernels, memory);
     gang = new Gang(plan.workers, workerUrl, (rank) => ({
       step: control.load("step") + 1,
       phase: control.phase(rank),
@@ -275,12 +278,17 @@ export async function coordinate<M extends AnyModule>(
   }
 }
 
-function startEvent({ plan, model, layout, train, test }: Run): StartEvent {
+function startEvent(
+  { plan, model, layout, train, test }: Run,
+  { set, blas, noBlas }: RunKernels,
+): StartEvent {
   return {
     type: "start",
     workers: plan.workers,
     shards: layout.shards,
-    kernels: kernelSet(),
+    kernels: set,
+    ...(blas && { blas: blas.description }),
+    ...(noBlas !== undefined && { noBlas }),
     params: model.parameters().reduce((sum, { size }) => sum + size, 0),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,

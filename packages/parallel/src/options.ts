@@ -1,5 +1,6 @@
 // From a job and the options of a run to checked numbers.
 import { availableParallelism } from "node:os";
+import type { KernelChoice } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
@@ -18,6 +19,8 @@ export interface TrainOptions {
   seed?: number;
   /** Who averages; "workers" if absent. */
   reduce?: ReduceMode;
+  /** What the workers compute with; "auto", the machine's BLAS if there is one, if absent. */
+  kernels?: KernelChoice;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }

@@ -1,8 +1,8 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
-import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
+import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
@@ -16,7 +16,7 @@ export interface WorkerSetup {
   memory: WebAssembly.Memory;
   /** The part of the memory that this worker may allocate from. */
   arena: { base: number; bytes: number };
-  kernels: KernelSet;
+  kernels: RunKernels;
   layout: Layout;
   sampling: SamplingPlan;
   reduce: ReduceMode;

@@ -2,7 +2,6 @@
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
 import type { MessagePort } from "node:worker_threads";
-import { useKernels } from "@shardgrad/core";
 import { openHeap } from "@shardgrad/core/engine";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
@@ -11,6 +10,7 @@ import { serializeError } from "./errors.ts";
 import { loadJob } from "./job.ts";
 import type { Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
 import { Replica } from "./replica.ts";
+import { adoptKernels } from "./run-kernels.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;
@@ -36,7 +36,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
     prepare: (setup: WorkerSetup) =>
       attempt(async () => {
         openHeap({ memory: setup.memory, ...setup.arena });
-        useKernels(setup.kernels);
+        await adoptKernels(setup.kernels);
         replica = new Replica(setup, await loadJob(setup.jobUrl));
       }),
     run: () => attempt(() => replica!.run()),
