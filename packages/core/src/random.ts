@@ -86,6 +86,20 @@ export const maximumShards = 8192;
 /** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
 let watched: Map<Generator, () => void> | null = null;
 
+/** Called before a generator is made, or sent to another place of its stream; null is nobody. */
+let guard: ((operation: string) => void) | null = null;
+
+/** Runs `body`; `before` may throw to keep it from choosing what it draws from. */
+export function guardGenerators<T>(before: ((operation: string) => void) | null, body: () => T): T {
+  const outer = guard;
+  guard = before;
+  try {
+    return body();
+  } finally {
+    guard = outer;
+  }
+}
+
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
  * This object is all the state there is: who sets `position` back draws the same numbers again.
@@ -101,6 +115,7 @@ export class Generator {
   #shard = 0;
 
   constructor(seed: number, streamNumber: number = stream.values) {
+    guard?.("new Generator()");
     this.seed = checkSeed("Generator", seed);
     this.stream = streamNumber;
   }
@@ -148,6 +163,7 @@ export class Generator {
         `Generator: step ${step} and shard ${shard}; expected integers from 0 to 2^32 - 1 and to ${maximumShards - 1}`,
       );
     }
+    guard?.("restart()");
     if (watched && !watched.has(this)) watched.set(this, this.mark());
     this.#step = step;
     this.#shard = shard;
@@ -165,6 +181,7 @@ export function currentGenerator(): Generator {
 
 /** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
 export function manualSeed(seed: number): void {
+  guard?.("manualSeed()");
   current = new Generator(checkSeed("manualSeed", seed));
 }
 
@@ -216,20 +233,28 @@ export function withGenerator<T>(generator: Generator, body: () => T): T {
   }
 }
 
+const rounds = 6;
+
+/** Mixes all 32 bits (the finalizer of MurmurHash3). */
+function mix(word: number): number {
+  let x = word;
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
 /**
  * A keyed pseudo-random permutation of 0 … n-1 that needs no table: the sample at each place can be computed by
- * itself. A six-round Feistel network over a × b ≥ n with Philox as the round function, walked until the value
- * falls below n (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
+ * itself. A six-round Feistel network over a × b ≥ n, walked until the value falls below n (Black and Rogaway,
+ * "Ciphers with arbitrary finite domains", 2002), with a multiplicative hash as the round function, as in Mitchell et
+ * al., "Bandwidth-optimal random shuffling for GPUs", https://arxiv.org/abs/2106.06161; its round keys are from Philox.
  */
 export class Permutation {
   readonly length: number;
   readonly #a: number;
   readonly #b: number;
-  readonly #key0: number;
-  readonly #key1: number;
-  readonly #stream: number;
-  readonly #epoch: number;
-  readonly #block = new Uint32Array(4);
+  /** Two words for each round. */
+  readonly #keys = new Int32Array(2 * rounds);
 
   /** A permutation of `length` places, distinct for each (seed, stream, epoch). */
   constructor(length: number, seed: number, epoch: number, streamNumber: number = stream.shuffle) {
@@ -237,10 +262,11 @@ export class Permutation {
     this.length = length;
     this.#a = Math.max(1, Math.ceil(Math.sqrt(length)));
     this.#b = Math.max(1, Math.ceil(length / this.#a));
-    this.#key0 = seed >>> 0;
-    this.#key1 = Math.floor(seed / 0x100000000) >>> 0;
-    this.#stream = streamNumber;
-    this.#epoch = epoch;
+    const block = new Uint32Array(4);
+    for (let i = 0; i < 2 * rounds; i++) {
+      if (i % 4 === 0) philox(block, i / 4, 0, epoch, streamNumber, seed, Math.floor(seed / 0x100000000));
+      this.#keys[i] = block[i % 4]!;
+    }
   }
 
   /**
@@ -261,14 +287,13 @@ export class Permutation {
   #encrypt(value: number): number {
     const a = this.#a;
     const b = this.#b;
+    const keys = this.#keys;
     let left = value % a;
     let right = Math.floor(value / a);
-    for (let round = 0; round < 6; round++) {
-      // Even rounds mix the left half by the right one, odd rounds the other way round.
-      const source = round & 1 ? left : right;
-      philox(this.#block, source, round, this.#epoch, this.#stream, this.#key0, this.#key1);
-      if (round & 1) right = (right + (this.#block[0]! % b)) % b;
-      else left = (left + (this.#block[0]! % a)) % a;
+    for (let i = 0; i < 2 * rounds; i += 4) {
+      // Each half in turn is moved round by a share of its length that the other one decides.
+      left = (left + Math.floor(mix(mix(right ^ keys[i]!) + keys[i + 1]!) * (a / 0x100000000))) % a;
+      right = (right + Math.floor(mix(mix(left ^ keys[i + 2]!) + keys[i + 3]!) * (b / 0x100000000))) % b;
     }
     return left + a * right;
   }

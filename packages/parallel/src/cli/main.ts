@@ -87,6 +87,7 @@ program
       "what computes (default: the machine's BLAS if there is one, else WASM)",
     ).choices(["auto", "blas", "wasm", "wasm-plain", "reference"]),
   )
+  .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")
