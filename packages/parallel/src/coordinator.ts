@@ -5,7 +5,7 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyModule, Tensor } from "@shardgrad/core";
+import type { AnyModule, KernelSet, Tensor } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
@@ -149,7 +149,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 }
 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
-function planWorkers(run: Run, kernels: RunKernels, memory: RunMemory): (rank: number) => WorkerSetup {
+function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
   const { workers, reduce, capture, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
@@ -244,11 +244,12 @@ export async function coordinate<M extends AnyModule>(
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
     const { model, control, plan } = run;
     publish(startEvent(run, kernels));
-    const setupOf = planWorkers(run, kernels, memory);
+    const setupOf = planWorkers(run, kernels.set, memory);
     gang = new Gang(plan.workers, workerUrl, (rank) => ({
       step: control.load("step") + 1,
       phase: control.phase(rank),
     }));
+    await gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels));
     await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank)));
     const progress = new Progress(run, publish);
     await supervise(gang, run, progress, stopRequested);

@@ -1,4 +1,5 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
+import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
@@ -16,7 +17,7 @@ export interface WorkerSetup {
   memory: WebAssembly.Memory;
   /** The part of the memory that this worker may allocate from. */
   arena: { base: number; bytes: number };
-  kernels: RunKernels;
+  kernels: KernelSet;
   layout: Layout;
   sampling: SamplingPlan;
   reduce: ReduceMode;
@@ -38,6 +39,11 @@ export type Outcome =
   | { ok: false; aborted: false; error: SerializedError; step: number; phase: Phase };
 
 export interface WorkerApi {
+  /**
+   * Loads the native library of the kernels, if they have one. The thread must not be ended meanwhile: koffi, which finds
+   * that it may make no more objects, would end the process.
+   */
+  loadKernels(kernels: RunKernels): Promise<Outcome>;
   /** Imports the job, builds the model and takes up the shared weights. */
   prepare(setup: WorkerSetup): Promise<Outcome>;
   /** Does all steps. The thread answers no other call meanwhile; it is steered by the control words. */

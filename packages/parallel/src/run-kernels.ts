@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
-import { useKernels } from "@shardgrad/core";
 import { provideBlas, resolveKernels, withoutBlas } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
 
@@ -66,11 +65,9 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
   return { set: withoutBlas() };
 }
 
-/** Makes this thread compute with what was chosen: with the very library that the coordinator found. */
-export async function adoptKernels({ set, blas }: RunKernels): Promise<void> {
-  if (blas) {
-    const { findBlas } = await importPackage(blas.packageUrl);
-    provideBlas(findBlas({ library: blas.library }).kernels);
-  }
-  useKernels(set);
+/** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
+export async function loadKernels({ blas }: RunKernels): Promise<void> {
+  if (!blas) return;
+  const { findBlas } = await importPackage(blas.packageUrl);
+  provideBlas(findBlas({ library: blas.library }).kernels);
 }

@@ -2,6 +2,7 @@
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
 import type { MessagePort } from "node:worker_threads";
+import { useKernels } from "@shardgrad/core";
 import { openHeap } from "@shardgrad/core/engine";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
@@ -10,7 +11,8 @@ import { serializeError } from "./errors.ts";
 import { loadJob } from "./job.ts";
 import type { Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
 import { Replica } from "./replica.ts";
-import { adoptKernels } from "./run-kernels.ts";
+import type { RunKernels } from "./run-kernels.ts";
+import { loadKernels } from "./run-kernels.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;
@@ -33,10 +35,11 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
   };
 
   return {
+    loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
     prepare: (setup: WorkerSetup) =>
       attempt(async () => {
         openHeap({ memory: setup.memory, ...setup.arena });
-        await adoptKernels(setup.kernels);
+        useKernels(setup.kernels);
         replica = new Replica(setup, await loadJob(setup.jobUrl));
       }),
     run: () => attempt(() => replica!.run()),
