@@ -78,6 +78,10 @@ export const stream = {
   direction: 4,
   /** Random numbers drawn while evaluating. */
   evaluation: 5,
+  /** Samples that are drawn with replacement. */
+  draws: 6,
+  /** Numbers drawn while a single sample is computed or altered. */
+  sample: 7,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
