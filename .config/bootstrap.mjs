@@ -17,6 +17,7 @@ const products = {
     "dist/testing.js",
     "src/kernels/wasm-bytes.generated.ts",
   ],
+  "packages/blas": ["dist/index.js"],
   "packages/parallel": ["dist/index.js", "dist/worker.js", "dist/cli.js"],
 };
 const plans = {

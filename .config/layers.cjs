@@ -5,6 +5,7 @@
 // Tests may look anywhere in their own package; most rules are about the code that ships.
 
 const core = "^packages/core/src/";
+const blas = "^packages/blas/src/";
 const parallel = "^packages/parallel/src/";
 const shipped = { pathNot: "\\.test\\.ts$" };
 
@@ -69,6 +70,20 @@ module.exports = {
       severity: "error",
       from: { path: members(core, layers[3]), ...shipped },
       to: { path: `${core}ops/` },
+    },
+    {
+      name: "blas-stands-on-core",
+      comment: "It gives kernels to core; who trains with them is not its affair.",
+      severity: "error",
+      from: { path: blas, ...shipped },
+      to: { path: "^packages/", pathNot: [blas, "^packages/core/dist/"] },
+    },
+    {
+      name: "native-code-in-one-file",
+      comment: "What goes on beyond the edge of the language is seen at one place.",
+      severity: "error",
+      from: { pathNot: [`${blas}native\\.ts$`, shipped.pathNot] },
+      to: { path: "(^|/)koffi/" },
     },
     {
       name: "worker-and-coordinator-apart",

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { foundBlas } from "./found-blas.ts";
 import { writeJob } from "./write-job.ts";
 
 const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
@@ -13,9 +14,12 @@ interface Ended {
   stderr: string;
 }
 
-function shardgrad(...args: string[]): Promise<Ended> {
+const shardgrad = (...args: string[]) => shardgradIn({}, ...args);
+
+function shardgradIn(variables: Record<string, string>, ...args: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...variables };
+    const child = spawn(process.execPath, [command, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (text) => {
@@ -102,6 +106,51 @@ it("prints plain lines where the output is no terminal", async () => {
   expect(stdout).not.toContain("\u001b");
 });
 
+describe("--kernels", () => {
+  const plain = ["train", job, "--workers", "1", "--steps", "1"];
+  const startOf = ({ stdout }: Ended) => JSON.parse(stdout.split("\n")[0]!);
+
+  it.each(["wasm-plain", "reference"])("%s is used, and shown", async (kernels) => {
+    expect(startOf(await shardgrad(...plain, "--kernels", kernels, "--json")).kernels).toBe(kernels);
+    const { stdout } = await shardgrad(...plain, "--kernels", kernels);
+    expect(stdout).toContain(`1 worker, ${kernels} kernels, 1 steps`);
+  });
+
+  it.each([[[]], [["--kernels", "auto"]]])(
+    "%j goes on without a BLAS, and says why in one line",
+    async (args) => {
+      const off = await shardgradIn({ SHARDGRAD_BLAS: "off" }, ...plain, ...args);
+      expect(off).toMatchObject({ code: 0, stderr: "" });
+      expect(off.stdout).toMatch(/wasm-\w+ kernels, .*\nno BLAS: switched off by SHARDGRAD_BLAS=off\nepoch/);
+      const missing = await shardgradIn({ SHARDGRAD_BLAS: "/no/blas.so" }, ...plain, ...args, "--json");
+      expect(startOf(missing)).toMatchObject({
+        kernels: expect.stringMatching(/^wasm-/),
+        noBlas: expect.stringMatching(/^\/no\/blas\.so cannot be loaded: /),
+      });
+    },
+  );
+
+  it("blas without a BLAS is a mistake", async () => {
+    const { code, stdout, stderr } = await shardgradIn(
+      { SHARDGRAD_BLAS: "/no/blas.so" },
+      ...plain,
+      "--kernels",
+      "blas",
+    );
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(
+      /^shardgrad: train: kernels is "blas", but there is none to use: \/no\/blas\.so cannot be loaded: .*\n$/,
+    );
+  });
+
+  it.skipIf(!foundBlas)("blas is used, and shown", async () => {
+    const { description } = foundBlas!;
+    const event = startOf(await shardgrad(...plain, "--kernels", "blas", "--json"));
+    expect(event).toMatchObject({ kernels: "blas", blas: description });
+    expect((await shardgrad(...plain)).stdout).toContain(`1 worker, ${description}, 1 steps`);
+  });
+});
+
 const start = `
   import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
   import { defineJob } from "@shardgrad/parallel";
@@ -120,6 +169,11 @@ describe("a mistake is answered by one line and an exit code", () => {
   it.each<[name: string, args: () => string[], message: RegExp]>([
     ["no workers", () => [job, "--workers", "0"], /workers is 0, expected an integer of at least 1/],
     ["a number that is none", () => [job, "--epochs", "many"], /'--epochs <n>' argument 'many' is invalid/],
+    [
+      "no such kernels",
+      () => [job, "--kernels", "cuda"],
+      /'--kernels <set>' argument 'cuda' is invalid\. Allowed/,
+    ],
     ["an unknown option", () => [job, "--fast"], /unknown option '--fast'/],
     [
       "no such job",

@@ -1,20 +1,36 @@
 // The promise of the package: shards, not workers, define the arithmetic.
 import { createHash } from "node:crypto";
 import type { Tensor } from "@shardgrad/core";
-import { Adam, backward, crossEntropy, manualSeed, Permutation, scope, tensor } from "@shardgrad/core";
+import {
+  Adam,
+  backward,
+  crossEntropy,
+  manualSeed,
+  Permutation,
+  scope,
+  tensor,
+  useKernels,
+} from "@shardgrad/core";
+import { provideBlas } from "@shardgrad/core/engine";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
-import { describe, expect, it } from "vitest";
-import { clusters, model } from "./jobs/clusters.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { foundBlas } from "./found-blas.ts";
+import { clusters } from "./jobs/clusters.ts";
+import { model } from "./jobs/wide.ts";
 
 const job = new URL("./jobs/clusters.ts", import.meta.url);
+const wide = new URL("./jobs/wide.ts", import.meta.url);
 
-async function hashOf(options: TrainOptions): Promise<string> {
-  return (await train(job, options)).weightsSha256;
-}
+// One set of kernels where there is no BLAS, or it is switched off.
+const sets = foundBlas ? (["wasm", "blas"] as const) : (["wasm"] as const);
 
-describe("with 4 shards the final weights are the same bits", () => {
-  const expected = hashOf({ workers: 1, shards: 4 });
+describe.each(sets)("with 4 shards and the kernels %s the final weights are the same bits", (kernels) => {
+  const hashOf = async (options: TrainOptions) => (await train(wide, { kernels, ...options })).weightsSha256;
+  let expected: string;
+  beforeAll(async () => {
+    expected = await hashOf({ workers: 1, shards: 4 });
+  });
 
   it.each([
     { workers: 2 },
@@ -25,7 +41,7 @@ describe("with 4 shards the final weights are the same bits", () => {
     { workers: 1, capture: false },
     { workers: 3, capture: false },
   ])("for %o", async (options) => {
-    expect(await hashOf({ shards: 4, ...options })).toBe(await expected);
+    expect(await hashOf({ shards: 4, ...options })).toBe(expected);
   });
 
   it("and other bits for another seed or another number of shards", async () => {
@@ -33,7 +49,7 @@ describe("with 4 shards the final weights are the same bits", () => {
       await hashOf({ workers: 1, shards: 4, seed: 8 }),
       await hashOf({ workers: 1, shards: 3 }),
     ];
-    expect(new Set([await expected, ...others]).size).toBe(3);
+    expect(new Set([expected, ...others]).size).toBe(3);
   });
 });
 
@@ -47,32 +63,38 @@ it("random numbers in a step depend on the shard, not on the worker", async () =
   expect((await train(noisy, { workers: 1, shards: 3, seed: 1 })).weightsSha256).not.toBe(hashes[0]);
 });
 
-it("one shard computes what a plain loop over core computes, bit for bit", async () => {
-  const { x, y } = clusters(500, 4);
-  manualSeed(7);
-  const net = model();
-  const optimizer = new Adam(net.parameters(), { lr: 0.01 });
-  for (let epoch = 0; epoch < 2; epoch++) {
-    const order = new Permutation(500, 7, epoch);
-    for (let start = 0; start < 500; start += 48) {
-      scope(() => {
-        const rows = Array.from({ length: Math.min(48, 500 - start) }, (_, i) => order.at(start + i));
-        const inputs = tensor(rows.map((row) => [...x.data.subarray(row * 16, row * 16 + 16)]));
-        const labels = tensor(
-          rows.map((row) => y[row]!),
-          { dtype: "int32" },
-        );
-        optimizer.zeroGrad();
-        backward(crossEntropy(net.forward(inputs), labels));
-        optimizer.step();
-      });
+it.each(sets)(
+  "one shard computes what a plain loop over core computes, bit for bit, on %s",
+  async (kernels) => {
+    if (kernels === "blas") provideBlas(foundBlas!.kernels);
+    useKernels(kernels);
+    const { x, y } = clusters(330, 4);
+    manualSeed(7);
+    const net = model();
+    const optimizer = new Adam(net.parameters(), { lr: 0.01 });
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const order = new Permutation(330, 7, epoch);
+      for (let start = 0; start < 330; start += 97) {
+        scope(() => {
+          const rows = Array.from({ length: Math.min(97, 330 - start) }, (_, i) => order.at(start + i));
+          const inputs = tensor(rows.map((row) => [...x.data.subarray(row * 16, row * 16 + 16)]));
+          const labels = tensor(
+            rows.map((row) => y[row]!),
+            { dtype: "int32" },
+          );
+          optimizer.zeroGrad();
+          backward(crossEntropy(net.forward(inputs), labels));
+          optimizer.step();
+        });
+      }
     }
-  }
-  const hash = createHash("sha256");
-  for (const parameter of net.parameters() as Tensor[])
-    hash.update(new Uint8Array(parameter.toArray().buffer));
-  expect(await hashOf({ workers: 1, shards: 1 })).toBe(hash.digest("hex"));
-});
+    const hash = createHash("sha256");
+    for (const parameter of net.parameters() as Tensor[])
+      hash.update(new Uint8Array(parameter.toArray().buffer));
+    useKernels("wasm");
+    expect((await train(wide, { workers: 1, shards: 1, kernels })).weightsSha256).toBe(hash.digest("hex"));
+  },
+);
 
 it("unpinned, any number of workers trains on the same global batches: the losses agree", async () => {
   const lossOf = async (workers: number) => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe.each(["core", "parallel"])("@shardgrad/%s", (name) => {
+describe.each(["core", "parallel", "blas"])("@shardgrad/%s", (name) => {
   it("passes publint", async () => {
     const { messages, pkg } = await publint({ pkgDir: packageOf(name), strict: true, pack: false });
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);

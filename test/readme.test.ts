@@ -8,7 +8,12 @@ import * as core from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-const readmes = ["README.md", "packages/core/README.md", "packages/parallel/README.md"];
+const readmes = [
+  "README.md",
+  "packages/core/README.md",
+  "packages/parallel/README.md",
+  "packages/blas/README.md",
+];
 
 it("core's README names everything that core exports", () => {
   const text = readFileSync(fileURLToPath(new URL("../packages/core/README.md", import.meta.url)), "utf8");

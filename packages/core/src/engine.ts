@@ -2,6 +2,8 @@
 // @shardgrad/parallel. Not for programs that train models: what is here may change with any version.
 export { hostStep, outsideOfCapture } from "./capture/observer.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
+export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
+export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { Storage } from "./memory/storage.ts";

@@ -38,7 +38,7 @@ export {
   toMermaid,
 } from "./graph.ts";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
-export { type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
+export { type KernelChoice, type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
 export type { WasmBuild } from "./kernels/wasm.ts";
 export { accuracy } from "./losses/accuracy.ts";
 export { type BCEWithLogitsOptions, bceWithLogits } from "./losses/binary-cross-entropy.ts";

@@ -5,8 +5,8 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyModule, Tensor } from "@shardgrad/core";
-import { kernelSet, manualSeed, writeSafetensors } from "@shardgrad/core";
+import type { AnyModule, KernelSet, Tensor } from "@shardgrad/core";
+import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
@@ -26,6 +26,8 @@ import { planRun, runSeed } from "./options.ts";
 import { prepareData } from "./prepare-data.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import type { RunKernels } from "./run-kernels.ts";
+import { chooseKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { planOrder } from "./sampling.ts";
 
@@ -113,7 +115,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 }
 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
-function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup {
+function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
   const { workers, reduce, capture, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
@@ -122,16 +124,7 @@ function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup
     bytes,
   }));
   const spin = workers <= availableParallelism();
-  const shared = {
-    workers,
-    jobUrl,
-    memory: heap().memory,
-    kernels: kernelSet(),
-    reduce,
-    capture,
-    spin,
-    steps,
-  };
+  const shared = { workers, jobUrl, memory: heap().memory, kernels, reduce, capture, spin, steps };
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
@@ -214,14 +207,16 @@ export async function coordinate<M extends AnyModule>(
   let gang: Gang | undefined;
   try {
     const out = await checkOutput(options.out);
+    const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
     const { model, control, plan } = run;
-    publish(startEvent(run));
-    const setupOf = planWorkers(run, memory);
+    publish(startEvent(run, kernels));
+    const setupOf = planWorkers(run, kernels.set, memory);
     gang = new Gang(plan.workers, workerUrl, (rank) => ({
       step: control.load("step") + 1,
       phase: control.phase(rank),
     }));
+    await gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels));
     await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank)));
     const progress = new Progress(run, publish);
     await supervise(gang, run, progress, stopRequested);
@@ -252,12 +247,17 @@ export async function coordinate<M extends AnyModule>(
   }
 }
 
-function startEvent({ plan, model, layout, train, test }: Run): StartEvent {
+function startEvent(
+  { plan, model, layout, train, test }: Run,
+  { set, blas, noBlas }: RunKernels,
+): StartEvent {
   return {
     type: "start",
     workers: plan.workers,
     shards: layout.shards,
-    kernels: kernelSet(),
+    kernels: set,
+    ...(blas && { blas: blas.description }),
+    ...(noBlas !== undefined && { noBlas }),
     params: model.parameters().reduce((sum, { size }) => sum + size, 0),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,

@@ -8,6 +8,10 @@ export interface StartEvent {
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;
+  /** The library, if that is a BLAS. */
+  blas?: string;
+  /** Why it is none, although @shardgrad/blas is installed and the choice was "auto". */
+  noBlas?: string;
   /** Number of trainable numbers in the model. */
   params: number;
   trainSamples: number;

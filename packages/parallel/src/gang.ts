@@ -19,12 +19,21 @@ interface Member {
 /** What is known about a worker from outside, for the error when it dies. */
 export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 
-function failure(rank: number, step: number, phase: Phase, cause: Error, during: string): Error {
+type During = "prepare" | "run";
+type Invoke = (api: Comlink.Remote<WorkerApi>, rank: number) => Promise<Outcome>;
+
+function failure(rank: number, step: number, phase: Phase, cause: Error, during: During): Error {
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
   const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   return new WorkerError(`train: worker ${rank} failed ${place}: ${cause.message}`, rank, step, phase, cause);
+}
+
+/** Waits until all have ended, well or not; rejects then, with the error of the first that is not well. */
+export async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(promises);
+  await Promise.all(promises);
 }
 
 export class Gang {
@@ -61,28 +70,32 @@ export class Gang {
    *
    * @throws WorkerError for the first worker that failed or died; the others are not waited for
    */
-  async call(
-    during: string,
-    invoke: (api: Comlink.Remote<WorkerApi>, rank: number) => Promise<Outcome>,
-  ): Promise<void> {
-    await Promise.all(
-      this.#members.map(async ({ api, task }, rank) => {
-        const died = task.then(
-          () => ({ message: "its thread's task ended early" }),
-          (error: Error) => error,
-        );
-        const outcome = await Promise.race([invoke(api, rank), died]);
-        if (!("ok" in outcome)) {
-          const { step, phase } = this.#whereabouts(rank);
-          throw failure(rank, step, phase, new Error(`the thread died: ${outcome.message}`), during);
-        }
-        if (outcome.ok) return;
-        // Gave up because another worker failed: that one's error is the one to report.
-        if (outcome.aborted) return await new Promise<never>(() => undefined);
-        const { error, step, phase } = outcome;
-        throw failure(rank, step, phase, deserializeError(error), during);
-      }),
-    );
+  async call(during: During, invoke: Invoke): Promise<void> {
+    await Promise.all(this.#callEach(during, invoke));
+  }
+
+  /** The same, but waits for the others, too: for what a thread must not be ended in the middle of. */
+  async callUninterrupted(during: During, invoke: Invoke): Promise<void> {
+    await allSettledOrThrow(this.#callEach(during, invoke));
+  }
+
+  #callEach(during: During, invoke: Invoke): Promise<void>[] {
+    return this.#members.map(async ({ api, task }, rank) => {
+      const died = task.then(
+        () => ({ message: "its thread's task ended early" }),
+        (error: Error) => error,
+      );
+      const outcome = await Promise.race([invoke(api, rank), died]);
+      if (!("ok" in outcome)) {
+        const { step, phase } = this.#whereabouts(rank);
+        throw failure(rank, step, phase, new Error(`the thread died: ${outcome.message}`), during);
+      }
+      if (outcome.ok) return;
+      // Gave up because another worker failed: that one's error is the one to report.
+      if (outcome.aborted) return await new Promise<never>(() => undefined);
+      const { error, step, phase } = outcome;
+      throw failure(rank, step, phase, deserializeError(error), during);
+    });
   }
 
   /** Ends all threads, whatever they are doing. Nothing of them runs after the promise resolves. */

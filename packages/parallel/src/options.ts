@@ -1,5 +1,6 @@
 // From a job and the options of a run to checked numbers.
 import { availableParallelism } from "node:os";
+import type { KernelChoice } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
@@ -18,6 +19,8 @@ export interface TrainOptions {
   seed?: number;
   /** Who averages; "workers" if absent. */
   reduce?: ReduceMode;
+  /** What the workers compute with; "auto", the machine's BLAS if there is one, if absent. */
+  kernels?: KernelChoice;
   /**
    * Record each kind of pass in its first two steps, and replay its kernels from then on; true if absent. Turn it off for
    * a job whose loss depends on something outside of tensors that changes while it trains, such as a counter of its own.

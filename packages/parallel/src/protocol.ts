@@ -3,6 +3,7 @@ import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
+import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
@@ -38,6 +39,11 @@ export type Outcome =
   | { ok: false; aborted: false; error: SerializedError; step: number; phase: Phase };
 
 export interface WorkerApi {
+  /**
+   * Loads the native library of the kernels, if they have one. The thread must not be ended meanwhile: koffi, which finds
+   * that it may make no more objects, would end the process.
+   */
+  loadKernels(kernels: RunKernels): Promise<Outcome>;
   /** Imports the job, builds the model and takes up the shared weights. */
   prepare(setup: WorkerSetup): Promise<Outcome>;
   /** Does all steps. The thread answers no other call meanwhile; it is steered by the control words. */

@@ -11,6 +11,8 @@ import { serializeError } from "./errors.ts";
 import { loadJob } from "./job.ts";
 import type { Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
 import { Replica } from "./replica.ts";
+import type { RunKernels } from "./run-kernels.ts";
+import { loadKernels } from "./run-kernels.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;
@@ -33,6 +35,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
   };
 
   return {
+    loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
     prepare: (setup: WorkerSetup) =>
       attempt(async () => {
         openHeap({ memory: setup.memory, ...setup.arena });

@@ -29,6 +29,12 @@ test("float64 and integers stay on the reference kernels", () => {
   expect(kernelsFor("int32").add.toString()).toBe(add.toString());
 });
 
+test("wasm is the best build", () => {
+  useKernels("reference");
+  expect(useKernels("wasm")).toBe(supportedBuild());
+  expect(kernelSet()).toBe(supportedBuild());
+});
+
 test("an unknown set is refused", () => {
   expect(() => useKernels("wasm-simd512" as never)).toThrow(ValueError);
   expect(() => useKernels("wasm-simd512" as never)).toThrow('useKernels: "wasm-simd512" does not run here');

@@ -1,14 +1,15 @@
 // Which kernels run: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
 import type { DType } from "../dtype.ts";
-import { ValueError } from "../errors.ts";
+import type { Heap } from "../memory/heap.ts";
 import { heap } from "../memory/heap.ts";
+import { providedBlas } from "./provide-blas.ts";
 import { referenceKernels } from "./reference/index.ts";
+import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
+import { resolveKernels, withoutBlas } from "./resolve-kernels.ts";
 import type { KernelName, Kernels } from "./table.ts";
-import type { WasmBuild } from "./wasm.ts";
-import { supportedBuild, wasmKernels } from "./wasm.ts";
+import { wasmKernels } from "./wasm.ts";
 
-/** What computes float32: a WebAssembly build, or the plain TypeScript loops. */
-export type KernelSet = WasmBuild | "reference";
+export type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 
 interface Tables extends Record<DType, Kernels> {
   set: KernelSet;
@@ -29,6 +30,7 @@ let tables: Tables | undefined;
 
 function build(set: KernelSet): Tables {
   const memory = heap();
+  if (set === "blas") return overlayBlas(build(withoutBlas()), memory);
   // A kernel without a WebAssembly version is one where the reference is fast enough.
   const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
   const moves = Object.fromEntries(sharedByInt32.flatMap((name) => (fast[name] ? [[name, fast[name]]] : [])));
@@ -38,6 +40,16 @@ function build(set: KernelSet): Tables {
     float64: referenceKernels(memory, memory.float64),
     int32: { ...referenceKernels(memory, memory.int32), ...moves },
     uint8: referenceKernels(memory, memory.uint8),
+  };
+}
+
+function overlayBlas(below: Tables, memory: Heap): Tables {
+  const { float32, float64 } = providedBlas()!(memory, below);
+  return {
+    ...below,
+    set: "blas",
+    float32: { ...below.float32, ...float32 },
+    float64: { ...below.float64, ...float64 },
   };
 }
 
@@ -56,7 +68,7 @@ let telling: { of: Tables; tables: Map<DType, Kernels> } | undefined;
 
 /** The kernels for elements of `dtype`. */
 export function kernelsFor(dtype: DType): Kernels {
-  tables ??= build(supportedBuild() ?? "reference");
+  tables ??= build(resolveKernels("auto"));
   return listener === null ? tables[dtype] : tellingKernels(tables, dtype);
 }
 
@@ -101,17 +113,11 @@ export function kernelSet(): KernelSet {
 }
 
 /**
- * Chooses the kernels of this thread; `"auto"` takes the best that the engine runs.
+ * Chooses the kernels of this thread; `"auto"` takes a BLAS if one was provided, else the best that the engine runs.
  *
  * @throws ValueError if the engine cannot run them
  */
-export function useKernels(set: KernelSet | "auto"): KernelSet {
-  const best = supportedBuild();
-  const runs = set === "auto" || set === "reference" || set === best || (set === "wasm-plain" && best);
-  if (!runs)
-    throw new ValueError(
-      `useKernels: "${set}" does not run here; the best that does is "${best ?? "reference"}"`,
-    );
-  tables = build(set === "auto" ? (best ?? "reference") : set);
+export function useKernels(choice: KernelChoice): KernelSet {
+  tables = build(resolveKernels(choice));
   return tables.set;
 }

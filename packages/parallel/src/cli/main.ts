@@ -81,6 +81,12 @@ program
   .option("--batch-size <n>", "samples per step, over all workers", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
+  .addOption(
+    new Option(
+      "--kernels <set>",
+      "what computes (default: the machine's BLAS if there is one, else WASM)",
+    ).choices(["auto", "blas", "wasm", "wasm-plain", "reference"]),
+  )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")

@@ -10,11 +10,13 @@ export interface Reporter {
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-function startLine(event: StartEvent): string {
-  const { params, trainSamples, testSamples, workers, shards, kernels, steps, batchSize } = event;
+function startLines(event: StartEvent): string[] {
+  const { params, trainSamples, testSamples, workers, shards, steps, batchSize } = event;
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
-  return `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels} kernels, ${count.format(steps)} steps of ${batchSize}`;
+  const kernels = event.blas ?? `${event.kernels} kernels`;
+  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}`;
+  return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
 }
 
 function formatMetrics(metrics: Record<string, number>): string {
@@ -62,7 +64,7 @@ class LineReporter implements Reporter {
     switch (event.type) {
       case "start":
         this.#start = event;
-        this.#line(startLine(event));
+        for (const line of startLines(event)) this.#line(line);
         if (this.#stream.isTTY) this.#openBar(event);
         break;
       case "progress":

@@ -1,0 +1,129 @@
+// From a path, or the usual names, to a library that has proved itself, as kernels for core. Selects nothing.
+import type { BlasKernels } from "@shardgrad/core/engine";
+import { BlasError } from "./errors.ts";
+import type { CblasGemm } from "./gemm.ts";
+import { blasGemm } from "./gemm.ts";
+import type { Identity } from "./libraries.ts";
+import { identify, usualPaths } from "./libraries.ts";
+import type { NativeLibrary } from "./native.ts";
+import { addressOf, loadLibrary } from "./native.ts";
+import { selfCheck } from "./self-check.ts";
+
+/** Where to look. */
+export interface BlasOptions {
+  /** Path or name of the library; `SHARDGRAD_BLAS`, or else the usual names, if absent. */
+  library?: string;
+}
+
+/** A BLAS that is loaded and has passed the self-check. If it is known by name, it computes on the calling thread alone. */
+export interface Blas {
+  /** `"BLAS"` for one that is not known by name; how many threads it takes is its own affair. */
+  readonly name: Identity["name"];
+  /** As the library tells it, such as `"0.3.21"`. */
+  readonly version: string | undefined;
+  /** The processor whose kernels the library has chosen, such as `"Haswell"`, if it tells. */
+  readonly core: string | undefined;
+  /** As it was loaded: a path, or a name that the system's loader found. */
+  readonly path: string;
+  /** All of it in a few words: `"OpenBLAS 0.3.21 (Haswell)"`. */
+  readonly description: string;
+  /** For `provideBlas` of `@shardgrad/core/engine`; `useBlas` has done that. */
+  readonly kernels: BlasKernels;
+}
+
+/** What the search asks of the machine. */
+export interface Machine {
+  env: Record<string, string | undefined>;
+  platform: NodeJS.Platform;
+  load(path: string): NativeLibrary;
+}
+
+/**
+ * cblas_sgemm or cblas_dgemm of a library.
+ *
+ * @param isWide whether its sizes are 64-bit integers
+ */
+export function bindGemm(library: NativeLibrary, dtype: "float32" | "float64", isWide: boolean): CblasGemm {
+  const [name, factor] = dtype === "float32" ? ["cblas_sgemm", "float"] : ["cblas_dgemm", "double"];
+  const size = isWide ? "int64_t" : "int";
+  // Addresses as integers: a call makes no object but the three numbers themselves.
+  const matrix = `uintptr_t, ${size}`;
+  const types = `int, int, int, ${size}, ${size}, ${size}, ${factor}, ${matrix}, ${matrix}, ${factor}, ${matrix}`;
+  const call = library.find(`void ${name}(${types})`);
+  if (!call) throw refusal(library.path, `has no ${name}`);
+  return call;
+}
+
+/** `OpenBLAS 0.3.21 (Haswell, set by OPENBLAS_CORETYPE)`. */
+function describe({ name, version, core }: Identity, path: string, env: Machine["env"]): string {
+  if (name === "BLAS") return `BLAS (${path})`;
+  const wanted = name === "OpenBLAS" ? env.OPENBLAS_CORETYPE : undefined;
+  const isObeyed = wanted?.toLowerCase() === core?.toLowerCase();
+  const pinned = wanted && (isObeyed ? "set by OPENBLAS_CORETYPE" : `OPENBLAS_CORETYPE is ${wanted}`);
+  const kernels = [core, pinned].filter(Boolean).join(", ");
+  return [name, version, kernels && `(${kernels})`].filter(Boolean).join(" ");
+}
+
+/** Sets a library to one thread, and checks that it computes what it should. */
+function prove(library: NativeLibrary, env: Machine["env"]): Blas {
+  const identity = identify(library);
+  const calls = {
+    float32: bindGemm(library, "float32", identity.isWide),
+    float64: bindGemm(library, "float64", identity.isWide),
+  };
+  const wrong = selfCheck("float32", calls.float32) ?? selfCheck("float64", calls.float64);
+  if (wrong) throw refusal(library.path, `computes wrongly: ${wrong}`);
+  const kernels: BlasKernels = (heap, otherwise) => {
+    const base = addressOf(heap.uint8);
+    return {
+      float32: { gemm: blasGemm(calls.float32, base, 4, otherwise.float32.gemm) },
+      float64: { gemm: blasGemm(calls.float64, base, 8, otherwise.float64.gemm) },
+    };
+  };
+  const { name, version, core } = identity;
+  const { path } = library;
+  return { name, version, core, path, description: describe(identity, path, env), kernels };
+}
+
+function refusal(path: string, reason: string, cause?: unknown): BlasError {
+  return new BlasError(`blas: ${path} ${reason}; name another library, or none to have one found`, { cause });
+}
+
+/** As `findBlas`, on a given machine. */
+export function searchBlas({ library: named }: BlasOptions, { env, platform, load }: Machine): Blas {
+  const setting = env.SHARDGRAD_BLAS || undefined;
+  if (setting === "off") throw new BlasError("blas: switched off by SHARDGRAD_BLAS=off");
+  const only = named ?? setting;
+  let refused: unknown;
+  for (const path of only === undefined ? usualPaths(platform) : [only]) {
+    let library: NativeLibrary;
+    try {
+      library = load(path);
+    } catch (error) {
+      if (only === undefined) continue; // Not installed, as far as one can tell.
+      const reason = (error as Error).message.replace("Failed to load shared library: ", "").split("\n")[0];
+      throw refusal(path, `cannot be loaded: ${reason}`, error);
+    }
+    try {
+      return prove(library, env);
+    } catch (error) {
+      if (!(error instanceof BlasError)) throw error;
+      refused ??= error;
+    }
+  }
+  throw (
+    refused ??
+    new BlasError(
+      "blas: found no OpenBLAS, MKL, BLIS or Accelerate; install one (on Debian: apt install libopenblas0), or set SHARDGRAD_BLAS to the path of a library",
+    )
+  );
+}
+
+/**
+ * Looks for a BLAS, loads it, sets it to one thread, and checks its products. Chooses no kernels: `useBlas` does.
+ *
+ * @throws BlasError if there is none, if the named one cannot be used, or with `SHARDGRAD_BLAS=off`
+ */
+export function findBlas(options: BlasOptions = {}): Blas {
+  return searchBlas(options, { env: process.env, platform: process.platform, load: loadLibrary });
+}

@@ -1,0 +1,177 @@
+// Training on the machine's BLAS: who chooses it, where the package is looked for, and that all workers compute with it.
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { KernelChoice } from "@shardgrad/core";
+import { kernelSet } from "@shardgrad/core";
+import type { StartEvent } from "@shardgrad/parallel";
+import { JobError, train, WorkerError } from "@shardgrad/parallel";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { foundBlas } from "./found-blas.ts";
+import { writeJob } from "./write-job.ts";
+
+const job = new URL("./jobs/wide.ts", import.meta.url);
+
+interface Ended {
+  code: unknown;
+  stdout: string;
+  stderr: string;
+}
+
+async function startOf(kernels: KernelChoice | undefined): Promise<StartEvent> {
+  let start: StartEvent | undefined;
+  const run = train(job, { workers: 1, steps: 1, ...(kernels && { kernels }) });
+  await run.on("start", (event) => {
+    start = event;
+  });
+  return start!;
+}
+
+/** A job whose loss fails with the kernels of the thread that computes it; `first` is done when it is imported. */
+const telling = (first = "") =>
+  writeJob(`
+    import { SGD, Linear, kernelSet } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    ${first}
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: () => { throw new Error("computed by " + kernelSet()); },
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 1,
+    });`);
+
+describe("the choice of kernels", () => {
+  it.each(["reference", "wasm-plain", "wasm-relaxed"] as const)("%s is what workers use", async (kernels) => {
+    await expect(train(telling(), { workers: 2, kernels })).rejects.toThrow(`computed by ${kernels}`);
+    const { blas, noBlas, ...start } = await startOf(kernels);
+    expect([start.kernels, blas, noBlas]).toEqual([kernels, undefined, undefined]);
+  });
+
+  it("wasm is the best build", async () => {
+    expect((await startOf("wasm")).kernels).toBe(kernelSet());
+  });
+
+  it("one that does not exist is refused", async () => {
+    const run = train(job, { kernels: "cuda" as never });
+    await expect(run).rejects.toThrow(JobError);
+    await expect(run).rejects.toThrow(/kernels is "cuda", expected one of auto, blas, wasm, /);
+  });
+
+  it.skipIf(foundBlas)("auto goes on without a BLAS, and says why there is none", async () => {
+    const { kernels, blas, noBlas } = await startOf(undefined);
+    expect([kernels, blas]).toEqual([kernelSet(), undefined]);
+    expect(noBlas).toEqual(expect.any(String));
+    await expect(train(job, { kernels: "blas" })).rejects.toThrow(JobError);
+  });
+});
+
+describe.skipIf(!foundBlas)("with the BLAS of this machine", () => {
+  it.each([undefined, "auto", "blas"] as const)("%s takes it, in every worker", async (kernels) => {
+    const start = await startOf(kernels);
+    expect([start.kernels, start.blas, start.noBlas]).toEqual(["blas", foundBlas!.description, undefined]);
+    const options = { workers: 2, ...(kernels && { kernels }) };
+    await expect(train(telling(), options)).rejects.toThrow("computed by blas");
+  });
+
+  it("the main thread's own kernels stay what they are", async () => {
+    const before = kernelSet();
+    await train(job, { workers: 1, steps: 1, kernels: "blas" });
+    expect(kernelSet()).toBe(before);
+  });
+
+  it("it trains as well as WebAssembly does", async () => {
+    const accuracyOf = async (kernels: KernelChoice) =>
+      (await train(job, { workers: 2, kernels })).metrics.accuracy!;
+    const expected = await accuracyOf("wasm");
+    expect(expected).toBeGreaterThan(0.8);
+    expect(Math.abs((await accuracyOf("blas")) - expected)).toBeLessThan(0.05);
+  });
+
+  describe("when the variable changes between the choice and the start of the workers", () => {
+    const { SHARDGRAD_BLAS } = process.env;
+    afterEach(() => {
+      if (SHARDGRAD_BLAS === undefined) delete process.env.SHARDGRAD_BLAS;
+      else process.env.SHARDGRAD_BLAS = SHARDGRAD_BLAS;
+    });
+    /** Imported by the main thread once it has chosen; workers inherit what is set then. */
+    const changing = (value: string) =>
+      train(telling(`process.env.SHARDGRAD_BLAS = ${JSON.stringify(value)};`), { workers: 2 });
+
+    it("they load the library that was chosen", async () => {
+      await expect(changing("/no/blas.so")).rejects.toThrow("computed by blas");
+    });
+
+    it("one that cannot load it fails, and says so", async () => {
+      const run = changing("off");
+      await expect(run).rejects.toThrow(WorkerError);
+      await expect(run).rejects.toThrow(
+        /worker \d failed while preparing: blas: switched off by SHARDGRAD_BLAS=off/,
+      );
+    });
+  });
+});
+
+// @shardgrad/parallel as a copy that sees no other package than what it depends on.
+describe("@shardgrad/blas is optional", () => {
+  const packages = fileURLToPath(new URL("../packages/", import.meta.url));
+  let directory: string;
+  const link = async (target: string, path: string) => {
+    await mkdir(dirname(path), { recursive: true });
+    await symlink(await realpath(target), path, "junction");
+  };
+
+  beforeAll(async () => {
+    directory = await realpath(await mkdtemp(join(tmpdir(), "shardgrad-blas-")));
+    const parallel = join(directory, "app/node_modules/@shardgrad/parallel");
+    for (const part of ["bin", "dist", "package.json"])
+      await cp(join(packages, "parallel", part), join(parallel, part), { recursive: true });
+    for (const name of ["@shardgrad/core", "cli-progress", "comlink", "commander", "piscina"])
+      await link(join(packages, "parallel/node_modules", name), join(directory, "app/node_modules", name));
+    for (const place of ["app", "job"]) {
+      const text = `export { default } from ${JSON.stringify(fileURLToPath(job))};`;
+      await mkdir(join(directory, place), { recursive: true });
+      await writeFile(join(directory, place, "job.ts"), text);
+    }
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  /** Runs the copy's command on job/job.ts from a folder; resolves to its start event, or to its exit code and line. */
+  async function start(from: string, kernels: string): Promise<unknown> {
+    const command = join(directory, "app/node_modules/@shardgrad/parallel/bin/shardgrad.js");
+    const options = ["--workers", "1", "--steps", "1", "--json", "--kernels", kernels];
+    // Without the folders that a package manager's shims add for those that they start.
+    const where = { cwd: join(directory, from), env: { ...process.env, NODE_PATH: "" } };
+    const { code, stdout, stderr } = await new Promise<Ended>((resolve) => {
+      const args = [command, "train", join(directory, "job/job.ts"), ...options];
+      execFile(process.execPath, args, where, (error, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, stdout, stderr }),
+      );
+    });
+    return code === 0 ? JSON.parse(stdout.split("\n")[0]!) : [code, stderr];
+  }
+
+  it("without it, auto is WebAssembly, and blas is refused", async () => {
+    const event = await start("job", "auto");
+    expect(event).toMatchObject({ type: "start", kernels: kernelSet() });
+    expect(event).not.toHaveProperty("noBlas");
+    expect(await start("job", "blas")).toEqual([
+      2,
+      'shardgrad: train: kernels is "blas", but @shardgrad/blas is not installed; npm install @shardgrad/blas\n',
+    ]);
+  });
+
+  it.each([
+    ["the job", "job", "app"],
+    ["the working directory", "app", "app"],
+    ["the package itself", "app/node_modules/@shardgrad/parallel", "job"],
+  ])("it is found from %s", async (_, place, from) => {
+    const installed = join(directory, place, "node_modules/@shardgrad/blas");
+    await link(join(packages, "blas"), installed);
+    const expected = foundBlas ? { blas: foundBlas.description } : { noBlas: expect.any(String) };
+    expect(await start(from, "auto")).toMatchObject(expected);
+    await rm(installed);
+  });
+});

@@ -1,0 +1,14 @@
+// The BLAS of this machine, for tests that need one: they are skipped where there is none, and with SHARDGRAD_BLAS=off.
+import type { Blas } from "@shardgrad/blas";
+import { BlasError, findBlas } from "@shardgrad/blas";
+
+function find(): Blas | undefined {
+  try {
+    return findBlas();
+  } catch (error) {
+    if (error instanceof BlasError) return undefined;
+    throw error;
+  }
+}
+
+export const foundBlas = find();

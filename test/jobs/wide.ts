@@ -1,0 +1,18 @@
+// A job whose matrix products are large enough for any BLAS, in steps and shards that are uneven.
+import { Adam, accuracy, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
+import { defineJob } from "@shardgrad/parallel";
+import { clusters } from "./clusters.ts";
+
+export const model = () =>
+  new Sequential(new Linear(16, 128), new ReLU(), new Linear(128, 96), new ReLU(), new Linear(96, 8));
+
+export default defineJob({
+  dataset: () => ({ train: clusters(330, 4), test: clusters(300, 5) }),
+  model,
+  loss: (net, batch) => crossEntropy(net.forward(batch.x), batch.y),
+  optimizer: (parameters) => new Adam(parameters, { lr: 0.01 }),
+  metrics: { accuracy: (net, batch) => accuracy(net.forward(batch.x), batch.y) },
+  batchSize: 97,
+  epochs: 2,
+  seed: 7,
+});
