@@ -1,0 +1,59 @@
+// What the bench and a contender, a child process of its own, say to each other: one JSON object a line, one answer to
+// each command, in turn. A contender is idle between commands, and ends when its standard input does. Types only.
+import type { Network, ZooModel } from "./zoo.ts";
+
+/** Builds the network from the files in `folder`, checks it, and warms up. */
+export interface PrepareCommand {
+  command: "prepare";
+  model: ZooModel;
+  /**
+   * What `reference` wrote: `weights.bin` (float32, parameters one after another in shardgrad's order and layout), `x.bin`
+   * (float32, or int32 tokens) and `y.bin` (int32 labels), all batches one after another.
+   */
+  folder: string;
+  /** Threads, workers or ranks; contenders that cannot choose ignore it. */
+  workers: number;
+  /** Steps to make on the first batch alone, whose losses are compared with the reference's. */
+  checkSteps: number;
+}
+
+/** Trains `warm` steps unmeasured, then about `steps` measured ones. */
+export interface RunCommand {
+  command: "run";
+  warm: number;
+  steps: number;
+}
+
+export interface Prepared {
+  /** Number of trainable numbers. */
+  parameters: number;
+  /** Loss of each check step, before its update. */
+  losses: number[];
+  /** A first guess. */
+  msPerStep: number;
+  /** Name and version of the library, and what computes in it. */
+  version: string;
+}
+
+export interface Turn {
+  /** Of the measured steps, and how many there were. */
+  ms: number;
+  steps: number;
+}
+
+/** Every answer also tells how the process does. */
+export interface Vitals {
+  /** The most memory that it ever had resident, all of its processes added up. */
+  peakMemoryBytes: number;
+  /** Share of one core that it used since its last answer, while it had nothing to do. */
+  idleShare: number;
+}
+
+export type Answer<T> = ({ ok: true } & T & Vitals) | { ok: false; reason: string };
+
+/** What the bench compares a contender with. */
+export interface Expectation {
+  network: Network;
+  parameters: number;
+  losses: number[];
+}
