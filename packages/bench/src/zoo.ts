@@ -95,7 +95,9 @@ export const zoo: readonly ZooModel[] = [
 export function zooModel(name: string): ZooModel {
   const found = zoo.find((model) => model.name === name);
   if (found) return found;
-  throw new RangeError(`zoo: there is no model "${name}"; it has ${zoo.map((model) => model.name).join(", ")}`);
+  throw new RangeError(
+    `zoo: there is no model "${name}"; it has ${zoo.map((model) => model.name).join(", ")}`,
+  );
 }
 
 /** Number of classes that the cross-entropy is over. */

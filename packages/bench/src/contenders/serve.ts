@@ -1,6 +1,7 @@
 // The child's side of the protocol, for contenders that run in Node.js: reads commands, answers, watches itself, and ends
 // with its standard input. Knows no library.
 import { Console } from "node:console";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setImmediate as breath } from "node:timers/promises";
 import type { Answer, PrepareCommand, Prepared, RunCommand, Turn, Vitals } from "../protocol.ts";
@@ -54,6 +55,17 @@ function processorMs(): number {
   return (user + system) / 1000;
 }
 
+/** The most memory that this process ever had resident. */
+function peakMemoryBytes(): number {
+  try {
+    // Unlike maxRSS, it does not count what the parent had when it was forked.
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))!;
+    return Number(kilobytes) * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
+
 /** Answers commands until standard input ends, and the process with it. */
 export function serve(contender: Contender): void {
   const { stdout } = process;
@@ -64,7 +76,7 @@ export function serve(contender: Contender): void {
 
   let idleSince = { wall: performance.now(), processor: processorMs() };
   const vitals = (idleShare: number): Vitals => ({
-    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    peakMemoryBytes: peakMemoryBytes(),
     idleShare,
   });
   const answer = async (line: string): Promise<void> => {

@@ -1,4 +1,5 @@
 // The networks of the zoo in shardgrad, from public layers only.
+import type { Tensor } from "@shardgrad/core";
 import {
   add,
   Conv2d,
@@ -10,7 +11,6 @@ import {
   Module,
   ReLU,
   Sequential,
-  type Tensor,
   TransformerBlock,
 } from "@shardgrad/core";
 import type { GptNetwork, Network } from "../zoo.ts";

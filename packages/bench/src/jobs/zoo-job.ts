@@ -1,6 +1,7 @@
 // What the job of every model in the zoo is made of. The jobs are modules of their own, one a model, so that they can
 // also be trained by hand: `npx shardgrad train packages/bench/src/jobs/char-gpt.ts`.
-import { Adam, AdamW, crossEntropy, type Module, reshape, SGD, type Tensor } from "@shardgrad/core";
+import type { Module, Tensor } from "@shardgrad/core";
+import { Adam, AdamW, crossEntropy, reshape, SGD } from "@shardgrad/core";
 import type { JobDefinition } from "@shardgrad/parallel";
 import type { ZooColumns } from "../synthetic-data.ts";
 import { syntheticData } from "../synthetic-data.ts";
