@@ -3,7 +3,7 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Answer, PrepareCommand, Prepared, RunCommand, Turn, Vitals } from "./protocol.ts";
+import type { Answer, Vitals } from "./protocol.ts";
 
 /** How to start a contender. */
 export interface Launch {
@@ -67,14 +67,6 @@ export class ContenderProcess {
     this.#ended.catch(() => undefined);
   }
 
-  prepare(command: Omit<PrepareCommand, "command">, limitMs: number): Promise<Prepared & Vitals> {
-    return this.#ask({ command: "prepare", ...command }, limitMs);
-  }
-
-  run(command: Omit<RunCommand, "command">, limitMs: number): Promise<Turn & Vitals> {
-    return this.#ask({ command: "run", ...command }, limitMs);
-  }
-
   /** Ends it, and all that it started. */
   async end(): Promise<void> {
     killTree(this.#child);
@@ -82,7 +74,7 @@ export class ContenderProcess {
   }
 
   /** @throws ContenderError if it answers with a reason instead, ends, or takes longer than the limit */
-  async #ask<T>(command: PrepareCommand | RunCommand, limitMs: number): Promise<T & Vitals> {
+  async ask<T>(command: { command: "prepare" | "run" }, limitMs: number): Promise<T & Vitals> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const message = `${command.command} took longer than ${Math.round(limitMs / 1000)} s`;

@@ -51,9 +51,26 @@ export interface Vitals {
 
 export type Answer<T> = ({ ok: true } & T & Vitals) | { ok: false; reason: string };
 
-/** What the bench compares a contender with. */
-export interface Expectation {
-  network: Network;
-  parameters: number;
-  losses: number[];
+/** The yardstick, `contenders/sgemm.ts`, is asked in the same way, for something else. */
+export interface SgemmPrepareCommand {
+  command: "prepare";
+  /** The most threads that it is to run. */
+  threads: number;
+}
+
+export interface SgemmPrepared {
+  /** What multiplies. */
+  kernels: string;
+}
+
+export interface SgemmRunCommand {
+  command: "run";
+  /** Numbers of threads to run, one after another, each for `ms`. */
+  counts: number[];
+  ms: number;
+}
+
+export interface SgemmTurn {
+  /** Of all threads together, for each of `counts`. */
+  gflops: number[];
 }

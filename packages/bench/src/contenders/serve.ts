@@ -4,12 +4,12 @@ import { Console } from "node:console";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setImmediate as breath } from "node:timers/promises";
-import type { Answer, PrepareCommand, Prepared, RunCommand, Turn, Vitals } from "../protocol.ts";
+import type { Answer, Vitals } from "../protocol.ts";
 
 /** What a contender must know to do. Whatever it throws is its answer. */
-export interface Contender {
-  prepare(command: PrepareCommand): Promise<Prepared>;
-  run(command: RunCommand): Promise<Turn>;
+export interface Contender<P extends object, R extends object> {
+  prepare(command: P): Promise<object>;
+  run(command: R): Promise<object>;
 }
 
 /** How long a contender that computes on its main thread goes on before it looks whether its input has ended. */
@@ -67,7 +67,7 @@ function peakMemoryBytes(): number {
 }
 
 /** Answers commands until standard input ends, and the process with it. */
-export function serve(contender: Contender): void {
+export function serve<P extends object, R extends object>(contender: Contender<P, R>): void {
   const { stdout } = process;
   const write = stdout.write.bind(stdout);
   // Libraries greet on standard output, which belongs to the protocol.
@@ -82,11 +82,12 @@ export function serve(contender: Contender): void {
   const answer = async (line: string): Promise<void> => {
     const idleMs = performance.now() - idleSince.wall;
     const idleShare = (processorMs() - idleSince.processor) / idleMs;
-    let reply: Answer<Prepared | Turn>;
+    let reply: Answer<object>;
     try {
-      const command = JSON.parse(line) as PrepareCommand | RunCommand;
-      const result =
-        command.command === "prepare" ? await contender.prepare(command) : await contender.run(command);
+      const command = JSON.parse(line) as { command: string };
+      const result = await (command.command === "prepare"
+        ? contender.prepare(command as P)
+        : contender.run(command as R));
       reply = { ok: true, ...result, ...vitals(idleShare) };
     } catch (error) {
       reply = { ok: false, reason: error instanceof Error ? error.message : String(error) };
