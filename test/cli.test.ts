@@ -57,6 +57,29 @@ it("--json prints one object a line, and nothing else", async () => {
   });
 });
 
+it("trains a job that cannot be captured all the same, and says once why it is slower", async () => {
+  const reading = await writeJob(`
+    import { SGD, Linear, mean, mul, square } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: (model, { x }) => { const y = mean(square(model.forward(x))); return mul(y, y.item() > 1 ? 2 : 1); },
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 3,
+    });`);
+  const captured = ({ stdout }: Ended) => JSON.parse(stdout.trim().split("\n").at(-1)!).captured;
+  const run = await shardgrad("train", reading, "--workers", "2", "--json");
+  expect(run.code).toBe(0);
+  expect(run.stderr).toMatch(
+    /^train: steps are run anew instead of replayed.*item\(\) inside a compiled function.*\n$/,
+  );
+  expect(captured(run)).toBe(false);
+  const quiet = await shardgrad("train", reading, "--workers", "2", "--json", "--no-capture");
+  expect([quiet.stderr, captured(quiet)]).toEqual(["", false]);
+  expect(captured(await shardgrad("train", job, "--workers", "2", "--json"))).toBe(true);
+});
+
 it("--json keeps what a job prints out of standard output", async () => {
   const chatty = writeJob(`
     import job from ${JSON.stringify(job)};

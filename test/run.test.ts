@@ -126,18 +126,18 @@ describe("a worker that fails", () => {
       export default defineJob({
         dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
         model: () => new Linear(2, 1),
-        loss: (model, { x }) => { if (!isMainThread && ++calls === 3) { ${statement} } return mean(model.forward(x)); },
+        loss: (model, { x }) => { if (!isMainThread && ++calls === 2) { ${statement} } return mean(model.forward(x)); },
         optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
         batchSize: 8, epochs: 100_000,
       });`);
 
   it.each([
-    ["throws", 'throw new RangeError("no more")', /worker [01] failed in step 3 \(forward\): no more/],
-    ["throws null", "throw null", /worker [01] failed in step 3 \(forward\): the job threw null/],
+    ["throws", 'throw new RangeError("no more")', /worker [01] failed in step 2 \(forward\): no more/],
+    ["throws null", "throw null", /worker [01] failed in step 2 \(forward\): the job threw null/],
     [
       "throws what cannot be cloned",
       "throw Object.assign(new Error('f'), { f() {} })",
-      /step 3 \(forward\): f/,
+      /step 2 \(forward\): f/,
     ],
     ["exits", "process.exit(3)", /worker [01] failed in step \d+ \(\w+\): the thread died/],
   ])("%s ends the run with one error that says where", async (_, statement, message) => {

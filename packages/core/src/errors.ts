@@ -36,6 +36,11 @@ export class GradientError extends ShardgradError {
   override name = "GradientError";
 }
 
+/** Something that a compiled function cannot do, because it would not happen again when the function is replayed. */
+export class CaptureError extends ShardgradError {
+  override name = "CaptureError";
+}
+
 /** A file or byte string that is not in the format it should be in. */
 export class FormatError extends ShardgradError {
   override name = "FormatError";

@@ -1,5 +1,7 @@
 // @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
 
+export { type Profile, type ProfileOptions, type ProfileRow, profile } from "./capture/profile.ts";
+export { type Compiled, type CompileOptions, compile } from "./capture.ts";
 export { checkpoint, isRecomputing } from "./checkpoint.ts";
 export {
   type Arguments,
@@ -133,5 +135,5 @@ export {
 export { scope } from "./scope.ts";
 export type { NestedNumbers, Shape } from "./shape.ts";
 export { detach } from "./tape/gradient-ops.ts";
-export { type BackwardOptions, backward, grad, onGradient } from "./tape.ts";
+export { type BackwardOptions, backward, type GradOptions, grad, onGradient } from "./tape.ts";
 export { type GradientHook, type Node, Tensor } from "./tensor.ts";

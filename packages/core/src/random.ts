@@ -86,6 +86,20 @@ export const maximumShards = 8192;
 /** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
 let watched: Map<Generator, () => void> | null = null;
 
+/** Called before a generator is made, or sent to another place of its stream; null is nobody. */
+let guard: ((operation: string) => void) | null = null;
+
+/** Runs `body`; `before` may throw to keep it from choosing what it draws from. */
+export function guardGenerators<T>(before: ((operation: string) => void) | null, body: () => T): T {
+  const outer = guard;
+  guard = before;
+  try {
+    return body();
+  } finally {
+    guard = outer;
+  }
+}
+
 /**
  * A position in one Philox stream. `take(n)` hands out the next n positions: the caller draws the numbers there.
  * This object is all the state there is: who sets `position` back draws the same numbers again.
@@ -101,6 +115,7 @@ export class Generator {
   #shard = 0;
 
   constructor(seed: number, streamNumber: number = stream.values) {
+    guard?.("new Generator()");
     this.seed = checkSeed("Generator", seed);
     this.stream = streamNumber;
   }
@@ -148,6 +163,7 @@ export class Generator {
         `Generator: step ${step} and shard ${shard}; expected integers from 0 to 2^32 - 1 and to ${maximumShards - 1}`,
       );
     }
+    guard?.("restart()");
     if (watched && !watched.has(this)) watched.set(this, this.mark());
     this.#step = step;
     this.#shard = shard;
@@ -165,6 +181,7 @@ export function currentGenerator(): Generator {
 
 /** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
 export function manualSeed(seed: number): void {
+  guard?.("manualSeed()");
   current = new Generator(checkSeed("manualSeed", seed));
 }
 

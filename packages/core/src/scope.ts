@@ -54,7 +54,7 @@ class Watch implements Ownership {
 function collectTensors(value: unknown, into: Set<Tensor>): void {
   if (value instanceof Tensor) {
     into.add(value);
-    if (value.grad) into.add(value.grad);
+    if (value.requiresGrad && value.grad) into.add(value.grad);
   } else if (Array.isArray(value)) {
     for (const element of value) collectTensors(element, into);
   } else if (value instanceof Map) {

@@ -1,14 +1,16 @@
 // Reverse-mode differentiation: from a result back to its leaves over the recorded graph, newest node first
 // (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Here is what starts a walk and what becomes
 // of its gradients; the walk itself is in tape/walk.ts, the end of a graph in tape/release.ts. Knows no op by name.
-import { withGrad } from "./define-op.ts";
+import { compute, withGrad } from "./define-op.ts";
 import { GradientError, ShapeError } from "./errors.ts";
+import { kernelsFor } from "./kernels/dispatch.ts";
 import { scope, watch } from "./scope.ts";
 import { formatShape } from "./shape.ts";
 import { accumulate, addInto, alias, copy, filledLike } from "./tape/gradient-ops.ts";
 import { handOut, nodesBehind, releaseNodes } from "./tape/release.ts";
 import { checkGradient, keyOf, Walk } from "./tape/walk.ts";
 import type { GradientHook, Node, Pass, Tensor } from "./tensor.ts";
+import { copyStrided } from "./tensor.ts";
 
 /** How a walk back begins, and what is left of the graph after it. */
 export interface BackwardOptions {
@@ -18,6 +20,15 @@ export interface BackwardOptions {
   retainGraph?: boolean;
   /** Record the backward pass itself, so that gradients can be differentiated. Implies `retainGraph`. */
   createGraph?: boolean;
+}
+
+/** As `BackwardOptions`, for `grad`. */
+export interface GradOptions extends BackwardOptions {
+  /**
+   * Where the gradients go: one contiguous tensor for each input, of its shape. Saves a copy where the last computation
+   * can write there. Where the result does not depend on an input they are zeros. Not with `createGraph`.
+   */
+  into?: readonly Tensor[];
 }
 
 /** Where a walk starts: a result, and its gradient as in `BackwardOptions`. */
@@ -46,12 +57,12 @@ function differentiate(
   roots: readonly Root[],
   nodes: readonly Node[],
   wanted: readonly Tensor[],
-  { retainGraph, createGraph }: BackwardOptions,
+  { retainGraph, createGraph, into }: GradOptions,
 ): Map<Tensor, Tensor> {
   for (const root of roots) checkRoot(operation, root);
   const results = roots.map(({ result }) => result);
   const run = () =>
-    new Walk(wanted, createGraph ?? false).run(nodes, results, (index) => seedOf(roots[index]!));
+    new Walk(wanted, createGraph ?? false, into).run(nodes, results, (index) => seedOf(roots[index]!));
   if (retainGraph || createGraph) handOut(results);
   if (!createGraph) {
     const gradients = scope(run);
@@ -121,12 +132,25 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
  * @throws GradientError if one of `inputs` neither requires a gradient nor was computed from something that does
  * @throws ShapeError, DTypeError, ReleasedError as `backward`
  */
-export function grad(
-  root: Tensor,
-  inputs: readonly Tensor[],
-  options: BackwardOptions = {},
-): (Tensor | null)[] {
+export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+  const { into } = options;
+  if (into) checkDestinations(inputs, into, options.createGraph ?? false);
   return gradOfSum("grad", [{ result: root, gradient: options.gradient }], inputs, options);
+}
+
+function checkDestinations(inputs: readonly Tensor[], into: readonly Tensor[], createGraph: boolean): void {
+  if (createGraph) {
+    throw new GradientError("grad: got into and createGraph; what a graph goes through is never overwritten");
+  }
+  if (into.length !== inputs.length || new Set(inputs).size !== inputs.length) {
+    throw new GradientError(
+      `grad: got ${into.length} tensors in into for ${inputs.length} inputs; expected one for each, and every input once`,
+    );
+  }
+  into.forEach((place, index) => {
+    checkGradient(`grad: into[${index}] does not fit`, place, inputs[index]!);
+    if (!place.contiguous) throw new ShapeError(`grad: into[${index}] is not contiguous`);
+  });
 }
 
 /** As `grad`, for the sum of several results, each times its gradient. `operation` is named in errors. */
@@ -134,7 +158,7 @@ export function gradOfSum(
   operation: string,
   roots: readonly Root[],
   inputs: readonly Tensor[],
-  options: Omit<BackwardOptions, "gradient"> = {},
+  options: Omit<GradOptions, "gradient"> = {},
 ): (Tensor | null)[] {
   inputs.forEach((input, index) => {
     if (!input.tracked) {
@@ -145,7 +169,25 @@ export function gradOfSum(
   });
   const nodes = nodesBehind(roots.map(({ result }) => result));
   const gradients = differentiate(operation, roots, nodes, inputs, options);
+  const { into } = options;
+  if (into) return into.map((place, index) => deliver(gradients.get(keyOf(inputs[index]!)), place));
   return inputs.map((input) => gradients.get(keyOf(input)) ?? null);
+}
+
+/** Sees to it that a gradient is where it was wanted; zeros if there is none. */
+function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
+  if (!gradient) {
+    kernelsFor(place.dtype).fill(place.size, 0, place.address);
+    return null;
+  }
+  if (gradient.address !== place.address || !gradient.contiguous) {
+    // A view of the place itself, in another order, is read before it is overwritten.
+    const dense = gradient.address === place.address ? compute(() => copy(gradient)) : gradient;
+    copyStrided(dense, place);
+    if (dense !== gradient) dense.dispose();
+  }
+  gradient.dispose();
+  return place;
 }
 
 /**

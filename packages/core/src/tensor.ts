@@ -1,6 +1,7 @@
 // The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
 // Knows memory and kernels, but no op by name; `define-op.ts` says how a tensor comes from others, `tape.ts`
 // how gradients flow back, `scope.ts` when memory is given back.
+import { observer, refuseHostAccess } from "./capture/observer.ts";
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, typedArrayOf } from "./dtype.ts";
 import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
@@ -53,6 +54,8 @@ export interface Ownership {
   disposed(tensor: Tensor): void;
 }
 
+const readAdvice = "return the tensor, and read it after the call";
+
 /** The safety net: a tensor that nobody owns gives its memory back when it is garbage collected. */
 const collected = new FinalizationRegistry<Storage>((storage) => storage.release());
 
@@ -81,8 +84,6 @@ export class Tensor {
   readonly dtype: DType;
   /** True for leaves whose gradient `backward` should write to `grad`. */
   requiresGrad = false;
-  /** The accumulated gradient of a leaf, of the same shape; null before the first `backward`. */
-  grad: Tensor | null = null;
   /** How it was computed; null for leaves and for results that no gradient flows through. */
   node: Node | null = null;
   /** Called in turn with its gradient, by every backward pass that comes by. */
@@ -93,6 +94,7 @@ export class Tensor {
   kept = false;
   #storage: Storage | null;
   #released = "";
+  #grad: Tensor | null = null;
 
   constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: DType) {
     this.#storage = storage;
@@ -122,7 +124,27 @@ export class Tensor {
           "read it before, or keep() it",
       );
     }
+    observer()?.uses(this, this.#storage, this.#storage.offset + this.offset * bytesPerElement[this.dtype]);
     return this.#storage;
+  }
+
+  /** The accumulated gradient of a leaf, of the same shape; null before the first `backward`. */
+  get grad(): Tensor | null {
+    observer()?.readsGrad(this, this.#grad);
+    return this.#grad;
+  }
+
+  /** What was there is left to the garbage collector; `clearGrad` gives it back at once. */
+  set grad(grad: Tensor | null) {
+    this.#grad = grad;
+    observer()?.writesGrad(this, grad);
+  }
+
+  /** Gives the memory of the gradient back, and sets it to null. */
+  clearGrad(): void {
+    this.#grad?.dispose();
+    this.#grad = null;
+    observer()?.clearsGrad(this);
   }
 
   /** Byte offset of the first element in the heap. */
@@ -165,6 +187,7 @@ export class Tensor {
    * released, the array shows whatever comes to lie there: to keep the numbers, use `toArray()`.
    */
   data(): NumericArray {
+    refuseHostAccess("data()", readAdvice);
     if (!this.contiguous) throw new ShapeError(`data: tensor ${formatShape(this.shape)} is not contiguous`);
     const start = this.address / bytesPerElement[this.dtype];
     return heap()[this.dtype].subarray(start, start + this.size);
@@ -172,6 +195,7 @@ export class Tensor {
 
   /** A copy of the elements in row-major order, in a typed array of its own. */
   toArray(): NumericArray {
+    refuseHostAccess("toArray()", readAdvice);
     const dense = contiguous(this);
     const copy = new typedArrayOf[this.dtype](dense.data());
     if (dense !== this) dense.dispose();
@@ -199,6 +223,7 @@ export class Tensor {
 
   /** The value of a tensor with one element. */
   item(): number {
+    refuseHostAccess("item()", readAdvice);
     if (this.size !== 1) {
       throw new ShapeError(`item: got shape ${formatShape(this.shape)}, expected one element; use toArray()`);
     }
@@ -224,6 +249,7 @@ export class Tensor {
       else copyStrided(source, this);
       return this;
     }
+    refuseHostAccess("copyFrom() of numbers", "pass them as a tensor");
     if (source.length !== this.size) {
       throw new ShapeError(
         `copyFrom: got ${source.length} elements for shape ${formatShape(this.shape)}, expected ${this.size}`,

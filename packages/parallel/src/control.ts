@@ -24,6 +24,8 @@ const words = [
   "stopRequested",
   /** 1 once rank 0 has taken up the request. Written between two barriers, so that all see it at the same step. */
   "stop",
+  /** 1 once a worker's passes could not be captured. Written by that worker; read by the coordinator at the end. */
+  "eager",
 ] as const;
 
 export type ControlWord = (typeof words)[number];

@@ -149,14 +149,23 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
 function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
-  const { workers, reduce, steps } = plan;
+  const { workers, reduce, capture, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
   const spin = workers <= availableParallelism();
-  const shared = { workers, jobUrl, memory: heap().memory, kernels: kernelSet(), reduce, spin, steps };
+  const shared = {
+    workers,
+    jobUrl,
+    memory: heap().memory,
+    kernels: kernelSet(),
+    reduce,
+    capture,
+    spin,
+    steps,
+  };
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
@@ -262,6 +271,7 @@ export async function coordinate<M extends AnyModule>(
       seconds,
       samplesPerSecond,
       waitShare,
+      captured: plan.capture && control.load("eager") === 0,
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,

@@ -56,6 +56,8 @@ export interface EndEvent {
    * too short to be shared, or shards too unequal: use fewer workers, or a larger batch.
    */
   waitShare: number;
+  /** True if passes were recorded and replayed; false if they could not be (a warning says why), or were not to be. */
+  captured: boolean;
   metrics: Record<string, number>;
   /** SHA-256 of the final weights' bytes in parameter order. */
   weightsSha256: string;

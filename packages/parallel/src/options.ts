@@ -18,6 +18,11 @@ export interface TrainOptions {
   seed?: number;
   /** Who averages; "workers" if absent. */
   reduce?: ReduceMode;
+  /**
+   * Record each kind of pass in its first two steps, and replay its kernels from then on; true if absent. Turn it off for
+   * a job whose loss depends on something outside of tensors that changes while it trains, such as a counter of its own.
+   */
+  capture?: boolean;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }
@@ -30,6 +35,7 @@ export interface RunPlan {
   epochs: number;
   steps: number;
   reduce: ReduceMode;
+  capture: boolean;
 }
 
 /**
@@ -37,7 +43,7 @@ export interface RunPlan {
  * @throws JobError if an option is out of range, or they contradict each other
  */
 export function planRun(job: Job, options: TrainOptions, samples: number): RunPlan {
-  const { reduce = "workers" } = options;
+  const { reduce = "workers", capture = true } = options;
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
@@ -65,5 +71,5 @@ export function planRun(job: Job, options: TrainOptions, samples: number): RunPl
   const perEpoch = stepsPerEpoch({ samples, batchSize });
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
-  return { workers, shards: pinned ?? workers, batchSize, seed, epochs, steps, reduce };
+  return { workers, shards: pinned ?? workers, batchSize, seed, epochs, steps, reduce, capture };
 }

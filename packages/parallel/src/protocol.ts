@@ -20,6 +20,8 @@ export interface WorkerSetup {
   layout: Layout;
   sampling: SamplingPlan;
   reduce: ReduceMode;
+  /** Whether passes are recorded and replayed. */
+  capture: boolean;
   /** Whether every thread has a core of its own, so that spinning in a barrier pays. */
   spin: boolean;
   /** Steps to do in all. */

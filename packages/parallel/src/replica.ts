@@ -3,8 +3,20 @@
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
 import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { Generator, grad, manualSeed, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import {
+  CaptureError,
+  cast,
+  compile,
+  Generator,
+  grad,
+  manualSeed,
+  noGrad,
+  scope,
+  stream,
+  Tensor,
+  withGenerator,
+} from "@shardgrad/core";
+import { heap, hostStep } from "@shardgrad/core/engine";
 import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { gatherBatch } from "./columns.ts";
@@ -19,14 +31,9 @@ import { bindModel, tensorAt } from "./layout.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
-/** Throws unless a job's loss is a scalar tensor with a finite value. */
+/** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) {
-    if (Number.isFinite(loss.item())) return loss;
-    throw new JobError(
-      `loss: got ${loss.item()}, expected a finite number; lower the learning rate, or look at the data`,
-    );
-  }
+  if (loss instanceof Tensor && loss.size === 1) return loss;
   const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
   throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
 }
@@ -43,8 +50,11 @@ export class Replica {
   readonly #sampler: Sampler;
   readonly #reducer: SliceReducer;
   /** Where the gradients of each of my shards go. */
-  readonly #shards: { shard: number; gradients: Tensor[] }[];
-  readonly #index: Int32Array;
+  readonly #gradients = new Map<number, Tensor[]>();
+  /** Numbers of the samples of a shard, and the mean of its losses: what goes into a pass, and comes out. */
+  readonly #index: Tensor;
+  readonly #loss: Tensor;
+  #pass: (shard: number, count: number) => void;
   readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
@@ -62,13 +72,20 @@ export class Replica {
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
-    this.#index = new Int32Array(sampling.batchSize);
+    this.#index = Tensor.allocate([sampling.batchSize], "int32", "batch").keep();
+    this.#loss = Tensor.allocate([], "float32", "loss").keep();
     this.#noise = new Generator(sampling.seed, stream.noise);
-    this.#shards = [];
     for (let shard = rank; shard < layout.shards; shard += workers) {
       const base = layout.gradients + shard * layout.flatSize * 4;
-      this.#shards.push({ shard, gradients: layout.parameters.map((place) => tensorAt(base, place)) });
+      this.#gradients.set(
+        shard,
+        layout.parameters.map((place) => tensorAt(base, place)),
+      );
     }
+    // Each shard has a full size, and another one in the last batch of an epoch.
+    this.#pass = setup.capture
+      ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
+      : this.#computeGradients;
     this.control = new Control(heap().int32, layout.control);
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
     this.#reduceBarrier =
@@ -91,7 +108,7 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
-      for (const { shard, gradients } of this.#shards) this.#computeShard(shard, gradients);
+      for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
@@ -120,37 +137,53 @@ export class Replica {
   }
 
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
-  #computeShard(shard: number, gradients: readonly Tensor[]): void {
-    const { layout, train } = this.#setup;
-    // Random numbers depend on the step and the shard, not on who computes it.
-    const noise = this.#noise.restart(this.step, shard);
-    const pass = (body: () => void) => withGenerator(noise, () => scope(body));
-    pass(() => {
-      this.#enter("gather");
-      const count = this.#sampler.shardSamples(this.step, shard, this.#index);
-      const lossIndex = layout.losses / 8 + shard;
-      heap().float64[lossIndex] = 0;
-      // A shard without samples has weight 0: its slot is not read.
-      if (count === 0) return;
-      const index = Tensor.allocate([count], "int32", "batch");
-      index.copyFrom(this.#index.subarray(0, count));
-      const batch = gatherBatch(train, index);
-      this.#enter("forward");
-      const loss = checkLoss(this.#job.loss(this.#model, batch));
-      heap().float64[lossIndex] = loss.item() * count;
-      this.#enter("backward");
-      const found = grad(loss, this.#parameters);
-      if (found.every((gradient) => gradient === null)) {
-        throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
-      }
-      found.forEach((gradient, i) => {
-        const slot = gradients[i]!;
-        // A parameter that the loss does not depend on has gradient 0.
-        if (gradient) slot.copyFrom(gradient);
-        else slot.data().fill(0);
-      });
-    });
+  #computeShard(shard: number): void {
+    const { layout } = this.#setup;
+    this.#enter("gather");
+    const count = this.#sampler.shardSamples(this.step, shard, this.#index.data() as Int32Array);
+    // A shard without samples has weight 0: its slot is not read.
+    const lossSum = count === 0 ? 0 : this.#runPass(shard, count) * count;
+    heap().float64[layout.losses / 8 + shard] = lossSum;
   }
+
+  /** The mean loss of the samples in `#index`. Random numbers depend on the step and the shard, not on who computes it. */
+  #runPass(shard: number, count: number): number {
+    const pass = () =>
+      withGenerator(this.#noise.restart(this.step, shard), () => scope(() => this.#pass(shard, count)));
+    try {
+      pass();
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
+      this.#pass = this.#computeGradients;
+      this.control.store("eager", 1);
+      if (this.#setup.rank === 0) {
+        process.stderr.write(
+          `train: steps are run anew instead of replayed, which is slower: ${error.message}\n`,
+        );
+      }
+      pass();
+    }
+    const loss = this.#loss.item();
+    if (Number.isFinite(loss)) return loss;
+    this.#enter("forward");
+    throw new JobError(
+      `loss: got ${loss}, expected a finite number; lower the learning rate, or look at the data`,
+    );
+  }
+
+  /** The part of a pass that is the same in every step. */
+  readonly #computeGradients = (shard: number, count: number): void => {
+    const batch = gatherBatch(this.#setup.train, this.#index.view([count], [1]));
+    hostStep("enter forward", () => this.#enter("forward"));
+    const loss = checkLoss(this.#job.loss(this.#model, batch));
+    this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
+    hostStep("enter backward", () => this.#enter("backward"));
+    const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
+    if (found.every((gradient) => gradient === null)) {
+      throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
+    }
+  };
 
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {

@@ -41,10 +41,57 @@ function build(set: KernelSet): Tables {
   };
 }
 
+/** A call of a kernel as it was made. Its arguments are all there is to it, so it can be made again. */
+export interface KernelCall {
+  readonly kernel: KernelName;
+  readonly dtype: DType;
+  readonly run: (...args: number[]) => unknown;
+  readonly args: readonly number[];
+}
+
+/** Told of every call of a kernel on this thread. */
+let listener: ((call: KernelCall) => void) | null = null;
+/** The kernels that tell the listener, of the tables that they were made for. */
+let telling: { of: Tables; tables: Map<DType, Kernels> } | undefined;
+
 /** The kernels for elements of `dtype`. */
 export function kernelsFor(dtype: DType): Kernels {
   tables ??= build(supportedBuild() ?? "reference");
-  return tables[dtype];
+  return listener === null ? tables[dtype] : tellingKernels(tables, dtype);
+}
+
+/** Runs `body` with every call of a kernel told to `listen`; null is nobody. */
+export function listenToKernels<T>(listen: ((call: KernelCall) => void) | null, body: () => T): T {
+  const before = listener;
+  listener = listen;
+  try {
+    return body();
+  } finally {
+    listener = before;
+  }
+}
+
+/** Which kernels are in use, to be compared with itself: calls of other ones are not replayed. */
+export function kernelTables(): object {
+  kernelsFor("float32");
+  return tables!;
+}
+
+function tellingKernels(of: Tables, dtype: DType): Kernels {
+  if (telling?.of !== of) telling = { of, tables: new Map() };
+  let kernels = telling.tables.get(dtype);
+  if (!kernels) {
+    const wrapped = Object.entries(of[dtype]).map(([name, run]: [string, KernelCall["run"]]) => {
+      const tell = (...args: number[]) => {
+        listener?.({ kernel: name as KernelName, dtype, run, args });
+        return run(...args);
+      };
+      return [name, tell];
+    });
+    kernels = Object.fromEntries(wrapped) as unknown as Kernels;
+    telling.tables.set(dtype, kernels);
+  }
+  return kernels;
 }
 
 /** Which kernels compute float32 on this thread. */

@@ -1,6 +1,8 @@
 // How losses over classes see their arguments: logits as [rows, classes], labels as [rows], wherever the class axis is.
+import { hostStep } from "../capture/observer.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { heap } from "../memory/heap.ts";
 import { reshape } from "../ops/broadcast.ts";
 import { permute } from "../ops/shape.ts";
 import { scope } from "../scope.ts";
@@ -67,11 +69,14 @@ export function checkLabels(
     throw new ValueError(`${operation}: ignoreIndex is ${ignoreIndex}, expected an integer`);
   }
   scope(() => {
-    const places = contiguous(labels);
-    const bad = kernelsFor("int32").checkLabels(labels.size, classes, ignoreIndex, places.address);
-    if (bad < 0) return;
-    throw new ValueError(
-      `${operation}: index ${places.data()[bad]} at position ${bad}, expected 0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`,
-    );
+    const { address } = contiguous(labels);
+    const { size } = labels;
+    hostStep(`check the labels of ${operation}`, () => {
+      const bad = kernelsFor("int32").checkLabels(size, classes, ignoreIndex, address);
+      if (bad < 0) return;
+      throw new ValueError(
+        `${operation}: index ${heap().int32[address / 4 + bad]} at position ${bad}, expected 0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`,
+      );
+    });
   });
 }

@@ -1,4 +1,5 @@
 // Module: a model, or a part of one, whose parameters, buffers and parts are found by walking its properties.
+import { observer, refuseHostAccess } from "../capture/observer.ts";
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
@@ -44,8 +45,20 @@ export type AnyModule = Module<never, unknown>;
  * `class Attention extends Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
  */
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
+  #training = true;
+
   /** False while evaluating. */
-  training = true;
+  get training(): boolean {
+    const training = this.#training;
+    observer()?.dependsOn(() => this.#training === training);
+    return training;
+  }
+
+  /** `train()` and `eval()` set it for all parts. */
+  set training(training: boolean) {
+    refuseHostAccess("switching between training and evaluation", "do it before the call");
+    this.#training = training;
+  }
 
   /** Computes the output. */
   abstract forward(...inputs: Inputs): Output;
@@ -187,6 +200,5 @@ function convert(x: Tensor, dtype: DType): void {
   (x as { dtype: DType }).dtype = dtype;
   x.moveTo(Storage.allocate(x.size * bytesPerElement[dtype], "parameter"), "adopt");
   x.data().set(values);
-  x.grad?.dispose();
-  x.grad = null;
+  x.clearGrad();
 }

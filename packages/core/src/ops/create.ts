@@ -1,4 +1,5 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
+import { refuseHostAccess } from "../capture/observer.ts";
 import type { DType, NumericArray } from "../dtype.ts";
 import { checkDType, dtypeOfArray, isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
@@ -89,6 +90,7 @@ export function tensor(data: NestedValues, options: TensorOptions & { shape?: Sh
       `tensor: got ${values.length} numbers for shape ${formatShape(shape)}, expected ${sizeOf(shape)}`,
     );
   }
+  refuseHostAccess("tensor()", "make it before the call, or pass it as an argument; full() is recorded");
   const dtype = checkDType("tensor", options.dtype ?? ownType ?? "float32");
   const x = Tensor.allocate(Object.freeze([...shape]), dtype, "tensor");
   x.data().set(values as ArrayLike<number>);

@@ -1,8 +1,10 @@
 // Reading at places given by integer tensors.
+import { hostStep } from "../capture/observer.ts";
 import { compute, defineOp } from "../define-op.ts";
 import type { DType } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { heap } from "../memory/heap.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { contiguousStrides, formatShape } from "../shape.ts";
@@ -20,13 +22,15 @@ export function checkIndexRange(
   advice = "check the labels against the number of classes",
 ): void {
   scope(() => {
-    const places = contiguous(index);
-    const bad = kernelsFor("int32").checkIndex(index.size, limit, places.address);
-    if (bad >= 0) {
+    const { address } = contiguous(index);
+    const { size, shape } = index;
+    hostStep(`check the indices of ${operation}`, () => {
+      const bad = kernelsFor("int32").checkIndex(size, limit, address);
+      if (bad < 0) return;
       throw new ValueError(
-        `${operation}: index ${places.data()[bad]} at position ${formatPosition(bad, index.shape)}, expected 0 to ${limit - 1}; ${advice}`,
+        `${operation}: index ${heap().int32[address / 4 + bad]} at position ${formatPosition(bad, shape)}, expected 0 to ${limit - 1}; ${advice}`,
       );
-    }
+    });
   });
 }
 

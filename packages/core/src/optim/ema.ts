@@ -1,5 +1,6 @@
 // An exponential moving average of weights, which often predicts better than the last weights do. Like an optimizer it
 // works over any stretch of any parameter, so that threads can share the work.
+import { hostStep, outsideOfCapture } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -50,8 +51,10 @@ export class EMA {
 
   /** Begins the next update: counts it and writes the decay where the kernel reads it. */
   advance(): void {
-    this.updates++;
-    for (const cells of this.#cells.values()) this.#writeCells(cells);
+    hostStep("advance EMA", () => {
+      this.updates++;
+      for (const cells of this.#cells.values()) this.#writeCells(cells);
+    });
   }
 
   /** Updates elements `from` to `to` of average `index`. Elements do not depend on each other. */
@@ -125,9 +128,12 @@ export class EMA {
   #cellsFor({ dtype }: Tensor): number {
     let cells = this.#cells.get(dtype);
     if (!cells) {
-      cells = Tensor.allocate([2], dtype, "EMA").keep();
+      cells = outsideOfCapture(() => {
+        const made = Tensor.allocate([2], dtype, "EMA").keep();
+        this.#writeCells(made);
+        return made;
+      });
       this.#cells.set(dtype, cells);
-      this.#writeCells(cells);
     }
     return cells.address;
   }

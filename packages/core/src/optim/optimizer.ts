@@ -1,5 +1,6 @@
 // What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
 // what lets several threads share one update. Groups are in groups.ts, saving and loading in state-dict.ts.
+import { hostStep, outsideOfCapture, refuseHostAccess } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -90,6 +91,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   /** Sets the learning rate, or the schedule, of all groups. */
   set lr(lr: number | Schedule) {
+    refuseHostAccess("setting lr", "set it before the call, or give the optimizer a schedule");
     for (const group of this.paramGroups) {
       const before = group.lr;
       group.lr = lr;
@@ -116,8 +118,10 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   /** Begins the next step: counts it and writes what changes from step to step where the kernels read it. */
   advance(): void {
-    this.stepCount++;
-    this.#writeAllCells();
+    hostStep(`advance ${this.name}`, () => {
+      this.stepCount++;
+      this.#writeAllCells();
+    });
   }
 
   /**
@@ -143,10 +147,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   /** Forgets the gradients, so that the next `backward` starts afresh. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    for (const parameter of this.parameters) parameter.clearGrad();
   }
 
   /** Everything that a step depends on besides weights and gradients; its tensors are the optimizer's own. */
@@ -212,9 +213,12 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     const byType = this.#cells[group]!;
     let cells = byType.get(dtype);
     if (!cells) {
-      cells = Tensor.allocate([cellCount], dtype, "optimizer").keep();
+      cells = outsideOfCapture(() => {
+        const made = Tensor.allocate([cellCount], dtype, "optimizer").keep();
+        this.#writeCells(made, this.paramGroups[group]!);
+        return made;
+      });
       byType.set(dtype, cells);
-      this.#writeCells(cells, this.paramGroups[group]!);
     }
     return cells;
   }

@@ -2,12 +2,15 @@
 // up what meets, runs hooks once a gradient is complete, and records checkpointed segments again on the way.
 // Must not know any op by name. What starts a walk is in ../tape.ts.
 import { withGrad } from "../define-op.ts";
+import { bytesPerElement } from "../dtype.ts";
 import { DTypeError, ReleasedError, ShapeError } from "../errors.ts";
+import type { Destination } from "../memory/storage.ts";
+import { allocateAt } from "../memory/storage.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Node, Segment } from "../tensor.ts";
 import { Tensor } from "../tensor.ts";
-import { accumulate, alias } from "./gradient-ops.ts";
+import { accumulate, addInto, alias } from "./gradient-ops.ts";
 import { nodesBehind } from "./release.ts";
 
 /** Throws unless a gradient has the shape and dtype of its tensor. */
@@ -39,10 +42,21 @@ export class Walk {
   /** Whether the walk is itself recorded: the new graph then holds what it makes; else temporaries go at once. */
   readonly #recorded: boolean;
 
-  constructor(wanted: readonly Tensor[], recorded: boolean) {
+  /** Where gradients of wanted tensors should be computed. */
+  readonly #places = new Map<Tensor, Destination>();
+
+  constructor(wanted: readonly Tensor[], recorded: boolean, into: readonly Tensor[] = []) {
     this.#wanted = new Set(wanted.map(keyOf));
     this.#needed = new Set(this.#wanted);
     this.#recorded = recorded;
+    into.forEach((place, index) => {
+      const { address: offset, size, dtype } = place;
+      this.#places.set(keyOf(wanted[index]!), {
+        offset,
+        bytes: size * bytesPerElement[dtype],
+        storage: null,
+      });
+    });
   }
 
   /**
@@ -104,9 +118,27 @@ export class Walk {
   #add(x: Tensor, rule: () => Tensor): void {
     if (!this.#needed.has(x)) return;
     const before = this.#gradients.get(x);
-    const total = () => (before ? accumulate(before, rule()) : rule());
-    this.#gradients.set(x, this.#recorded ? total() : scope(total));
-    if (before) this.#drop(before);
+    if (this.#recorded) this.#gradients.set(x, before ? accumulate(before, rule()) : rule());
+    else if (!before) {
+      const place = this.#places.get(x) ?? null;
+      this.#gradients.set(
+        x,
+        scope(() => (place ? allocateAt(place, rule) : rule())),
+      );
+    } else this.#addTo(x, before, rule);
+  }
+
+  /** In place where nobody else looks at the sum so far. */
+  #addTo(x: Tensor, before: Tensor, rule: () => Tensor): void {
+    const sum = scope(() => {
+      const more = rule();
+      if (before.storage.shared || !before.contiguous) return accumulate(before, more);
+      addInto(before, more, before);
+      return before;
+    });
+    if (sum === before) return;
+    this.#gradients.set(x, sum);
+    this.#drop(before);
   }
 
   /**

@@ -81,6 +81,7 @@ program
   .option("--batch-size <n>", "samples per step, over all workers", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
+  .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")

@@ -1,0 +1,66 @@
+// What tensors, ops and optimizers tell of themselves while a step is recorded, and how they do what is not a kernel
+// call. Everybody may import this; who listens is recording.ts. Nobody listens most of the time.
+import { CaptureError } from "../errors.ts";
+import type { Storage } from "../memory/storage.ts";
+import type { Generator } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** Who is told; see recording.ts. */
+export interface Observer {
+  /** The elements of `x` are about to be used. */
+  uses(x: Tensor, storage: Storage, address: number): void;
+  /** `grad` is what it is before. */
+  readsGrad(leaf: Tensor, grad: Tensor | null): void;
+  writesGrad(leaf: Tensor, grad: Tensor | null): void;
+  /** Its gradient is given back, and is null from now on. */
+  clearsGrad(leaf: Tensor): void;
+  /** What is recorded holds only as long as `holds()` is true. */
+  dependsOn(holds: () => boolean): void;
+  /** Does `body` now, and at this place of every replay. */
+  hostStep(name: string, body: () => void): void;
+  /** Does `body` now, and never again. */
+  once<T>(body: () => T): T;
+  /** Cells of the generator, and the position of the next `count` numbers from there. */
+  draw(generator: Generator, count: number): { cells: number; position: number };
+}
+
+let current: Observer | null = null;
+
+/** Who listens; null most of the time. */
+export function observer(): Observer | null {
+  return current;
+}
+
+/** Runs `body` with `next` listening. */
+export function observe<T>(next: Observer | null, body: () => T): T {
+  const before = current;
+  current = next;
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+}
+
+/**
+ * Does `body`, work of the host (not of kernels) that must be done in every step: counting steps, computing the
+ * learning rate, checking labels. A compiled function does it again at this place of every replay. It must not make
+ * tensors, nor use any that the step makes: take their addresses before.
+ */
+export function hostStep(name: string, body: () => void): void {
+  if (current) current.hostStep(name, body);
+  else body();
+}
+
+/** Does `body`, which prepares what outlives the step: once, also if a step is being recorded. */
+export function outsideOfCapture<T>(body: () => T): T {
+  return current ? current.once(body) : body();
+}
+
+/** Throws while a step is recorded: what the host reads or writes now would not be read or written again. */
+export function refuseHostAccess(operation: string, advice: string): void {
+  if (!current) return;
+  throw new CaptureError(
+    `compile: ${operation} inside a compiled function happens once, when it is recorded, and not in replays; ${advice}`,
+  );
+}

@@ -1,0 +1,282 @@
+// One run of a function, written down: kernel calls and the host's steps between them, in order, and what must hold for
+// doing them again to be the same as running the function. See README.md beside it. Knows no op by name.
+import { CaptureError } from "../errors.ts";
+import type { KernelCall } from "../kernels/dispatch.ts";
+import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
+import { heap } from "../memory/heap.ts";
+import type { Plan } from "../memory/plan.ts";
+import { allocateAt, allocateFrom, Storage } from "../memory/storage.ts";
+import type { Generator } from "../random.ts";
+import { currentGenerator, guardGenerators } from "../random.ts";
+import { Tensor } from "../tensor.ts";
+import type { Observer } from "./observer.ts";
+import { observe } from "./observer.ts";
+
+/** A kernel call, or a step of the host, which has no arguments. */
+export interface RecordedStep {
+  readonly name: string;
+  readonly run: (...args: number[]) => unknown;
+  readonly args: readonly number[];
+  readonly isKernel: boolean;
+}
+
+/** A tensor that was about to be used when there were so many steps. */
+export interface Use {
+  readonly steps: number;
+  readonly address: number;
+  readonly x: Pick<Tensor, "shape" | "dtype">;
+}
+
+/** A random stream that the step draws from. */
+interface Stream {
+  /** Null for whichever the thread draws from when the step begins. */
+  readonly generator: Generator | null;
+  /** What its kernels read: key and first block (see kernels/table/random.ts). */
+  readonly cells: Storage;
+  /** Where it stood when it was first used. */
+  readonly position: number;
+  readonly step: number;
+  readonly shard: number;
+}
+
+/** A block handed out when there were so many steps, so that addresses of two recordings can be compared. */
+interface Allocation {
+  readonly steps: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+const noArguments: readonly number[] = [];
+const wordsPerGenerator = 8;
+
+/** Writes down where a generator stands, as kernels read it; `first` is the first block to draw from. */
+export function writeGenerator(address: number, generator: Generator, first: number): void {
+  const words = heap().int32;
+  const { seed, step, shard, stream } = generator;
+  const at = address / 4;
+  words[at] = seed;
+  words[at + 1] = Math.floor(seed / 0x100000000);
+  words[at + 2] = shard;
+  words[at + 3] = step;
+  words[at + 4] = stream;
+  words[at + 5] = first;
+  words[at + 6] = Math.floor(first / 0x100000000);
+  words[at + 7] = 0;
+}
+
+const blockOf = (position: number): number => Math.floor(position / 4);
+
+export class Recording implements Observer {
+  readonly steps: RecordedStep[] = [];
+  readonly usesOfTensors: Use[] = [];
+  readonly #plan: Plan;
+  readonly #tables = kernelTables();
+  readonly #ambient = currentGenerator();
+  readonly #streams = new Map<Generator, Stream>();
+  /** How far each stream came in the whole step. */
+  #taken: { stream: Stream; count: number }[] = [];
+  readonly #conditions: (() => boolean)[] = [];
+  readonly #outside = new Map<Tensor, { address: number; requiresGrad: boolean }>();
+  readonly #gradsKnown = new Set<Tensor>();
+  readonly #allocations: Allocation[] = [];
+  readonly #results: Tensor[] = [];
+  /** Blocks of gradients that the step leaves behind: nobody else may get them. */
+  readonly #left = new Set<Storage>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  /** Runs `body` and writes down what it does. */
+  record<T>(body: () => T): T {
+    const { steps } = this;
+    const listen = ({ kernel, run, args }: KernelCall) =>
+      void steps.push({ name: kernel, run, args, isKernel: true });
+    const guard = (operation: string) => {
+      throw new CaptureError(
+        `compile: ${operation} inside a compiled function would lead to the same random numbers in every replay; do it before the call`,
+      );
+    };
+    this.#plan.listener = (offset, bytes) =>
+      void this.#allocations.push({ steps: steps.length, offset, bytes });
+    try {
+      return allocateFrom(this.#plan, () =>
+        listenToKernels(listen, () => guardGenerators(guard, () => observe(this, body))),
+      );
+    } finally {
+      this.#plan.listener = null;
+      for (const [x, noted] of this.#outside) if (x.alive) this.#requireSame(x, noted);
+      this.#taken = Array.from(this.#streams, ([generator, stream]) => ({
+        stream,
+        count: generator.position - stream.position,
+      }));
+    }
+  }
+
+  /** Does everything again. `before`, if given, is called before each step, and at the end with their number. */
+  replay(before?: (step: number) => void): void {
+    for (const { generator, cells } of this.#streams.values()) {
+      const now = generator ?? currentGenerator();
+      writeGenerator(cells.offset, now, blockOf(now.position));
+    }
+    const { steps } = this;
+    for (let i = 0; i < steps.length; i++) {
+      const { run, args } = steps[i]!;
+      before?.(i);
+      Reflect.apply(run, undefined, args);
+    }
+    before?.(steps.length);
+    for (const { stream, count } of this.#taken) (stream.generator ?? currentGenerator()).take(count);
+  }
+
+  /** True if a replay would do now what the function would. */
+  fits(): boolean {
+    if (kernelTables() !== this.#tables) return false;
+    for (const holds of this.#conditions) if (!holds()) return false;
+    return true;
+  }
+
+  /** What another recording of the same function did otherwise, in words; undefined if nothing. */
+  difference(other: Recording): string | undefined {
+    const count = Math.max(this.steps.length, other.steps.length);
+    for (let index = 0; index < count; index++) {
+      const [a, b] = [this.steps[index], other.steps[index]];
+      const place = `step ${index + 1} of ${count}`;
+      if (!a || !b || a.name !== b.name)
+        return `${place} was ${a?.name ?? "none"}, then ${b?.name ?? "none"}`;
+      for (const [i, before] of a.args.entries()) {
+        const after = b.args[i]!;
+        if (Object.is(before, after)) continue;
+        const origin = this.#originOf(before, index);
+        if (origin !== undefined && origin === other.#originOf(after, index)) continue;
+        return `${place}, ${a.name}, got ${before} as argument ${i + 1}, then ${after}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** A result of the run, in a handle that stays as long as the recording. */
+  keepResult(x: Tensor): Tensor {
+    const kept = x.view(x.shape, x.strides).keep();
+    this.#results.push(kept);
+    if (!x.kept && x.storage.isFrom(this.#plan)) x.dispose("compile(), which returns copies");
+    return kept;
+  }
+
+  dispose(): void {
+    for (const result of this.#results) result.dispose();
+    this.#results.length = 0;
+    for (const storage of this.#left) storage.release();
+    for (const { cells } of this.#streams.values()) cells.release();
+    this.#left.clear();
+    this.#streams.clear();
+  }
+
+  uses(x: Tensor, storage: Storage, address: number): void {
+    this.usesOfTensors.push({ steps: this.steps.length, address, x });
+    if (storage.isFrom(this.#plan) || this.#outside.has(x)) return;
+    this.#outside.set(x, { address, requiresGrad: x.requiresGrad });
+  }
+
+  readsGrad(leaf: Tensor, grad: Tensor | null): void {
+    if (!this.#noteGrad(leaf)) return;
+    const place = (x: Tensor | null) => (x?.alive ? x.address : null);
+    const before = observe(null, () => place(grad));
+    this.dependsOn(() => place(leaf.grad) === before);
+  }
+
+  writesGrad(leaf: Tensor, grad: Tensor | null): void {
+    if (this.#isOwn(leaf)) return;
+    this.#noteGrad(leaf);
+    const gradient = grad && this.#lasting(grad);
+    this.#note(grad ? "grad = …" : "grad = null", () => {
+      leaf.grad = gradient?.() ?? null;
+    });
+  }
+
+  clearsGrad(leaf: Tensor): void {
+    if (this.#isOwn(leaf)) return;
+    this.#noteGrad(leaf);
+    this.#note("clear grad", () => {
+      const { grad } = leaf;
+      // What this step wrote it writes again, to the same place.
+      if (grad?.alive && this.#left.has(grad.storage)) leaf.grad = null;
+      else leaf.clearGrad();
+    });
+  }
+
+  dependsOn(holds: () => boolean): void {
+    this.#conditions.push(holds);
+  }
+
+  hostStep(name: string, body: () => void): void {
+    this.once(body);
+    this.#note(name, body);
+  }
+
+  once<T>(body: () => T): T {
+    return allocateAt(null, () =>
+      allocateFrom(null, () => listenToKernels(null, () => guardGenerators(null, () => observe(null, body)))),
+    );
+  }
+
+  draw(generator: Generator, count: number): { cells: number; position: number } {
+    const { position, step, shard } = generator;
+    let stream = this.#streams.get(generator);
+    if (!stream) {
+      const cells = this.once(() => Storage.allocate(wordsPerGenerator * 4, "generator"));
+      cells.retain();
+      this.#allocations.push({ steps: this.steps.length, offset: cells.offset, bytes: cells.bytes });
+      writeGenerator(cells.offset, generator, blockOf(position));
+      const known = generator === this.#ambient ? null : generator;
+      stream = { generator: known, cells, position, step, shard };
+      this.#streams.set(generator, stream);
+      this.dependsOn(() => ((known ?? currentGenerator()).position - position) % 4 === 0);
+    }
+    const start = 4 * blockOf(stream.position);
+    return { cells: stream.cells.offset, position: generator.take(count) - start };
+  }
+
+  /** True for a tensor that the step makes, whose gradient is nobody else's business. */
+  #isOwn(leaf: Tensor): boolean {
+    return observe(null, () => leaf.alive && leaf.storage.isFrom(this.#plan));
+  }
+
+  /** True the first time that the step has to do with the gradient of a tensor which was there before. */
+  #noteGrad(leaf: Tensor): boolean {
+    if (this.#gradsKnown.has(leaf) || this.#isOwn(leaf)) return false;
+    this.#gradsKnown.add(leaf);
+    return true;
+  }
+
+  /** Keeps the block of a gradient, and gives a handle of it, also after somebody has disposed of one. */
+  #lasting(gradient: Tensor): () => Tensor {
+    const { shape, strides, offset, dtype } = gradient;
+    const storage = observe(null, () => gradient.storage);
+    if (storage.isFrom(this.#plan) && !this.#left.has(storage)) {
+      storage.retain();
+      this.#left.add(storage);
+    }
+    let handle = gradient;
+    return () => {
+      if (!handle.alive) handle = new Tensor(storage, shape, strides, offset, dtype).keep();
+      return handle;
+    };
+  }
+
+  #note(name: string, run: () => void): void {
+    this.steps.push({ name, run, args: noArguments, isKernel: false });
+  }
+
+  #requireSame(x: Tensor, { address, requiresGrad }: { address: number; requiresGrad: boolean }): void {
+    this.dependsOn(() => x.alive && x.address === address && x.requiresGrad === requiresGrad);
+  }
+
+  /** Which of the blocks handed out an address lies in when step `index` is done, and where. */
+  #originOf(address: number, index: number): string | undefined {
+    const number = this.#allocations.findLastIndex(
+      ({ steps, offset, bytes }) => steps <= index && offset <= address && address < offset + bytes,
+    );
+    return number < 0 ? undefined : `${number}+${address - this.#allocations[number]!.offset}`;
+  }
+}

@@ -1,0 +1,56 @@
+// The memory of captured steps: blocks are taken from the arena once, and go from one use to the next while a step is
+// recorded. Since they stay its own, the order of allocations and frees that recording saw is the plan that every
+// replay follows: two tensors share a block if, and only if, the one was gone when the other was made.
+import type { Arena } from "./arena.ts";
+import { blockSize } from "./arena.ts";
+import type { Allocator } from "./storage.ts";
+
+const holder = "captured step";
+
+/** Blocks that captured steps share among each other, and with nobody else. */
+export class Plan implements Allocator {
+  /** Bytes taken from the arena. */
+  bytes = 0;
+  /** Told of each block that is handed out. */
+  listener: ((offset: number, bytes: number) => void) | null = null;
+  readonly #arena: Arena;
+  readonly #waiting = new Map<number, number[]>();
+  #closed = false;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  allocate(bytes: number): number {
+    const size = blockSize(bytes);
+    const offset = this.#waiting.get(size)?.pop() ?? this.#take(size);
+    this.listener?.(offset, size);
+    return offset;
+  }
+
+  free(offset: number, bytes: number): void {
+    const size = blockSize(bytes);
+    const list = this.#waiting.get(size);
+    if (this.#closed) this.#giveBack(offset, size);
+    else if (list) list.push(offset);
+    else this.#waiting.set(size, [offset]);
+  }
+
+  /** Gives back what is not in use, now, and what is, once it is freed. Nothing must be recorded or replayed afterwards. */
+  close(): void {
+    this.#closed = true;
+    for (const [size, offsets] of this.#waiting) for (const offset of offsets) this.#giveBack(offset, size);
+    this.#waiting.clear();
+  }
+
+  #take(size: number): number {
+    const offset = this.#arena.allocate(size, holder);
+    this.bytes += size;
+    return offset;
+  }
+
+  #giveBack(offset: number, size: number): void {
+    this.#arena.free(offset, size, holder);
+    this.bytes -= size;
+  }
+}
