@@ -24,6 +24,8 @@ import type { Layout } from "./layout.ts";
 import { bindModel, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun } from "./options.ts";
+import type { TimedPhase } from "./phase-clock.ts";
+import { readPhases } from "./phase-clock.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import type { SamplingPlan } from "./sampling.ts";
@@ -149,7 +151,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
 function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
-  const { workers, reduce, capture, steps } = plan;
+  const { workers, reduce, capture, timePhasesFrom, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
@@ -163,6 +165,7 @@ function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup
     kernels: kernelSet(),
     reduce,
     capture,
+    timePhasesFrom,
     spin,
     steps,
   };
@@ -226,6 +229,10 @@ function hashWeights(parameters: readonly Tensor[]): string {
   return hash.digest("hex");
 }
 
+function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
+  return readPhases(heap().float64, layout.phases / 8, plan.workers);
+}
+
 /** Makes the model independent of the run's memory. */
 function detachModel(model: AnyModule): void {
   for (const parameter of model.parameters()) {
@@ -275,6 +282,7 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
+      ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),
     };
     publish(end);

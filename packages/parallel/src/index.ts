@@ -20,5 +20,6 @@ export {
   type Metric,
 } from "./job.ts";
 export type { TrainOptions } from "./options.ts";
+export type { TimedPhase } from "./phase-clock.ts";
 export type { ReduceMode } from "./protocol.ts";
 export { train } from "./train.ts";

@@ -23,6 +23,8 @@ export interface TrainOptions {
    * a job whose loss depends on something outside of tensors that changes while it trains, such as a counter of its own.
    */
   capture?: boolean;
+  /** Measures where the workers' time goes, from this step (counted from 0) on: the `end` event has `phaseMs` then. */
+  timePhasesFrom?: number;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }
@@ -36,6 +38,7 @@ export interface RunPlan {
   steps: number;
   reduce: ReduceMode;
   capture: boolean;
+  timePhasesFrom: number | undefined;
 }
 
 /**
@@ -43,12 +46,17 @@ export interface RunPlan {
  * @throws JobError if an option is out of range, or they contradict each other
  */
 export function planRun(job: Job, options: TrainOptions, samples: number): RunPlan {
-  const { reduce = "workers", capture = true } = options;
+  const { reduce = "workers", capture = true, timePhasesFrom } = options;
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
   for (const name of ["workers", "shards", "epochs", "steps", "batchSize"] as const) {
     if (options[name] !== undefined) requireCount("train", name, options[name]);
+  }
+  if (timePhasesFrom !== undefined && !(Number.isSafeInteger(timePhasesFrom) && timePhasesFrom >= 0)) {
+    throw new JobError(
+      `train: timePhasesFrom is ${timePhasesFrom}, expected the number of a step, from 0 on`,
+    );
   }
   const seed = options.seed ?? job.seed ?? 0;
   if (!Number.isSafeInteger(seed) || seed < 0) {
@@ -71,5 +79,6 @@ export function planRun(job: Job, options: TrainOptions, samples: number): RunPl
   const perEpoch = stepsPerEpoch({ samples, batchSize });
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
-  return { workers, shards: pinned ?? workers, batchSize, seed, epochs, steps, reduce, capture };
+  const shards = pinned ?? workers;
+  return { workers, shards, batchSize, seed, epochs, steps, reduce, capture, timePhasesFrom };
 }

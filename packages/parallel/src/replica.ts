@@ -28,6 +28,7 @@ import { evaluateChunks, mergeChunks } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
+import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
@@ -58,6 +59,7 @@ export class Replica {
   readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
+  readonly #clock: PhaseClock | undefined;
   #phase: Phase = "idle";
   /** Of the epoch so far; kept by rank 0 only. */
   #epoch = { lossSum: 0, samples: 0, startedMs: 0 };
@@ -87,6 +89,8 @@ export class Replica {
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
     this.control = new Control(heap().int32, layout.control);
+    if (setup.timePhasesFrom !== undefined)
+      this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
     this.#reduceBarrier =
       setup.reduce === "workers"
@@ -108,6 +112,7 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
+      if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
       for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
@@ -127,6 +132,7 @@ export class Replica {
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.control.setPhase(this.#setup.rank, phase);
+    this.#clock?.enter(phase);
   }
 
   #wait(barrier: Barrier): void {
@@ -134,6 +140,7 @@ export class Replica {
     const startedMs = performance.now();
     barrier.wait();
     heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]! += performance.now() - startedMs;
+    this.#clock?.leave();
   }
 
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
