@@ -1,6 +1,6 @@
-// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or measure. This runs on the
-// machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js that
-// package.json pins. What a phase runs is written in the scripts of the package.json files.
+// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or measure.
+// This runs on the machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js
+// that package.json pins. What a phase runs is written in the scripts of the package.json files.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -3,7 +3,7 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Answer, Vitals } from "./protocol.ts";
+import type { Answer, Command, Vitals } from "./protocol.ts";
 
 /** How to start a contender. */
 export interface Launch {
@@ -74,7 +74,7 @@ export class ContenderProcess {
   }
 
   /** @throws ContenderError if it answers with a reason instead, ends, or takes longer than the limit */
-  async ask<T>(command: { command: "prepare" | "run" }, limitMs: number): Promise<T & Vitals> {
+  async ask<T>(command: Command, limitMs: number): Promise<T & Vitals> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const message = `${command.command} took longer than ${Math.round(limitMs / 1000)} s`;

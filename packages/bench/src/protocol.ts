@@ -1,6 +1,6 @@
 // What the bench and a contender, a child process of its own, say to each other: one JSON object a line, one answer to
 // each command, in turn. A contender is idle between commands, and ends when its standard input does. Types only.
-import type { Network, ZooModel } from "./zoo.ts";
+import type { ZooModel } from "./zoo.ts";
 
 /** Builds the network from the files in `folder`, checks it, and warms up. */
 export interface PrepareCommand {
@@ -66,7 +66,7 @@ export interface SgemmPrepared {
 export interface SgemmRunCommand {
   command: "run";
   /** Numbers of threads to run, one after another, each for `ms`. */
-  counts: number[];
+  counts: readonly number[];
   ms: number;
 }
 
@@ -74,3 +74,6 @@ export interface SgemmTurn {
   /** Of all threads together, for each of `counts`. */
   gflops: number[];
 }
+
+/** Everything that a child may be told. */
+export type Command = PrepareCommand | RunCommand | SgemmPrepareCommand | SgemmRunCommand;
