@@ -1,6 +1,6 @@
 // The command `bench`: parses words, runs, and turns errors into one line and an exit code.
-import { Command } from "commander";
-import type { ZooOptions } from "./options.ts";
+import { Command, Option } from "commander";
+import { benchKernels } from "./kernels/kernel-bench.ts";
 import { parseCount, parseCounts, parseModels, parseSeconds, parseWho, zooDefaults } from "./options.ts";
 import { benchZoo } from "./zoo-bench.ts";
 
@@ -10,27 +10,41 @@ const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
 // Children are killed as the process exits, which a signal alone would not let it do.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(exitCode[signal]));
 
-/** Options that all commands have. */
-function withOutput(command: Command, rounds: number): Command {
-  return command
-    .option("--rounds <n>", "interleaved rounds", parseCount, rounds)
+const program = new Command("bench")
+  .description("Measures shardgrad, beside what else one would train with.")
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "bench:")) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse))
+  .addHelpText("after", () => `\nWithout a command:\n\n${zoo.helpInformation()}`);
+
+/** A command with the options that all have. */
+function command(name: string, description: string, options?: { isDefault: boolean }): Command {
+  return program
+    .command(name, options)
+    .description(description)
+    .option("--rounds <n>", "interleaved rounds", parseCount, zooDefaults.rounds)
     .option("--json <file>", "write the rows to a file")
     .option("--markdown <file>", "write the tables to a file");
 }
 
-const program = new Command("bench")
-  .description(
-    "Trains the model zoo on shardgrad and, in interleaved rounds, on PyTorch, TensorFlow.js and jax-js.",
-  )
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "bench:")) })
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
+/** An option whose words are separated by commas. */
+function listOption<T>(flags: string, description: string, parse: (text: string) => T, all: T): Option {
+  return new Option(flags, description).argParser(parse).default(all, "all");
+}
 
-withOutput(program, zooDefaults.rounds)
-  .option("--models <names>", "which models, separated by commas", parseModels, zooDefaults.models)
-  .option("--only <names>", "which contenders, separated by commas", parseWho, zooDefaults.only)
-  .option("--workers <counts>", "workers of shardgrad, separated by commas", parseCounts, zooDefaults.workers)
-  .option("--budget <seconds>", "for one contender on one model", parseSeconds, zooDefaults.budget)
-  .action((options: ZooOptions) => benchZoo(options));
+const { models, only, workers, budget } = zooDefaults;
+
+const zoo = command("zoo", "trains the models of the zoo on every contender, in interleaved rounds", {
+  isDefault: true,
+})
+  .addOption(listOption("--models <names>", "which models, separated by commas", parseModels, models))
+  .addOption(listOption("--only <names>", "which contenders, separated by commas", parseWho, only))
+  .option("--workers <counts>", "workers of shardgrad, separated by commas", parseCounts, workers)
+  .option("--budget <seconds>", "for the turns of one contender on one model", parseSeconds, budget)
+  .action(benchZoo);
+
+command("kernels", "kernels by themselves: products, convolutions, memory, the barrier, a native call")
+  .option("--only <text>", "cases whose name or size contains it, such as gemm or gelu", "")
+  .action(benchKernels);
 
 try {
   await program.parseAsync();

@@ -35,3 +35,7 @@ export function digits(value: number): string {
 export function spreadText({ median, min, max }: { median: number; min: number; max: number }): string {
   return `${digits(median)} (${digits(min)} – ${digits(max)})`;
 }
+
+export function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -7,10 +7,11 @@ import { listContenders } from "./contenders.ts";
 import { findPytorch } from "./find-pytorch.ts";
 import { installRivals } from "./install-rivals.ts";
 import { describeMachine } from "./machine.ts";
+import { machineReport } from "./machine-report.ts";
 import { measureModel } from "./measure-model.ts";
 import type { ZooOptions } from "./options.ts";
 import { announce, deliver } from "./output.ts";
-import { machineReport, modelReport, versionsReport } from "./zoo-report.ts";
+import { modelReport, versionsReport } from "./zoo-report.ts";
 import type { BenchRow } from "./zoo-rows.ts";
 import { rowsOf } from "./zoo-rows.ts";
 

@@ -1,8 +1,7 @@
 // The tables that a run of the zoo ends with, in Markdown.
 import { isOurs } from "./contenders.ts";
-import type { Machine } from "./machine.ts";
 import type { Align } from "./markdown.ts";
-import { digits, markdownTable, spreadText } from "./markdown.ts";
+import { digits, markdownTable, mebibytes, spreadText } from "./markdown.ts";
 import { parameterCount, stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
 import type { BenchRow } from "./zoo-rows.ts";
@@ -10,20 +9,7 @@ import type { BenchRow } from "./zoo-rows.ts";
 /** A contender that uses more of a core than this while it has nothing to do disturbs the others, and is told of. */
 const noticeableIdleShare = 0.05;
 
-const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-
-/** A list of what there is to know about the machine and the run. */
-export function machineReport(machine: Machine): string {
-  const { cpu, cores, memoryBytes, os, node, blas, loadBefore, env } = machine;
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return [
-    `- ${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${mebibytes(memoryBytes)} of memory; ${os}; Node.js ${node}`,
-    `- BLAS: ${blas}`,
-    `- load before the run: ${loadBefore.toFixed(2)} (busy threads, mean of a minute)`,
-    `- environment: ${variables.length > 0 ? variables.join(" ") : "no variable that matters is set"}`,
-  ].join("\n");
-}
 
 const columns: readonly (readonly [title: string, align: Align, cell: (row: BenchRow) => string])[] = [
   ["who", "left", ({ who }) => who],
