@@ -40,6 +40,9 @@ export interface Surroundings {
 const own = (file: string) => fileURLToPath(new URL(`./contenders/${file}`, import.meta.url));
 const node = (...args: string[]): Launch => ({ command: process.execPath, args });
 
+/** How to start shardgrad on certain kernels. */
+export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.ts"), kernels);
+
 /** How to start the judge and the yardstick. */
 export const launches = { reference: node(own("reference.ts")), sgemm: node(own("sgemm.ts")) };
 
@@ -49,11 +52,11 @@ function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contend
     "reason" in python ? python : { command: python.python, args: [`${rivalsFolder}pytorch.py`, mode] };
   switch (who) {
     case "shardgrad-blas":
-      return reasonOr(noBlas, node(own("shardgrad.ts"), "blas"));
+      return reasonOr(noBlas, shardgradLaunch("blas"));
     case "shardgrad-wasm":
-      return node(own("shardgrad.ts"), "wasm");
+      return shardgradLaunch("wasm");
     case "shardgrad-wasm-plain":
-      return node(own("shardgrad.ts"), "wasm-plain");
+      return shardgradLaunch("wasm-plain");
     case "pytorch-1t":
     case "pytorch-nt":
       return pytorch("threads");

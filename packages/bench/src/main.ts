@@ -2,6 +2,8 @@
 import { Command, Option } from "commander";
 import { benchKernels } from "./kernels/kernel-bench.ts";
 import { parseCount, parseCounts, parseModels, parseSeconds, parseWho, zooDefaults } from "./options.ts";
+import { benchScaling, scalingWorkerCounts } from "./scaling/scaling-bench.ts";
+import { zooModel } from "./zoo.ts";
 import { benchZoo } from "./zoo-bench.ts";
 
 /** Exit codes: what was asked for does not fit; the run failed; ended by a signal (128 + its number). */
@@ -45,6 +47,24 @@ const zoo = command("zoo", "trains the models of the zoo on every contender, in 
 command("kernels", "kernels by themselves: products, convolutions, memory, the barrier, a native call")
   .option("--only <text>", "cases whose name or size contains it, such as gemm or gelu", "")
   .action(benchKernels);
+
+const chosen = ["mlp-small", "mlp-large", "char-gpt"].map(zooModel);
+command("scaling", "what more workers bring, and where the time goes that they lose")
+  .addOption(
+    new Option("--models <names>", "which models, separated by commas")
+      .argParser(parseModels)
+      .default(chosen, chosen.map(({ name }) => name).join(",")),
+  )
+  .option("--workers <counts>", "numbers of workers, separated by commas", parseCounts, scalingWorkerCounts())
+  .addOption(
+    new Option("--kernels <name>", "what computes; the best there is if absent").choices([
+      "blas",
+      "wasm",
+      "wasm-plain",
+    ]),
+  )
+  .option("--budget <seconds>", "for the turns of one number of workers on one model", parseSeconds, budget)
+  .action(benchScaling);
 
 try {
   await program.parseAsync();

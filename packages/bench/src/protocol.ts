@@ -1,11 +1,14 @@
 // What the bench and a contender, a child process of its own, say to each other: one JSON object a line, one answer to
 // each command, in turn. A contender is idle between commands, and ends when its standard input does. Types only.
+import type { TimedPhase } from "@shardgrad/parallel";
 import type { ZooModel } from "./zoo.ts";
 
 /** Builds the network from the files in `folder`, checks it, and warms up. */
 export interface PrepareCommand {
   command: "prepare";
   model: ZooModel;
+  /** What to train it with, if not with its own. */
+  batch?: number;
   /**
    * What `reference` wrote: `weights.bin` (float32, parameters one after another in shardgrad's order and layout), `x.bin`
    * (float32, or int32 tokens) and `y.bin` (int32 labels), all batches one after another.
@@ -22,6 +25,8 @@ export interface RunCommand {
   command: "run";
   warm: number;
   steps: number;
+  /** Whether to say where the workers' time goes; shardgrad alone can. */
+  phases?: boolean;
 }
 
 export interface Prepared {
@@ -39,6 +44,8 @@ export interface Turn {
   /** Of the measured steps, and how many there were. */
   ms: number;
   steps: number;
+  /** If asked: milliseconds that each worker spent in the phases of the measured steps. */
+  phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
 }
 
 /** Every answer also tells how the process does. */

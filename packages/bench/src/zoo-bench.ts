@@ -35,8 +35,7 @@ export async function benchZoo(options: ZooOptions): Promise<void> {
   const rows: BenchRow[] = [];
   const reports: string[] = [];
   for (const model of options.models) {
-    const measured = await measureModel(model, contenders, {
-      cores: surroundings.cores,
+    const measured = await measureModel(model, contenders, surroundings.cores, {
       rounds: options.rounds,
       budgetMs: options.budget * 1000,
       announce,

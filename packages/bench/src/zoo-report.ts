@@ -1,15 +1,13 @@
 // The tables that a run of the zoo ends with, in Markdown.
 import { isOurs } from "./contenders.ts";
 import type { Align } from "./markdown.ts";
-import { digits, markdownTable, mebibytes, spreadText } from "./markdown.ts";
+import { digits, markdownTable, mebibytes, percent, spreadText } from "./markdown.ts";
 import { parameterCount, stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
 import type { BenchRow } from "./zoo-rows.ts";
 
 /** A contender that uses more of a core than this while it has nothing to do disturbs the others, and is told of. */
 const noticeableIdleShare = 0.05;
-
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
 const columns: readonly (readonly [title: string, align: Align, cell: (row: BenchRow) => string])[] = [
   ["who", "left", ({ who }) => who],

@@ -1,8 +1,9 @@
 // From times by round to the rows that are written: medians, spreads, ratios, shares. All comparisons are within rounds.
-import type { Who } from "./contenders.ts";
+import type { Contender, Who } from "./contenders.ts";
 import { isOurs } from "./contenders.ts";
+import type { Entry } from "./entry.ts";
 import type { Machine } from "./machine.ts";
-import type { Measured, ModelMeasured } from "./measure-model.ts";
+import type { ModelMeasured } from "./measure-model.ts";
 import { stepFlops } from "./network-sizes.ts";
 import type { Spread } from "./statistics.ts";
 import { pairRounds, spreadOf } from "./statistics.ts";
@@ -37,11 +38,11 @@ export interface BenchRow {
 }
 
 /** How many times as long each rival takes as `own`. */
-function ratios(own: Measured, everybody: readonly Measured[]): Record<string, Spread> {
-  const rivals = everybody.filter(({ contender }) => !isOurs(contender.who));
-  const entries = rivals.flatMap((rival) => {
+function ratios(own: Entry, everybody: readonly (readonly [Contender, Entry])[]): Record<string, Spread> {
+  const entries = everybody.flatMap(([{ who }, rival]) => {
+    if (isOurs(who)) return [];
     const ratio = pairRounds(own.msPerStep, rival.msPerStep, (mine, theirs) => theirs / mine);
-    return ratio ? [[rival.contender.who, ratio] as const] : [];
+    return ratio ? [[who, ratio] as const] : [];
   });
   return Object.fromEntries(entries);
 }
@@ -54,22 +55,22 @@ export function rowsOf({ model, contenders, sgemm }: ModelMeasured, machine: Mac
     oneCore: spreadOf(sgemm.one.values()),
     gain: pairRounds(sgemm.all, sgemm.one, (all, one) => all / one)!,
   };
-  return contenders.map((measured) => {
-    const { contender, msPerStep, peakMemoryBytes, version, idleShare, reason } = measured;
+  return contenders.map(([{ who, workers }, entry]) => {
+    const { msPerStep, peakMemoryBytes, idleShare } = entry;
     const time = msPerStep.size > 0 ? spreadOf(msPerStep.values()) : null;
     const share = pairRounds(msPerStep, sgemm.all, (ms, limit) => flops / ms / 1e6 / limit);
     return {
       model: model.name,
-      who: contender.who,
-      workers: contender.workers,
+      who,
+      workers,
       msPerStep: time,
       rounds: msPerStep.size,
       gflops: time && flops / time.median / 1e6,
       peakShare: share?.median ?? null,
       peakMemoryBytes: peakMemoryBytes || null,
-      ratio: isOurs(contender.who) ? ratios(measured, contenders) : {},
-      version,
-      reason: reason ?? null,
+      ratio: isOurs(who) ? ratios(entry, contenders) : {},
+      version: entry.prepared?.version ?? "",
+      reason: entry.reason ?? null,
       idleShare,
       sgemm: yardstick,
       machine,
