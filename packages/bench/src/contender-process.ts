@@ -53,7 +53,8 @@ export class ContenderProcess {
       this.#errors = (this.#errors + text).slice(-4000);
     });
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      if (line.startsWith("{")) this.#answered(line);
+      // Libraries print here, too, before the child has taken the stream for itself.
+      if (/^\{"ok": ?(true|false),/.test(line)) this.#answered(line);
     });
     // A child that dies in the middle of a command closes the pipe: its end says more than EPIPE.
     this.#child.stdin.on("error", () => undefined);
