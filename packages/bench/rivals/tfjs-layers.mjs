@@ -1,5 +1,5 @@
 // Layers for training with TensorFlow.js on its WASM backend, where that backend needs help: its product of transposed
-// matrices is a plain loop (about thirty times slower than the product of matrices as they are), and it has no gradient
+// matrices is a plain loop (many times slower than the product of matrices as they are), and it has no gradient
 // of a convolution's filter at all. So the gradients are written out here, in what it does well.
 import tf from "@tensorflow/tfjs";
 

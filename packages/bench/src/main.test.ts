@@ -172,12 +172,13 @@ describe.skipIf(process.platform === "win32")("leaves no child behind", () => {
     }
   }
 
-  const who = "reason" in python ? "shardgrad-wasm" : "pytorch-ddp";
+  // Ranks are children of a child.
+  const ranks = "reason" in python ? "shardgrad-wasm" : "pytorch-ddp";
 
   it.each([
-    ["Ctrl-C", "SIGINT", 130],
-    ["a death without warning", "SIGKILL", null],
-  ] as const)("after %s", async (_, signal, expected) => {
+    ["Ctrl-C", "shardgrad-wasm", "SIGINT", 130],
+    ["a death without warning", ranks, "SIGKILL", null],
+  ] as const)("after %s", async (_, who, signal, expected) => {
     const { child, stderr } = start("--models", "mlp-tiny", "--only", who, "--rounds", "100000");
     await vi.waitFor(() => expect(stderr()).toContain("round 1 of"), { timeout: 50_000, interval: 20 });
     const children = descendants(child.pid!).filter(isAlive);
