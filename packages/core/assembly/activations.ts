@@ -11,9 +11,8 @@ const SOFTPLUS: i32 = 3;
 const TANH: i32 = 4;
 const SIGMOID: i32 = 5;
 const SILU: i32 = 6;
-const GELU: i32 = 7;
-const GELU_TANH: i32 = 8;
-const CLAMP: i32 = 9;
+const GELU_TANH: i32 = 7;
+const CLAMP: i32 = 8;
 
 // @ts-ignore: decorator
 @inline
@@ -51,7 +50,6 @@ function valueLanes(code: i32, x: v128, p: v128, q: v128): v128 {
   if (code == TANH) return tanh4(x);
   if (code == SIGMOID) return sigmoid4(x);
   if (code == SILU) return f32x4.mul(x, sigmoid4(x));
-  if (code == GELU) return f32x4.mul(x, halfPlusHalf(erf4(f32x4.mul(x, splat(0.707106781)))));
   if (code == GELU_TANH) return f32x4.mul(x, halfPlusHalf(innerTanh(x)));
   // pmin and pmax keep a NaN in their first operand.
   return f32x4.pmin(f32x4.pmax(x, p), q);
@@ -77,11 +75,6 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
     const sigmoid = sigmoid4(s);
     const rest = f32x4.mul(s, f32x4.sub(one, sigmoid));
     return f32x4.mul(dy, f32x4.mul(sigmoid, f32x4.add(one, rest)));
-  }
-  if (code == GELU) {
-    const density = f32x4.mul(splat(0.398942280), exp4(f32x4.mul(splat(-0.5), f32x4.mul(s, s))));
-    const cumulative = halfPlusHalf(erf4(f32x4.mul(s, splat(0.707106781))));
-    return f32x4.mul(dy, f32x4.add(cumulative, f32x4.mul(s, density)));
   }
   if (code == GELU_TANH) {
     const x = f32x4.pmin(f32x4.pmax(s, splat(-20)), splat(20)); // beyond: t is ±1, and x³ might overflow
@@ -159,12 +152,39 @@ export function silu(n: i32, x: usize, y: usize, p: f32, q: f32): void {
 export function siluGrad(n: i32, dy: usize, s: usize, dx: usize, p: f32, q: f32): void {
   gradient(SILU, n, dy, s, dx, p, q);
 }
-export function gelu(n: i32, x: usize, y: usize, p: f32, q: f32): void {
-  value(GELU, n, x, y, p, q);
+
+// @ts-ignore: decorator
+@inline
+function geluLanes(x: v128): v128 {
+  return f32x4.mul(x, halfPlusHalf(erf4(f32x4.mul(x, splat(0.707106781)))));
 }
-export function geluGrad(n: i32, dy: usize, s: usize, dx: usize, p: f32, q: f32): void {
-  gradient(GELU, n, dy, s, dx, p, q);
+
+/** Φ(x) is y/x; near 0 it is ½, and y may have lost its bits. */
+// @ts-ignore: decorator
+@inline
+function geluGradLanes(dy: v128, x: v128, y: v128): v128 {
+  const near = f32x4.lt(f32x4.abs(x), splat(1e-18));
+  const cumulative = v128.bitselect(splat(0.5), f32x4.div(y, x), near);
+  const density = f32x4.mul(splat(0.398942280), exp4(f32x4.mul(splat(-0.5), f32x4.mul(x, x))));
+  return f32x4.mul(dy, f32x4.add(cumulative, f32x4.mul(x, density)));
 }
+
+export function gelu(n: i32, x: usize, y: usize): void {
+  const end = y + (<usize>(n & ~3) << 2);
+  for (; y < end; x += 16, y += 16) v128.store(y, geluLanes(v128.load(x)));
+  const rest = n & 3;
+  if (rest) storeLanes(y, geluLanes(loadLanes(x, rest)), rest);
+}
+
+export function geluGrad(n: i32, dy: usize, x: usize, y: usize, dx: usize): void {
+  const end = dx + (<usize>(n & ~3) << 2);
+  for (; dx < end; dy += 16, x += 16, y += 16, dx += 16) {
+    v128.store(dx, geluGradLanes(v128.load(dy), v128.load(x), v128.load(y)));
+  }
+  const rest = n & 3;
+  if (rest) storeLanes(dx, geluGradLanes(loadLanes(dy, rest), loadLanes(x, rest), loadLanes(y, rest)), rest);
+}
+
 export function geluTanh(n: i32, x: usize, y: usize, p: f32, q: f32): void {
   value(GELU_TANH, n, x, y, p, q);
 }

@@ -5,10 +5,11 @@ import { observer } from "./capture/observer.ts";
 import { Recording } from "./capture/recording.ts";
 import { gradEnabled } from "./define-op.ts";
 import { CaptureError } from "./errors.ts";
+import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Plan } from "./memory/plan.ts";
 import { scope } from "./scope.ts";
-import { formatShape } from "./shape.ts";
+import { formatShape, sameShape } from "./shape.ts";
 import { copyStrided, Tensor } from "./tensor.ts";
 
 /** What `compile` takes besides the function. */
@@ -30,7 +31,10 @@ interface Variant {
   recording: Recording;
   /** Whether a second run has done the same as the first one. */
   verified: boolean;
-  /** Tensors of its own that stand for the tensors among the arguments. */
+  /** Whether gradients were recorded. */
+  readonly recorded: boolean;
+  /** The arguments, with tensors of its own in place of the caller's. */
+  readonly own: readonly unknown[];
   readonly inputs: readonly Tensor[];
   result: unknown;
 }
@@ -46,38 +50,59 @@ export function latestRecording(compiled: object): Recording | undefined {
 /** Plans of compiled functions that nobody can call any more. */
 const abandoned = new FinalizationRegistry<() => void>((giveBack) => giveBack());
 
-/** Identifies objects that are passed through, such as models. */
-const identities = new WeakMap<object, number>();
-let identified = 0;
-
-function identify(value: object): number {
-  let number = identities.get(value);
-  if (number === undefined) {
-    number = identified++;
-    identities.set(value, number);
-  }
-  return number;
-}
-
 const isPlain = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === Object.prototype;
 
-/** Kind of a value: equal for calls that one recording serves. Its tensors are added to `tensors`, in order. */
-function kindOf(value: unknown, tensors: Tensor[]): string {
+/** True if a recording made for arguments like `own` serves `value`: its tensors may have other elements, no more. */
+function isLike(value: unknown, own: unknown): boolean {
   if (value instanceof Tensor) {
-    tensors.push(value);
-    return `${value.dtype}${formatShape(value.shape)}${value.requiresGrad ? "g" : ""}`;
+    if (!(own instanceof Tensor) || value.dtype !== own.dtype) return false;
+    return value.requiresGrad === own.requiresGrad && sameShape(value.shape, own.shape);
   }
-  if (typeof value === "function" || typeof value === "symbol") {
-    return typeof value === "symbol" ? String(value) : `#${identify(value)}`;
+  if (typeof value !== "object" || value === null) return Object.is(value, own);
+  if (Array.isArray(value)) {
+    return (
+      Array.isArray(own) && value.length === own.length && value.every((part, i) => isLike(part, own[i]))
+    );
   }
-  if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
-  if (Array.isArray(value)) return `[${value.map((element) => kindOf(element, tensors)).join()}]`;
-  if (!isPlain(value)) return `#${identify(value)}`;
-  const parts = Object.entries(value).map(
-    ([name, part]) => `${JSON.stringify(name)}:${kindOf(part, tensors)}`,
-  );
-  return `{${parts.join()}}`;
+  if (!isPlain(value)) return value === own;
+  if (typeof own !== "object" || own === null || !isPlain(own)) return false;
+  const names = Object.keys(value);
+  if (names.length !== Object.keys(own).length) return false;
+  return names.every((name) => Object.hasOwn(own, name) && isLike(value[name], own[name]));
+}
+
+/** Copies the elements of the tensors in `value` to those in `own`, which is like it. */
+function load(value: unknown, own: unknown): void {
+  if (value instanceof Tensor) loadTensor(value, own as Tensor);
+  else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) load(value[i], (own as unknown[])[i]);
+  } else if (typeof value === "object" && value !== null && isPlain(value)) {
+    for (const name of Object.keys(value)) load(value[name], (own as Record<string, unknown>)[name]);
+  }
+}
+
+function loadTensor(x: Tensor, own: Tensor): void {
+  if (x.node !== null) {
+    throw new CaptureError(
+      `compile: argument of shape ${formatShape(x.shape)} was computed from something that requires a gradient, which cannot flow out of a compiled function; detach it`,
+    );
+  }
+  // In one go where it can be, without the garbage that walking over axes makes.
+  if (x.contiguous && x.dtype !== "uint8") {
+    kernelsFor(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
+  } else copyStrided(x, own);
+}
+
+/** Shapes and values of the arguments, for an error. */
+function describe(value: unknown): string {
+  if (value instanceof Tensor) return `${value.dtype} ${formatShape(value.shape)}`;
+  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (!isPlain(value)) return value.constructor?.name ?? "object";
+  return `{ ${Object.entries(value)
+    .map(([name, part]) => `${name}: ${describe(part)}`)
+    .join(", ")} }`;
 }
 
 /** The same value with every tensor in it replaced. */
@@ -127,8 +152,7 @@ export function compile<Args extends readonly unknown[], Result>(
 ): Compiled<Args, Result> {
   const { limit = 64 } = options;
   const plan = new Plan(heap().arena);
-  const variants = new Map<string, Variant[]>();
-  const all = () => [...variants.values()].flat();
+  const variants: Variant[] = [];
   let disposed = false;
   let last: Recording | undefined;
 
@@ -136,31 +160,29 @@ export function compile<Args extends readonly unknown[], Result>(
     // Inside another compiled function it is a part of that one's recording.
     if (observer()) return f(...args);
     if (disposed) throw new CaptureError("compile: this compiled function was disposed");
-    const tensors: Tensor[] = [];
-    const kind = `${gradEnabled() ? "grad" : "no grad"} ${kindOf(args, tensors)}`;
-    const known = variants.get(kind) ?? [];
-    let variant = known.find(({ recording }) => recording.fits());
-    if (variant?.verified) {
-      load(tensors, variant.inputs);
+    const variant = find(args);
+    if (!variant) return handOut(start(args).result) as Result;
+    load(args, variant.own);
+    if (variant.verified) {
       last = variant.recording;
       last.replay();
-    } else if (variant) {
-      load(tensors, variant.inputs);
-      verify(variant, args);
-    } else {
-      if (all().length >= limit) throw tooMany(limit, kind);
-      variant = start(args, tensors);
-      variants.set(kind, [...known, variant]);
-    }
+    } else verify(variant);
     return handOut(variant.result) as Result;
   };
 
-  const run = (args: Args, inputs: readonly Tensor[]): { recording: Recording; result: unknown } => {
+  const find = (args: Args): Variant | undefined => {
+    const recorded = gradEnabled();
+    for (const variant of variants) {
+      if (variant.recorded === recorded && isLike(args, variant.own) && variant.recording.fits())
+        return variant;
+    }
+    return undefined;
+  };
+
+  const run = (own: readonly unknown[], inputs: readonly Tensor[]): Pick<Variant, "recording" | "result"> => {
     const recording = new Recording(plan);
-    let next = 0;
-    const own = mapTensors(args, () => inputs[next++]!) as unknown as Args;
     try {
-      const result = recording.record(() => scope(() => f(...own)));
+      const result = recording.record(() => scope(() => f(...(own as Args))));
       checkResult(result);
       if (inputs.some(({ grad }) => grad !== null)) {
         throw new CaptureError(
@@ -174,23 +196,32 @@ export function compile<Args extends readonly unknown[], Result>(
     }
   };
 
-  const start = (args: Args, tensors: readonly Tensor[]): Variant => {
-    const inputs = tensors.map((x) => {
-      const own = Tensor.allocate(x.shape, x.dtype, "captured step").keep();
-      own.requiresGrad = x.requiresGrad;
-      return own;
-    });
-    load(tensors, inputs);
+  const start = (args: Args): Variant => {
+    if (variants.length >= limit) {
+      throw new CaptureError(
+        `compile: ${limit} kinds of calls were recorded, and this is another one (${args.map(describe).join(", ")}); pass what changes often as a tensor, keep shapes the same, or raise { limit }`,
+      );
+    }
+    const inputs: Tensor[] = [];
+    const own = mapTensors(args, (x) => {
+      const input = Tensor.allocate(x.shape, x.dtype, "captured step").keep();
+      input.requiresGrad = x.requiresGrad;
+      inputs.push(input);
+      return input;
+    }) as unknown[];
     try {
-      return { ...run(args, inputs), inputs, verified: false };
+      load(args, own);
+      const variant = { ...run(own, inputs), own, inputs, recorded: gradEnabled(), verified: false };
+      variants.push(variant);
+      return variant;
     } catch (error) {
       for (const input of inputs) input.dispose();
       throw error;
     }
   };
 
-  const verify = (variant: Variant, args: Args): void => {
-    const again = run(args, variant.inputs);
+  const verify = (variant: Variant): void => {
+    const again = run(variant.own, variant.inputs);
     const difference = variant.recording.difference(again.recording);
     if (difference) {
       again.recording.dispose();
@@ -206,32 +237,20 @@ export function compile<Args extends readonly unknown[], Result>(
     if (disposed) return;
     disposed = true;
     last = undefined;
-    for (const { recording, inputs } of all()) {
+    for (const { recording, inputs } of variants) {
       recording.dispose();
       for (const input of inputs) input.dispose();
     }
-    variants.clear();
+    variants.length = 0;
     plan.close();
   };
 
   abandoned.register(call, dispose);
   latest.set(call, () => last);
   return Object.defineProperties(call as Compiled<Args, Result>, {
-    recordings: { get: () => all().length },
+    recordings: { get: () => variants.length },
     dispose: { value: dispose },
   });
-}
-
-/** Copies the arguments of a call to where its recording reads them. */
-function load(tensors: readonly Tensor[], inputs: readonly Tensor[]): void {
-  for (let i = 0; i < tensors.length; i++) {
-    if (tensors[i]!.node !== null) {
-      throw new CaptureError(
-        `compile: argument of shape ${formatShape(tensors[i]!.shape)} was computed from something that requires a gradient, which cannot flow out of a compiled function; detach it`,
-      );
-    }
-    copyStrided(tensors[i]!, inputs[i]!);
-  }
 }
 
 /** The result in tensors of the caller's own. */
@@ -241,10 +260,4 @@ function handOut(result: unknown): unknown {
     copyStrided(x, y);
     return y;
   });
-}
-
-function tooMany(limit: number, kind: string): CaptureError {
-  return new CaptureError(
-    `compile: ${limit} kinds of calls were recorded, and this is another one (${kind}); pass what changes often as a tensor, keep shapes the same, or raise { limit }`,
-  );
 }

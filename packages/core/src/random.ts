@@ -78,6 +78,10 @@ export const stream = {
   direction: 4,
   /** Random numbers drawn while evaluating. */
   evaluation: 5,
+  /** Samples that are drawn with replacement. */
+  draws: 6,
+  /** Numbers drawn while a single sample is computed or altered. */
+  sample: 7,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
@@ -233,20 +237,28 @@ export function withGenerator<T>(generator: Generator, body: () => T): T {
   }
 }
 
+const rounds = 6;
+
+/** Mixes all 32 bits (the finalizer of MurmurHash3). */
+function mix(word: number): number {
+  let x = word;
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
 /**
  * A keyed pseudo-random permutation of 0 … n-1 that needs no table: the sample at each place can be computed by
- * itself. A six-round Feistel network over a × b ≥ n with Philox as the round function, walked until the value
- * falls below n (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
+ * itself. A six-round Feistel network over a × b ≥ n, walked until the value falls below n (Black and Rogaway,
+ * "Ciphers with arbitrary finite domains", 2002), with a multiplicative hash as the round function, as in Mitchell et
+ * al., "Bandwidth-optimal random shuffling for GPUs", https://arxiv.org/abs/2106.06161; its round keys are from Philox.
  */
 export class Permutation {
   readonly length: number;
   readonly #a: number;
   readonly #b: number;
-  readonly #key0: number;
-  readonly #key1: number;
-  readonly #stream: number;
-  readonly #epoch: number;
-  readonly #block = new Uint32Array(4);
+  /** Two words for each round. */
+  readonly #keys = new Int32Array(2 * rounds);
 
   /** A permutation of `length` places, distinct for each (seed, stream, epoch). */
   constructor(length: number, seed: number, epoch: number, streamNumber: number = stream.shuffle) {
@@ -254,10 +266,11 @@ export class Permutation {
     this.length = length;
     this.#a = Math.max(1, Math.ceil(Math.sqrt(length)));
     this.#b = Math.max(1, Math.ceil(length / this.#a));
-    this.#key0 = seed >>> 0;
-    this.#key1 = Math.floor(seed / 0x100000000) >>> 0;
-    this.#stream = streamNumber;
-    this.#epoch = epoch;
+    const block = new Uint32Array(4);
+    for (let i = 0; i < 2 * rounds; i++) {
+      if (i % 4 === 0) philox(block, i / 4, 0, epoch, streamNumber, seed, Math.floor(seed / 0x100000000));
+      this.#keys[i] = block[i % 4]!;
+    }
   }
 
   /**
@@ -278,14 +291,13 @@ export class Permutation {
   #encrypt(value: number): number {
     const a = this.#a;
     const b = this.#b;
+    const keys = this.#keys;
     let left = value % a;
     let right = Math.floor(value / a);
-    for (let round = 0; round < 6; round++) {
-      // Even rounds mix the left half by the right one, odd rounds the other way round.
-      const source = round & 1 ? left : right;
-      philox(this.#block, source, round, this.#epoch, this.#stream, this.#key0, this.#key1);
-      if (round & 1) right = (right + (this.#block[0]! % b)) % b;
-      else left = (left + (this.#block[0]! % a)) % a;
+    for (let i = 0; i < 2 * rounds; i += 4) {
+      // Each half in turn is moved round by a share of its length that the other one decides.
+      left = (left + Math.floor(mix(mix(right ^ keys[i]!) + keys[i + 1]!) * (a / 0x100000000))) % a;
+      right = (right + Math.floor(mix(mix(left ^ keys[i + 2]!) + keys[i + 3]!) * (b / 0x100000000))) % b;
     }
     return left + a * right;
   }

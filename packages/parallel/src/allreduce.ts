@@ -5,9 +5,8 @@ import type { Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
 import { cacheLineBytes } from "./control.ts";
+import { JobError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
-import type { SamplingPlan } from "./sampling.ts";
-import { samplesInStep, shardRange } from "./sampling.ts";
 
 const floatsPerLine = cacheLineBytes / 4;
 
@@ -33,17 +32,24 @@ export class SliceReducer {
   }
 
   /**
-   * `average = sum over shards of (samples of shard / samples of batch) * gradient of shard`: the gradient of the
-   * mean loss over the batch, also when its shards are of different size.
+   * `average = sum over shards of (weight of shard / weight of batch) * gradient of shard`: the gradient of the mean
+   * loss over the batch, also when its shards are of different size. The weight of a shard is its number of samples,
+   * or the sum of their weights.
+   *
+   * @throws JobError if the batch has no weight at all
    */
-  average(plan: SamplingPlan, step: number): void {
+  average(): void {
     const { gradients, average, flatSize, shards } = this.#layout;
-    const count = samplesInStep(plan, step);
-    const weights = this.#weights.data();
-    for (let shard = 0; shard < shards; shard++) {
-      const [first, end] = shardRange(count, shards, shard);
-      weights[shard] = (end - first) / count;
+    const total = sumOverShards(this.#layout, "shardWeights");
+    if (!(total > 0)) {
+      throw new JobError(
+        `train: the weights of a step's samples sum to ${total}, expected more than 0; leave out samples without weight, or use larger batches`,
+      );
     }
+    const weights = this.#weights.data();
+    perShard(this.#layout, "shardWeights").forEach((weight, shard) => {
+      weights[shard] = weight / total;
+    });
     const start = this.#from * 4;
     kernelsFor("float32").average(
       this.#to - this.#from,
@@ -72,10 +78,15 @@ export class SliceReducer {
   }
 }
 
-/** Mean loss over the samples of a step from the shards' sums, in the order of the shards. */
-export function sumLosses({ losses, shards }: Layout): number {
-  const sums = heap().float64.subarray(losses / 8, losses / 8 + shards);
+/** What each shard has put into one of the arrays that have a float64 per shard. */
+function perShard(layout: Layout, name: "losses" | "shardWeights"): Float64Array {
+  const start = layout[name] / 8;
+  return heap().float64.subarray(start, start + layout.shards);
+}
+
+/** The sum over the shards of a step, in their order: of losses times weights, or of weights. */
+export function sumOverShards(layout: Layout, name: "losses" | "shardWeights"): number {
   let total = 0;
-  for (const sum of sums) total += sum;
+  for (const value of perShard(layout, name)) total += value;
   return total;
 }

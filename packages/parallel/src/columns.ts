@@ -3,12 +3,14 @@ import type { Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
+import { definitionOf, isComputed } from "./computed.ts";
+import type { Column, ColumnData, Columns, FoundSet, Part } from "./dataset.ts";
 import { JobError } from "./errors.ts";
-import type { Column, ColumnData, Columns } from "./job.ts";
 
 /** Where a column lies, in a form that crosses threads. */
 export interface StoredColumn {
   name: string;
+  /** 0 if it is computed. */
   address: number;
   dtype: "float32" | "int32" | "uint8";
   /** Shape of one sample. */
@@ -20,9 +22,14 @@ export interface StoredColumn {
 export interface StoredColumns {
   samples: number;
   columns: StoredColumn[];
+  /** The part of the job's dataset whose function computes the samples, if they are not in memory. */
+  computedBy?: Part;
+  /** If these are some of the samples of another set: where their numbers in it are (int32), and how many it has. */
+  subset?: { rows: number; of: number };
 }
 
-interface CheckedColumn {
+/** A column and what was found out about it. */
+export interface CheckedColumn {
   name: string;
   column: Column;
   dtype: StoredColumn["dtype"];
@@ -30,9 +37,9 @@ interface CheckedColumn {
   samples: number;
 }
 
-function checkColumn(part: string, name: string, input: Column | ColumnData): CheckedColumn {
+function checkColumn(prefix: string, name: string, input: Column | ColumnData): CheckedColumn {
   const column = ArrayBuffer.isView(input) ? { data: input } : (input as Column);
-  const where = `dataset: ${part} column ${name}`;
+  const where = `${prefix} column ${name}`;
   const { data, shape = [] } = column ?? {};
   const dtype =
     data instanceof Float32Array
@@ -73,22 +80,28 @@ function checkColumn(part: string, name: string, input: Column | ColumnData): Ch
   return { name, column, dtype, rowSize, samples };
 }
 
-/** Checks columns, copies them into `allocate`-d shared memory, and says where they are. */
-export function storeColumns(
-  part: string,
-  columns: Columns,
-  allocate: (bytes: number) => Storage,
-): StoredColumns {
-  const checked = Object.entries(columns).map(([name, column]) => checkColumn(part, name, column));
+/**
+ * Checks columns by themselves, and that all have the same number of samples.
+ *
+ * @param prefix what errors begin with
+ */
+export function checkColumns(prefix: string, columns: Columns): CheckedColumn[] {
+  const checked = Object.entries(columns).map(([name, column]) => checkColumn(prefix, name, column));
   const first = checked[0];
-  if (!first) throw new JobError(`dataset: ${part} has no columns; expected at least one`);
+  if (!first) throw new JobError(`${prefix} has no columns; expected at least one`);
   for (const { name, samples } of checked) {
     if (samples !== first.samples) {
       throw new JobError(
-        `dataset: ${part} column ${name} has ${samples} samples, column ${first.name} has ${first.samples}; all columns need the same number`,
+        `${prefix} column ${name} has ${samples} samples, column ${first.name} has ${first.samples}; all columns need the same number`,
       );
     }
   }
+  return checked;
+}
+
+/** Checks columns, copies them into `allocate`-d shared memory, and says where they are. */
+function storeColumns(part: Part, columns: Columns, allocate: (bytes: number) => Storage): StoredColumns {
+  const checked = checkColumns(`dataset: ${part}`, columns);
   const stored = checked.map(({ name, column: { data, shape = [], scale, shift }, dtype }): StoredColumn => {
     const storage = allocate(data.byteLength);
     heap().uint8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), storage.offset);
@@ -96,23 +109,53 @@ export function storeColumns(
     const scaling = scaled ? { scale: scale ?? 1, shift: shift ?? 0 } : undefined;
     return { name, address: storage.offset, dtype, shape, scaling };
   });
-  return { samples: first.samples, columns: stored };
+  return { samples: checked[0]!.samples, columns: stored };
 }
 
-/** The given samples of every column as tensors; `index` holds their numbers (int32). */
-export function gatherBatch(stored: StoredColumns, index: Tensor): Record<string, Tensor> {
-  const batch: Record<string, Tensor> = {};
-  for (const { name, address, dtype, shape, scaling } of stored.columns) {
-    const rows = index.size;
-    const cols = shape.reduce((size, length) => size * length, 1);
-    const isFloat = dtype === "float32" || scaling !== undefined;
-    const y = Tensor.allocate([rows, ...shape], isFloat ? "float32" : "int32", `batch ${name}`);
-    const kernels = kernelsFor(y.dtype);
-    if (dtype === "uint8") {
-      const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
-      kernels.gatherUint8(rows, cols, address, index.address, scale, shift, y.address);
-    } else kernels.gather(rows, cols, address, index.address, y.address);
-    batch[name] = y;
-  }
-  return batch;
+/** Puts a set into `allocate`-d shared memory, unless it is computed, and describes it to other threads. */
+export function storeSet(part: Part, set: FoundSet, allocate: (bytes: number) => Storage): StoredColumns {
+  if (!isComputed(set)) return storeColumns(part, set, allocate);
+  const { samples, columns } = definitionOf(set);
+  const described = Object.entries(columns).map(
+    ([name, { shape = [], dtype = "float32" }]): StoredColumn => ({
+      name,
+      address: 0,
+      dtype,
+      shape,
+      scaling: undefined,
+    }),
+  );
+  return { samples, columns: described, computedBy: part };
+}
+
+/** The number, in the whole set, of the sample at each place of a set that may be a part of it. */
+export function rowsOf({ samples, subset }: StoredColumns): (place: number) => number {
+  if (!subset) return (place) => place;
+  const rows = heap().int32.subarray(subset.rows / 4, subset.rows / 4 + samples);
+  return (place) => rows[place]!;
+}
+
+/** Numbers in one sample of a column. */
+export function rowSize({ shape }: Pick<StoredColumn, "shape">): number {
+  return shape.reduce((size, length) => size * length, 1);
+}
+
+/** What a batch holds of a column. */
+export function batchDType({ dtype, scaling }: StoredColumn): "float32" | "int32" {
+  return dtype === "float32" || scaling !== undefined ? "float32" : "int32";
+}
+
+/** Room for `rows` samples of a column, in one tensor. */
+export function allocateRows(column: StoredColumn, rows: number): Tensor {
+  return Tensor.allocate([rows, ...column.shape], batchDType(column), `batch ${column.name}`);
+}
+
+/** Copies the given samples of a column to the first rows of `y`; `index` holds their numbers in the whole set (int32). */
+export function gatherRows(column: StoredColumn, index: Tensor, y: Tensor): void {
+  const { address, dtype, scaling } = column;
+  const kernels = kernelsFor(y.dtype);
+  if (dtype === "uint8") {
+    const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
+    kernels.gatherUint8(index.size, rowSize(column), address, index.address, scale, shift, y.address);
+  } else kernels.gather(index.size, rowSize(column), address, index.address, y.address);
 }

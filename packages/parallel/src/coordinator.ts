@@ -11,24 +11,25 @@ import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import type { StoredColumns } from "./columns.ts";
-import { storeColumns } from "./columns.ts";
 import { Control } from "./control.ts";
 import { recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import { Gang } from "./gang.ts";
-import type { Columns, Dataset, Job } from "./job.ts";
+import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
 import { bindModel, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
-import { planRun } from "./options.ts";
+import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
+import { prepareData } from "./prepare-data.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import type { SamplingPlan } from "./sampling.ts";
+import { planOrder } from "./sampling.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
@@ -73,39 +74,6 @@ interface Run {
   metrics: string[];
 }
 
-async function resolveDataset(job: Job): Promise<Dataset<Columns>> {
-  let dataset: Dataset<Columns>;
-  try {
-    dataset = typeof job.dataset === "function" ? await job.dataset() : job.dataset;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new JobError(`train: the job's dataset() failed: ${message}`, { cause: error });
-  }
-  if (typeof dataset?.train !== "object" || dataset.train === null) {
-    throw new JobError(
-      "train: the job's dataset has no `train` columns; expected { train: { … }, test: { … } }",
-    );
-  }
-  return dataset;
-}
-
-/** Throws unless there is a test set where one is needed, with the columns of the training set. */
-function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
-  if (!test) {
-    if (Object.keys(job.metrics ?? {}).length === 0) return;
-    throw new JobError(
-      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on",
-    );
-  }
-  const describe = ({ columns }: StoredColumns) =>
-    columns.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(",")}]`).join(", ");
-  if (describe(test) !== describe(train)) {
-    throw new JobError(
-      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
-    );
-  }
-}
-
 /** Found out now rather than after the training. */
 async function checkOutput(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
@@ -123,14 +91,11 @@ async function checkOutput(file: string | undefined): Promise<string | undefined
 
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
 async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: RunMemory): Promise<Run> {
-  const dataset = await resolveDataset(job);
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
-  const train = storeColumns("train", dataset.train, store);
-  const test = dataset.test && storeColumns("test", dataset.test, store);
-  checkTest(train, test, job);
+  const { train, test } = await prepareData(job, runSeed(job, options), store);
   const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
-  const { workers, shards, batchSize, seed } = plan;
+  const { workers, shards, samples, batchSize, seed } = plan;
 
   manualSeed(seed);
   const { model, optimizer } = buildModel(job);
@@ -144,7 +109,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
   bindModel(model, optimizer, layout, "copy");
   const control = new Control(heap().int32, layout.control);
-  const sampling = { samples: train.samples, batchSize, shards, seed };
+  const order = planOrder(job.sampling ?? {}, train, store);
+  const sampling = { samples, batchSize, shards, seed, order };
   return { jobUrl, plan, model, layout, control, sampling, train, test, metrics };
 }
 
@@ -173,7 +139,7 @@ function planWorkers(run: Run, memory: RunMemory): (rank: number) => WorkerSetup
 }
 
 /** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
-async function averageHere({ plan, layout, control, sampling }: Run): Promise<void> {
+async function averageHere({ plan, layout, control }: Run): Promise<void> {
   if (plan.reduce !== "coordinator") return;
   const barrier = new Barrier(control, {
     parties: plan.workers + 1,
@@ -184,7 +150,7 @@ async function averageHere({ plan, layout, control, sampling }: Run): Promise<vo
   try {
     for (let step = 0; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
-      reducer.average(sampling, step);
+      reducer.average();
       await barrier.waitAsync();
     }
   } catch (error) {

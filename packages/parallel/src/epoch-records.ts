@@ -4,7 +4,7 @@
 export interface EpochRecord {
   /** Steps done when the epoch ended. */
   step: number;
-  /** Mean of the loss over the samples of the epoch, each with the weights of its step. */
+  /** Mean of the loss over the samples of the epoch, by their weights if they have any; each with its step's model. */
   loss: number;
   /** Samples trained on in this epoch. */
   samples: number;

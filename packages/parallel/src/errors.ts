@@ -42,7 +42,11 @@ export interface SerializedError {
 }
 
 export function serializeError(error: unknown): SerializedError {
-  if (error instanceof Error) return { name: error.name, message: error.message, stack: error.stack ?? "" };
+  if (error instanceof Error) {
+    const { name, message, stack = "", cause } = error;
+    const because = cause instanceof Error ? `\ncaused by: ${cause.stack}` : "";
+    return { name, message, stack: stack + because };
+  }
   return { name: "Error", message: `the job threw ${String(error)}, which is not an Error`, stack: "" };
 }
 

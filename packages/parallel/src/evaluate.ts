@@ -3,8 +3,7 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import type { StoredColumns } from "./columns.ts";
-import { gatherBatch } from "./columns.ts";
+import type { BatchSource } from "./batches.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 
@@ -33,7 +32,7 @@ function metricSum(name: string, value: unknown, samples: number): number {
 export function evaluateChunks(
   job: Job,
   model: AnyModule,
-  test: StoredColumns,
+  test: { samples: number; source: BatchSource },
   table: number,
   { rank, workers, seed }: { rank: number; workers: number; seed: number },
 ): void {
@@ -47,9 +46,11 @@ export function evaluateChunks(
       pass(() => {
         const start = chunk * chunkSize;
         const count = Math.min(chunkSize, test.samples - start);
-        const index = Tensor.allocate([count], "int32", "evaluate");
-        index.copyFrom(Int32Array.from({ length: count }, (_, i) => start + i));
-        const batch = gatherBatch(test, index);
+        test.source.load(
+          Int32Array.from({ length: count }, (_, i) => start + i),
+          0,
+        );
+        const batch = test.source.batch(count);
         metrics.forEach(([name, metric], i) => {
           sums[table / 8 + chunk * metrics.length + i] = metricSum(name, metric(model, batch), count);
         });

@@ -20,8 +20,9 @@ interface Member {
 export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 
 function failure(rank: number, step: number, phase: Phase, cause: Error, during: string): Error {
-  // What is wrong with a job is the same on every worker: not this one's fault.
-  if (during === "prepare" && cause.name === "JobError") return new JobError(cause.message, { cause });
+  // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
+  const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
+  if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   return new WorkerError(`train: worker ${rank} failed ${place}: ${cause.message}`, rank, step, phase, cause);
 }

@@ -1,4 +1,24 @@
 // @shardgrad/parallel: everything that is public.
+export {
+  type Computed,
+  type ComputedColumn,
+  type ComputedColumns,
+  type ComputedDefinition,
+  computed,
+  type SampleValues,
+} from "./computed.ts";
+export type {
+  AnyColumns,
+  Augment,
+  Batch,
+  Column,
+  ColumnData,
+  Columns,
+  Dataset,
+  DatasetParts,
+  PerSample,
+  Sample,
+} from "./dataset.ts";
 export { JobError, type Phase, WorkerError } from "./errors.ts";
 export {
   type EndEvent,
@@ -9,17 +29,11 @@ export {
   TrainingRun,
   type TrainResult,
 } from "./events.ts";
-export {
-  type Batch,
-  type Column,
-  type Columns,
-  type Dataset,
-  defineJob,
-  type Job,
-  type JobDefinition,
-  type Metric,
-} from "./job.ts";
+export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
 export type { TrainOptions } from "./options.ts";
 export type { TimedPhase } from "./phase-clock.ts";
 export type { ReduceMode } from "./protocol.ts";
+export type { SampleRandom } from "./sample-random.ts";
+export type { Sampling } from "./sampling.ts";
+export { type HoldOut, split } from "./split.ts";
 export { train } from "./train.ts";

@@ -1,46 +1,44 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import { getCallSites } from "node:util";
-import type { AnyModule, Shape, Tensor } from "@shardgrad/core";
+import type { AnyModule, Tensor } from "@shardgrad/core";
 import { Module, Optimizer } from "@shardgrad/core";
+import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts } from "./dataset.ts";
 import { JobError } from "./errors.ts";
-
-/** What a column may hold. */
-export type ColumnData = Float32Array | Int32Array | Uint8Array;
-
-/** One value per sample. Integers become int32 tensors in a batch; bytes with a `scale` or `shift` become float32. */
-export interface Column {
-  /** The samples, one after another. */
-  data: ColumnData;
-  /** Shape of one sample; `[]`, a single number, if absent. A batch of n samples has shape `[n, ...shape]`. */
-  shape?: Shape;
-  /** Bytes only: the tensor holds `value * scale + shift`; 1 if absent. */
-  scale?: number;
-  /** Bytes only; 0 if absent. */
-  shift?: number;
-}
-
-/** Columns by name; a bare typed array is a column with one number per sample. */
-export type Columns = Readonly<Record<string, Column | ColumnData>>;
-
-export interface Dataset<C extends Columns> {
-  train: C;
-  /** Evaluated after each epoch, if there are metrics. */
-  test?: C;
-}
-
-/** The samples of one step (or of one shard of it): a tensor [n, …] per column. */
-export type Batch<C extends Columns> = { readonly [K in keyof C]: Tensor };
+import type { Sampling } from "./sampling.ts";
+import { checkSampling } from "./sampling.ts";
+import type { HoldOut } from "./split.ts";
+import { checkHoldOut } from "./split.ts";
 
 /** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
-export type Metric<C extends Columns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
+export type Metric<C extends AnyColumns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
 
-export interface JobDefinition<C extends Columns, M extends AnyModule> {
-  /** The samples. A function is called once, on the main thread only: workers import the module without loading. */
-  dataset: Dataset<C> | (() => Dataset<C> | Promise<Dataset<C>>);
+export interface JobDefinition<C extends AnyColumns, M extends AnyModule> {
+  /**
+   * The samples. A function, of all or of a part, is called once, on the main thread only: workers import the module
+   * without loading. A `computed` set stands here itself, where workers find its function.
+   */
+  dataset: DatasetParts<C> | (() => Dataset<C> | Promise<Dataset<C>>);
+  /**
+   * Holds a part of the training samples out, to be evaluated in place of a `test` set: a fraction of them, or
+   * `{ fraction }` or `{ folds, fold }` with `stratify` for as large a share of every class. Keyed by the seed.
+   */
+  validation?: HoldOut<keyof C & string>;
+  /** How training samples are drawn; each exactly once an epoch, in a new order each time, if absent. */
+  sampling?: Sampling<keyof C & string>;
+  /**
+   * Alters training samples, each time that one is drawn: called by the worker that computes with it. Never called for
+   * samples that are evaluated.
+   */
+  augment?: Augment<C>;
+  /**
+   * A column with the weight of each sample in the mean loss. The loss is then the mean with these weights,
+   * `div(sum(mul(losses, w)), sum(w))`, and shards count by the sums of their weights instead of their samples.
+   */
+  sampleWeight?: keyof C & string;
   /** Builds the model. Called on every thread with the same random stream. */
   model: () => M;
-  /** A scalar: the mean over the samples of the batch. */
+  /** A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. */
   loss: (model: M, batch: Batch<C>) => Tensor;
   /** Any optimizer of core, over the given parameters (those of the model). */
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
@@ -56,12 +54,26 @@ export interface JobDefinition<C extends Columns, M extends AnyModule> {
   shards?: number;
 }
 
-const parts = ["dataset", "model", "loss", "optimizer", "metrics", "batchSize", "epochs", "seed", "shards"];
+const parts = [
+  "dataset",
+  "validation",
+  "sampling",
+  "augment",
+  "sampleWeight",
+  "model",
+  "loss",
+  "optimizer",
+  "metrics",
+  "batchSize",
+  "epochs",
+  "seed",
+  "shards",
+];
 
 const brand = Symbol.for("shardgrad.job");
 
 /** A checked job definition, as `defineJob` returns it. */
-export interface Job<C extends Columns = Columns, M extends AnyModule = AnyModule>
+export interface Job<C extends AnyColumns = Columns, M extends AnyModule = AnyModule>
   extends JobDefinition<C, M> {
   readonly [brand]: true;
 }
@@ -91,15 +103,23 @@ const defined = new Map<string, Job>();
  *
  * @throws JobError if a part is missing or of the wrong kind
  */
-export function defineJob<C extends Columns, M extends AnyModule>(
+export function defineJob<C extends AnyColumns, M extends AnyModule>(
   definition: JobDefinition<C, M>,
 ): Job<C, M> {
-  const { dataset, metrics = {} } = definition;
+  const { dataset, validation, sampling, augment, sampleWeight, metrics = {} } = definition;
   const unknown = Object.keys(definition).find((name) => !parts.includes(name));
   if (unknown) throw new JobError(`defineJob: there is no part "${unknown}"; a job has ${parts.join(", ")}`);
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
     throw new JobError(
       `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,
+    );
+  }
+  if (validation !== undefined) checkHoldOut("defineJob: validation", validation);
+  if (sampling !== undefined) checkSampling(sampling);
+  if (augment !== undefined) requireFunction("augment", augment);
+  if (sampleWeight !== undefined && typeof sampleWeight !== "string") {
+    throw new JobError(
+      `defineJob: sampleWeight is ${typeof sampleWeight}, expected the name of a column; put the weights into one`,
     );
   }
   requireFunction("model", definition.model);

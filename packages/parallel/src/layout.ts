@@ -31,8 +31,10 @@ export interface Layout {
   average: number;
   gradients: number;
   state: { name: string; address: number }[];
-  /** One float64 per shard: the sum of the loss over its samples. */
+  /** One float64 per shard: its loss times its weight. */
   losses: number;
+  /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
+  shardWeights: number;
   /** One float64 per metric per chunk of the test set: the sum over its samples. */
   chunks: number;
   /** One float64 per worker: milliseconds that it has waited in barriers. */
@@ -78,6 +80,7 @@ export function planLayout(
     gradients: allocate(flatBytes * sizes.shards).offset,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     losses: allocate(8 * sizes.shards).offset,
+    shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
     waits: allocate(8 * sizes.workers).offset,
     phases: allocate(8 * phaseCells(sizes.workers)).offset,

@@ -4,7 +4,7 @@ import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
-import { stepsPerEpoch } from "./sampling.ts";
+import { planEpoch, stepsPerEpoch } from "./sampling.ts";
 
 export interface TrainOptions {
   /** Threads that compute; as many as there are cores if absent. */
@@ -32,6 +32,8 @@ export interface TrainOptions {
 export interface RunPlan {
   workers: number;
   shards: number;
+  /** Samples drawn in an epoch, and in a step. */
+  samples: number;
   batchSize: number;
   seed: number;
   epochs: number;
@@ -41,11 +43,18 @@ export interface RunPlan {
   timePhasesFrom: number | undefined;
 }
 
+/** @throws JobError if it is no seed */
+export function runSeed(job: Job, options: TrainOptions): number {
+  const seed = options.seed ?? job.seed ?? 0;
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+}
+
 /**
- * @param samples number of training samples
+ * @param rows number of training samples
  * @throws JobError if an option is out of range, or they contradict each other
  */
-export function planRun(job: Job, options: TrainOptions, samples: number): RunPlan {
+export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan {
   const { reduce = "workers", capture = true, timePhasesFrom } = options;
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
@@ -58,11 +67,9 @@ export function planRun(job: Job, options: TrainOptions, samples: number): RunPl
       `train: timePhasesFrom is ${timePhasesFrom}, expected the number of a step, from 0 on`,
     );
   }
-  const seed = options.seed ?? job.seed ?? 0;
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
-  }
-  const batchSize = Math.min(options.batchSize ?? job.batchSize, samples);
+  const seed = runSeed(job, options);
+  const epoch = planEpoch(job.sampling ?? {}, rows, options.batchSize ?? job.batchSize);
+  const { batchSize } = epoch;
   const pinned = options.shards ?? job.shards;
   if (pinned !== undefined && pinned > batchSize) {
     throw new JobError(
@@ -76,9 +83,9 @@ export function planRun(job: Job, options: TrainOptions, samples: number): RunPl
     );
   }
   const workers = options.workers ?? Math.min(availableParallelism(), most);
-  const perEpoch = stepsPerEpoch({ samples, batchSize });
+  const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   const shards = pinned ?? workers;
-  return { workers, shards, batchSize, seed, epochs, steps, reduce, capture, timePhasesFrom };
+  return { workers, shards, ...epoch, seed, epochs, steps, reduce, capture, timePhasesFrom };
 }

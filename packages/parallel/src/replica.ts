@@ -17,19 +17,20 @@ import {
   withGenerator,
 } from "@shardgrad/core";
 import { heap, hostStep } from "@shardgrad/core/engine";
-import { SliceReducer, sliceOf, sumLosses } from "./allreduce.ts";
+import { SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
-import { gatherBatch } from "./columns.ts";
+import { BatchSource } from "./batches.ts";
 import { Control } from "./control.ts";
 import { recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
-import { evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
 /** Throws unless a job's loss is a scalar tensor. */
@@ -52,9 +53,11 @@ export class Replica {
   readonly #reducer: SliceReducer;
   /** Where the gradients of each of my shards go. */
   readonly #gradients = new Map<number, Tensor[]>();
-  /** Numbers of the samples of a shard, and the mean of its losses: what goes into a pass, and comes out. */
-  readonly #index: Tensor;
+  /** Numbers of the samples of a shard; those samples, which go into a pass; and the mean of their losses. */
+  readonly #places: Int32Array;
+  readonly #train: BatchSource;
   readonly #loss: Tensor;
+  readonly #test: { samples: number; source: BatchSource } | undefined;
   #pass: (shard: number, count: number) => void;
   readonly #noise: Generator;
   readonly #barrier: Barrier;
@@ -62,21 +65,30 @@ export class Replica {
   readonly #clock: PhaseClock | undefined;
   #phase: Phase = "idle";
   /** Of the epoch so far; kept by rank 0 only. */
-  #epoch = { lossSum: 0, samples: 0, startedMs: 0 };
+  #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
-    const { rank, workers, layout, sampling } = setup;
+    const { rank, workers, layout, sampling, train, test, metrics } = setup;
+    const { batchSize, seed } = sampling;
     this.#setup = setup;
     this.#job = job;
-    manualSeed(sampling.seed);
+    manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
-    this.#index = Tensor.allocate([sampling.batchSize], "int32", "batch").keep();
+    const capacity = Math.ceil(batchSize / layout.shards);
+    this.#places = new Int32Array(capacity);
+    this.#train = new BatchSource(job, train, "training", seed, capacity);
+    if (test && metrics.length > 0) {
+      const source = new BatchSource(job, test, "evaluation", seed, Math.min(chunkSize, test.samples));
+      // A mistake in what computes it is better found now than after an epoch.
+      source.load(Int32Array.of(0), 0);
+      this.#test = { samples: test.samples, source };
+    }
     this.#loss = Tensor.allocate([], "float32", "loss").keep();
-    this.#noise = new Generator(sampling.seed, stream.noise);
+    this.#noise = new Generator(seed, stream.noise);
     for (let shard = rank; shard < layout.shards; shard += workers) {
       const base = layout.gradients + shard * layout.flatSize * 4;
       this.#gradients.set(
@@ -147,13 +159,17 @@ export class Replica {
   #computeShard(shard: number): void {
     const { layout } = this.#setup;
     this.#enter("gather");
-    const count = this.#sampler.shardSamples(this.step, shard, this.#index.data() as Int32Array);
-    // A shard without samples has weight 0: its slot is not read.
-    const lossSum = count === 0 ? 0 : this.#runPass(shard, count) * count;
+    const count = this.#sampler.shardSamples(this.step, shard, this.#places);
+    const epoch = this.#sampler.epochOf(this.step);
+    this.#train.load(this.#places.subarray(0, count), epoch, this.#sampler.firstDraw(this.step, shard));
+    const weight = shardWeight(this.#job.sampleWeight, this.#train, count);
+    // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
+    const lossSum = weight === 0 ? 0 : this.#runPass(shard, count) * weight;
     heap().float64[layout.losses / 8 + shard] = lossSum;
+    heap().float64[layout.shardWeights / 8 + shard] = weight;
   }
 
-  /** The mean loss of the samples in `#index`. Random numbers depend on the step and the shard, not on who computes it. */
+  /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
   #runPass(shard: number, count: number): number {
     const pass = () =>
       withGenerator(this.#noise.restart(this.step, shard), () => scope(() => this.#pass(shard, count)));
@@ -181,7 +197,7 @@ export class Replica {
 
   /** The part of a pass that is the same in every step. */
   readonly #computeGradients = (shard: number, count: number): void => {
-    const batch = gatherBatch(this.#setup.train, this.#index.view([count], [1]));
+    const batch = this.#train.batch(count);
     hostStep("enter forward", () => this.#enter("forward"));
     const loss = checkLoss(this.#job.loss(this.#model, batch));
     this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
@@ -197,9 +213,10 @@ export class Replica {
     const { rank, layout, reduce, sampling } = this.#setup;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
-    if (reduce === "workers") this.#reducer.average(sampling, this.step);
+    if (reduce === "workers") this.#reducer.average();
     if (rank === 0) {
-      this.#epoch.lossSum += sumLosses(layout);
+      this.#epoch.lossSum += sumOverShards(layout, "losses");
+      this.#epoch.weight += sumOverShards(layout, "shardWeights");
       this.#epoch.samples += samplesInStep(sampling, this.step);
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
     }
@@ -215,9 +232,9 @@ export class Replica {
   #finishEpoch(): void {
     const { rank, workers, layout, test, metrics } = this.#setup;
     const trainedMs = performance.now();
-    if (test && metrics.length > 0) {
+    if (this.#test) {
       this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, test, layout.chunks, {
+      evaluateChunks(this.#job, this.#model, this.#test, layout.chunks, {
         rank,
         workers,
         seed: this.#setup.sampling.seed,
@@ -225,17 +242,17 @@ export class Replica {
       this.#wait(this.#barrier);
     }
     if (rank !== 0) return;
-    const { lossSum, samples, startedMs } = this.#epoch;
+    const { lossSum, weight, samples, startedMs } = this.#epoch;
     const number = this.control.load("epochs");
     writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
       step: this.step,
-      loss: lossSum / samples,
+      loss: lossSum / weight,
       samples,
       trainMs: trainedMs - startedMs,
       evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
     });
     this.control.store("epochs", number + 1);
-    this.#epoch = { lossSum: 0, samples: 0, startedMs: performance.now() };
+    this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
   }
 }

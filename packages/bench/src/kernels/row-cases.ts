@@ -35,13 +35,14 @@ const vectorCases = lengths.flatMap((length) => [
     const [x, y] = [normal(n), blank(n)];
     return ({ gelu }) =>
       () =>
-        gelu(n, x, y, 0, 0);
+        gelu(n, x, y);
   }),
-  vectorCase("gelu gradient", 3, length, (n) => {
-    const [dy, x, dx] = [normal(n), normal(n), blank(n)];
-    return ({ geluGrad }) =>
-      () =>
-        geluGrad(n, dy, x, dx, 0, 0);
+  vectorCase("gelu gradient", 4, length, (n) => {
+    const [dy, x, y, dx] = [normal(n), normal(n), blank(n), blank(n)];
+    return ({ gelu, geluGrad }) => {
+      gelu(n, x, y);
+      return () => geluGrad(n, dy, x, y, dx);
+    };
   }),
   vectorCase("SGD", 3, length, (n) => {
     const [w, g, cells] = [normal(n), normal(n), blank(16)];

@@ -76,10 +76,35 @@ const siluOp = floatActivation("silu", "x", (x) => {
   return mul(mul(s, sub(1, s)), add(mul(x, sub(1, mul(s, 2))), 2));
 });
 
-/** The normal density times 2 - x². */
-const geluOp = floatActivation("gelu", "x", (x) => {
-  const squared = square(x);
-  return mul(mul(exp(mul(squared, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squared));
+/** dy times Φ(x) + x φ(x). The result y = x Φ(x) only saves the kernel work: what depends on it depends on x. */
+const geluGradOp = defineOp<[dy: Tensor, x: Tensor, y: Tensor]>({
+  name: "geluGrad",
+  forward: (dy, x, y) => {
+    const dx = Tensor.allocate(x.shape, x.dtype, "geluGrad");
+    const [given, at, value] = [contiguous(dy), contiguous(x), contiguous(y)];
+    kernelsFor(x.dtype).geluGrad(x.size, given.address, at.address, value.address, dx.address);
+    return dx;
+  },
+  vjp: [
+    (dz, _, _dy, x, y): Tensor => geluGradOp(dz, x, y),
+    // The slope's derivative is φ(x) (2 - x²).
+    (dz, _, dy, x) => {
+      const squared = square(x);
+      const density = mul(exp(mul(squared, -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return mul(mul(dz, dy), mul(density, sub(2, squared)));
+    },
+    null,
+  ],
+});
+
+const geluOp = defineOp<[x: Tensor]>({
+  name: "gelu",
+  forward: (x) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "gelu");
+    kernelsFor(x.dtype).gelu(x.size, contiguous(x).address, y.address);
+    return y;
+  },
+  vjp: [(dy, y, x) => geluGradOp(dy, x, y)],
 });
 
 /** With t = tanh u, u = c (x + a x³): (1 - t²) (c + 6 a c x² - x t u'²). */
@@ -133,6 +158,7 @@ export function silu(x: Tensor): Tensor {
  * `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. https://arxiv.org/abs/1606.08415
  */
 export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {}): Tensor {
+  requireFloat("gelu", x);
   return options.approximate === "tanh" ? geluTanhOp(x) : geluOp(x);
 }
 

@@ -5,6 +5,7 @@ import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
+import { heap } from "../memory/heap.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
@@ -230,7 +231,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 
   #writeCells(cells: Tensor, group: OptimizerGroup<Options>): void {
-    cells.data().set(this.cellValues(group, this.learningRate(group)));
+    const numbers = heap()[cells.dtype];
+    let at = cells.address / bytesPerElement[cells.dtype];
+    for (const value of this.cellValues(group, this.learningRate(group))) numbers[at++] = value;
   }
 }
 

@@ -44,10 +44,6 @@ const rows: Record<ActivationName, Row> = {
     value: (x) => x * sigmoid(x),
     gradient: (dy, x) => dy * sigmoid(x) * (1 + x * (1 - sigmoid(x))),
   },
-  gelu: {
-    value: (x) => x * normalCumulative(x),
-    gradient: (dy, x) => dy * (normalCumulative(x) + x * normalDensity(x)),
-  },
   geluTanh: {
     value: (x) => 0.5 * x * (1 + innerTanh(x)),
     gradient: (dy, s) => {
@@ -70,7 +66,17 @@ export function activations(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   // The fast kernels take their parameters in float32, and round where a gradient is nothing but a few products.
   const round = F instanceof Float32Array ? Math.fround : (value: number) => value;
-  const kernels: Partial<ActivationKernels> = {};
+  const kernels: Partial<ActivationKernels> = {
+    gelu(n, x, y) {
+      for (let i = 0; i < n; i++) F[y / width + i] = F[x / width + i]! * normalCumulative(F[x / width + i]!);
+    },
+    geluGrad(n, dy, x, _, dx) {
+      for (let i = 0; i < n; i++) {
+        const at = F[x / width + i]!;
+        F[dx / width + i] = F[dy / width + i]! * (normalCumulative(at) + at * normalDensity(at));
+      }
+    },
+  };
   for (const [name, { value, gradient }] of Object.entries(rows) as [ActivationName, Row][]) {
     kernels[name] = (n, x, y, p, q) => {
       for (let i = 0; i < n; i++) F[y / width + i] = value(F[x / width + i]!, round(p), round(q));

@@ -27,12 +27,18 @@ export type ActivationName =
   | "sigmoid"
   /** `x sigmoid(x)` */
   | "silu"
-  /** `x Φ(x)`, Φ the normal distribution. */
-  | "gelu"
-  /** `gelu` with `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. */
+  /** `x Φ(x)` with `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. */
   | "geluTanh"
   /** The nearest number from p to q; q if p > q. The gradient passes at p and q too. */
   | "clamp";
 
 export type ActivationKernels = Record<ActivationName, ActivationKernel> &
-  Record<`${ActivationName}Grad`, ActivationGradKernel>;
+  Record<`${ActivationName}Grad`, ActivationGradKernel> &
+  GeluKernels;
+
+interface GeluKernels {
+  /** `y[i] = x Φ(x)`, Φ the normal distribution. */
+  gelu(n: number, x: number, y: number): void;
+  /** `dx[i] = dy (Φ(x) + x φ(x))`, φ the normal density. Takes Φ from what `gelu` made of x, which saves half the work. */
+  geluGrad(n: number, dy: number, x: number, y: number, dx: number): void;
+}

@@ -1,0 +1,53 @@
+// From a job's dataset to the set to train on and the one to evaluate, described as workers need them, their columns in
+// shared memory. For the main thread.
+import type { Storage } from "@shardgrad/core/engine";
+import type { StoredColumns } from "./columns.ts";
+import { batchDType, storeSet } from "./columns.ts";
+import { resolveDataset } from "./dataset.ts";
+import { JobError } from "./errors.ts";
+import type { Job } from "./job.ts";
+import { checkSampleWeight } from "./sample-weights.ts";
+import { holdOutOf } from "./split.ts";
+
+/** Throws unless there is a test set where one is needed, with the columns of the training set. */
+function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
+  if (!test) {
+    if (Object.keys(job.metrics ?? {}).length === 0) return;
+    throw new JobError(
+      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on; add some, or hold samples out with `validation`",
+    );
+  }
+  const describe = ({ columns }: StoredColumns) =>
+    columns.map((column) => `${column.name} ${batchDType(column)} [${column.shape.join(",")}]`).join(", ");
+  if (describe(test) !== describe(train)) {
+    throw new JobError(
+      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
+    );
+  }
+}
+
+/**
+ * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate.
+ *
+ * @throws JobError if the sets are not as they should be, or do not fit each other or the job
+ */
+export async function prepareData(
+  job: Job,
+  seed: number,
+  allocate: (bytes: number) => Storage,
+): Promise<{ train: StoredColumns; test: StoredColumns | undefined }> {
+  const dataset = await resolveDataset(job.dataset);
+  const set = storeSet("train", dataset.train, allocate);
+  if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set);
+  if (job.validation === undefined) {
+    const test = dataset.test && storeSet("test", dataset.test, allocate);
+    checkTest(set, test, job);
+    return { train: set, test };
+  }
+  if (dataset.test) {
+    throw new JobError(
+      "train: the job has `validation`, and its dataset has `test` columns; leave one of them out: there is one set to evaluate",
+    );
+  }
+  return holdOutOf(set, job.validation, seed, allocate);
+}

@@ -1,0 +1,37 @@
+// What a shard weighs in the average: its number of samples or, where a job names a column of weights, their sum. The
+// loss of a shard is a mean by that weight, so that the average over shards is the mean over the batch, however split.
+import type { BatchSource } from "./batches.ts";
+import type { StoredColumns } from "./columns.ts";
+import { JobError } from "./errors.ts";
+import { perSampleOf } from "./per-sample.ts";
+
+/** Refuses what can be known to be wrong before training: no such column, or weights in memory below 0. */
+export function checkSampleWeight(name: string, train: StoredColumns): void {
+  const column = train.columns.find((candidate) => candidate.name === name);
+  if (!column || column.shape.length > 0 || column.dtype !== "float32") {
+    const got = column && `${column.dtype} [${column.shape.join(",")}]`;
+    throw new JobError(
+      `train: sampleWeight names column ${name}, ${got ? `which is ${got}` : "which is not there"}; expected a column of single float32 numbers`,
+    );
+  }
+  if (!train.computedBy) perSampleOf("train: sampleWeight", name, train, "weights");
+}
+
+/**
+ * The weight of a shard whose `count` samples are loaded.
+ *
+ * @throws JobError if a sample has a weight below 0
+ */
+export function shardWeight(sampleWeight: string | undefined, source: BatchSource, count: number): number {
+  if (sampleWeight === undefined) return count;
+  let total = 0;
+  for (const weight of source.numbers(sampleWeight, count)) {
+    if (!(weight >= 0)) {
+      throw new JobError(
+        `train: sampleWeight ${sampleWeight} is ${weight} for a sample, expected a number of at least 0`,
+      );
+    }
+    total += weight;
+  }
+  return total;
+}
