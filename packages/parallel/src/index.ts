@@ -56,6 +56,7 @@ export {
 } from "./events.ts";
 export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
 export type { TrainOptions } from "./options.ts";
+export type { TimedPhase } from "./phase-clock.ts";
 export type { ReduceMode } from "./protocol.ts";
 export type { SampleRandom } from "./sample-random.ts";
 export type { Sampling } from "./sampling.ts";
