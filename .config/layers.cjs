@@ -81,9 +81,12 @@ module.exports = {
     },
     {
       name: "native-code-in-one-file",
-      comment: "What goes on beyond the edge of the language is seen at one place.",
+      comment:
+        "What goes on beyond the edge of the language is seen at one place; the bench measures what that costs.",
       severity: "error",
-      from: { pathNot: [`${blas}native\\.ts$`, shipped.pathNot] },
+      from: {
+        pathNot: [`${blas}native\\.ts$`, "^packages/bench/src/kernels/native-call\\.ts$", shipped.pathNot],
+      },
       to: { path: "(^|/)koffi/" },
     },
     {

@@ -1,30 +1,22 @@
 // The best kernels that a thread can have here: the machine's BLAS, or else the best WebAssembly build.
-import { kernelSet } from "@shardgrad/core";
+import { BlasError, useBlas } from "@shardgrad/blas";
+import { useKernels } from "@shardgrad/core";
 
-/** What of @shardgrad/blas is used. The package is optional, and so is a BLAS. */
-interface BlasPackage {
-  useBlas(): { description: string };
-}
+/** The BLAS that this thread computes on from now on, or why there is none. */
+export type BlasFound = { blas: string } | { noBlas: string };
 
-export interface BlasFound {
-  /** `"OpenBLAS 0.3.21 (Haswell)"`, or undefined if there is none. */
-  description: string | undefined;
-  /** Why there is none. */
-  reason: string;
-}
-
-/** Has the BLAS compute on this thread, if there is one. */
-export async function useBlasIfThere(): Promise<BlasFound> {
-  const name: string = "@shardgrad/blas";
+/** Has the machine's BLAS compute on this thread, if there is one. */
+export function useBlasIfThere(): BlasFound {
   try {
-    const { useBlas } = (await import(name)) as BlasPackage;
-    return { description: useBlas().description, reason: "" };
+    return { blas: useBlas().description };
   } catch (error) {
-    return { description: undefined, reason: (error as Error).message };
+    if (error instanceof BlasError) return { noBlas: error.message.replace(/^blas: /, "") };
+    throw error;
   }
 }
 
 /** Chooses the kernels of this thread, and says which they are. */
-export async function useBestKernels(): Promise<string> {
-  return (await useBlasIfThere()).description ?? kernelSet();
+export function useBestKernels(): string {
+  const found = useBlasIfThere();
+  return "blas" in found ? found.blas : useKernels("wasm");
 }

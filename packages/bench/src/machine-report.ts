@@ -8,7 +8,7 @@ export function machineReport(machine: Machine): string {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return [
     `- ${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, ${mebibytes(memoryBytes)} of memory; ${os}; Node.js ${node}`,
-    `- BLAS: ${blas}`,
+    `- BLAS: ${"blas" in blas ? blas.blas : `none (${blas.noBlas})`}`,
     `- load before the run: ${loadBefore.toFixed(2)} (busy threads, mean of a minute)`,
     `- environment: ${variables.length > 0 ? variables.join(" ") : "no variable that matters is set"}`,
   ].join("\n");

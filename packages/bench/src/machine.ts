@@ -1,5 +1,7 @@
 // The machine that numbers were measured on: whoever compares numbers must know whether it was the same.
+
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+import type { BlasFound } from "./best-kernels.ts";
 
 export interface Machine {
   cpu: string;
@@ -8,8 +10,8 @@ export interface Machine {
   memoryBytes: number;
   os: string;
   node: string;
-  /** The machine's own BLAS, as @shardgrad/blas finds it, or why there is none. */
-  blas: string;
+  /** As @shardgrad/blas finds it. */
+  blas: BlasFound;
   /** Mean number of busy threads over the minute before the run. Others at work make every number worth less. */
   loadBefore: number;
   /** Variables of the environment that change how fast a contender is. */
@@ -26,7 +28,7 @@ export function tellingVariables(env: Readonly<Record<string, string | undefined
   return Object.fromEntries(entries.sort(([a], [b]) => a.localeCompare(b))) as Record<string, string>;
 }
 
-export function describeMachine(blas: string): Machine {
+export function describeMachine(blas: BlasFound): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown processor",
     cores: availableParallelism(),

@@ -1,6 +1,7 @@
 // `bench`: the zoo, on shardgrad and on what else one would use. Finds out who is there, measures model after model, and
 // tells.
 import { availableParallelism } from "node:os";
+import type { BlasFound } from "./best-kernels.ts";
 import { useBlasIfThere } from "./best-kernels.ts";
 import type { Surroundings } from "./contenders.ts";
 import { listContenders } from "./contenders.ts";
@@ -16,21 +17,20 @@ import type { BenchRow } from "./zoo-rows.ts";
 import { rowsOf } from "./zoo-rows.ts";
 
 /** Looks only for those that are asked for. */
-async function lookAround({ only }: ZooOptions, noBlas: string | undefined): Promise<Surroundings> {
+async function lookAround({ only }: ZooOptions, blas: BlasFound): Promise<Surroundings> {
   const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
   return {
     cores: availableParallelism(),
     python: asked("pytorch") ? await findPytorch() : { reason: "not asked for" },
-    noBlas,
+    noBlas: "noBlas" in blas ? blas.noBlas : undefined,
     noRivals: asked("tfjs") || asked("jax") ? await installRivals(announce) : "not asked for",
   };
 }
 
 export async function benchZoo(options: ZooOptions): Promise<void> {
-  const blas = await useBlasIfThere();
-  const machine = describeMachine(blas.description ?? `none (${blas.reason})`);
-  const noBlas = blas.description === undefined ? blas.reason : undefined;
-  const surroundings = await lookAround(options, noBlas);
+  const blas = useBlasIfThere();
+  const machine = describeMachine(blas);
+  const surroundings = await lookAround(options, blas);
   const contenders = listContenders(options.only, options.workers, surroundings);
   const rows: BenchRow[] = [];
   const reports: string[] = [];

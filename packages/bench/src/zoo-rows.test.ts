@@ -7,7 +7,7 @@ import { modelReport } from "./zoo-report.ts";
 import { rowsOf } from "./zoo-rows.ts";
 
 const model = zooModel("mlp-tiny");
-const machine = describeMachine("none");
+const machine = describeMachine({ noBlas: "no library" });
 const launch = { reason: "not started here" };
 
 /** An entry that has had turns of so many milliseconds a step. */

@@ -11,7 +11,7 @@ const size = 1024;
 const pages = 1024; // 64 MiB: three matrices, and what the kernel packs.
 
 openHeap({ memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }) });
-const kernels = await useBestKernels();
+const kernels = useBestKernels();
 const { gemm } = kernelsFor("float32");
 const matrix = (value: number) => {
   const address = heap().arena.allocate(size * size * 4, "sgemm");

@@ -10,7 +10,7 @@ import type { ZooModel } from "../zoo.ts";
 import { serve } from "./serve.ts";
 
 /** What `start` events call the kernels that were asked for. */
-const namesOfKernels: Record<string, RegExp> = {
+const namesOfKernels = {
   blas: /^blas$/,
   wasm: /^wasm-(relaxed|plain)$/,
   "wasm-plain": /^wasm-plain$/,
@@ -19,7 +19,7 @@ const namesOfKernels: Record<string, RegExp> = {
 /** Threads that compile for the first time need so long to reach their pace. */
 const warmUpMs = 300;
 
-const kernels = process.argv[2]!;
+const kernels = process.argv[2] as "blas" | "wasm" | "wasm-plain";
 let model: ZooModel;
 let batchSize: number;
 let workers: number;
@@ -27,6 +27,8 @@ let msPerStep: number;
 
 interface Run {
   kernels: string;
+  /** The library, if that is what the kernels are. */
+  blas: string | undefined;
   parameters: number;
   /** Loss and milliseconds of each. */
   epochs: { loss: number; ms: number }[];
@@ -39,14 +41,15 @@ async function runOf(batches: number, options: TrainOptions): Promise<Run> {
   // The job counts batches of the model's own size.
   job.searchParams.set("batches", String((batches * batchSize) / model.batch));
   const run: Partial<Run> & Pick<Run, "epochs"> = { epochs: [] };
-  for await (const event of train(job, { workers, batchSize, ...options, kernels } as TrainOptions)) {
-    if (event.type === "start") [run.kernels, run.parameters] = [event.kernels, event.params];
+  for await (const event of train(job, { workers, batchSize, kernels, ...options })) {
+    if (event.type === "start")
+      Object.assign(run, { kernels: event.kernels, blas: event.blas, parameters: event.params });
     if (event.type === "end") run.end = event;
     if (event.type !== "epoch") continue;
     const { loss, samplesPerSecond } = event;
     run.epochs.push({ loss, ms: ((batches * batchSize) / samplesPerSecond) * 1000 });
   }
-  if (namesOfKernels[kernels]!.test(run.kernels!)) return run as Run;
+  if (namesOfKernels[kernels].test(run.kernels!)) return run as Run;
   throw new Error(`asked for kernels "${kernels}", but train() took "${run.kernels}"`);
 }
 
@@ -60,7 +63,7 @@ async function prepare(command: PrepareCommand): Promise<Prepared> {
     parameters: check.parameters,
     losses: check.epochs.map(({ loss }) => loss),
     msPerStep,
-    version: `@shardgrad/parallel, ${check.kernels}${replayed}`,
+    version: `@shardgrad/parallel, ${check.blas ?? check.kernels}${replayed}`,
   };
 }
 

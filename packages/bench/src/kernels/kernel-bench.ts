@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import type { KernelSet } from "@shardgrad/core";
 import { useKernels } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
+import type { BlasFound } from "../best-kernels.ts";
 import { useBlasIfThere } from "../best-kernels.ts";
 import { defaultWorkerCounts } from "../contenders.ts";
 import { describeMachine } from "../machine.ts";
@@ -26,7 +27,7 @@ export interface KernelOptions extends OutputOptions {
 }
 
 /** The tables of all sets of kernels that run here, and remarks on those that do not. */
-async function findKernels(): Promise<{ wasm: NamedKernels[]; blas: NamedKernels[]; missing: string[] }> {
+function findKernels(): { wasm: NamedKernels[]; blas: NamedKernels[]; found: BlasFound; missing: string[] } {
   const missing: string[] = [];
   const tableOf = (who: KernelSet): NamedKernels[] => {
     try {
@@ -38,10 +39,9 @@ async function findKernels(): Promise<{ wasm: NamedKernels[]; blas: NamedKernels
     }
   };
   const wasm = [...tableOf("wasm-relaxed"), ...tableOf("wasm-plain")];
-  const { description, reason } = await useBlasIfThere();
-  if (description === undefined) missing.push(`blas: ${reason}`);
-  const blas = description === undefined ? [] : [{ who: "blas", kernels: kernelsFor("float32") }];
-  return { wasm, blas, missing };
+  const found = useBlasIfThere();
+  if ("noBlas" in found) return { wasm, blas: [], found, missing: [...missing, `blas: ${found.noBlas}`] };
+  return { wasm, blas: [{ who: "blas", kernels: kernelsFor("float32") }], found, missing };
 }
 
 /** A row of what neither computes nor moves anything. */
@@ -65,8 +65,8 @@ async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]
   );
 }
 
-async function nativeCallRows(rounds: number, missing: string[]): Promise<KernelRow[]> {
-  const call = await nativeCall();
+function nativeCallRows(rounds: number, missing: string[]): KernelRow[] {
+  const call = nativeCall();
   if (typeof call !== "function") {
     missing.push(`native call: ${call.reason}`);
     return [];
@@ -84,9 +84,8 @@ async function nativeCallRows(rounds: number, missing: string[]): Promise<Kernel
 export async function benchKernels(options: KernelOptions): Promise<void> {
   const { rounds, only } = options;
   const wanted = (kernel: string, shape: string) => `${kernel} ${shape}`.includes(only);
-  const { wasm, blas, missing } = await findKernels();
-  const { description, reason } = await useBlasIfThere();
-  const machine = describeMachine(description ?? `none (${reason})`);
+  const { wasm, blas, found, missing } = findKernels();
+  const machine = describeMachine(found);
   const measure = (cases: readonly KernelCase[], sets: readonly NamedKernels[]) =>
     cases
       .filter(({ kernel, shape }) => wanted(kernel, shape))
@@ -102,7 +101,7 @@ export async function benchKernels(options: KernelOptions): Promise<void> {
   for (const parties of defaultWorkerCounts(Math.max(2, machine.cores)).filter((count) => count > 1)) {
     if (wanted("barrier", `${parties} threads`)) rows.push(...(await barrierRows(parties, rounds)));
   }
-  if (wanted("native call", "koffi")) rows.push(...(await nativeCallRows(rounds, missing)));
+  if (wanted("native call", "koffi")) rows.push(...nativeCallRows(rounds, missing));
   const report = ["# Kernels", machineReport(machine), kernelReport(rows, missing)].join("\n\n");
   deliver(
     report,

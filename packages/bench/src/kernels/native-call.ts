@@ -1,10 +1,6 @@
-// What a call out of JavaScript into a native library costs by itself: one through koffi, of a function that does nothing
-// worth the name.
-
-/** What of koffi is used; it comes with @shardgrad/blas. */
-interface Koffi {
-  load(library: string): { func(definition: string): (value: number) => number };
-}
+// What a call out of JavaScript into a native library costs by itself: one through koffi, as @shardgrad/blas makes them,
+// of a function that does nothing worth the name.
+import koffi from "koffi";
 
 /** The C library, by the system's name for it. */
 const libraries: Partial<Record<NodeJS.Platform, string>> = {
@@ -14,13 +10,12 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 };
 
 /** A call of `abs`, or why there is none. */
-export async function nativeCall(): Promise<(() => void) | { reason: string }> {
+export function nativeCall(): (() => void) | { reason: string } {
   try {
-    const name: string = "koffi";
-    const koffi = ((await import(name)) as { default: Koffi }).default;
     const abs = koffi.load(libraries[process.platform] ?? "libc.so").func("int abs(int)");
     return () => void abs(-1);
   } catch (error) {
+    // A system whose C library has another name, such as musl's.
     return { reason: (error as Error).message };
   }
 }

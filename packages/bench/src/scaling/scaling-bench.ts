@@ -29,9 +29,9 @@ export function scalingWorkerCounts(cores = availableParallelism()): number[] {
 
 export async function benchScaling(options: ScalingOptions): Promise<void> {
   const { models, workers, rounds, budget } = options;
-  const { description, reason } = await useBlasIfThere();
-  const machine = describeMachine(description ?? `none (${reason})`);
-  const kernels = options.kernels ?? (description === undefined ? "wasm" : "blas");
+  const found = useBlasIfThere();
+  const machine = describeMachine(found);
+  const kernels = options.kernels ?? ("blas" in found ? "blas" : "wasm");
   const rows: ScalingRow[] = [];
   const reports: string[] = [];
   for (const model of models) {
