@@ -1,6 +1,6 @@
-// `npm start` and `npm test` on a fresh clone: install, build what changed, then train or test. This runs on the
-// machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js that
-// package.json pins. What a phase runs is written in the scripts of the package.json files.
+// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or measure.
+// This runs on the machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js
+// that package.json pins. What a phase runs is written in the scripts of the package.json files.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,12 +18,13 @@ const products = {
     "src/kernels/wasm-bytes.generated.ts",
   ],
   "packages/blas": ["dist/index.js"],
-  "packages/parallel": ["dist/index.js", "dist/worker.js", "dist/cli.js"],
+  "packages/parallel": ["dist/index.js", "dist/engine.js", "dist/worker.js", "dist/cli.js"],
 };
 const plans = {
   start: ["install", "build", "train"],
   test: ["install", "lint", "build", "check", "test"],
   build: ["install", "build"],
+  bench: ["install", "build", "bench"],
 };
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -121,6 +122,11 @@ const phases = {
     console.log();
     const train = ["train", "examples/mnist-mlp.ts", "--out", "model.safetensors"];
     return show("shardgrad train", ["packages/parallel/bin/shardgrad.js", ...train, ...args]);
+  },
+
+  bench(args) {
+    console.log();
+    return show("bench", ["packages/bench/src/main.ts", ...args]);
   },
 };
 

@@ -49,6 +49,22 @@ describe("events", () => {
   });
 });
 
+it("says where each worker's time went, if asked", async () => {
+  const { phaseMs, seconds } = await train(job, { workers: 2, epochs: 2, timePhasesFrom: 0 });
+  expect(phaseMs).toHaveLength(2);
+  for (const phases of phaseMs!) {
+    const { forward, backward, evaluate } = phases;
+    expect(Math.min(forward, backward, evaluate)).toBeGreaterThan(0);
+    expect(Math.min(...Object.values(phases))).toBeGreaterThanOrEqual(0);
+    const total = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
+    expect(total).toBeLessThanOrEqual(seconds * 1000);
+  }
+  const unasked = await train(job, { workers: 2, epochs: 1 });
+  expect(unasked).not.toHaveProperty("phaseMs");
+  const wrong = train(job, { timePhasesFrom: -1 });
+  await expect(wrong).rejects.toThrow("timePhasesFrom is -1, expected the number of a step, from 0 on");
+});
+
 it("the result's model is trained and independent of the run's memory", async () => {
   const { model } = await train(job, { workers: 2, epochs: 5 });
   const logits = model.forward(tensor([Array.from({ length: 16 }, () => 0)]));

@@ -1,11 +1,11 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", worker: "src/worker.ts", cli: "src/cli/main.ts" },
+  entry: { index: "src/index.ts", engine: "src/engine.ts", worker: "src/worker.ts", cli: "src/cli/main.ts" },
   format: "esm",
   platform: "node",
   target: "node22",
-  dts: { entry: { index: "src/index.ts" } },
+  dts: { entry: { index: "src/index.ts", engine: "src/engine.ts" } },
   sourcemap: true,
   clean: true,
 });

@@ -10,6 +10,9 @@ import type { Layout } from "./layout.ts";
 
 const floatsPerLine = cacheLineBytes / 4;
 
+/** A stretch of an average that stays in the second-level cache, beside weights and optimizer state: 128 KiB. */
+const elementsInCache = 32768;
+
 /** Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines. */
 export function sliceOf(flatSize: number, rank: number, workers: number): [from: number, to: number] {
   const lines = flatSize / floatsPerLine;
@@ -32,14 +35,11 @@ export class SliceReducer {
   }
 
   /**
-   * `average = sum over shards of (weight of shard / weight of batch) * gradient of shard`: the gradient of the mean
-   * loss over the batch, also when its shards are of different size. The weight of a shard is its number of samples,
-   * or the sum of their weights.
+   * Computes what each shard counts in the average; comes before it in every step.
    *
    * @throws JobError if the batch has no weight at all
    */
-  average(): void {
-    const { gradients, average, flatSize, shards } = this.#layout;
+  weighShards(): void {
     const total = sumOverShards(this.#layout, "shardWeights");
     if (!(total > 0)) {
       throw new JobError(
@@ -50,30 +50,61 @@ export class SliceReducer {
     perShard(this.#layout, "shardWeights").forEach((weight, shard) => {
       weights[shard] = weight / total;
     });
-    const start = this.#from * 4;
-    kernelsFor("float32").average(
-      this.#to - this.#from,
-      shards,
-      gradients + start,
-      flatSize,
-      this.#weights.address,
-      average + start,
-    );
+  }
+
+  /**
+   * `average = sum over shards of (weight of shard / weight of batch) * gradient of shard`: the gradient of the mean
+   * loss over the batch, also when its shards are of different size. The weight of a shard is its number of samples,
+   * or the sum of their weights.
+   */
+  average(): void {
+    this.#averageElements(this.#from, this.#to);
+  }
+
+  /** Steps the optimizer over the part of each parameter that lies in the slice. */
+  update(optimizer: Optimizer): void {
+    this.#overStretches(optimizer, (index, from, to) => optimizer.update(index, from, to));
+  }
+
+  /** `average` and `update`, so much at a time that an average is still in the cache when it is used. */
+  averageAndUpdate(optimizer: Optimizer): void {
+    this.#overStretches(optimizer, (index, from, to, start) => {
+      for (let first = from; first < to; first += elementsInCache) {
+        const end = Math.min(to, first + elementsInCache);
+        this.#averageElements(start + first, start + end);
+        optimizer.update(index, first, end);
+      }
+    });
   }
 
   dispose(): void {
     this.#weights.dispose();
   }
 
-  /** Steps the optimizer over the part of each parameter that lies in the slice. */
-  update(optimizer: Optimizer): void {
+  #averageElements(from: number, to: number): void {
+    const { gradients, average, flatSize, shards } = this.#layout;
+    kernelsFor("float32").average(
+      to - from,
+      shards,
+      gradients + from * 4,
+      flatSize,
+      this.#weights.address,
+      average + from * 4,
+    );
+  }
+
+  /** Begins an update, and visits the elements `from` … `to`-1 of each parameter, which starts at `start`, in the slice. */
+  #overStretches(
+    optimizer: Optimizer,
+    visit: (index: number, from: number, to: number, start: number) => void,
+  ): void {
     optimizer.advance();
     const base = this.#layout.weights;
     optimizer.parameters.forEach((parameter, index) => {
       const start = (parameter.address - base) / 4;
       const from = Math.max(this.#from, start) - start;
       const to = Math.min(this.#to, start + parameter.size) - start;
-      if (from < to) optimizer.update(index, from, to);
+      if (from < to) visit(index, from, to, start);
     });
   }
 }

@@ -23,6 +23,8 @@ import type { Layout } from "./layout.ts";
 import { bindModel, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
+import type { TimedPhase } from "./phase-clock.ts";
+import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
@@ -117,14 +119,28 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
 function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: number) => WorkerSetup {
   const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
-  const { workers, reduce, capture, steps } = plan;
+  const { workers, reduce, capture, timePhasesFrom, steps } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
   const spin = workers <= availableParallelism();
+<<<<<<< HEAD
   const shared = { workers, jobUrl, memory: heap().memory, kernels, reduce, capture, spin, steps };
+=======
+  const shared = {
+    workers,
+    jobUrl,
+    memory: heap().memory,
+    kernels: kernelSet(),
+    reduce,
+    capture,
+    timePhasesFrom,
+    spin,
+    steps,
+  };
+>>>>>>> bench
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
@@ -140,6 +156,7 @@ async function averageHere({ plan, layout, control }: Run): Promise<void> {
   try {
     for (let step = 0; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
+      reducer.weighShards();
       reducer.average();
       await barrier.waitAsync();
     }
@@ -183,6 +200,10 @@ function hashWeights(parameters: readonly Tensor[]): string {
   const hash = createHash("sha256");
   for (const parameter of parameters) hash.update(new Uint8Array(parameter.toArray().buffer));
   return hash.digest("hex");
+}
+
+function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
+  return readPhases(heap().float64, layout.phases / 8, plan.workers);
 }
 
 /** Makes the model independent of the run's memory. */
@@ -236,6 +257,7 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
+      ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),
     };
     publish(end);

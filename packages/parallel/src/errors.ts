@@ -34,6 +34,22 @@ export class WorkerError extends ShardgradError {
   }
 }
 
+/** Whether what a failed save was to write is there: `perhaps` if it may be in place, and a power cut may undo that. */
+export type Committed = "no" | "perhaps";
+
+/** A checkpoint that cannot be written or read, that is damaged, or that does not fit the job. */
+export class CheckpointError extends ShardgradError {
+  override name = "CheckpointError";
+  /** Of errors of a save: whether the checkpoint is there nevertheless. */
+  readonly committed: Committed | undefined;
+
+  /** `committed` is given by saves only. */
+  constructor(message: string, options: { cause?: unknown; committed?: Committed } = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.committed = options.committed;
+  }
+}
+
 /** An error as it crosses threads: structured cloning would turn some errors into `{}`. */
 export interface SerializedError {
   name: string;

@@ -1,5 +1,6 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
+import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
 export interface StartEvent {
@@ -67,6 +68,12 @@ export interface EndEvent {
   weightsSha256: string;
   /** True if the run was stopped before its last step. */
   stopped: boolean;
+  /**
+   * With `timePhasesFrom`: milliseconds that each worker spent in the phases of its steps from that one on. `wait` is the
+   * time in barriers until the last worker arrived, `wake` from then until this one went on (with `reduce:
+   * "coordinator"`, that includes the coordinator's averaging), `other` what lies between a barrier and the next phase.
+   */
+  phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
   /** Where the weights were written, if they were. */
   out?: string;
 }

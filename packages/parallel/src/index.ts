@@ -1,5 +1,30 @@
 // @shardgrad/parallel: everything that is public.
 export {
+  type CheckpointContent,
+  encodeCheckpoint,
+  loadCheckpoint,
+  type Resumed,
+  type RunPosition,
+  type Trained,
+} from "./checkpoint/content.ts";
+export type { Disk, WritableFile } from "./checkpoint/disk.ts";
+export {
+  type Checkpoint,
+  findNewest,
+  type NewestCheckpoint,
+  readCheckpoint,
+} from "./checkpoint/find-newest.ts";
+export type { JobFingerprint, RunIdentity, TensorSignature } from "./checkpoint/fingerprint.ts";
+export type { Processes } from "./checkpoint/lock.ts";
+export type { BestBy, Retention } from "./checkpoint/retention.ts";
+export type { CheckpointState, Plain, TensorFile } from "./checkpoint/state-file.ts";
+export {
+  type CheckpointStore,
+  openCheckpoints,
+  type SavedCheckpoint,
+  type StoreEnvironment,
+} from "./checkpoint/store.ts";
+export {
   type Computed,
   type ComputedColumn,
   type ComputedColumns,
@@ -19,7 +44,7 @@ export type {
   PerSample,
   Sample,
 } from "./dataset.ts";
-export { JobError, type Phase, WorkerError } from "./errors.ts";
+export { CheckpointError, type Committed, JobError, type Phase, WorkerError } from "./errors.ts";
 export {
   type EndEvent,
   type EpochEvent,
@@ -31,6 +56,7 @@ export {
 } from "./events.ts";
 export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
 export type { TrainOptions } from "./options.ts";
+export type { TimedPhase } from "./phase-clock.ts";
 export type { ReduceMode } from "./protocol.ts";
 export type { SampleRandom } from "./sample-random.ts";
 export type { Sampling } from "./sampling.ts";

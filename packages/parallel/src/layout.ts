@@ -9,6 +9,7 @@ import { Tensor } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
+import { phaseCells } from "./phase-clock.ts";
 
 /** One parameter in the flat arrays. */
 export interface ParameterPlace {
@@ -38,6 +39,8 @@ export interface Layout {
   chunks: number;
   /** One float64 per worker: milliseconds that it has waited in barriers. */
   waits: number;
+  /** Cells in which workers count the time of their phases, see `phase-clock.ts`. */
+  phases: number;
   /** One record of float64 per epoch, see `epoch-records.ts`. */
   epochs: number;
 }
@@ -80,6 +83,7 @@ export function planLayout(
     shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
     waits: allocate(8 * sizes.workers).offset,
+    phases: allocate(8 * phaseCells(sizes.workers)).offset,
     epochs: allocate(8 * sizes.epochValues).offset,
   };
 }

@@ -26,6 +26,8 @@ export interface TrainOptions {
    * a job whose loss depends on something outside of tensors that changes while it trains, such as a counter of its own.
    */
   capture?: boolean;
+  /** Measures where the workers' time goes, from this step (counted from 0) on: the `end` event has `phaseMs` then. */
+  timePhasesFrom?: number;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }
@@ -41,6 +43,7 @@ export interface RunPlan {
   steps: number;
   reduce: ReduceMode;
   capture: boolean;
+  timePhasesFrom: number | undefined;
 }
 
 /** @throws JobError if it is no seed */
@@ -55,12 +58,17 @@ export function runSeed(job: Job, options: TrainOptions): number {
  * @throws JobError if an option is out of range, or they contradict each other
  */
 export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan {
-  const { reduce = "workers", capture = true } = options;
+  const { reduce = "workers", capture = true, timePhasesFrom } = options;
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
   for (const name of ["workers", "shards", "epochs", "steps", "batchSize"] as const) {
     if (options[name] !== undefined) requireCount("train", name, options[name]);
+  }
+  if (timePhasesFrom !== undefined && !(Number.isSafeInteger(timePhasesFrom) && timePhasesFrom >= 0)) {
+    throw new JobError(
+      `train: timePhasesFrom is ${timePhasesFrom}, expected the number of a step, from 0 on`,
+    );
   }
   const seed = runSeed(job, options);
   const epoch = planEpoch(job.sampling ?? {}, rows, options.batchSize ?? job.batchSize);
@@ -81,5 +89,6 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
-  return { workers, shards: pinned ?? workers, ...epoch, seed, epochs, steps, reduce, capture };
+  const shards = pinned ?? workers;
+  return { workers, shards, ...epoch, seed, epochs, steps, reduce, capture, timePhasesFrom };
 }

@@ -23,6 +23,8 @@ export interface WorkerSetup {
   reduce: ReduceMode;
   /** Whether passes are recorded and replayed. */
   capture: boolean;
+  /** The step from which on times of phases are measured, if they are. */
+  timePhasesFrom: number | undefined;
   /** Whether every thread has a core of its own, so that spinning in a barrier pays. */
   spin: boolean;
   /** Steps to do in all. */

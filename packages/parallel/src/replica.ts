@@ -28,6 +28,7 @@ import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
+import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
@@ -61,6 +62,7 @@ export class Replica {
   readonly #noise: Generator;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
+  readonly #clock: PhaseClock | undefined;
   #phase: Phase = "idle";
   /** Of the epoch so far; kept by rank 0 only. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
@@ -99,6 +101,8 @@ export class Replica {
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
     this.control = new Control(heap().int32, layout.control);
+    if (setup.timePhasesFrom !== undefined)
+      this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
     this.#reduceBarrier =
       setup.reduce === "workers"
@@ -120,6 +124,7 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
+      if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
       for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
@@ -139,6 +144,7 @@ export class Replica {
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.control.setPhase(this.#setup.rank, phase);
+    this.#clock?.enter(phase);
   }
 
   #wait(barrier: Barrier): void {
@@ -146,6 +152,7 @@ export class Replica {
     const startedMs = performance.now();
     barrier.wait();
     heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]! += performance.now() - startedMs;
+    this.#clock?.leave();
   }
 
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
@@ -206,7 +213,7 @@ export class Replica {
     const { rank, layout, reduce, sampling } = this.#setup;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
-    if (reduce === "workers") this.#reducer.average();
+    if (reduce === "workers") this.#reducer.weighShards();
     if (rank === 0) {
       this.#epoch.lossSum += sumOverShards(layout, "losses");
       this.#epoch.weight += sumOverShards(layout, "shardWeights");
@@ -216,7 +223,8 @@ export class Replica {
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     this.#enter("update");
-    this.#reducer.update(this.#optimizer);
+    if (reduce === "coordinator") this.#reducer.update(this.#optimizer);
+    else this.#reducer.averageAndUpdate(this.#optimizer);
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
   }

@@ -1,0 +1,82 @@
+"""Ranks as processes: every call is made in all of them at once. Rank 0 is this process; the others follow it by a pipe,
+and end when it does."""
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+
+import torch
+import torch.distributed as dist
+
+from pytorch_training import Training
+
+
+def peak_memory_bytes():
+    """The most memory that this process ever had resident."""
+    try:
+        # Unlike ru_maxrss, this does not count what its parent had when it was forked.
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def vitals():
+    return peak_memory_bytes(), time.process_time()
+
+
+def join(rank, ranks, rendezvous):
+    torch.set_num_threads(1)
+    # All ranks are on this machine; its name may resolve to nothing.
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+    dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=ranks)
+    return Training(rank, ranks)
+
+
+def follow(connection, rank, ranks, rendezvous):
+    """A rank other than 0: does as it is told until the pipe ends."""
+    training = join(rank, ranks, rendezvous)
+    while True:
+        try:
+            name, args = connection.recv()
+        except EOFError:
+            os._exit(0)
+        connection.send(vitals() if name == "vitals" else getattr(training, name)(*args))
+
+
+class Group:
+    """`threads` threads in this process, or as many ranks of one thread."""
+
+    def __init__(self, mode, count):
+        self.followers = []
+        if mode == "threads" or count == 1:
+            torch.set_num_threads(1 if mode == "ddp" else count)
+            self.training = Training(0, 1)
+            return
+        rendezvous = f"file://{tempfile.mkdtemp(prefix='shardgrad-bench-')}/ranks"
+        context = multiprocessing.get_context("spawn")
+        for rank in range(1, count):
+            ours, theirs = context.Pipe()
+            context.Process(target=follow, args=(theirs, rank, count, rendezvous), daemon=True).start()
+            theirs.close()
+            self.followers.append(ours)
+        self.training = join(0, count, rendezvous)
+
+    def call(self, name, *args):
+        """What rank 0 returns, when all have done it."""
+        for follower in self.followers:
+            follower.send((name, args))
+        result = getattr(self.training, name)(*args)
+        for follower in self.followers:
+            follower.recv()
+        return result
+
+    def vitals(self):
+        """Peak memory and processor time, of all ranks together."""
+        for follower in self.followers:
+            follower.send(("vitals", ()))
+        everybody = [vitals(), *(follower.recv() for follower in self.followers)]
+        return sum(memory for memory, _ in everybody), sum(seconds for _, seconds in everybody)

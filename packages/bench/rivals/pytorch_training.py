@@ -1,0 +1,107 @@
+"""Training of one network of the zoo, by one rank of several or by the only one. Nothing happens in a step that is not
+training: batches lie ready in memory, gradients are set to None, losses are read when the clock has stopped."""
+import array
+import math
+import os
+import time
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+
+from pytorch_zoo import make_network, make_optimizer
+
+
+def read_numbers(path, kind, start=0, count=None):
+    """Numbers `start` to `start + count` of a file: 'f' is float32, 'i' int32. In memory of PyTorch's own."""
+    numbers = array.array(kind)
+    with open(path, "rb") as file:
+        file.seek(4 * start)
+        numbers.fromfile(file, os.path.getsize(path) // 4 - start if count is None else count)
+    return torch.frombuffer(numbers, dtype=torch.float32 if kind == "f" else torch.int32).clone()
+
+
+class Training:
+    def __init__(self, rank, ranks):
+        self.rank = rank
+        self.ranks = ranks
+
+    def prepare(self, command):
+        model, folder = command["model"], command["folder"]
+        batch = model["batch"]
+        self.first, self.end = (batch * part // self.ranks for part in (self.rank, self.rank + 1))
+        # DDP averages over ranks, which may have different numbers of samples: so weighted, over samples.
+        self.weight = (self.end - self.first) * self.ranks / batch
+        self.batches = [self._read_batch(folder, model, i) for i in range(model["batches"])]
+        network = make_network(model["network"])
+        self._load(network, read_numbers(f"{folder}/weights.bin", "f"))
+        self.optimizer = make_optimizer(model["optimizer"], network.parameters())
+        self.network = network
+        if self.ranks > 1:
+            parallel = torch.nn.parallel.DistributedDataParallel
+            self.network = parallel(network, gradient_as_bucket_view=True, static_graph=True)
+        self.next = 0
+        return sum(p.numel() for p in network.parameters())
+
+    @staticmethod
+    def _load(network, weights):
+        found = sum(p.numel() for p in network.parameters())
+        if found != weights.numel():
+            raise ValueError(f"the network has {found} parameters, expected {weights.numel()}")
+        start = 0
+        with torch.no_grad():
+            for p in network.parameters():
+                p.copy_(weights[start : start + p.numel()].view_as(p))
+                start += p.numel()
+
+    def _read_batch(self, folder, model, index):
+        """This rank's samples of one batch: inputs and labels."""
+        network = model["network"]
+        tokens = network["kind"] == "gpt"
+        shape = {"mlp": lambda: network["sizes"][:1], "lenet5": lambda: [1, 28, 28], "gpt": lambda: [network["context"]]}
+        input_shape = shape[network["kind"]]()
+        rows = self.end - self.first
+
+        def read(name, kind, sample):
+            size = math.prod(sample)
+            start = (index * model["batch"] + self.first) * size
+            return read_numbers(f"{folder}/{name}.bin", kind, start, rows * size).view(rows, *sample)
+
+        x = read("x", "i" if tokens else "f", input_shape)
+        y = read("y", "i", input_shape if tokens else []).flatten().long()
+        return (x.long() if tokens else x), y
+
+    def _step(self, index):
+        """One step on one batch; its loss, before the update."""
+        x, y = self.batches[index]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(self.network(x), y)
+        if self.weight != 1:
+            loss = loss * self.weight
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def check(self, steps):
+        """Losses of steps on the first batch alone, over all ranks."""
+        losses = []
+        for _ in range(steps):
+            loss = self._step(0).detach()
+            if self.ranks > 1:
+                dist.all_reduce(loss)
+            losses.append(loss.item() / self.ranks)
+        return losses
+
+    def run(self, steps):
+        """Seconds that `steps` steps take all ranks."""
+        self._meet()
+        started = time.perf_counter()
+        for _ in range(steps):
+            self._step(self.next)
+            self.next = (self.next + 1) % len(self.batches)
+        self._meet()
+        return time.perf_counter() - started
+
+    def _meet(self):
+        if self.ranks > 1:
+            dist.barrier()

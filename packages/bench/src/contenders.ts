@@ -1,0 +1,90 @@
+// Who can be measured, and how each is started. A contender that this machine lacks is not left out but listed, with the
+// reason.
+import { fileURLToPath } from "node:url";
+import type { Launch } from "./contender-process.ts";
+import type { FoundPython } from "./find-pytorch.ts";
+import { rivalsFolder } from "./install-rivals.ts";
+
+export const everyone = [
+  "shardgrad-blas",
+  "shardgrad-wasm",
+  "shardgrad-wasm-plain",
+  "pytorch-1t",
+  "pytorch-nt",
+  "pytorch-ddp",
+  "tfjs-wasm",
+  "jax-js",
+] as const;
+
+export type Who = (typeof everyone)[number];
+
+export const isOurs = (who: Who): boolean => who.startsWith("shardgrad-");
+
+/** One line of the table: a contender with so many workers, threads or ranks. */
+export interface Contender {
+  who: Who;
+  workers: number;
+  /** How to start it, or why it cannot be. */
+  launch: Launch | { reason: string };
+}
+
+/** What was found out about the machine. */
+export interface Surroundings {
+  cores: number;
+  python: FoundPython;
+  /** Why there is no BLAS, or no rivals in JavaScript; undefined if there are. */
+  noBlas: string | undefined;
+  noRivals: string | undefined;
+}
+
+const own = (file: string) => fileURLToPath(new URL(`./contenders/${file}`, import.meta.url));
+const node = (...args: string[]): Launch => ({ command: process.execPath, args });
+
+/** How to start shardgrad on certain kernels. */
+export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.ts"), kernels);
+
+/** How to start the judge and the yardstick. */
+export const launches = { reference: node(own("reference.ts")), sgemm: node(own("sgemm.ts")) };
+
+function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contender["launch"] {
+  const reasonOr = (reason: string | undefined, launch: Launch) => (reason ? { reason } : launch);
+  const pytorch = (mode: "threads" | "ddp") =>
+    "reason" in python ? python : { command: python.python, args: [`${rivalsFolder}pytorch.py`, mode] };
+  switch (who) {
+    case "shardgrad-blas":
+      return reasonOr(noBlas, shardgradLaunch("blas"));
+    case "shardgrad-wasm":
+      return shardgradLaunch("wasm");
+    case "shardgrad-wasm-plain":
+      return shardgradLaunch("wasm-plain");
+    case "pytorch-1t":
+    case "pytorch-nt":
+      return pytorch("threads");
+    case "pytorch-ddp":
+      return pytorch("ddp");
+    case "tfjs-wasm":
+      return reasonOr(noRivals, node(`${rivalsFolder}tfjs.mjs`));
+    case "jax-js":
+      return reasonOr(noRivals, node(`${rivalsFolder}jax-js.mjs`));
+  }
+}
+
+/** The lines of the table: shardgrad at every number of workers, the others at the one that they are for. */
+export function listContenders(
+  only: readonly Who[],
+  workerCounts: readonly number[],
+  surroundings: Surroundings,
+): Contender[] {
+  return only.flatMap((who) => {
+    const allCores = who === "pytorch-nt" || who === "pytorch-ddp";
+    const counts = isOurs(who) ? workerCounts : [allCores ? surroundings.cores : 1];
+    return counts.map((workers) => ({ who, workers, launch: launchOf(who, surroundings) }));
+  });
+}
+
+/** 1, 2, 4, … and all cores: what a run measures if it is not told. */
+export function defaultWorkerCounts(cores: number): number[] {
+  const counts: number[] = [];
+  for (let count = 1; count < cores; count *= 2) counts.push(count);
+  return [...counts, cores];
+}

@@ -1,0 +1,80 @@
+// shardgrad as a contender: the product itself, train() on a job of the zoo. A turn is a run of its own, which begins with
+// epochs that are not measured (new threads compile anew) and ends with those that are, by the workers' own clock. Between
+// turns there are no workers at all.
+//
+//   node shardgrad.ts <blas|wasm|wasm-plain>
+import type { EndEvent, TrainOptions } from "@shardgrad/parallel";
+import { train } from "@shardgrad/parallel";
+import type { PrepareCommand, Prepared, RunCommand, Turn } from "../protocol.ts";
+import type { ZooModel } from "../zoo.ts";
+import { serve } from "./serve.ts";
+
+/** What `start` events call the kernels that were asked for. */
+const namesOfKernels: Record<string, RegExp> = {
+  blas: /^blas$/,
+  wasm: /^wasm-(relaxed|plain)$/,
+  "wasm-plain": /^wasm-plain$/,
+};
+
+/** Threads that compile for the first time need so long to reach their pace. */
+const warmUpMs = 300;
+
+const kernels = process.argv[2]!;
+let model: ZooModel;
+let batchSize: number;
+let workers: number;
+let msPerStep: number;
+
+interface Run {
+  kernels: string;
+  parameters: number;
+  /** Loss and milliseconds of each. */
+  epochs: { loss: number; ms: number }[];
+  end: EndEvent;
+}
+
+/** Trains on a data set of so many batches. */
+async function runOf(batches: number, options: TrainOptions): Promise<Run> {
+  const job = new URL(`../jobs/${model.name}.ts`, import.meta.url);
+  // The job counts batches of the model's own size.
+  job.searchParams.set("batches", String((batches * batchSize) / model.batch));
+  const run: Partial<Run> & Pick<Run, "epochs"> = { epochs: [] };
+  for await (const event of train(job, { workers, batchSize, ...options, kernels } as TrainOptions)) {
+    if (event.type === "start") [run.kernels, run.parameters] = [event.kernels, event.params];
+    if (event.type === "end") run.end = event;
+    if (event.type !== "epoch") continue;
+    const { loss, samplesPerSecond } = event;
+    run.epochs.push({ loss, ms: ((batches * batchSize) / samplesPerSecond) * 1000 });
+  }
+  if (namesOfKernels[kernels]!.test(run.kernels!)) return run as Run;
+  throw new Error(`asked for kernels "${kernels}", but train() took "${run.kernels}"`);
+}
+
+async function prepare(command: PrepareCommand): Promise<Prepared> {
+  ({ model, workers, batch: batchSize = command.model.batch } = command);
+  const check = await runOf(1, { epochs: command.checkSteps });
+  const timed = await runOf(model.batches, { epochs: 2 });
+  msPerStep = timed.epochs[1]!.ms / model.batches;
+  const replayed = timed.end.captured ? "" : ", steps not captured";
+  return {
+    parameters: check.parameters,
+    losses: check.epochs.map(({ loss }) => loss),
+    msPerStep,
+    version: `@shardgrad/parallel, ${check.kernels}${replayed}`,
+  };
+}
+
+async function run({ warm, steps, phases }: RunCommand): Promise<Turn> {
+  const epochsFor = (count: number) => Math.max(1, Math.round(count / model.batches));
+  const measured = epochsFor(steps);
+  const unmeasured = epochsFor(Math.max(warm, warmUpMs / msPerStep));
+  const { epochs, end } = await runOf(model.batches, {
+    epochs: unmeasured + measured,
+    ...(phases ? { timePhasesFrom: unmeasured * model.batches } : {}),
+  });
+  const ms = epochs.slice(unmeasured).reduce((sum, epoch) => sum + epoch.ms, 0);
+  msPerStep = ms / measured / model.batches;
+  return { ms, steps: measured * model.batches, ...(end.phaseMs ? { phaseMs: end.phaseMs } : {}) };
+}
+
+serve({ prepare, run });

@@ -1,0 +1,89 @@
+// A contender while it is measured: started, checked, and then an entrant of rounds, whose every turn leaves the time of a
+// step behind. Whatever goes wrong becomes the reason that it has no numbers.
+import type { Launch } from "./contender-process.ts";
+import { ContenderProcess } from "./contender-process.ts";
+import type { PrepareCommand, Prepared, Turn, Vitals } from "./protocol.ts";
+import type { Entrant } from "./rounds.ts";
+import { limitOfTurn, planTurn } from "./turns.ts";
+
+/** Building, some steps to check, and warming up. */
+export const prepareLimitMs = 300_000;
+
+/** Some threads look for work for a tenth of a second before they sleep. */
+export const restMs = 150;
+
+export class Entry implements Entrant {
+  readonly name: string;
+  /** Milliseconds of one step, by round. */
+  readonly msPerStep = new Map<number, number>();
+  /** What it answered, by round. */
+  readonly turns = new Map<number, Turn & Vitals>();
+  prepared: (Prepared & Vitals) | undefined;
+  /** Why it has no numbers, or not all of them. */
+  reason: string | undefined;
+  #process: ContenderProcess | undefined;
+  #estimate = 0;
+
+  readonly #phases: boolean;
+
+  /** @param options whether to ask where the time of each turn goes */
+  constructor(name: string, { phases = false } = {}) {
+    this.name = name;
+    this.#phases = phases;
+  }
+
+  /** Whether it takes part. */
+  get isReady(): boolean {
+    return this.#process !== undefined && this.reason === undefined;
+  }
+
+  /** @param findFault what is wrong with what it has prepared, if anything */
+  async start(
+    launch: Launch | { reason: string },
+    command: PrepareCommand,
+    findFault: (prepared: Prepared) => string | undefined = () => undefined,
+  ): Promise<void> {
+    if ("reason" in launch) {
+      this.reason = launch.reason;
+      return;
+    }
+    this.#process = new ContenderProcess(launch);
+    try {
+      this.prepared = await this.#process.ask<Prepared>(command, prepareLimitMs);
+      this.#estimate = this.prepared.msPerStep;
+      this.reason = findFault(this.prepared);
+    } catch (error) {
+      this.reason = (error as Error).message;
+    }
+    if (this.reason) await this.end();
+  }
+
+  async turn(round: number): Promise<void> {
+    const plan = planTurn(this.#estimate);
+    const limitMs = limitOfTurn(plan, this.#estimate);
+    try {
+      const done = await this.#process!.ask<Turn>({ command: "run", ...plan, phases: this.#phases }, limitMs);
+      this.#estimate = done.ms / done.steps;
+      this.msPerStep.set(round, this.#estimate);
+      this.turns.set(round, done);
+    } catch (error) {
+      this.reason = (error as Error).message;
+      throw error;
+    }
+  }
+
+  /** The most memory that it had, so far. */
+  get peakMemoryBytes(): number {
+    return [...this.turns.values()].at(-1)?.peakMemoryBytes ?? this.prepared?.peakMemoryBytes ?? 0;
+  }
+
+  /** The largest share of a core that it used while others had their turn. */
+  get idleShare(): number {
+    // Before its first turn it has been waiting since it warmed up, with all that starting leaves behind.
+    return Math.max(0, ...[...this.turns.values()].slice(1).map(({ idleShare }) => idleShare));
+  }
+
+  async end(): Promise<void> {
+    await this.#process?.end();
+  }
+}

@@ -1,0 +1,30 @@
+// Which Python has PyTorch, if any.
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+export type FoundPython = { python: string } | { reason: string };
+
+/** Asks an interpreter for the version of its PyTorch; rejects if it has none, or there is no such interpreter. */
+async function askPython(python: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(python, ["-c", "import torch; print(torch.__version__)"]);
+  return stdout.trim();
+}
+
+/** `SHARDGRAD_PYTHON` and nothing else if it is set; else `python3` on the path, then the system's. */
+export async function findPytorch(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  ask = askPython,
+): Promise<FoundPython> {
+  const named = env.SHARDGRAD_PYTHON;
+  const candidates = named ? [named] : ["python3", "/usr/bin/python3"];
+  for (const python of candidates) {
+    try {
+      await ask(python);
+      return { python };
+    } catch {
+      // No interpreter, or one without PyTorch: the next may have it.
+    }
+  }
+  const remedy = named ? "SHARDGRAD_PYTHON names it" : "set SHARDGRAD_PYTHON to one that has";
+  return { reason: `no PyTorch in ${candidates.join(" or ")}; ${remedy}` };
+}

@@ -1,0 +1,41 @@
+// What the job of every model in the zoo is made of. The jobs are modules of their own, one a model, so that they can
+// also be trained by hand: `npx shardgrad train packages/bench/src/jobs/char-gpt.ts`.
+import type { Module, Tensor } from "@shardgrad/core";
+import { Adam, AdamW, crossEntropy, reshape, SGD } from "@shardgrad/core";
+import type { JobDefinition } from "@shardgrad/parallel";
+import type { ZooColumns } from "../synthetic-data.ts";
+import { syntheticData } from "../synthetic-data.ts";
+import type { OptimizerChoice } from "../zoo.ts";
+import { classesOf, zooModel } from "../zoo.ts";
+import { buildNetwork } from "./networks.ts";
+
+/** Weights of the zoo are drawn with it, here and for whoever is to start with the same. */
+export const zooSeed = 1;
+
+const optimizers = { SGD, Adam, AdamW };
+
+function optimizerOf({ kind, lr }: OptimizerChoice, parameters: readonly Tensor[]) {
+  return new optimizers[kind](parameters, { lr });
+}
+
+/**
+ * The parts of the job of one model.
+ *
+ * @param url that of the job's module; `?batches=1` at its end makes a data set of one batch
+ */
+export function zooJob(name: string, url: string): JobDefinition<ZooColumns, Module> {
+  const model = zooModel(name);
+  const batches = Number(new URL(url).searchParams.get("batches") ?? model.batches);
+  return {
+    dataset: () => ({ train: syntheticData(model, batches) }),
+    model: () => buildNetwork(model.network),
+    loss: (module, { x, y }) => {
+      const logits = reshape(module.forward(x), [y.size, classesOf(model.network)]);
+      return crossEntropy(logits, reshape(y, [y.size]));
+    },
+    optimizer: (parameters) => optimizerOf(model.optimizer, parameters),
+    batchSize: model.batch,
+    epochs: 10,
+    seed: zooSeed,
+  };
+}

@@ -1,0 +1,35 @@
+// How long a meeting of all threads takes: the barrier of the product, with nothing to do between two meetings. The main
+// thread is one of the parties.
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { Barrier, Control, controlBytes } from "@shardgrad/parallel/engine";
+import type { BarrierThread } from "./barrier-thread.ts";
+
+const meetings = 1000;
+
+export interface Meetings {
+  /** Milliseconds of one meeting, as a mean over a stretch of them. */
+  stretch(): number;
+  /** Resolves when the threads have ended, after the last stretch. */
+  ended: Promise<unknown>;
+}
+
+/** Starts threads that will meet in so many stretches; between them they sleep. */
+export async function startMeetings(parties: number, spin: boolean, stretches: number): Promise<Meetings> {
+  const view = new Int32Array(new SharedArrayBuffer(controlBytes(parties)));
+  const barrier = new Barrier(new Control(view, 0), { parties, spin });
+  const data: BarrierThread = { view, parties, spin, meetings, stretches };
+  const threads = Array.from(
+    { length: parties - 1 },
+    () => new Worker(new URL("./barrier-thread.ts", import.meta.url), { workerData: data }),
+  );
+  const ended = Promise.all(threads.map((thread) => once(thread, "exit")));
+  await Promise.all(threads.map((thread) => once(thread, "message")));
+  const stretch = () => {
+    barrier.wait();
+    const started = performance.now();
+    for (let done = 0; done < meetings; done++) barrier.wait();
+    return (performance.now() - started) / meetings;
+  };
+  return { stretch, ended };
+}

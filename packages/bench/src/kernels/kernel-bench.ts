@@ -1,0 +1,112 @@
+// `bench kernels`: every kernel by itself, without a model around it; and what a barrier and a native call cost.
+import { availableParallelism } from "node:os";
+import type { KernelSet } from "@shardgrad/core";
+import { useKernels } from "@shardgrad/core";
+import { kernelsFor } from "@shardgrad/core/engine";
+import { useBlasIfThere } from "../best-kernels.ts";
+import { defaultWorkerCounts } from "../contenders.ts";
+import { describeMachine } from "../machine.ts";
+import { machineReport } from "../machine-report.ts";
+import type { OutputOptions } from "../options.ts";
+import { announce, deliver } from "../output.ts";
+import { spreadOf } from "../statistics.ts";
+import { startMeetings } from "./barrier.ts";
+import { gemmCases } from "./gemm-cases.ts";
+import type { KernelCase } from "./kernel-case.ts";
+import { kernelReport } from "./kernel-report.ts";
+import type { KernelRow, NamedKernels } from "./measure-kernels.ts";
+import { measureKernel } from "./measure-kernels.ts";
+import { nativeCall } from "./native-call.ts";
+import { callsPerStretch, msPerCall } from "./repeated.ts";
+import { convolutionCases, memoryCases } from "./row-cases.ts";
+
+export interface KernelOptions extends OutputOptions {
+  /** Only cases whose name or shape contains it. */
+  only: string;
+}
+
+/** The tables of all sets of kernels that run here, and remarks on those that do not. */
+async function findKernels(): Promise<{ wasm: NamedKernels[]; blas: NamedKernels[]; missing: string[] }> {
+  const missing: string[] = [];
+  const tableOf = (who: KernelSet): NamedKernels[] => {
+    try {
+      useKernels(who);
+      return [{ who, kernels: kernelsFor("float32") }];
+    } catch (error) {
+      missing.push(`${who}: ${(error as Error).message}`);
+      return [];
+    }
+  };
+  const wasm = [...tableOf("wasm-relaxed"), ...tableOf("wasm-plain")];
+  const { description, reason } = await useBlasIfThere();
+  if (description === undefined) missing.push(`blas: ${reason}`);
+  const blas = description === undefined ? [] : [{ who: "blas", kernels: kernelsFor("float32") }];
+  return { wasm, blas, missing };
+}
+
+/** A row of what neither computes nor moves anything. */
+function callRow(kernel: string, shape: string, times: readonly number[]): KernelRow {
+  const none = { gflops: null, gigabytesPerSecond: null, copyShare: null };
+  return { kernel, shape, who: "shardgrad", msPerCall: spreadOf(times), rounds: times.length, ...none };
+}
+
+/** Spinning where every thread can have a core, and asleep, in turn. */
+async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]> {
+  const ways = parties <= availableParallelism() ? [true, false] : [false];
+  // One stretch more than is measured, for all to be compiled.
+  const groups = await Promise.all(ways.map((spin) => startMeetings(parties, spin, rounds + 1)));
+  const times = groups.map(({ stretch }) => [stretch()].slice(1));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { stretch }] of groups.entries()) times[i]!.push(stretch());
+  }
+  await Promise.all(groups.map(({ ended }) => ended));
+  return ways.map((spin, i) =>
+    callRow("barrier", `${parties} threads, ${spin ? "spinning" : "sleeping"}`, times[i]!),
+  );
+}
+
+async function nativeCallRows(rounds: number, missing: string[]): Promise<KernelRow[]> {
+  const call = await nativeCall();
+  if (typeof call !== "function") {
+    missing.push(`native call: ${call.reason}`);
+    return [];
+  }
+  const count = callsPerStretch(call);
+  return [
+    callRow(
+      "native call",
+      "abs, through koffi",
+      Array.from({ length: rounds }, () => msPerCall(call, count)),
+    ),
+  ];
+}
+
+export async function benchKernels(options: KernelOptions): Promise<void> {
+  const { rounds, only } = options;
+  const wanted = (kernel: string, shape: string) => `${kernel} ${shape}`.includes(only);
+  const { wasm, blas, missing } = await findKernels();
+  const { description, reason } = await useBlasIfThere();
+  const machine = describeMachine(description ?? `none (${reason})`);
+  const measure = (cases: readonly KernelCase[], sets: readonly NamedKernels[]) =>
+    cases
+      .filter(({ kernel, shape }) => wanted(kernel, shape))
+      .flatMap((one) => {
+        announce(`${one.kernel} ${one.shape}`);
+        return measureKernel(one, sets, rounds);
+      });
+  const rows = [
+    ...measure(gemmCases, [...wasm, ...blas]),
+    ...measure(convolutionCases, wasm),
+    ...measure(memoryCases, wasm),
+  ];
+  for (const parties of defaultWorkerCounts(Math.max(2, machine.cores)).filter((count) => count > 1)) {
+    if (wanted("barrier", `${parties} threads`)) rows.push(...(await barrierRows(parties, rounds)));
+  }
+  if (wanted("native call", "koffi")) rows.push(...(await nativeCallRows(rounds, missing)));
+  const report = ["# Kernels", machineReport(machine), kernelReport(rows, missing)].join("\n\n");
+  deliver(
+    report,
+    rows.map((row) => ({ ...row, machine })),
+    options,
+  );
+}

@@ -1,0 +1,30 @@
+// What a case of `bench kernels` is: one kernel on one size, and what that is worth.
+import type { Tensor } from "@shardgrad/core";
+import { rand, randn, zeros } from "@shardgrad/core";
+import type { Kernels } from "@shardgrad/core/engine";
+
+export interface KernelCase {
+  /** `gemm x·wᵀ`, `softmax` … */
+  kernel: string;
+  /** Sizes of the operands. */
+  shape: string;
+  /** Floating-point operations, where they are what counts; else bytes read and written. */
+  work: { flops: number } | { bytes: number };
+  /** Allocates, and returns what one call is with a table of kernels. */
+  make(): (kernels: Kernels) => () => void;
+}
+
+export const bytesPerFloat = 4;
+
+/** Address of normal numbers, which live until the scope ends. */
+export const normal = (...shape: number[]): number => randn(shape).address;
+
+/** Address of zeros, to be written over. */
+export const blank = (...shape: number[]): number => zeros(shape).address;
+
+/** Address of random labels below `limit`. */
+export function labels(count: number, limit: number): number {
+  const values: Tensor = zeros([count], { dtype: "int32" });
+  values.copyFrom(Int32Array.from(rand([count]).data(), (value) => Math.floor(value * limit)));
+  return values.address;
+}

@@ -1,0 +1,80 @@
+// Measures the cases of `bench kernels`: for each, all sets of kernels in turn, round after round, and beside them a copy
+// of memory of the same size.
+import { scope } from "@shardgrad/core";
+import type { Kernels } from "@shardgrad/core/engine";
+import { orderOfRound } from "../rounds.ts";
+import type { Spread } from "../statistics.ts";
+import { pairRounds, spreadOf } from "../statistics.ts";
+import type { KernelCase } from "./kernel-case.ts";
+import { callsPerStretch, msPerCall } from "./repeated.ts";
+
+/** One kernel of one set on one size. */
+export interface KernelRow {
+  kernel: string;
+  shape: string;
+  /** Which set of kernels. */
+  who: string;
+  msPerCall: Spread;
+  rounds: number;
+  /** Of the median; null where bytes count, and the other way round. */
+  gflops: number | null;
+  gigabytesPerSecond: number | null;
+  /** Share, 0 to 1, of the speed at which memory of the same size is copied: median of the rounds. */
+  copyShare: number | null;
+}
+
+/** A set of kernels by its name. */
+export interface NamedKernels {
+  who: string;
+  kernels: Kernels;
+}
+
+interface Timed {
+  call: () => void;
+  count: number;
+  ms: Map<number, number>;
+}
+
+const timed = (call: () => void): Timed => ({ call, count: callsPerStretch(call), ms: new Map() });
+
+/** Reads and writes `bytes` in all, as fast as the C library can. */
+function memoryCopy(bytes: number): () => void {
+  const half = Math.ceil(bytes / 2);
+  const [from, to] = [Buffer.alloc(half, 1), Buffer.alloc(half, 2)];
+  return () => void from.copy(to);
+}
+
+function rowOf(
+  { kernel, shape, work }: KernelCase,
+  who: string,
+  { ms }: Timed,
+  copy: Timed | undefined,
+): KernelRow {
+  const msSpread = spreadOf(ms.values());
+  const perSecond = (amount: number) => amount / msSpread.median / 1e6;
+  const share = copy && pairRounds(ms, copy.ms, (own, copied) => copied / own)!.median;
+  return {
+    kernel,
+    shape,
+    who,
+    msPerCall: msSpread,
+    rounds: ms.size,
+    gflops: "flops" in work ? perSecond(work.flops) : null,
+    gigabytesPerSecond: "bytes" in work ? perSecond(work.bytes) : null,
+    copyShare: share ?? null,
+  };
+}
+
+/** One case with every set of kernels. */
+export function measureKernel(one: KernelCase, sets: readonly NamedKernels[], rounds: number): KernelRow[] {
+  return scope(() => {
+    const bind = one.make();
+    const contenders = sets.map(({ who, kernels }) => ({ who, timed: timed(bind(kernels)) }));
+    const copy = "bytes" in one.work ? timed(memoryCopy(one.work.bytes)) : undefined;
+    const all = [...contenders.map((contender) => contender.timed), ...(copy ? [copy] : [])];
+    for (let round = 0; round < rounds; round++) {
+      for (const { call, count, ms } of orderOfRound(all, round)) ms.set(round, msPerCall(call, count));
+    }
+    return contenders.map((contender) => rowOf(one, contender.who, contender.timed, copy));
+  });
+}

@@ -1,0 +1,19 @@
+// Times a call that is too short for the clock: so many of them at once that it is not.
+
+/** A stretch of calls is about as long as this. */
+const stretchMs = 15;
+
+/** How many calls make a stretch; calls it until that is known, and so until it is compiled. */
+export function callsPerStretch(call: () => void): number {
+  for (let count = 1; ; count *= 2) {
+    const ms = msPerCall(call, count) * count;
+    if (ms >= stretchMs || count >= 2 ** 24) return count;
+  }
+}
+
+/** Mean over one stretch. */
+export function msPerCall(call: () => void, count: number): number {
+  const started = performance.now();
+  for (let done = 0; done < count; done++) call();
+  return (performance.now() - started) / count;
+}

@@ -1,0 +1,40 @@
+// The machine that numbers were measured on: whoever compares numbers must know whether it was the same.
+import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+
+export interface Machine {
+  cpu: string;
+  /** What the system lets this process use. */
+  cores: number;
+  memoryBytes: number;
+  os: string;
+  node: string;
+  /** The machine's own BLAS, as @shardgrad/blas finds it, or why there is none. */
+  blas: string;
+  /** Mean number of busy threads over the minute before the run. Others at work make every number worth less. */
+  loadBefore: number;
+  /** Variables of the environment that change how fast a contender is. */
+  env: Record<string, string>;
+}
+
+/** They choose kernels, or numbers of threads. */
+const telling =
+  /^(OPENBLAS|GOTO|OMP|GOMP|KMP|MKL|BLIS|VECLIB|NUMEXPR|TORCH|ATEN|DNNL|ONEDNN|SHARDGRAD|UV_THREADPOOL|NODE_OPTIONS|LD_PRELOAD)(_|$)/;
+
+/** Those of `env` that matter, by name. */
+export function tellingVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries(env).filter(([name, value]) => value !== undefined && telling.test(name));
+  return Object.fromEntries(entries.sort(([a], [b]) => a.localeCompare(b))) as Record<string, string>;
+}
+
+export function describeMachine(blas: string): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown processor",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    os: `${platform()} ${release()}`,
+    node: process.version,
+    blas,
+    loadBefore: loadavg()[0]!,
+    env: tellingVariables(process.env),
+  };
+}

@@ -1,0 +1,78 @@
+// One model, all contenders: each is started and checked by itself, then they take turns. Knows nothing of tables.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFault } from "./check-network.ts";
+import { ContenderProcess } from "./contender-process.ts";
+import type { Contender } from "./contenders.ts";
+import { launches } from "./contenders.ts";
+import { Entry, prepareLimitMs, restMs } from "./entry.ts";
+import type { PrepareCommand, Prepared } from "./protocol.ts";
+import { runRounds } from "./rounds.ts";
+import type { ByRound } from "./statistics.ts";
+import { startYardstick } from "./yardstick.ts";
+import type { ZooModel } from "./zoo.ts";
+
+const checkSteps = 4;
+
+export interface MeasureOptions {
+  rounds: number;
+  budgetMs: number;
+  announce(what: string): void;
+}
+
+export interface ModelMeasured {
+  model: ZooModel;
+  contenders: readonly (readonly [Contender, Entry])[];
+  /** GFLOP/s of SGEMM on one core and on all, by round; and what multiplied. */
+  sgemm: { kernels: string; one: ByRound; all: ByRound };
+}
+
+/** Writes the files that all start from, and returns what they must come to. */
+async function judge(command: PrepareCommand): Promise<Prepared> {
+  const process = new ContenderProcess(launches.reference);
+  try {
+    return await process.ask<Prepared>(command, prepareLimitMs);
+  } finally {
+    await process.end();
+  }
+}
+
+/** Measures the contenders on one model, in interleaved rounds. */
+export async function measureModel(
+  model: ZooModel,
+  listed: readonly Contender[],
+  cores: number,
+  { rounds, budgetMs, announce }: MeasureOptions,
+): Promise<ModelMeasured> {
+  const folder = await mkdtemp(join(tmpdir(), "shardgrad-bench-"));
+  const contenders = listed.map(
+    (contender) => [contender, new Entry(`${contender.who} ${contender.workers}`)] as const,
+  );
+  const yardstick = await startYardstick([...new Set([1, cores])]);
+  try {
+    const command = { command: "prepare", model, folder, checkSteps } as const;
+    const reference = await judge({ ...command, workers: 1 });
+    for (const [{ launch, workers }, entry] of contenders) {
+      announce(`${model.name}: starting ${entry.name}`);
+      await entry.start(launch, { ...command, workers }, (prepared) =>
+        findFault(model.network, prepared, reference),
+      );
+    }
+    const ready = contenders.map(([, entry]) => entry).filter((entry) => entry.isReady);
+    const failed = await runRounds([yardstick.entrant, ...ready], {
+      rounds,
+      budgetMs,
+      restMs,
+      announce: (round, name) => announce(`${model.name}: round ${round + 1} of ${rounds}, ${name}`),
+    });
+    // Without the yardstick there is nothing to measure by.
+    const broken = failed.get(yardstick.entrant);
+    if (broken) throw broken;
+    const { kernels, gflops } = yardstick;
+    return { model, contenders, sgemm: { kernels, one: gflops.get(1)!, all: gflops.get(cores)! } };
+  } finally {
+    await Promise.all([yardstick.end(), ...contenders.map(([, entry]) => entry.end())]);
+    await rm(folder, { recursive: true });
+  }
+}

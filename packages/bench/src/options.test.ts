@@ -1,0 +1,63 @@
+import { InvalidArgumentError } from "commander";
+import { expect, it } from "vitest";
+import { defaultWorkerCounts, everyone, listContenders } from "./contenders.ts";
+import { parseCount, parseCounts, parseModels, parseSeconds, parseWho } from "./options.ts";
+import { scalingWorkerCounts } from "./scaling/scaling-bench.ts";
+
+it("reads lists, once each", () => {
+  expect(parseCounts("1,2, 4,2")).toEqual([1, 2, 4]);
+  expect(parseWho("jax-js,shardgrad-wasm")).toEqual(["jax-js", "shardgrad-wasm"]);
+  expect(parseModels("lenet5,mlp-tiny").map(({ name }) => name)).toEqual(["lenet5", "mlp-tiny"]);
+  expect(parseSeconds("0.5")).toBe(0.5);
+});
+
+it.each([
+  ["no number", () => parseCount("many")],
+  ["zero", () => parseCount("0")],
+  ["a fraction", () => parseCounts("1,2.5")],
+  ["an empty list", () => parseCounts("")],
+  ["an unknown contender", () => parseWho("shardgrad-wasm,numpy")],
+  ["an unknown model", () => parseModels("mlp-huge")],
+  ["no time at all", () => parseSeconds("0")],
+])("refuses %s", (_, parse) => expect(parse).toThrow(InvalidArgumentError));
+
+it("says what would have fitted", () => {
+  expect(() => parseWho("numpy")).toThrow(/There is no "numpy"; expected some of .*shardgrad-blas.*jax-js/);
+  expect(() => parseModels("mlp-huge")).toThrow(/There is no model "mlp-huge".*mlp-tiny.*gpt-256/);
+});
+
+it("measures all cores, and some numbers between", () => {
+  expect([1, 2, 3, 8, 12].map(defaultWorkerCounts)).toEqual([
+    [1],
+    [1, 2],
+    [1, 2, 3],
+    [1, 2, 4, 8],
+    [1, 2, 4, 8, 12],
+  ]);
+  expect(scalingWorkerCounts(3)).toEqual([1, 2, 3]);
+  expect(scalingWorkerCounts(24)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 16, 24]);
+});
+
+it("lists whom the machine lacks with the reason", () => {
+  const surroundings = {
+    cores: 4,
+    python: { reason: "no PyTorch" },
+    noBlas: "no BLAS",
+    noRivals: undefined,
+  };
+  const listed = listContenders(everyone, [1, 2], surroundings);
+  const told = listed.map(({ who, workers, launch }) => [who, workers, "reason" in launch && launch.reason]);
+  expect(told).toEqual([
+    ["shardgrad-blas", 1, "no BLAS"],
+    ["shardgrad-blas", 2, "no BLAS"],
+    ["shardgrad-wasm", 1, false],
+    ["shardgrad-wasm", 2, false],
+    ["shardgrad-wasm-plain", 1, false],
+    ["shardgrad-wasm-plain", 2, false],
+    ["pytorch-1t", 1, "no PyTorch"],
+    ["pytorch-nt", 4, "no PyTorch"],
+    ["pytorch-ddp", 4, "no PyTorch"],
+    ["tfjs-wasm", 1, false],
+    ["jax-js", 1, false],
+  ]);
+});

@@ -1,0 +1,75 @@
+// From the words of the command line to checked values. A word that does not fit is refused with those that do.
+import { availableParallelism } from "node:os";
+import { InvalidArgumentError } from "commander";
+import type { Who } from "./contenders.ts";
+import { defaultWorkerCounts, everyone } from "./contenders.ts";
+import type { ZooModel } from "./zoo.ts";
+import { zoo, zooModel } from "./zoo.ts";
+
+/** What all commands share. */
+export interface OutputOptions {
+  rounds: number;
+  /** Files to write the rows and the tables to. */
+  json?: string;
+  markdown?: string;
+}
+
+export interface ZooOptions extends OutputOptions {
+  models: readonly ZooModel[];
+  only: readonly Who[];
+  workers: readonly number[];
+  /** Seconds that one contender may spend on one model. */
+  budget: number;
+}
+
+const list = (text: string): string[] => [...new Set(text.split(",").map((word) => word.trim()))];
+
+/** An integer of at least 1. */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Expected an integer of at least 1.");
+  return Number(text);
+}
+
+/** `1,2,4` */
+export function parseCounts(text: string): number[] {
+  return list(text).map(parseCount);
+}
+
+/** Names of contenders. */
+export function parseWho(text: string): Who[] {
+  return list(text).map((name) => {
+    const who = everyone.find((other) => other === name);
+    if (who) return who;
+    throw new InvalidArgumentError(`There is no "${name}"; expected some of ${everyone.join(", ")}.`);
+  });
+}
+
+/** Names of models. */
+export function parseModels(text: string): ZooModel[] {
+  return list(text).map((name) => {
+    try {
+      return zooModel(name);
+    } catch {
+      const names = zoo.map((model) => model.name).join(", ");
+      throw new InvalidArgumentError(`There is no model "${name}"; expected some of ${names}.`);
+    }
+  });
+}
+
+/** A positive number of seconds. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && Number.isFinite(seconds))) {
+    throw new InvalidArgumentError("Expected a positive number of seconds.");
+  }
+  return seconds;
+}
+
+/** What a run does that is told nothing. */
+export const zooDefaults: ZooOptions = {
+  models: zoo,
+  only: everyone,
+  workers: defaultWorkerCounts(availableParallelism()),
+  rounds: 7,
+  budget: 20,
+};

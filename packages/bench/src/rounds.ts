@@ -1,0 +1,50 @@
+// Interleaved rounds: in each, every entrant has one turn, and each round begins with the next of them, so that nobody
+// always comes after the same one. Knows nothing of what a turn is.
+
+export interface Entrant {
+  name: string;
+  /** Does its turn of a round. An error ends its part in all rounds to come. */
+  turn(round: number): Promise<void>;
+}
+
+export interface RoundsOptions {
+  rounds: number;
+  /** Who has spent so much time on turns sits out the rest: a slow one must not take all night. At least one turn each. */
+  budgetMs: number;
+  /** Between two turns, for threads of the last one that still look for work to fall asleep. */
+  restMs: number;
+  /** Told before each turn. */
+  announce(round: number, name: string): void;
+}
+
+/** The entrants in the order of one round. */
+export function orderOfRound<T>(entrants: readonly T[], round: number): T[] {
+  const first = entrants.length === 0 ? 0 : round % entrants.length;
+  return [...entrants.slice(first), ...entrants.slice(0, first)];
+}
+
+/** Resolves to the errors of those that failed. */
+export async function runRounds(
+  entrants: readonly Entrant[],
+  { rounds, budgetMs, restMs, announce }: RoundsOptions,
+): Promise<Map<Entrant, Error>> {
+  const failed = new Map<Entrant, Error>();
+  const spent = new Map<Entrant, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const entrant of orderOfRound(entrants, round)) {
+      const before = spent.get(entrant) ?? 0;
+      const average = round === 0 ? 0 : before / round;
+      if (failed.has(entrant) || before + average > budgetMs) continue;
+      announce(round, entrant.name);
+      await new Promise((resolve) => setTimeout(resolve, restMs));
+      const started = performance.now();
+      try {
+        await entrant.turn(round);
+      } catch (error) {
+        failed.set(entrant, error as Error);
+      }
+      spent.set(entrant, before + performance.now() - started);
+    }
+  }
+  return failed;
+}

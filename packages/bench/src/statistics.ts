@@ -1,0 +1,38 @@
+// Medians, spreads, and ratios round by round. Two contenders are only ever compared within a round: what the machine
+// did to one of them it then did, a moment later, to the other.
+
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+/** Value by number of round. */
+export type ByRound = ReadonlyMap<number, number>;
+
+/** @throws RangeError for no values at all */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError("median: got no values, expected at least one");
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Median, smallest and largest. */
+export function spreadOf(values: Iterable<number>): Spread {
+  const all = [...values];
+  return { median: median(all), min: Math.min(...all), max: Math.max(...all) };
+}
+
+/** `combine(a, b)` of each round that both took part in; undefined if there is none. */
+export function pairRounds(
+  a: ByRound,
+  b: ByRound,
+  combine: (a: number, b: number) => number,
+): Spread | undefined {
+  const paired = [...a].flatMap(([round, value]) => {
+    const other = b.get(round);
+    return other === undefined ? [] : [combine(value, other)];
+  });
+  return paired.length === 0 ? undefined : spreadOf(paired);
+}

@@ -1,0 +1,49 @@
+// `bench`: the zoo, on shardgrad and on what else one would use. Finds out who is there, measures model after model, and
+// tells.
+import { availableParallelism } from "node:os";
+import { useBlasIfThere } from "./best-kernels.ts";
+import type { Surroundings } from "./contenders.ts";
+import { listContenders } from "./contenders.ts";
+import { findPytorch } from "./find-pytorch.ts";
+import { installRivals } from "./install-rivals.ts";
+import { describeMachine } from "./machine.ts";
+import { machineReport } from "./machine-report.ts";
+import { measureModel } from "./measure-model.ts";
+import type { ZooOptions } from "./options.ts";
+import { announce, deliver } from "./output.ts";
+import { modelReport, versionsReport } from "./zoo-report.ts";
+import type { BenchRow } from "./zoo-rows.ts";
+import { rowsOf } from "./zoo-rows.ts";
+
+/** Looks only for those that are asked for. */
+async function lookAround({ only }: ZooOptions, noBlas: string | undefined): Promise<Surroundings> {
+  const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
+  return {
+    cores: availableParallelism(),
+    python: asked("pytorch") ? await findPytorch() : { reason: "not asked for" },
+    noBlas,
+    noRivals: asked("tfjs") || asked("jax") ? await installRivals(announce) : "not asked for",
+  };
+}
+
+export async function benchZoo(options: ZooOptions): Promise<void> {
+  const blas = await useBlasIfThere();
+  const machine = describeMachine(blas.description ?? `none (${blas.reason})`);
+  const noBlas = blas.description === undefined ? blas.reason : undefined;
+  const surroundings = await lookAround(options, noBlas);
+  const contenders = listContenders(options.only, options.workers, surroundings);
+  const rows: BenchRow[] = [];
+  const reports: string[] = [];
+  for (const model of options.models) {
+    const measured = await measureModel(model, contenders, surroundings.cores, {
+      rounds: options.rounds,
+      budgetMs: options.budget * 1000,
+      announce,
+    });
+    const own = rowsOf(measured, machine);
+    rows.push(...own);
+    reports.push(modelReport(model.name, own));
+  }
+  const parts = ["# Benchmark", machineReport(machine), versionsReport(rows), ...reports];
+  deliver(parts.filter(Boolean).join("\n\n"), rows, options);
+}

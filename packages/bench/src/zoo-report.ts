@@ -1,0 +1,77 @@
+// The tables that a run of the zoo ends with, in Markdown.
+import { isOurs } from "./contenders.ts";
+import type { Align } from "./markdown.ts";
+import { digits, markdownTable, mebibytes, percent, spreadText } from "./markdown.ts";
+import { parameterCount, stepFlops } from "./network-sizes.ts";
+import { zooModel } from "./zoo.ts";
+import type { BenchRow } from "./zoo-rows.ts";
+
+/** A contender that uses more of a core than this while it has nothing to do disturbs the others, and is told of. */
+const noticeableIdleShare = 0.05;
+
+const columns: readonly (readonly [title: string, align: Align, cell: (row: BenchRow) => string])[] = [
+  ["who", "left", ({ who }) => who],
+  ["workers", "right", ({ workers }) => String(workers)],
+  ["ms a step", "right", ({ msPerStep }) => (msPerStep ? digits(msPerStep.median) : "–")],
+  ["min – max", "right", ({ msPerStep: ms }) => (ms ? `${digits(ms.min)} – ${digits(ms.max)}` : "–")],
+  ["GFLOP/s", "right", ({ gflops }) => (gflops === null ? "–" : digits(gflops))],
+  ["of the limit", "right", ({ peakShare }) => (peakShare === null ? "–" : percent(peakShare))],
+  ["memory", "right", ({ peakMemoryBytes: bytes }) => (bytes === null ? "–" : mebibytes(bytes))],
+  ["rounds", "right", ({ rounds }) => String(rounds)],
+];
+
+function timesTable(rows: readonly BenchRow[]): string {
+  return markdownTable(
+    columns.map(([title, align]) => [title, align]),
+    rows.map((row) => columns.map(([, , cell]) => cell(row))),
+  );
+}
+
+/** How many times as long the rivals take; empty if there is nothing to compare. */
+function ratiosTable(rows: readonly BenchRow[]): string {
+  const own = rows.filter(({ who, msPerStep }) => isOurs(who) && msPerStep);
+  const rivals = [...new Set(own.flatMap(({ ratio }) => Object.keys(ratio)))];
+  if (rivals.length === 0) return "";
+  return markdownTable(
+    [["times as fast as", "left"], ["workers", "right"], ...rivals.map((who) => [who, "right"] as const)],
+    own.map(({ who, workers, ratio }) => [
+      who,
+      String(workers),
+      ...rivals.map((rival) => (ratio[rival] ? spreadText(ratio[rival]) : "–")),
+    ]),
+  );
+}
+
+/** What the tables cannot say: who could not take part, and who did not keep still. */
+function remarks(rows: readonly BenchRow[]): string {
+  const lines = rows.flatMap(({ who, workers, reason, idleShare }) => [
+    ...(reason ? [`- ${who} ${workers}: ${reason}`] : []),
+    ...(idleShare > noticeableIdleShare
+      ? [`- ${who} ${workers} used up to ${percent(idleShare)} of a core while others had their turn`]
+      : []),
+  ]);
+  return [...new Set(lines)].join("\n");
+}
+
+/** One model: a heading, the times, the ratios, and remarks. */
+export function modelReport(name: string, rows: readonly BenchRow[]): string {
+  const { network, batch, optimizer } = zooModel(name);
+  const { sgemm } = rows[0]!;
+  const size = `${parameterCount(network).toLocaleString("en-US")} parameters, batches of ${batch}, ${optimizer.kind}`;
+  const work = `${digits(stepFlops(network, batch) / 1e9)} GFLOP a step`;
+  const limit = `SGEMM 1024³ (${sgemm.kernels}): ${spreadText(sgemm.oneCore)} GFLOP/s on one core, all cores ${spreadText(sgemm.gain)} times that`;
+  const parts = [
+    `## ${name}`,
+    `${size}; ${work}. ${limit}.`,
+    timesTable(rows),
+    ratiosTable(rows),
+    remarks(rows),
+  ];
+  return parts.filter(Boolean).join("\n\n");
+}
+
+/** Names and versions of all that took part. */
+export function versionsReport(rows: readonly BenchRow[]): string {
+  const versions = new Map(rows.filter(({ version }) => version).map(({ who, version }) => [who, version]));
+  return [...versions].map(([who, version]) => `- ${who}: ${version}`).join("\n");
+}

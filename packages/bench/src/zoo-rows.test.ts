@@ -1,0 +1,82 @@
+import { expect, it } from "vitest";
+import { Entry } from "./entry.ts";
+import { describeMachine, tellingVariables } from "./machine.ts";
+import { stepFlops } from "./network-sizes.ts";
+import { zooModel } from "./zoo.ts";
+import { modelReport } from "./zoo-report.ts";
+import { rowsOf } from "./zoo-rows.ts";
+
+const model = zooModel("mlp-tiny");
+const machine = describeMachine("none");
+const launch = { reason: "not started here" };
+
+/** An entry that has had turns of so many milliseconds a step. */
+function entryWith(times: readonly number[], reason?: string): Entry {
+  const entry = new Entry("somebody");
+  for (const [round, ms] of times.entries()) {
+    entry.msPerStep.set(round, ms);
+    const idleShare = round === 2 ? 0.2 : 0.01;
+    entry.turns.set(round, { ms, steps: 1, peakMemoryBytes: 1e8 + round, idleShare });
+  }
+  entry.reason = reason;
+  return entry;
+}
+
+const measured = {
+  model,
+  contenders: [
+    [{ who: "shardgrad-wasm", workers: 2, launch }, entryWith([1, 2, 1])],
+    [{ who: "pytorch-1t", workers: 1, launch }, entryWith([3, 6, 5])],
+    [{ who: "jax-js", workers: 1, launch }, entryWith([], "not installed: no network")],
+  ] as const,
+  sgemm: {
+    kernels: "wasm-relaxed",
+    one: new Map([10, 10, 20].map((gflops, round) => [round, gflops])),
+    all: new Map([15, 20, 40].map((gflops, round) => [round, gflops])),
+  },
+};
+
+it("makes rows of the promised form", () => {
+  const rows = JSON.parse(JSON.stringify(rowsOf(measured, machine)));
+  const gflops = stepFlops(model.network, model.batch) / 1e6;
+  expect(rows).toHaveLength(3);
+  expect(rows[0]).toEqual({
+    model: "mlp-tiny",
+    who: "shardgrad-wasm",
+    workers: 2,
+    msPerStep: { median: 1, min: 1, max: 2 },
+    rounds: 3,
+    gflops,
+    // 6.1/15, 3.1/20, 6.1/40: the median is within the rounds, too.
+    peakShare: expect.closeTo(gflops / 40, 10),
+    peakMemoryBytes: 1e8 + 2,
+    ratio: { "pytorch-1t": { median: 3, min: 3, max: 5 } },
+    version: "",
+    reason: null,
+    idleShare: 0.2,
+    sgemm: {
+      kernels: "wasm-relaxed",
+      oneCore: { median: 10, min: 10, max: 20 },
+      gain: { median: 2, min: 1.5, max: 2 },
+    },
+    machine: JSON.parse(JSON.stringify(machine)),
+  });
+  expect(rows[1].ratio).toEqual({});
+  const absent = { msPerStep: null, rounds: 0, gflops: null, peakShare: null, peakMemoryBytes: null };
+  expect(rows[2]).toMatchObject({ ...absent, reason: "not installed: no network" });
+});
+
+it("tells all of it in tables", () => {
+  const report = modelReport("mlp-tiny", rowsOf(measured, machine));
+  expect(report).toMatch(/^## mlp-tiny\n\n23,860 parameters, batches of 64, SGD/);
+  expect(report).toMatch(/\| shardgrad-wasm +\| +2 \| +1.00 \| 1.00 – 2.00 \|/);
+  expect(report).toMatch(/\| shardgrad-wasm +\| +2 \| 3.00 \(3.00 – 5.00\) \|/);
+  expect(report).toMatch(/\| jax-js +\| +1 \| +– \|/);
+  expect(report).toContain("- jax-js 1: not installed: no network");
+  expect(report).toContain("- shardgrad-wasm 2 used up to 20 % of a core while others had their turn");
+});
+
+it("keeps the variables that matter, and no others", () => {
+  const env = { OMP_NUM_THREADS: "1", OPENBLAS_CORETYPE: "Haswell", HOME: "/root", OMPHALOS: "x", PATH: "" };
+  expect(tellingVariables(env)).toEqual({ OMP_NUM_THREADS: "1", OPENBLAS_CORETYPE: "Haswell" });
+});

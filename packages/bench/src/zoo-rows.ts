@@ -1,0 +1,79 @@
+// From times by round to the rows that are written: medians, spreads, ratios, shares. All comparisons are within rounds.
+import type { Contender, Who } from "./contenders.ts";
+import { isOurs } from "./contenders.ts";
+import type { Entry } from "./entry.ts";
+import type { Machine } from "./machine.ts";
+import type { ModelMeasured } from "./measure-model.ts";
+import { stepFlops } from "./network-sizes.ts";
+import type { Spread } from "./statistics.ts";
+import { pairRounds, spreadOf } from "./statistics.ts";
+
+/** One contender on one model. */
+export interface BenchRow {
+  model: string;
+  who: Who;
+  /** Worker threads, threads, or ranks. */
+  workers: number;
+  /** Milliseconds of one training step; null if it has none, and then `reason` says why. */
+  msPerStep: Spread | null;
+  /** Turns that it had. */
+  rounds: number;
+  /** Of the median; by the formula in network-sizes.ts. */
+  gflops: number | null;
+  /** Share, 0 to 1, of what all cores do of SGEMM when they do not know of each other: median of the rounds. */
+  peakShare: number | null;
+  /** The most memory that all of its processes had resident. */
+  peakMemoryBytes: number | null;
+  /** For shardgrad: how many times as long each rival takes, round by round. */
+  ratio: Record<string, Spread>;
+  /** What it says that it is. */
+  version: string;
+  /** Why there are no numbers, or fewer rounds than asked for. */
+  reason: string | null;
+  /** The largest share of one core that it used while others had their turn. */
+  idleShare: number;
+  /** GFLOP/s of SGEMM on one core, and the gain of all cores over one, in the same rounds. */
+  sgemm: { kernels: string; oneCore: Spread; gain: Spread };
+  machine: Machine;
+}
+
+/** How many times as long each rival takes as `own`. */
+function ratios(own: Entry, everybody: readonly (readonly [Contender, Entry])[]): Record<string, Spread> {
+  const entries = everybody.flatMap(([{ who }, rival]) => {
+    if (isOurs(who)) return [];
+    const ratio = pairRounds(own.msPerStep, rival.msPerStep, (mine, theirs) => theirs / mine);
+    return ratio ? [[who, ratio] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The rows of one model, in the order of its contenders. */
+export function rowsOf({ model, contenders, sgemm }: ModelMeasured, machine: Machine): BenchRow[] {
+  const flops = stepFlops(model.network, model.batch);
+  const yardstick = {
+    kernels: sgemm.kernels,
+    oneCore: spreadOf(sgemm.one.values()),
+    gain: pairRounds(sgemm.all, sgemm.one, (all, one) => all / one)!,
+  };
+  return contenders.map(([{ who, workers }, entry]) => {
+    const { msPerStep, peakMemoryBytes, idleShare } = entry;
+    const time = msPerStep.size > 0 ? spreadOf(msPerStep.values()) : null;
+    const share = pairRounds(msPerStep, sgemm.all, (ms, limit) => flops / ms / 1e6 / limit);
+    return {
+      model: model.name,
+      who,
+      workers,
+      msPerStep: time,
+      rounds: msPerStep.size,
+      gflops: time && flops / time.median / 1e6,
+      peakShare: share?.median ?? null,
+      peakMemoryBytes: peakMemoryBytes || null,
+      ratio: isOurs(who) ? ratios(entry, contenders) : {},
+      version: entry.prepared?.version ?? "",
+      reason: entry.reason ?? null,
+      idleShare,
+      sgemm: yardstick,
+      machine,
+    };
+  });
+}

@@ -1,0 +1,185 @@
+// Reading checkpoints from a disk: a directory for each, of which nothing is believed before its SHA-256 sums have been
+// compared. A damaged one is passed over, and it is said why.
+import { createHash } from "node:crypto";
+import { basename, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { CheckpointError } from "../errors.ts";
+import type { CheckpointContent } from "./content.ts";
+import type { Disk } from "./disk.ts";
+import { codeOf, nodeDisk } from "./disk.ts";
+import type { FileRecord, FileRecords, TensorFile } from "./state-file.ts";
+import { Damage, parseState, tensorFiles } from "./state-file.ts";
+
+/** A checkpoint that was read from a disk, every byte of it as it was written. */
+export interface Checkpoint extends CheckpointContent {
+  /** Its directory. */
+  path: string;
+}
+
+/** What `findNewest` found. */
+export interface NewestCheckpoint {
+  /** The newest one that is whole; absent if there is none. */
+  checkpoint?: Checkpoint;
+  /** Newer ones that are not, newest first. */
+  passedOver: { name: string; reason: string }[];
+  /** The same in words, one line each, for a log; empty if all is well. */
+  notes: string[];
+}
+
+/** Bytes that are hashed, or written, before the event loop has its turn. */
+export const chunkBytes = 2 ** 20;
+
+/** Whoever writes faster than this is read wins. */
+const mostSearches = 10;
+
+/** What an unreadable file is taken for damage by; with other errors there is no telling. */
+const damageCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EIO"]);
+
+/** Directory of the checkpoint of a step. A step that is saved again gets a number: nothing is overwritten. */
+export function nameOf(step: number, attempt = 1): string {
+  return `step-${String(step).padStart(10, "0")}${attempt > 1 ? `-${attempt}` : ""}`;
+}
+
+/** The checkpoints among the names in a directory, newest first. */
+export function checkpointsIn(names: readonly string[]): { name: string; step: number; attempt: number }[] {
+  return names
+    .flatMap((name) => {
+      const [, digits, attempt = "1"] = /^step-(\d{10,16})(?:-(\d{1,9}))?$/.exec(name) ?? [];
+      const found = { name, step: Number(digits), attempt: Number(attempt) };
+      return nameOf(found.step, found.attempt) === name ? [found] : [];
+    })
+    .sort((a, b) => b.step - a.step || b.attempt - a.attempt);
+}
+
+/** The SHA-256 of the bytes; lets the event loop have its turn now and then. */
+export async function sumOf(bytes: Uint8Array): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    hash.update(bytes.subarray(at, at + chunkBytes));
+    await setImmediate();
+  }
+  return hash.digest("hex");
+}
+
+async function readFile(disk: Disk, directory: string, name: string): Promise<Uint8Array> {
+  try {
+    return await disk.read(join(directory, name));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") throw new Damage(`${name} is missing`);
+    if (code !== undefined && damageCodes.has(code)) throw new Damage(`${name} cannot be read (${code})`);
+    throw error;
+  }
+}
+
+async function readTensors(
+  disk: Disk,
+  directory: string,
+  name: TensorFile,
+  record: FileRecord,
+): Promise<Uint8Array> {
+  const bytes = await readFile(disk, directory, name);
+  if (bytes.length !== record.bytes) {
+    throw new Damage(`${name} has ${bytes.length} bytes, expected ${record.bytes}`);
+  }
+  if ((await sumOf(bytes)) !== record.sha256)
+    throw new Damage(`${name} was changed: its SHA-256 does not fit`);
+  return bytes;
+}
+
+/** Reads and checks state.json only. */
+export async function readState(
+  disk: Disk,
+  directory: string,
+): Promise<{ state: Checkpoint["state"]; files: FileRecords }> {
+  return parseState(await readFile(disk, directory, "state.json"));
+}
+
+async function readChecked(disk: Disk, path: string): Promise<Checkpoint> {
+  const { state, files } = await readState(disk, path);
+  const [model, optimizer] = tensorFiles;
+  return {
+    path,
+    state,
+    files: {
+      [model]: await readTensors(disk, path, model, files[model]),
+      [optimizer]: await readTensors(disk, path, optimizer, files[optimizer]),
+    },
+  };
+}
+
+/** Errors of the disk, as ours. */
+function unreadable(path: string, error: unknown): never {
+  if (error instanceof CheckpointError) throw error;
+  const message = error instanceof Error ? error.message : String(error);
+  throw new CheckpointError(
+    `checkpoint: cannot read ${path}: ${message}; look at the disk and its permissions`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/**
+ * Reads the checkpoint in a directory, whatever it is called.
+ *
+ * @throws CheckpointError if it is damaged, cannot be read, or is of a newer format
+ */
+export async function readCheckpoint(path: string, disk: Disk = nodeDisk): Promise<Checkpoint> {
+  try {
+    return await readChecked(disk, path);
+  } catch (error) {
+    if (!(error instanceof Damage)) return unreadable(path, error);
+    throw new CheckpointError(`checkpoint: ${path} is damaged: ${error.message}; use another one`);
+  }
+}
+
+/** Names in a directory; none if it is not there. */
+async function namesIn(disk: Disk, directory: string): Promise<string[]> {
+  try {
+    return await disk.list(directory);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function search(disk: Disk, directory: string): Promise<Omit<NewestCheckpoint, "notes">> {
+  const passedOver: NewestCheckpoint["passedOver"] = [];
+  for (const { name, step } of checkpointsIn(await namesIn(disk, directory))) {
+    try {
+      const checkpoint = await readChecked(disk, join(directory, name));
+      if (checkpoint.state.step !== step) throw new Damage(`it is of step ${checkpoint.state.step}`);
+      return { checkpoint, passedOver };
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error;
+      passedOver.push({ name, reason: error.message });
+    }
+  }
+  return { passedOver };
+}
+
+/**
+ * Finds the checkpoint of the highest step that is whole, and reads it. There need not be any, nor the directory; and
+ * another process may be writing there.
+ *
+ * @throws CheckpointError if the disk refuses, or a newer version has written the newest one
+ */
+export async function findNewest(directory: string, disk: Disk = nodeDisk): Promise<NewestCheckpoint> {
+  try {
+    for (let tries = 1; ; tries++) {
+      const found = await search(disk, directory);
+      const { checkpoint, passedOver } = found;
+      const names = passedOver.length > 0 ? await namesIn(disk, directory) : [];
+      // Not damaged, but removed meanwhile: then a newer one has taken its place.
+      if (tries < mostSearches && passedOver.some(({ name }) => !names.includes(name))) continue;
+      const outcome = checkpoint ? `${basename(checkpoint.path)} is used` : "there is no other";
+      const notes = passedOver.map(
+        ({ name, reason }) => `checkpoint: ${name} is damaged (${reason}); ${outcome}`,
+      );
+      return { ...found, notes };
+    }
+  } catch (error) {
+    return unreadable(directory, error);
+  }
+}

@@ -1,0 +1,61 @@
+// Which checkpoints are kept: the last ones, and the best by a metric.
+import { CheckpointError } from "../errors.ts";
+
+/** The metric by which the best checkpoint is known. */
+export interface BestBy {
+  /** Its name among the `metrics` of a checkpoint's state. */
+  metric: string;
+  /** Whether less or more is better. */
+  direction: "min" | "max";
+}
+
+/** Which checkpoints are kept. */
+export interface Retention {
+  /** The last so many; 3 if absent. */
+  keepLast?: number;
+  /** And the best one by this; none if absent. */
+  keepBest?: BestBy;
+}
+
+/** One checkpoint on the disk. */
+export interface Kept {
+  name: string;
+  /** Of its last evaluation; undefined if it is damaged: then it is nobody's to count or to remove. */
+  metrics: Readonly<Record<string, number>> | undefined;
+}
+
+/** Throws unless the options make sense. */
+export function checkRetention({ keepLast = 3, keepBest }: Retention): void {
+  if (!(keepLast === Number.POSITIVE_INFINITY || (Number.isSafeInteger(keepLast) && keepLast >= 1))) {
+    throw new CheckpointError(
+      `checkpoint: keepLast is ${keepLast}, expected an integer of at least 1, or Infinity`,
+    );
+  }
+  if (keepBest && keepBest.direction !== "min" && keepBest.direction !== "max") {
+    throw new CheckpointError(
+      `checkpoint: keepBest.direction is "${String(keepBest.direction)}", expected "min" or "max"`,
+    );
+  }
+}
+
+/** The name of the best checkpoint, of equal ones the newest; NaN is never best. */
+function bestOf(newestFirst: readonly Kept[], { metric, direction }: BestBy): string | undefined {
+  let best: { name: string; value: number } | undefined;
+  for (const { name, metrics } of newestFirst) {
+    const value = metrics?.[metric];
+    if (value === undefined || Number.isNaN(value)) continue;
+    if (!best || (direction === "min" ? value < best.value : value > best.value)) best = { name, value };
+  }
+  return best?.name;
+}
+
+/** Names of the checkpoints to remove, oldest first. The one that was just saved stays, whatever its step. */
+export function surplus(newestFirst: readonly Kept[], justSaved: string, retention: Retention): string[] {
+  const { keepLast = 3, keepBest } = retention;
+  const whole = newestFirst.filter(({ metrics }) => metrics);
+  const best = keepBest && bestOf(whole, keepBest);
+  return whole
+    .filter(({ name }, index) => index >= keepLast && name !== best && name !== justSaved)
+    .map(({ name }) => name)
+    .reverse();
+}

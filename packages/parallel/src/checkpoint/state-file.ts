@@ -1,0 +1,98 @@
+// state.json: where a run was, what it was of, and the sizes and SHA-256 sums of the files beside it. Written last, and
+// protected by a sum of its own in its last line, so that a changed byte anywhere in a checkpoint is noticed.
+import { createHash } from "node:crypto";
+import type { SavedGroup } from "@shardgrad/core";
+import { CheckpointError } from "../errors.ts";
+import type { JobFingerprint } from "./fingerprint.ts";
+
+/** The version of the format that is written, and the newest that is read. */
+export const formatVersion = 1;
+
+/** Something that JSON holds; NaN, infinities and -0 are kept too. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+
+/** Where a run was, and what it was of. */
+export interface CheckpointState {
+  /** Steps done. */
+  step: number;
+  /** Epochs done. */
+  epoch: number;
+  /** Samples of the current epoch that are done. */
+  cursor: number;
+  /** Whatever is needed to go on with the same random numbers. */
+  random: Plain;
+  /** Results of the last evaluation. */
+  metrics: Readonly<Record<string, number>>;
+  fingerprint: JobFingerprint;
+  /** The optimizer's state but for its tensors. */
+  optimizer: { stepCount: number; paramGroups: readonly SavedGroup[] };
+}
+
+/** A file of a checkpoint, as state.json knows it. */
+export interface FileRecord {
+  bytes: number;
+  sha256: string;
+}
+
+/** The files that state.json knows. */
+export const tensorFiles = ["model.safetensors", "optimizer.safetensors"] as const;
+export type TensorFile = (typeof tensorFiles)[number];
+export type FileRecords = Record<TensorFile, FileRecord>;
+
+/** What is wrong with a checkpoint's files; whoever catches it tells which checkpoint it is. */
+export class Damage extends Error {
+  override name = "Damage";
+}
+
+/** The end of the file: what comes before is what the sum is of. */
+const tail = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
+const tailBytes = ',\n  "sha256": ""\n}\n'.length + 64;
+
+const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** Marks numbers that JSON does not have. */
+const numberKey = "$number";
+
+function tagNumber(_: string, value: unknown): unknown {
+  if (typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return { [numberKey]: Object.is(value, -0) ? "-0" : String(value) };
+}
+
+function untagNumber(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Object.keys(value).join() !== numberKey) return value;
+  const number = (value as Record<string, unknown>)[numberKey];
+  return typeof number === "string" ? Number(number) : value;
+}
+
+/** The bytes of state.json. */
+export function formatState(state: CheckpointState, files: FileRecords): Uint8Array {
+  const text = JSON.stringify(
+    { format: "shardgrad-checkpoint", version: formatVersion, ...state, files },
+    tagNumber,
+    2,
+  );
+  const body = new TextEncoder().encode(text.slice(0, -"\n}".length));
+  return Buffer.concat([body, Buffer.from(`,\n  "sha256": "${sumOf(body)}"\n}\n`)]);
+}
+
+/**
+ * Reads state.json.
+ *
+ * @throws Damage if it is not as it was written
+ * @throws CheckpointError if a newer version has written it
+ */
+export function parseState(bytes: Uint8Array): { state: CheckpointState; files: FileRecords } {
+  const body = bytes.subarray(0, Math.max(0, bytes.length - tailBytes));
+  const expected = tail.exec(Buffer.from(bytes.subarray(body.length)).toString("latin1"))?.[1];
+  if (expected === undefined)
+    throw new Damage("state.json is cut off or was changed: it does not end with its SHA-256");
+  if (sumOf(body) !== expected) throw new Damage("state.json was changed: its SHA-256 does not fit");
+  const { format, version, files, ...rest } = JSON.parse(`${Buffer.from(body)}}`, untagNumber);
+  if (format !== "shardgrad-checkpoint") throw new Damage(`state.json is of the format ${String(format)}`);
+  if (version !== formatVersion) {
+    throw new CheckpointError(
+      `checkpoint: its format has version ${version}, expected ${formatVersion}; read it with the version of @shardgrad/parallel that wrote it`,
+    );
+  }
+  return { state: rest as CheckpointState, files };
+}

@@ -1,0 +1,212 @@
+// Checkpoints on the machine's own disk.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { sample } from "../../scripts/checkpoint-samples.ts";
+import { CheckpointError } from "../errors.ts";
+import type { CheckpointContent } from "./content.ts";
+import type { Disk } from "./disk.ts";
+import { nodeDisk } from "./disk.ts";
+import { chunkBytes, findNewest, readCheckpoint } from "./find-newest.ts";
+import { openCheckpoints } from "./store.ts";
+
+let root: string;
+let directory: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "shardgrad-checkpoints-"));
+  directory = join(root, "runs", "mnist");
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const name = (step: number) => `step-${String(step).padStart(10, "0")}`;
+
+describe("a store", () => {
+  it("writes a directory per step, which is found again", async () => {
+    await using store = await openCheckpoints(directory);
+    expect(store.notes).toEqual([]);
+    const content = sample(812, { accuracy: 0.9 });
+    const path = join(directory, name(812));
+    expect(await store.save(content)).toEqual({ path, removed: [], notes: [] });
+    expect((await readdir(path)).sort()).toEqual([
+      "model.safetensors",
+      "optimizer.safetensors",
+      "state.json",
+    ]);
+    const found = await findNewest(directory);
+    expect(found).toMatchObject({ passedOver: [], notes: [], checkpoint: { path, state: content.state } });
+    expect(Buffer.from(found.checkpoint!.files["model.safetensors"]).toString()).toBe("weights of step 812");
+    expect(await readCheckpoint(path)).toEqual(found.checkpoint);
+  });
+
+  it("keeps the last ones and the best one", async () => {
+    await using store = await openCheckpoints(directory, {
+      keepLast: 2,
+      keepBest: { metric: "accuracy", direction: "max" },
+    });
+    const removed: string[][] = [];
+    for (const [step, accuracy] of [0.5, 0.9, 0.6, 0.7, 0.8, 0.95].entries()) {
+      removed.push((await store.save(sample(step, { accuracy }))).removed);
+    }
+    expect(removed).toEqual([[], [], [name(0)], [], [name(2)], [name(1), name(3)]]);
+    expect((await readdir(directory)).sort()).toEqual(["lock", name(4), name(5)]);
+  });
+
+  it("knows the best one again when it is opened another time", async () => {
+    const retention = { keepLast: 1, keepBest: { metric: "loss", direction: "min" } } as const;
+    for (const [step, loss] of [0.5, 0.1, 0.3, 0.2].entries()) {
+      await using store = await openCheckpoints(directory, retention);
+      await store.save(sample(step, { loss }));
+    }
+    expect(await readdir(directory)).toEqual([name(1), name(3)]);
+  });
+
+  it("does not touch what else is in the directory", async () => {
+    await mkdir(join(directory, "step-12"), { recursive: true });
+    await mkdir(join(directory, `${name(3)}-1`));
+    await writeFile(join(directory, "notes.txt"), "mine");
+    await using store = await openCheckpoints(directory, { keepLast: 1 });
+    for (const step of [1, 2]) await store.save(sample(step));
+    expect((await readdir(directory)).sort()).toEqual(
+      ["lock", "notes.txt", name(2), `${name(3)}-1`, "step-12"].sort(),
+    );
+    expect((await store.findNewest()).checkpoint!.state.step).toBe(2);
+  });
+
+  it("does saves one after another, and what it was given later is not what it writes", async () => {
+    await using store = await openCheckpoints(directory, { keepLast: 2 });
+    const saves = [3, 1, 2].map((step) => store.save(sample(step)));
+    expect((await Promise.all(saves)).map(({ removed }) => removed)).toEqual([[], [], [name(1)]]);
+    expect((await store.findNewest()).checkpoint!.state.step).toBe(3);
+  });
+
+  it("keeps a step that is saved again beside the first one", async () => {
+    await using store = await openCheckpoints(directory);
+    await store.save(sample(5, {}, " first"));
+    const { path } = await store.save(sample(5, {}, " second"));
+    expect(path).toBe(join(directory, `${name(5)}-2`));
+    const { checkpoint } = await store.findNewest();
+    expect(checkpoint!.path).toBe(path);
+    expect(Buffer.from(checkpoint!.files["model.safetensors"]).toString()).toBe("weights of step 5 second");
+  });
+
+  it("removes what an interrupted run has left, and says so", async () => {
+    for (const left of [".writing-x-1", ".removing-x-2"]) {
+      await mkdir(join(directory, left), { recursive: true });
+      await writeFile(join(directory, left, "model.safetensors"), "half");
+    }
+    await writeFile(join(directory, ".lock-999999999-x"), "");
+    await using store = await openCheckpoints(directory);
+    expect([...store.notes].sort()).toEqual([
+      "checkpoint: removed .removing-x-2, which an interrupted run had left",
+      "checkpoint: removed .writing-x-1, which an interrupted run had left",
+    ]);
+    expect(await readdir(directory)).toEqual(["lock"]);
+  });
+
+  it("has a directory for itself until it is closed", async () => {
+    const store = await openCheckpoints(directory);
+    const again = () => openCheckpoints(directory);
+    await expect(again()).rejects.toThrow(CheckpointError);
+    await expect(again()).rejects.toThrow(
+      new RegExp(`is in use by process ${process.pid}; use another directory`),
+    );
+    const saving = store.save(sample(1));
+    await store.close();
+    await store.close();
+    expect((await saving).path).toBe(join(directory, name(1)));
+    await expect(store.save(sample(2))).rejects.toThrow(/the store of .* is closed; open it again$/);
+    await (await again()).close();
+    expect(await readdir(directory)).toEqual([name(1)]);
+  });
+
+  it("refuses to save once its lock is lost", async () => {
+    const store = await openCheckpoints(directory);
+    await rm(join(directory, "lock"));
+    await expect(store.save(sample(1))).rejects.toMatchObject({
+      committed: "no",
+      message: expect.stringMatching(
+        /^checkpoint: cannot save step 1 in .*: the lock of .* was lost to another/,
+      ),
+    });
+    expect(await readdir(directory)).toEqual([]);
+    await store.close();
+  });
+});
+
+it("a process that is killed leaves whole checkpoints, and a lock that is taken over", async () => {
+  const sources = ["./store.ts", "../../scripts/checkpoint-samples.ts"];
+  const [storeUrl, samplesUrl] = sources.map((path) => JSON.stringify(new URL(path, import.meta.url)));
+  const script = `
+    const { openCheckpoints } = await import(${storeUrl});
+    const { sample } = await import(${samplesUrl});
+    const store = await openCheckpoints(${JSON.stringify(directory)}, { keepLast: 2 });
+    for (let step = 1; ; step++) {
+      await store.save(sample(step));
+      console.log(step);
+    }`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let last = 0;
+  for await (const line of createInterface(child.stdout)) {
+    last = Number(line);
+    // In the middle of whatever it does by now.
+    if (last === 5) child.kill("SIGKILL");
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  await using store = await openCheckpoints(directory, { keepLast: 1 });
+  expect(store.notes[0]).toBe(`checkpoint: the lock of process ${child.pid}, which is gone, was taken over`);
+  const { checkpoint, passedOver } = await store.findNewest();
+  expect(passedOver).toEqual([]);
+  expect(checkpoint!.state.step).toBeGreaterThanOrEqual(last);
+  const { path } = await store.save(sample(1_000_000));
+  expect((await readdir(directory)).sort()).toEqual(["lock", basename(path)]);
+});
+
+describe("openCheckpoints refuses", () => {
+  it("a path where a file is", async () => {
+    const path = join(root, "file");
+    await writeFile(path, "");
+    await expect(openCheckpoints(path)).rejects.toThrow(CheckpointError);
+    await expect(openCheckpoints(path)).rejects.toThrow(
+      /^checkpoint: cannot open .*: ENOTDIR: .*; look at the disk$/,
+    );
+    await expect(openCheckpoints(join(path, "below"))).rejects.toThrow(CheckpointError);
+  });
+
+  it("options that make no sense, before it touches anything", async () => {
+    await expect(openCheckpoints(directory, { keepLast: 0 })).rejects.toThrow(/keepLast is 0/);
+    expect(await readdir(root)).toEqual([]);
+  });
+});
+
+it("large files are written in pieces, so that the event loop has its turn in between", async () => {
+  const bytes = new Uint8Array(2.5 * chunkBytes).map((_, i) => i % 251);
+  const content: CheckpointContent = {
+    ...sample(1),
+    files: { ...sample(1).files, "model.safetensors": bytes },
+  };
+  const written: number[] = [];
+  const disk: Disk = {
+    ...nodeDisk,
+    create: async (path) => {
+      const file = await nodeDisk.create(path);
+      if (!path.endsWith("model.safetensors")) return file;
+      const write = (chunk: Uint8Array) => {
+        written.push(chunk.length);
+        return file.write(chunk);
+      };
+      return { ...file, write };
+    },
+  };
+  await using store = await openCheckpoints(directory, {}, { disk });
+  const { path } = await store.save(content);
+  expect(written).toEqual([chunkBytes, chunkBytes, chunkBytes / 2]);
+  expect(Buffer.compare(await readFile(join(path, "model.safetensors")), bytes)).toBe(0);
+  const { checkpoint } = await store.findNewest();
+  expect(Buffer.compare(checkpoint!.files["model.safetensors"], bytes)).toBe(0);
+});

@@ -1,0 +1,276 @@
+// The writing side: a directory of checkpoints that one process keeps. A checkpoint is written under another name, with
+// all of it on the disk, before one rename makes it one. What may happen in between: README.md beside this file.
+import { join, resolve } from "node:path";
+import type { Committed } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
+import type { CheckpointContent } from "./content.ts";
+import type { Disk } from "./disk.ts";
+import { codeOf, nodeDisk } from "./disk.ts";
+import type { NewestCheckpoint } from "./find-newest.ts";
+import { checkpointsIn, findNewest, nameOf, readState } from "./find-newest.ts";
+import type { Lock, Processes } from "./lock.ts";
+import { lockLeftover, nodeProcesses, takeLock } from "./lock.ts";
+import type { Kept, Retention } from "./retention.ts";
+import { checkRetention, surplus } from "./retention.ts";
+import { Damage } from "./state-file.ts";
+import { makeDirectories, removeAll, writeCheckpoint } from "./write-checkpoint.ts";
+
+/** A checkpoint that is on the disk to stay. */
+export interface SavedCheckpoint {
+  /** Its directory. */
+  path: string;
+  /** Older checkpoints that were removed, oldest first. */
+  removed: string[];
+  /** What went wrong afterwards, in words: older ones that could not be removed. */
+  notes: string[];
+}
+
+/** What a store works with; the machine's own if absent. */
+export interface StoreEnvironment {
+  disk?: Disk;
+  processes?: Processes;
+}
+
+/** Directories that are being written or removed are called so. */
+const leftover = /^\.(writing|removing)-/;
+
+/** What to do about an error, by its code. */
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC: "free some space, or keep fewer checkpoints",
+  EDQUOT: "free some space, or keep fewer checkpoints",
+  EACCES: "make the directory writable",
+  EPERM: "use a directory that is writable, on a file system with hard links",
+  ENOTSUP: "use a directory on a file system with hard links",
+  EROFS: "use a directory that is writable",
+};
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** A directory of checkpoints, opened for writing; made by `openCheckpoints`. */
+export class CheckpointStore {
+  readonly directory: string;
+  /** What was found on opening that is worth a line in a log: leftovers, a lock that was taken over. */
+  readonly notes: readonly string[];
+  readonly #disk: Disk;
+  readonly #lock: Lock;
+  readonly #retention: Retention;
+  readonly #token: string;
+  /** Of the checkpoints whose state has been read or written. */
+  readonly #metrics = new Map<string, Kept["metrics"]>();
+  #writes = 0;
+  #closed = false;
+  /** The end of what was asked for so far: saves are done one after another. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @internal */
+  constructor(
+    directory: string,
+    retention: Retention,
+    disk: Disk,
+    lock: Lock,
+    token: string,
+    notes: readonly string[],
+  ) {
+    this.directory = directory;
+    this.notes = notes;
+    this.#disk = disk;
+    this.#lock = lock;
+    this.#retention = retention;
+    this.#token = token;
+  }
+
+  /**
+   * Writes a checkpoint. When the promise is fulfilled, it survives a power cut, and those that are not kept are gone.
+   *
+   * @throws CheckpointError if that fails; its `committed` says whether the checkpoint is there nevertheless
+   */
+  save(content: CheckpointContent): Promise<SavedCheckpoint> {
+    return this.#inTurn(() => this.#save(content));
+  }
+
+  /** The newest checkpoint here that is whole; see the function of this name. */
+  findNewest(): Promise<NewestCheckpoint> {
+    return this.#inTurn(() => findNewest(this.directory, this.#disk));
+  }
+
+  /** Waits for what is being saved and gives up the lock. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const released = this.#inTurn(() => this.#lock.release());
+    this.#closed = true;
+    try {
+      await released;
+    } catch (error) {
+      throw new CheckpointError(
+        `checkpoint: cannot give up the lock of ${this.directory}: ${messageOf(error)}; it is void once this process has ended`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** So that `await using` closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) {
+      return Promise.reject(
+        new CheckpointError(`checkpoint: the store of ${this.directory} is closed; open it again`),
+      );
+    }
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #save(content: CheckpointContent): Promise<SavedCheckpoint> {
+    const { step, metrics } = content.state;
+    const path = (name: string) => join(this.directory, name);
+    const draft = path(`.writing-${this.#token}-${++this.#writes}`);
+    let name: string;
+    try {
+      await this.#lock.check();
+      await writeCheckpoint(this.#disk, draft, content);
+      name = await this.#freeName(step);
+    } catch (error) {
+      await this.#discard(draft);
+      return this.#fail(step, error, "no");
+    }
+    try {
+      await this.#disk.rename(draft, path(name));
+    } catch (error) {
+      // A disk that is about to fail may do a thing and say that it could not.
+      const done = await this.#isThere(name);
+      await this.#discard(draft);
+      return this.#fail(step, error, done ? "perhaps" : "no");
+    }
+    try {
+      await this.#disk.syncDirectory(this.directory);
+    } catch (error) {
+      return this.#fail(step, error, "perhaps");
+    }
+    this.#metrics.set(name, metrics);
+    return { path: path(name), ...(await this.#removeSurplus(name)) };
+  }
+
+  /** What cannot be removed now is removed when the directory is opened the next time. */
+  async #discard(draft: string): Promise<void> {
+    await removeAll(this.#disk, draft).catch(() => undefined);
+  }
+
+  async #isThere(name: string): Promise<boolean> {
+    // If even that cannot be found out, it may be there.
+    return this.#disk.list(this.directory).then(
+      (names) => names.includes(name),
+      () => true,
+    );
+  }
+
+  async #freeName(step: number): Promise<string> {
+    const taken = await this.#disk.list(this.directory);
+    let attempt = 1;
+    while (taken.includes(nameOf(step, attempt))) attempt++;
+    return nameOf(step, attempt);
+  }
+
+  #fail(step: number, error: unknown, committed: Committed): never {
+    const outcome = {
+      no: "it is not saved, those before it are as they were",
+      perhaps: "it may be in place, but might not survive a power cut",
+    }[committed];
+    const remedy = remedies[codeOf(error) ?? ""] ?? "look at the disk";
+    const detail =
+      error instanceof CheckpointError
+        ? error.message.replace(/^checkpoint: /, "")
+        : `${messageOf(error)}; ${outcome}; ${remedy}`;
+    throw new CheckpointError(`checkpoint: cannot save step ${step} in ${this.directory}: ${detail}`, {
+      cause: error,
+      committed,
+    });
+  }
+
+  async #removeSurplus(justSaved: string): Promise<Pick<SavedCheckpoint, "removed" | "notes">> {
+    const removed: string[] = [];
+    const notes: string[] = [];
+    try {
+      const names = checkpointsIn(await this.#disk.list(this.directory));
+      const kept: Kept[] = [];
+      for (const { name } of names) kept.push({ name, metrics: await this.#metricsOf(name) });
+      for (const name of surplus(kept, justSaved, this.#retention)) {
+        await this.#remove(name);
+        removed.push(name);
+      }
+    } catch (error) {
+      notes.push(`checkpoint: an older one could not be removed from ${this.directory}: ${messageOf(error)}`);
+    }
+    return { removed, notes };
+  }
+
+  /** Of a checkpoint on the disk; undefined if its state is damaged. */
+  async #metricsOf(name: string): Promise<Kept["metrics"]> {
+    if (this.#metrics.has(name)) return this.#metrics.get(name);
+    const metrics = await readState(this.#disk, join(this.directory, name)).then(
+      ({ state }) => state.metrics,
+      (error: unknown) => {
+        // One of a newer version is not ours to remove either.
+        if (error instanceof Damage || error instanceof CheckpointError) return undefined;
+        throw error;
+      },
+    );
+    this.#metrics.set(name, metrics);
+    return metrics;
+  }
+
+  /** It is no checkpoint any more before its first file goes: none is ever seen half removed. */
+  async #remove(name: string): Promise<void> {
+    const aside = join(this.directory, `.removing-${this.#token}-${++this.#writes}`);
+    await this.#disk.rename(join(this.directory, name), aside);
+    await this.#disk.syncDirectory(this.directory);
+    await removeAll(this.#disk, aside);
+  }
+}
+
+/** Removes what interrupted saves left; nobody else writes here. */
+async function removeLeftovers(disk: Disk, directory: string, processes: Processes): Promise<string[]> {
+  const notes: string[] = [];
+  for (const name of await disk.list(directory)) {
+    const pid = lockLeftover.exec(name)?.[1];
+    if (pid !== undefined && processes.incarnation(Number(pid)) === undefined) {
+      await disk.removeFile(join(directory, name));
+    } else if (leftover.test(name)) {
+      await removeAll(disk, join(directory, name));
+      notes.push(`checkpoint: removed ${name}, which an interrupted run had left`);
+    }
+  }
+  return notes;
+}
+
+/**
+ * Opens a directory for writing checkpoints, and makes it if need be. One process at a time may do so.
+ *
+ * @throws CheckpointError if another process has it open, if it is not writable, or an option makes no sense
+ */
+export async function openCheckpoints(
+  directory: string,
+  retention: Retention = {},
+  { disk = nodeDisk, processes = nodeProcesses }: StoreEnvironment = {},
+): Promise<CheckpointStore> {
+  checkRetention(retention);
+  const path = resolve(directory);
+  let lock: Lock | undefined;
+  try {
+    await makeDirectories(disk, path);
+    lock = await takeLock(disk, path, processes);
+    const notes = await removeLeftovers(disk, path, processes);
+    if (lock.note) notes.unshift(lock.note);
+    return new CheckpointStore(path, retention, disk, lock, processes.token(), notes);
+  } catch (error) {
+    await lock?.release().catch(() => undefined);
+    if (error instanceof CheckpointError) throw error;
+    throw new CheckpointError(
+      `checkpoint: cannot open ${path}: ${messageOf(error)}; ${remedies[codeOf(error) ?? ""] ?? "look at the disk"}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,63 @@
+// Writing and removing the files of a checkpoint, such that a power cut finds them whole or not under their names. Knows
+// nothing of what a directory of checkpoints holds besides.
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { CheckpointContent } from "./content.ts";
+import type { Disk } from "./disk.ts";
+import { codeOf } from "./disk.ts";
+import { chunkBytes } from "./find-newest.ts";
+import type { FileRecord } from "./state-file.ts";
+import { formatState } from "./state-file.ts";
+
+/** Makes a directory and those above it, such that they survive a power cut. */
+export async function makeDirectories(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.makeDirectory(path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeDirectories(disk, dirname(path));
+    await makeDirectories(disk, path);
+    return;
+  }
+  await disk.syncDirectory(dirname(path));
+}
+
+/** Removes a directory of files. */
+export async function removeAll(disk: Disk, path: string): Promise<void> {
+  for (const name of await disk.list(path)) await disk.removeFile(join(path, name));
+  await disk.removeDirectory(path);
+}
+
+async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<FileRecord> {
+  const file = await disk.create(path);
+  const hash = createHash("sha256");
+  try {
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const chunk = bytes.subarray(at, at + chunkBytes);
+      hash.update(chunk);
+      await file.write(chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { bytes: bytes.length, sha256: hash.digest("hex") };
+}
+
+/** Writes a checkpoint to a directory that is not there yet; all of it is on the disk when the promise is fulfilled. */
+export async function writeCheckpoint(
+  disk: Disk,
+  directory: string,
+  { state, files }: CheckpointContent,
+): Promise<void> {
+  const write = (name: string, bytes: Uint8Array) => writeFile(disk, join(directory, name), bytes);
+  await disk.makeDirectory(directory);
+  const records = {
+    "model.safetensors": await write("model.safetensors", files["model.safetensors"]),
+    "optimizer.safetensors": await write("optimizer.safetensors", files["optimizer.safetensors"]),
+  };
+  await write("state.json", formatState(state, records));
+  // The names of the files, before the name of their directory.
+  await disk.syncDirectory(directory);
+}

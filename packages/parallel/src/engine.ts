@@ -1,0 +1,4 @@
+// @shardgrad/parallel/engine: what threads meet at, for programs that measure or test it. Not for programs that train
+// models: what is here may change with any version.
+export { Barrier, type BarrierOptions } from "./barrier.ts";
+export { Control, controlBytes } from "./control.ts";

@@ -1,0 +1,56 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { PhaseClock, phaseCells, readPhases } from "./phase-clock.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Two workers' clocks on one view, at times that are told. */
+function twoClocks() {
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const at = 3;
+  const view = new Float64Array(at + phaseCells(2));
+  const clocks = [0, 1].map((rank) => new PhaseClock(view, at, { rank, workers: 2 }));
+  return {
+    clocks,
+    at: (time: number, act: () => void) => {
+      nowMs = time;
+      act();
+    },
+    read: () => readPhases(view, at, 2),
+  };
+}
+
+it("tells waiting for the slowest from waking up", () => {
+  const { clocks, at, read } = twoClocks();
+  const [fast, slow] = clocks as [PhaseClock, PhaseClock];
+  at(100, () => void [fast.start(), slow.start()]);
+  at(100, () => void [fast.enter("forward"), slow.enter("forward")]);
+  at(110, () => fast.enter("barrier"));
+  at(130, () => slow.enter("barrier"));
+  at(131, () => slow.leave());
+  at(135, () => fast.leave());
+  expect(read()[0]).toMatchObject({ forward: 10, wait: 20, wake: 5, other: 0 });
+  expect(read()[1]).toMatchObject({ forward: 30, wait: 0, wake: 1, other: 0 });
+});
+
+it("lets a worker be a barrier ahead of one that has not looked yet", () => {
+  const { clocks, at, read } = twoClocks();
+  const [fast, slow] = clocks as [PhaseClock, PhaseClock];
+  at(0, () => void [fast.start(), slow.start(), fast.enter("forward"), slow.enter("forward")]);
+  at(10, () => slow.enter("barrier"));
+  at(40, () => fast.enter("barrier"));
+  at(40, () => fast.leave());
+  at(41, () => fast.enter("reduce"));
+  at(43, () => fast.enter("barrier")); // The next one, while `slow` is still in the last.
+  at(44, () => slow.leave());
+  expect(read()[1]).toMatchObject({ forward: 10, wait: 30, wake: 4 });
+  expect(read()[0]).toMatchObject({ forward: 40, reduce: 2, other: 1 });
+});
+
+it("counts nothing before it is started", () => {
+  const { clocks, at, read } = twoClocks();
+  const [clock] = clocks as [PhaseClock, PhaseClock];
+  at(5, () => clock.enter("forward"));
+  at(9, () => void [clock.enter("barrier"), clock.leave()]);
+  expect(Object.values(read()[0]!).every((ms) => ms === 0)).toBe(true);
+});
