@@ -126,21 +126,17 @@ function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: nu
     bytes,
   }));
   const spin = workers <= availableParallelism();
-<<<<<<< HEAD
-  const shared = { workers, jobUrl, memory: heap().memory, kernels, reduce, capture, spin, steps };
-=======
   const shared = {
     workers,
     jobUrl,
     memory: heap().memory,
-    kernels: kernelSet(),
+    kernels,
     reduce,
     capture,
     timePhasesFrom,
     spin,
     steps,
   };
->>>>>>> bench
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
 
