@@ -130,11 +130,9 @@ describe("@shardgrad/blas is optional", () => {
       await cp(join(packages, "parallel", part), join(parallel, part), { recursive: true });
     for (const name of ["@shardgrad/core", "cli-progress", "comlink", "commander", "piscina"])
       await link(join(packages, "parallel/node_modules", name), join(directory, "app/node_modules", name));
-    for (const place of ["app", "job"]) {
-      const text = `export { default } from ${JSON.stringify(fileURLToPath(job))};`;
-      await mkdir(join(directory, place), { recursive: true });
-      await writeFile(join(directory, place, "job.ts"), text);
-    }
+    const text = `export { default } from ${JSON.stringify(fileURLToPath(job))};`;
+    for (const place of ["job", "here"]) await mkdir(join(directory, place), { recursive: true });
+    await writeFile(join(directory, "job/job.ts"), text);
   });
   afterAll(() => rm(directory, { recursive: true }));
 
@@ -164,8 +162,8 @@ describe("@shardgrad/blas is optional", () => {
   });
 
   it.each([
-    ["the job", "job", "app"],
-    ["the working directory", "app", "app"],
+    ["the job", "job", "here"],
+    ["the working directory", "here", "here"],
     ["the package itself", "app/node_modules/@shardgrad/parallel", "job"],
   ])("it is found from %s", async (_, place, from) => {
     const installed = join(directory, place, "node_modules/@shardgrad/blas");
