@@ -40,7 +40,7 @@ class Contender:
 
     def prepare(self, command):
         workers = min(command["workers"], command["model"]["batch"])
-        group = self.group = Group(self.mode, workers)
+        group = self.group = Group(self.mode, workers, command["folder"])
         parameters = group.call("prepare", command)
         losses = group.call("check", command["checkSteps"])
         seconds = last = group.call("run", 1)

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import resource
 import sys
-import tempfile
 import time
 
 import torch
@@ -50,13 +49,14 @@ def follow(connection, rank, ranks, rendezvous):
 class Group:
     """`threads` threads in this process, or as many ranks of one thread."""
 
-    def __init__(self, mode, count):
+    def __init__(self, mode, count, folder):
         self.followers = []
         if mode == "threads" or count == 1:
             torch.set_num_threads(1 if mode == "ddp" else count)
             self.training = Training(0, 1)
             return
-        rendezvous = f"file://{tempfile.mkdtemp(prefix='shardgrad-bench-')}/ranks"
+        # A file of its own: ranks of another group that met in it would be taken for these.
+        rendezvous = f"file://{folder}/ranks-{os.getpid()}"
         context = multiprocessing.get_context("spawn")
         for rank in range(1, count):
             ours, theirs = context.Pipe()

@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -179,13 +179,18 @@ describe.skipIf(process.platform === "win32")("leaves no child behind", () => {
     ["Ctrl-C", "shardgrad-wasm", "SIGINT", 130],
     ["a death without warning", ranks, "SIGKILL", null],
   ] as const)("after %s", async (_, who, signal, expected) => {
+    // Files are left behind by a death without warning only: nobody is there to remove them.
+    vi.stubEnv("TMPDIR", folder);
     const { child, stderr } = start("--models", "mlp-tiny", "--only", who, "--rounds", "100000");
+    vi.unstubAllEnvs();
     await vi.waitFor(() => expect(stderr()).toContain("round 1 of"), { timeout: 50_000, interval: 20 });
     const children = descendants(child.pid!).filter(isAlive);
     expect(children.length).toBeGreaterThan(1);
     child.kill(signal);
     const [code] = await once(child, "exit");
     expect(code).toBe(expected);
+    if (expected !== null)
+      expect(readdirSync(folder).filter((name) => name.startsWith("shardgrad"))).toEqual([]);
     await vi.waitFor(() => expect(children.filter(isAlive)).toEqual([]), { timeout: 30_000, interval: 20 });
   });
 });

@@ -1,7 +1,4 @@
 // One model, all contenders: each is started and checked by itself, then they take turns. Knows nothing of tables.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { findFault } from "./check-network.ts";
 import { ContenderProcess } from "./contender-process.ts";
 import type { Contender } from "./contenders.ts";
@@ -10,6 +7,7 @@ import { Entry, prepareLimitMs, restMs } from "./entry.ts";
 import type { PrepareCommand, Prepared } from "./protocol.ts";
 import { runRounds } from "./rounds.ts";
 import type { ByRound } from "./statistics.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { startYardstick } from "./yardstick.ts";
 import type { ZooModel } from "./zoo.ts";
 
@@ -45,13 +43,13 @@ export async function measureModel(
   cores: number,
   { rounds, budgetMs, announce }: MeasureOptions,
 ): Promise<ModelMeasured> {
-  const folder = await mkdtemp(join(tmpdir(), "shardgrad-bench-"));
+  using folder = temporaryFolder();
   const contenders = listed.map(
     (contender) => [contender, new Entry(`${contender.who} ${contender.workers}`)] as const,
   );
   const yardstick = await startYardstick([...new Set([1, cores])]);
   try {
-    const command = { command: "prepare", model, folder, checkSteps } as const;
+    const command = { command: "prepare", model, folder: folder.path, checkSteps } as const;
     const reference = await judge({ ...command, workers: 1 });
     for (const [{ launch, workers }, entry] of contenders) {
       announce(`${model.name}: starting ${entry.name}`);
@@ -73,6 +71,5 @@ export async function measureModel(
     return { model, contenders, sgemm: { kernels, one: gflops.get(1)!, all: gflops.get(cores)! } };
   } finally {
     await Promise.all([yardstick.end(), ...contenders.map(([, entry]) => entry.end())]);
-    await rm(folder, { recursive: true });
   }
 }
