@@ -6,9 +6,9 @@ import resource
 import sys
 import time
 
-import torch
 import torch.distributed as dist
 
+from pytorch_threads import use_threads
 from pytorch_training import Training
 
 
@@ -28,7 +28,7 @@ def vitals():
 
 
 def join(rank, ranks, rendezvous):
-    torch.set_num_threads(1)
+    use_threads(1, 1)
     # All ranks are on this machine; its name may resolve to nothing.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=ranks)
@@ -52,7 +52,8 @@ class Group:
     def __init__(self, mode, count, folder):
         self.followers = []
         if mode == "threads" or count == 1:
-            torch.set_num_threads(1 if mode == "ddp" else count)
+            own = 1 if mode == "ddp" else count
+            use_threads(own, own)
             self.training = Training(0, 1)
             return
         # A file of its own: ranks of another group that met in it would be taken for these.
