@@ -15,7 +15,7 @@ export default defineJob({
     new Adam([{ params: [first!], lr: 0.003 }, { params: others }], { lr: stepSchedule({ lr: 0.02, stepSize: 3 }) }),
   metrics: { accuracy: (net, batch) => accuracy(net.forward(batch.x), batch.y) },
   batchSize: 97,
-  clipGradNorm: 0.5,
+  clipGradNorm: 0.7,
   clipGradValue: 0.02,
   ema: { decay: 0.8 },
   onNonFinite: "stop",
