@@ -231,7 +231,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "a loss that is not finite",
       () => [jobWith("loss: (model, { x }) => mul(mean(model.forward(x)), Infinity)")],
-      /worker \d failed in step \d+ \(forward\): .*(NaN|Infinity).*expected a finite number/,
+      /train: step 1: shard 0 has the loss -?Infinity and .*, first in weight; expected finite numbers/,
     ],
     [
       "a loss without the model",

@@ -91,7 +91,10 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
     expect(Math.max(...norms)).toBeGreaterThan(0.7);
     const told: number[] = [];
     const run = { kernels, workers: 1, shards: 1 } as const;
-    const { weightsSha256 } = await train(steps, { ...run, onStepEnd: ({ gradNorm }) => told.push(gradNorm) });
+    const { weightsSha256 } = await train(steps, {
+      ...run,
+      onStepEnd: ({ gradNorm }) => told.push(gradNorm),
+    });
     expect(weightsSha256).toBe(hash(net.parameters()));
     expect(told.map(Math.fround)).toEqual(norms);
     expect(await hashOf(steps, { ...run, useEma: true })).toBe(hash(ema.averages));
@@ -99,13 +102,21 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
 });
 
 describe("accumulate", () => {
-  it.each([wide, steps])("4 micro-batches of 24 are one batch of 96, with the same shards: %s", async (job) => {
-    const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 96 });
-    for (const options of [{ workers: 1 }, { workers: 2 }, { workers: 3 }, { workers: 2, capture: false }]) {
-      expect(await hashOf(job, { shards: 8, batchSize: 24, accumulate: 4, ...options })).toBe(whole);
-    }
-    expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 24 })).not.toBe(whole);
-  });
+  it.each([wide, steps])(
+    "4 micro-batches of 24 are one batch of 96, with the same shards: %s",
+    async (job) => {
+      const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 96 });
+      for (const options of [
+        { workers: 1 },
+        { workers: 2 },
+        { workers: 3 },
+        { workers: 2, capture: false },
+      ]) {
+        expect(await hashOf(job, { shards: 8, batchSize: 24, accumulate: 4, ...options })).toBe(whole);
+      }
+      expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 24 })).not.toBe(whole);
+    },
+  );
 
   it("has a shard per worker and micro-batch, unless they are pinned", async () => {
     const run = train(wide, { kernels, workers: 2, batchSize: 24, accumulate: 4, epochs: 1 });
@@ -170,11 +181,15 @@ describe("what is not finite", () => {
     });
     expect(first).toMatchObject({ skipped: 1, steps: 4 });
     expect(seen.map(({ skipped }) => skipped)).toEqual([false, true, false, false]);
-    expect(first.model.parameters().every((parameter) => parameter.toArray().every(Number.isFinite))).toBe(true);
+    expect(first.model.parameters().every((parameter) => parameter.toArray().every(Number.isFinite))).toBe(
+      true,
+    );
     const others = await Promise.all(
       [1, 3, 4].map((workers) => hashOf(job, { workers, onNonFinite: "skip", epochs: 1 })),
     );
-    expect(new Set([await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1 }), ...others]).size).toBe(1);
+    expect(new Set([await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1 }), ...others]).size).toBe(
+      1,
+    );
     const capture = await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1, capture: false });
     expect(capture).toBe(others[0]);
   });
@@ -235,12 +250,17 @@ describe("early stopping", () => {
     const [{ steps: done, weightsSha256, stoppedEarly }] = runs as [(typeof runs)[0]];
     expect(done).toBeLessThan(40 * 11);
     expect(done % 11).toBe(0);
-    expect(stoppedEarly).toMatch(/^accuracy was best, 0\.\d+, in epoch \d+, and has not improved in 2 epochs$/);
-    for (const run of runs) expect(run).toMatchObject({ steps: done, weightsSha256, stoppedEarly, stopped: true });
+    expect(stoppedEarly).toMatch(
+      /^accuracy was best, 0\.\d+, in epoch \d+, and has not improved in 2 epochs$/,
+    );
+    for (const run of runs)
+      expect(run).toMatchObject({ steps: done, weightsSha256, stoppedEarly, stopped: true });
   });
 
   it("follows the loss of training where it is told to, and knows what there is", async () => {
-    const { steps: done } = await train(rule('{ metric: "loss", patience: 1, minDelta: 100 }'), { workers: 2 });
+    const { steps: done } = await train(rule('{ metric: "loss", patience: 1, minDelta: 100 }'), {
+      workers: 2,
+    });
     expect(done).toBe(22);
     await expect(train(rule('{ metric: "f1", patience: 1 }'), { workers: 2 })).rejects.toThrow(
       'train: earlyStopping looks at f1, but what is evaluated is accuracy; name one of these, or "loss"',

@@ -12,7 +12,9 @@ export default defineJob({
   model,
   loss: (net, batch) => crossEntropy(net.forward(batch.x), batch.y),
   optimizer: ([first, ...others]) =>
-    new Adam([{ params: [first!], lr: 0.003 }, { params: others }], { lr: stepSchedule({ lr: 0.02, stepSize: 3 }) }),
+    new Adam([{ params: [first!], lr: 0.003 }, { params: others }], {
+      lr: stepSchedule({ lr: 0.02, stepSize: 3 }),
+    }),
   metrics: { accuracy: (net, batch) => accuracy(net.forward(batch.x), batch.y) },
   batchSize: 97,
   clipGradNorm: 0.7,
