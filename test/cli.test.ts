@@ -84,6 +84,29 @@ it("trains a job that cannot be captured all the same, and says once why it is s
   expect(captured(await shardgrad("train", job, "--workers", "2", "--json"))).toBe(true);
 });
 
+it("profile shows where the time of a step goes", async () => {
+  const table = await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm");
+  expect([table.code, table.stderr]).toEqual([0, ""]);
+  expect(table.stdout).toMatch(
+    /^one shard of 24 samples, kernels wasm-\w+, [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
+  );
+  expect(table.stdout).toMatch(/\ngemm +\[24,16\] \[16,33\] \[24,33\] +1 /);
+  expect(table.stdout).toMatch(/\nwhole step [\d.]+ ms\n$/);
+  const { kernels, samples, flops, ms, rows } = JSON.parse(
+    (await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm", "--json"))
+      .stdout,
+  );
+  expect([kernels.slice(0, 5), samples, ms > 0]).toEqual(["wasm-", 24, true]);
+  // 16-33-8: three products of the second layer, two of the first.
+  expect(flops).toBe(2 * 24 * (2 * 16 * 33 + 3 * 33 * 8));
+  expect(rows.map((row: { kernel: string }) => row.kernel)).toContain("adam");
+  const wrong = await shardgrad("profile", job, "--rounds", "0");
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    "shardgrad: profile: rounds is 0, expected an integer of at least 1\n",
+  ]);
+});
+
 it("--json keeps what a job prints out of standard output", async () => {
   const chatty = writeJob(`
     import job from ${JSON.stringify(job)};

@@ -7,6 +7,8 @@ import { ShardgradError } from "@shardgrad/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { JobError } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
+import type { ProfileJobOptions } from "../profile-job.ts";
+import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
 import { chooseReporter } from "./report.ts";
 
@@ -64,6 +66,29 @@ function describe(error: Error): string {
     : (error.stack ?? error.message);
 }
 
+interface ProfileFlags extends ProfileJobOptions {
+  json?: boolean;
+  stack?: boolean;
+}
+
+async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
+  const { json = false, stack = false, ...options } = flags;
+  if (json) globalThis.console = new Console(process.stderr, process.stderr);
+  try {
+    const { kernels, samples, flops, profile } = await profileJob(pathToFileURL(resolve(job)), options);
+    const { ms, rows } = profile;
+    if (json) process.stdout.write(`${JSON.stringify({ kernels, samples, flops, ms, rows })}\n`);
+    else {
+      const rate = flops > 0 ? `, ${(flops / ms / 1e6).toFixed(1)} GFLOP/s` : "";
+      process.stdout.write(`one shard of ${samples} samples, kernels ${kernels}${rate}\n\n${profile}\n`);
+    }
+  } catch (error) {
+    fail(error, stack);
+  }
+}
+
+const kernelChoices = ["auto", "blas", "wasm", "wasm-plain", "reference"];
+
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
@@ -85,12 +110,26 @@ program
     new Option(
       "--kernels <set>",
       "what computes (default: the machine's BLAS if there is one, else WASM)",
-    ).choices(["auto", "blas", "wasm", "wasm-plain", "reference"]),
+    ).choices(kernelChoices),
   )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")
   .action(runTraining);
+
+program
+  .command("profile")
+  .description("show where the time of one worker's step goes, kernel by kernel")
+  .argument("<job>", "path of the job module")
+  .option("--workers <n>", "workers that would share a batch (default: one per core)", integer)
+  .option("--shards <n>", "parts of a batch", integer)
+  .option("--batch-size <n>", "samples per step, over all workers", integer)
+  .option("--seed <n>", "decides initial weights", integer)
+  .addOption(new Option("--kernels <set>", "what computes").choices(kernelChoices))
+  .option("--rounds <n>", "steps to measure (default: 20)", integer)
+  .option("--json", "print one JSON object and nothing else")
+  .option("--stack", "print stack traces of errors")
+  .action(runProfile);
 
 await program.parseAsync();
