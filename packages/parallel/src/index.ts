@@ -66,6 +66,7 @@ export {
 export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
 export type { TrainOptions } from "./options.ts";
 export type { TimedPhase } from "./phase-clock.ts";
+export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { ReduceMode } from "./protocol.ts";
 export type { SampleRandom } from "./sample-random.ts";
 export type { Sampling } from "./sampling.ts";

@@ -1,5 +1,6 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
+import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { Module, Optimizer } from "@shardgrad/core";
@@ -139,6 +140,12 @@ export function defineJob<C extends AnyColumns, M extends AnyModule>(
   const module = getCallSites(2)[1]?.scriptName;
   if (module) defined.set(module, job as unknown as Job);
   return job;
+}
+
+/** The URL of a job module that is given as one, or as a path. */
+export function jobUrlOf(job: string | URL): string {
+  const text = String(job);
+  return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
 }
 
 let loading = 0;

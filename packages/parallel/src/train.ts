@@ -1,9 +1,8 @@
 // train(): the face of the package for scripts.
-import { pathToFileURL } from "node:url";
 import type { AnyModule, Module } from "@shardgrad/core";
 import { coordinate } from "./coordinator.ts";
 import { TrainingRun } from "./events.ts";
-import { refuseWhileLoading } from "./job.ts";
+import { jobUrlOf, refuseWhileLoading } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
 
 /** Beside this file, once built. */
@@ -22,8 +21,7 @@ export function train<M extends AnyModule = Module>(
   options: TrainOptions = {},
 ): TrainingRun<M> {
   refuseWhileLoading();
-  const text = String(job);
-  const url = /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
+  const url = jobUrlOf(job);
   return new TrainingRun((publish, stopRequested) =>
     coordinate<M>(url, workerUrl, options, publish, stopRequested),
   );

@@ -7,7 +7,10 @@ import { ShardgradError } from "@shardgrad/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { JobError } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
+import type { ProfileJobOptions } from "../profile-job.ts";
+import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
+import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -64,6 +67,28 @@ function describe(error: Error): string {
     : (error.stack ?? error.message);
 }
 
+interface ProfileFlags extends ProfileJobOptions {
+  json?: boolean;
+  stack?: boolean;
+}
+
+async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
+  const { json = false, stack = false, ...options } = flags;
+  if (json) globalThis.console = new Console(process.stderr, process.stderr);
+  try {
+    const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), options);
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
+        : describeProfile(found, profile),
+    );
+  } catch (error) {
+    fail(error, stack);
+  }
+}
+
+const kernelChoices = ["auto", "blas", "wasm", "wasm-plain", "reference"];
+
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
@@ -86,7 +111,7 @@ program
     new Option(
       "--kernels <set>",
       "what computes (default: the machine's BLAS if there is one, else WASM)",
-    ).choices(["auto", "blas", "wasm", "wasm-plain", "reference"]),
+    ).choices(kernelChoices),
   )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .addOption(
@@ -100,5 +125,19 @@ program
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")
   .action(runTraining);
+
+program
+  .command("profile")
+  .description("show where the time of one worker's step goes, kernel by kernel")
+  .argument("<job>", "path of the job module")
+  .option("--workers <n>", "workers that would share a batch (default: one per core)", integer)
+  .option("--shards <n>", "parts of a batch", integer)
+  .option("--batch-size <n>", "samples per step, over all workers", integer)
+  .option("--seed <n>", "decides initial weights", integer)
+  .addOption(new Option("--kernels <set>", "what computes").choices(kernelChoices))
+  .option("--rounds <n>", "steps to measure (default: 20)", integer)
+  .option("--json", "print one JSON object and nothing else")
+  .option("--stack", "print stack traces of errors")
+  .action(runProfile);
 
 await program.parseAsync();
