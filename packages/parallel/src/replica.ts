@@ -29,7 +29,7 @@ import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, stoppingState, tensorAt } from "./layout.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { shardWeight } from "./sample-weights.ts";
@@ -96,7 +96,10 @@ export class Replica {
       report: (line) => this.#report(line),
     });
     const { earlyStopping } = setup.rules;
-    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+    if (earlyStopping) {
+      this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+      this.#earlyStopping.restore(stoppingState(layout));
+    }
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity);
@@ -311,7 +314,11 @@ export class Replica {
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
       this.control.store("epochs", number + 1);
     }
-    return this.#earlyStopping?.observe(record) ?? false;
+    const stopping = this.#earlyStopping;
+    if (!stopping) return false;
+    const enough = stopping.observe(record);
+    if (rank === 0) stoppingState(layout).set(stopping.state);
+    return enough;
   }
 
   /** Evaluates my chunks of the test set, and waits for the others. */
