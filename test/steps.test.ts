@@ -132,7 +132,7 @@ describe("accumulate", () => {
 const broken = (change: string) =>
   writeJob(`
     import { isMainThread, threadId } from "node:worker_threads";
-    import { SGD, Linear, Module, add, mean, mul, sqrt, sum } from "@shardgrad/core";
+    import { Adam, SGD, Linear, Module, add, mean, mul, sqrt, sum } from "@shardgrad/core";
     import { defineJob } from "@shardgrad/parallel";
     const x = Float32Array.from({ length: 128 }, (_, i) => Math.sin(i));
     class One extends Module {
@@ -192,6 +192,22 @@ describe("what is not finite", () => {
     );
     const capture = await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1, capture: false });
     expect(capture).toBe(others[0]);
+  });
+
+  it("and skipped, leaves no trace in weights, their average, optimizer or schedule", async () => {
+    const trained = (data: string) =>
+      broken(`${rootOfZero} export default defineJob({
+        ...parts, loss, onNonFinite: "skip", ema: { decay: 0.5 },
+        dataset: { train: { x: { data: ${data}, shape: [2] } } },
+        optimizer: (parameters) => new Adam(parameters, { lr: (step) => 0.1 / (1 + step) }),
+      });`);
+    // The same without the samples of step 2: the step that is skipped in each of two epochs.
+    const without = trained("Float32Array.from([...x.subarray(0, 32), ...x.subarray(64)])");
+    for (const useEma of [false, true]) {
+      const skipping = await train(trained("x"), { kernels, workers: 2, useEma });
+      expect(skipping).toMatchObject({ skipped: 2, steps: 8 });
+      expect(skipping.weightsSha256).toBe(await hashOf(without, { workers: 1, useEma }));
+    }
   });
 
   it("if a loss, ends the run also unasked, before the weights change", async () => {
