@@ -10,6 +10,7 @@ import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 import { phaseCells } from "./phase-clock.ts";
+import { meetingCells } from "./shard-meetings.ts";
 
 /** One parameter in the flat arrays. */
 export interface ParameterPlace {
@@ -31,6 +32,10 @@ export interface Layout {
   average: number;
   gradients: number;
   state: { name: string; address: number }[];
+  /** Running statistics and the like, by name. */
+  buffers: { name: string; address: number; bytes: number }[];
+  /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
+  meetings: number;
   /** One float64 per shard: its loss times its weight. */
   losses: number;
   /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
@@ -79,6 +84,11 @@ export function planLayout(
     average: allocate(flatBytes).offset,
     gradients: allocate(flatBytes * sizes.shards).offset,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
+    buffers: model.namedBuffers().map(([name, { size }]) => {
+      const bytes = size * bytesPerFloat;
+      return { name, address: allocate(bytes).offset, bytes };
+    }),
+    meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
@@ -119,6 +129,10 @@ export function bindModel(
       `train: model() built other parameters on this thread (${own}) than on the main thread (${expected}); it must not depend on the thread`,
     );
   }
+  model.namedBuffers().forEach(([, buffer], index) => {
+    const { address, bytes } = layout.buffers[index]!;
+    buffer.moveTo(Storage.foreign(address, bytes), contents);
+  });
   named.forEach(([, parameter], index) => {
     const place = layout.parameters[index]!;
     parameter.moveTo(blockAt(layout.weights, place), contents);

@@ -28,8 +28,10 @@ import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
+import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 
@@ -60,6 +62,8 @@ export class Replica {
   readonly #test: { samples: number; source: BatchSource } | undefined;
   #pass: (shard: number, count: number) => void;
   readonly #noise: Generator;
+  /** For models that normalise over the whole batch: in place of `#train`, `#loss`, `#pass` and `#noise`. */
+  readonly #lockstep: Lockstep | undefined;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
@@ -100,6 +104,7 @@ export class Replica {
     this.#pass = setup.capture
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
+    if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
     this.control = new Control(heap().int32, layout.control);
     if (setup.timePhasesFrom !== undefined)
       this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
@@ -125,7 +130,8 @@ export class Replica {
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
-      for (const shard of this.#gradients.keys()) this.#computeShard(shard);
+      if (this.#lockstep) this.#lockstep.compute(this.step);
+      else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
@@ -159,14 +165,35 @@ export class Replica {
   #computeShard(shard: number): void {
     const { layout } = this.#setup;
     this.#enter("gather");
-    const count = this.#sampler.shardSamples(this.step, shard, this.#places);
-    const epoch = this.#sampler.epochOf(this.step);
-    this.#train.load(this.#places.subarray(0, count), epoch, this.#sampler.firstDraw(this.step, shard));
-    const weight = shardWeight(this.#job.sampleWeight, this.#train, count);
+    const { count, weight } = this.#load(this.step, shard, this.#train);
     // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
     const lossSum = weight === 0 ? 0 : this.#runPass(shard, count) * weight;
     heap().float64[layout.losses / 8 + shard] = lossSum;
     heap().float64[layout.shardWeights / 8 + shard] = weight;
+  }
+
+  /** Loads a shard's samples: how many they are, and what they weigh. */
+  #load(step: number, shard: number, source: BatchSource): { count: number; weight: number } {
+    const count = this.#sampler.shardSamples(step, shard, this.#places);
+    const samples = this.#places.subarray(0, count);
+    source.load(samples, this.#sampler.epochOf(step), this.#sampler.firstDraw(step, shard));
+    return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
+  }
+
+  #computeInLockstep(capacity: number): Lockstep {
+    const { layout, train, sampling } = this.#setup;
+    const host = {
+      layout,
+      seed: sampling.seed,
+      newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity),
+      load: this.#load.bind(this),
+      computeGradients: this.#computeGradients,
+      readLoss: this.#readLoss.bind(this),
+      wait: () => this.#wait(this.#barrier),
+      phase: () => this.#phase,
+      enter: this.#enter.bind(this),
+    };
+    return new Lockstep(host, this.#gradients.keys());
   }
 
   /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
@@ -187,7 +214,11 @@ export class Replica {
       }
       pass();
     }
-    const loss = this.#loss.item();
+    return this.#readLoss(this.#loss);
+  }
+
+  #readLoss(x: Tensor): number {
+    const loss = x.item();
     if (Number.isFinite(loss)) return loss;
     this.#enter("forward");
     throw new JobError(
@@ -196,11 +227,16 @@ export class Replica {
   }
 
   /** The part of a pass that is the same in every step. */
-  readonly #computeGradients = (shard: number, count: number): void => {
-    const batch = this.#train.batch(count);
+  readonly #computeGradients = (
+    shard: number,
+    count: number,
+    source = this.#train,
+    lossPlace = this.#loss,
+  ): void => {
+    const batch = source.batch(count);
     hostStep("enter forward", () => this.#enter("forward"));
     const loss = checkLoss(this.#job.loss(this.#model, batch));
-    this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
+    lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#enter("backward"));
     const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
     if (found.every((gradient) => gradient === null)) {
@@ -223,6 +259,7 @@ export class Replica {
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     this.#enter("update");
+    this.#lockstep?.settle();
     if (reduce === "coordinator") this.#reducer.update(this.#optimizer);
     else this.#reducer.averageAndUpdate(this.#optimizer);
     this.#wait(this.#barrier);
