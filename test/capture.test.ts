@@ -400,7 +400,7 @@ describe("what a recording cannot see is an error", () => {
       state = add(state, 1).keep();
     });
     next();
-    expect(() => next()).toThrow(/something else the second time: step 2 of 2, add/);
+    expect(() => next()).toThrow(/something else the second time: kernel call 2 of 2, add/);
     const inPlace = zeros([2]);
     const right = compile(() => void inPlace.copyFrom(add(inPlace, 1)));
     for (let i = 0; i < 5; i++) right();

@@ -34,6 +34,18 @@ function shardgradIn(variables: Record<string, string>, ...args: string[]): Prom
   });
 }
 
+/** A loss that reads a value on the host. */
+const readingJob = `
+    import { SGD, Linear, mean, mul, square } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: (model, { x }) => { const y = mean(square(model.forward(x))); return mul(y, y.item() > 1 ? 2 : 1); },
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 3,
+    });`;
+
 it("--json prints one object a line, and nothing else", async () => {
   const { code, stdout, stderr } = await shardgrad("train", job, "--workers", "2", "--shards", "4", "--json");
   expect(stderr).toBe("");
@@ -62,16 +74,7 @@ it("--json prints one object a line, and nothing else", async () => {
 });
 
 it("trains a job that cannot be captured all the same, and says once why it is slower", async () => {
-  const reading = await writeJob(`
-    import { SGD, Linear, mean, mul, square } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    export default defineJob({
-      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
-      model: () => new Linear(2, 1),
-      loss: (model, { x }) => { const y = mean(square(model.forward(x))); return mul(y, y.item() > 1 ? 2 : 1); },
-      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-      batchSize: 8, epochs: 3,
-    });`);
+  const reading = writeJob(readingJob);
   const captured = ({ stdout }: Ended) => JSON.parse(stdout.trim().split("\n").at(-1)!).captured;
   const run = await shardgrad("train", reading, "--workers", "2", "--json");
   expect(run.code).toBe(0);
@@ -88,7 +91,7 @@ it("profile shows where the time of a step goes", async () => {
   const table = await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm");
   expect([table.code, table.stderr]).toEqual([0, ""]);
   expect(table.stdout).toMatch(
-    /^one shard of 24 samples, kernels wasm-\w+, [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
+    /^the step of one worker, with one shard of 24 samples, on wasm-\w+ kernels\nmostly .*; over the whole step [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
   );
   expect(table.stdout).toMatch(/\ngemm +\[24,16\] \[16,33\] \[24,33\] +1 /);
   expect(table.stdout).toMatch(/\nwhole step [\d.]+ ms\n$/);
@@ -105,6 +108,11 @@ it("profile shows where the time of a step goes", async () => {
     2,
     "shardgrad: profile: rounds is 0, expected an integer of at least 1\n",
   ]);
+  const uncaptured = await shardgrad("profile", writeJob(readingJob));
+  expect(uncaptured.code).toBe(2);
+  expect(uncaptured.stderr).toMatch(
+    /^shardgrad: profile: the loss cannot be recorded, .* item\(\) inside .*\n$/,
+  );
 });
 
 it("--json keeps what a job prints out of standard output", async () => {

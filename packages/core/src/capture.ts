@@ -140,7 +140,7 @@ function checkResult(value: unknown): void {
  * of the function, bit for bit, in tensors of their own.
  *
  * Calls that differ in shapes or dtypes of tensors, in other arguments, in `training` of a module, in what requires a
- * gradient, or in which `.grad` there are, are recorded each for itself. What a number outside of the function, or control flow
+ * gradient, or in which `.grad` there are, are recorded each for itself; so a number that often changes belongs in a tensor. What a number outside of the function, or control flow
  * that depends on one, changes is not seen by replays: pass it as an argument (each value is then a recording of its
  * own) or as a tensor. A difference between the first two calls is an error.
  *
@@ -282,7 +282,7 @@ function capture<Args extends readonly unknown[], Result>(
     if (difference) {
       again.recording.dispose();
       throw new CaptureError(
-        `compile: the function did something else the second time: ${difference}; what changes from call to call must be an argument, or a tensor that is changed in place`,
+        `compile: the function did something else the second time: ${difference}; what changes from call to call must be in a tensor: one that is passed as an argument, or is changed in place`,
       );
     }
     variant.recording.dispose();

@@ -10,6 +10,7 @@ import type { TrainOptions } from "../options.ts";
 import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
+import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -75,13 +76,12 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   const { json = false, stack = false, ...options } = flags;
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   try {
-    const { kernels, samples, flops, profile } = await profileJob(pathToFileURL(resolve(job)), options);
-    const { ms, rows } = profile;
-    if (json) process.stdout.write(`${JSON.stringify({ kernels, samples, flops, ms, rows })}\n`);
-    else {
-      const rate = flops > 0 ? `, ${(flops / ms / 1e6).toFixed(1)} GFLOP/s` : "";
-      process.stdout.write(`one shard of ${samples} samples, kernels ${kernels}${rate}\n\n${profile}\n`);
-    }
+    const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), options);
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
+        : describeProfile(found, profile),
+    );
   } catch (error) {
     fail(error, stack);
   }

@@ -34,7 +34,7 @@ function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epoch
 const idleShare = 0.4;
 
 function idleHint(share: number, stepMs: number): string {
-  return `workers waited for each other ${Math.round(share * 100)} % of the time (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
+  return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
 }
 
 function endLines(event: EndEvent, start: StartEvent): string[] {
