@@ -26,7 +26,7 @@ export interface LockstepHost {
   computeGradients(shard: number, count: number, source: BatchSource, loss: Tensor): void;
   /** The mean loss, once it is found to be finite. */
   readLoss(loss: Tensor): number;
-  /** Waits for all workers. */
+  /** Waits for all workers, and enters the phase in which what they brought is merged. */
   wait(): void;
   phase(): Phase;
   enter(phase: Phase): void;

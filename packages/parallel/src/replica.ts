@@ -189,7 +189,10 @@ export class Replica {
       load: this.#load.bind(this),
       computeGradients: this.#computeGradients,
       readLoss: this.#readLoss.bind(this),
-      wait: () => this.#wait(this.#barrier),
+      wait: () => {
+        this.#wait(this.#barrier);
+        this.#enter("reduce");
+      },
       phase: () => this.#phase,
       enter: this.#enter.bind(this),
     };
