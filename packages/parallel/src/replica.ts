@@ -207,6 +207,12 @@ export class Replica {
       pass();
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
+      if (error.replays > 0) {
+        throw new JobError(
+          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
+          { cause: error },
+        );
+      }
       // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
       this.#pass = this.#computeGradients;
       this.control.store("eager", 1);
