@@ -182,7 +182,7 @@ export default defineJob({
   loss: ${source.loss ?? "(net, { x, y }) => mse(net.forward(x), y)"},
   optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
   batchSize: 12,
-  epochs: 2,
+  epochs: 2, // `rest` may have another number
   ${source.rest ?? ""}
 });
 `);
@@ -246,6 +246,17 @@ it.each<[string, Parameters<typeof small>[0], TrainOptions, RegExp]>([
     { model: plain, loss: "(net, { x, y }) => { const l = mse(net.forward(x), y); l.item(); return l; }" },
     {},
     /replayed, and this one cannot be: /,
+  ],
+  [
+    "a loss that changes once it is replayed",
+    {
+      model: plain,
+      // Two kinds of passes are recorded twice each; the fifth call is the check after ten replays.
+      loss: "(net, { x, y }) => { globalThis.calls = (globalThis.calls ?? 0) + 1; const l = mse(net.forward(x), y); return globalThis.calls > 4 ? mul(l, 2) : l; }",
+      rest: "epochs: 5,",
+    },
+    {},
+    /did something else after 10 replays/,
   ],
   [
     "buffers that are something else",
