@@ -137,6 +137,24 @@ it("prints plain lines where the output is no terminal", async () => {
   expect(stdout).not.toContain("\u001b");
 });
 
+it("--accumulate, --on-non-finite and --use-ema are the options of train", async () => {
+  const steps = fileURLToPath(new URL("./jobs/steps.ts", import.meta.url));
+  const flags = ["--shards", "4", "--batch-size", "24", "--accumulate", "4", "--on-non-finite", "skip"];
+  const { code, stdout } = await shardgrad("train", steps, "--workers", "1", ...flags, "--json");
+  expect(code).toBe(0);
+  const [begin, end] = [stdout.split("\n")[0]!, stdout.trim().split("\n").at(-1)!].map((line) =>
+    JSON.parse(line),
+  );
+  expect(begin).toMatchObject({ batchSize: 96, accumulate: 4 });
+  expect(end).toMatchObject({ skipped: 0 });
+  const averaged = await shardgrad("train", steps, "--workers", "2", ...flags, "--use-ema");
+  expect(averaged.stdout).toContain("8 steps of 96 (4 micro-batches)");
+  expect(averaged.stdout).toContain("weights  sha256 ");
+  expect(averaged.stdout).not.toContain(end.weightsSha256.slice(0, 16));
+  const wrong = await shardgrad("train", job, "--use-ema");
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("give it ema: { decay }")]);
+});
+
 describe("--kernels", () => {
   const plain = ["train", job, "--workers", "1", "--steps", "1"];
   const startOf = ({ stdout }: Ended) => JSON.parse(stdout.split("\n")[0]!);
@@ -262,7 +280,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "a loss that is not finite",
       () => [jobWith("loss: (model, { x }) => mul(mean(model.forward(x)), Infinity)")],
-      /worker \d failed in step \d+ \(forward\): .*(NaN|Infinity).*expected a finite number/,
+      /train: step 1: shard 0 has the loss -?Infinity and .*, first in weight; expected finite numbers/,
     ],
     [
       "a loss without the model",

@@ -10,17 +10,20 @@ import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
+import { withCallbacks } from "./callbacks.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
+import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { StartEvent, TrainEvent, TrainResult } from "./events.ts";
+import { describeOptimizer } from "./first-step.ts";
 import { Gang } from "./gang.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
-import { bindModel, planLayout } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
@@ -32,7 +35,7 @@ import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
 import { checkCapture } from "./running-statistics.ts";
 import type { SamplingPlan } from "./sampling.ts";
-import { planOrder } from "./sampling.ts";
+import { planOrder, stepsPerEpoch } from "./sampling.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
@@ -68,6 +71,8 @@ interface Run {
   jobUrl: string;
   plan: RunPlan;
   model: AnyModule;
+  /** See `first-step.ts`. */
+  optimizer: string;
   layout: Layout;
   control: Control;
   sampling: SamplingPlan;
@@ -109,19 +114,23 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
     // One more than there are epochs: a run may end within one.
     epochValues: (plan.epochs + 1) * recordSize(metrics.length),
+    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    ema: job.ema !== undefined,
   };
   const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
+  const described = describeOptimizer(optimizer);
   bindModel(model, optimizer, layout, "copy");
+  bindEMA(model, layout, job.ema, "copy");
   const control = new Control(heap().int32, layout.control);
   const order = planOrder(job.sampling ?? {}, train, store);
   const sampling = { samples, batchSize, shards, seed, order };
-  return { jobUrl, plan, model, layout, control, sampling, train, test, metrics };
+  return { jobUrl, plan, model, optimizer: described, layout, control, sampling, train, test, metrics };
 }
 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
 function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: number) => WorkerSetup {
-  const { plan, layout, sampling, train, test, metrics, jobUrl } = run;
-  const { workers, reduce, capture, timePhasesFrom, steps } = plan;
+  const { plan, layout, sampling, train, test, metrics, jobUrl, optimizer } = run;
+  const { workers, reduce, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
@@ -138,6 +147,9 @@ function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: nu
     timePhasesFrom,
     spin,
     steps,
+    rules,
+    useEma,
+    optimizer,
   };
   return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
 }
@@ -154,6 +166,7 @@ async function averageHere({ plan, layout, control }: Run): Promise<void> {
   try {
     for (let step = 0; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
+      if (control.load("endedEarly")) break;
       reducer.weighShards();
       reducer.average();
       await barrier.waitAsync();
@@ -201,6 +214,13 @@ function hashWeights(model: AnyModule): string {
   return hash.digest("hex");
 }
 
+/** The workers' decision once more, from the records of the epochs. */
+function whyEndedEarly({ plan, metrics }: Run, { records }: Progress): string {
+  const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
+  for (const record of records) stopping.observe(record);
+  return stopping.reason;
+}
+
 function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
   return readPhases(heap().float64, layout.phases / 8, plan.workers);
 }
@@ -222,16 +242,21 @@ export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
   options: TrainOptions,
-  publish: (event: TrainEvent) => void,
+  emit: (event: TrainEvent) => void,
   stopRequested: () => boolean,
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
+  let recorded: { table: number; perEpoch: number } | undefined;
+  const publish = withCallbacks(options, emit, () => recorded);
   let gang: Gang | undefined;
   try {
     const out = await checkOutput(options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
-    const { model, control, plan } = run;
+    const { model, control, plan, layout } = run;
+    if (layout.stepRecords !== undefined) {
+      recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
+    }
     publish(startEvent(run, kernels));
     const setupOf = planWorkers(run, kernels.set, memory);
     gang = new Gang(plan.workers, workerUrl, (rank) => ({
@@ -245,6 +270,7 @@ export async function coordinate<M extends AnyModule>(
 
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;
+    if (plan.useEma) lookAt(model, layout, layout.ema!);
     const weightsSha256 = hashWeights(model);
     if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
@@ -259,6 +285,8 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
+      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
+      skipped: control.load("skipped"),
       ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),
     };
@@ -285,6 +313,7 @@ function startEvent(
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
     batchSize: plan.batchSize,
+    accumulate: plan.accumulate,
     epochs: plan.epochs,
     steps: plan.steps,
     seed: plan.seed,

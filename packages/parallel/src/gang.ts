@@ -6,7 +6,7 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
-import { deserializeError, JobError, WorkerError } from "./errors.ts";
+import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Member {
@@ -26,6 +26,8 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
   const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
+  // All workers come to it together, from the same numbers.
+  if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   return new WorkerError(`train: worker ${rank} failed ${place}: ${cause.message}`, rank, step, phase, cause);
 }

@@ -24,8 +24,6 @@ export interface LockstepHost {
   load(step: number, shard: number, source: BatchSource): { count: number; weight: number };
   /** The pass over the samples that are loaded: the mean loss goes to `loss`, gradients to the shard's slot. */
   computeGradients(shard: number, count: number, source: BatchSource, loss: Tensor): void;
-  /** The mean loss, once it is found to be finite. */
-  readLoss(loss: Tensor): number;
   /** Waits for all workers, and enters the phase in which what they brought is merged. */
   wait(): void;
   phase(): Phase;
@@ -91,7 +89,7 @@ export class Lockstep {
       if (meetings[0]) start += shareCells(meetings[0]);
     }
     for (const { own, weight } of passes) {
-      heap().float64[this.#host.layout.losses / 8 + own.shard] = this.#host.readLoss(own.loss) * weight;
+      heap().float64[this.#host.layout.losses / 8 + own.shard] = own.loss.item() * weight;
     }
   }
 

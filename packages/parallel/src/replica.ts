@@ -17,23 +17,27 @@ import {
   withGenerator,
 } from "@shardgrad/core";
 import { heap, hostStep } from "@shardgrad/core/engine";
-import { SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
+import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
 import { Control } from "./control.ts";
+import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindModel, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
 import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+import { writeStepRecord } from "./step-records.ts";
+import { needsWholeAverage, UpdateStep } from "./update-step.ts";
 
 /** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
@@ -67,8 +71,11 @@ export class Replica {
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
+  readonly #update: UpdateStep;
+  readonly #earlyStopping: EarlyStopping | undefined;
   #phase: Phase = "idle";
-  /** Of the epoch so far; kept by rank 0 only. */
+  #first = true;
+  /** Of the epoch so far; the same on every worker. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
@@ -81,7 +88,19 @@ export class Replica {
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
-    this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
+    checkOptimizer(this.#optimizer, setup.optimizer);
+    const unit = needsWholeAverage(setup.rules) ? blockElements : undefined;
+    const slice = sliceOf(layout.flatSize, rank, workers, unit);
+    this.#reducer = new SliceReducer(layout, slice);
+    this.#update = new UpdateStep(setup.rules, layout, {
+      slice,
+      reducer: this.#reducer,
+      optimizer: this.#optimizer,
+      ema: bindEMA(this.#model, layout, job.ema, "adopt"),
+      report: (line) => this.#report(line),
+    });
+    const { earlyStopping } = setup.rules;
+    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity);
@@ -135,8 +154,13 @@ export class Replica {
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
-      if (this.step % perEpoch === 0 || this.step === steps || stopped) this.#finishEpoch();
+      const epochOver = this.step % perEpoch === 0 || this.step === steps || stopped;
+      const enough = epochOver && this.#finishEpoch();
       if (stopped) break;
+      if (enough && this.step < steps) {
+        this.#endEarly();
+        break;
+      }
     }
     this.#enter("idle");
   }
@@ -151,6 +175,11 @@ export class Replica {
     this.#phase = phase;
     this.control.setPhase(this.#setup.rank, phase);
     this.#clock?.enter(phase);
+  }
+
+  /** A line for the user, from one worker for all. */
+  #report(line: string): void {
+    if (this.#setup.rank === 0) process.stderr.write(`${line}\n`);
   }
 
   #wait(barrier: Barrier): void {
@@ -188,7 +217,6 @@ export class Replica {
       newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity),
       load: this.#load.bind(this),
       computeGradients: this.#computeGradients,
-      readLoss: this.#readLoss.bind(this),
       wait: () => {
         this.#wait(this.#barrier);
         this.#enter("reduce");
@@ -216,23 +244,10 @@ export class Replica {
       // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
       this.#pass = this.#computeGradients;
       this.control.store("eager", 1);
-      if (this.#setup.rank === 0) {
-        process.stderr.write(
-          `train: steps are run anew instead of replayed, which is slower: ${error.message}\n`,
-        );
-      }
+      this.#report(`train: steps are run anew instead of replayed, which is slower: ${error.message}`);
       pass();
     }
-    return this.#readLoss(this.#loss);
-  }
-
-  #readLoss(x: Tensor): number {
-    const loss = x.item();
-    if (Number.isFinite(loss)) return loss;
-    this.#enter("forward");
-    throw new JobError(
-      `loss: got ${loss}, expected a finite number; lower the learning rate, or look at the data`,
-    );
+    return this.#loss.item();
   }
 
   /** The part of a pass that is the same in every step. */
@@ -248,6 +263,7 @@ export class Replica {
     lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#enter("backward"));
     const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
+    if (this.#first) noteReached(this.#setup.layout, shard, found);
     if (found.every((gradient) => gradient === null)) {
       throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
     }
@@ -255,51 +271,93 @@ export class Replica {
 
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {
-    const { rank, layout, reduce, sampling } = this.#setup;
+    const { rank, reduce } = this.#setup;
+    const update = this.#update;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
+    if (this.#first) this.#checkFirst();
     if (reduce === "workers") this.#reducer.weighShards();
-    if (rank === 0) {
-      this.#epoch.lossSum += sumOverShards(layout, "losses");
-      this.#epoch.weight += sumOverShards(layout, "shardWeights");
-      this.#epoch.samples += samplesInStep(sampling, this.step);
-      if (this.control.load("stopRequested")) this.control.store("stop", 1);
-    }
+    if (rank === 0 && this.control.load("stopRequested")) this.control.store("stop", 1);
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
+    if (update.needsWholeAverage) {
+      this.#enter("reduce");
+      if (reduce === "workers") this.#reducer.average();
+      update.measure();
+      this.#wait(this.#barrier);
+    }
     this.#enter("update");
-    this.#lockstep?.settle();
-    if (reduce === "coordinator") this.#reducer.update(this.#optimizer);
-    else this.#reducer.averageAndUpdate(this.#optimizer);
+    const admitted = update.admit(this.step + 1);
+    this.#account(admitted);
+    if (admitted) {
+      this.#lockstep?.settle();
+      update.apply(reduce === "coordinator" || update.needsWholeAverage);
+    }
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
   }
 
-  /** Evaluates, and publishes what the epoch brought. */
-  #finishEpoch(): void {
-    const { rank, workers, layout, test, metrics } = this.#setup;
-    const trainedMs = performance.now();
-    if (this.#test) {
-      this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, this.#test, layout.chunks, {
-        rank,
-        workers,
-        seed: this.#setup.sampling.seed,
-      });
-      this.#wait(this.#barrier);
+  #checkFirst(): void {
+    this.#first = false;
+    const unreached = checkFirstStep(this.#setup.layout, this.#model);
+    if (unreached.length === 0) return;
+    this.#report(
+      `train: no gradient reaches ${unreached.join(", ")}; it counts as zero, in this and every step`,
+    );
+  }
+
+  /** Adds what the step brought to the sums of the epoch, without losses that are not finite. */
+  #account(admitted: boolean): void {
+    const { rank, layout, sampling } = this.#setup;
+    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+    if (admitted) {
+      this.#epoch.lossSum += loss;
+      this.#epoch.weight += weight;
     }
+    this.#epoch.samples += samplesInStep(sampling, this.step);
     if (rank !== 0) return;
+    this.control.store("skipped", this.#update.skipped);
+    if (layout.stepRecords === undefined) return;
+    const { norm: gradNorm } = this.#update;
+    writeStepRecord(layout.stepRecords, this.step, { loss: loss / weight, gradNorm, skipped: !admitted });
+  }
+
+  /** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
+  #endEarly(): void {
+    if (this.#setup.rank === 0) this.control.store("endedEarly", 1);
+    if (this.#setup.reduce === "coordinator") this.#wait(this.#reduceBarrier);
+  }
+
+  /** Evaluates, and publishes what the epoch brought. True if no other epoch is to follow. */
+  #finishEpoch(): boolean {
+    const { rank, layout, test, metrics } = this.#setup;
+    const trainedMs = performance.now();
+    if (this.#test) this.#evaluate(this.#test);
     const { lossSum, weight, samples, startedMs } = this.#epoch;
-    const number = this.control.load("epochs");
-    writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
+    const record = {
       step: this.step,
       loss: lossSum / weight,
       samples,
       trainMs: trainedMs - startedMs,
       evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
-    });
-    this.control.store("epochs", number + 1);
+    };
     this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
+    if (rank === 0) {
+      const number = this.control.load("epochs");
+      writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
+      this.control.store("epochs", number + 1);
+    }
+    return this.#earlyStopping?.observe(record) ?? false;
+  }
+
+  /** Evaluates my chunks of the test set, and waits for the others. */
+  #evaluate(test: { samples: number; source: BatchSource }): void {
+    const { rank, workers, layout, sampling, useEma } = this.#setup;
+    this.#enter("evaluate");
+    if (useEma) lookAt(this.#model, layout, layout.ema!);
+    evaluateChunks(this.#job, this.#model, test, layout.chunks, { rank, workers, seed: sampling.seed });
+    if (useEma) lookAt(this.#model, layout, layout.weights);
+    this.#wait(this.#barrier);
   }
 }

@@ -104,6 +104,7 @@ program
   .option("--epochs <n>", "passes over the training samples", integer)
   .option("--steps <n>", "stop after so many steps", integer)
   .option("--batch-size <n>", "samples per step, over all workers", integer)
+  .option("--accumulate <k>", "micro-batches of --batch-size samples in one step", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
   .addOption(
@@ -113,6 +114,13 @@ program
     ).choices(kernelChoices),
   )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
+  .addOption(
+    new Option(
+      "--on-non-finite <what>",
+      "what to do about a step whose loss or gradient is infinite or NaN",
+    ).choices(["stop", "skip"]),
+  )
+  .option("--use-ema", "evaluate and write the average of the weights that the job keeps")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")
