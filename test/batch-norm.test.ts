@@ -182,7 +182,7 @@ export default defineJob({
   loss: ${source.loss ?? "(net, { x, y }) => mse(net.forward(x), y)"},
   optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
   batchSize: 12,
-  epochs: 2, // `rest` may have another number
+  epochs: 2,
   ${source.rest ?? ""}
 });
 `);
