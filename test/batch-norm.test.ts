@@ -97,6 +97,7 @@ describe.each(sets)(
       { workers: 4 },
       { workers: 1, reduce: "coordinator" as const },
       { workers: 3, reduce: "coordinator" as const },
+      { workers: 2, batchSize: 8, accumulate: 4 },
     ])("for %o", async (options) => {
       expect(await run(options)).toBe(expected);
     });
