@@ -78,7 +78,11 @@ export class Replica {
   /** Of the epoch so far; the same on every worker. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
-  constructor(setup: WorkerSetup, job: Job) {
+  readonly #notify: (line: string) => void;
+
+  /** @param notify takes a line for the user to the main thread at once, while this one goes on computing */
+  constructor(setup: WorkerSetup, job: Job, notify: (line: string) => void) {
+    this.#notify = notify;
     const { rank, workers, layout, sampling, train, test, metrics } = setup;
     const { batchSize, seed } = sampling;
     this.#setup = setup;
@@ -182,7 +186,7 @@ export class Replica {
 
   /** A line for the user, from one worker for all. */
   #report(line: string): void {
-    if (this.#setup.rank === 0) process.stderr.write(`${line}\n`);
+    if (this.#setup.rank === 0) this.#notify(line);
   }
 
   #wait(barrier: Barrier): void {
