@@ -24,6 +24,7 @@ export {
   type SavedCheckpoint,
   type StoreEnvironment,
 } from "./checkpoint/store.ts";
+export type { CheckpointOptions } from "./checkpointing.ts";
 export {
   type Computed,
   type ComputedColumn,
@@ -46,9 +47,12 @@ export type {
 } from "./dataset.ts";
 export { CheckpointError, type Committed, JobError, type Phase, WorkerError } from "./errors.ts";
 export {
+  type CheckpointEvent,
   type EndEvent,
   type EpochEvent,
   type ProgressEvent,
+  type RestartEvent,
+  type ResumeEvent,
   type StartEvent,
   type TrainEvent,
   TrainingRun,

@@ -1,11 +1,14 @@
 // From a job and the options of a run to checked numbers.
 import { availableParallelism } from "node:os";
 import type { KernelChoice } from "@shardgrad/core";
+import type { CheckpointOptions } from "./checkpointing.ts";
+import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { planEpoch, stepsPerEpoch } from "./sampling.ts";
+import type { SnapshotSchedule } from "./snapshots.ts";
 
 export interface TrainOptions {
   /** Threads that compute; as many as there are cores if absent. */
@@ -28,6 +31,17 @@ export interface TrainOptions {
   capture?: boolean;
   /** Measures where the workers' time goes, from this step (counted from 0) on: the `end` event has `phaseMs` then. */
   timePhasesFrom?: number;
+  /** Saves checkpoints while the run goes on, and one of its last step. */
+  checkpoint?: CheckpointOptions;
+  /**
+   * Goes on from the newest checkpoint in `checkpoint.directory`, exactly where it was; from the beginning if there is
+   * none. "must": that is an error.
+   */
+  resume?: boolean | "must";
+  /** How often a run in which a worker fails goes on from its last snapshot; 3 if absent, 0 for never. */
+  restarts?: number;
+  /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
+  snapshotEvery?: number;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }
@@ -44,6 +58,8 @@ export interface RunPlan {
   reduce: ReduceMode;
   capture: boolean;
   timePhasesFrom: number | undefined;
+  restarts: number;
+  snapshots: SnapshotSchedule;
 }
 
 /** @throws JobError if it is no seed */
@@ -51,6 +67,28 @@ export function runSeed(job: Job, options: TrainOptions): number {
   const seed = options.seed ?? job.seed ?? 0;
   if (Number.isSafeInteger(seed) && seed >= 0) return seed;
   throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+}
+
+/** How a run is kept safe; throws if the options make no sense. */
+function planSafety(options: TrainOptions, perEpoch: number): Pick<RunPlan, "restarts" | "snapshots"> {
+  const { checkpoint, resume = false, restarts = 3, snapshotEvery } = options;
+  if (!(Number.isSafeInteger(restarts) && restarts >= 0)) {
+    throw new JobError(`train: restarts is ${restarts}, expected an integer of at least 0`);
+  }
+  if (typeof resume !== "boolean" && resume !== "must") {
+    throw new JobError(`train: resume is "${String(resume)}", expected true, false or "must"`);
+  }
+  if (resume !== false && !checkpoint) {
+    throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
+  }
+  if (checkpoint) checkCheckpointOptions(checkpoint);
+  return {
+    restarts,
+    snapshots: {
+      recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
+      checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
+    },
+  };
 }
 
 /**
@@ -62,7 +100,7 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
-  for (const name of ["workers", "shards", "epochs", "steps", "batchSize"] as const) {
+  for (const name of ["workers", "shards", "epochs", "steps", "batchSize", "snapshotEvery"] as const) {
     if (options[name] !== undefined) requireCount("train", name, options[name]);
   }
   if (timePhasesFrom !== undefined && !(Number.isSafeInteger(timePhasesFrom) && timePhasesFrom >= 0)) {
@@ -90,5 +128,5 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   const shards = pinned ?? workers;
-  return { workers, shards, ...epoch, seed, epochs, steps, reduce, capture, timePhasesFrom };
+  return { workers, shards, ...epoch, seed, epochs, steps, reduce, capture, timePhasesFrom, ...planSafety(options, perEpoch) };
 }

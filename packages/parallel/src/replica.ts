@@ -25,6 +25,7 @@ import { recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { strike } from "./fault.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindModel, tensorAt } from "./layout.ts";
@@ -32,6 +33,7 @@ import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+import { SnapshotWriter } from "./snapshots.ts";
 
 /** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
@@ -42,7 +44,7 @@ function checkLoss(loss: unknown): Tensor {
 
 export class Replica {
   /** Steps done so far. */
-  step = 0;
+  step: number;
   readonly control: Control;
   readonly #setup: WorkerSetup;
   readonly #job: Job;
@@ -63,8 +65,10 @@ export class Replica {
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
+  readonly #snapshots: SnapshotWriter | undefined;
   #phase: Phase = "idle";
-  /** Of the epoch so far; kept by rank 0 only. */
+  #current = 1;
+  /** Of the epoch so far; kept by rank 0 only. Time and samples count from where this thread began. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
@@ -72,10 +76,14 @@ export class Replica {
     const { batchSize, seed } = sampling;
     this.#setup = setup;
     this.#job = job;
+    this.step = setup.state.step;
+    this.#epoch.lossSum = setup.state.lossSum;
+    this.#epoch.weight = setup.state.weight;
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
+    this.#optimizer.stepCount = setup.state.stepCount;
     this.#sampler = new Sampler(sampling);
     this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
     const capacity = Math.ceil(batchSize / layout.shards);
@@ -101,6 +109,7 @@ export class Replica {
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
     this.control = new Control(heap().int32, layout.control);
+    this.#snapshots = setup.snapshots && new SnapshotWriter(setup.snapshots, this.control, [rank, workers]);
     if (setup.timePhasesFrom !== undefined)
       this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
@@ -118,18 +127,28 @@ export class Replica {
     return this.#phase;
   }
 
+  /** The step that is under way, counted from 1; evaluation and checkpoint after it belong to it. */
+  get stepUnderWay(): number {
+    return this.#current;
+  }
+
   /** Does all steps, or as many as there are until a stop is asked for. */
   run(): void {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     while (this.step < steps) {
+      this.#current = this.step + 1;
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
       for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
-      if (this.step % perEpoch === 0 || this.step === steps || stopped) this.#finishEpoch();
+      const epochOver = this.step % perEpoch === 0;
+      // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
+      if (!epochOver) this.#takeSnapshot();
+      if (epochOver || this.step === steps || stopped) this.#finishEpoch();
+      if (epochOver) this.#takeSnapshot();
       if (stopped) break;
     }
     this.#enter("idle");
@@ -142,9 +161,11 @@ export class Replica {
   }
 
   #enter(phase: Phase): void {
+    const { rank, fault } = this.#setup;
     this.#phase = phase;
-    this.control.setPhase(this.#setup.rank, phase);
+    this.control.setPhase(rank, phase, this.#current);
     this.#clock?.enter(phase);
+    if (fault?.rank === rank) strike(fault, this.#current, phase);
   }
 
   #wait(barrier: Barrier): void {
@@ -219,6 +240,8 @@ export class Replica {
       this.#epoch.weight += sumOverShards(layout, "shardWeights");
       this.#epoch.samples += samplesInStep(sampling, this.step);
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
+      const last = this.step + 1 === this.#setup.steps || this.control.load("stop") === 1;
+      this.#snapshots?.decide(this.step + 1, last);
     }
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
@@ -227,6 +250,17 @@ export class Replica {
     else this.#reducer.averageAndUpdate(this.#optimizer);
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
+  }
+
+  /** Copies the state as it is after this step, if rank 0 has decided so. */
+  #takeSnapshot(): void {
+    if (!this.#snapshots?.wanted) return;
+    this.#enter("checkpoint");
+    this.#snapshots.copy();
+    this.#wait(this.#barrier);
+    if (this.#setup.rank !== 0) return;
+    const { lossSum, weight } = this.#epoch;
+    this.#snapshots.publish({ step: this.step, stepCount: this.#optimizer.stepCount, lossSum, weight });
   }
 
   /** Evaluates, and publishes what the epoch brought. */
