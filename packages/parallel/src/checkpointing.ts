@@ -126,7 +126,10 @@ export class RunCheckpoints {
    * @throws JobError if there is one and it was not asked for, or it must be there and is not
    * @throws CheckpointError naming the differences if it is of another job
    */
-  async begin(saved: Saved, resume: boolean | "must"): Promise<{ state: RunState; metrics: Record<string, number> }> {
+  async begin(
+    saved: Saved,
+    resume: boolean | "must",
+  ): Promise<{ state: RunState; metrics: Record<string, number> }> {
     this.#saved = saved;
     const { directory } = this.#store;
     const { checkpoint, notes } = await this.#store.findNewest();
@@ -137,7 +140,9 @@ export class RunCheckpoints {
     }
     if (!checkpoint) {
       if (resume === "must")
-        throw new JobError(`train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`);
+        throw new JobError(
+          `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
+        );
       const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0 };
       return { state, metrics: {} };
     }
@@ -174,11 +179,7 @@ export class RunCheckpoints {
   }
 
   /** Saves the newest snapshot if it is not saved yet: that of the last step. For after the run. */
-  async finish(
-    plan: SnapshotPlan,
-    control: Control,
-    metricsAt: MetricsAt,
-  ): Promise<void> {
+  async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
     await this.#saving;
     const slot = newestSlot(control);
     if (slot !== undefined && readState(plan, slot).step !== this.#lastSavedStep)
@@ -193,11 +194,7 @@ export class RunCheckpoints {
   }
 
   /** Never rejects: what goes wrong is told, and kept. */
-  async #save(
-    plan: SnapshotPlan,
-    slot: number,
-    metricsAt: MetricsAt,
-  ): Promise<void> {
+  async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
     const content = this.#encode(plan, slot, metricsAt);
     const { step, epoch } = content.state;
     this.#savedMs = performance.now();
@@ -213,18 +210,20 @@ export class RunCheckpoints {
     }
   }
 
-  #encode(
-    plan: SnapshotPlan,
-    slot: number,
-    metricsAt: MetricsAt,
-  ): CheckpointContent {
+  #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
     const { model, optimizer, identity: run, kernels, batchSize, perEpoch } = this.#saved!;
     const { step, stepCount, lossSum, weight } = readState(plan, slot);
     // This thread's optimizer does no updates; schedules of the learning rate follow its count.
     optimizer.stepCount = stepCount;
     const epoch = Math.floor(step / perEpoch);
     const random: Plain = { lossSum, weight, kernels };
-    const position = { step, epoch, cursor: (step % perEpoch) * batchSize, random, metrics: metricsAt(epoch) };
+    const position = {
+      step,
+      epoch,
+      cursor: (step % perEpoch) * batchSize,
+      random,
+      metrics: metricsAt(epoch),
+    };
     const then = (tensors: Iterable<[string, Tensor]>) =>
       Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
     return scope(() => {

@@ -1,6 +1,10 @@
 // Failures on purpose, for the tests of recovery: a worker that dies or throws in a given phase of a given step. Nothing
 // sets one in a run that `train` starts.
+import { BroadcastChannel, threadId } from "node:worker_threads";
 import type { Phase } from "./errors.ts";
+
+/** Where a thread tells its id that wants to be ended. */
+export const faultChannel = "shardgrad.fault";
 
 export interface Fault {
   rank: number;
@@ -19,10 +23,11 @@ const kinds = {
     throw null;
   },
   "heap exhaustion": () => {
-    for (const hoard: object[] = []; ; ) hoard.push(new Array(1000).fill(hoard.length));
+    for (let chain: object = {}; ; ) chain = { chain, padding: [1, 2, 3, 4, 5, 6, 7, 8] };
   },
-  /** Hangs until the thread is ended from outside. */
-  hang: () => {
+  /** Asks whoever listens to end this thread, which hangs until then. */
+  terminate: () => {
+    new BroadcastChannel(faultChannel).postMessage(threadId);
     for (;;);
   },
 } as const;

@@ -128,5 +128,16 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   const shards = pinned ?? workers;
-  return { workers, shards, ...epoch, seed, epochs, steps, reduce, capture, timePhasesFrom, ...planSafety(options, perEpoch) };
+  return {
+    workers,
+    shards,
+    ...epoch,
+    seed,
+    epochs,
+    steps,
+    reduce,
+    capture,
+    timePhasesFrom,
+    ...planSafety(options, perEpoch),
+  };
 }

@@ -21,7 +21,11 @@ function describeOptions(options: unknown): string {
 }
 
 /** The identity of a run of a job on `rows` training samples. */
-export function identifyRun(job: Job, { seed, batchSize, shards, samples, order }: SamplingPlan, rows: number): RunIdentity {
+export function identifyRun(
+  job: Job,
+  { seed, batchSize, shards, samples, order }: SamplingPlan,
+  rows: number,
+): RunIdentity {
   return {
     seed,
     batchSize,

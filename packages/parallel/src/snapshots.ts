@@ -96,7 +96,10 @@ function copyArrays(
   const bytes = heap().uint8;
   let at = slots[slot]!;
   for (const array of arrays) {
-    const [from, to] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [number, number];
+    const [from, to] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [
+      number,
+      number,
+    ];
     const [target, source] = direction === "to slot" ? [at, array.address] : [array.address, at];
     bytes.copyWithin(target + from, source + from, source + to);
     at += array.bytes;

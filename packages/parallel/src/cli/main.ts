@@ -117,7 +117,11 @@ program
   )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
   .option("--checkpoint <folder>", "save checkpoints there, and one of the last step")
-  .option("--checkpoint-every <n>", "after so many steps, epochs (2e) or seconds (60s) (default: 1e)", interval)
+  .option(
+    "--checkpoint-every <n>",
+    "after so many steps, epochs (2e) or seconds (60s) (default: 1e)",
+    interval,
+  )
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
