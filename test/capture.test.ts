@@ -394,13 +394,30 @@ describe("what a recording cannot see is an error", () => {
   });
   const made = [0, 1, 2].map((value) => mul(ones([2]), value || 1).keep());
 
+  test("a number that changes later is noticed after 10, 100, 1000 … replays", () => {
+    for (const [change, noticed] of [
+      [5, 13],
+      [40, 104],
+    ] as const) {
+      let calls = 0;
+      let factor = 1;
+      const f = compile((x: Tensor) => mul(x, factor));
+      const call = () => {
+        if (++calls === change) factor = 2;
+        f(x());
+      };
+      for (let i = 1; i < noticed; i++) call();
+      expect(call).toThrow(/did something else after 10+ replays, which may have been wrong: .*fill, got 1/);
+    }
+  });
+
   test("state carried over in a variable", () => {
     let state = zeros([2]).keep();
     const next = compile(() => {
       state = add(state, 1).keep();
     });
     next();
-    expect(() => next()).toThrow(/something else the second time: step 2 of 2, add/);
+    expect(() => next()).toThrow(/something else the second time: kernel call 2 of 2, add/);
     const inPlace = zeros([2]);
     const right = compile(() => void inPlace.copyFrom(add(inPlace, 1)));
     for (let i = 0; i < 5; i++) right();

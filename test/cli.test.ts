@@ -34,6 +34,18 @@ function shardgradIn(variables: Record<string, string>, ...args: string[]): Prom
   });
 }
 
+/** A loss that reads a value on the host. */
+const readingJob = `
+    import { SGD, Linear, mean, mul, square } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: (model, { x }) => { const y = mean(square(model.forward(x))); return mul(y, y.item() > 1 ? 2 : 1); },
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 3,
+    });`;
+
 it("--json prints one object a line, and nothing else", async () => {
   const { code, stdout, stderr } = await shardgrad("train", job, "--workers", "2", "--shards", "4", "--json");
   expect(stderr).toBe("");
@@ -62,16 +74,7 @@ it("--json prints one object a line, and nothing else", async () => {
 });
 
 it("trains a job that cannot be captured all the same, and says once why it is slower", async () => {
-  const reading = await writeJob(`
-    import { SGD, Linear, mean, mul, square } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    export default defineJob({
-      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
-      model: () => new Linear(2, 1),
-      loss: (model, { x }) => { const y = mean(square(model.forward(x))); return mul(y, y.item() > 1 ? 2 : 1); },
-      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-      batchSize: 8, epochs: 3,
-    });`);
+  const reading = writeJob(readingJob);
   const captured = ({ stdout }: Ended) => JSON.parse(stdout.trim().split("\n").at(-1)!).captured;
   const run = await shardgrad("train", reading, "--workers", "2", "--json");
   expect(run.code).toBe(0);
@@ -88,7 +91,7 @@ it("profile shows where the time of a step goes", async () => {
   const table = await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm");
   expect([table.code, table.stderr]).toEqual([0, ""]);
   expect(table.stdout).toMatch(
-    /^one shard of 24 samples, kernels wasm-\w+, [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
+    /^the step of one worker, with one shard of 24 samples, on wasm-\w+ kernels\nmostly .*; over the whole step [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
   );
   expect(table.stdout).toMatch(/\ngemm +\[24,16\] \[16,33\] \[24,33\] +1 /);
   expect(table.stdout).toMatch(/\nwhole step [\d.]+ ms\n$/);
@@ -105,6 +108,11 @@ it("profile shows where the time of a step goes", async () => {
     2,
     "shardgrad: profile: rounds is 0, expected an integer of at least 1\n",
   ]);
+  const uncaptured = await shardgrad("profile", writeJob(readingJob));
+  expect(uncaptured.code).toBe(2);
+  expect(uncaptured.stderr).toMatch(
+    /^shardgrad: profile: the loss cannot be recorded, .* item\(\) inside .*\n$/,
+  );
 });
 
 it("--json keeps what a job prints out of standard output", async () => {
@@ -127,6 +135,24 @@ it("prints plain lines where the output is no terminal", async () => {
   expect(stdout).toMatch(/^833 parameters, 500 samples \(300 to test\); 2 workers/);
   expect(stdout).toMatch(/epoch 2\/2 {2}loss \d\.\d{4} {2}test accuracy 0\.\d{4} +[\d,]+ samples\/s/);
   expect(stdout).not.toContain("\u001b");
+});
+
+it("--accumulate, --on-non-finite and --use-ema are the options of train", async () => {
+  const steps = fileURLToPath(new URL("./jobs/steps.ts", import.meta.url));
+  const flags = ["--shards", "4", "--batch-size", "24", "--accumulate", "4", "--on-non-finite", "skip"];
+  const { code, stdout } = await shardgrad("train", steps, "--workers", "1", ...flags, "--json");
+  expect(code).toBe(0);
+  const [begin, end] = [stdout.split("\n")[0]!, stdout.trim().split("\n").at(-1)!].map((line) =>
+    JSON.parse(line),
+  );
+  expect(begin).toMatchObject({ batchSize: 96, accumulate: 4 });
+  expect(end).toMatchObject({ skipped: 0 });
+  const averaged = await shardgrad("train", steps, "--workers", "2", ...flags, "--use-ema");
+  expect(averaged.stdout).toContain("8 steps of 96 (4 micro-batches)");
+  expect(averaged.stdout).toContain("weights  sha256 ");
+  expect(averaged.stdout).not.toContain(end.weightsSha256.slice(0, 16));
+  const wrong = await shardgrad("train", job, "--use-ema");
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("give it ema: { decay }")]);
 });
 
 describe("--kernels", () => {
@@ -254,7 +280,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "a loss that is not finite",
       () => [jobWith("loss: (model, { x }) => mul(mean(model.forward(x)), Infinity)")],
-      /worker \d failed in step \d+ \(forward\): .*(NaN|Infinity).*expected a finite number/,
+      /train: step 1: shard 0 has the loss -?Infinity and .*, first in weight; expected finite numbers/,
     ],
     [
       "a loss without the model",

@@ -220,7 +220,9 @@ describe("on this machine", () => {
     const search = () => searchBlas({ library }, nothing);
     expect(search).toThrow(BlasError);
     expect(search).toThrow(`blas: ${library} cannot be loaded: `);
-    expect(search).toThrow(/: [^:\n]*\w; name another library, or none to have one found$/);
+    expect(search).toThrow(
+      /: [^:\n]*\w; name another library \(SHARDGRAD_BLAS\), or none to have one found$/,
+    );
   });
 
   it("so is a file that does not exist", () => {
@@ -231,7 +233,7 @@ describe("on this machine", () => {
 
   it.skipIf(!system)("so is a library without matrix products", () => {
     expect(() => searchBlas({ library: system! }, nothing)).toThrow(
-      `blas: ${system} has no cblas_sgemm; name another library, or none to have one found`,
+      `blas: ${system} has no cblas_sgemm; name another library (SHARDGRAD_BLAS), or none to have one found`,
     );
   });
 

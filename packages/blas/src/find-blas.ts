@@ -86,13 +86,16 @@ function prove(library: NativeLibrary, env: Machine["env"]): Blas {
 }
 
 function refusal(path: string, reason: string, cause?: unknown): BlasError {
-  return new BlasError(`blas: ${path} ${reason}; name another library, or none to have one found`, { cause });
+  return new BlasError(
+    `blas: ${path} ${reason}; name another library (SHARDGRAD_BLAS), or none to have one found`,
+    { cause },
+  );
 }
 
 /** As `findBlas`, on a given machine. */
 export function searchBlas({ library: named }: BlasOptions, { env, platform, load }: Machine): Blas {
   const setting = env.SHARDGRAD_BLAS || undefined;
-  if (setting === "off") throw new BlasError("blas: switched off by SHARDGRAD_BLAS=off");
+  if (setting?.toLowerCase() === "off") throw new BlasError("blas: switched off by SHARDGRAD_BLAS=off");
   const only = named ?? setting;
   let refused: unknown;
   for (const path of only === undefined ? usualPaths(platform) : [only]) {

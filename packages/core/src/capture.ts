@@ -31,6 +31,9 @@ interface Variant {
   recording: Recording;
   /** Whether a second run has done the same as the first one. */
   verified: boolean;
+  /** Replays so far, and the number after which the function is run once more, to see whether it still does the same. */
+  replays: number;
+  nextCheck: number;
   /** Whether gradients were recorded. */
   readonly recorded: boolean;
   /** The arguments, with tensors of its own in place of the caller's. */
@@ -38,6 +41,9 @@ interface Variant {
   readonly inputs: readonly Tensor[];
   result: unknown;
 }
+
+/** After so many replays, ten times as many, and so on, the function itself is run, and must still do the same. */
+const firstCheck = 10;
 
 /** What `profile` looks at: the recording that the last call replayed. */
 const latest = new WeakMap<object, () => Recording | undefined>();
@@ -139,9 +145,10 @@ function checkResult(value: unknown): void {
  * of the function, bit for bit, in tensors of their own.
  *
  * Calls that differ in shapes or dtypes of tensors, in other arguments, in `training` of a module, in what requires a
- * gradient, or in which `.grad` there are, are recorded each for itself. What a number outside of the function, or control flow
+ * gradient, or in which `.grad` there are, are recorded each for itself; so a number that often changes belongs in a tensor. What a number outside of the function, or control flow
  * that depends on one, changes is not seen by replays: pass it as an argument (each value is then a recording of its
- * own) or as a tensor. A difference between the first two calls is an error.
+ * own) or as a tensor. The function is run once more after 10, 100, 1000 … replays: a difference to what was recorded is
+ * an error.
  *
  * @throws CaptureError if the function does what a replay cannot: reads values on the host, makes tensors from numbers,
  *   chooses random streams, does something else in its second run, or returns something other than tensors
@@ -163,10 +170,12 @@ export function compile<Args extends readonly unknown[], Result>(
     const variant = find(args);
     if (!variant) return handOut(start(args).result) as Result;
     load(args, variant.own);
-    if (variant.verified) {
+    if (!variant.verified || variant.replays === variant.nextCheck) verify(variant);
+    else {
+      variant.replays++;
       last = variant.recording;
       last.replay();
-    } else verify(variant);
+    }
     return handOut(variant.result) as Result;
   };
 
@@ -211,7 +220,15 @@ export function compile<Args extends readonly unknown[], Result>(
     }) as unknown[];
     try {
       load(args, own);
-      const variant = { ...run(own, inputs), own, inputs, recorded: gradEnabled(), verified: false };
+      const variant = {
+        ...run(own, inputs),
+        own,
+        inputs,
+        recorded: gradEnabled(),
+        verified: false,
+        replays: 0,
+        nextCheck: firstCheck,
+      };
       variants.push(variant);
       return variant;
     } catch (error) {
@@ -225,11 +242,15 @@ export function compile<Args extends readonly unknown[], Result>(
     const difference = variant.recording.difference(again.recording);
     if (difference) {
       again.recording.dispose();
+      const { replays } = variant;
+      const when = replays ? `after ${replays} replays, which may have been wrong` : "the second time";
       throw new CaptureError(
-        `compile: the function did something else the second time: ${difference}; what changes from call to call must be an argument, or a tensor that is changed in place`,
+        `compile: the function did something else ${when}: ${difference}; what changes from call to call must be in a tensor: one that is passed as an argument, or is changed in place`,
+        replays,
       );
     }
     variant.recording.dispose();
+    if (variant.verified) variant.nextCheck *= 10;
     Object.assign(variant, again, { verified: true });
   };
 

@@ -39,6 +39,13 @@ export class GradientError extends ShardgradError {
 /** Something that a compiled function cannot do, because it would not happen again when the function is replayed. */
 export class CaptureError extends ShardgradError {
   override name = "CaptureError";
+  /** How often the function was replayed before this was noticed: some of these replays may have been wrong. */
+  readonly replays: number;
+
+  constructor(message: string, replays = 0) {
+    super(message);
+    this.replays = replays;
+  }
 }
 
 /** A file or byte string that is not in the format it should be in. */

@@ -16,3 +16,12 @@ it("slices partition the weights at cache lines", () => {
     { seed: 1 },
   );
 });
+
+it("or at blocks, of which the last may be shorter", () => {
+  const slices = [0, 1, 2].map((rank) => sliceOf(16 * 9, rank, 3, 64));
+  expect(slices).toEqual([
+    [0, 64],
+    [64, 128],
+    [128, 144],
+  ]);
+});

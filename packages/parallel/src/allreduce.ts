@@ -1,7 +1,7 @@
 // Averaging the shards' gradients in fixed order, and updating the weights, one slice per worker. Every element is
 // added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
 // number of workers nor on where the slices are cut.
-import type { Optimizer } from "@shardgrad/core";
+import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
 import { cacheLineBytes } from "./control.ts";
@@ -13,10 +13,21 @@ const floatsPerLine = cacheLineBytes / 4;
 /** A stretch of an average that stays in the second-level cache, beside weights and optimizer state: 128 KiB. */
 const elementsInCache = 32768;
 
-/** Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines. */
-export function sliceOf(flatSize: number, rank: number, workers: number): [from: number, to: number] {
-  const lines = flatSize / floatsPerLine;
-  const cut = (part: number) => Math.floor((lines * part) / workers) * floatsPerLine;
+/** Elements whose squares are summed together when a norm is asked for. */
+export const blockElements = 1024;
+
+/**
+ * Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines, or
+ * whole blocks of `unit` elements.
+ */
+export function sliceOf(
+  flatSize: number,
+  rank: number,
+  workers: number,
+  unit = floatsPerLine,
+): [from: number, to: number] {
+  const units = Math.ceil(flatSize / unit);
+  const cut = (part: number) => Math.min(flatSize, Math.floor((units * part) / workers) * unit);
   return [cut(rank), cut(rank + 1)];
 }
 
@@ -26,12 +37,14 @@ export class SliceReducer {
   readonly #from: number;
   readonly #to: number;
   readonly #weights: Tensor;
+  readonly #factor: Tensor;
 
   constructor(layout: Layout, [from, to]: readonly [from: number, to: number]) {
     this.#layout = layout;
     this.#from = from;
     this.#to = to;
     this.#weights = Tensor.allocate([layout.shards], "float32", "shard weights").keep();
+    this.#factor = Tensor.allocate([], "float32", "clipping").keep();
   }
 
   /**
@@ -61,24 +74,29 @@ export class SliceReducer {
     this.#averageElements(this.#from, this.#to);
   }
 
-  /** Steps the optimizer over the part of each parameter that lies in the slice. */
-  update(optimizer: Optimizer): void {
-    this.#overStretches(optimizer, (index, from, to) => optimizer.update(index, from, to));
+  /** Multiplies the slice's averages, in place. */
+  scale(factor: number): void {
+    const [n, at] = [this.#to - this.#from, this.#layout.average + this.#from * 4];
+    this.#factor.data()[0] = factor;
+    kernelsFor("float32").mul(1, n, at, 0, 1, this.#factor.address, 0, 0, at);
+  }
+
+  /** Steps the optimizer, and then the average of the weights, over the part of each parameter in the slice. */
+  update(optimizer: Optimizer, ema?: EMA): void {
+    this.#overStretches(optimizer, ema, (index, from, to) => optimizer.update(index, from, to));
   }
 
   /** `average` and `update`, so much at a time that an average is still in the cache when it is used. */
-  averageAndUpdate(optimizer: Optimizer): void {
-    this.#overStretches(optimizer, (index, from, to, start) => {
-      for (let first = from; first < to; first += elementsInCache) {
-        const end = Math.min(to, first + elementsInCache);
-        this.#averageElements(start + first, start + end);
-        optimizer.update(index, first, end);
-      }
+  averageAndUpdate(optimizer: Optimizer, ema?: EMA): void {
+    this.#overStretches(optimizer, ema, (index, from, to, start) => {
+      this.#averageElements(start + from, start + to);
+      optimizer.update(index, from, to);
     });
   }
 
   dispose(): void {
     this.#weights.dispose();
+    this.#factor.dispose();
   }
 
   #averageElements(from: number, to: number): void {
@@ -93,18 +111,28 @@ export class SliceReducer {
     );
   }
 
-  /** Begins an update, and visits the elements `from` … `to`-1 of each parameter, which starts at `start`, in the slice. */
+  /**
+   * Begins an update, and visits the elements `from` … `to`-1 of each parameter, which starts at `start`, in the slice; so
+   * many at a time that they stay in the cache.
+   */
   #overStretches(
     optimizer: Optimizer,
+    ema: EMA | undefined,
     visit: (index: number, from: number, to: number, start: number) => void,
   ): void {
     optimizer.advance();
+    ema?.advance();
     const base = this.#layout.weights;
     optimizer.parameters.forEach((parameter, index) => {
       const start = (parameter.address - base) / 4;
       const from = Math.max(this.#from, start) - start;
       const to = Math.min(this.#to, start + parameter.size) - start;
-      if (from < to) visit(index, from, to, start);
+      const number = ema?.parameters.indexOf(parameter);
+      for (let first = from; first < to; first += elementsInCache) {
+        const end = Math.min(to, first + elementsInCache);
+        visit(index, first, end, start);
+        if (ema) ema.updateRange(number!, first, end);
+      }
     });
   }
 }

@@ -1,16 +1,19 @@
 // Checkpoints of a run: opens the directory, resumes from it, and writes what workers have left in a snapshot while they
 // go on. For the coordinator; how a checkpoint gets onto a disk safely is checkpoint/'s affair.
-import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { CheckpointContent } from "./checkpoint/content.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./checkpoint/content.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import { checkRetention } from "./checkpoint/retention.ts";
-import type { Plain } from "./checkpoint/state-file.ts";
+import type { CheckpointState, Plain } from "./checkpoint/state-file.ts";
 import type { CheckpointStore } from "./checkpoint/store.ts";
 import { openCheckpoints } from "./checkpoint/store.ts";
 import type { Control } from "./control.ts";
+import type { EpochRecord } from "./epoch-records.ts";
+import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import { CheckpointError, JobError } from "./errors.ts";
 import type { CheckpointEvent, ResumeEvent } from "./events.ts";
 import { requireCount } from "./job.ts";
@@ -69,12 +72,17 @@ export function checkpointSteps(options: CheckpointOptions, perEpoch: number): n
 export interface Saved {
   model: AnyModule;
   optimizer: Optimizer;
+  ema: EMA | undefined;
   identity: RunIdentity;
   /** What computes: with other kernels a run goes on, but not to the same bits. */
   kernels: string;
   /** Samples in a step, and steps in an epoch. */
   batchSize: number;
   perEpoch: number;
+  /** Steps to do in all. */
+  steps: number;
+  /** Where the records of epochs are, and how many metrics each has. */
+  records: { at: number; metrics: number };
 }
 
 /** What `random` of a checkpoint holds: random numbers follow from seed and step, so there is room for other things. */
@@ -82,6 +90,41 @@ interface Carried {
   lossSum: number;
   weight: number;
   kernels: string;
+  skipped: number;
+  /** Of the epochs that are over. */
+  epochs: EpochRecord[];
+}
+
+function recordAt({ at, metrics }: Saved["records"], epoch: number): number {
+  return at + epoch * recordSize(metrics);
+}
+
+/** What a job's average of the weights is called beside the weights. */
+const averagePrefix = "ema:";
+
+/** The model's tensors, and the averages of its parameters, if there are any. */
+function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
+  const names = model.namedParameters().map(([name]) => name);
+  const averages = ema?.averages.map((average, i) => [averagePrefix + names[i], average] as const) ?? [];
+  return new Map([...model.stateDict(), ...averages]);
+}
+
+/** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
+function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
+  const { optimizer, identity: run } = saved;
+  const own = weightsOf(saved);
+  const model = {
+    stateDict: () => own,
+    loadStateDict: (state: StateDict) => {
+      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
+    },
+  };
+  const options = optimizer.paramGroups.map((group) => ({ ...group }));
+  const state = loadCheckpoint(checkpoint, { model, optimizer, run });
+  options.forEach((group, index) => {
+    Object.assign(optimizer.paramGroups[index]!, group);
+  });
+  return state;
 }
 
 /** Metrics of the evaluation after so many epochs. */
@@ -97,6 +140,8 @@ export class RunCheckpoints {
   #savedMs = performance.now();
   #saving: Promise<void> | undefined;
   #failure: CheckpointError | undefined;
+  /** What a listener has thrown. */
+  #thrown: { error: unknown } | undefined;
 
   private constructor(
     store: CheckpointStore,
@@ -143,11 +188,16 @@ export class RunCheckpoints {
         throw new JobError(
           `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
         );
-      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0 };
+      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
       return { state, metrics: {} };
     }
-    const { model, optimizer, identity: run, kernels } = saved;
-    const { step, epoch, random, metrics } = loadCheckpoint(checkpoint, { model, optimizer, run });
+    const { optimizer, kernels, steps } = saved;
+    if (checkpoint.state.step > steps) {
+      throw new JobError(
+        `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
+      );
+    }
+    const { step, epoch, random, metrics } = load(checkpoint, saved);
     const carried = random as unknown as Carried;
     const told = [...this.#store.notes, ...notes];
     if (carried.kernels !== kernels) {
@@ -157,20 +207,31 @@ export class RunCheckpoints {
     }
     this.#lastSavedStep = step;
     this.#publish({ type: "resume", path: checkpoint.path, step, epoch, notes: told });
-    const { lossSum, weight } = carried;
-    return { state: { step, stepCount: optimizer.stepCount, lossSum, weight }, metrics: { ...metrics } };
+    carried.epochs.forEach((record, epoch) => {
+      writeRecord(heap().float64, recordAt(saved.records, epoch), record);
+    });
+    const { lossSum, weight, skipped } = carried;
+    return {
+      state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
+      metrics: { ...metrics },
+    };
   }
 
   /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
   poll(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): void {
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+    if (this.#thrown) throw this.#thrown.error;
     if (this.#saving) return;
     const slot = control.load("checkpointSlot") - 1;
     if (slot >= 0) {
-      this.#saving = this.#save(plan, slot, metricsAt).finally(() => {
-        control.store("checkpointSlot", 0);
-        this.#saving = undefined;
-      });
+      this.#saving = this.#save(plan, slot, metricsAt)
+        .catch((error: unknown) => {
+          this.#thrown = { error };
+        })
+        .finally(() => {
+          control.store("checkpointSlot", 0);
+          this.#saving = undefined;
+        });
       return;
     }
     const { everySeconds } = this.#options;
@@ -181,6 +242,7 @@ export class RunCheckpoints {
   /** Saves the newest snapshot if it is not saved yet: that of the last step. For after the run. */
   async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
     await this.#saving;
+    if (this.#thrown) throw this.#thrown.error;
     const slot = newestSlot(control);
     if (slot !== undefined && readState(plan, slot).step !== this.#lastSavedStep)
       await this.#save(plan, slot, metricsAt);
@@ -193,7 +255,7 @@ export class RunCheckpoints {
     await this.#store.close();
   }
 
-  /** Never rejects: what goes wrong is told, and kept. */
+  /** What goes wrong on the disk is told, and kept; it rejects with what a listener throws. */
   async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
     const content = this.#encode(plan, slot, metricsAt);
     const { step, epoch } = content.state;
@@ -211,12 +273,16 @@ export class RunCheckpoints {
   }
 
   #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
-    const { model, optimizer, identity: run, kernels, batchSize, perEpoch } = this.#saved!;
-    const { step, stepCount, lossSum, weight } = readState(plan, slot);
+    const { optimizer, identity: run, kernels, batchSize, perEpoch, records } = this.#saved!;
+    const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
     // This thread's optimizer does no updates; schedules of the learning rate follow its count.
     optimizer.stepCount = stepCount;
     const epoch = Math.floor(step / perEpoch);
-    const random: Plain = { lossSum, weight, kernels };
+    const epochs = Array.from({ length: epoch }, (_, at) =>
+      readRecord(heap().float64, recordAt(records, at), records.metrics),
+    );
+    const carried: Carried = { lossSum, weight, kernels, skipped, epochs };
+    const random = carried as unknown as Plain;
     const position = {
       step,
       epoch,
@@ -227,7 +293,7 @@ export class RunCheckpoints {
     const then = (tensors: Iterable<[string, Tensor]>) =>
       Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
     return scope(() => {
-      const weights = new Map(then(model.stateDict()));
+      const weights = new Map(then(weightsOf(this.#saved!)));
       const dict = optimizer.stateDict();
       const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
       const trained = {

@@ -5,25 +5,28 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyModule, KernelSet, Optimizer, Tensor } from "@shardgrad/core";
+import type { AnyModule, EMA, KernelSet, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
+import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
+import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
+import { describeOptimizer } from "./first-step.ts";
 import { Gang } from "./gang.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
-import { bindModel, planLayout } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
@@ -76,6 +79,9 @@ interface Run {
   job: Job;
   model: AnyModule;
   optimizer: Optimizer;
+  ema: EMA | undefined;
+  /** The optimizer, see `first-step.ts`. */
+  described: string;
   layout: Layout;
   snapshots: SnapshotPlan | undefined;
   control: Control;
@@ -121,14 +127,18 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
     // One more than there are epochs: a run may end within one.
     epochValues: (plan.epochs + 1) * recordSize(metrics.length),
+    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    ema: job.ema !== undefined,
   };
   const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
+  const described = describeOptimizer(optimizer);
   bindModel(model, optimizer, layout, "copy");
+  const ema = bindEMA(model, layout, job.ema, "copy");
   const control = new Control(heap().int32, layout.control);
   const order = planOrder(job.sampling ?? {}, train, store);
   const sampling = { samples, batchSize, shards, seed, order };
   const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
-  const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0 };
+  const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
   const begun = { step: 0, epoch: 0, metrics: {} };
   return {
     jobUrl,
@@ -136,6 +146,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     plan,
     model,
     optimizer,
+    ema,
+    described,
     layout,
     snapshots,
     control,
@@ -154,6 +166,7 @@ function resetWords({ control, plan, sampling, state, snapshots }: Run): void {
   control.reset(plan.workers);
   control.store("step", state.step);
   control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
+  control.store("skipped", state.skipped);
   if (!snapshots) return;
   // What they say of the slots goes on being true.
   control.store("newestSnapshot", newest);
@@ -167,14 +180,25 @@ async function resume(
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
 ): Promise<RunCheckpoints | undefined> {
-  const { job, model, optimizer, sampling, train } = run;
+  const { job, plan, model, optimizer, ema, layout, sampling, train, metrics: names } = run;
   if (!options.checkpoint) return undefined;
   const checkpoints = await RunCheckpoints.open(options.checkpoint, publish);
   try {
     const perEpoch = stepsPerEpoch(sampling);
     const { batchSize } = sampling;
-    const identity = identifyRun(job, sampling, train.samples);
-    const saved = { model, optimizer, identity, kernels: set, batchSize, perEpoch };
+    const identity = identifyRun(job, sampling, { rows: train.samples, rules: plan.rules });
+    const records = { at: layout.epochs / 8, metrics: names.length };
+    const saved = {
+      model,
+      optimizer,
+      ema,
+      identity,
+      kernels: set,
+      batchSize,
+      perEpoch,
+      steps: plan.steps,
+      records,
+    };
     const { state, metrics } = await checkpoints.begin(saved, options.resume ?? false);
     run.state = state;
     run.begun = { step: state.step, epoch: Math.floor(state.step / perEpoch), metrics };
@@ -191,8 +215,8 @@ function planWorkers(
   kernels: KernelSet,
   memory: RunMemory,
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
-  const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl } = run;
-  const { workers, reduce, capture, timePhasesFrom, steps } = plan;
+  const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
+  const { workers, reduce, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
@@ -209,6 +233,9 @@ function planWorkers(
     timePhasesFrom,
     spin,
     steps,
+    rules,
+    useEma,
+    optimizer,
   };
   const rest = { ...shared, layout, snapshots, sampling, train, test, metrics };
   return (rank, fault) => ({ rank, arena: arenas[rank]!, ...rest, state: run.state, fault });
@@ -231,6 +258,7 @@ async function averageHere({ plan, layout, control, state }: Run): Promise<void>
   try {
     for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
+      if (control.load("endedEarly")) break;
       reducer.weighShards();
       reducer.average();
       await barrier.waitAsync();
@@ -314,6 +342,13 @@ function hashWeights(parameters: readonly Tensor[]): string {
   return hash.digest("hex");
 }
 
+/** The workers' decision once more, from the records of the epochs. */
+function whyEndedEarly({ plan, metrics, control }: Run, progress: Progress): string {
+  const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
+  for (let epoch = 0; epoch < control.load("epochs"); epoch++) stopping.observe(progress.recordOf(epoch));
+  return stopping.reason;
+}
+
 function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
   return readPhases(heap().float64, layout.phases / 8, plan.workers);
 }
@@ -335,17 +370,22 @@ export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
   options: TrainOptions,
-  publish: (event: TrainEvent) => void,
+  emit: (event: TrainEvent) => void,
   stopRequested: () => boolean,
   faults: Faults = [],
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let checkpoints: RunCheckpoints | undefined;
+  let recorded: { table: number; perEpoch: number } | undefined;
+  const publish = withCallbacks(options, emit, () => recorded);
   try {
     const out = await checkOutput(options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
-    const { model, control, plan } = run;
+    const { model, control, plan, layout } = run;
+    if (layout.stepRecords !== undefined) {
+      recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
+    }
     publish(startEvent(run, kernels));
     checkpoints = await resume(run, kernels, options, publish);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
@@ -366,6 +406,7 @@ export async function coordinate<M extends AnyModule>(
 
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;
+    if (plan.useEma) lookAt(model, layout, layout.ema!);
     const weightsSha256 = hashWeights(model.parameters());
     if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
@@ -380,6 +421,8 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
+      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
+      skipped: control.load("skipped"),
       ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),
     };
@@ -406,6 +449,7 @@ function startEvent(
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
     batchSize: plan.batchSize,
+    accumulate: plan.accumulate,
     epochs: plan.epochs,
     steps: plan.steps,
     seed: plan.seed,

@@ -6,6 +6,11 @@ export class JobError extends ShardgradError {
   override name = "JobError";
 }
 
+/** A loss or a gradient is infinite or NaN. The message names the step, the first shard and the first parameter. */
+export class NonFiniteError extends ShardgradError {
+  override name = "NonFiniteError";
+}
+
 /** Where in a step a worker is; shown when it fails or dies. */
 export const phases = [
   "idle",

@@ -18,7 +18,10 @@ export interface StartEvent {
   params: number;
   trainSamples: number;
   testSamples: number;
+  /** Samples in one step; all its micro-batches together. */
   batchSize: number;
+  /** Micro-batches in one step. */
+  accumulate: number;
   epochs: number;
   /** Steps to do in all. */
   steps: number;
@@ -69,6 +72,10 @@ export interface EndEvent {
   weightsSha256: string;
   /** True if the run was stopped before its last step. */
   stopped: boolean;
+  /** Why, if the job's `earlyStopping` did it. */
+  stoppedEarly?: string;
+  /** Steps that were left out because something was not finite (`onNonFinite: "skip"`). */
+  skipped: number;
   /**
    * With `timePhasesFrom`: milliseconds that each worker spent in the phases of its steps from that one on. `wait` is the
    * time in barriers until the last worker arrived, `wake` from then until this one went on (with `reduce:

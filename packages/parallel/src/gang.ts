@@ -7,7 +7,7 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
-import { deserializeError, JobError, WorkerError } from "./errors.ts";
+import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Member {
@@ -27,6 +27,8 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
   const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
+  // All workers come to it together, from the same numbers.
+  if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   const known = cause.name === "Error" || cause instanceof ShardgradError;
   const reason = known ? cause.message : `${cause.name}: ${cause.message}`;

@@ -1,4 +1,5 @@
 // @shardgrad/parallel: everything that is public.
+export type { Callbacks, Evaluation, StepEnd } from "./callbacks.ts";
 export {
   type CheckpointContent,
   encodeCheckpoint,
@@ -45,7 +46,15 @@ export type {
   PerSample,
   Sample,
 } from "./dataset.ts";
-export { CheckpointError, type Committed, JobError, type Phase, WorkerError } from "./errors.ts";
+export type { EarlyStoppingRule } from "./early-stopping.ts";
+export {
+  CheckpointError,
+  type Committed,
+  JobError,
+  NonFiniteError,
+  type Phase,
+  WorkerError,
+} from "./errors.ts";
 export {
   type CheckpointEvent,
   type EndEvent,
@@ -66,4 +75,5 @@ export type { ReduceMode } from "./protocol.ts";
 export type { SampleRandom } from "./sample-random.ts";
 export type { Sampling } from "./sampling.ts";
 export { type HoldOut, split } from "./split.ts";
+export type { EMARule, NonFiniteRule, StepRules } from "./step-rules.ts";
 export { train } from "./train.ts";

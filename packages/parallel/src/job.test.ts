@@ -156,3 +156,30 @@ it.each<[name: string, change: object, message: RegExp]>([
   expect(() => defineJob({ ...job, ...change })).toThrow(message);
   expect(() => defineJob({ ...job, ...change })).toThrow(JobError);
 });
+
+describe("rules of steps", () => {
+  const parts = { ...common, dataset: { train: pictures }, loss: () => mean(new Linear(2, 1).weight) };
+
+  it.each<[change: object, message: string]>([
+    [{ accumulate: 0 }, "defineJob: accumulate is 0, expected an integer of at least 1"],
+    [{ clipGradNorm: -1 }, "defineJob: clipGradNorm is -1, expected a number above 0"],
+    [{ clipGradValue: Number.NaN }, "defineJob: clipGradValue is NaN, expected a number above 0"],
+    [{ onNonFinite: "ignore" }, 'defineJob: onNonFinite is "ignore", expected "stop" or "skip"'],
+    [{ ema: 0.9 }, "defineJob: ema has the decay undefined, expected { decay } with a number from 0 to 1"],
+    [{ ema: { decay: 1.5 } }, "defineJob: ema has the decay 1.5"],
+    [{ earlyStopping: "loss" }, "defineJob: earlyStopping is loss, expected { metric, patience"],
+  ])("%o is refused", (change, message) => {
+    expect(() => defineJob({ ...parts, ...change })).toThrow(message);
+  });
+
+  it("and what makes sense is not", () => {
+    const job = {
+      ...parts,
+      accumulate: 2,
+      clipGradNorm: 1,
+      ema: { decay: () => 0.5 },
+      onNonFinite: "skip",
+    } as const;
+    expect(defineJob(job)).toMatchObject({ accumulate: 2, onNonFinite: "skip" });
+  });
+});

@@ -10,11 +10,13 @@ import type { Sampling } from "./sampling.ts";
 import { checkSampling } from "./sampling.ts";
 import type { HoldOut } from "./split.ts";
 import { checkHoldOut } from "./split.ts";
+import type { StepRules } from "./step-rules.ts";
+import { checkStepRules, stepRuleNames } from "./step-rules.ts";
 
 /** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
 export type Metric<C extends AnyColumns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
 
-export interface JobDefinition<C extends AnyColumns, M extends AnyModule> {
+export interface JobDefinition<C extends AnyColumns, M extends AnyModule> extends StepRules {
   /**
    * The samples. A function, of all or of a part, is called once, on the main thread only: workers import the module
    * without loading. A `computed` set stands here itself, where workers find its function.
@@ -45,7 +47,7 @@ export interface JobDefinition<C extends AnyColumns, M extends AnyModule> {
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
   /** Evaluated on the test samples after each epoch; the mean of each is reported under its name. */
   metrics?: Readonly<Record<string, Metric<C, M>>>;
-  /** Samples per optimizer step, however many workers share it. */
+  /** Samples per optimizer step, or per micro-batch if it has several (`accumulate`), however many workers share it. */
   batchSize: number;
   /** Passes over the training samples. */
   epochs: number;
@@ -69,6 +71,7 @@ const parts = [
   "epochs",
   "seed",
   "shards",
+  ...stepRuleNames,
 ];
 
 const brand = Symbol.for("shardgrad.job");
@@ -129,7 +132,10 @@ export function defineJob<C extends AnyColumns, M extends AnyModule>(
   for (const [name, metric] of Object.entries(metrics)) requireFunction(`metrics.${name}`, metric);
   requireCount("defineJob", "batchSize", definition.batchSize);
   requireCount("defineJob", "epochs", definition.epochs);
-  if (definition.shards !== undefined) requireCount("defineJob", "shards", definition.shards);
+  for (const name of ["shards", "accumulate"] as const) {
+    if (definition[name] !== undefined) requireCount("defineJob", name, definition[name]);
+  }
+  checkStepRules(definition);
   const job: Job<C, M> = { ...definition, [brand]: true };
   const module = getCallSites(2)[1]?.scriptName;
   if (module) defined.set(module, job as unknown as Job);

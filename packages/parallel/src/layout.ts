@@ -4,12 +4,15 @@
 //   average   the averaged gradient, laid out like the weights
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
-import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { Tensor } from "@shardgrad/core";
+//   ema       the average of the weights, if the job has one, laid out like them
+import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
+import { EMA, Tensor } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
+import { blockCount } from "./gradient-norm.ts";
 import { phaseCells } from "./phase-clock.ts";
+import { stepRecordSize } from "./step-records.ts";
 
 /** One parameter in the flat arrays. */
 export interface ParameterPlace {
@@ -31,6 +34,14 @@ export interface Layout {
   average: number;
   gradients: number;
   state: { name: string; address: number }[];
+  /** The average of the weights, laid out like them, if the job has one. */
+  ema: number | undefined;
+  /** One float64 per block of the average: the sum of its squares, see `gradient-norm.ts`. */
+  squares: number;
+  /** One byte per shard and parameter, see `first-step.ts`. */
+  reached: number;
+  /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
+  stepRecords: number | undefined;
   /** One float64 per shard: its loss times its weight. */
   losses: number;
   /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
@@ -63,7 +74,16 @@ export function placeParameters(model: AnyModule): { parameters: ParameterPlace[
 export function planLayout(
   model: AnyModule,
   optimizer: Optimizer,
-  sizes: { workers: number; shards: number; chunkValues: number; epochValues: number },
+  sizes: {
+    workers: number;
+    shards: number;
+    chunkValues: number;
+    epochValues: number;
+    /** Steps with a record; none if absent. */
+    recordedSteps?: number;
+    /** Whether there is an average of the weights; false if absent. */
+    ema?: boolean;
+  },
   allocate: (bytes: number) => Storage,
 ): Layout {
   const { parameters, flatSize } = placeParameters(model);
@@ -79,6 +99,10 @@ export function planLayout(
     average: allocate(flatBytes).offset,
     gradients: allocate(flatBytes * sizes.shards).offset,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
+    ema: sizes.ema ? allocate(flatBytes).offset : undefined,
+    squares: allocate(8 * blockCount(flatSize)).offset,
+    reached: allocate(sizes.shards * parameters.length).offset,
+    stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
@@ -126,5 +150,28 @@ export function bindModel(
     const number = optimizer.parameters.indexOf(parameter);
     for (const { name, address } of layout.state)
       optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
+  });
+}
+
+/** An average of a model's weights in the shared memory, if the layout has one; `contents` as for `bindModel`. */
+export function bindEMA(
+  model: AnyModule,
+  layout: Layout,
+  options: EMAOptions | undefined,
+  contents: "copy" | "adopt",
+): EMA | undefined {
+  const { ema: base } = layout;
+  if (base === undefined || !options) return undefined;
+  const ema = new EMA(model.parameters(), options);
+  ema.averages.forEach((average, index) => {
+    average.moveTo(blockAt(base, layout.parameters[index]!), contents);
+  });
+  return ema;
+}
+
+/** Makes a model's parameters look at one of the flat arrays: the weights, or their average. */
+export function lookAt(model: AnyModule, layout: Layout, base: number): void {
+  model.parameters().forEach((parameter, index) => {
+    parameter.moveTo(blockAt(base, layout.parameters[index]!), "adopt");
   });
 }

@@ -1,6 +1,7 @@
 // From a job and the options of a run to checked numbers.
 import { availableParallelism } from "node:os";
 import type { KernelChoice } from "@shardgrad/core";
+import type { Callbacks } from "./callbacks.ts";
 import type { CheckpointOptions } from "./checkpointing.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { JobError } from "./errors.ts";
@@ -9,8 +10,10 @@ import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { planEpoch, stepsPerEpoch } from "./sampling.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
+import type { NonFiniteRule, StepRules } from "./step-rules.ts";
+import { checkNonFiniteRule } from "./step-rules.ts";
 
-export interface TrainOptions {
+export interface TrainOptions extends Callbacks {
   /** Threads that compute; as many as there are cores if absent. */
   workers?: number;
   /** Parts of a batch; results depend on it, not on `workers`. As many as workers if absent. */
@@ -19,6 +22,8 @@ export interface TrainOptions {
   /** Stops after so many steps; without `epochs`, also more than the job's epochs. */
   steps?: number;
   batchSize?: number;
+  /** Micro-batches of `batchSize` samples in one optimizer step. */
+  accumulate?: number;
   seed?: number;
   /** Who averages; "workers" if absent. */
   reduce?: ReduceMode;
@@ -42,6 +47,10 @@ export interface TrainOptions {
   restarts?: number;
   /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
   snapshotEvery?: number;
+  /** What to do about a loss or a gradient that is not finite, instead of what the job says. */
+  onNonFinite?: NonFiniteRule;
+  /** Evaluate, return and write the average of the weights, which the job keeps (`ema`), in place of the last weights. */
+  useEma?: boolean;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
 }
@@ -49,9 +58,10 @@ export interface TrainOptions {
 export interface RunPlan {
   workers: number;
   shards: number;
-  /** Samples drawn in an epoch, and in a step. */
+  /** Samples drawn in an epoch, and in a step: all of its micro-batches together. */
   samples: number;
   batchSize: number;
+  accumulate: number;
   seed: number;
   epochs: number;
   steps: number;
@@ -60,6 +70,9 @@ export interface RunPlan {
   timePhasesFrom: number | undefined;
   restarts: number;
   snapshots: SnapshotSchedule;
+  /** The job's, as the run's options change them; without functions, which cannot cross threads. */
+  rules: Omit<StepRules, "ema">;
+  useEma: boolean;
 }
 
 /** @throws JobError if it is no seed */
@@ -91,6 +104,11 @@ function planSafety(options: TrainOptions, perEpoch: number): Pick<RunPlan, "res
   };
 }
 
+function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(parts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
 /**
  * @param rows number of training samples
  * @throws JobError if an option is out of range, or they contradict each other
@@ -100,7 +118,15 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
-  for (const name of ["workers", "shards", "epochs", "steps", "batchSize", "snapshotEvery"] as const) {
+  for (const name of [
+    "workers",
+    "shards",
+    "epochs",
+    "steps",
+    "batchSize",
+    "accumulate",
+    "snapshotEvery",
+  ] as const) {
     if (options[name] !== undefined) requireCount("train", name, options[name]);
   }
   if (timePhasesFrom !== undefined && !(Number.isSafeInteger(timePhasesFrom) && timePhasesFrom >= 0)) {
@@ -109,7 +135,17 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
     );
   }
   const seed = runSeed(job, options);
-  const epoch = planEpoch(job.sampling ?? {}, rows, options.batchSize ?? job.batchSize);
+  const { useEma = false } = options;
+  if (useEma && !job.ema) {
+    throw new JobError("train: useEma, but the job keeps no average of its weights; give it ema: { decay }");
+  }
+  checkNonFiniteRule("train", options.onNonFinite);
+  const { clipGradNorm, clipGradValue, earlyStopping } = job;
+  const onNonFinite = options.onNonFinite ?? job.onNonFinite;
+  const rules = definedOnly({ clipGradNorm, clipGradValue, earlyStopping, onNonFinite });
+  const accumulate = options.accumulate ?? job.accumulate ?? 1;
+  const microBatch = options.batchSize ?? job.batchSize;
+  const epoch = planEpoch(job.sampling ?? {}, rows, microBatch * accumulate);
   const { batchSize } = epoch;
   const pinned = options.shards ?? job.shards;
   if (pinned !== undefined && pinned > batchSize) {
@@ -117,27 +153,19 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
       `train: ${pinned} shards for batches of ${batchSize} samples; every shard needs at least one sample: use fewer shards or a larger batchSize`,
     );
   }
-  const most = pinned ?? batchSize;
+  const most = pinned ?? Math.min(microBatch, batchSize);
   if (options.workers !== undefined && options.workers > most) {
     throw new JobError(
-      `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${batchSize} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
+      `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${most} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
     );
   }
   const workers = options.workers ?? Math.min(availableParallelism(), most);
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
-  const shards = pinned ?? workers;
-  return {
-    workers,
-    shards,
-    ...epoch,
-    seed,
-    epochs,
-    steps,
-    reduce,
-    capture,
-    timePhasesFrom,
-    ...planSafety(options, perEpoch),
-  };
+  // A pass then has as many samples as one over a micro-batch would.
+  const shards = pinned ?? Math.min(workers * accumulate, batchSize);
+  const sizes = { workers, shards, ...epoch, accumulate };
+  const safety = planSafety(options, perEpoch);
+  return { ...sizes, seed, epochs, steps, reduce, capture, timePhasesFrom, rules, useEma, ...safety };
 }

@@ -1,9 +1,10 @@
 // What one worker's step of a job is made of, kernel by kernel: one shard's pass and an update of all weights, on this
 // thread, captured and measured. No other thread is started; the weights that come out are nobody's.
 import type { KernelSet, Profile } from "@shardgrad/core";
-import { compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
+import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { BatchSource } from "./batches.ts";
+import { JobError } from "./errors.ts";
 import { buildModel, jobUrlOf, loadJob, requireCount } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
 import { planRun } from "./options.ts";
@@ -20,6 +21,9 @@ export interface ProfileJobOptions
 /** What `profileJob` found. */
 export interface JobProfile {
   kernels: KernelSet;
+  /** The library, or why there is none although one was looked for; as in the `start` event. */
+  blas?: string;
+  noBlas?: string;
   /** Samples of the shard. */
   samples: number;
   /** Multiplications and additions of matrix products and convolutions in a step. */
@@ -31,7 +35,7 @@ export interface JobProfile {
  * Measures the kernels of one worker's step of a job: forward and backward pass over its first shard, and the optimizer over
  * all weights (in a run, workers share that).
  *
- * @throws JobError as `train`; CaptureError if the loss cannot be captured
+ * @throws JobError as `train`, and if the loss cannot be captured
  */
 export async function profileJob(job: string | URL, options: ProfileJobOptions = {}): Promise<JobProfile> {
   const { rounds = 20 } = options;
@@ -69,10 +73,25 @@ export async function profileJob(job: string | URL, options: ProfileJobOptions =
       grad(definition.loss(model, source.batch(samples)), parameters, { into });
       optimizer.step();
     });
-    for (let call = 0; call < 3; call++) scope(() => step());
+    try {
+      for (let call = 0; call < 3; call++) scope(() => step());
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      throw new JobError(
+        `profile: the loss cannot be recorded, so its kernels cannot be listed (train runs it anew in every step): ${error.message}`,
+        { cause: error },
+      );
+    }
     const found = profile(step, { rounds });
     step.dispose();
-    return { kernels, samples, flops: found.rows.reduce((sum, { flops }) => sum + flops, 0), profile: found };
+    return {
+      kernels,
+      ...(chosen.blas && { blas: chosen.blas.description }),
+      ...(chosen.noBlas !== undefined && { noBlas: chosen.noBlas }),
+      samples,
+      flops: found.rows.reduce((sum, { flops }) => sum + flops, 0),
+      profile: found,
+    };
   } finally {
     for (const block of blocks) block.release();
   }

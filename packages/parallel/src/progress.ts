@@ -70,7 +70,7 @@ export class Progress {
   metricsAt(epochs: number): Record<string, number> {
     const { begun } = this.#run;
     if (epochs <= begun.epoch) return { ...begun.metrics };
-    const record = this.#read(epochs - 1);
+    const record = this.recordOf(epochs - 1);
     return { loss: record.loss, ...this.#named(record) };
   }
 
@@ -82,7 +82,8 @@ export class Progress {
     return samples === 0 ? 0 : samples / (sumOf("trainMs") / 1000);
   }
 
-  #read(epoch: number): EpochRecord {
+  /** The record of an epoch that is over, counted from 0. */
+  recordOf(epoch: number): EpochRecord {
     const { layout, metrics } = this.#run;
     const at = layout.epochs / 8 + epoch * recordSize(metrics.length);
     return readRecord(heap().float64, at, metrics.length);
@@ -94,7 +95,7 @@ export class Progress {
 
   #publishEpoch(): void {
     const epoch = this.#run.begun.epoch + this.records.length;
-    const record = this.#read(epoch);
+    const record = this.recordOf(epoch);
     this.records.push(record);
     this.#publish({
       type: "epoch",

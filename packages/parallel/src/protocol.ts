@@ -7,6 +7,7 @@ import type { Layout } from "./layout.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import type { StepRules } from "./step-rules.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
 export type ReduceMode = "workers" | "coordinator";
@@ -31,6 +32,11 @@ export interface WorkerSetup {
   spin: boolean;
   /** Steps to do in all. */
   steps: number;
+  rules: StepRules;
+  /** Whether evaluations look at the average of the weights. */
+  useEma: boolean;
+  /** The main thread's optimizer, see `first-step.ts`: each worker's must be the same. */
+  optimizer: string;
   train: StoredColumns;
   test: StoredColumns | undefined;
   metrics: string[];

@@ -17,23 +17,28 @@ import {
   withGenerator,
 } from "@shardgrad/core";
 import { heap, hostStep } from "@shardgrad/core/engine";
-import { SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
+import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
 import { Control } from "./control.ts";
-import { recordSize, writeRecord } from "./epoch-records.ts";
+import { EarlyStopping } from "./early-stopping.ts";
+import type { EpochRecord } from "./epoch-records.ts";
+import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { strike } from "./fault.ts";
+import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindModel, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 import { SnapshotWriter } from "./snapshots.ts";
+import { writeStepRecord } from "./step-records.ts";
+import { needsWholeAverage, UpdateStep } from "./update-step.ts";
 
 /** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
@@ -65,10 +70,15 @@ export class Replica {
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
+  readonly #update: UpdateStep;
+  readonly #earlyStopping: EarlyStopping | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
   #phase: Phase = "idle";
   #current = 1;
-  /** Of the epoch so far; kept by rank 0 only. Time and samples count from where this thread began. */
+  #first = true;
+  /** Whether early stopping has ended the run. */
+  #enough = false;
+  /** Of the epoch so far; the same on every worker. Time and samples count from where this thread began. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   constructor(setup: WorkerSetup, job: Job) {
@@ -83,9 +93,26 @@ export class Replica {
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
-    this.#optimizer.stepCount = setup.state.stepCount;
     this.#sampler = new Sampler(sampling);
-    this.#reducer = new SliceReducer(layout, sliceOf(layout.flatSize, rank, workers));
+    checkOptimizer(this.#optimizer, setup.optimizer);
+    const ema = bindEMA(this.#model, layout, job.ema, "adopt");
+    // Both count the same updates.
+    if (ema) ema.updates += setup.state.stepCount - this.#optimizer.stepCount;
+    this.#optimizer.stepCount = setup.state.stepCount;
+    const unit = needsWholeAverage(setup.rules) ? blockElements : undefined;
+    const slice = sliceOf(layout.flatSize, rank, workers, unit);
+    this.#reducer = new SliceReducer(layout, slice);
+    this.#update = new UpdateStep(setup.rules, layout, {
+      slice,
+      reducer: this.#reducer,
+      optimizer: this.#optimizer,
+      ema,
+      report: (line) => this.#report(line),
+    });
+    this.#update.skipped = setup.state.skipped;
+    const { earlyStopping } = setup.rules;
+    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+    for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity);
@@ -137,7 +164,8 @@ export class Replica {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
-    while (this.step < steps) {
+    if (this.#enough && this.step < steps) this.#endEarly();
+    while (this.step < steps && !this.#enough) {
       this.#current = this.step + 1;
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
       for (const shard of this.#gradients.keys()) this.#computeShard(shard);
@@ -147,11 +175,20 @@ export class Replica {
       const epochOver = this.step % perEpoch === 0;
       // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
       if (!epochOver) this.#takeSnapshot();
-      if (epochOver || this.step === steps || stopped) this.#finishEpoch();
+      this.#enough = (epochOver || this.step === steps || stopped) && this.#finishEpoch();
       if (epochOver) this.#takeSnapshot();
       if (stopped) break;
+      if (this.#enough && this.step < steps) this.#endEarly();
     }
     this.#enter("idle");
+  }
+
+  /** Of the epochs before this thread began. */
+  #recordsSoFar(): EpochRecord[] {
+    const { layout, metrics, state, sampling } = this.#setup;
+    const count = Math.floor(state.step / stepsPerEpoch(sampling));
+    const at = (epoch: number) => layout.epochs / 8 + epoch * recordSize(metrics.length);
+    return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.length));
   }
 
   /** Makes all other workers give up. */
@@ -166,6 +203,11 @@ export class Replica {
     this.control.setPhase(rank, phase, this.#current);
     this.#clock?.enter(phase);
     if (fault?.rank === rank) strike(fault, this.#current, phase);
+  }
+
+  /** A line for the user, from one worker for all. */
+  #report(line: string): void {
+    if (this.#setup.rank === 0) process.stderr.write(`${line}\n`);
   }
 
   #wait(barrier: Barrier): void {
@@ -198,22 +240,19 @@ export class Replica {
       pass();
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
+      if (error.replays > 0) {
+        throw new JobError(
+          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
+          { cause: error },
+        );
+      }
       // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
       this.#pass = this.#computeGradients;
       this.control.store("eager", 1);
-      if (this.#setup.rank === 0) {
-        process.stderr.write(
-          `train: steps are run anew instead of replayed, which is slower: ${error.message}\n`,
-        );
-      }
+      this.#report(`train: steps are run anew instead of replayed, which is slower: ${error.message}`);
       pass();
     }
-    const loss = this.#loss.item();
-    if (Number.isFinite(loss)) return loss;
-    this.#enter("forward");
-    throw new JobError(
-      `loss: got ${loss}, expected a finite number; lower the learning rate, or look at the data`,
-    );
+    return this.#loss.item();
   }
 
   /** The part of a pass that is the same in every step. */
@@ -224,6 +263,7 @@ export class Replica {
     this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#enter("backward"));
     const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
+    if (this.#first) noteReached(this.#setup.layout, shard, found);
     if (found.every((gradient) => gradient === null)) {
       throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
     }
@@ -231,25 +271,39 @@ export class Replica {
 
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {
-    const { rank, layout, reduce, sampling } = this.#setup;
+    const { rank, reduce } = this.#setup;
+    const update = this.#update;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
+    if (this.#first) this.#checkFirst();
     if (reduce === "workers") this.#reducer.weighShards();
     if (rank === 0) {
-      this.#epoch.lossSum += sumOverShards(layout, "losses");
-      this.#epoch.weight += sumOverShards(layout, "shardWeights");
-      this.#epoch.samples += samplesInStep(sampling, this.step);
       if (this.control.load("stopRequested")) this.control.store("stop", 1);
-      const last = this.step + 1 === this.#setup.steps || this.control.load("stop") === 1;
-      this.#snapshots?.decide(this.step + 1, last);
+      this.#decideSnapshot();
     }
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
+    if (update.needsWholeAverage) {
+      this.#enter("reduce");
+      if (reduce === "workers") this.#reducer.average();
+      update.measure();
+      this.#wait(this.#barrier);
+    }
     this.#enter("update");
-    if (reduce === "coordinator") this.#reducer.update(this.#optimizer);
-    else this.#reducer.averageAndUpdate(this.#optimizer);
+    const admitted = update.admit(this.step + 1);
+    this.#account(admitted);
+    if (admitted) update.apply(reduce === "coordinator" || update.needsWholeAverage);
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
+  }
+
+  /** Rank 0: whether there is to be a snapshot after this step. */
+  #decideSnapshot(): void {
+    const { steps, sampling } = this.#setup;
+    const step = this.step + 1;
+    const ends = step === steps || this.control.load("stop") === 1;
+    const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
+    this.#snapshots?.decide(step, { ends, mayEnd });
   }
 
   /** Copies the state as it is after this step, if rank 0 has decided so. */
@@ -260,34 +314,72 @@ export class Replica {
     this.#wait(this.#barrier);
     if (this.#setup.rank !== 0) return;
     const { lossSum, weight } = this.#epoch;
-    this.#snapshots.publish({ step: this.step, stepCount: this.#optimizer.stepCount, lossSum, weight });
+    const { stepCount } = this.#optimizer;
+    const { skipped } = this.#update;
+    this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped });
   }
 
-  /** Evaluates, and publishes what the epoch brought. */
-  #finishEpoch(): void {
-    const { rank, workers, layout, test, metrics } = this.#setup;
-    const trainedMs = performance.now();
-    if (this.#test) {
-      this.#enter("evaluate");
-      evaluateChunks(this.#job, this.#model, this.#test, layout.chunks, {
-        rank,
-        workers,
-        seed: this.#setup.sampling.seed,
-      });
-      this.#wait(this.#barrier);
+  #checkFirst(): void {
+    this.#first = false;
+    const unreached = checkFirstStep(this.#setup.layout, this.#model);
+    if (unreached.length === 0) return;
+    this.#report(
+      `train: no gradient reaches ${unreached.join(", ")}; it counts as zero, in this and every step`,
+    );
+  }
+
+  /** Adds what the step brought to the sums of the epoch, without losses that are not finite. */
+  #account(admitted: boolean): void {
+    const { rank, layout, sampling } = this.#setup;
+    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+    if (admitted) {
+      this.#epoch.lossSum += loss;
+      this.#epoch.weight += weight;
     }
+    this.#epoch.samples += samplesInStep(sampling, this.step);
     if (rank !== 0) return;
+    this.control.store("skipped", this.#update.skipped);
+    if (layout.stepRecords === undefined) return;
+    const { norm: gradNorm } = this.#update;
+    writeStepRecord(layout.stepRecords, this.step, { loss: loss / weight, gradNorm, skipped: !admitted });
+  }
+
+  /** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
+  #endEarly(): void {
+    if (this.#setup.rank === 0) this.control.store("endedEarly", 1);
+    if (this.#setup.reduce === "coordinator") this.#wait(this.#reduceBarrier);
+  }
+
+  /** Evaluates, and publishes what the epoch brought. True if no other epoch is to follow. */
+  #finishEpoch(): boolean {
+    const { rank, layout, test, metrics } = this.#setup;
+    const trainedMs = performance.now();
+    if (this.#test) this.#evaluate(this.#test);
     const { lossSum, weight, samples, startedMs } = this.#epoch;
-    const number = this.control.load("epochs");
-    writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), {
+    const record = {
       step: this.step,
       loss: lossSum / weight,
       samples,
       trainMs: trainedMs - startedMs,
       evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
-    });
-    this.control.store("epochs", number + 1);
+    };
     this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
+    if (rank === 0) {
+      const number = this.control.load("epochs");
+      writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
+      this.control.store("epochs", number + 1);
+    }
+    return this.#earlyStopping?.observe(record) ?? false;
+  }
+
+  /** Evaluates my chunks of the test set, and waits for the others. */
+  #evaluate(test: { samples: number; source: BatchSource }): void {
+    const { rank, workers, layout, sampling, useEma } = this.#setup;
+    this.#enter("evaluate");
+    if (useEma) lookAt(this.#model, layout, layout.ema!);
+    evaluateChunks(this.#job, this.#model, test, layout.chunks, { rank, workers, seed: sampling.seed });
+    if (useEma) lookAt(this.#model, layout, layout.weights);
+    this.#wait(this.#barrier);
   }
 }

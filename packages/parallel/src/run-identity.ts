@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { heap } from "@shardgrad/core/engine";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { Job } from "./job.ts";
+import type { RunPlan } from "./options.ts";
 import type { SampleOrder, SamplingPlan } from "./sampling.ts";
 
 function describeOrder(order: SampleOrder): string {
@@ -24,8 +25,10 @@ function describeOptions(options: unknown): string {
 export function identifyRun(
   job: Job,
   { seed, batchSize, shards, samples, order }: SamplingPlan,
-  rows: number,
+  { rows, rules }: { rows: number; rules: RunPlan["rules"] },
 ): RunIdentity {
+  // When to end is no matter of what a step computes.
+  const { earlyStopping: _, ...steps } = rules;
   return {
     seed,
     batchSize,
@@ -34,6 +37,8 @@ export function identifyRun(
     details: {
       rows,
       order: describeOrder(order),
+      steps: describeOptions(steps),
+      ema: job.ema === undefined ? "none" : String(job.ema.decay),
       augment: job.augment !== undefined,
       sampleWeight: job.sampleWeight ?? "none",
       validation: job.validation === undefined ? "none" : describeOptions(job.validation),

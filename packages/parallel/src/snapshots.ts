@@ -39,13 +39,16 @@ export interface RunState {
   /** Sums over the current epoch's steps so far. */
   lossSum: number;
   weight: number;
+  /** Steps that changed nothing, as a number was not finite. */
+  skipped: number;
 }
 
-const fields = ["step", "stepCount", "lossSum", "weight"] as const satisfies (keyof RunState)[];
+const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const satisfies (keyof RunState)[];
 
 /** Everything of a run's shared memory that outlives a step. */
-function lastingArrays({ weights, state, flatSize }: Layout): SharedArray[] {
-  return [weights, ...state.map(({ address }) => address)].map((address) => ({
+function lastingArrays({ weights, state, ema, flatSize }: Layout): SharedArray[] {
+  const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
+  return addresses.map((address) => ({
     address,
     bytes: flatSize * 4,
   }));
@@ -161,15 +164,15 @@ export class SnapshotWriter {
   }
 
   /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
-  decide(step: number, last: boolean): void {
+  decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): void {
     const { recovery, checkpoints } = this.#plan;
     const control = this.#control;
     const requested = control.load("checkpointRequested") === 1;
     if (requested) control.store("checkpointRequested", 0);
     this.#due ||= requested || (checkpoints?.some((every) => step % every === 0) ?? false);
     // While the one before is still being written, it waits: snapshots must not pile up.
-    this.#handOver = this.#due && !last && control.load("checkpointSlot") === 0;
-    const take = this.#handOver || (last && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
+    this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
+    const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
     control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
   }
 

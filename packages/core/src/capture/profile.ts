@@ -80,8 +80,8 @@ function groupSteps({ steps, usesOfTensors }: Recording, rounds: number): Group[
 }
 
 /**
- * Measures the kernels of a compiled step, which must have been called at least three times: it is replayed, as often as
- * the options say, with the arguments of the last call.
+ * Measures the kernels of a compiled step, which must have been called at least three times: it is replayed, twice as often
+ * as the options say and with the arguments of the last call, and changes what each replay changes: a training step trains.
  *
  * @throws CaptureError if no call was replayed yet
  */

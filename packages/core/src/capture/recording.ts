@@ -141,7 +141,7 @@ export class Recording implements Observer {
     const count = Math.max(this.steps.length, other.steps.length);
     for (let index = 0; index < count; index++) {
       const [a, b] = [this.steps[index], other.steps[index]];
-      const place = `step ${index + 1} of ${count}`;
+      const place = `kernel call ${index + 1} of ${count}`;
       if (!a || !b || a.name !== b.name)
         return `${place} was ${a?.name ?? "none"}, then ${b?.name ?? "none"}`;
       for (const [i, before] of a.args.entries()) {

@@ -90,7 +90,7 @@ export function tensor(data: NestedValues, options: TensorOptions & { shape?: Sh
       `tensor: got ${values.length} numbers for shape ${formatShape(shape)}, expected ${sizeOf(shape)}`,
     );
   }
-  refuseHostAccess("tensor()", "make it before the call, or pass it as an argument; full() is recorded");
+  refuseHostAccess("tensor()", "make it before the call, or pass it as an argument");
   const dtype = checkDType("tensor", options.dtype ?? ownType ?? "float32");
   const x = Tensor.allocate(Object.freeze([...shape]), dtype, "tensor");
   x.data().set(values as ArrayLike<number>);

@@ -12,6 +12,7 @@ import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval } from "./checkpoint-flags.ts";
+import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -78,13 +79,12 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   const { json = false, stack = false, ...options } = flags;
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   try {
-    const { kernels, samples, flops, profile } = await profileJob(pathToFileURL(resolve(job)), options);
-    const { ms, rows } = profile;
-    if (json) process.stdout.write(`${JSON.stringify({ kernels, samples, flops, ms, rows })}\n`);
-    else {
-      const rate = flops > 0 ? `, ${(flops / ms / 1e6).toFixed(1)} GFLOP/s` : "";
-      process.stdout.write(`one shard of ${samples} samples, kernels ${kernels}${rate}\n\n${profile}\n`);
-    }
+    const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), options);
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
+        : describeProfile(found, profile),
+    );
   } catch (error) {
     fail(error, stack);
   }
@@ -107,6 +107,7 @@ program
   .option("--epochs <n>", "passes over the training samples", integer)
   .option("--steps <n>", "stop after so many steps", integer)
   .option("--batch-size <n>", "samples per step, over all workers", integer)
+  .option("--accumulate <k>", "micro-batches of --batch-size samples in one step", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
   .addOption(
@@ -125,6 +126,13 @@ program
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
+  .addOption(
+    new Option(
+      "--on-non-finite <what>",
+      "what to do about a step whose loss or gradient is infinite or NaN",
+    ).choices(["stop", "skip"]),
+  )
+  .option("--use-ema", "evaluate and write the average of the weights that the job keeps")
   .option("--out <file>", "write the final weights to a safetensors file")
   .option("--json", "print one JSON object per event and nothing else")
   .option("--stack", "print stack traces of errors")

@@ -12,11 +12,12 @@ export interface Reporter {
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 function startLines(event: StartEvent): string[] {
-  const { params, trainSamples, testSamples, workers, shards, steps, batchSize } = event;
+  const { params, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } = event;
+  const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
   const kernels = event.blas ?? `${event.kernels} kernels`;
-  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}`;
+  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}`;
   return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
 }
 
@@ -35,17 +36,20 @@ function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epoch
 const idleShare = 0.4;
 
 function idleHint(share: number, stepMs: number): string {
-  return `workers waited for each other ${Math.round(share * 100)} % of the time (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
+  return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
 }
 
 function endLines(event: EndEvent, start: StartEvent): string[] {
   const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
+  const { stoppedEarly, skipped } = event;
   const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`,
+    ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
+    ...(skipped === 0 ? [] : [`${count.format(skipped)} steps were skipped, as something was not finite`]),
     ...waited,
   ];
 }

@@ -1,0 +1,27 @@
+// What `shardgrad profile` prints: what was measured, which kinds of kernels dominate, and the table.
+import type { Profile } from "@shardgrad/core";
+import type { JobProfile } from "../profile-job.ts";
+
+/** The kinds of kernels that take most of the time, with their shares. */
+function dominant({ rows }: Profile): string {
+  const shares = new Map<string, number>();
+  for (const { kernel, share } of rows) shares.set(kernel, (shares.get(kernel) ?? 0) + share);
+  return [...shares]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 4)
+    .map(([kernel, share]) => `${kernel} ${(share * 100).toFixed(0)} %`)
+    .join(", ");
+}
+
+export function describeProfile(found: Omit<JobProfile, "profile">, profile: Profile): string {
+  const { kernels, blas, noBlas, samples, flops } = found;
+  const lines = [
+    ...(noBlas === undefined ? [] : [`no BLAS: ${noBlas}`]),
+    `the step of one worker, with one shard of ${samples} samples, on ${blas ?? `${kernels} kernels`}`,
+    `mostly ${dominant(profile)}; over the whole step ${(flops / profile.ms / 1e6).toFixed(1)} GFLOP/s`,
+    "",
+    String(profile),
+    "",
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,111 @@
+// What comes between the averaged gradient and the next step: looking for numbers that are not finite, clipping, the
+// optimizer's update, and the average of the weights; one slice of all that per worker. Decisions are made by every
+// worker for itself, from shared numbers that are the same bits for all. Knows no barrier: replica.ts has them in between.
+import type { EMA, Optimizer } from "@shardgrad/core";
+import { kernelsFor } from "@shardgrad/core/engine";
+import type { SliceReducer } from "./allreduce.ts";
+import { sumOverShards } from "./allreduce.ts";
+import { NonFiniteError } from "./errors.ts";
+import { normOfBlocks, sumBlocks } from "./gradient-norm.ts";
+import type { Layout } from "./layout.ts";
+import { describeNonFinite } from "./non-finite.ts";
+import type { StepRules } from "./step-rules.ts";
+
+/** Steps whose skipping is told in a line of its own; all are counted. */
+const mostReports = 5;
+
+/** Whether a job's rules need all of the average before any of it is used. */
+export function needsWholeAverage({ clipGradNorm, onNonFinite }: StepRules): boolean {
+  return clipGradNorm !== undefined || onNonFinite !== undefined;
+}
+
+/** What is done with the averages of each step. */
+export class UpdateStep {
+  /** As the function of this name says. */
+  readonly needsWholeAverage: boolean;
+  /** The norm of the last step's average, before it was clipped; NaN unless the whole average is needed. */
+  norm = Number.NaN;
+  /** Steps that were skipped. */
+  skipped = 0;
+  readonly #rules: StepRules;
+  readonly #layout: Layout;
+  readonly #slice: readonly [from: number, to: number];
+  readonly #reducer: SliceReducer;
+  readonly #optimizer: Optimizer;
+  readonly #ema: EMA | undefined;
+  readonly #report: (line: string) => void;
+
+  /** @param report called with a line for the user; does nothing on all workers but one */
+  constructor(
+    rules: StepRules,
+    layout: Layout,
+    parts: {
+      slice: readonly [from: number, to: number];
+      reducer: SliceReducer;
+      optimizer: Optimizer;
+      ema: EMA | undefined;
+      report: (line: string) => void;
+    },
+  ) {
+    this.#rules = rules;
+    this.#layout = layout;
+    this.#slice = parts.slice;
+    this.#reducer = parts.reducer;
+    this.#optimizer = parts.optimizer;
+    this.#ema = parts.ema;
+    this.#report = parts.report;
+    this.needsWholeAverage = needsWholeAverage(rules);
+  }
+
+  /** If the whole average is needed: looks at this worker's part of it, which must be there. A barrier follows. */
+  measure(): void {
+    sumBlocks(this.#layout, this.#slice);
+  }
+
+  /**
+   * Whether the step may change the weights. All workers get the same answer.
+   *
+   * @param step counted from 1
+   * @throws NonFiniteError if it may not, and such steps are not to be skipped
+   */
+  admit(step: number): boolean {
+    const { onNonFinite } = this.#rules;
+    if (this.needsWholeAverage) this.norm = normOfBlocks(this.#layout);
+    const loss = sumOverShards(this.#layout, "losses");
+    if (Number.isFinite(loss) && (!this.needsWholeAverage || Number.isFinite(this.norm))) return true;
+    if (onNonFinite !== "skip") {
+      throw new NonFiniteError(
+        `train: step ${step}: ${describeNonFinite(this.#layout)}; expected finite numbers: lower the learning rate, clip gradients, or look at the data`,
+      );
+    }
+    this.skipped++;
+    if (this.skipped <= mostReports) {
+      const rest = this.skipped === mostReports ? "; further ones are only counted" : "";
+      this.#report(`train: step ${step} is skipped: ${describeNonFinite(this.#layout)}${rest}`);
+    }
+    return false;
+  }
+
+  /** The update itself; `averaged` says whether the average is there already, which it is if all of it is needed. */
+  apply(averaged: boolean): void {
+    if (!averaged && this.#rules.clipGradValue === undefined) {
+      this.#reducer.averageAndUpdate(this.#optimizer, this.#ema);
+      return;
+    }
+    if (!averaged) this.#reducer.average();
+    this.#clip();
+    this.#reducer.update(this.#optimizer, this.#ema);
+  }
+
+  #clip(): void {
+    const { clipGradNorm, clipGradValue } = this.#rules;
+    const [from, to] = this.#slice;
+    const [n, at] = [to - from, this.#layout.average + from * 4];
+    if (n === 0) return;
+    const kernels = kernelsFor("float32");
+    // Core's clipGradNorm does the same.
+    const scale = clipGradNorm === undefined ? 1 : Math.min(1, clipGradNorm / (this.norm + 1e-6));
+    if (scale < 1) this.#reducer.scale(scale);
+    if (clipGradValue !== undefined) kernels.clip(n, clipGradValue, at);
+  }
+}

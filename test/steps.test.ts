@@ -1,0 +1,310 @@
+// What a job may ask of a step besides a loss and an optimizer: the same bits for any number of workers, and those of a
+// plain loop over core.
+import { createHash } from "node:crypto";
+import type { Tensor } from "@shardgrad/core";
+import {
+  Adam,
+  backward,
+  clipGradNorm,
+  clipGradValue,
+  crossEntropy,
+  EMA,
+  manualSeed,
+  Permutation,
+  scope,
+  stepSchedule,
+  tensor,
+  useKernels,
+} from "@shardgrad/core";
+import type { Evaluation, StepEnd, TrainOptions } from "@shardgrad/parallel";
+import { NonFiniteError, train } from "@shardgrad/parallel";
+import { beforeAll, describe, expect, it } from "vitest";
+import { clusters } from "./jobs/clusters.ts";
+import { model } from "./jobs/steps.ts";
+import { writeJob } from "./write-job.ts";
+
+const steps = new URL("./jobs/steps.ts", import.meta.url);
+const wide = new URL("./jobs/wide.ts", import.meta.url);
+const kernels = "wasm";
+
+const hashOf = async (job: URL | string, options: TrainOptions) =>
+  (await train(job, { kernels, ...options })).weightsSha256;
+
+function hash(tensors: readonly Tensor[]): string {
+  const sum = createHash("sha256");
+  for (const values of tensors) sum.update(new Uint8Array(values.toArray().buffer));
+  return sum.digest("hex");
+}
+
+describe("clipping, groups, schedules and an average of the weights: the same bits", () => {
+  let expected: string;
+  let averaged: string;
+  beforeAll(async () => {
+    expected = await hashOf(steps, { workers: 1, shards: 4 });
+    averaged = await hashOf(steps, { workers: 1, shards: 4, useEma: true });
+  });
+
+  it.each([
+    { workers: 2 },
+    { workers: 3 },
+    { workers: 4 },
+    { workers: 3, capture: false },
+    { workers: 1, reduce: "coordinator" as const },
+    { workers: 3, reduce: "coordinator" as const },
+  ])("for %o", async (options) => {
+    expect(await hashOf(steps, { shards: 4, ...options })).toBe(expected);
+    expect(await hashOf(steps, { shards: 4, ...options, useEma: true })).toBe(averaged);
+    expect(averaged).not.toBe(expected);
+  });
+
+  it("and, with one shard, those of a loop over core", async () => {
+    useKernels(kernels);
+    const { x, y } = clusters(330, 4);
+    manualSeed(7);
+    const net = model();
+    const [first, ...params] = net.parameters() as Tensor[];
+    const lr = stepSchedule({ lr: 0.02, stepSize: 3 });
+    const optimizer = new Adam([{ params: [first!], lr: 0.003 }, { params }], { lr });
+    const ema = new EMA(net.parameters(), { decay: 0.8 });
+    const norms: number[] = [];
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const order = new Permutation(330, 7, epoch);
+      for (let start = 0; start < 330; start += 97) {
+        scope(() => {
+          const rows = Array.from({ length: Math.min(97, 330 - start) }, (_, i) => order.at(start + i));
+          const inputs = tensor(rows.map((row) => [...x.data.subarray(row * 16, row * 16 + 16)]));
+          const labels = tensor(
+            rows.map((row) => y[row]!),
+            { dtype: "int32" },
+          );
+          optimizer.zeroGrad();
+          backward(crossEntropy(net.forward(inputs), labels));
+          norms.push(clipGradNorm(net.parameters(), 0.7).item());
+          clipGradValue(net.parameters(), 0.02);
+          optimizer.step();
+          ema.update();
+        });
+      }
+    }
+    // Both kinds of steps are there: clipped, and left alone.
+    expect(Math.min(...norms)).toBeLessThan(0.7);
+    expect(Math.max(...norms)).toBeGreaterThan(0.7);
+    const told: number[] = [];
+    const run = { kernels, workers: 1, shards: 1 } as const;
+    const { weightsSha256 } = await train(steps, {
+      ...run,
+      onStepEnd: ({ gradNorm }) => told.push(gradNorm),
+    });
+    expect(weightsSha256).toBe(hash(net.parameters()));
+    expect(told.map(Math.fround)).toEqual(norms);
+    expect(await hashOf(steps, { ...run, useEma: true })).toBe(hash(ema.averages));
+  });
+});
+
+describe("accumulate", () => {
+  it.each([wide, steps])(
+    "4 micro-batches of 24 are one batch of 96, with the same shards: %s",
+    async (job) => {
+      const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 96 });
+      for (const options of [
+        { workers: 1 },
+        { workers: 2 },
+        { workers: 3 },
+        { workers: 2, capture: false },
+      ]) {
+        expect(await hashOf(job, { shards: 8, batchSize: 24, accumulate: 4, ...options })).toBe(whole);
+      }
+      expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 24 })).not.toBe(whole);
+    },
+  );
+
+  it("has a shard per worker and micro-batch, unless they are pinned", async () => {
+    const run = train(wide, { kernels, workers: 2, batchSize: 24, accumulate: 4, epochs: 1 });
+    run.on("start", (event) => {
+      expect(event).toMatchObject({ shards: 8, batchSize: 96, accumulate: 4, steps: 4 });
+    });
+    expect((await run).weightsSha256).toBe(
+      await hashOf(wide, { workers: 1, shards: 8, batchSize: 96, epochs: 1 }),
+    );
+  });
+});
+
+const broken = (change: string) =>
+  writeJob(`
+    import { isMainThread, threadId } from "node:worker_threads";
+    import { SGD, Linear, Module, add, mean, mul, sqrt, sum } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    const x = Float32Array.from({ length: 128 }, (_, i) => Math.sin(i));
+    class One extends Module {
+      used = new Linear(2, 1);
+    }
+    class Two extends One {
+      spare = new Linear(2, 1);
+    }
+    const parts = {
+      dataset: { train: { x: { data: x, shape: [2] } } },
+      sampling: { shuffle: false },
+      model: () => new One(),
+      loss: (model, { x }) => mean(model.used.forward(x)),
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.01 }),
+      batchSize: 16, epochs: 2, shards: 4,
+    };
+    ${change}`);
+
+describe("what is not finite", () => {
+  // Sample 21, in step 2 and its shard 1: the gradient of the root of 0 is infinite, and that of the weights NaN.
+  const rootOfZero = `
+    for (let i = 0; i < 128; i++) x[i] = 1 + (i % 7);
+    x[42] = x[43] = 0;
+    const loss = (model, { x }) => mean(add(sqrt(sum(mul(x, mul(model.used.weight, model.used.weight)), 1)), sum(mul(model.used.bias, model.used.bias))));`;
+  const failing = `${rootOfZero} export default defineJob({ ...parts, loss, onNonFinite: "stop" });`;
+
+  it.each([1, 2, 3])("ends the run, and is named, with %i workers", async (workers) => {
+    const error = await train(broken(failing), { workers }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(NonFiniteError);
+    expect((error as Error).message).toMatch(
+      /^train: step 2: shard 1 has a gradient that is not finite, first in used\.weight; expected finite numbers: /,
+    );
+  });
+
+  it("is skipped, if asked: as if the step had not been", async () => {
+    const job = broken(failing);
+    const seen: StepEnd[] = [];
+    const first = await train(job, {
+      workers: 2,
+      onNonFinite: "skip",
+      epochs: 1,
+      onStepEnd: (step) => seen.push(step),
+    });
+    expect(first).toMatchObject({ skipped: 1, steps: 4 });
+    expect(seen.map(({ skipped }) => skipped)).toEqual([false, true, false, false]);
+    expect(first.model.parameters().every((parameter) => parameter.toArray().every(Number.isFinite))).toBe(
+      true,
+    );
+    const others = await Promise.all(
+      [1, 3, 4].map((workers) => hashOf(job, { workers, onNonFinite: "skip", epochs: 1 })),
+    );
+    expect(new Set([await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1 }), ...others]).size).toBe(
+      1,
+    );
+    const capture = await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1, capture: false });
+    expect(capture).toBe(others[0]);
+  });
+
+  it("if a loss, ends the run also unasked, before the weights change", async () => {
+    const infinite = broken(
+      `export default defineJob({ ...parts, loss: (model, { x }) => mul(mean(model.used.forward(x)), Infinity) });`,
+    );
+    await expect(train(infinite, { workers: 2 })).rejects.toThrow(
+      /^train: step 1: shard 0 has the loss -?Infinity and a gradient that is not finite, first in used\.weight;/,
+    );
+  });
+});
+
+describe("graphs", () => {
+  it("that differ from shard to shard are an error at the first step", async () => {
+    const job = broken(`
+      export default defineJob({ ...parts, model: () => new Two(), loss: (model, { x }) => mean((threadId % 2 ? model.used : model.spare).forward(x)) });`);
+    await expect(train(job, { workers: 2, shards: 2 })).rejects.toThrow(
+      /^train: step 1 has different graphs: used\.weight, used\.bias, spare\.weight, spare\.bias got a gradient from only one of shard 0 and shard 1/,
+    );
+  });
+
+  it("of parameters that come later are an error, too", async () => {
+    const job = broken(`export default defineJob({ ...parts, loss: (model, { x }) => {
+      model.late ??= new Linear(2, 1);
+      return mean(model.used.forward(x));
+    } });`);
+    await expect(train(job, { workers: 2 })).rejects.toThrow(
+      /^train: the first pass changed the model's parameters \(late\.weight \[1,2\], late\.bias \[1\]\)/,
+    );
+  });
+
+  it("of optimizers that depend on the thread, too", async () => {
+    const job = broken(
+      "export default defineJob({ ...parts, optimizer: (p) => new SGD(p, { lr: isMainThread ? 0.1 : 0.2 }) });",
+    );
+    await expect(train(job, { workers: 2 })).rejects.toThrow(
+      /^train: optimizer\(\) built another one on this thread, SGD \(parameters 0 1: lr 0\.2, .*lr 0\.1/,
+    );
+  });
+});
+
+describe("early stopping", () => {
+  const rule = (parts: string) =>
+    writeJob(`
+      import job from ${JSON.stringify(new URL("./jobs/clusters.ts", import.meta.url).pathname)};
+      import { defineJob } from "@shardgrad/parallel";
+      export default defineJob({ ...job, epochs: 40, earlyStopping: ${parts} });`);
+
+  it("comes at the same step for any number of workers, also if the coordinator averages", async () => {
+    const job = rule('{ metric: "accuracy", patience: 2 }');
+    const runs = await Promise.all(
+      [{ workers: 1 }, { workers: 2 }, { workers: 3 }, { workers: 2, reduce: "coordinator" as const }].map(
+        (options) => train(job, { shards: 3, kernels, ...options }),
+      ),
+    );
+    const [{ steps: done, weightsSha256, stoppedEarly }] = runs as [(typeof runs)[0]];
+    expect(done).toBeLessThan(40 * 11);
+    expect(done % 11).toBe(0);
+    expect(stoppedEarly).toMatch(
+      /^accuracy was best, 0\.\d+, in epoch \d+, and has not improved in 2 epochs$/,
+    );
+    for (const run of runs)
+      expect(run).toMatchObject({ steps: done, weightsSha256, stoppedEarly, stopped: true });
+  });
+
+  it("follows the loss of training where it is told to, and knows what there is", async () => {
+    const { steps: done } = await train(rule('{ metric: "loss", patience: 1, minDelta: 100 }'), {
+      workers: 2,
+    });
+    expect(done).toBe(22);
+    await expect(train(rule('{ metric: "f1", patience: 1 }'), { workers: 2 })).rejects.toThrow(
+      'train: earlyStopping looks at f1, but what is evaluated is accuracy; name one of these, or "loss"',
+    );
+  });
+});
+
+describe("callbacks", () => {
+  it("see every step once, in order, before the epoch that it belongs to", async () => {
+    const seen: (string | StepEnd | Evaluation)[] = [];
+    await train(steps, {
+      workers: 2,
+      onStepEnd: (step) => seen.push(step),
+      onEvaluate: (evaluation) => seen.push(evaluation),
+      onEpochEnd: ({ epoch }) => seen.push(`epoch ${epoch}`),
+    });
+    const short = seen.map((entry) =>
+      typeof entry === "string" ? entry : "metrics" in entry ? `evaluate ${entry.step}` : entry.step,
+    );
+    expect(short).toEqual([1, 2, 3, 4, "evaluate 4", "epoch 1", 5, 6, 7, 8, "evaluate 8", "epoch 2"]);
+    expect(seen[0]).toMatchObject({ epoch: 1, skipped: false, loss: expect.closeTo(2.1, 0) });
+  });
+
+  it("that throw end the run", async () => {
+    const run = train(steps, {
+      workers: 2,
+      onEpochEnd: () => {
+        throw new RangeError("enough");
+      },
+    });
+    await expect(run).rejects.toThrow("enough");
+  });
+});
+
+it("parameters without a gradient are named once, and count as zero", async () => {
+  const lines: string[] = [];
+  const write = process.stderr.write;
+  process.stderr.write = ((text: string) => lines.push(String(text)) > 0) as typeof write;
+  try {
+    await train(broken("export default defineJob({ ...parts, model: () => new Two() });"), { workers: 2 });
+  } finally {
+    process.stderr.write = write;
+  }
+  expect(lines.join("")).toBe(
+    "train: no gradient reaches spare.weight, spare.bias; it counts as zero, in this and every step\n",
+  );
+});
