@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
 
 const job = new URL("./jobs/dropout.ts", import.meta.url);
 const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
@@ -76,6 +77,37 @@ it("keeps the newest, and the best", async () => {
   expect(kept.length).toBeLessThanOrEqual(2);
 });
 
+it("averages of weights, clipping and early stopping go on as they were", async () => {
+  const ruled = writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(job))};
+    import { defineJob } from "@shardgrad/parallel";
+    const { dataset, model, loss, optimizer, metrics, batchSize, epochs } = job;
+    const rules = { ema: { decay: 0.9 }, clipGradNorm: 0.5, onNonFinite: "skip" };
+    const earlyStopping = { metric: "accuracy", patience: 2, minDelta: 0.2 };
+    export default defineJob({ dataset, model, loss, optimizer, metrics, batchSize, epochs, ...rules, earlyStopping });`);
+  const ended = { ...common, epochs: 12, useEma: true };
+  const whole = await train(ruled, { ...ended, workers: 1 });
+  expect(whole.stoppedEarly).toMatch(/accuracy was best/);
+  expect(whole.steps).toBeGreaterThan(60);
+  const checkpoint = { directory: newDirectory() };
+  await train(ruled, { ...ended, workers: 3, steps: 60, checkpoint });
+  for (const workers of [2, 1]) {
+    // The second time there is nothing left to do.
+    const { weightsSha256, stoppedEarly, steps, metrics } = await train(ruled, {
+      ...ended,
+      workers,
+      checkpoint,
+      resume: "must",
+    });
+    expect({ weightsSha256, stoppedEarly, steps }).toEqual({
+      weightsSha256: whole.weightsSha256,
+      stoppedEarly: whole.stoppedEarly,
+      steps: whole.steps,
+    });
+    expect(metrics).toMatchObject(whole.metrics);
+  }
+});
+
 describe("refuses", () => {
   const checkpoint = { directory: join(root, "refused") };
   beforeAll(() => run({ workers: 1, steps: 5, checkpoint }));
@@ -123,7 +155,7 @@ describe("a directory that cannot be written any more", () => {
     });
     return {
       told,
-      result: await running.then(
+      result: await Promise.resolve(running).then(
         ({ steps }) => steps,
         (error: Error) => error.message,
       ),
