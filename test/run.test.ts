@@ -169,7 +169,11 @@ describe("a worker that fails", () => {
       });`);
 
   it.each([
-    ["throws", 'throw new RangeError("no more")', /worker [01] failed in step 2 \(forward\): no more/],
+    [
+      "throws",
+      'throw new RangeError("no more")',
+      /worker [01] failed in step 2 \(forward\): RangeError: no more/,
+    ],
     ["throws null", "throw null", /worker [01] failed in step 2 \(forward\): the job threw null/],
     [
       "throws what cannot be cloned",

@@ -1,6 +1,6 @@
 // A job that draws random numbers in every step: dropout in the model, noise in the loss.
 import type { Tensor } from "@shardgrad/core";
-import { Adam, add, crossEntropy, dropout, Linear, Module, randn, relu } from "@shardgrad/core";
+import { Adam, accuracy, add, crossEntropy, dropout, Linear, Module, randn, relu } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 import { clusters } from "./clusters.ts";
 
@@ -14,10 +14,11 @@ class Noisy extends Module {
 }
 
 export default defineJob({
-  dataset: () => ({ train: clusters(200, 4) }),
+  dataset: () => ({ train: clusters(200, 4), test: clusters(300, 5) }),
   model: () => new Noisy(),
   loss: (net, { x, y }) => crossEntropy(net.forward(add(x, randn(x.shape, { std: 0.1 }))), y),
   optimizer: (parameters) => new Adam(parameters, { lr: 0.01 }),
+  metrics: { accuracy: (net, { x, y }) => accuracy(net.forward(x), y) },
   batchSize: 40,
   epochs: 2,
 });

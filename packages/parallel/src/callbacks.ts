@@ -1,6 +1,6 @@
 // Functions of a script that a run calls, from its events and from a table with a record per step. Always on the main
 // thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
-import type { EpochEvent, TrainEvent } from "./events.ts";
+import type { CheckpointEvent, EpochEvent, TrainEvent } from "./events.ts";
 import type { StepRecord } from "./step-records.ts";
 import { readStepRecord } from "./step-records.ts";
 
@@ -28,6 +28,8 @@ export interface Callbacks {
   onEpochEnd?: (epoch: EpochEvent) => void;
   /** After every evaluation, before `onEpochEnd`. */
   onEvaluate?: (evaluation: Evaluation) => void;
+  /** After every checkpoint, also one that could not be saved. */
+  onCheckpoint?: (checkpoint: CheckpointEvent) => void;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface Callbacks {
  * @param steps where the records of the steps are, and how many an epoch has; none before they are laid out
  */
 export function withCallbacks(
-  { onStepEnd, onEpochEnd, onEvaluate }: Callbacks,
+  { onStepEnd, onEpochEnd, onEvaluate, onCheckpoint }: Callbacks,
   publish: (event: TrainEvent) => void,
   steps: () => { table: number; perEpoch: number } | undefined,
 ): (event: TrainEvent) => void {
@@ -51,7 +53,10 @@ export function withCallbacks(
   };
   return (event) => {
     if (event.type === "progress" || event.type === "epoch") tellSteps(event.step);
+    // Those before have been told by the run that did them.
+    if (event.type === "resume") told = event.step;
     publish(event);
+    if (event.type === "checkpoint") onCheckpoint?.(event);
     if (event.type !== "epoch") return;
     const { step, epoch, metrics } = event;
     if (Object.keys(metrics).length > 0) onEvaluate?.({ step, epoch, metrics });

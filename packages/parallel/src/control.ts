@@ -24,6 +24,14 @@ const words = [
   "stopRequested",
   /** 1 once rank 0 has taken up the request. Written between two barriers, so that all see it at the same step. */
   "stop",
+  /** 0, or 1 + the slot that a snapshot is to go into after this step. Written by rank 0 between two barriers; read by all. */
+  "snapshotInto",
+  /** 0, or 1 + the slot of the newest whole snapshot. Written by rank 0, first by the coordinator; read by it after a failure. */
+  "newestSnapshot",
+  /** 0, or 1 + the slot of a snapshot to write to a disk. Set by rank 0; back to 0 by the coordinator, once it is written. */
+  "checkpointSlot",
+  /** 1 once the coordinator wants a checkpoint. Written by it; taken up, and back to 0, by rank 0. */
+  "checkpointRequested",
   /** 1 once a worker's passes could not be captured. Written by that worker; read by the coordinator at the end. */
   "eager",
   /** 1 once all workers have decided to end the run early. Written by rank 0; read by the coordinator that averages. */
@@ -62,9 +70,20 @@ export class Control {
     Atomics.store(this.view, this.index(word), value);
   }
 
-  /** Notes where worker `rank` is. Read by the coordinator when the worker has died. */
-  setPhase(rank: number, phase: Phase): void {
+  /** Notes where worker `rank` is, in which step (counted from 1). Read by the coordinator when the worker has died. */
+  setPhase(rank: number, phase: Phase, step: number): void {
+    Atomics.store(this.view, this.#phaseIndex(rank) + 1, step);
     Atomics.store(this.view, this.#phaseIndex(rank), phases.indexOf(phase));
+  }
+
+  /** The step that worker `rank` is in: on the same cache line as its phase. */
+  stepOf(rank: number): number {
+    return Atomics.load(this.view, this.#phaseIndex(rank) + 1);
+  }
+
+  /** All words as in a new run; only while no worker runs. */
+  reset(workers: number): void {
+    this.view.fill(0, this.#base, this.#base + controlBytes(workers) / 4);
   }
 
   phase(rank: number): Phase {

@@ -5,25 +5,28 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyModule, KernelSet } from "@shardgrad/core";
+import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import { withCallbacks } from "./callbacks.ts";
+import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
+import type { WorkerError } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
-import type { StartEvent, TrainEvent, TrainResult } from "./events.ts";
+import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
+import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
 import { Gang } from "./gang.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
-import { bindEMA, bindModel, lookAt, planLayout, stoppingState } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
@@ -31,11 +34,15 @@ import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { withRestarts } from "./recovery.ts";
+import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
 import { checkCapture } from "./running-statistics.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
+import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
@@ -70,16 +77,24 @@ class RunMemory {
 interface Run {
   jobUrl: string;
   plan: RunPlan;
+  job: Job;
   model: AnyModule;
-  /** See `first-step.ts`. */
-  optimizer: string;
+  optimizer: Optimizer;
+  ema: EMA | undefined;
+  /** The optimizer, see `first-step.ts`. */
+  described: string;
   layout: Layout;
+  snapshots: SnapshotPlan | undefined;
   control: Control;
   sampling: SamplingPlan;
   train: StoredColumns;
   test: StoredColumns | undefined;
   /** Names of the metrics that are evaluated: none without a test set. */
   metrics: string[];
+  /** Where the next attempt begins. */
+  state: RunState;
+  /** Where the run began, which is no longer step 0 if it was resumed. */
+  begun: { step: number; epoch: number; metrics: Readonly<Record<string, number>> };
 }
 
 /** Found out now rather than after the training. */
@@ -120,16 +135,89 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
   const described = describeOptimizer(optimizer);
   bindModel(model, optimizer, layout, "copy");
-  bindEMA(model, layout, job.ema, "copy");
+  const ema = bindEMA(model, layout, job.ema, "copy");
   const control = new Control(heap().int32, layout.control);
   const order = planOrder(job.sampling ?? {}, train, store);
   const sampling = { samples, batchSize, shards, seed, order };
-  return { jobUrl, plan, model, optimizer: described, layout, control, sampling, train, test, metrics };
+  const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
+  const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
+  const begun = { step: 0, epoch: 0, metrics: {} };
+  return {
+    jobUrl,
+    job,
+    plan,
+    model,
+    optimizer,
+    ema,
+    described,
+    layout,
+    snapshots,
+    control,
+    sampling,
+    train,
+    test,
+    metrics,
+    state,
+    begun,
+  };
+}
+
+/** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
+function resetWords({ control, plan, sampling, state, snapshots }: Run): void {
+  const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
+  control.reset(plan.workers);
+  control.store("step", state.step);
+  control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
+  control.store("skipped", state.skipped);
+  if (!snapshots) return;
+  // What they say of the slots goes on being true.
+  control.store("newestSnapshot", newest);
+  control.store("checkpointSlot", checkpoint);
+}
+
+/** Opens the run's checkpoints, if it is to have any, and takes it to where the newest one was. */
+async function resume(
+  run: Run,
+  { set }: RunKernels,
+  options: TrainOptions,
+  publish: (event: TrainEvent) => void,
+): Promise<RunCheckpoints | undefined> {
+  const { job, plan, model, optimizer, ema, layout, sampling, train, metrics: names } = run;
+  if (!options.checkpoint) return undefined;
+  const checkpoints = await RunCheckpoints.open(options.checkpoint, publish);
+  try {
+    const perEpoch = stepsPerEpoch(sampling);
+    const { batchSize } = sampling;
+    const identity = identifyRun(job, sampling, { rows: train.samples, rules: plan.rules });
+    const records = { at: layout.epochs / 8, metrics: names.length };
+    const saved = {
+      model,
+      optimizer,
+      ema,
+      identity,
+      kernels: set,
+      batchSize,
+      perEpoch,
+      steps: plan.steps,
+      records,
+    };
+    const { state, metrics } = await checkpoints.begin(saved, options.resume ?? false);
+    run.state = state;
+    run.begun = { step: state.step, epoch: Math.floor(state.step / perEpoch), metrics };
+    return checkpoints;
+  } catch (error) {
+    await checkpoints.close();
+    throw error;
+  }
 }
 
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
-function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: number) => WorkerSetup {
-  const { plan, layout, sampling, train, test, metrics, jobUrl, optimizer } = run;
+function planWorkers(
+  run: Run,
+  kernels: KernelSet,
+  memory: RunMemory,
+): (rank: number, fault: Fault | undefined) => WorkerSetup {
+  const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
   const { workers, reduce, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
@@ -151,20 +239,26 @@ function planWorkers(run: Run, kernels: KernelSet, memory: RunMemory): (rank: nu
     useEma,
     optimizer,
   };
-  return (rank) => ({ rank, arena: arenas[rank]!, ...shared, layout, sampling, train, test, metrics });
+  const rest = { ...shared, layout, snapshots, sampling, train, test, metrics };
+  return (rank, fault) => ({ rank, arena: arenas[rank]!, ...rest, state: run.state, fault });
 }
 
-/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
-async function averageHere({ plan, layout, control }: Run): Promise<void> {
-  if (plan.reduce !== "coordinator") return;
-  const barrier = new Barrier(control, {
-    parties: plan.workers + 1,
+/** The one that the coordinator takes part in. */
+function averagingBarrier(control: Control, { workers }: RunPlan): Barrier {
+  return new Barrier(control, {
+    parties: workers + 1,
     spin: false,
     words: ["reduceArrived", "reduceGeneration"],
   });
+}
+
+/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
+async function averageHere({ plan, layout, control, state }: Run): Promise<void> {
+  if (plan.reduce !== "coordinator") return;
+  const barrier = averagingBarrier(control, plan);
   const reducer = new SliceReducer(layout, [0, layout.flatSize]);
   try {
-    for (let step = 0; step < plan.steps && !control.load("stop"); step++) {
+    for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
       if (control.load("endedEarly")) break;
       reducer.weighShards();
@@ -179,25 +273,62 @@ async function averageHere({ plan, layout, control }: Run): Promise<void> {
   }
 }
 
-/** Follows the workers until they have done all steps. */
-async function supervise(
-  gang: Gang,
-  run: Run,
-  progress: Progress,
-  stopRequested: () => boolean,
-): Promise<void> {
+/** Follows the workers until they have done all steps: `look` is called several times a second. */
+async function supervise(gang: Gang, run: Run, look: () => void): Promise<void> {
   let running = true;
-  const work = Promise.all([gang.call("run", (api) => api.run()), averageHere(run)]).finally(() => {
+  const averaging = averageHere(run);
+  const work = Promise.all([gang.call("run", (api) => api.run()), averaging]).finally(() => {
     running = false;
   });
   // Awaited below; until then a failure only ends the loop.
   const ended = work.catch(() => undefined);
-  while (running) {
-    await Promise.race([ended, sleep(pollMs)]);
-    if (stopRequested()) run.control.store("stopRequested", 1);
-    progress.poll();
+  try {
+    while (running) {
+      await Promise.race([ended, sleep(pollMs)]);
+      look();
+    }
+    await work;
+  } finally {
+    // Whoever still waits for a worker that is gone must not wait on: the words are used again.
+    averagingBarrier(run.control, run.plan).abort(run.plan.workers);
+    await averaging.catch(() => undefined);
   }
-  await work;
+}
+
+/** What belongs to the whole of a run, whatever happens to its workers. */
+interface Course {
+  run: Run;
+  kernels: RunKernels;
+  workerUrl: URL;
+  setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
+  look: () => void;
+}
+
+/** From where the run is to its end, with workers of its own. */
+async function attempt(course: Course, fault: Fault | undefined): Promise<void> {
+  const { run, kernels, workerUrl, setupOf, look } = course;
+  const { control, plan } = run;
+  resetWords(run);
+  const gang = new Gang(plan.workers, workerUrl, (rank) => ({
+    step: control.stepOf(rank),
+    phase: control.phase(rank),
+  }));
+  try {
+    await gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels));
+    await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank, fault)));
+    await supervise(gang, run, look);
+  } finally {
+    await gang.destroy();
+  }
+}
+
+/** Takes a run in which a worker failed back to its last snapshot; no worker runs. */
+function takeBack(run: Run, failure: WorkerError, restart: number): RestartEvent {
+  run.state = goBack(run.snapshots!, newestSlot(run.control)!);
+  const { rank, step, phase, message } = failure;
+  const { restarts } = run.plan;
+  const fromStep = run.state.step;
+  return { type: "restart", rank, failedStep: step, phase, message, fromStep, restart, restarts };
 }
 
 /** Time that workers spent waiting for each other, as a mean over them. */
@@ -214,10 +345,10 @@ function hashWeights(model: AnyModule): string {
   return hash.digest("hex");
 }
 
-/** Why the workers have ended the run early, in words. */
-function whyEndedEarly({ plan, metrics, layout }: Run): string {
+/** The workers' decision once more, from the records of the epochs. */
+function whyEndedEarly({ plan, metrics, control }: Run, progress: Progress): string {
   const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
-  stopping.restore(stoppingState(layout));
+  for (let epoch = 0; epoch < control.load("epochs"); epoch++) stopping.observe(progress.recordOf(epoch));
   return stopping.reason;
 }
 
@@ -237,6 +368,9 @@ function detachModel(model: AnyModule): void {
   }
 }
 
+/** For tests only: what is to go wrong in each attempt. */
+export type Faults = readonly (Fault | undefined)[];
+
 /** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
 export async function coordinate<M extends AnyModule>(
   jobUrl: string,
@@ -244,11 +378,12 @@ export async function coordinate<M extends AnyModule>(
   options: TrainOptions,
   emit: (event: TrainEvent) => void,
   stopRequested: () => boolean,
+  faults: Faults = [],
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
+  let checkpoints: RunCheckpoints | undefined;
   let recorded: { table: number; perEpoch: number } | undefined;
   const publish = withCallbacks(options, emit, () => recorded);
-  let gang: Gang | undefined;
   try {
     const out = await checkOutput(options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
@@ -258,15 +393,22 @@ export async function coordinate<M extends AnyModule>(
       recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
     }
     publish(startEvent(run, kernels));
+    checkpoints = await resume(run, kernels, options, publish);
+    if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     const setupOf = planWorkers(run, kernels.set, memory);
-    gang = new Gang(plan.workers, workerUrl, (rank) => ({
-      step: control.load("step") + 1,
-      phase: control.phase(rank),
-    }));
-    await gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels));
-    await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank)));
     const progress = new Progress(run, publish);
-    await supervise(gang, run, progress, stopRequested);
+    const metricsAt = (epochs: number) => progress.metricsAt(epochs);
+    const look = () => {
+      if (stopRequested()) control.store("stopRequested", 1);
+      progress.poll();
+      checkpoints?.poll(run.snapshots!, control, metricsAt);
+    };
+    await withRestarts({
+      restarts: plan.restarts,
+      attempt: (restarts) => attempt({ run, kernels, workerUrl, setupOf, look }, faults[restarts]),
+      goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
+    });
+    await checkpoints?.finish(run.snapshots!, control, metricsAt);
 
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;
@@ -285,7 +427,7 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
-      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run) }),
+      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
       skipped: control.load("skipped"),
       ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),
@@ -293,7 +435,7 @@ export async function coordinate<M extends AnyModule>(
     publish(end);
     return { ...end, model: model as M };
   } finally {
-    await gang?.destroy();
+    await checkpoints?.close();
     memory.release();
   }
 }

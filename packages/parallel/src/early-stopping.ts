@@ -46,9 +46,6 @@ export interface EpochValues {
   metrics: readonly number[];
 }
 
-/** Float64 values that what it remembers takes: the best value, its epoch, or 0 if there is none, and epochs so far. */
-export const stoppingCells = 3;
-
 /** Follows one value from epoch to epoch. */
 export class EarlyStopping {
   readonly #rule: Required<EarlyStoppingRule>;
@@ -73,18 +70,6 @@ export class EarlyStopping {
     }
     const { direction = ofTraining ? "min" : "max" } = rule;
     this.#rule = { metric, patience, minDelta, direction };
-  }
-
-  /** All that it remembers, as numbers. */
-  get state(): readonly [best: number, bestEpoch: number, epochs: number] {
-    return [this.#best, this.#bestEpoch, this.#epoch];
-  }
-
-  /** Goes on from what `state` gave; all zeros are the beginning. */
-  restore([best, bestEpoch, epochs]: ArrayLike<number> & Iterable<number>): void {
-    this.#best = best!;
-    this.#bestEpoch = bestEpoch!;
-    this.#epoch = epochs!;
   }
 
   /** Takes an epoch into account; true if it is the last. */

@@ -21,6 +21,7 @@ export const phases = [
   "reduce",
   "update",
   "evaluate",
+  "checkpoint",
 ] as const;
 export type Phase = (typeof phases)[number];
 
@@ -60,19 +61,22 @@ export interface SerializedError {
   name: string;
   message: string;
   stack: string;
+  /** Whether it is one of ours: a mistake, which the same step makes again. */
+  mistake: boolean;
 }
 
 export function serializeError(error: unknown): SerializedError {
   if (error instanceof Error) {
     const { name, message, stack = "", cause } = error;
     const because = cause instanceof Error ? `\ncaused by: ${cause.stack}` : "";
-    return { name, message, stack: stack + because };
+    return { name, message, stack: stack + because, mistake: error instanceof ShardgradError };
   }
-  return { name: "Error", message: `the job threw ${String(error)}, which is not an Error`, stack: "" };
+  const message = `the job threw ${String(error)}, which is not an Error`;
+  return { name: "Error", message, stack: "", mistake: false };
 }
 
-export function deserializeError({ name, message, stack }: SerializedError): Error {
-  const error = new Error(message);
+export function deserializeError({ name, message, stack, mistake }: SerializedError): Error {
+  const error = mistake ? new ShardgradError(message) : new Error(message);
   error.name = name;
   error.stack = stack;
   return error;

@@ -1,5 +1,6 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
+import type { Committed, Phase } from "./errors.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
@@ -85,7 +86,56 @@ export interface EndEvent {
   out?: string;
 }
 
-export type TrainEvent = StartEvent | ProgressEvent | EpochEvent | EndEvent;
+/** A worker failed, and the run goes on from a snapshot: to the same bits as if nothing had happened. */
+export interface RestartEvent {
+  type: "restart";
+  /** Which worker failed, where, and with what message. */
+  rank: number;
+  failedStep: number;
+  phase: Phase;
+  message: string;
+  /** Steps done when the snapshot was taken. */
+  fromStep: number;
+  /** Which restart this is, out of how many that there may be. */
+  restart: number;
+  restarts: number;
+}
+
+/** The run goes on from a checkpoint. */
+export interface ResumeEvent {
+  type: "resume";
+  path: string;
+  /** Steps and epochs that were done. */
+  step: number;
+  epoch: number;
+  /** What a person should know: newer checkpoints that are damaged, other kernels than before. */
+  notes: readonly string[];
+}
+
+/** A checkpoint was saved, or could not be. */
+export interface CheckpointEvent {
+  type: "checkpoint";
+  step: number;
+  epoch: number;
+  /** Whether it is on the disk to stay; "perhaps" if a power cut may undo it. */
+  committed: "yes" | Committed;
+  /** Its directory, if it is there. */
+  path?: string;
+  /** Why not, if it is not. */
+  error?: string;
+  /** Older ones that were removed. */
+  removed: readonly string[];
+  notes: readonly string[];
+}
+
+export type TrainEvent =
+  | StartEvent
+  | ResumeEvent
+  | ProgressEvent
+  | EpochEvent
+  | CheckpointEvent
+  | RestartEvent
+  | EndEvent;
 
 /** What `await train(…)` gives. */
 export interface TrainResult<M extends AnyModule = Module> extends EndEvent {

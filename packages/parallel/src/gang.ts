@@ -2,6 +2,7 @@
 // of one ends the call for all. Must not know what the workers compute.
 import type { MessagePort } from "node:worker_threads";
 import { MessageChannel } from "node:worker_threads";
+import { ShardgradError } from "@shardgrad/core";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
@@ -29,7 +30,9 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   // All workers come to it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
-  return new WorkerError(`train: worker ${rank} failed ${place}: ${cause.message}`, rank, step, phase, cause);
+  const known = cause.name === "Error" || cause instanceof ShardgradError;
+  const reason = known ? cause.message : `${cause.name}: ${cause.message}`;
+  return new WorkerError(`train: worker ${rank} failed ${place}: ${reason}`, rank, step, phase, cause);
 }
 
 /** Waits until all have ended, well or not; rejects then, with the error of the first that is not well. */

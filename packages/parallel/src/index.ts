@@ -25,6 +25,7 @@ export {
   type SavedCheckpoint,
   type StoreEnvironment,
 } from "./checkpoint/store.ts";
+export type { CheckpointOptions } from "./checkpointing.ts";
 export {
   type Computed,
   type ComputedColumn,
@@ -55,9 +56,12 @@ export {
   WorkerError,
 } from "./errors.ts";
 export {
+  type CheckpointEvent,
   type EndEvent,
   type EpochEvent,
   type ProgressEvent,
+  type RestartEvent,
+  type ResumeEvent,
   type StartEvent,
   type TrainEvent,
   TrainingRun,

@@ -2,11 +2,14 @@
 import { availableParallelism } from "node:os";
 import type { KernelChoice } from "@shardgrad/core";
 import type { Callbacks } from "./callbacks.ts";
+import type { CheckpointOptions } from "./checkpointing.ts";
+import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { planEpoch, stepsPerEpoch } from "./sampling.ts";
+import type { SnapshotSchedule } from "./snapshots.ts";
 import type { NonFiniteRule, StepRules } from "./step-rules.ts";
 import { checkNonFiniteRule } from "./step-rules.ts";
 
@@ -33,6 +36,17 @@ export interface TrainOptions extends Callbacks {
   capture?: boolean;
   /** Measures where the workers' time goes, from this step (counted from 0) on: the `end` event has `phaseMs` then. */
   timePhasesFrom?: number;
+  /** Saves checkpoints while the run goes on, and one of its last step. */
+  checkpoint?: CheckpointOptions;
+  /**
+   * Goes on from the newest checkpoint in `checkpoint.directory`, exactly where it was; from the beginning if there is
+   * none. "must": that is an error.
+   */
+  resume?: boolean | "must";
+  /** How often a run in which a worker fails goes on from its last snapshot; 3 if absent, 0 for never. */
+  restarts?: number;
+  /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
+  snapshotEvery?: number;
   /** What to do about a loss or a gradient that is not finite, instead of what the job says. */
   onNonFinite?: NonFiniteRule;
   /** Evaluate, return and write the average of the weights, which the job keeps (`ema`), in place of the last weights. */
@@ -54,6 +68,8 @@ export interface RunPlan {
   reduce: ReduceMode;
   capture: boolean;
   timePhasesFrom: number | undefined;
+  restarts: number;
+  snapshots: SnapshotSchedule;
   /** The job's, as the run's options change them; without functions, which cannot cross threads. */
   rules: Omit<StepRules, "ema">;
   useEma: boolean;
@@ -64,6 +80,28 @@ export function runSeed(job: Job, options: TrainOptions): number {
   const seed = options.seed ?? job.seed ?? 0;
   if (Number.isSafeInteger(seed) && seed >= 0) return seed;
   throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+}
+
+/** How a run is kept safe; throws if the options make no sense. */
+function planSafety(options: TrainOptions, perEpoch: number): Pick<RunPlan, "restarts" | "snapshots"> {
+  const { checkpoint, resume = false, restarts = 3, snapshotEvery } = options;
+  if (!(Number.isSafeInteger(restarts) && restarts >= 0)) {
+    throw new JobError(`train: restarts is ${restarts}, expected an integer of at least 0`);
+  }
+  if (typeof resume !== "boolean" && resume !== "must") {
+    throw new JobError(`train: resume is "${String(resume)}", expected true, false or "must"`);
+  }
+  if (resume !== false && !checkpoint) {
+    throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
+  }
+  if (checkpoint) checkCheckpointOptions(checkpoint);
+  return {
+    restarts,
+    snapshots: {
+      recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
+      checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
+    },
+  };
 }
 
 function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
@@ -80,7 +118,15 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);
   }
-  for (const name of ["workers", "shards", "epochs", "steps", "batchSize", "accumulate"] as const) {
+  for (const name of [
+    "workers",
+    "shards",
+    "epochs",
+    "steps",
+    "batchSize",
+    "accumulate",
+    "snapshotEvery",
+  ] as const) {
     if (options[name] !== undefined) requireCount("train", name, options[name]);
   }
   if (timePhasesFrom !== undefined && !(Number.isSafeInteger(timePhasesFrom) && timePhasesFrom >= 0)) {
@@ -120,5 +166,6 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   // A pass then has as many samples as one over a micro-batch would.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };
-  return { ...sizes, seed, epochs, steps, reduce, capture, timePhasesFrom, rules, useEma };
+  const safety = planSafety(options, perEpoch);
+  return { ...sizes, seed, epochs, steps, reduce, capture, timePhasesFrom, rules, useEma, ...safety };
 }

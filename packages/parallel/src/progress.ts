@@ -17,36 +17,41 @@ export interface Followed {
   plan: { steps: number; epochs: number };
   /** Names of the metrics that are evaluated. */
   metrics: readonly string[];
+  /** Where it began: steps and epochs done, and what the last evaluation gave. */
+  begun: { step: number; epoch: number; metrics: Readonly<Record<string, number>> };
 }
 
 export class Progress {
-  /** Of the epochs that are over. */
+  /** Of the epochs that are over since the run began. */
   readonly records: EpochRecord[] = [];
   readonly #run: Followed;
   readonly #publish: (event: TrainEvent) => void;
   readonly #startedMs = performance.now();
-  #lastStep = 0;
+  #lastStep: number;
 
   constructor(run: Followed, publish: (event: TrainEvent) => void) {
     this.#run = run;
     this.#publish = publish;
+    this.#lastStep = run.begun.step;
   }
 
   /** Publishes what is new since the last look. */
   poll(): void {
-    const { control, plan, sampling } = this.#run;
-    while (this.records.length < control.load("epochs")) this.#publishEpoch();
+    const { control, plan, sampling, begun } = this.#run;
+    // After a restart there may be fewer than have been told of: they come again, the same.
+    while (begun.epoch + this.records.length < control.load("epochs")) this.#publishEpoch();
     const step = control.load("step");
     if (step === this.#lastStep) return;
     this.#lastStep = step;
     const perEpoch = stepsPerEpoch(sampling);
-    const samples = Math.floor(step / perEpoch) * sampling.samples + (step % perEpoch) * sampling.batchSize;
+    const samplesAfter = (steps: number) =>
+      Math.floor(steps / perEpoch) * sampling.samples + (steps % perEpoch) * sampling.batchSize;
     this.#publish({
       type: "progress",
       step,
       steps: plan.steps,
       epoch: Math.min(plan.epochs, Math.floor(step / perEpoch) + 1),
-      samplesPerSecond: samples / this.seconds,
+      samplesPerSecond: (samplesAfter(step) - samplesAfter(begun.step)) / this.seconds,
     });
   }
 
@@ -57,25 +62,44 @@ export class Progress {
 
   /** Metrics of the last evaluation. */
   get metrics(): Record<string, number> {
-    const values = this.records.at(-1)?.metrics ?? [];
-    return Object.fromEntries(values.map((value, i) => [this.#run.metrics[i]!, value]));
+    const last = this.records.at(-1);
+    return last ? this.#named(last) : { ...this.#run.begun.metrics };
+  }
+
+  /** What was known once so many epochs were over: their last evaluation, and as `loss` the training loss. */
+  metricsAt(epochs: number): Record<string, number> {
+    const { begun } = this.#run;
+    if (epochs <= begun.epoch) return { ...begun.metrics };
+    const record = this.recordOf(epochs - 1);
+    return { loss: record.loss, ...this.#named(record) };
   }
 
   /** Training samples per second over all epochs so far, evaluation not counted. */
   get samplesPerSecond(): number {
     const sumOf = (field: "samples" | "trainMs") =>
       this.records.reduce((sum, record) => sum + record[field], 0);
-    return sumOf("samples") / (sumOf("trainMs") / 1000);
+    const samples = sumOf("samples");
+    return samples === 0 ? 0 : samples / (sumOf("trainMs") / 1000);
+  }
+
+  /** The record of an epoch that is over, counted from 0. */
+  recordOf(epoch: number): EpochRecord {
+    const { layout, metrics } = this.#run;
+    const at = layout.epochs / 8 + epoch * recordSize(metrics.length);
+    return readRecord(heap().float64, at, metrics.length);
+  }
+
+  #named({ metrics }: EpochRecord): Record<string, number> {
+    return Object.fromEntries(metrics.map((value, i) => [this.#run.metrics[i]!, value]));
   }
 
   #publishEpoch(): void {
-    const { layout, metrics } = this.#run;
-    const at = layout.epochs / 8 + this.records.length * recordSize(metrics.length);
-    const record = readRecord(heap().float64, at, metrics.length);
+    const epoch = this.#run.begun.epoch + this.records.length;
+    const record = this.recordOf(epoch);
     this.records.push(record);
     this.#publish({
       type: "epoch",
-      epoch: this.records.length,
+      epoch: epoch + 1,
       step: record.step,
       loss: record.loss,
       metrics: this.metrics,

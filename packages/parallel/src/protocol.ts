@@ -2,9 +2,11 @@
 import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
+import type { Fault } from "./fault.ts";
 import type { Layout } from "./layout.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
+import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import type { StepRules } from "./step-rules.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
@@ -38,6 +40,12 @@ export interface WorkerSetup {
   train: StoredColumns;
   test: StoredColumns | undefined;
   metrics: string[];
+  /** Where to begin. */
+  state: RunState;
+  /** Undefined if no snapshots are to be taken. */
+  snapshots: SnapshotPlan | undefined;
+  /** Something to go wrong; set by tests only. */
+  fault: Fault | undefined;
 }
 
 /** How a call ended. Errors are part of the value: a thrown one may not survive the way between threads. */

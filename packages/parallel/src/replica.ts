@@ -22,20 +22,23 @@ import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
 import { Control } from "./control.ts";
 import { EarlyStopping } from "./early-stopping.ts";
-import { recordSize, writeRecord } from "./epoch-records.ts";
+import type { EpochRecord } from "./epoch-records.ts";
+import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
+import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindEMA, bindModel, lookAt, stoppingState, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
 import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+import { SnapshotWriter } from "./snapshots.ts";
 import { writeStepRecord } from "./step-records.ts";
 import { needsWholeAverage, UpdateStep } from "./update-step.ts";
 
@@ -48,7 +51,7 @@ function checkLoss(loss: unknown): Tensor {
 
 export class Replica {
   /** Steps done so far. */
-  step = 0;
+  step: number;
   readonly control: Control;
   readonly #setup: WorkerSetup;
   readonly #job: Job;
@@ -73,9 +76,13 @@ export class Replica {
   readonly #clock: PhaseClock | undefined;
   readonly #update: UpdateStep;
   readonly #earlyStopping: EarlyStopping | undefined;
+  readonly #snapshots: SnapshotWriter | undefined;
   #phase: Phase = "idle";
+  #current = 1;
   #first = true;
-  /** Of the epoch so far; the same on every worker. */
+  /** Whether early stopping has ended the run. */
+  #enough = false;
+  /** Of the epoch so far; the same on every worker. Time and samples count from where this thread began. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
   readonly #notify: (line: string) => void;
@@ -87,12 +94,19 @@ export class Replica {
     const { batchSize, seed } = sampling;
     this.#setup = setup;
     this.#job = job;
+    this.step = setup.state.step;
+    this.#epoch.lossSum = setup.state.lossSum;
+    this.#epoch.weight = setup.state.weight;
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     checkOptimizer(this.#optimizer, setup.optimizer);
+    const ema = bindEMA(this.#model, layout, job.ema, "adopt");
+    // Both count the same updates.
+    if (ema) ema.updates += setup.state.stepCount - this.#optimizer.stepCount;
+    this.#optimizer.stepCount = setup.state.stepCount;
     const unit = needsWholeAverage(setup.rules) ? blockElements : undefined;
     const slice = sliceOf(layout.flatSize, rank, workers, unit);
     this.#reducer = new SliceReducer(layout, slice);
@@ -100,14 +114,13 @@ export class Replica {
       slice,
       reducer: this.#reducer,
       optimizer: this.#optimizer,
-      ema: bindEMA(this.#model, layout, job.ema, "adopt"),
+      ema,
       report: (line) => this.#report(line),
     });
+    this.#update.skipped = setup.state.skipped;
     const { earlyStopping } = setup.rules;
-    if (earlyStopping) {
-      this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
-      this.#earlyStopping.restore(stoppingState(layout));
-    }
+    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+    for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity);
@@ -132,6 +145,7 @@ export class Replica {
       : this.#computeGradients;
     if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
     this.control = new Control(heap().int32, layout.control);
+    this.#snapshots = setup.snapshots && new SnapshotWriter(setup.snapshots, this.control, [rank, workers]);
     if (setup.timePhasesFrom !== undefined)
       this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
@@ -149,27 +163,42 @@ export class Replica {
     return this.#phase;
   }
 
+  /** The step that is under way, counted from 1; evaluation and checkpoint after it belong to it. */
+  get stepUnderWay(): number {
+    return this.#current;
+  }
+
   /** Does all steps, or as many as there are until a stop is asked for. */
   run(): void {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
-    while (this.step < steps) {
+    if (this.#enough && this.step < steps) this.#endEarly();
+    while (this.step < steps && !this.#enough) {
+      this.#current = this.step + 1;
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
       if (this.#lockstep) this.#lockstep.compute(this.step);
       else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
-      const epochOver = this.step % perEpoch === 0 || this.step === steps || stopped;
-      const enough = epochOver && this.#finishEpoch();
+      const epochOver = this.step % perEpoch === 0;
+      // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
+      if (!epochOver) this.#takeSnapshot();
+      this.#enough = (epochOver || this.step === steps || stopped) && this.#finishEpoch();
+      if (epochOver) this.#takeSnapshot();
       if (stopped) break;
-      if (enough && this.step < steps) {
-        this.#endEarly();
-        break;
-      }
+      if (this.#enough && this.step < steps) this.#endEarly();
     }
     this.#enter("idle");
+  }
+
+  /** Of the epochs before this thread began. */
+  #recordsSoFar(): EpochRecord[] {
+    const { layout, metrics, state, sampling } = this.#setup;
+    const count = Math.floor(state.step / stepsPerEpoch(sampling));
+    const at = (epoch: number) => layout.epochs / 8 + epoch * recordSize(metrics.length);
+    return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.length));
   }
 
   /** Makes all other workers give up. */
@@ -179,9 +208,11 @@ export class Replica {
   }
 
   #enter(phase: Phase): void {
+    const { rank, fault } = this.#setup;
     this.#phase = phase;
-    this.control.setPhase(this.#setup.rank, phase);
+    this.control.setPhase(rank, phase, this.#current);
     this.#clock?.enter(phase);
+    if (fault?.rank === rank) strike(fault, this.#current, phase);
   }
 
   /** A line for the user, from one worker for all. */
@@ -284,7 +315,10 @@ export class Replica {
     this.#enter("reduce");
     if (this.#first) this.#checkFirst();
     if (reduce === "workers") this.#reducer.weighShards();
-    if (rank === 0 && this.control.load("stopRequested")) this.control.store("stop", 1);
+    if (rank === 0) {
+      if (this.control.load("stopRequested")) this.control.store("stop", 1);
+      this.#decideSnapshot();
+    }
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     if (update.needsWholeAverage) {
@@ -302,6 +336,28 @@ export class Replica {
     }
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
+  }
+
+  /** Rank 0: whether there is to be a snapshot after this step. */
+  #decideSnapshot(): void {
+    const { steps, sampling } = this.#setup;
+    const step = this.step + 1;
+    const ends = step === steps || this.control.load("stop") === 1;
+    const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
+    this.#snapshots?.decide(step, { ends, mayEnd });
+  }
+
+  /** Copies the state as it is after this step, if rank 0 has decided so. */
+  #takeSnapshot(): void {
+    if (!this.#snapshots?.wanted) return;
+    this.#enter("checkpoint");
+    this.#snapshots.copy();
+    this.#wait(this.#barrier);
+    if (this.#setup.rank !== 0) return;
+    const { lossSum, weight } = this.#epoch;
+    const { stepCount } = this.#optimizer;
+    const { skipped } = this.#update;
+    this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped });
   }
 
   #checkFirst(): void {
@@ -355,11 +411,7 @@ export class Replica {
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
       this.control.store("epochs", number + 1);
     }
-    const stopping = this.#earlyStopping;
-    if (!stopping) return false;
-    const enough = stopping.observe(record);
-    if (rank === 0) stoppingState(layout).set(stopping.state);
-    return enough;
+    return this.#earlyStopping?.observe(record) ?? false;
   }
 
   /** Evaluates my chunks of the test set, and waits for the others. */

@@ -28,7 +28,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
         ok: false,
         aborted: false,
         error: serializeError(error),
-        step: (replica?.step ?? 0) + 1,
+        step: replica?.stepUnderWay ?? 1,
         phase: replica?.phase ?? "idle",
       };
     }

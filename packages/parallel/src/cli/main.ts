@@ -10,6 +10,8 @@ import type { TrainOptions } from "../options.ts";
 import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
+import type { CheckpointFlags } from "./checkpoint-flags.ts";
+import { checkpointOptions, interval } from "./checkpoint-flags.ts";
 import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
@@ -23,18 +25,19 @@ function integer(text: string): number {
   return Number(text);
 }
 
-interface TrainFlags extends TrainOptions {
+interface TrainFlags extends Omit<TrainOptions, "checkpoint">, CheckpointFlags {
   json?: boolean;
   stack?: boolean;
 }
 
 async function runTraining(job: string, flags: TrainFlags): Promise<void> {
-  const { json = false, stack = false, ...options } = flags;
+  const { json = false, stack = false, checkpoint, checkpointEvery, checkpointKeep, ...options } = flags;
   // Whatever a job prints must not get between the lines that a program reads.
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   const reporter = chooseReporter(json, process.stdout);
-  const run = train(pathToFileURL(resolve(job)), options);
-  // Once: the step that is under way is finished, and the weights are written. Twice: now.
+  const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep });
+  const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
+  // Once: the step that is under way is finished, and saved. Twice: now; what was saved before stays.
   let asked: "SIGINT" | "SIGTERM" | undefined;
   const interrupt = (signal: "SIGINT" | "SIGTERM") => {
     if (asked) process.exit(exitCode[signal]);
@@ -114,6 +117,15 @@ program
     ).choices(kernelChoices),
   )
   .option("--no-capture", "run every step anew instead of replaying recorded kernels")
+  .option("--checkpoint <folder>", "save checkpoints there, and one of the last step")
+  .option(
+    "--checkpoint-every <n>",
+    "after so many steps, epochs (2e) or seconds (60s) (default: 1e)",
+    interval,
+  )
+  .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
+  .option("--resume", "go on from the newest checkpoint, if there is one")
+  .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
   .addOption(
     new Option(
       "--on-non-finite <what>",

@@ -1,6 +1,7 @@
 // What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
 import cliProgress from "cli-progress";
 import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
+import { safetyLines } from "./safety-lines.ts";
 
 export interface Reporter {
   show(event: TrainEvent): void;
@@ -76,6 +77,11 @@ class LineReporter implements Reporter {
         break;
       case "epoch":
         this.#line(epochLine(event, this.#start!.epochs));
+        break;
+      case "resume":
+      case "checkpoint":
+      case "restart":
+        for (const line of safetyLines(event)) this.#line(line);
         break;
       case "end":
         this.#close();

@@ -1,0 +1,307 @@
+// Checkpoints of a run: opens the directory, resumes from it, and writes what workers have left in a snapshot while they
+// go on. For the coordinator; how a checkpoint gets onto a disk safely is checkpoint/'s affair.
+import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
+import { scope } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import type { CheckpointContent } from "./checkpoint/content.ts";
+import { encodeCheckpoint, loadCheckpoint } from "./checkpoint/content.ts";
+import type { RunIdentity } from "./checkpoint/fingerprint.ts";
+import type { BestBy } from "./checkpoint/retention.ts";
+import { checkRetention } from "./checkpoint/retention.ts";
+import type { CheckpointState, Plain } from "./checkpoint/state-file.ts";
+import type { CheckpointStore } from "./checkpoint/store.ts";
+import { openCheckpoints } from "./checkpoint/store.ts";
+import type { Control } from "./control.ts";
+import type { EpochRecord } from "./epoch-records.ts";
+import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
+import { CheckpointError, JobError } from "./errors.ts";
+import type { CheckpointEvent, ResumeEvent } from "./events.ts";
+import { requireCount } from "./job.ts";
+import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import { newestSlot, readState, tensorIn } from "./snapshots.ts";
+
+/** Where and when a run saves checkpoints; at the end of every epoch, if it is not said when. The last step always is. */
+export interface CheckpointOptions {
+  /** Made if it is not there. One run, one directory. */
+  directory: string;
+  /** After every so many steps. A save that is due while the one before is being written follows it. */
+  everySteps?: number;
+  /** After every so many epochs. */
+  everyEpochs?: number;
+  /** When so many seconds have gone by since the last one. */
+  everySeconds?: number;
+  /** How many of the newest are kept; 3 if absent, Infinity for all. */
+  keep?: number;
+  /** Keeps the best one, too: by a metric of the last evaluation, or by `loss`, the mean training loss of an epoch. */
+  best?: BestBy;
+  /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
+  onError?: "continue" | "stop";
+}
+
+const names = ["directory", "everySteps", "everyEpochs", "everySeconds", "keep", "best", "onError"];
+
+/** Throws unless the options make sense. */
+export function checkCheckpointOptions(options: CheckpointOptions): void {
+  const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
+  const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw refuse(`${unknown} is unknown; there are ${names.join(", ")}`);
+  if (typeof directory !== "string" || directory === "") {
+    throw refuse(`directory is ${JSON.stringify(directory)}, expected the path of a folder`);
+  }
+  for (const [name, value] of Object.entries({ everySteps, everyEpochs })) {
+    if (value !== undefined) requireCount("train", `checkpoint.${name}`, value);
+  }
+  if (everySeconds !== undefined && !(everySeconds > 0)) {
+    throw refuse(`everySeconds is ${everySeconds}, expected a number above 0`);
+  }
+  if (onError !== "continue" && onError !== "stop") {
+    throw refuse(`onError is "${String(onError)}", expected "continue" or "stop"`);
+  }
+  checkRetention({ ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) });
+}
+
+/** Numbers of steps whose multiples are saved. */
+export function checkpointSteps(options: CheckpointOptions, perEpoch: number): number[] {
+  const { everySteps, everyEpochs, everySeconds } = options;
+  if (everySteps === undefined && everyEpochs === undefined && everySeconds === undefined) return [perEpoch];
+  return [everySteps ?? 0, (everyEpochs ?? 0) * perEpoch].filter((steps) => steps > 0);
+}
+
+/** What a checkpoint of a run consists of. */
+export interface Saved {
+  model: AnyModule;
+  optimizer: Optimizer;
+  ema: EMA | undefined;
+  identity: RunIdentity;
+  /** What computes: with other kernels a run goes on, but not to the same bits. */
+  kernels: string;
+  /** Samples in a step, and steps in an epoch. */
+  batchSize: number;
+  perEpoch: number;
+  /** Steps to do in all. */
+  steps: number;
+  /** Where the records of epochs are, and how many metrics each has. */
+  records: { at: number; metrics: number };
+}
+
+/** What `random` of a checkpoint holds: random numbers follow from seed and step, so there is room for other things. */
+interface Carried {
+  lossSum: number;
+  weight: number;
+  kernels: string;
+  skipped: number;
+  /** Of the epochs that are over. */
+  epochs: EpochRecord[];
+}
+
+function recordAt({ at, metrics }: Saved["records"], epoch: number): number {
+  return at + epoch * recordSize(metrics);
+}
+
+/** What a job's average of the weights is called beside the weights. */
+const averagePrefix = "ema:";
+
+/** The model's tensors, and the averages of its parameters, if there are any. */
+function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
+  const names = model.namedParameters().map(([name]) => name);
+  const averages = ema?.averages.map((average, i) => [averagePrefix + names[i], average] as const) ?? [];
+  return new Map([...model.stateDict(), ...averages]);
+}
+
+/** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
+function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
+  const { optimizer, identity: run } = saved;
+  const own = weightsOf(saved);
+  const model = {
+    stateDict: () => own,
+    loadStateDict: (state: StateDict) => {
+      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
+    },
+  };
+  const options = optimizer.paramGroups.map((group) => ({ ...group }));
+  const state = loadCheckpoint(checkpoint, { model, optimizer, run });
+  options.forEach((group, index) => {
+    Object.assign(optimizer.paramGroups[index]!, group);
+  });
+  return state;
+}
+
+/** Metrics of the evaluation after so many epochs. */
+export type MetricsAt = (epochs: number) => Record<string, number>;
+
+/** Checkpoints of one run, open for writing. */
+export class RunCheckpoints {
+  readonly #store: CheckpointStore;
+  readonly #options: CheckpointOptions;
+  readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
+  #saved: Saved | undefined;
+  #lastSavedStep = -1;
+  #savedMs = performance.now();
+  #saving: Promise<void> | undefined;
+  #failure: CheckpointError | undefined;
+  /** What a listener has thrown. */
+  #thrown: { error: unknown } | undefined;
+
+  private constructor(
+    store: CheckpointStore,
+    options: CheckpointOptions,
+    publish: (event: CheckpointEvent | ResumeEvent) => void,
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#publish = publish;
+  }
+
+  static async open(
+    options: CheckpointOptions,
+    publish: (event: CheckpointEvent | ResumeEvent) => void,
+  ): Promise<RunCheckpoints> {
+    const { directory, keep, best } = options;
+    const store = await openCheckpoints(directory, {
+      ...(keep !== undefined && { keepLast: keep }),
+      ...(best && { keepBest: best }),
+    });
+    return new RunCheckpoints(store, options, publish);
+  }
+
+  /**
+   * Takes the run to where its newest checkpoint was, or to its beginning if there is none.
+   *
+   * @throws JobError if there is one and it was not asked for, or it must be there and is not
+   * @throws CheckpointError naming the differences if it is of another job
+   */
+  async begin(
+    saved: Saved,
+    resume: boolean | "must",
+  ): Promise<{ state: RunState; metrics: Record<string, number> }> {
+    this.#saved = saved;
+    const { directory } = this.#store;
+    const { checkpoint, notes } = await this.#store.findNewest();
+    if (!resume && (checkpoint || notes.length > 0)) {
+      throw new JobError(
+        `train: ${directory} holds checkpoints of an earlier run; resume it, or use another directory`,
+      );
+    }
+    if (!checkpoint) {
+      if (resume === "must")
+        throw new JobError(
+          `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
+        );
+      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
+      return { state, metrics: {} };
+    }
+    const { optimizer, kernels, steps } = saved;
+    if (checkpoint.state.step > steps) {
+      throw new JobError(
+        `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
+      );
+    }
+    const { step, epoch, random, metrics } = load(checkpoint, saved);
+    const carried = random as unknown as Carried;
+    const told = [...this.#store.notes, ...notes];
+    if (carried.kernels !== kernels) {
+      told.push(
+        `checkpoint: saved with ${carried.kernels} kernels, resumed with ${kernels}: not the bits of an uninterrupted run`,
+      );
+    }
+    this.#lastSavedStep = step;
+    this.#publish({ type: "resume", path: checkpoint.path, step, epoch, notes: told });
+    carried.epochs.forEach((record, epoch) => {
+      writeRecord(heap().float64, recordAt(saved.records, epoch), record);
+    });
+    const { lossSum, weight, skipped } = carried;
+    return {
+      state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
+      metrics: { ...metrics },
+    };
+  }
+
+  /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
+  poll(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): void {
+    if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+    if (this.#thrown) throw this.#thrown.error;
+    if (this.#saving) return;
+    const slot = control.load("checkpointSlot") - 1;
+    if (slot >= 0) {
+      this.#saving = this.#save(plan, slot, metricsAt)
+        .catch((error: unknown) => {
+          this.#thrown = { error };
+        })
+        .finally(() => {
+          control.store("checkpointSlot", 0);
+          this.#saving = undefined;
+        });
+      return;
+    }
+    const { everySeconds } = this.#options;
+    if (everySeconds !== undefined && performance.now() - this.#savedMs >= everySeconds * 1000)
+      control.store("checkpointRequested", 1);
+  }
+
+  /** Saves the newest snapshot if it is not saved yet: that of the last step. For after the run. */
+  async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
+    await this.#saving;
+    if (this.#thrown) throw this.#thrown.error;
+    const slot = newestSlot(control);
+    if (slot !== undefined && readState(plan, slot).step !== this.#lastSavedStep)
+      await this.#save(plan, slot, metricsAt);
+    if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+  }
+
+  /** Waits for what is being saved, and lets others write. */
+  async close(): Promise<void> {
+    await this.#saving;
+    await this.#store.close();
+  }
+
+  /** What goes wrong on the disk is told, and kept; it rejects with what a listener throws. */
+  async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
+    const content = this.#encode(plan, slot, metricsAt);
+    const { step, epoch } = content.state;
+    this.#savedMs = performance.now();
+    try {
+      const { path, removed, notes } = await this.#store.save(content);
+      this.#lastSavedStep = step;
+      this.#publish({ type: "checkpoint", step, epoch, committed: "yes", path, removed, notes });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      this.#failure = error;
+      const { committed = "no", message } = error;
+      this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
+    }
+  }
+
+  #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
+    const { optimizer, identity: run, kernels, batchSize, perEpoch, records } = this.#saved!;
+    const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
+    // This thread's optimizer does no updates; schedules of the learning rate follow its count.
+    optimizer.stepCount = stepCount;
+    const epoch = Math.floor(step / perEpoch);
+    const epochs = Array.from({ length: epoch }, (_, at) =>
+      readRecord(heap().float64, recordAt(records, at), records.metrics),
+    );
+    const carried: Carried = { lossSum, weight, kernels, skipped, epochs };
+    const random = carried as unknown as Plain;
+    const position = {
+      step,
+      epoch,
+      cursor: (step % perEpoch) * batchSize,
+      random,
+      metrics: metricsAt(epoch),
+    };
+    const then = (tensors: Iterable<[string, Tensor]>) =>
+      Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
+    return scope(() => {
+      const weights = new Map(then(weightsOf(this.#saved!)));
+      const dict = optimizer.stateDict();
+      const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
+      const trained = {
+        model: { stateDict: () => weights },
+        optimizer: { stateDict: () => ({ ...dict, state }) },
+        run,
+      };
+      return encodeCheckpoint(trained, position);
+    });
+  }
+}

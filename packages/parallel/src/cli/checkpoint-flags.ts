@@ -1,0 +1,27 @@
+// The command's flags about checkpoints, as options of a run.
+import { InvalidArgumentError } from "commander";
+import type { CheckpointOptions } from "../checkpointing.ts";
+
+export interface CheckpointFlags {
+  checkpoint?: string | undefined;
+  checkpointEvery?: Partial<CheckpointOptions> | undefined;
+  checkpointKeep?: number | undefined;
+}
+
+const units = { "": "everySteps", e: "everyEpochs", s: "everySeconds" } as const;
+
+/** "500" is steps, "2e" epochs, "60s" seconds. */
+export function interval(text: string): Partial<CheckpointOptions> {
+  const [, number, unit] = /^(\d+)([es]?)$/.exec(text) ?? [];
+  if (number === undefined) {
+    throw new InvalidArgumentError('Expected a number of steps, of epochs ("2e"), or of seconds ("60s").');
+  }
+  return { [units[unit as keyof typeof units]]: Number(number) };
+}
+
+/** The option that the flags amount to; without a folder the others are refused where options are checked. */
+export function checkpointOptions(flags: CheckpointFlags): { checkpoint?: CheckpointOptions } {
+  const { checkpoint: directory, checkpointEvery: every, checkpointKeep: keep } = flags;
+  if (directory === undefined && !every && keep === undefined) return {};
+  return { checkpoint: { directory: directory ?? "", ...every, ...(keep !== undefined && { keep }) } };
+}

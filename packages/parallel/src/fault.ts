@@ -1,0 +1,39 @@
+// Failures on purpose, for the tests of recovery: a worker that dies or throws in a given phase of a given step. Nothing
+// sets one in a run that `train` starts.
+import { BroadcastChannel, threadId } from "node:worker_threads";
+import type { Phase } from "./errors.ts";
+
+/** Where a thread tells its id that wants to be ended. */
+export const faultChannel = "shardgrad.fault";
+
+export interface Fault {
+  rank: number;
+  step: number;
+  phase: Phase;
+  how: FaultKind;
+}
+
+/** What a worker can do to itself. */
+const kinds = {
+  "process.exit": () => process.exit(7),
+  throw: () => {
+    throw new RangeError("injected");
+  },
+  "throw null": () => {
+    throw null;
+  },
+  "heap exhaustion": () => {
+    for (let chain: object = {}; ; ) chain = { chain, padding: [1, 2, 3, 4, 5, 6, 7, 8] };
+  },
+  /** Asks whoever listens to end this thread, which hangs until then. */
+  terminate: () => {
+    new BroadcastChannel(faultChannel).postMessage(threadId);
+    for (;;);
+  },
+} as const;
+export type FaultKind = keyof typeof kinds;
+
+/** Does the fault if this is its place. */
+export function strike(fault: Fault, step: number, phase: Phase): void {
+  if (fault.step === step && fault.phase === phase) kinds[fault.how]();
+}

@@ -1,0 +1,219 @@
+// Copies of a run's state in shared memory, each of one step: what a run goes back to when a worker fails, and what a
+// checkpoint is written from. Workers copy a slice each, between two barriers, so that a copy is whole or void; rank 0
+// says into which slot, and tells when it is there. Knows nothing of files.
+import type { Tensor } from "@shardgrad/core";
+import { Tensor as CoreTensor } from "@shardgrad/core";
+import { heap, Storage } from "@shardgrad/core/engine";
+import { sliceOf } from "./allreduce.ts";
+import type { Control } from "./control.ts";
+import { cacheLineBytes } from "./control.ts";
+import type { Layout } from "./layout.ts";
+
+/** A stretch of shared memory: whole cache lines. */
+export interface SharedArray {
+  address: number;
+  bytes: number;
+}
+
+/** When a snapshot is due; all of it known to rank 0 alone, which tells the others. */
+export interface SnapshotSchedule {
+  /** For going back after a failure: every so many steps, as often as it costs next to nothing, or never. */
+  recovery: number | "cheap" | "never";
+  /** For checkpoints: at multiples of these; undefined without. */
+  checkpoints: readonly number[] | undefined;
+}
+
+/** Where the slots are; sent to every worker. */
+export interface SnapshotPlan extends SnapshotSchedule {
+  arrays: SharedArray[];
+  slots: number[];
+  /** Where the records of the slots are: float64 values. */
+  records: number;
+}
+
+/** Where a run is, besides what the arrays hold. */
+export interface RunState {
+  /** Steps done. */
+  step: number;
+  /** Updates that the optimizer counts. */
+  stepCount: number;
+  /** Sums over the current epoch's steps so far. */
+  lossSum: number;
+  weight: number;
+  /** Steps that changed nothing, as a number was not finite. */
+  skipped: number;
+}
+
+const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const satisfies (keyof RunState)[];
+
+/** Everything of a run's shared memory that outlives a step. */
+function lastingArrays({ weights, state, ema, buffers, flatSize }: Layout): SharedArray[] {
+  const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
+  return [
+    ...addresses.map((address) => ({ address, bytes: flatSize * 4 })),
+    // Blocks of memory are whole cache lines, whatever was asked for.
+    ...buffers.map(({ address, bytes }) => ({
+      address,
+      bytes: Math.ceil(bytes / cacheLineBytes) * cacheLineBytes,
+    })),
+  ];
+}
+
+/** Reserves the slots that a schedule needs; undefined if it needs none. */
+export function planSnapshots(
+  layout: Layout,
+  schedule: SnapshotSchedule,
+  allocate: (bytes: number) => Storage,
+): SnapshotPlan | undefined {
+  const recovery = schedule.recovery !== "never";
+  if (!recovery && !schedule.checkpoints) return undefined;
+  const arrays = lastingArrays(layout);
+  const bytes = arrays.reduce((sum, array) => sum + array.bytes, 0);
+  // One to go back to, one to write into, and one that is being written to a disk.
+  const count = recovery && schedule.checkpoints ? 3 : 2;
+  return {
+    ...schedule,
+    arrays,
+    slots: Array.from({ length: count }, () => allocate(bytes).offset),
+    records: allocate(8 * fields.length * count).offset,
+  };
+}
+
+function recordAt({ records }: SnapshotPlan, slot: number): Float64Array {
+  const at = records / 8 + slot * fields.length;
+  return heap().float64.subarray(at, at + fields.length);
+}
+
+function writeState(plan: SnapshotPlan, slot: number, state: RunState): void {
+  recordAt(plan, slot).set(fields.map((field) => state[field]));
+}
+
+/** What the record of a slot says. */
+export function readState(plan: SnapshotPlan, slot: number): RunState {
+  const record = recordAt(plan, slot);
+  return Object.fromEntries(fields.map((field, index) => [field, record[index]!])) as unknown as RunState;
+}
+
+/** Copies one part of all arrays to a slot, or back. */
+function copyArrays(
+  { arrays, slots }: SnapshotPlan,
+  slot: number,
+  direction: "to slot" | "from slot",
+  [rank, workers]: readonly [rank: number, workers: number] = [0, 1],
+): void {
+  const bytes = heap().uint8;
+  let at = slots[slot]!;
+  for (const array of arrays) {
+    const [from, to] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [
+      number,
+      number,
+    ];
+    const [target, source] = direction === "to slot" ? [at, array.address] : [array.address, at];
+    bytes.copyWithin(target + from, source + from, source + to);
+    at += array.bytes;
+  }
+}
+
+/** The newest whole snapshot; undefined if there is none. For the coordinator. */
+export function newestSlot(control: Control): number | undefined {
+  const slot = control.load("newestSnapshot") - 1;
+  return slot < 0 ? undefined : slot;
+}
+
+/** Makes the first snapshot, before any worker runs. */
+export function takeFirst(plan: SnapshotPlan, control: Control, state: RunState): void {
+  copyArrays(plan, 0, "to slot");
+  writeState(plan, 0, state);
+  control.store("newestSnapshot", 1);
+}
+
+/** Overwrites the run's arrays with a snapshot; only while no worker runs. */
+export function goBack(plan: SnapshotPlan, slot: number): RunState {
+  copyArrays(plan, slot, "from slot");
+  return readState(plan, slot);
+}
+
+/** The same tensor as it was when the snapshot was taken; itself if it is in none of the arrays. */
+export function tensorIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Tensor {
+  let at = plan.slots[slot]!;
+  for (const { address, bytes } of plan.arrays) {
+    const offset = tensor.address - address;
+    if (offset >= 0 && offset < bytes) {
+      const storage = Storage.foreign(at + offset, tensor.size * 4);
+      return CoreTensor.over(storage, tensor.shape, tensor.dtype);
+    }
+    at += bytes;
+  }
+  return tensor;
+}
+
+/** At most this share of the time goes into snapshots that are taken as often as it is cheap. */
+const mostCost = 0.01;
+const leastPauseMs = 1000;
+
+/** A worker's side. */
+export class SnapshotWriter {
+  readonly #plan: SnapshotPlan;
+  readonly #control: Control;
+  readonly #share: readonly [rank: number, workers: number];
+  /** What rank 0 has decided: whether a checkpoint is due, and whether the next snapshot is for it. */
+  #due = false;
+  #handOver = false;
+  #startedMs = 0;
+  #nextMs = performance.now() + leastPauseMs;
+
+  constructor(plan: SnapshotPlan, control: Control, share: readonly [rank: number, workers: number]) {
+    this.#plan = plan;
+    this.#control = control;
+    this.#share = share;
+  }
+
+  /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
+  decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): void {
+    const { recovery, checkpoints } = this.#plan;
+    const control = this.#control;
+    const requested = control.load("checkpointRequested") === 1;
+    if (requested) control.store("checkpointRequested", 0);
+    this.#due ||= requested || (checkpoints?.some((every) => step % every === 0) ?? false);
+    // While the one before is still being written, it waits: snapshots must not pile up.
+    this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
+    const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
+    control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
+  }
+
+  /** Whether it was decided so; for everybody, at the same step. */
+  get wanted(): boolean {
+    return this.#control.load("snapshotInto") > 0;
+  }
+
+  /** Copies this worker's slice; a barrier must follow. */
+  copy(): void {
+    this.#startedMs = performance.now();
+    copyArrays(this.#plan, this.#control.load("snapshotInto") - 1, "to slot", this.#share);
+  }
+
+  /** Rank 0, behind that barrier: the snapshot is whole. */
+  publish(state: RunState): void {
+    const control = this.#control;
+    const slot = control.load("snapshotInto") - 1;
+    writeState(this.#plan, slot, state);
+    control.store("newestSnapshot", slot + 1);
+    if (this.#handOver) {
+      control.store("checkpointSlot", slot + 1);
+      this.#due = false;
+    }
+    const nowMs = performance.now();
+    this.#nextMs = nowMs + Math.max(leastPauseMs, (nowMs - this.#startedMs) / mostCost);
+  }
+
+  #recoveryDue(step: number, recovery: SnapshotSchedule["recovery"]): boolean {
+    if (recovery === "never") return false;
+    return recovery === "cheap" ? performance.now() >= this.#nextMs : step % recovery === 0;
+  }
+
+  /** One that nobody reads or goes back to. */
+  #freeSlot(): number {
+    const taken = [this.#control.load("newestSnapshot") - 1, this.#control.load("checkpointSlot") - 1];
+    return this.#plan.slots.findIndex((_, slot) => !taken.includes(slot));
+  }
+}

@@ -1,0 +1,251 @@
+// Stopping and going on: the run that was interrupted ends with the bits of the one that was not.
+import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
+import { train } from "@shardgrad/parallel";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
+
+const job = new URL("./jobs/dropout.ts", import.meta.url);
+const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const root = mkdtempSync(join(tmpdir(), "shardgrad-resume-"));
+afterAll(() => rmSync(root, { recursive: true }));
+let count = 0;
+const newDirectory = () => join(root, String(count++));
+
+// 25 steps an epoch.
+const common = { kernels: "wasm", shards: 8, batchSize: 8, epochs: 4 } as const;
+
+async function run(options: TrainOptions) {
+  const events: TrainEvent[] = [];
+  const running = train(job, { ...common, ...options });
+  for await (const event of running) events.push(event);
+  const epochs = events.flatMap((event) => (event.type === "epoch" ? [event] : []));
+  return {
+    ...(await running),
+    events,
+    losses: epochs.map(({ epoch, loss, metrics }) => ({ epoch, loss, metrics })),
+  };
+}
+
+let expected: Awaited<ReturnType<typeof run>>;
+beforeAll(async () => {
+  expected = await run({ workers: 1 });
+});
+
+describe("a run that ended after so many steps is resumed on other workers", () => {
+  it.each([
+    { steps: 33, workers: 1, resumedOn: 3 },
+    { steps: 50, workers: 4, resumedOn: 1 },
+    { steps: 99, workers: 2, resumedOn: 8 },
+  ])("%o", async ({ steps, workers, resumedOn }) => {
+    const checkpoint = { directory: newDirectory(), everySteps: 10 };
+    await run({ workers, steps, checkpoint, resume: true });
+    const resumed = await run({ workers: resumedOn, checkpoint, resume: "must" });
+    expect(resumed.events.find(({ type }) => type === "resume")).toMatchObject({ step: steps, notes: [] });
+    expect(resumed.weightsSha256).toBe(expected.weightsSha256);
+    // Also what is told of an epoch that was begun by one run and ended by the other.
+    expect(resumed.losses).toEqual(expected.losses.slice(Math.floor(steps / 25)));
+    // A run that is over has nothing left to do.
+    const again = await run({ workers: 1, checkpoint, resume: true });
+    expect([again.weightsSha256, again.losses]).toEqual([expected.weightsSha256, []]);
+    expect(again.metrics).toMatchObject(expected.metrics);
+  });
+});
+
+it("a damaged checkpoint is passed over, and told", async () => {
+  const directory = newDirectory();
+  await run({ workers: 2, steps: 30, checkpoint: { directory } });
+  await run({ workers: 2, steps: 40, checkpoint: { directory }, resume: true });
+  writeFileSync(join(directory, "step-0000000040", "model.safetensors"), "");
+  const { events, weightsSha256 } = await run({ workers: 2, checkpoint: { directory }, resume: true });
+  const notes = [expect.stringMatching(/step-0000000040 is damaged .*; step-0000000030 is used/)];
+  expect(events.find(({ type }) => type === "resume")).toMatchObject({ step: 30, notes });
+  expect(weightsSha256).toBe(expected.weightsSha256);
+});
+
+it("keeps the newest, and the best", async () => {
+  const directory = newDirectory();
+  const best = { metric: "loss", direction: "max" } as const;
+  await run({ workers: 1, checkpoint: { directory, everyEpochs: 1, keep: 1, best } });
+  const kept = readdirSync(directory).filter((name) => name.startsWith("step-"));
+  expect(kept).toContain("step-0000000100");
+  expect(kept.length).toBeLessThanOrEqual(2);
+});
+
+it("averages of weights, clipping and early stopping go on as they were", async () => {
+  const ruled = writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(job))};
+    import { defineJob } from "@shardgrad/parallel";
+    const { dataset, model, loss, optimizer, metrics, batchSize, epochs } = job;
+    const rules = { ema: { decay: 0.9 }, clipGradNorm: 0.5, onNonFinite: "skip" };
+    const earlyStopping = { metric: "accuracy", patience: 2, minDelta: 0.2 };
+    export default defineJob({ dataset, model, loss, optimizer, metrics, batchSize, epochs, ...rules, earlyStopping });`);
+  const ended = { ...common, epochs: 12, useEma: true };
+  const whole = await train(ruled, { ...ended, workers: 1 });
+  expect(whole.stoppedEarly).toMatch(/accuracy was best/);
+  expect(whole.steps).toBeGreaterThan(60);
+  const checkpoint = { directory: newDirectory() };
+  await train(ruled, { ...ended, workers: 3, steps: 60, checkpoint });
+  for (const workers of [2, 1]) {
+    // The second time there is nothing left to do.
+    const { weightsSha256, stoppedEarly, steps, metrics } = await train(ruled, {
+      ...ended,
+      workers,
+      checkpoint,
+      resume: "must",
+    });
+    expect({ weightsSha256, stoppedEarly, steps }).toEqual({
+      weightsSha256: whole.weightsSha256,
+      stoppedEarly: whole.stoppedEarly,
+      steps: whole.steps,
+    });
+    expect(metrics).toMatchObject(whole.metrics);
+  }
+});
+
+describe("refuses", () => {
+  const checkpoint = { directory: join(root, "refused") };
+  beforeAll(() => run({ workers: 1, steps: 5, checkpoint }));
+
+  it.each<[string, TrainOptions, RegExp]>([
+    [
+      "a directory of an earlier run without resume",
+      { checkpoint },
+      /holds checkpoints of an earlier run; resume it/,
+    ],
+    ["another seed", { checkpoint, resume: true, seed: 3 }, /of another job: seed is 3, in the checkpoint 0/],
+    ["other shards", { checkpoint, resume: true, shards: 4 }, /shards is 4, in the checkpoint 8/],
+    ["another batch", { checkpoint, resume: true, batchSize: 16 }, /batchSize is 16, in the checkpoint 8/],
+    [
+      "nothing to resume",
+      { checkpoint: { directory: join(root, "none") }, resume: "must" },
+      /no checkpoint to resume/,
+    ],
+    ["resuming from nowhere", { resume: true }, /nothing to resume from; give checkpoint\.directory/],
+    ["a wrong interval", { checkpoint: { ...checkpoint, everySteps: 0 } }, /checkpoint\.everySteps is 0/],
+    [
+      "an unknown option",
+      { checkpoint: { ...checkpoint, every: 3 } as never },
+      /checkpoint\.every is unknown/,
+    ],
+    ["restarts below 0", { restarts: -1 }, /restarts is -1, expected an integer of at least 0/],
+  ])("%s", async (_, options, message) => {
+    await expect(run({ workers: 1, ...options })).rejects.toThrow(message);
+  });
+});
+
+describe("a directory that cannot be written any more", () => {
+  // Who can write everything notices no missing permission; a directory that is gone stops everybody.
+  const broken = async (onError: "continue" | "stop") => {
+    const directory = newDirectory();
+    const running = train(job, {
+      ...common,
+      workers: 2,
+      epochs: 40,
+      checkpoint: { directory, everySteps: 10, onError },
+    });
+    const told: TrainEvent[] = [];
+    running.on("checkpoint", (event) => {
+      if (told.push(event) === 1) rmSync(directory, { recursive: true });
+    });
+    return {
+      told,
+      result: await Promise.resolve(running).then(
+        ({ steps }) => steps,
+        (error: Error) => error.message,
+      ),
+    };
+  };
+
+  it("is told, and the run goes on", async () => {
+    const { told, result } = await broken("continue");
+    expect(told.at(-1)).toMatchObject({
+      committed: "no",
+      error: expect.stringContaining("cannot save step 1000"),
+    });
+    expect(result).toBe(1000);
+  });
+
+  it("or it stops", async () => {
+    const { result } = await broken("stop");
+    expect(result).toMatch(/^checkpoint: cannot save step \d+ in /);
+  });
+});
+
+describe("the command", () => {
+  const epochs = "200";
+  const flags = ["--shards", "8", "--batch-size", "8", "--epochs", epochs, "--kernels", "wasm", "--json"];
+
+  function start(
+    directory: string | undefined,
+    workers: number,
+  ): { child: ChildProcess; ended: Promise<{ code: number | null; events: TrainEvent[]; stderr: string }> } {
+    const saving = directory ? ["--checkpoint", directory, "--checkpoint-every", "50", "--resume"] : [];
+    const args = [command, "train", fileURLToPath(job), "--workers", String(workers), ...flags, ...saving];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let [text, stderr] = ["", ""];
+    child.stdout!.on("data", (part) => {
+      text += part;
+    });
+    child.stderr!.on("data", (part) => {
+      stderr += part;
+    });
+    const ended = new Promise<{ code: number | null; events: TrainEvent[]; stderr: string }>((resolve) =>
+      child.on("close", (code) => {
+        // A process that is killed may leave half a line.
+        const lines = text.split("\n").slice(0, -1);
+        resolve({ code, events: lines.map((line) => JSON.parse(line)), stderr });
+      }),
+    );
+    return { child, ended };
+  }
+
+  let whole: string;
+  const hashOf = (events: TrainEvent[]) =>
+    events.flatMap((event) => (event.type === "end" ? [event.weightsSha256] : []))[0];
+  beforeAll(async () => {
+    whole = hashOf((await start(undefined, 2).ended).events)!;
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("%s finishes the step, saves, and ends with %i; --resume goes on", async (signal, code) => {
+    const directory = newDirectory();
+    const { child, ended } = start(directory, 2);
+    let asked = false;
+    child.stdout!.on("data", (part) => {
+      if (asked || !String(part).includes('"type":"checkpoint"')) return;
+      asked = true;
+      child.kill(signal);
+    });
+    const first = await ended;
+    expect([first.code, first.stderr]).toEqual([code, ""]);
+    const end = first.events.at(-1)!;
+    expect(end).toMatchObject({ type: "end", stopped: true });
+    const resumed = await start(directory, 3).ended;
+    expect(resumed.events.find(({ type }) => type === "resume")).toMatchObject({
+      step: (end as { steps: number }).steps,
+    });
+    expect(hashOf(resumed.events)).toBe(whole);
+  });
+
+  it("killed at any moment, it goes on from what was saved", async () => {
+    const directory = newDirectory();
+    // Seeded; how far the process is by then is not, nor need it be.
+    for (const delayMs of [350, 617, 489, 773]) {
+      const { child, ended } = start(directory, 2);
+      const timer = setTimeout(() => child.kill("SIGKILL"), delayMs);
+      await ended;
+      clearTimeout(timer);
+    }
+    const last = await start(directory, 1).ended;
+    expect(last.stderr).toBe("");
+    expect(hashOf(last.events)).toBe(whole);
+  });
+});
