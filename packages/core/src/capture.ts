@@ -1,6 +1,7 @@
 // compile: runs a function twice while writing down its kernel calls, and from then on does only these, without building
 // graphs, without allocating, and with the bits that the function would give. What a recording is: capture/recording.ts;
 // what could go wrong, and what is done about it: capture/README.md. Knows no op by name.
+import type { Meeting } from "./capture/observer.ts";
 import { observer } from "./capture/observer.ts";
 import { Recording } from "./capture/recording.ts";
 import { gradEnabled } from "./define-op.ts";
@@ -157,7 +158,48 @@ export function compile<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
-  const { limit = 64 } = options;
+  const { call, count, dispose, latest: recording } = capture(f, options, false);
+  latest.set(call, recording);
+  return Object.defineProperties(call as Compiled<Args, Result>, {
+    recordings: { get: count },
+    dispose: { value: dispose },
+  });
+}
+
+/** A pass over one shard that is about to be replayed, in turns with those over the other shards. */
+export interface Rounds {
+  /** Where the pass stops. */
+  readonly meetings: readonly Meeting[];
+  /** Goes on to the next of these; to the end after the last. */
+  readonly replay: Iterator<Meeting, void>;
+}
+
+/** Options of `compileInRounds`. */
+export interface RoundsOptions extends CompileOptions {
+  /** Called before each run of the function and before each replay: restarts what must be the same in all of them. */
+  before: () => void;
+}
+
+/**
+ * As `compile`, for a step that is one shard's part of a batch: it is recorded as often as it must be, with numbers that
+ * count for nothing, and then replayed from meeting to meeting. The function's result is not handed out.
+ *
+ * @returns a function that gets a pass ready to be replayed
+ * @throws CaptureError as what `compile` returns
+ */
+export function compileInRounds<Args extends readonly unknown[]>(
+  f: (...args: Args) => void,
+  options: RoundsOptions,
+): (...args: Args) => Rounds {
+  return capture(f, options, true).prepare;
+}
+
+/** What `compile` and `compileInRounds` share. `before` is for recordings in rounds. */
+function capture<Args extends readonly unknown[], Result>(
+  f: (...args: Args) => Result,
+  { limit = 64, before }: Partial<RoundsOptions>,
+  inRounds: boolean,
+) {
   const plan = new Plan(heap().arena);
   const variants: Variant[] = [];
   let disposed = false;
@@ -179,6 +221,21 @@ export function compile<Args extends readonly unknown[], Result>(
     return handOut(variant.result) as Result;
   };
 
+  const prepare = (...args: Args): Rounds => {
+    before?.();
+    const variant = find(args) ?? start(args);
+    load(args, variant.own);
+    if (!variant.verified || variant.replays === variant.nextCheck) {
+      before?.();
+      verify(variant);
+      before?.();
+    }
+    variant.replays++;
+    const { recording } = variant;
+    last = recording;
+    return { meetings: recording.meetings, replay: recording.replayInRounds() };
+  };
+
   const find = (args: Args): Variant | undefined => {
     const recorded = gradEnabled();
     for (const variant of variants) {
@@ -189,7 +246,7 @@ export function compile<Args extends readonly unknown[], Result>(
   };
 
   const run = (own: readonly unknown[], inputs: readonly Tensor[]): Pick<Variant, "recording" | "result"> => {
-    const recording = new Recording(plan);
+    const recording = new Recording(plan, inRounds);
     try {
       const result = recording.record(() => scope(() => f(...(own as Args))));
       checkResult(result);
@@ -266,12 +323,8 @@ export function compile<Args extends readonly unknown[], Result>(
     plan.close();
   };
 
-  abandoned.register(call, dispose);
-  latest.set(call, () => last);
-  return Object.defineProperties(call as Compiled<Args, Result>, {
-    recordings: { get: () => variants.length },
-    dispose: { value: dispose },
-  });
+  abandoned.register(inRounds ? prepare : call, dispose);
+  return { call, prepare, dispose, count: () => variants.length, latest: () => last };
 }
 
 /** The result in tensors of the caller's own. */

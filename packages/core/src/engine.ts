@@ -1,6 +1,7 @@
 // @shardgrad/core/engine: the memory and the kernels beneath tensors, for packages that build on core, such as
 // @shardgrad/parallel. Not for programs that train models: what is here may change with any version.
-export { hostStep, outsideOfCapture } from "./capture/observer.ts";
+export { hostStep, type Meeting, outsideOfCapture, type Share } from "./capture/observer.ts";
+export { compileInRounds, type Rounds, type RoundsOptions } from "./capture.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
 export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
 export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";

@@ -5,7 +5,7 @@ import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnyModule, EMA, KernelSet, Optimizer, Tensor } from "@shardgrad/core";
+import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
@@ -38,6 +38,7 @@ import { withRestarts } from "./recovery.ts";
 import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
+import { checkCapture } from "./running-statistics.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
@@ -121,6 +122,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 
   manualSeed(seed);
   const { model, optimizer } = buildModel(job);
+  checkCapture(model, plan.capture);
   const sizes = {
     workers,
     shards,
@@ -335,10 +337,11 @@ function meanWaitMs({ layout, plan }: Run): number {
   return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
 }
 
-/** SHA-256 over the bytes of the parameters, in order. */
-function hashWeights(parameters: readonly Tensor[]): string {
+/** SHA-256 over the bytes of the parameters, and of running statistics, in order. */
+function hashWeights(model: AnyModule): string {
   const hash = createHash("sha256");
-  for (const parameter of parameters) hash.update(new Uint8Array(parameter.toArray().buffer));
+  const buffers = model.namedBuffers().map(([, buffer]) => buffer);
+  for (const x of [...model.parameters(), ...buffers]) hash.update(new Uint8Array(x.toArray().buffer));
   return hash.digest("hex");
 }
 
@@ -359,6 +362,9 @@ function detachModel(model: AnyModule): void {
     parameter.grad?.dispose();
     parameter.grad = null;
     parameter.moveTo(Storage.allocate(parameter.size * 4, "model"));
+  }
+  for (const [, buffer] of model.namedBuffers()) {
+    buffer.moveTo(Storage.allocate(buffer.size * 4, "model"));
   }
 }
 
@@ -407,7 +413,7 @@ export async function coordinate<M extends AnyModule>(
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;
     if (plan.useEma) lookAt(model, layout, layout.ema!);
-    const weightsSha256 = hashWeights(model.parameters());
+    const weightsSha256 = hashWeights(model);
     if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
     const steps = control.load("step");

@@ -6,6 +6,7 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { Module, Optimizer } from "@shardgrad/core";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts } from "./dataset.ts";
 import { JobError } from "./errors.ts";
+import { checkBuffers } from "./running-statistics.ts";
 import type { Sampling } from "./sampling.ts";
 import { checkSampling } from "./sampling.ts";
 import type { HoldOut } from "./split.ts";
@@ -206,12 +207,7 @@ export function buildModel(job: Job): { model: AnyModule; optimizer: Optimizer }
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
     );
   }
-  const [moving] = model.namedBuffers();
-  if (moving) {
-    throw new JobError(
-      `train: the model has state that training changes (${moving[0]}), which workers do not share yet; use LayerNorm or GroupNorm instead of BatchNorm`,
-    );
-  }
+  checkBuffers(model);
   const parameters = model.namedParameters();
   if (parameters.length === 0) {
     throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");

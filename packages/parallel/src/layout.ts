@@ -12,6 +12,7 @@ import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
 import { phaseCells } from "./phase-clock.ts";
+import { meetingCells } from "./shard-meetings.ts";
 import { stepRecordSize } from "./step-records.ts";
 
 /** One parameter in the flat arrays. */
@@ -42,6 +43,10 @@ export interface Layout {
   reached: number;
   /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
   stepRecords: number | undefined;
+  /** Running statistics and the like, by name. */
+  buffers: { name: string; address: number; bytes: number }[];
+  /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
+  meetings: number;
   /** One float64 per shard: its loss times its weight. */
   losses: number;
   /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
@@ -103,6 +108,11 @@ export function planLayout(
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
+    buffers: model.namedBuffers().map(([name, { size }]) => {
+      const bytes = size * bytesPerFloat;
+      return { name, address: allocate(bytes).offset, bytes };
+    }),
+    meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
@@ -143,6 +153,10 @@ export function bindModel(
       `train: model() built other parameters on this thread (${own}) than on the main thread (${expected}); it must not depend on the thread`,
     );
   }
+  model.namedBuffers().forEach(([, buffer], index) => {
+    const { address, bytes } = layout.buffers[index]!;
+    buffer.moveTo(Storage.foreign(address, bytes), contents);
+  });
   named.forEach(([, parameter], index) => {
     const place = layout.parameters[index]!;
     parameter.moveTo(blockAt(layout.weights, place), contents);

@@ -32,8 +32,10 @@ import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
+import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 import { SnapshotWriter } from "./snapshots.ts";
@@ -67,6 +69,8 @@ export class Replica {
   readonly #test: { samples: number; source: BatchSource } | undefined;
   #pass: (shard: number, count: number) => void;
   readonly #noise: Generator;
+  /** For models that normalise over the whole batch: in place of `#train`, `#loss`, `#pass` and `#noise`. */
+  readonly #lockstep: Lockstep | undefined;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
@@ -135,6 +139,7 @@ export class Replica {
     this.#pass = setup.capture
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
+    if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
     this.control = new Control(heap().int32, layout.control);
     this.#snapshots = setup.snapshots && new SnapshotWriter(setup.snapshots, this.control, [rank, workers]);
     if (setup.timePhasesFrom !== undefined)
@@ -168,7 +173,8 @@ export class Replica {
     while (this.step < steps && !this.#enough) {
       this.#current = this.step + 1;
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
-      for (const shard of this.#gradients.keys()) this.#computeShard(shard);
+      if (this.#lockstep) this.#lockstep.compute(this.step);
+      else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
@@ -222,14 +228,37 @@ export class Replica {
   #computeShard(shard: number): void {
     const { layout } = this.#setup;
     this.#enter("gather");
-    const count = this.#sampler.shardSamples(this.step, shard, this.#places);
-    const epoch = this.#sampler.epochOf(this.step);
-    this.#train.load(this.#places.subarray(0, count), epoch, this.#sampler.firstDraw(this.step, shard));
-    const weight = shardWeight(this.#job.sampleWeight, this.#train, count);
+    const { count, weight } = this.#load(this.step, shard, this.#train);
     // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
     const lossSum = weight === 0 ? 0 : this.#runPass(shard, count) * weight;
     heap().float64[layout.losses / 8 + shard] = lossSum;
     heap().float64[layout.shardWeights / 8 + shard] = weight;
+  }
+
+  /** Loads a shard's samples: how many they are, and what they weigh. */
+  #load(step: number, shard: number, source: BatchSource): { count: number; weight: number } {
+    const count = this.#sampler.shardSamples(step, shard, this.#places);
+    const samples = this.#places.subarray(0, count);
+    source.load(samples, this.#sampler.epochOf(step), this.#sampler.firstDraw(step, shard));
+    return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
+  }
+
+  #computeInLockstep(capacity: number): Lockstep {
+    const { layout, train, sampling } = this.#setup;
+    const host = {
+      layout,
+      seed: sampling.seed,
+      newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity),
+      load: this.#load.bind(this),
+      computeGradients: this.#computeGradients,
+      wait: () => {
+        this.#wait(this.#barrier);
+        this.#enter("reduce");
+      },
+      phase: () => this.#phase,
+      enter: this.#enter.bind(this),
+    };
+    return new Lockstep(host, this.#gradients.keys());
   }
 
   /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
@@ -256,11 +285,16 @@ export class Replica {
   }
 
   /** The part of a pass that is the same in every step. */
-  readonly #computeGradients = (shard: number, count: number): void => {
-    const batch = this.#train.batch(count);
+  readonly #computeGradients = (
+    shard: number,
+    count: number,
+    source = this.#train,
+    lossPlace = this.#loss,
+  ): void => {
+    const batch = source.batch(count);
     hostStep("enter forward", () => this.#enter("forward"));
     const loss = checkLoss(this.#job.loss(this.#model, batch));
-    this.#loss.copyFrom(noGrad(() => cast(loss, "float32")));
+    lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#enter("backward"));
     const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
     if (this.#first) noteReached(this.#setup.layout, shard, found);
@@ -292,7 +326,10 @@ export class Replica {
     this.#enter("update");
     const admitted = update.admit(this.step + 1);
     this.#account(admitted);
-    if (admitted) update.apply(reduce === "coordinator" || update.needsWholeAverage);
+    if (admitted) {
+      this.#lockstep?.settle();
+      update.apply(reduce === "coordinator" || update.needsWholeAverage);
+    }
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
   }

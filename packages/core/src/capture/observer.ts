@@ -5,8 +5,37 @@ import type { Storage } from "../memory/storage.ts";
 import type { Generator } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 
+/** What one shard of a batch brings to a meeting. */
+export interface Share {
+  /** Weight of the shard in the mean loss over the batch. */
+  readonly weight: number;
+  /** What `Meeting.count` is for the shard. */
+  readonly count: number;
+  /** What lay at the addresses of the meeting, one after another. */
+  readonly values: Float64Array;
+}
+
+/**
+ * A place of a step where shards of one batch put numbers together before any of them goes on. Each shard's numbers
+ * (float32) lie at `addresses`, and are replaced there by what comes out.
+ */
+export interface Meeting {
+  readonly name: string;
+  readonly addresses: readonly number[];
+  /** Numbers at each address. */
+  readonly size: number;
+  /** How many values of this shard each number stands for. */
+  readonly count: number;
+  /** What the shard `own`, one of `shares`, goes on with. Shares come in the order of the shards; none is without values. */
+  merge(shares: readonly Share[], own: Share): Float64Array;
+  /** Does what is done once for all shards, at the end of the step, with what came out and the count of all shards. */
+  settle?(merged: Float64Array, count: number): void;
+}
+
 /** Who is told; see recording.ts. */
 export interface Observer {
+  /** Whether the step is one shard's part of a batch, done in turns with the others'; null if it is all there is. */
+  readonly meet: ((meeting: Meeting) => void) | null;
   /** The elements of `x` are about to be used. */
   uses(x: Tensor, storage: Storage, address: number): void;
   /** `grad` is what it is before. */
@@ -50,6 +79,14 @@ export function observe<T>(next: Observer | null, body: () => T): T {
 export function hostStep(name: string, body: () => void): void {
   if (current) current.hostStep(name, body);
   else body();
+}
+
+/**
+ * Notes a meeting where the step that is recorded is one shard's part of a batch (see `compileInRounds`). Null otherwise:
+ * there is nobody to meet.
+ */
+export function meetings(): ((meeting: Meeting) => void) | null {
+  return current?.meet ?? null;
 }
 
 /** Does `body`, which prepares what outlives the step: once, also if a step is being recorded. */

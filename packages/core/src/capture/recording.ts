@@ -9,7 +9,7 @@ import { allocateAt, allocateFrom, Storage } from "../memory/storage.ts";
 import type { Generator } from "../random.ts";
 import { currentGenerator, guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
-import type { Observer } from "./observer.ts";
+import type { Meeting, Observer } from "./observer.ts";
 import { observe } from "./observer.ts";
 
 /** A kernel call, or a step of the host, which has no arguments. */
@@ -18,6 +18,8 @@ export interface RecordedStep {
   readonly run: (...args: number[]) => unknown;
   readonly args: readonly number[];
   readonly isKernel: boolean;
+  /** Where other shards must be waited for, if it is such a place. */
+  readonly meeting?: Meeting;
 }
 
 /** A tensor that was about to be used when there were so many steps. */
@@ -69,6 +71,7 @@ const blockOf = (position: number): number => Math.floor(position / 4);
 export class Recording implements Observer {
   readonly steps: RecordedStep[] = [];
   readonly usesOfTensors: Use[] = [];
+  readonly meet: Observer["meet"];
   readonly #plan: Plan;
   readonly #tables = kernelTables();
   readonly #ambient = currentGenerator();
@@ -83,8 +86,10 @@ export class Recording implements Observer {
   /** Blocks of gradients that the step leaves behind: nobody else may get them. */
   readonly #left = new Set<Storage>();
 
-  constructor(plan: Plan) {
+  /** `inRounds` if what is recorded is one shard's part of a batch, which meets the others'. */
+  constructor(plan: Plan, inRounds: boolean) {
     this.#plan = plan;
+    this.meet = inRounds ? (meeting) => this.#noteMeeting(meeting) : null;
   }
 
   /** Runs `body` and writes down what it does. */
@@ -115,10 +120,7 @@ export class Recording implements Observer {
 
   /** Does everything again. `before`, if given, is called before each step, and at the end with their number. */
   replay(before?: (step: number) => void): void {
-    for (const { generator, cells } of this.#streams.values()) {
-      const now = generator ?? currentGenerator();
-      writeGenerator(cells.offset, now, blockOf(now.position));
-    }
+    this.#writeStreams();
     const { steps } = this;
     for (let i = 0; i < steps.length; i++) {
       const { run, args } = steps[i]!;
@@ -126,7 +128,22 @@ export class Recording implements Observer {
       Reflect.apply(run, undefined, args);
     }
     before?.(steps.length);
-    for (const { stream, count } of this.#taken) (stream.generator ?? currentGenerator()).take(count);
+    this.#advanceStreams();
+  }
+
+  /** Does everything again, and stops at each meeting until it is resumed, when its numbers must be there. */
+  *replayInRounds(): IterableIterator<Meeting, void> {
+    this.#writeStreams();
+    for (const { run, args, meeting } of this.steps) {
+      if (meeting) yield meeting;
+      else Reflect.apply(run, undefined, args);
+    }
+    this.#advanceStreams();
+  }
+
+  /** Where it stops. */
+  get meetings(): readonly Meeting[] {
+    return this.steps.flatMap(({ meeting }) => meeting ?? []);
   }
 
   /** True if a replay would do now what the function would. */
@@ -235,6 +252,22 @@ export class Recording implements Observer {
     }
     const start = 4 * blockOf(stream.position);
     return { cells: stream.cells.offset, position: generator.take(count) - start };
+  }
+
+  #writeStreams(): void {
+    for (const { generator, cells } of this.#streams.values()) {
+      const now = generator ?? currentGenerator();
+      writeGenerator(cells.offset, now, blockOf(now.position));
+    }
+  }
+
+  #advanceStreams(): void {
+    for (const { stream, count } of this.#taken) (stream.generator ?? currentGenerator()).take(count);
+  }
+
+  #noteMeeting(meeting: Meeting): void {
+    const { name, addresses } = meeting;
+    this.steps.push({ name, run: () => undefined, args: addresses, isKernel: false, meeting });
   }
 
   /** True for a tensor that the step makes, whose gradient is nobody else's business. */

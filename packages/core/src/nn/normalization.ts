@@ -1,9 +1,8 @@
 // Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
-import { isRecomputing } from "../checkpoint.ts";
 import { noGrad } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { add, div } from "../ops/arithmetic.ts";
-import { batchNorm, groupNorm } from "../ops/batch-norm.ts";
+import { batchNorm, followMoments, groupNorm, normalizeBatch } from "../ops/batch-norm.ts";
 import { cast } from "../ops/cast.ts";
 import { ones, tensor, zeros } from "../ops/create.ts";
 import { layerNorm, rmsNorm } from "../ops/row-norm.ts";
@@ -65,12 +64,11 @@ abstract class BatchNorm extends Module {
       );
     }
     if (!training) return batchNorm(x, { weight, bias, runningMean, runningVar, eps });
-    // What is computed again for the backward pass has moved the estimates already.
-    if (isRecomputing()) return batchNorm(x, { weight, bias, training, eps });
-    const momentum = this.#countBatch();
-    const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, eps, momentum });
-    if (typeof momentum !== "number") momentum.dispose();
-    return y;
+    return normalizeBatch(x, { weight, bias, eps }, (mean, variance, count) => {
+      const momentum = this.#countBatch();
+      followMoments(runningMean, runningVar, momentum)(mean, variance, count);
+      if (typeof momentum !== "number") momentum.dispose();
+    });
   }
 
   /** Counts one more batch; the share that it has in the running estimates. */

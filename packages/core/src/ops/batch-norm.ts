@@ -1,8 +1,10 @@
 // Normalisation per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
 // groupNorm over groups of channels of each sample (Wu, He 2018, https://arxiv.org/abs/1803.08494).
+import { meetings } from "../capture/observer.ts";
 import { isRecomputing } from "../checkpoint.ts";
 import { compute, defineVariadicOp, fusedGradient, noGrad } from "../define-op.ts";
-import { ShapeError, ValueError } from "../errors.ts";
+import { GradientError, ShapeError, ValueError } from "../errors.ts";
+import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { commonDType, requireFloat } from "../tensor.ts";
@@ -16,13 +18,16 @@ import {
   channelMoments,
   channelSum,
 } from "./channels.ts";
-import { ones } from "./create.ts";
+import { ones, tensor } from "./create.ts";
 import { layerNorm } from "./row-norm.ts";
+import { meetForMoments, meetForSums, tooFew } from "./shard-moments.ts";
 import { sqrt } from "./unary.ts";
 
 interface Normalization {
   eps: number;
   weighted: boolean;
+  /** Whether the moments are those of a batch of which x is one shard. */
+  sharded: boolean;
 }
 
 const inverseRoot = (variance: Tensor, eps: number) => div(1, sqrt(add(variance, eps)));
@@ -43,7 +48,12 @@ function normalizeBy(
 }
 
 /** What the gradients need, in ops that are recorded: moments of x that gradients flow through. */
-function momentsInOps(x: Tensor, eps: number): { distance: Tensor; inverse: Tensor } {
+function momentsInOps(x: Tensor, { eps, sharded }: Normalization): { distance: Tensor; inverse: Tensor } {
+  if (sharded) {
+    throw new GradientError(
+      "batchNorm: over the shards of a batch it has no gradient of the gradient; use layerNorm or groupNorm",
+    );
+  }
   const count = x.size / x.shape[1]!;
   const one = ones([x.shape[1]!], { dtype: x.dtype });
   const distance = channelAffine(x, one, neg(div(channelSum(x), count)));
@@ -54,7 +64,8 @@ function momentsInOps(x: Tensor, eps: number): { distance: Tensor; inverse: Tens
  * dx = (dy - mean(dy) - n mean(dy n))·factor with n = (x - mean)·inverse, factor = weight·inverse:
  * `dy·p + (x - mean)·q + r`, p = factor, q = -factor·inverse²·mean(dy (x - mean)), r = -factor·mean(dy).
  */
-function inputGradient(dy: Tensor, inputs: readonly Tensor[], { eps, weighted }: Normalization): Tensor {
+function inputGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normalization): Tensor {
+  const { eps, weighted, sharded } = attributes;
   const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
   const weight = weighted ? inputs[3] : undefined;
   const count = x.size / x.shape[1]!;
@@ -65,12 +76,13 @@ function inputGradient(dy: Tensor, inputs: readonly Tensor[], { eps, weighted }:
   };
   return fusedGradient(
     () => {
-      const dots = centeredDot(dy, x, mean);
-      const { p, q, r } = perChannel(inverseRoot(variance, eps), dots, channelSum(dy));
+      const [dots, sums] = [centeredDot(dy, x, mean), channelSum(dy)];
+      if (sharded) meetForSums(dots, sums, count);
+      const { p, q, r } = perChannel(inverseRoot(variance, eps), dots, sums);
       return channelCombine(dy, x, mean, p, q, r);
     },
     () => {
-      const { distance, inverse } = momentsInOps(x, eps);
+      const { distance, inverse } = momentsInOps(x, attributes);
       const { p, q, r } = perChannel(inverse, channelDot(dy, distance), channelSum(dy));
       return add(channelAffine(dy, p, r), channelAffine(distance, q));
     },
@@ -78,12 +90,12 @@ function inputGradient(dy: Tensor, inputs: readonly Tensor[], { eps, weighted }:
 }
 
 /** dw = sum of dy n */
-function weightGradient(dy: Tensor, inputs: readonly Tensor[], { eps }: Normalization): Tensor {
+function weightGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normalization): Tensor {
   const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
   return fusedGradient(
-    () => mul(centeredDot(dy, x, mean), inverseRoot(variance, eps)),
+    () => mul(centeredDot(dy, x, mean), inverseRoot(variance, attributes.eps)),
     () => {
-      const { distance, inverse } = momentsInOps(x, eps);
+      const { distance, inverse } = momentsInOps(x, attributes);
       return mul(channelDot(dy, distance), inverse);
     },
   );
@@ -146,6 +158,25 @@ function follow(running: Tensor, value: Tensor, momentum: number | Tensor): void
   next.dispose();
 }
 
+/** What is done once with the mean and the variance of a batch, divided by `count`: moving running estimates. */
+export type FollowMoments = (mean: Tensor, variance: Tensor, count: number) => void;
+
+/** Moves running estimates, if there are any, towards the moments of a batch. */
+export function followMoments(
+  runningMean: Tensor | null | undefined,
+  runningVar: Tensor | null | undefined,
+  momentum: number | Tensor,
+): FollowMoments {
+  return (mean, variance, count) =>
+    noGrad(() => {
+      if (runningMean) follow(runningMean, mean, momentum);
+      if (!runningVar) return;
+      const unbiased = mul(variance, count / (count - 1));
+      follow(runningVar, unbiased, momentum);
+      unbiased.dispose();
+    });
+}
+
 /**
  * `(x - mean)/√(variance + eps) · weight + bias` per channel, `x [n, channels, …]`. While training, mean and variance
  * (divided by the count) are the batch's own, and the running estimates move towards them (the variance divided by
@@ -159,30 +190,45 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   if (!options.training && runningMean && runningVar) {
     return normalizeBy(x, runningMean, runningVar, weight ?? null, bias ?? null, eps);
   }
+  const followed = options.training ? followMoments(runningMean, runningVar, momentum) : undefined;
+  return normalizeBatch(x, options, followed);
+}
+
+/** `batchNorm` by the moments of the batch, which are given to `followed`, too: of all its shards, if x is one of them. */
+export function normalizeBatch(
+  x: Tensor,
+  { weight, bias, eps = 1e-5 }: Pick<BatchNormOptions, "weight" | "bias" | "eps">,
+  followed?: FollowMoments,
+): Tensor {
+  checkChannels("batchNorm", x, [weight, bias]);
   const count = x.size / x.shape[1]!;
-  if (!(count > 1)) {
-    throw new ValueError(
-      `batchNorm: x ${formatShape(x.shape)} has ${count || 0} values per channel, expected at least 2 when training; use a larger batch`,
-    );
-  }
+  const sharded = meetings() !== null;
+  // One value is enough for a shard, if there are others.
+  if (!(count > (sharded ? 0 : 1))) throw new ValueError(tooFew(formatShape(x.shape), count));
   const { mean, variance } = channelMoments(x);
   // A checkpoint that runs again has seen this batch before.
-  if (options.training && !isRecomputing()) {
-    noGrad(() => {
-      if (runningMean) follow(runningMean, mean, momentum);
-      if (!runningVar) return;
-      const unbiased = mul(variance, count / (count - 1));
-      follow(runningVar, unbiased, momentum);
-      unbiased.dispose();
-    });
-  }
+  const follow = isRecomputing() ? undefined : followed;
+  if (sharded) meetForMoments(mean, variance, count, follow && followArrays(follow));
+  else follow?.(mean, variance, count);
   // They go with the graph.
   mean.constant = true;
   variance.constant = true;
   const parameters = [weight, bias].filter((parameter) => parameter != null);
-  const y = batchNormOp([x, mean, variance, ...parameters], { eps, weighted: weight != null });
+  const y = batchNormOp([x, mean, variance, ...parameters], { eps, weighted: weight != null, sharded });
   if (y.node === null) for (const moment of [mean, variance]) moment.dispose();
   return y;
+}
+
+/** The same for moments that are not in tensors. */
+function followArrays(follow: FollowMoments): (moments: Float64Array, count: number) => void {
+  return (moments, count) =>
+    noGrad(() =>
+      scope(() => {
+        const channels = moments.length / 2;
+        const [mean, variance] = [moments.subarray(0, channels), moments.subarray(channels)];
+        follow(tensor(Float32Array.from(mean)), tensor(Float32Array.from(variance)), count);
+      }),
+    );
 }
 
 /** Options of `groupNorm`. */

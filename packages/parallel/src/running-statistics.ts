@@ -1,0 +1,45 @@
+// Models whose training computes over the whole batch, and the state that it leaves: the running statistics of BatchNorm.
+// Knows core only; how shards compute such models together is in lockstep.ts.
+import type { AnyModule, Tensor } from "@shardgrad/core";
+import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
+import { JobError } from "./errors.ts";
+
+const isBatchNorm = (module: AnyModule): module is BatchNorm1d | BatchNorm2d =>
+  module instanceof BatchNorm1d || module instanceof BatchNorm2d;
+
+/** Whether shards must meet while they compute a model. */
+export function normalisesOverBatch(model: AnyModule): boolean {
+  return model.modules().some(isBatchNorm);
+}
+
+/** @throws JobError if shards must meet, and passes are not captured: only replays can be stopped where they do */
+export function checkCapture(model: AnyModule, capture: boolean): void {
+  if (capture || !normalisesOverBatch(model)) return;
+  throw new JobError(
+    "train: capture is off, but a model with BatchNorm is computed in replays, which wait for each other; leave it on, or use LayerNorm or GroupNorm",
+  );
+}
+
+/** @throws JobError if a model has buffers other than the running statistics that workers know how to keep */
+export function checkBuffers(model: AnyModule): void {
+  const known = new Set<Tensor | null>(
+    model
+      .modules()
+      .filter(isBatchNorm)
+      .flatMap(({ runningMean, runningVar, numBatchesTracked }) => [
+        runningMean,
+        runningVar,
+        numBatchesTracked,
+      ]),
+  );
+  for (const [name, buffer] of model.namedBuffers()) {
+    if (!known.has(buffer)) {
+      throw new JobError(
+        `train: the model has a buffer (${name}) that is no running statistic of BatchNorm1d or BatchNorm2d, and that workers do not share; if it never changes, make it a parameter with requiresGrad = false`,
+      );
+    }
+    if (buffer.dtype === "float64") {
+      throw new JobError(`train: buffer ${name} is float64; only float32 models can be trained in parallel`);
+    }
+  }
+}
