@@ -108,6 +108,23 @@ it("averages of weights, clipping and early stopping go on as they were", async 
   }
 });
 
+it("running statistics go on as they were", async () => {
+  const normalised = writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(job))};
+    import { BatchNorm1d, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    const { dataset, optimizer, metrics } = job;
+    const model = () => new Sequential(new Linear(16, 21), new BatchNorm1d(21), new ReLU(), new Linear(21, 8));
+    const loss = (net, { x, y }) => crossEntropy(net.forward(x), y);
+    export default defineJob({ dataset, model, loss, optimizer, metrics, batchSize: 40, epochs: 2 });`);
+  const ended = { kernels: "wasm", shards: 8, epochs: 4 } as const;
+  const whole = await train(normalised, { ...ended, workers: 1 });
+  const checkpoint = { directory: newDirectory() };
+  await train(normalised, { ...ended, workers: 3, steps: 8, checkpoint });
+  const resumed = await train(normalised, { ...ended, workers: 2, checkpoint, resume: "must" });
+  expect(resumed.weightsSha256).toBe(whole.weightsSha256);
+});
+
 describe("refuses", () => {
   const checkpoint = { directory: join(root, "refused") };
   beforeAll(() => run({ workers: 1, steps: 5, checkpoint }));

@@ -6,10 +6,9 @@ import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { sliceOf } from "./allreduce.ts";
 import type { Control } from "./control.ts";
-import { cacheLineBytes } from "./control.ts";
 import type { Layout } from "./layout.ts";
 
-/** A stretch of shared memory: whole cache lines. */
+/** A stretch of shared memory. */
 export interface SharedArray {
   address: number;
   bytes: number;
@@ -49,14 +48,8 @@ const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const sa
 /** Everything of a run's shared memory that outlives a step. */
 function lastingArrays({ weights, state, ema, buffers, flatSize }: Layout): SharedArray[] {
   const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
-  return [
-    ...addresses.map((address) => ({ address, bytes: flatSize * 4 })),
-    // Blocks of memory are whole cache lines, whatever was asked for.
-    ...buffers.map(({ address, bytes }) => ({
-      address,
-      bytes: Math.ceil(bytes / cacheLineBytes) * cacheLineBytes,
-    })),
-  ];
+  const flat = addresses.map((address) => ({ address, bytes: flatSize * 4 }));
+  return [...flat, ...buffers.map(({ address, bytes }) => ({ address, bytes }))];
 }
 
 /** Reserves the slots that a schedule needs; undefined if it needs none. */
@@ -104,10 +97,12 @@ function copyArrays(
   const bytes = heap().uint8;
   let at = slots[slot]!;
   for (const array of arrays) {
-    const [from, to] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [
+    const [from, end] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [
       number,
       number,
     ];
+    // Slices are of whole cache lines; what is left of an array that is not falls to the last.
+    const to = rank === workers - 1 ? array.bytes : end;
     const [target, source] = direction === "to slot" ? [at, array.address] : [array.address, at];
     bytes.copyWithin(target + from, source + from, source + to);
     at += array.bytes;
