@@ -132,7 +132,7 @@ describe("accumulate", () => {
 const broken = (change: string) =>
   writeJob(`
     import { isMainThread, threadId } from "node:worker_threads";
-    import { SGD, Linear, Module, add, mean, mul, sqrt, sum } from "@shardgrad/core";
+    import { Adam, SGD, Linear, Module, add, mean, mul, sqrt, sum } from "@shardgrad/core";
     import { defineJob } from "@shardgrad/parallel";
     const x = Float32Array.from({ length: 128 }, (_, i) => Math.sin(i));
     class One extends Module {
@@ -151,14 +151,14 @@ const broken = (change: string) =>
     };
     ${change}`);
 
-describe("what is not finite", () => {
-  // Sample 21, in step 2 and its shard 1: the gradient of the root of 0 is infinite, and that of the weights NaN.
-  const rootOfZero = `
+// Sample 21, in step 2 and its shard 1: the gradient of the root of 0 is infinite, and that of the weights NaN.
+const rootOfZero = `
     for (let i = 0; i < 128; i++) x[i] = 1 + (i % 7);
     x[42] = x[43] = 0;
     const loss = (model, { x }) => mean(add(sqrt(sum(mul(x, mul(model.used.weight, model.used.weight)), 1)), sum(mul(model.used.bias, model.used.bias))));`;
-  const failing = `${rootOfZero} export default defineJob({ ...parts, loss, onNonFinite: "stop" });`;
+const failing = `${rootOfZero} export default defineJob({ ...parts, loss, onNonFinite: "stop" });`;
 
+describe("what is not finite", () => {
   it.each([1, 2, 3])("ends the run, and is named, with %i workers", async (workers) => {
     const error = await train(broken(failing), { workers }).then(
       () => undefined,
@@ -192,6 +192,22 @@ describe("what is not finite", () => {
     );
     const capture = await hashOf(job, { workers: 2, onNonFinite: "skip", epochs: 1, capture: false });
     expect(capture).toBe(others[0]);
+  });
+
+  it("and skipped, leaves no trace in weights, their average, optimizer or schedule", async () => {
+    const trained = (data: string) =>
+      broken(`${rootOfZero} export default defineJob({
+        ...parts, loss, onNonFinite: "skip", ema: { decay: 0.5 },
+        dataset: { train: { x: { data: ${data}, shape: [2] } } },
+        optimizer: (parameters) => new Adam(parameters, { lr: (step) => 0.1 / (1 + step) }),
+      });`);
+    // The same without the samples of step 2: the step that is skipped in each of two epochs.
+    const without = trained("Float32Array.from([...x.subarray(0, 32), ...x.subarray(64)])");
+    for (const useEma of [false, true]) {
+      const skipping = await train(trained("x"), { kernels, workers: 2, useEma });
+      expect(skipping).toMatchObject({ skipped: 2, steps: 8 });
+      expect(skipping.weightsSha256).toBe(await hashOf(without, { workers: 1, useEma }));
+    }
   });
 
   it("if a loss, ends the run also unasked, before the weights change", async () => {
@@ -295,16 +311,31 @@ describe("callbacks", () => {
   });
 });
 
-it("parameters without a gradient are named once, and count as zero", async () => {
-  const lines: string[] = [];
-  const write = process.stderr.write;
-  process.stderr.write = ((text: string) => lines.push(String(text)) > 0) as typeof write;
-  try {
-    await train(broken("export default defineJob({ ...parts, model: () => new Two() });"), { workers: 2 });
-  } finally {
-    process.stderr.write = write;
-  }
-  expect(lines.join("")).toBe(
-    "train: no gradient reaches spare.weight, spare.bias; it counts as zero, in this and every step\n",
-  );
+describe("lines for the user", () => {
+  /** What a run writes to standard error on this thread. */
+  const linesOf = async (job: string, options: TrainOptions) => {
+    const lines: string[] = [];
+    const write = process.stderr.write;
+    process.stderr.write = ((text: string) => lines.push(String(text)) > 0) as typeof write;
+    try {
+      await train(job, options);
+    } finally {
+      process.stderr.write = write;
+    }
+    return lines.join("");
+  };
+
+  it("name parameters without a gradient, once", async () => {
+    const job = broken("export default defineJob({ ...parts, model: () => new Two() });");
+    expect(await linesOf(job, { workers: 2 })).toBe(
+      "train: no gradient reaches spare.weight, spare.bias; it counts as zero, in this and every step\n",
+    );
+  });
+
+  it("tell of the first steps that are skipped, even if they come all at once", async () => {
+    const told = await linesOf(broken(failing), { workers: 2, onNonFinite: "skip", epochs: 7 });
+    const reason = "shard 1 has a gradient that is not finite, first in used.weight";
+    const lines = [2, 6, 10, 14, 18].map((step) => `train: step ${step} is skipped: ${reason}`);
+    expect(told).toBe(`${lines.join("\n")}; further ones are only counted\n`);
+  });
 });

@@ -23,7 +23,7 @@ import { Gang } from "./gang.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
-import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, planLayout, stoppingState } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
@@ -214,10 +214,10 @@ function hashWeights(model: AnyModule): string {
   return hash.digest("hex");
 }
 
-/** The workers' decision once more, from the records of the epochs. */
-function whyEndedEarly({ plan, metrics }: Run, { records }: Progress): string {
+/** Why the workers have ended the run early, in words. */
+function whyEndedEarly({ plan, metrics, layout }: Run): string {
   const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
-  for (const record of records) stopping.observe(record);
+  stopping.restore(stoppingState(layout));
   return stopping.reason;
 }
 
@@ -285,7 +285,7 @@ export async function coordinate<M extends AnyModule>(
       metrics,
       weightsSha256,
       stopped: steps < plan.steps,
-      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
+      ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run) }),
       skipped: control.load("skipped"),
       ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
       ...(out === undefined ? {} : { out }),

@@ -23,6 +23,17 @@ it.each<[name: string, rule: Partial<EarlyStoppingRule>, values: number[], last:
   expect(lastEpoch({ metric: "m", patience: 2, ...rule }, values)).toBe(last);
 });
 
+it("goes on from its state", () => {
+  const rule = { metric: "loss", patience: 2 };
+  const [before, after] = [new EarlyStopping(rule, []), new EarlyStopping(rule, [])];
+  before.restore([0, 0, 0]);
+  expect([3, 2, 2].map((loss) => before.observe({ loss, metrics: [] }))).toEqual([false, false, false]);
+  expect(before.state).toEqual([2, 2, 3]);
+  after.restore(Float64Array.from(before.state));
+  expect(after.observe({ loss: 2.5, metrics: [] })).toBe(true);
+  expect(after.reason).toMatch(/^loss was best, 2, in epoch 2/);
+});
+
 it("says why", () => {
   const stopping = new EarlyStopping({ metric: "loss", patience: 1 }, []);
   stopping.observe({ loss: 0.5, metrics: [] });

@@ -46,11 +46,15 @@ export interface EpochValues {
   metrics: readonly number[];
 }
 
+/** Float64 values that what it remembers takes: the best value, its epoch, or 0 if there is none, and epochs so far. */
+export const stoppingCells = 3;
+
 /** Follows one value from epoch to epoch. */
 export class EarlyStopping {
   readonly #rule: Required<EarlyStoppingRule>;
   readonly #metric: number;
-  #best: number | undefined;
+  #best = 0;
+  /** 0 as long as no value was finite. */
   #bestEpoch = 0;
   #epoch = 0;
 
@@ -71,14 +75,26 @@ export class EarlyStopping {
     this.#rule = { metric, patience, minDelta, direction };
   }
 
-  /** Takes an epoch into account; true if it is the last. Those before a resumed run are given first, in their order. */
+  /** All that it remembers, as numbers. */
+  get state(): readonly [best: number, bestEpoch: number, epochs: number] {
+    return [this.#best, this.#bestEpoch, this.#epoch];
+  }
+
+  /** Goes on from what `state` gave; all zeros are the beginning. */
+  restore([best, bestEpoch, epochs]: ArrayLike<number> & Iterable<number>): void {
+    this.#best = best!;
+    this.#bestEpoch = bestEpoch!;
+    this.#epoch = epochs!;
+  }
+
+  /** Takes an epoch into account; true if it is the last. */
   observe({ loss, metrics }: EpochValues): boolean {
     const value = this.#metric < 0 ? loss : metrics[this.#metric]!;
     const { patience, minDelta, direction } = this.#rule;
     this.#epoch++;
-    const gain = direction === "min" ? (this.#best ?? 0) - value : value - (this.#best ?? 0);
+    const gain = direction === "min" ? this.#best - value : value - this.#best;
     // NaN never improves anything, but whatever comes after it does.
-    if (Number.isFinite(value) && (this.#best === undefined || gain > minDelta)) {
+    if (Number.isFinite(value) && (this.#bestEpoch === 0 || gain > minDelta)) {
       this.#best = value;
       this.#bestEpoch = this.#epoch;
     }
@@ -89,7 +105,7 @@ export class EarlyStopping {
   get reason(): string {
     const { metric, patience } = this.#rule;
     const best =
-      this.#best === undefined ? "was never finite" : `was best, ${this.#best}, in epoch ${this.#bestEpoch}`;
+      this.#bestEpoch === 0 ? "was never finite" : `was best, ${this.#best}, in epoch ${this.#bestEpoch}`;
     return `${metric} ${best}, and has not improved in ${patience} ${patience === 1 ? "epoch" : "epochs"}`;
   }
 }

@@ -60,11 +60,19 @@ export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
   return named.flatMap(([name, { requiresGrad }], i) => (requiresGrad && first[i] === 0 ? [name] : []));
 }
 
-/** What updates an optimizer does, as text that is the same on two threads only if its settings are. */
+/**
+ * What updates an optimizer does, as text that is the same on two threads only if its settings are; of a schedule, where
+ * it begins. What it has done so far does not count.
+ */
 export function describeOptimizer(optimizer: Optimizer): string {
-  const groups = optimizer.stateDict().paramGroups.map(({ params, ...options }) => {
-    const settings = Object.entries(options).map(([name, value]) => `${name} ${String(value)}`);
-    return `parameters ${params.join(" ")}: ${settings.join(", ")}`;
+  let next = 0;
+  const groups = optimizer.paramGroups.map(({ params, ...options }) => {
+    const numbers = params.map(() => next++).join(" ");
+    const settings = Object.entries(options).map(([name, value]) => {
+      const text = typeof value === "function" ? `from ${String(value(0))}` : String(value);
+      return `${name} ${text}`;
+    });
+    return `parameters ${numbers}: ${settings.join(", ")}`;
   });
   return `${optimizer.name} (${groups.join("; ")})`;
 }

@@ -7,7 +7,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
 import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
-import type { Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
+import type { Notice, Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Member {
   api: Comlink.Remote<WorkerApi>;
@@ -57,6 +57,9 @@ export class Gang {
     });
     this.#members = Array.from({ length: workers }, () => {
       const { port1, port2 } = new MessageChannel();
+      port1.on("message", (message: Partial<Notice>) => {
+        if (message.notice !== undefined) process.stderr.write(`${message.notice}\n`);
+      });
       // Piscina's type for the list is taken from the wrong overload of postMessage.
       const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];
       const task = this.#pool.run({ port: port2 } satisfies WorkerTask, transfer);

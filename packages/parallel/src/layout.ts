@@ -7,8 +7,9 @@
 //   ema       the average of the weights, if the job has one, laid out like them
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
-import { Storage } from "@shardgrad/core/engine";
+import { heap, Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
+import { stoppingCells } from "./early-stopping.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
 import { phaseCells } from "./phase-clock.ts";
@@ -39,6 +40,8 @@ export interface Layout {
   ema: number | undefined;
   /** One float64 per block of the average: the sum of its squares, see `gradient-norm.ts`. */
   squares: number;
+  /** What early stopping remembers between epochs, written by rank 0, see `early-stopping.ts`. */
+  earlyStopping: number;
   /** One byte per shard and parameter, see `first-step.ts`. */
   reached: number;
   /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
@@ -117,6 +120,7 @@ export function planLayout(
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     ema: sizes.ema ? allocate(flatBytes).offset : undefined,
     squares: allocate(8 * blockCount(flatSize)).offset,
+    earlyStopping: allocate(8 * stoppingCells).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
     buffers: placeBuffers(model, allocate),
@@ -190,6 +194,11 @@ export function bindEMA(
     average.moveTo(blockAt(base, layout.parameters[index]!), contents);
   });
   return ema;
+}
+
+/** Where early stopping keeps what it remembers. */
+export function stoppingState({ earlyStopping }: Layout): Float64Array {
+  return heap().float64.subarray(earlyStopping / 8, earlyStopping / 8 + stoppingCells);
 }
 
 /** Makes a model's parameters look at one of the flat arrays: the weights, or their average. */

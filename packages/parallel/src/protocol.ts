@@ -60,6 +60,11 @@ export interface WorkerApi {
   close(): void;
 }
 
+/** A line for the user, which a worker sends beside its answers, on the same port. */
+export interface Notice {
+  notice: string;
+}
+
 /** What the Piscina task is given: the port that carries the Comlink calls. */
 export interface WorkerTask {
   port: import("node:worker_threads").MessagePort;

@@ -29,7 +29,7 @@ import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, stoppingState, tensorAt } from "./layout.ts";
 import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
@@ -78,7 +78,11 @@ export class Replica {
   /** Of the epoch so far; the same on every worker. */
   #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
 
-  constructor(setup: WorkerSetup, job: Job) {
+  readonly #notify: (line: string) => void;
+
+  /** @param notify takes a line for the user to the main thread at once, while this one goes on computing */
+  constructor(setup: WorkerSetup, job: Job, notify: (line: string) => void) {
+    this.#notify = notify;
     const { rank, workers, layout, sampling, train, test, metrics } = setup;
     const { batchSize, seed } = sampling;
     this.#setup = setup;
@@ -100,7 +104,10 @@ export class Replica {
       report: (line) => this.#report(line),
     });
     const { earlyStopping } = setup.rules;
-    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+    if (earlyStopping) {
+      this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+      this.#earlyStopping.restore(stoppingState(layout));
+    }
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity);
@@ -179,7 +186,7 @@ export class Replica {
 
   /** A line for the user, from one worker for all. */
   #report(line: string): void {
-    if (this.#setup.rank === 0) process.stderr.write(`${line}\n`);
+    if (this.#setup.rank === 0) this.#notify(line);
   }
 
   #wait(barrier: Barrier): void {
@@ -348,7 +355,11 @@ export class Replica {
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
       this.control.store("epochs", number + 1);
     }
-    return this.#earlyStopping?.observe(record) ?? false;
+    const stopping = this.#earlyStopping;
+    if (!stopping) return false;
+    const enough = stopping.observe(record);
+    if (rank === 0) stoppingState(layout).set(stopping.state);
+    return enough;
   }
 
   /** Evaluates my chunks of the test set, and waits for the others. */

@@ -9,7 +9,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { AbortedError } from "./barrier.ts";
 import { serializeError } from "./errors.ts";
 import { loadJob } from "./job.ts";
-import type { Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
+import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
 import { Replica } from "./replica.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { loadKernels } from "./run-kernels.ts";
@@ -40,7 +40,9 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
       attempt(async () => {
         openHeap({ memory: setup.memory, ...setup.arena });
         useKernels(setup.kernels);
-        replica = new Replica(setup, await loadJob(setup.jobUrl));
+        // Not by process.stderr: a thread that is computing gets no further than its first line.
+        const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
+        replica = new Replica(setup, await loadJob(setup.jobUrl), notify);
       }),
     run: () => attempt(() => replica!.run()),
     close: () => {
