@@ -43,8 +43,8 @@ export interface Layout {
   reached: number;
   /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
   stepRecords: number | undefined;
-  /** Running statistics and the like, by name. */
-  buffers: { name: string; address: number; bytes: number }[];
+  /** Running statistics, one after another in whole cache lines. */
+  buffers: { address: number; bytes: number; places: { offset: number; bytes: number }[] };
   /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
   meetings: number;
   /** One float64 per shard: its loss times its weight. */
@@ -73,6 +73,17 @@ export function placeParameters(model: AnyModule): { parameters: ParameterPlace[
     return place;
   });
   return { parameters, flatSize: start };
+}
+
+/** The buffers of a model, floats or int32, each on a cache line of its own. */
+function placeBuffers(model: AnyModule, allocate: (bytes: number) => Storage): Layout["buffers"] {
+  let end = 0;
+  const places = model.namedBuffers().map(([, { size }]) => {
+    const place = { offset: end, bytes: size * bytesPerFloat };
+    end += Math.ceil(place.bytes / cacheLineBytes) * cacheLineBytes;
+    return place;
+  });
+  return { address: end > 0 ? allocate(end).offset : 0, bytes: end, places };
 }
 
 /** Lays out the shared memory of a run; `allocate` gives zeroed storage. */
@@ -108,10 +119,7 @@ export function planLayout(
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
-    buffers: model.namedBuffers().map(([name, { size }]) => {
-      const bytes = size * bytesPerFloat;
-      return { name, address: allocate(bytes).offset, bytes };
-    }),
+    buffers: placeBuffers(model, allocate),
     meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
@@ -153,9 +161,10 @@ export function bindModel(
       `train: model() built other parameters on this thread (${own}) than on the main thread (${expected}); it must not depend on the thread`,
     );
   }
+  const { buffers } = layout;
   model.namedBuffers().forEach(([, buffer], index) => {
-    const { address, bytes } = layout.buffers[index]!;
-    buffer.moveTo(Storage.foreign(address, bytes), contents);
+    const { offset, bytes } = buffers.places[index]!;
+    buffer.moveTo(Storage.foreign(buffers.address + offset, bytes), contents);
   });
   named.forEach(([, parameter], index) => {
     const place = layout.parameters[index]!;
