@@ -49,7 +49,8 @@ const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const sa
 function lastingArrays({ weights, state, ema, buffers, flatSize }: Layout): SharedArray[] {
   const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
   const flat = addresses.map((address) => ({ address, bytes: flatSize * 4 }));
-  return [...flat, ...buffers.map(({ address, bytes }) => ({ address, bytes }))];
+  const { address, bytes } = buffers;
+  return bytes > 0 ? [...flat, { address, bytes }] : flat;
 }
 
 /** Reserves the slots that a schedule needs; undefined if it needs none. */

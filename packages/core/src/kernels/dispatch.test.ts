@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
+import { heap } from "../memory/heap.ts";
 import { randn, tensor } from "../ops/create.ts";
 import { linear, relu } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
@@ -59,3 +60,13 @@ test.each(["wasm-plain", "wasm-relaxed"] as const)(
     });
   },
 );
+
+test("choosing kernels again and again takes no more memory", () => {
+  const choose = () => {
+    useKernels("wasm-plain");
+    useKernels("auto");
+    return heap().arena.live;
+  };
+  const before = choose();
+  expect([choose(), choose()]).toEqual([before, before]);
+});

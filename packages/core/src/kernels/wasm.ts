@@ -32,8 +32,19 @@ export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
   const module = new WebAssembly.Module(decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
   const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
-  // Each thread has its own instance, so each has its own packing buffer; it lives as long as the thread.
   const bytes = scratchBytes();
-  setScratch(heap.arena.allocate(bytes, "gemm packing"), bytes);
+  setScratch(packingBuffer(heap, bytes), bytes);
   return kernels;
+}
+
+/** Of each heap, which is one per thread: where its packing buffer of so many bytes is. */
+const packingBuffers = new WeakMap<Heap, Map<number, number>>();
+
+/** A thread needs one, however often it chooses kernels: what is in it outlives no call. It lives as long as the thread. */
+function packingBuffer(heap: Heap, bytes: number): number {
+  const bySize = packingBuffers.get(heap) ?? new Map<number, number>();
+  packingBuffers.set(heap, bySize);
+  const offset = bySize.get(bytes) ?? heap.arena.allocate(bytes, "gemm packing");
+  bySize.set(bytes, offset);
+  return offset;
 }

@@ -20,6 +20,7 @@ interface Span {
 
 const mebibyte = 1024 * 1024;
 
+/** `1.5 GiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const units = ["KiB", "MiB", "GiB"];
