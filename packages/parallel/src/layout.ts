@@ -7,7 +7,7 @@
 //   ema       the average of the weights, if the job has one, laid out like them
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
-import { heap, Storage } from "@shardgrad/core/engine";
+import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
