@@ -68,6 +68,7 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
 /** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
 export async function loadKernels({ blas }: RunKernels): Promise<void> {
   if (!blas) return;
-  const { findBlas } = await importPackage(blas.packageUrl);
-  provideBlas(findBlas({ library: blas.library }).kernels);
+  const { packageUrl, library } = blas;
+  const { findBlas } = await importPackage(packageUrl);
+  provideBlas(findBlas({ library }).kernels);
 }
