@@ -1,3 +1,5 @@
+// Replay equals eager, bit for bit; and every known way in which it could differ silently, each with its test. What
+// becomes of memory, gradients and errors is in capture-state.test.ts.
 import type { Tensor } from "@shardgrad/core";
 import {
   AdamW,

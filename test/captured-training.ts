@@ -1,3 +1,4 @@
+// Training the same thing eagerly and compiled, for the tests of captured steps.
 import type { Compiled, Module, Optimizer, Tensor } from "@shardgrad/core";
 import {
   AdamW,

@@ -1,22 +1,13 @@
 // The promise of the package: shards, not workers, define the arithmetic.
 import { createHash } from "node:crypto";
 import type { Tensor } from "@shardgrad/core";
-import {
-  Adam,
-  backward,
-  crossEntropy,
-  manualSeed,
-  Permutation,
-  scope,
-  tensor,
-  useKernels,
-} from "@shardgrad/core";
+import { Adam, backward, crossEntropy, manualSeed, Permutation, scope, useKernels } from "@shardgrad/core";
 import { provideBlas } from "@shardgrad/core/engine";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { beforeAll, describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
-import { clusters } from "./jobs/clusters.ts";
+import { batchOf, clusters } from "./jobs/clusters.ts";
 import { model } from "./jobs/wide.ts";
 
 const job = new URL("./jobs/clusters.ts", import.meta.url);
@@ -77,11 +68,7 @@ it.each(sets)(
       for (let start = 0; start < 330; start += 97) {
         scope(() => {
           const rows = Array.from({ length: Math.min(97, 330 - start) }, (_, i) => order.at(start + i));
-          const inputs = tensor(rows.map((row) => [...x.data.subarray(row * 16, row * 16 + 16)]));
-          const labels = tensor(
-            rows.map((row) => y[row]!),
-            { dtype: "int32" },
-          );
+          const [inputs, labels] = batchOf(rows, x, y);
           optimizer.zeroGrad();
           backward(crossEntropy(net.forward(inputs), labels));
           optimizer.step();

@@ -13,13 +13,12 @@ import {
   Permutation,
   scope,
   stepSchedule,
-  tensor,
   useKernels,
 } from "@shardgrad/core";
 import type { Evaluation, StepEnd, TrainOptions } from "@shardgrad/parallel";
 import { NonFiniteError, train } from "@shardgrad/parallel";
 import { beforeAll, describe, expect, it } from "vitest";
-import { clusters } from "./jobs/clusters.ts";
+import { batchOf, clusters } from "./jobs/clusters.ts";
 import { model } from "./jobs/steps.ts";
 import { writeJob } from "./write-job.ts";
 
@@ -72,11 +71,7 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
       for (let start = 0; start < 330; start += 97) {
         scope(() => {
           const rows = Array.from({ length: Math.min(97, 330 - start) }, (_, i) => order.at(start + i));
-          const inputs = tensor(rows.map((row) => [...x.data.subarray(row * 16, row * 16 + 16)]));
-          const labels = tensor(
-            rows.map((row) => y[row]!),
-            { dtype: "int32" },
-          );
+          const [inputs, labels] = batchOf(rows, x, y);
           optimizer.zeroGrad();
           backward(crossEntropy(net.forward(inputs), labels));
           norms.push(clipGradNorm(net.parameters(), 0.7).item());

@@ -1,5 +1,6 @@
 // A small, quick job: points around eight centres in sixteen dimensions. 500 samples in batches of 48, so that the
 // last batch of an epoch is uneven.
+import type { Tensor } from "@shardgrad/core";
 import {
   Adam,
   accuracy,
@@ -10,6 +11,7 @@ import {
   randn,
   Sequential,
   scope,
+  tensor,
 } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 
@@ -32,6 +34,13 @@ export function clusters(samples: number, seed: number) {
     }
   }
   return { x: { data: x, shape: [features] }, y };
+}
+
+/** Some of the samples as a batch. */
+export function batchOf(rows: readonly number[], x: { data: Float32Array }, y: Uint8Array): [Tensor, Tensor] {
+  const inputs = rows.map((row) => [...x.data.subarray(row * features, (row + 1) * features)]);
+  const labels = rows.map((row) => y[row]!);
+  return [tensor(inputs), tensor(labels, { dtype: "int32" })];
 }
 
 export const model = () => new Sequential(new Linear(features, 33), new ReLU(), new Linear(33, classes));
