@@ -94,8 +94,21 @@ export class BatchSource {
   /** Those samples, column by column, if the job's functions have to see them. */
   readonly #held: readonly Tensor[];
 
-  /** @param capacity samples that it can load at once */
-  constructor(job: Job, stored: StoredColumns, purpose: Purpose, seed: number, capacity: number) {
+  readonly #onSample: () => void;
+
+  /**
+   * @param capacity samples that it can load at once
+   * @param onSample called before each sample that the job's functions have to see
+   */
+  constructor(
+    job: Job,
+    stored: StoredColumns,
+    purpose: Purpose,
+    seed: number,
+    capacity: number,
+    onSample: () => void = () => undefined,
+  ) {
+    this.#onSample = onSample;
     this.#stored = stored;
     this.#rowAt = rowsOf(stored);
     this.#random = new SampleStream(seed, purpose);
@@ -124,6 +137,7 @@ export class BatchSource {
       return (at: number) => [column.name, values.subarray(at * size, (at + 1) * size)] as const;
     });
     rows.forEach((row, at) => {
+      this.#onSample();
       const sample = Object.fromEntries(columnAt.map((entry) => entry(at)));
       const key = firstDraw === undefined ? row : firstDraw + at;
       this.#random.within(key, epoch, () => scope(() => edit(row, sample)));

@@ -74,6 +74,17 @@ export class Control {
   setPhase(rank: number, phase: Phase, step: number): void {
     Atomics.store(this.view, this.#phaseIndex(rank) + 1, step);
     Atomics.store(this.view, this.#phaseIndex(rank), phases.indexOf(phase));
+    this.beat(rank);
+  }
+
+  /** A sign of life of worker `rank`, given within phases that may be long. Only that worker calls it. */
+  beat(rank: number): void {
+    Atomics.add(this.view, this.#phaseIndex(rank) + 2, 1);
+  }
+
+  /** Signs of life so far: on the same cache line as the phase. Read by the coordinator. */
+  beatsOf(rank: number): number {
+    return Atomics.load(this.view, this.#phaseIndex(rank) + 2);
   }
 
   /** The step that worker `rank` is in: on the same cache line as its phase. */

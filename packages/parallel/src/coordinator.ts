@@ -4,16 +4,15 @@ import { createHash } from "node:crypto";
 import { access, constants, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
-import { SliceReducer } from "./allreduce.ts";
-import { AbortedError, Barrier } from "./barrier.ts";
 import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
+import type { Attempted } from "./course.ts";
+import { planCourse, readPaces } from "./course.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
@@ -22,10 +21,8 @@ import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
-import { Gang } from "./gang.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
-import type { Layout } from "./layout.ts";
 import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
@@ -39,20 +36,17 @@ import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
 import { checkCapture } from "./running-statistics.ts";
-import type { SamplingPlan } from "./sampling.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
-import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
-
-/** How often the shared words are looked at for events. */
-const pollMs = 50;
+import { Stragglers } from "./stragglers.ts";
+import { attempt, UnendingThreadError } from "./supervision.ts";
 
 /** Share of the free address space that workers get; the rest is for the job's own tensors on this thread. */
 const workerShare = 0.85;
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
-  readonly #blocks: Storage[] = [];
+  #blocks: Storage[] = [];
 
   /** A block of the heap; what was there before is still in it. */
   reserve(bytes: number, holder: string): Storage {
@@ -69,12 +63,17 @@ class RunMemory {
     return block;
   }
 
+  /** Nobody gets it back: a thread may still write into it. */
+  abandon(): void {
+    this.#blocks = [];
+  }
+
   release(): void {
     for (const block of this.#blocks) block.release();
   }
 }
 
-interface Run {
+interface Run extends Attempted {
   jobUrl: string;
   plan: RunPlan;
   job: Job;
@@ -83,16 +82,10 @@ interface Run {
   ema: EMA | undefined;
   /** The optimizer, see `first-step.ts`. */
   described: string;
-  layout: Layout;
-  snapshots: SnapshotPlan | undefined;
-  control: Control;
-  sampling: SamplingPlan;
   train: StoredColumns;
   test: StoredColumns | undefined;
   /** Names of the metrics that are evaluated: none without a test set. */
   metrics: string[];
-  /** Where the next attempt begins. */
-  state: RunState;
   /** Where the run began, which is no longer step 0 if it was resumed. */
   begun: { step: number; epoch: number; metrics: Readonly<Record<string, number>> };
 }
@@ -162,19 +155,6 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   };
 }
 
-/** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
-function resetWords({ control, plan, sampling, state, snapshots }: Run): void {
-  const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
-  control.reset(plan.workers);
-  control.store("step", state.step);
-  control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
-  control.store("skipped", state.skipped);
-  if (!snapshots) return;
-  // What they say of the slots goes on being true.
-  control.store("newestSnapshot", newest);
-  control.store("checkpointSlot", checkpoint);
-}
-
 /** Opens the run's checkpoints, if it is to have any, and takes it to where the newest one was. */
 async function resume(
   run: Run,
@@ -241,85 +221,6 @@ function planWorkers(
   };
   const rest = { ...shared, layout, snapshots, sampling, train, test, metrics };
   return (rank, fault) => ({ rank, arena: arenas[rank]!, ...rest, state: run.state, fault });
-}
-
-/** The one that the coordinator takes part in. */
-function averagingBarrier(control: Control, { workers }: RunPlan): Barrier {
-  return new Barrier(control, {
-    parties: workers + 1,
-    spin: false,
-    words: ["reduceArrived", "reduceGeneration"],
-  });
-}
-
-/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
-async function averageHere({ plan, layout, control, state }: Run): Promise<void> {
-  if (plan.reduce !== "coordinator") return;
-  const barrier = averagingBarrier(control, plan);
-  const reducer = new SliceReducer(layout, [0, layout.flatSize]);
-  try {
-    for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
-      await barrier.waitAsync();
-      if (control.load("endedEarly")) break;
-      reducer.weighShards();
-      reducer.average();
-      await barrier.waitAsync();
-    }
-  } catch (error) {
-    // A worker failed; its own error is the one to report.
-    if (!(error instanceof AbortedError)) throw error;
-  } finally {
-    reducer.dispose();
-  }
-}
-
-/** Follows the workers until they have done all steps: `look` is called several times a second. */
-async function supervise(gang: Gang, run: Run, look: () => void): Promise<void> {
-  let running = true;
-  const averaging = averageHere(run);
-  const work = Promise.all([gang.call("run", (api) => api.run()), averaging]).finally(() => {
-    running = false;
-  });
-  // Awaited below; until then a failure only ends the loop.
-  const ended = work.catch(() => undefined);
-  try {
-    while (running) {
-      await Promise.race([ended, sleep(pollMs)]);
-      look();
-    }
-    await work;
-  } finally {
-    // Whoever still waits for a worker that is gone must not wait on: the words are used again.
-    averagingBarrier(run.control, run.plan).abort(run.plan.workers);
-    await averaging.catch(() => undefined);
-  }
-}
-
-/** What belongs to the whole of a run, whatever happens to its workers. */
-interface Course {
-  run: Run;
-  kernels: RunKernels;
-  workerUrl: URL;
-  setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
-  look: () => void;
-}
-
-/** From where the run is to its end, with workers of its own. */
-async function attempt(course: Course, fault: Fault | undefined): Promise<void> {
-  const { run, kernels, workerUrl, setupOf, look } = course;
-  const { control, plan } = run;
-  resetWords(run);
-  const gang = new Gang(plan.workers, workerUrl, (rank) => ({
-    step: control.stepOf(rank),
-    phase: control.phase(rank),
-  }));
-  try {
-    await gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels));
-    await gang.call("prepare", (api, rank) => api.prepare(setupOf(rank, fault)));
-    await supervise(gang, run, look);
-  } finally {
-    await gang.destroy();
-  }
 }
 
 /** Takes a run in which a worker failed back to its last snapshot; no worker runs. */
@@ -398,14 +299,18 @@ export async function coordinate<M extends AnyModule>(
     const setupOf = planWorkers(run, kernels.set, memory);
     const progress = new Progress(run, publish);
     const metricsAt = (epochs: number) => progress.metricsAt(epochs);
+    const stragglers = new Stragglers();
     const look = () => {
       if (stopRequested()) control.store("stopRequested", 1);
       progress.poll();
+      for (const found of stragglers.look(control.load("step"), performance.now(), readPaces(run)))
+        publish({ type: "straggler", ...found });
       checkpoints?.poll(run.snapshots!, control, metricsAt);
     };
     await withRestarts({
       restarts: plan.restarts,
-      attempt: (restarts) => attempt({ run, kernels, workerUrl, setupOf, look }, faults[restarts]),
+      attempt: (restarts) =>
+        attempt(planCourse(run, { kernels, workerUrl, setupOf, fault: faults[restarts], look })),
       goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
     });
     await checkpoints?.finish(run.snapshots!, control, metricsAt);
@@ -434,6 +339,9 @@ export async function coordinate<M extends AnyModule>(
     };
     publish(end);
     return { ...end, model: model as M };
+  } catch (error) {
+    if (error instanceof UnendingThreadError) memory.abandon();
+    throw error;
   } finally {
     await checkpoints?.close();
     memory.release();

@@ -28,13 +28,13 @@ function metricSum(name: string, value: unknown, samples: number): number {
   );
 }
 
-/** Evaluates the chunks that fall to worker `rank`, and writes their sums to the table at byte `table`. */
+/** Evaluates the chunks that fall to worker `rank`, each after a `beat`; their sums go to the table at byte `table`. */
 export function evaluateChunks(
   job: Job,
   model: AnyModule,
   test: { samples: number; source: BatchSource },
   table: number,
-  { rank, workers, seed }: { rank: number; workers: number; seed: number },
+  { rank, workers, seed, beat }: { rank: number; workers: number; seed: number; beat: () => void },
 ): void {
   const metrics = Object.entries(job.metrics ?? {});
   const sums = heap().float64;
@@ -43,6 +43,7 @@ export function evaluateChunks(
   noGrad(() => {
     for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
       const pass = (body: () => void) => withGenerator(noise.restart(chunk), () => scope(body));
+      beat();
       pass(() => {
         const start = chunk * chunkSize;
         const count = Math.min(chunkSize, test.samples - start);

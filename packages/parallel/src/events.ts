@@ -101,6 +101,15 @@ export interface RestartEvent {
   restarts: number;
 }
 
+/** A worker is much slower than the others, which wait for it in every step. Told once for each. */
+export interface StragglerEvent {
+  type: "straggler";
+  rank: number;
+  /** How many times the median of the other workers its time for a sample was, and over how many steps. */
+  ratio: number;
+  steps: number;
+}
+
 /** The run goes on from a checkpoint. */
 export interface ResumeEvent {
   type: "resume";
@@ -135,6 +144,7 @@ export type TrainEvent =
   | EpochEvent
   | CheckpointEvent
   | RestartEvent
+  | StragglerEvent
   | EndEvent;
 
 /** What `await train(…)` gives. */

@@ -25,6 +25,9 @@ const kinds = {
   "heap exhaustion": () => {
     for (let chain: object = {}; ; ) chain = { chain, padding: [1, 2, 3, 4, 5, 6, 7, 8] };
   },
+  hang: () => {
+    for (;;);
+  },
   /** Asks whoever listens to end this thread, which hangs until then. */
   terminate: () => {
     new BroadcastChannel(faultChannel).postMessage(threadId);

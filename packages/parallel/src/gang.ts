@@ -1,27 +1,28 @@
-// The workers of one run as a group: started together, called together, ended together. The first failure, or death,
-// of one ends the call for all. Must not know what the workers compute.
-import type { MessagePort } from "node:worker_threads";
-import { MessageChannel } from "node:worker_threads";
+// The workers of one run as a group: called together, ended together. The first failure, or death, of one ends the call
+// for all. Must not know what the workers compute, nor what they are (threads.ts; fakes in the simulation).
 import { ShardgradError } from "@shardgrad/core";
-import * as Comlink from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
 import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
-import type { Notice, Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
+import type { Outcome, WorkerApi } from "./protocol.ts";
 
-interface Member {
-  api: Comlink.Remote<WorkerApi>;
-  port: MessagePort;
-  /** Settles when the worker's task ends: by `close`, or because the thread died. */
-  task: Promise<unknown>;
+/** One worker, from outside. */
+export interface Member {
+  readonly api: Pick<WorkerApi, "loadKernels" | "prepare" | "run">;
+  /** Settles when the worker ends, by itself or not. */
+  readonly task: Promise<unknown>;
+}
+
+export interface Members {
+  readonly members: readonly Member[];
+  /** Ends all, whatever they are doing. Nothing of them runs after the promise resolves. */
+  end(): Promise<void>;
 }
 
 /** What is known about a worker from outside, for the error when it dies. */
 export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 
 type During = "prepare" | "run";
-type Invoke = (api: Comlink.Remote<WorkerApi>, rank: number) => Promise<Outcome>;
+type Invoke = (api: Member["api"], rank: number) => Promise<Outcome>;
 
 function failure(rank: number, step: number, phase: Phase, cause: Error, during: During): Error {
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
@@ -42,34 +43,24 @@ export async function allSettledOrThrow(promises: readonly Promise<void>[]): Pro
 }
 
 export class Gang {
-  readonly #pool: Piscina;
-  readonly #members: Member[];
+  readonly #members: readonly Member[];
+  readonly #end: () => Promise<void>;
   readonly #whereabouts: Whereabouts;
+  /** Ranks that have not answered the current call, and what it is for. */
+  readonly #pending = new Set<number>();
+  #during: During = "prepare";
 
-  /** Starts `workers` threads, each with one task that lasts as long as the gang. */
-  constructor(workers: number, workerUrl: URL, whereabouts: Whereabouts) {
+  constructor({ members, end }: Members, whereabouts: Whereabouts) {
+    this.#members = members;
+    this.#end = end;
     this.#whereabouts = whereabouts;
-    // Not "sync" atomics: an idle worker would block in Atomics.wait, and no Comlink call would reach it.
-    this.#pool = new Piscina({
-      filename: workerUrl.href,
-      minThreads: workers,
-      maxThreads: workers,
-      concurrentTasksPerWorker: 1,
-      atomics: "disabled",
-      recordTiming: false,
-    });
-    this.#members = Array.from({ length: workers }, () => {
-      const { port1, port2 } = new MessageChannel();
-      port1.on("message", (message: Partial<Notice>) => {
-        if (message.notice !== undefined) process.stderr.write(`${message.notice}\n`);
-      });
-      // Piscina's type for the list is taken from the wrong overload of postMessage.
-      const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];
-      const task = this.#pool.run({ port: port2 } satisfies WorkerTask, transfer);
-      // Watched in `call`; a death in between two calls must not be an unhandled rejection.
-      task.catch(() => undefined);
-      return { api: Comlink.wrap<WorkerApi>(nodeEndpoint(port1)), port: port1, task };
-    });
+    // Watched in `call`; a death in between two calls must not be an unhandled rejection.
+    for (const { task } of members) task.catch(() => undefined);
+  }
+
+  /** Ranks of the workers that have not answered yet. */
+  get pending(): ReadonlySet<number> {
+    return this.#pending;
   }
 
   /**
@@ -87,31 +78,32 @@ export class Gang {
     await allSettledOrThrow(this.#callEach(during, invoke));
   }
 
+  /** What is wrong with a worker, seen from outside. */
+  failureOf(rank: number, reason: string): Error {
+    const { step, phase } = this.#whereabouts(rank);
+    return failure(rank, step, phase, new Error(reason), this.#during);
+  }
+
+  /** Ends all workers, whatever they are doing. Nothing of them runs after the promise resolves. */
+  async destroy(): Promise<void> {
+    await this.#end();
+  }
+
   #callEach(during: During, invoke: Invoke): Promise<void>[] {
+    this.#during = during;
     return this.#members.map(async ({ api, task }, rank) => {
       const died = task.then(
         () => ({ message: "its thread's task ended early" }),
         (error: Error) => error,
       );
-      const outcome = await Promise.race([invoke(api, rank), died]);
-      if (!("ok" in outcome)) {
-        const { step, phase } = this.#whereabouts(rank);
-        throw failure(rank, step, phase, new Error(`the thread died: ${outcome.message}`), during);
-      }
+      this.#pending.add(rank);
+      const outcome = await Promise.race([invoke(api, rank), died]).finally(() => this.#pending.delete(rank));
+      if (!("ok" in outcome)) throw this.failureOf(rank, `the thread died: ${outcome.message}`);
       if (outcome.ok) return;
       // Gave up because another worker failed: that one's error is the one to report.
       if (outcome.aborted) return await new Promise<never>(() => undefined);
       const { error, step, phase } = outcome;
       throw failure(rank, step, phase, deserializeError(error), during);
     });
-  }
-
-  /** Ends all threads, whatever they are doing. Nothing of them runs after the promise resolves. */
-  async destroy(): Promise<void> {
-    for (const { api, port } of this.#members) {
-      api[Comlink.releaseProxy]();
-      port.close();
-    }
-    await this.#pool.destroy();
   }
 }

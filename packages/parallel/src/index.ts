@@ -63,6 +63,7 @@ export {
   type RestartEvent,
   type ResumeEvent,
   type StartEvent,
+  type StragglerEvent,
   type TrainEvent,
   TrainingRun,
   type TrainResult,

@@ -55,6 +55,8 @@ export interface Layout {
   chunks: number;
   /** One float64 per worker: milliseconds that it has waited in barriers. */
   waits: number;
+  /** Two float64 per worker: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
+  paces: number;
   /** Cells in which workers count the time of their phases, see `phase-clock.ts`. */
   phases: number;
   /** One record of float64 per epoch, see `epoch-records.ts`. */
@@ -125,6 +127,7 @@ export function planLayout(
     shardWeights: allocate(8 * sizes.shards).offset,
     chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
     waits: allocate(8 * sizes.workers).offset,
+    paces: allocate(8 * 2 * sizes.workers).offset,
     phases: allocate(8 * phaseCells(sizes.workers)).offset,
     epochs: allocate(8 * sizes.epochValues).offset,
   };

@@ -45,6 +45,12 @@ export interface TrainOptions extends Callbacks {
   resume?: boolean | "must";
   /** How often a run in which a worker fails goes on from its last snapshot; 3 if absent, 0 for never. */
   restarts?: number;
+  /**
+   * A worker that gives no sign of life for so many seconds counts as failed; 300 if absent, Infinity for never. It gives
+   * one at each shard's pass forward and backward, at each sample that the job computes or augments, and at each 256
+   * samples of an evaluation.
+   */
+  stallSeconds?: number;
   /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
   snapshotEvery?: number;
   /** What to do about a loss or a gradient that is not finite, instead of what the job says. */
@@ -69,6 +75,7 @@ export interface RunPlan {
   capture: boolean;
   timePhasesFrom: number | undefined;
   restarts: number;
+  stallSeconds: number;
   snapshots: SnapshotSchedule;
   /** The job's, as the run's options change them; without functions, which cannot cross threads. */
   rules: Omit<StepRules, "ema">;
@@ -83,10 +90,18 @@ export function runSeed(job: Job, options: TrainOptions): number {
 }
 
 /** How a run is kept safe; throws if the options make no sense. */
-function planSafety(options: TrainOptions, perEpoch: number): Pick<RunPlan, "restarts" | "snapshots"> {
-  const { checkpoint, resume = false, restarts = 3, snapshotEvery } = options;
+function planSafety(
+  options: TrainOptions,
+  perEpoch: number,
+): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots"> {
+  const { checkpoint, resume = false, restarts = 3, stallSeconds = 300, snapshotEvery } = options;
   if (!(Number.isSafeInteger(restarts) && restarts >= 0)) {
     throw new JobError(`train: restarts is ${restarts}, expected an integer of at least 0`);
+  }
+  if (!(stallSeconds > 0)) {
+    throw new JobError(
+      `train: stallSeconds is ${stallSeconds}, expected a number above 0, or Infinity for never`,
+    );
   }
   if (typeof resume !== "boolean" && resume !== "must") {
     throw new JobError(`train: resume is "${String(resume)}", expected true, false or "must"`);
@@ -97,6 +112,7 @@ function planSafety(options: TrainOptions, perEpoch: number): Pick<RunPlan, "res
   if (checkpoint) checkCheckpointOptions(checkpoint);
   return {
     restarts,
+    stallSeconds,
     snapshots: {
       recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
       checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),

@@ -78,7 +78,7 @@ export class Replica {
   readonly #earlyStopping: EarlyStopping | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
   #phase: Phase = "idle";
-  #current = 1;
+  #current: number;
   #first = true;
   /** Whether early stopping has ended the run. */
   #enough = false;
@@ -95,6 +95,7 @@ export class Replica {
     this.#setup = setup;
     this.#job = job;
     this.step = setup.state.step;
+    this.#current = this.step + 1;
     this.#epoch.lossSum = setup.state.lossSum;
     this.#epoch.weight = setup.state.weight;
     manualSeed(seed);
@@ -121,11 +122,13 @@ export class Replica {
     const { earlyStopping } = setup.rules;
     if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
     for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
+    this.control = new Control(heap().int32, layout.control);
     const capacity = Math.ceil(batchSize / layout.shards);
     this.#places = new Int32Array(capacity);
-    this.#train = new BatchSource(job, train, "training", seed, capacity);
+    this.#train = new BatchSource(job, train, "training", seed, capacity, this.#beat);
     if (test && metrics.length > 0) {
-      const source = new BatchSource(job, test, "evaluation", seed, Math.min(chunkSize, test.samples));
+      const capacity = Math.min(chunkSize, test.samples);
+      const source = new BatchSource(job, test, "evaluation", seed, capacity, this.#beat);
       // A mistake in what computes it is better found now than after an epoch.
       source.load(Int32Array.of(0), 0);
       this.#test = { samples: test.samples, source };
@@ -144,7 +147,6 @@ export class Replica {
       ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
       : this.#computeGradients;
     if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
-    this.control = new Control(heap().int32, layout.control);
     this.#snapshots = setup.snapshots && new SnapshotWriter(setup.snapshots, this.control, [rank, workers]);
     if (setup.timePhasesFrom !== undefined)
       this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
@@ -174,11 +176,12 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     this.#epoch.startedMs = performance.now();
     if (this.#enough && this.step < steps) this.#endEarly();
+    // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
+    if (this.step === steps && this.step % perEpoch !== 0) this.#finishEpoch();
     while (this.step < steps && !this.#enough) {
       this.#current = this.step + 1;
       if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
-      if (this.#lockstep) this.#lockstep.compute(this.step);
-      else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
+      this.#computeShards();
       const stopped = this.#reduce();
       this.step++;
       if (rank === 0) this.control.store("step", this.step);
@@ -228,6 +231,19 @@ export class Replica {
     this.#clock?.leave();
   }
 
+  readonly #beat = (): void => this.control.beat(this.#setup.rank);
+
+  /** All that this worker has to compute before the shards are averaged. */
+  #computeShards(): void {
+    const { layout, rank } = this.#setup;
+    const cells = heap().float64;
+    const [startedMs, waitedMs] = [performance.now(), cells[layout.waits / 8 + rank]!];
+    if (this.#lockstep) this.#lockstep.compute(this.step);
+    else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
+    const inBarriersMs = cells[layout.waits / 8 + rank]! - waitedMs;
+    cells[layout.paces / 8 + 2 * rank]! += performance.now() - startedMs - inBarriersMs;
+  }
+
   /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
   #computeShard(shard: number): void {
     const { layout } = this.#setup;
@@ -244,6 +260,7 @@ export class Replica {
     const count = this.#sampler.shardSamples(step, shard, this.#places);
     const samples = this.#places.subarray(0, count);
     source.load(samples, this.#sampler.epochOf(step), this.#sampler.firstDraw(step, shard));
+    heap().float64[this.#setup.layout.paces / 8 + 2 * this.#setup.rank + 1]! += count;
     return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
   }
 
@@ -252,7 +269,7 @@ export class Replica {
     const host = {
       layout,
       seed: sampling.seed,
-      newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity),
+      newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity, this.#beat),
       load: this.#load.bind(this),
       computeGradients: this.#computeGradients,
       wait: () => {
@@ -419,7 +436,8 @@ export class Replica {
     const { rank, workers, layout, sampling, useEma } = this.#setup;
     this.#enter("evaluate");
     if (useEma) lookAt(this.#model, layout, layout.ema!);
-    evaluateChunks(this.#job, this.#model, test, layout.chunks, { rank, workers, seed: sampling.seed });
+    const share = { rank, workers, seed: sampling.seed, beat: this.#beat };
+    evaluateChunks(this.#job, this.#model, test, layout.chunks, share);
     if (useEma) lookAt(this.#model, layout, layout.weights);
     this.#wait(this.#barrier);
   }

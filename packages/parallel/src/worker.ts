@@ -16,6 +16,7 @@ import { loadKernels } from "./run-kernels.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;
+  let firstStep = 1;
 
   const attempt = async (body: () => void | Promise<void>): Promise<Outcome> => {
     try {
@@ -28,7 +29,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
         ok: false,
         aborted: false,
         error: serializeError(error),
-        step: replica?.stepUnderWay ?? 1,
+        step: replica?.stepUnderWay ?? firstStep,
         phase: replica?.phase ?? "idle",
       };
     }
@@ -38,6 +39,7 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
     loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
     prepare: (setup: WorkerSetup) =>
       attempt(async () => {
+        firstStep = setup.state.step + 1;
         openHeap({ memory: setup.memory, ...setup.arena });
         useKernels(setup.kernels);
         // Not by process.stderr: a thread that is computing gets no further than its first line.

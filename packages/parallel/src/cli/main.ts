@@ -126,6 +126,7 @@ program
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
+  .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", Number)
   .addOption(
     new Option(
       "--on-non-finite <what>",

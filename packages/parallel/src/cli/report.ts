@@ -81,6 +81,7 @@ class LineReporter implements Reporter {
       case "resume":
       case "checkpoint":
       case "restart":
+      case "straggler":
         for (const line of safetyLines(event)) this.#line(line);
         break;
       case "end":

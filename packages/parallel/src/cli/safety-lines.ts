@@ -1,5 +1,5 @@
-// What a person sees of checkpoints, and of a run that goes on after a failure.
-import type { CheckpointEvent, RestartEvent, ResumeEvent } from "../events.ts";
+// What a person sees of checkpoints, of a run that goes on after a failure, and of a worker that is slow.
+import type { CheckpointEvent, RestartEvent, ResumeEvent, StragglerEvent } from "../events.ts";
 
 function checkpointLines({ step, committed, path, error, notes }: CheckpointEvent): string[] {
   const outcome = committed === "yes" ? `step ${step} saved in ${path}` : error!.replace(/^checkpoint: /, "");
@@ -7,9 +7,15 @@ function checkpointLines({ step, committed, path, error, notes }: CheckpointEven
 }
 
 /** The lines that tell of one such event. */
-export function safetyLines(event: CheckpointEvent | RestartEvent | ResumeEvent): string[] {
+export function safetyLines(event: CheckpointEvent | RestartEvent | ResumeEvent | StragglerEvent): string[] {
   if (event.type === "checkpoint") return checkpointLines(event);
   if (event.type === "resume") return [`resuming from step ${event.step}: ${event.path}`, ...event.notes];
+  if (event.type === "straggler") {
+    const { rank, ratio, steps } = event;
+    return [
+      `worker ${rank} is ${ratio.toFixed(1)}× slower than the median over ${steps} steps, and the others wait for it: is its core in use?`,
+    ];
+  }
   const { message, fromStep, restart, restarts } = event;
   return [`${message}; restarting from step ${fromStep} (${restart} of ${restarts})`];
 }

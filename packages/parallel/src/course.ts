@@ -1,0 +1,140 @@
+// A run's course on this machine: what supervision.ts needs of the shared memory, the threads and the clock. For the
+// coordinator; must not know worker.ts.
+import { setTimeout as sleep } from "node:timers/promises";
+import { heap } from "@shardgrad/core/engine";
+import { SliceReducer } from "./allreduce.ts";
+import { AbortedError, Barrier } from "./barrier.ts";
+import type { Control } from "./control.ts";
+import type { Fault } from "./fault.ts";
+import { Gang } from "./gang.ts";
+import type { Layout } from "./layout.ts";
+import type { RunPlan } from "./options.ts";
+import type { WorkerSetup } from "./protocol.ts";
+import type { RunKernels } from "./run-kernels.ts";
+import type { SamplingPlan } from "./sampling.ts";
+import { stepsPerEpoch } from "./sampling.ts";
+import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import type { Pace } from "./stragglers.ts";
+import type { Clock, Course } from "./supervision.ts";
+import { startThreads } from "./threads.ts";
+
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined),
+};
+
+/** What there is to attempt. */
+export interface Attempted {
+  plan: Pick<RunPlan, "workers" | "steps" | "reduce" | "stallSeconds">;
+  layout: Layout;
+  control: Control;
+  sampling: SamplingPlan;
+  snapshots: SnapshotPlan | undefined;
+  /** Where the next attempt begins. */
+  state: RunState;
+}
+
+/** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
+export function resetWords({
+  control,
+  plan,
+  sampling,
+  state,
+  snapshots,
+}: Pick<Attempted, "control" | "sampling" | "state" | "snapshots"> & { plan: { workers: number } }): void {
+  const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
+  control.reset(plan.workers);
+  control.store("step", state.step);
+  control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
+  control.store("skipped", state.skipped);
+  for (let rank = 0; rank < plan.workers; rank++) control.setPhase(rank, "idle", state.step + 1);
+  if (!snapshots) return;
+  // What they say of the slots goes on being true.
+  control.store("newestSnapshot", newest);
+  control.store("checkpointSlot", checkpoint);
+}
+
+/** The one that the coordinator takes part in. */
+function averagingBarrier({ control, plan }: Attempted): Barrier {
+  return new Barrier(control, {
+    parties: plan.workers + 1,
+    spin: false,
+    words: ["reduceArrived", "reduceGeneration"],
+  });
+}
+
+/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
+async function averageHere(run: Attempted): Promise<void> {
+  const { plan, layout, control, state } = run;
+  if (plan.reduce !== "coordinator") return;
+  const barrier = averagingBarrier(run);
+  const reducer = new SliceReducer(layout, [0, layout.flatSize]);
+  try {
+    for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
+      await barrier.waitAsync();
+      if (control.load("endedEarly")) break;
+      reducer.weighShards();
+      reducer.average();
+      await barrier.waitAsync();
+    }
+  } catch (error) {
+    // A worker failed; its own error is the one to report.
+    if (!(error instanceof AbortedError)) throw error;
+  } finally {
+    reducer.dispose();
+  }
+}
+
+/** What each worker has done since the run began. */
+export function readPaces({ layout, plan }: Pick<Attempted, "layout" | "plan">): Pace[] {
+  const cells = heap().float64.subarray(layout.paces / 8);
+  return Array.from({ length: plan.workers }, (_, rank) => ({
+    computeMs: cells[2 * rank]!,
+    samples: cells[2 * rank + 1]!,
+  }));
+}
+
+/** The course of one attempt at a run. */
+export function planCourse(
+  run: Attempted,
+  {
+    kernels,
+    workerUrl,
+    setupOf,
+    fault,
+    look,
+  }: {
+    kernels: RunKernels;
+    workerUrl: URL;
+    setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
+    fault: Fault | undefined;
+    look: () => void;
+  },
+): Course {
+  const { control, plan } = run;
+  let averaging: Promise<void> | undefined;
+  return {
+    clock,
+    stallMs: plan.stallSeconds * 1000,
+    reset: () => resetWords(run),
+    start: () =>
+      new Gang(startThreads(plan.workers, workerUrl), (rank) => ({
+        step: control.stepOf(rank),
+        phase: control.phase(rank),
+      })),
+    load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels)),
+    prepare: (gang) => gang.call("prepare", (api, rank) => api.prepare(setupOf(rank, fault))),
+    run: async (gang) => {
+      averaging = averageHere(run);
+      await Promise.all([gang.call("run", (api) => api.run()), averaging]);
+    },
+    beatsOf: (rank) => control.beatsOf(rank),
+    waits: (rank) => control.phase(rank) === "barrier",
+    look,
+    giveUp: async () => {
+      // Whoever still waits for a worker that is gone must not wait on: the words are used again.
+      averagingBarrier(run).abort(plan.workers);
+      await averaging?.catch(() => undefined);
+    },
+  };
+}

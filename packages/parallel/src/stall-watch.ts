@@ -1,0 +1,47 @@
+// Notices a worker that neither ends nor goes on, such as one in an endless loop: the one that has given no sign of life
+// for too long. Knows no clock: it is told the time.
+import type { Gang } from "./gang.ts";
+
+/** Signs of life. */
+export interface Beats {
+  beatsOf(rank: number): number;
+  waits(rank: number): boolean;
+}
+
+/** Time that passed between two looks counts as so much at most: this thread, or the machine, may have slept itself. */
+const mostBetweenLooksMs = 1000;
+
+export class StallWatch {
+  readonly #beats: Beats;
+  readonly #gang: Pick<Gang, "pending" | "failureOf">;
+  readonly #limitMs: number;
+  readonly #last = new Map<number, { beats: number; stillMs: number }>();
+  #lookedMs: number | undefined;
+
+  constructor(beats: Beats, gang: Pick<Gang, "pending" | "failureOf">, limitMs: number) {
+    this.#beats = beats;
+    this.#gang = gang;
+    this.#limitMs = limitMs;
+  }
+
+  /**
+   * @param nowMs on any clock that does not go back
+   * @throws WorkerError if a worker that was called has been still for too long
+   */
+  look(nowMs: number): void {
+    const passedMs = Math.min(mostBetweenLooksMs, nowMs - (this.#lookedMs ?? nowMs));
+    this.#lookedMs = nowMs;
+    const still: number[] = [];
+    for (const rank of this.#gang.pending) {
+      const beats = this.#beats.beatsOf(rank);
+      const last = this.#last.get(rank);
+      const stillMs = last?.beats === beats ? last.stillMs + passedMs : 0;
+      this.#last.set(rank, { beats, stillMs });
+      if (stillMs >= this.#limitMs) still.push(rank);
+    }
+    // Those at a barrier wait for the one that hangs.
+    const culprit = still.find((rank) => !this.#beats.waits(rank)) ?? still[0];
+    if (culprit === undefined) return;
+    throw this.#gang.failureOf(culprit, `no sign of life for ${this.#limitMs / 1000} s`);
+  }
+}

@@ -1,0 +1,46 @@
+// The threads behind a gang: a Piscina pool in which each has one task that lasts as long as the gang, and a Comlink
+// interface to each. Must not know what the workers compute, nor what becomes of them.
+import type { MessagePort } from "node:worker_threads";
+import { MessageChannel } from "node:worker_threads";
+import * as Comlink from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { Piscina } from "piscina";
+import type { Member, Members } from "./gang.ts";
+import type { Notice, WorkerApi, WorkerTask } from "./protocol.ts";
+
+interface Thread extends Member {
+  api: Comlink.Remote<WorkerApi>;
+  port: MessagePort;
+}
+
+/** Starts `workers` threads. */
+export function startThreads(workers: number, workerUrl: URL): Members {
+  // Not "sync" atomics: an idle worker would block in Atomics.wait, and no Comlink call would reach it.
+  const pool = new Piscina({
+    filename: workerUrl.href,
+    minThreads: workers,
+    maxThreads: workers,
+    concurrentTasksPerWorker: 1,
+    atomics: "disabled",
+    recordTiming: false,
+  });
+  const start = (): Thread => {
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", (message: Partial<Notice>) => {
+      if (message.notice !== undefined) process.stderr.write(`${message.notice}\n`);
+    });
+    // Piscina's type for the list is taken from the wrong overload of postMessage.
+    const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];
+    const task = pool.run({ port: port2 } satisfies WorkerTask, transfer);
+    return { api: Comlink.wrap<WorkerApi>(nodeEndpoint(port1)), port: port1, task };
+  };
+  const threads = Array.from({ length: workers }, start);
+  const end = async () => {
+    for (const { api, port } of threads) {
+      api[Comlink.releaseProxy]();
+      port.close();
+    }
+    await pool.destroy();
+  };
+  return { members: threads, end };
+}
