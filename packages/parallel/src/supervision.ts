@@ -56,15 +56,16 @@ async function follow(work: Promise<void>, clock: Clock, look: () => void): Prom
   await work;
 }
 
-async function end(gang: Gang, clock: Clock): Promise<void> {
+async function end(gang: Gang, clock: Clock, failure: unknown): Promise<void> {
   const ended = new AbortController();
   const ending = gang.destroy().finally(() => ended.abort());
   await Promise.race([ending, clock.sleep(endingMs, ended.signal)]);
-  if (!ended.signal.aborted) {
-    throw new UnendingThreadError(
-      `train: a worker's thread does not end within ${endingMs / 1000} s; native code seems to hang in it: end the process`,
-    );
-  }
+  if (ended.signal.aborted) return;
+  const reason = failure instanceof Error ? failure.message : "train: the run is over";
+  throw new UnendingThreadError(
+    `${reason}; a thread does not end within ${endingMs / 1000} s, as native code seems to hang in it: end the process`,
+    { cause: failure },
+  );
 }
 
 /**
@@ -78,6 +79,7 @@ export async function attempt(course: Course): Promise<void> {
   const gang = course.start();
   const watch = new StallWatch(course, gang, stallMs);
   const check = () => watch.look(clock.nowMs());
+  let failure: unknown;
   try {
     await follow(course.load(gang), clock, check);
     await follow(course.prepare(gang), clock, check);
@@ -85,8 +87,11 @@ export async function attempt(course: Course): Promise<void> {
       check();
       course.look();
     });
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
     await course.giveUp();
-    await end(gang, clock);
+    await end(gang, clock, failure);
   }
 }
