@@ -46,19 +46,19 @@ export class LocalSteps {
   constructor(
     setup: WorkerSetup,
     job: Job,
-    { shards, slice }: { shards: Iterable<number>; slice: readonly [from: number, to: number] },
+    { shards, slice }: { shards: readonly number[]; slice: readonly [from: number, to: number] },
   ) {
     const { layout, state } = setup;
     this.#layout = layout;
     this.#local = layout.local!;
     this.#slice = slice;
     this.#metAt = state.step;
-    this.#learners = new Map(Array.from(shards, (shard) => [shard, this.#learn(shard, setup, job)]));
+    this.#learners = new Map(shards.map((shard) => [shard, this.#learn(shard, setup, job)]));
     this.#averages = arraysToAverage(layout, this.#local).map(({ own, average }) => {
       const reducer = new SliceReducer({ ...layout, gradients: own, average }, slice);
       return { own, average, reducer };
     });
-    this.#handOut(this.#learners.keys(), [0, layout.flatSize]);
+    this.#handOut(shards, [0, layout.flatSize]);
   }
 
   /** The model and the parameters that a shard's pass is to be over. */

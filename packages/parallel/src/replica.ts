@@ -4,21 +4,9 @@
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
 //
 // Shards that train apart from each other (local-steps.ts) update in the first part, step by step, and are averaged in the second.
-import type { AnyModule, Optimizer } from "@shardgrad/core";
-import {
-  CaptureError,
-  cast,
-  compile,
-  Generator,
-  grad,
-  manualSeed,
-  noGrad,
-  scope,
-  stream,
-  Tensor,
-  withGenerator,
-} from "@shardgrad/core";
-import { heap, hostStep } from "@shardgrad/core/engine";
+import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import { manualSeed } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
@@ -28,13 +16,12 @@ import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import { EpochSums } from "./epoch-sums.ts";
 import type { Phase } from "./errors.ts";
-import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt } from "./layout.ts";
 import type { Brought } from "./local-memory.ts";
 import { nextMeeting } from "./local-schedule.ts";
 import { LocalSteps } from "./local-steps.ts";
@@ -44,16 +31,11 @@ import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+import type { PassHost } from "./shard-pass.ts";
+import { ShardPass } from "./shard-pass.ts";
 import { SnapshotWriter } from "./snapshots.ts";
 import { writeStepRecord } from "./step-records.ts";
 import { needsWholeAverage, UpdateStep } from "./update-step.ts";
-
-/** Throws unless a job's loss is a scalar tensor. */
-function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) return loss;
-  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
-  throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
-}
 
 export class Replica {
   /** Steps done so far. */
@@ -66,16 +48,14 @@ export class Replica {
   readonly #optimizer: Optimizer;
   readonly #sampler: Sampler;
   readonly #reducer: SliceReducer;
-  /** Where the gradients of each of my shards go. */
-  readonly #gradients = new Map<number, Tensor[]>();
-  /** Numbers of the samples of a shard; those samples, which go into a pass; and the mean of their losses. */
+  /** Those that this worker computes. */
+  readonly #shards: readonly number[];
+  /** Numbers of the samples of a shard; those samples; and the pass over them. */
   readonly #places: Int32Array;
   readonly #train: BatchSource;
-  readonly #loss: Tensor;
+  readonly #pass: ShardPass;
   readonly #test: { samples: number; source: BatchSource } | undefined;
-  #pass: (shard: number, count: number) => void;
-  readonly #noise: Generator;
-  /** For models that normalise over the whole batch: in place of `#train`, `#loss`, `#pass` and `#noise`. */
+  /** For models that normalise over the whole batch: does the passes of all shards in place of `#pass`. */
   readonly #lockstep: Lockstep | undefined;
   /** If shards train apart from each other: their models and optimizers. `#model` is then what they have been averaged to. */
   readonly #local: LocalSteps | undefined;
@@ -136,20 +116,11 @@ export class Replica {
       source.load(Int32Array.of(0), 0);
       this.#test = { samples: test.samples, source };
     }
-    this.#loss = Tensor.allocate([], "float32", "loss").keep();
-    this.#noise = new Generator(seed, stream.noise);
-    for (let shard = rank; shard < layout.shards; shard += workers) {
-      const base = layout.gradients + shard * layout.flatSize * 4;
-      this.#gradients.set(
-        shard,
-        layout.parameters.map((place) => tensorAt(base, place)),
-      );
-    }
-    // Each shard has a full size, and another one in the last batch of an epoch.
-    this.#pass = setup.capture
-      ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
-      : this.#computeGradients;
-    if (setup.local) this.#local = new LocalSteps(setup, job, { shards: this.#gradients.keys(), slice });
+    const count = Math.ceil((layout.shards - rank) / workers);
+    this.#shards = Array.from({ length: count }, (_, i) => rank + i * workers);
+    if (setup.local) this.#local = new LocalSteps(setup, job, { shards: this.#shards, slice });
+    const parts = { layout, shards: this.#shards, seed, capture: setup.capture };
+    this.#pass = new ShardPass(job, this.#train, parts, this.#passHost());
     if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
     this.control = new Control(heap().int32, layout.control);
     const { snapshots } = setup;
@@ -203,7 +174,7 @@ export class Replica {
     this.#beginStep();
     if (this.#lockstep) this.#lockstep.compute(this.step);
     else {
-      for (const shard of this.#gradients.keys()) {
+      for (const shard of this.#shards) {
         const { loss, weight } = this.#computeShard(shard);
         heap().float64[losses / 8 + shard] = loss;
         heap().float64[shardWeights / 8 + shard] = weight;
@@ -222,7 +193,7 @@ export class Replica {
     local.begin(begun);
     for (; this.step < end; this.step++) {
       this.#beginStep();
-      for (const shard of this.#gradients.keys()) {
+      for (const shard of this.#shards) {
         const brought = this.#computeShard(shard);
         this.#enter("update");
         local.update(this.step, shard, brought);
@@ -288,7 +259,7 @@ export class Replica {
     this.#enter("gather");
     const { count, weight } = this.#load(this.step, shard, this.#train);
     // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
-    return { loss: weight === 0 ? 0 : this.#runPass(shard, count) * weight, weight };
+    return { loss: weight === 0 ? 0 : this.#pass.run(this.step, shard, count) * weight, weight };
   }
 
   /** Loads a shard's samples: how many they are, and what they weigh. */
@@ -306,7 +277,7 @@ export class Replica {
       seed: sampling.seed,
       newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity),
       load: this.#load.bind(this),
-      computeGradients: this.#computeGradients,
+      computeGradients: this.#pass.compute,
       wait: () => {
         this.#wait(this.#barrier);
         this.#enter("reduce");
@@ -314,51 +285,22 @@ export class Replica {
       phase: () => this.#phase,
       enter: this.#enter.bind(this),
     };
-    return new Lockstep(host, this.#gradients.keys());
+    return new Lockstep(host, this.#shards);
   }
 
-  /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
-  #runPass(shard: number, count: number): number {
-    const pass = () =>
-      withGenerator(this.#noise.restart(this.step, shard), () => scope(() => this.#pass(shard, count)));
-    try {
-      pass();
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      if (error.replays > 0) {
-        throw new JobError(
-          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
-          { cause: error },
-        );
-      }
-      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
-      this.#pass = this.#computeGradients;
-      this.control.store("eager", 1);
-      this.#report(`train: steps are run anew instead of replayed, which is slower: ${error.message}`);
-      pass();
-    }
-    return this.#loss.item();
+  #passHost(): PassHost {
+    return {
+      trained: this.#trained.bind(this),
+      enter: this.#enter.bind(this),
+      found: (shard, gradients) => {
+        if (this.#first) noteReached(this.#setup.layout, shard, gradients);
+      },
+      foundEager: (reason) => {
+        this.control.store("eager", 1);
+        this.#report(`train: steps are run anew instead of replayed, which is slower: ${reason}`);
+      },
+    };
   }
-
-  /** The part of a pass that is the same in every step. */
-  readonly #computeGradients = (
-    shard: number,
-    count: number,
-    source = this.#train,
-    lossPlace = this.#loss,
-  ): void => {
-    const { model, parameters } = this.#trained(shard);
-    const batch = source.batch(count);
-    hostStep("enter forward", () => this.#enter("forward"));
-    const loss = checkLoss(this.#job.loss(model, batch));
-    lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
-    hostStep("enter backward", () => this.#enter("backward"));
-    const found = grad(loss, parameters, { into: this.#gradients.get(shard)! });
-    if (this.#first) noteReached(this.#setup.layout, shard, found);
-    if (found.every((gradient) => gradient === null)) {
-      throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
-    }
-  };
 
   /** What a shard trains. */
   #trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] } {
