@@ -137,6 +137,28 @@ it("prints plain lines where the output is no terminal", async () => {
   expect(stdout).not.toContain("\u001b");
 });
 
+it("--sync-every and --hogwild are the options of train, and the first line says so", async () => {
+  const flags = ["train", job, "--workers", "2", "--epochs", "1"];
+  const [apart, shared, json, wrong] = await Promise.all([
+    shardgrad(...flags, "--sync-every", "4"),
+    shardgrad(...flags, "--hogwild"),
+    shardgrad(...flags, "--sync-every", "4", "--hogwild", "--json"),
+    shardgrad(...flags, "--sync-every", "0"),
+  ]);
+  expect(apart.stdout).toMatch(/, 11 steps of 48, Local SGD \(averaged every 4 steps\)\n/);
+  expect(shared.stdout).toMatch(/, 11 steps of 48, Hogwild \(waiting every 100 steps\)\n/);
+  expect([apart, shared, json].map(({ code, stderr }) => [code, stderr])).toEqual([
+    [0, ""],
+    [0, ""],
+    [0, ""],
+  ]);
+  expect(JSON.parse(json.stdout.split("\n")[0]!)).toMatchObject({ syncEvery: 4, hogwild: true });
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    "shardgrad: train: syncEvery is 0, expected an integer of at least 1\n",
+  ]);
+});
+
 it("--accumulate, --on-non-finite and --use-ema are the options of train", async () => {
   const steps = fileURLToPath(new URL("./jobs/steps.ts", import.meta.url));
   const flags = ["--shards", "4", "--batch-size", "24", "--accumulate", "4", "--on-non-finite", "skip"];

@@ -103,7 +103,10 @@ class FakeWorker implements Member {
     const { control, plan } = world.memory;
     this.#barrier = new Barrier(control, { parties: world.schedule.workers, spin: false }, world.words);
     const Writer = world.mutations.Writer ?? SnapshotWriter;
-    this.#snapshots = new Writer(plan, control, [rank, world.schedule.workers]);
+    this.#snapshots = new Writer(plan, control, {
+      share: [rank, world.schedule.workers],
+      step: world.state.step,
+    });
     this.task = new Promise((_, reject) => {
       this.#fail = reject;
     });

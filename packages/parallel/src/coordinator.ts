@@ -24,6 +24,7 @@ import { describeOptimizer } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
+import { longestRound } from "./local-schedule.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
@@ -35,7 +36,7 @@ import { withRestarts } from "./recovery.ts";
 import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
-import { checkCapture } from "./running-statistics.ts";
+import { checkApart, checkCapture } from "./running-statistics.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
@@ -111,11 +112,12 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const { train, test } = await prepareData(job, runSeed(job, options), store);
   const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
-  const { workers, shards, samples, batchSize, seed } = plan;
+  const { workers, shards, samples, batchSize, seed, local } = plan;
 
   manualSeed(seed);
   const { model, optimizer } = buildModel(job);
   checkCapture(model, plan.capture);
+  if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
   const sizes = {
     workers,
     shards,
@@ -124,6 +126,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     epochValues: (plan.epochs + 1) * recordSize(metrics.length),
     recordedSteps: options.onStepEnd ? plan.steps : 0,
     ema: job.ema !== undefined,
+    local: local && { steps: longestRound(local, stepsPerEpoch(plan)), hogwild: local.hogwild },
   };
   const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
   const described = describeOptimizer(optimizer);
@@ -168,7 +171,8 @@ async function resume(
   try {
     const perEpoch = stepsPerEpoch(sampling);
     const { batchSize } = sampling;
-    const identity = identifyRun(job, sampling, { rows: train.samples, rules: plan.rules });
+    const { rules, local } = plan;
+    const identity = identifyRun(job, sampling, { rows: train.samples, rules, local });
     const records = { at: layout.epochs / 8, metrics: names.length };
     const saved = {
       model,
@@ -198,7 +202,7 @@ function planWorkers(
   memory: RunMemory,
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
   const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
-  const { workers, reduce, capture, timePhasesFrom, steps, rules, useEma } = plan;
+  const { workers, reduce, local, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
@@ -211,6 +215,7 @@ function planWorkers(
     memory: heap().memory,
     kernels,
     reduce,
+    local,
     capture,
     timePhasesFrom,
     spin,
@@ -368,5 +373,7 @@ function startEvent(
     steps: plan.steps,
     seed: plan.seed,
     reduce: plan.reduce,
+    ...(plan.local && { syncEvery: plan.local.syncEvery }),
+    ...(plan.local?.hogwild && { hogwild: true }),
   };
 }

@@ -27,6 +27,10 @@ export interface StartEvent {
   steps: number;
   seed: number;
   reduce: ReduceMode;
+  /** Steps between meetings, if shards train apart from each other. */
+  syncEvery?: number;
+  /** True if all shards update the same weights at any time. */
+  hogwild?: boolean;
 }
 
 /** Several times a second, while steps are done. */

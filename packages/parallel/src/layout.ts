@@ -5,12 +5,15 @@
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
 //   ema       the average of the weights, if the job has one, laid out like them
+//   local     weights and state of each shard, if shards train apart from each other
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
+import type { LocalMemory } from "./local-memory.ts";
+import { planLocalMemory } from "./local-memory.ts";
 import { phaseCells } from "./phase-clock.ts";
 import { meetingCells } from "./shard-meetings.ts";
 import { stepRecordSize } from "./step-records.ts";
@@ -37,6 +40,8 @@ export interface Layout {
   state: { name: string; address: number }[];
   /** The average of the weights, laid out like them, if the job has one. */
   ema: number | undefined;
+  /** What shards have of their own, if they train apart from each other. */
+  local: LocalMemory | undefined;
   /** One float64 per block of the average: the sum of its squares, see `gradient-norm.ts`. */
   squares: number;
   /** One byte per shard and parameter, see `first-step.ts`. */
@@ -101,6 +106,8 @@ export function planLayout(
     recordedSteps?: number;
     /** Whether there is an average of the weights; false if absent. */
     ema?: boolean;
+    /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
+    local?: { steps: number; hogwild: boolean } | undefined;
   },
   allocate: (bytes: number) => Storage,
 ): Layout {
@@ -118,6 +125,9 @@ export function planLayout(
     gradients: allocate(flatBytes * sizes.shards).offset,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     ema: sizes.ema ? allocate(flatBytes).offset : undefined,
+    local:
+      sizes.local &&
+      planLocalMemory({ flatSize, shards: sizes.shards, states: stateNames.length }, sizes.local, allocate),
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,

@@ -17,8 +17,12 @@ function firstParameter(
   })?.name;
 }
 
-/** `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. */
-export function describeNonFinite(layout: Layout): string {
+/**
+ * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0.
+ *
+ * @param firstShard number of the first shard of the layout
+ */
+export function describeNonFinite(layout: Layout, firstShard = 0): string {
   const { losses, shardWeights, shards } = layout;
   const cells = heap().float64;
   const cell = Storage.allocate(8, "non-finite");
@@ -33,7 +37,7 @@ export function describeNonFinite(layout: Layout): string {
         ...(Number.isFinite(loss) ? [] : [`the loss ${loss}`]),
         ...(parameter === undefined ? [] : [`a gradient that is not finite, first in ${parameter}`]),
       ];
-      if (found.length > 0) return `shard ${shard} has ${found.join(" and ")}`;
+      if (found.length > 0) return `shard ${firstShard + shard} has ${found.join(" and ")}`;
     }
     return "the sum over all shards is not finite";
   } finally {

@@ -7,6 +7,8 @@ import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
+import type { LocalSchedule } from "./local-schedule.ts";
+import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { planEpoch, stepsPerEpoch } from "./sampling.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
@@ -19,12 +21,19 @@ export interface TrainOptions extends Callbacks {
   /** Parts of a batch; results depend on it, not on `workers`. As many as workers if absent. */
   shards?: number;
   epochs?: number;
-  /** Stops after so many steps; without `epochs`, also more than the job's epochs. */
+  /** Stops after so many steps, or at the next meeting with `syncEvery`; without `epochs`, also more than the job's epochs. */
   steps?: number;
   batchSize?: number;
   /** Micro-batches of `batchSize` samples in one optimizer step. */
   accumulate?: number;
   seed?: number;
+  /**
+   * Local SGD: each shard trains weights of its own, and every so many steps of an epoch, and at its end, all are averaged.
+   * A run can be stopped, saved and told of then only. With `hogwild`: how often workers wait for each other; 100 if absent.
+   */
+  syncEvery?: number;
+  /** All shards update the same weights at any time, without waiting for each other: no run is like another. */
+  hogwild?: boolean;
   /** Who averages; "workers" if absent. */
   reduce?: ReduceMode;
   /** What the workers compute with; "auto", the machine's BLAS if there is one, if absent. */
@@ -72,6 +81,8 @@ export interface RunPlan {
   epochs: number;
   steps: number;
   reduce: ReduceMode;
+  /** Undefined if all shards do every step together. */
+  local: LocalSchedule | undefined;
   capture: boolean;
   timePhasesFrom: number | undefined;
   restarts: number;
@@ -159,6 +170,7 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   const { clipGradNorm, clipGradValue, earlyStopping } = job;
   const onNonFinite = options.onNonFinite ?? job.onNonFinite;
   const rules = definedOnly({ clipGradNorm, clipGradValue, earlyStopping, onNonFinite });
+  const local = planLocalSchedule(options, job, { reduce, onNonFinite });
   const accumulate = options.accumulate ?? job.accumulate ?? 1;
   const microBatch = options.batchSize ?? job.batchSize;
   const epoch = planEpoch(job.sampling ?? {}, rows, microBatch * accumulate);
@@ -178,10 +190,12 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   const workers = options.workers ?? Math.min(availableParallelism(), most);
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
-  const steps = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
+  const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
+  // A run that goes on from there must find a meeting that the whole one has, too.
+  const steps = local ? nextMeeting(last - 1, local, perEpoch) : last;
   // A pass then has as many samples as one over a micro-batch would.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };
   const safety = planSafety(options, perEpoch);
-  return { ...sizes, seed, epochs, steps, reduce, capture, timePhasesFrom, rules, useEma, ...safety };
+  return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
 }

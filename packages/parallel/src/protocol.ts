@@ -4,6 +4,7 @@ import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
 import type { Layout } from "./layout.ts";
+import type { LocalSchedule } from "./local-schedule.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
@@ -24,6 +25,8 @@ export interface WorkerSetup {
   layout: Layout;
   sampling: SamplingPlan;
   reduce: ReduceMode;
+  /** When shards meet that train apart from each other; undefined if they do every step together. */
+  local: LocalSchedule | undefined;
   /** Whether passes are recorded and replayed. */
   capture: boolean;
   /** The step from which on times of phases are measured, if they are. */

@@ -2,21 +2,11 @@
 // evaluation. Knows the shared layout and the barriers, but nothing of threads or messages; worker.ts wraps it.
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
-import type { AnyModule, Optimizer } from "@shardgrad/core";
-import {
-  CaptureError,
-  cast,
-  compile,
-  Generator,
-  grad,
-  manualSeed,
-  noGrad,
-  scope,
-  stream,
-  Tensor,
-  withGenerator,
-} from "@shardgrad/core";
-import { heap, hostStep } from "@shardgrad/core/engine";
+//
+// Shards that train apart from each other (local-steps.ts) update in the first part, step by step, and are averaged in the second.
+import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import { manualSeed } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
@@ -24,30 +14,28 @@ import { Control } from "./control.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
+import { EpochSums } from "./epoch-sums.ts";
 import type { Phase } from "./errors.ts";
-import { JobError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
-import { bindEMA, bindModel, lookAt, tensorAt } from "./layout.ts";
+import { bindEMA, bindModel, lookAt } from "./layout.ts";
+import type { Brought } from "./local-memory.ts";
+import { nextMeeting } from "./local-schedule.ts";
+import { LocalSteps } from "./local-steps.ts";
 import { Lockstep } from "./lockstep.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
 import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
+import type { PassHost } from "./shard-pass.ts";
+import { ShardPass } from "./shard-pass.ts";
 import { SnapshotWriter } from "./snapshots.ts";
 import { writeStepRecord } from "./step-records.ts";
 import { needsWholeAverage, UpdateStep } from "./update-step.ts";
-
-/** Throws unless a job's loss is a scalar tensor. */
-function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) return loss;
-  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
-  throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
-}
 
 export class Replica {
   /** Steps done so far. */
@@ -60,17 +48,17 @@ export class Replica {
   readonly #optimizer: Optimizer;
   readonly #sampler: Sampler;
   readonly #reducer: SliceReducer;
-  /** Where the gradients of each of my shards go. */
-  readonly #gradients = new Map<number, Tensor[]>();
-  /** Numbers of the samples of a shard; those samples, which go into a pass; and the mean of their losses. */
+  /** Those that this worker computes. */
+  readonly #shards: readonly number[];
+  /** Numbers of the samples of a shard; those samples; and the pass over them. */
   readonly #places: Int32Array;
   readonly #train: BatchSource;
-  readonly #loss: Tensor;
+  readonly #pass: ShardPass;
   readonly #test: { samples: number; source: BatchSource } | undefined;
-  #pass: (shard: number, count: number) => void;
-  readonly #noise: Generator;
-  /** For models that normalise over the whole batch: in place of `#train`, `#loss`, `#pass` and `#noise`. */
+  /** For models that normalise over the whole batch: does the passes of all shards in place of `#pass`. */
   readonly #lockstep: Lockstep | undefined;
+  /** If shards train apart from each other: their models and optimizers. `#model` is then what they have been averaged to. */
+  readonly #local: LocalSteps | undefined;
   readonly #barrier: Barrier;
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
@@ -82,8 +70,7 @@ export class Replica {
   #first = true;
   /** Whether early stopping has ended the run. */
   #enough = false;
-  /** Of the epoch so far; the same on every worker. Time and samples count from where this thread began. */
-  #epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: 0 };
+  readonly #epoch: EpochSums;
 
   readonly #notify: (line: string) => void;
 
@@ -96,8 +83,7 @@ export class Replica {
     this.#job = job;
     this.step = setup.state.step;
     this.#current = this.step + 1;
-    this.#epoch.lossSum = setup.state.lossSum;
-    this.#epoch.weight = setup.state.weight;
+    this.#epoch = new EpochSums(setup.state);
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
     this.#parameters = this.#model.parameters();
@@ -133,21 +119,15 @@ export class Replica {
       source.load(Int32Array.of(0), 0);
       this.#test = { samples: test.samples, source };
     }
-    this.#loss = Tensor.allocate([], "float32", "loss").keep();
-    this.#noise = new Generator(seed, stream.noise);
-    for (let shard = rank; shard < layout.shards; shard += workers) {
-      const base = layout.gradients + shard * layout.flatSize * 4;
-      this.#gradients.set(
-        shard,
-        layout.parameters.map((place) => tensorAt(base, place)),
-      );
-    }
-    // Each shard has a full size, and another one in the last batch of an epoch.
-    this.#pass = setup.capture
-      ? compile(this.#computeGradients, { limit: 2 * this.#gradients.size })
-      : this.#computeGradients;
+    const count = Math.ceil((layout.shards - rank) / workers);
+    this.#shards = Array.from({ length: count }, (_, i) => rank + i * workers);
+    if (setup.local) this.#local = new LocalSteps(setup, job, { shards: this.#shards, slice });
+    const parts = { layout, shards: this.#shards, seed, capture: setup.capture };
+    this.#pass = new ShardPass(job, this.#train, parts, this.#passHost());
     if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
-    this.#snapshots = setup.snapshots && new SnapshotWriter(setup.snapshots, this.control, [rank, workers]);
+    const { snapshots } = setup;
+    const place = { share: [rank, workers] as const, step: this.step };
+    this.#snapshots = snapshots && new SnapshotWriter(snapshots, this.control, place);
     if (setup.timePhasesFrom !== undefined)
       this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
@@ -174,16 +154,12 @@ export class Replica {
   run(): void {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
-    this.#epoch.startedMs = performance.now();
+    this.#epoch.start();
     if (this.#enough && this.step < steps) this.#endEarly();
     // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
     if (this.step === steps && this.step % perEpoch !== 0) this.#finishEpoch();
     while (this.step < steps && !this.#enough) {
-      this.#current = this.step + 1;
-      if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
-      this.#computeShards();
-      const stopped = this.#reduce();
-      this.step++;
+      const stopped = this.#local ? this.#trainApart(this.#local) : this.#trainTogether();
       if (rank === 0) this.control.store("step", this.step);
       const epochOver = this.step % perEpoch === 0;
       // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
@@ -194,6 +170,57 @@ export class Replica {
       if (this.#enough && this.step < steps) this.#endEarly();
     }
     this.#enter("idle");
+  }
+
+  /** One step, by the average of what all shards bring. True if it was the last. */
+  #trainTogether(): boolean {
+    const { losses, shardWeights } = this.#setup.layout;
+    this.#beginStep();
+    const startedMs = this.#computingMs();
+    if (this.#lockstep) this.#lockstep.compute(this.step);
+    else {
+      for (const shard of this.#shards) {
+        const { loss, weight } = this.#computeShard(shard);
+        heap().float64[losses / 8 + shard] = loss;
+        heap().float64[shardWeights / 8 + shard] = weight;
+      }
+    }
+    this.#notePace(startedMs);
+    const stopped = this.#reduce();
+    this.step++;
+    return stopped;
+  }
+
+  /** The steps to the next meeting of all shards, and that. True if it was the last. */
+  #trainApart(local: LocalSteps): boolean {
+    const { sampling, local: schedule } = this.#setup;
+    const begun = this.step;
+    const end = nextMeeting(begun, schedule!, stepsPerEpoch(sampling));
+    local.begin(begun);
+    const startedMs = this.#computingMs();
+    for (; this.step < end; this.step++) {
+      this.#beginStep();
+      for (const shard of this.#shards) {
+        const brought = this.#computeShard(shard);
+        this.#enter("update");
+        local.update(this.step, shard, brought);
+      }
+    }
+    this.#notePace(startedMs);
+    this.#wait(this.#barrier);
+    this.#enter("reduce");
+    if (this.#first) this.#checkFirst();
+    this.#decide(end);
+    local.meet(end).forEach((brought, index) => {
+      this.#account(begun + index, brought, true);
+    });
+    this.#wait(this.#barrier);
+    return this.control.load("stop") === 1;
+  }
+
+  #beginStep(): void {
+    this.#current = this.step + 1;
+    if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
   }
 
   /** Of the epochs before this thread began. */
@@ -233,26 +260,27 @@ export class Replica {
 
   readonly #beat = (): void => this.control.beat(this.#setup.rank);
 
-  /** All that this worker has to compute before the shards are averaged. */
-  #computeShards(): void {
-    const { layout, rank } = this.#setup;
-    const cells = heap().float64;
-    const [startedMs, waitedMs] = [performance.now(), cells[layout.waits / 8 + rank]!];
-    if (this.#lockstep) this.#lockstep.compute(this.step);
-    else for (const shard of this.#gradients.keys()) this.#computeShard(shard);
-    const inBarriersMs = cells[layout.waits / 8 + rank]! - waitedMs;
-    cells[layout.paces / 8 + 2 * rank]! += performance.now() - startedMs - inBarriersMs;
+  /** A clock that stands still in barriers. */
+  #computingMs(): number {
+    return performance.now() - heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]!;
   }
 
-  /** Forward and backward pass over one shard's samples; the gradients land in the shard's slot. */
-  #computeShard(shard: number): void {
-    const { layout } = this.#setup;
+  /** Adds a computation that began then to this worker's pace. */
+  #notePace(startedMs: number): void {
+    const { layout, rank } = this.#setup;
+    heap().float64[layout.paces / 8 + 2 * rank]! += this.#computingMs() - startedMs;
+  }
+
+  /**
+   * Forward and backward pass over one shard's samples; the gradients land in the shard's slot.
+   *
+   * @returns the mean loss times the weight, and the weight
+   */
+  #computeShard(shard: number): { loss: number; weight: number } {
     this.#enter("gather");
     const { count, weight } = this.#load(this.step, shard, this.#train);
     // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
-    const lossSum = weight === 0 ? 0 : this.#runPass(shard, count) * weight;
-    heap().float64[layout.losses / 8 + shard] = lossSum;
-    heap().float64[layout.shardWeights / 8 + shard] = weight;
+    return { loss: weight === 0 ? 0 : this.#pass.run(this.step, shard, count) * weight, weight };
   }
 
   /** Loads a shard's samples: how many they are, and what they weigh. */
@@ -271,7 +299,7 @@ export class Replica {
       seed: sampling.seed,
       newSource: () => new BatchSource(this.#job, train, "training", sampling.seed, capacity, this.#beat),
       load: this.#load.bind(this),
-      computeGradients: this.#computeGradients,
+      computeGradients: this.#pass.compute,
       wait: () => {
         this.#wait(this.#barrier);
         this.#enter("reduce");
@@ -279,63 +307,37 @@ export class Replica {
       phase: () => this.#phase,
       enter: this.#enter.bind(this),
     };
-    return new Lockstep(host, this.#gradients.keys());
+    return new Lockstep(host, this.#shards);
   }
 
-  /** The mean loss of the samples that are loaded. Random numbers depend on the step and the shard, not on who computes it. */
-  #runPass(shard: number, count: number): number {
-    const pass = () =>
-      withGenerator(this.#noise.restart(this.step, shard), () => scope(() => this.#pass(shard, count)));
-    try {
-      pass();
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      if (error.replays > 0) {
-        throw new JobError(
-          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
-          { cause: error },
-        );
-      }
-      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
-      this.#pass = this.#computeGradients;
-      this.control.store("eager", 1);
-      this.#report(`train: steps are run anew instead of replayed, which is slower: ${error.message}`);
-      pass();
-    }
-    return this.#loss.item();
+  #passHost(): PassHost {
+    return {
+      trained: this.#trained.bind(this),
+      enter: this.#enter.bind(this),
+      found: (shard, gradients) => {
+        if (this.#first) noteReached(this.#setup.layout, shard, gradients);
+      },
+      foundEager: (reason) => {
+        this.control.store("eager", 1);
+        this.#report(`train: steps are run anew instead of replayed, which is slower: ${reason}`);
+      },
+    };
   }
 
-  /** The part of a pass that is the same in every step. */
-  readonly #computeGradients = (
-    shard: number,
-    count: number,
-    source = this.#train,
-    lossPlace = this.#loss,
-  ): void => {
-    const batch = source.batch(count);
-    hostStep("enter forward", () => this.#enter("forward"));
-    const loss = checkLoss(this.#job.loss(this.#model, batch));
-    lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
-    hostStep("enter backward", () => this.#enter("backward"));
-    const found = grad(loss, this.#parameters, { into: this.#gradients.get(shard)! });
-    if (this.#first) noteReached(this.#setup.layout, shard, found);
-    if (found.every((gradient) => gradient === null)) {
-      throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
-    }
-  };
+  /** What a shard trains. */
+  #trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] } {
+    return this.#local?.learner(shard) ?? { model: this.#model, parameters: this.#parameters };
+  }
 
   /** Averages all shards' gradients and updates the weights, together with the others. True if this was the last step. */
   #reduce(): boolean {
-    const { rank, reduce } = this.#setup;
+    const { layout, reduce } = this.#setup;
     const update = this.#update;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
     if (this.#first) this.#checkFirst();
     if (reduce === "workers") this.#reducer.weighShards();
-    if (rank === 0) {
-      if (this.control.load("stopRequested")) this.control.store("stop", 1);
-      this.#decideSnapshot();
-    }
+    this.#decide(this.step + 1);
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
     if (update.needsWholeAverage) {
@@ -346,7 +348,8 @@ export class Replica {
     }
     this.#enter("update");
     const admitted = update.admit(this.step + 1);
-    this.#account(admitted);
+    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+    this.#account(this.step, { loss, weight, gradNorm: update.norm }, admitted);
     if (admitted) {
       this.#lockstep?.settle();
       update.apply(reduce === "coordinator" || update.needsWholeAverage);
@@ -355,10 +358,11 @@ export class Replica {
     return this.control.load("stop") === 1;
   }
 
-  /** Rank 0: whether there is to be a snapshot after this step. */
-  #decideSnapshot(): void {
-    const { steps, sampling } = this.#setup;
-    const step = this.step + 1;
+  /** Rank 0, between two barriers: whether the run is to stop once `step` steps are done, and to take a snapshot. */
+  #decide(step: number): void {
+    const { rank, steps, sampling } = this.#setup;
+    if (rank !== 0) return;
+    if (this.control.load("stopRequested")) this.control.store("stop", 1);
     const ends = step === steps || this.control.load("stop") === 1;
     const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
     this.#snapshots?.decide(step, { ends, mayEnd });
@@ -372,34 +376,28 @@ export class Replica {
     this.#wait(this.#barrier);
     if (this.#setup.rank !== 0) return;
     const { lossSum, weight } = this.#epoch;
-    const { stepCount } = this.#optimizer;
+    const { stepCount } = this.#local ?? this.#optimizer;
     const { skipped } = this.#update;
     this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped });
   }
 
   #checkFirst(): void {
     this.#first = false;
-    const unreached = checkFirstStep(this.#setup.layout, this.#model);
+    const unreached = checkFirstStep(this.#setup.layout, this.#trained(this.#setup.rank).model);
     if (unreached.length === 0) return;
     this.#report(
       `train: no gradient reaches ${unreached.join(", ")}; it counts as zero, in this and every step`,
     );
   }
 
-  /** Adds what the step brought to the sums of the epoch, without losses that are not finite. */
-  #account(admitted: boolean): void {
+  /** Adds what a step (counted from 0) brought to the sums of the epoch, without losses that are not finite. */
+  #account(step: number, { loss, weight, gradNorm }: Brought, admitted: boolean): void {
     const { rank, layout, sampling } = this.#setup;
-    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
-    if (admitted) {
-      this.#epoch.lossSum += loss;
-      this.#epoch.weight += weight;
-    }
-    this.#epoch.samples += samplesInStep(sampling, this.step);
+    this.#epoch.add({ samples: samplesInStep(sampling, step), loss, weight }, admitted);
     if (rank !== 0) return;
     this.control.store("skipped", this.#update.skipped);
     if (layout.stepRecords === undefined) return;
-    const { norm: gradNorm } = this.#update;
-    writeStepRecord(layout.stepRecords, this.step, { loss: loss / weight, gradNorm, skipped: !admitted });
+    writeStepRecord(layout.stepRecords, step, { loss: loss / weight, gradNorm, skipped: !admitted });
   }
 
   /** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
@@ -413,16 +411,10 @@ export class Replica {
     const { rank, layout, test, metrics } = this.#setup;
     const trainedMs = performance.now();
     if (this.#test) this.#evaluate(this.#test);
-    const { lossSum, weight, samples, startedMs } = this.#epoch;
-    const record = {
+    const record = this.#epoch.close(trainedMs, {
       step: this.step,
-      loss: lossSum / weight,
-      samples,
-      trainMs: trainedMs - startedMs,
-      evaluateMs: performance.now() - trainedMs,
       metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
-    };
-    this.#epoch = { lossSum: 0, weight: 0, samples: 0, startedMs: performance.now() };
+    });
     if (rank === 0) {
       const number = this.control.load("epochs");
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);

@@ -25,7 +25,7 @@ function describeOptions(options: unknown): string {
 export function identifyRun(
   job: Job,
   { seed, batchSize, shards, samples, order }: SamplingPlan,
-  { rows, rules }: { rows: number; rules: RunPlan["rules"] },
+  { rows, rules, local }: { rows: number } & Pick<RunPlan, "rules" | "local">,
 ): RunIdentity {
   // When to end is no matter of what a step computes.
   const { earlyStopping: _, ...steps } = rules;
@@ -42,6 +42,9 @@ export function identifyRun(
       augment: job.augment !== undefined,
       sampleWeight: job.sampleWeight ?? "none",
       validation: job.validation === undefined ? "none" : describeOptions(job.validation),
+      // Absent in runs without it, whose checkpoints stay what they were.
+      ...(local && { syncEvery: local.syncEvery }),
+      ...(local?.hogwild && { hogwild: true }),
     },
   };
 }

@@ -20,6 +20,14 @@ export function checkCapture(model: AnyModule, capture: boolean): void {
   );
 }
 
+/** @throws JobError if shards must meet within a step, but train apart from each other (`option`) */
+export function checkApart(model: AnyModule, option: "syncEvery" | "hogwild"): void {
+  if (!normalisesOverBatch(model)) return;
+  throw new JobError(
+    `train: the model has BatchNorm, whose shards need each other in every step, but with ${option} they train apart; leave ${option} out, or use LayerNorm or GroupNorm`,
+  );
+}
+
 /** @throws JobError if a model has buffers other than the running statistics that workers know how to keep */
 export function checkBuffers(model: AnyModule): void {
   const known = new Set<Tensor | null>(

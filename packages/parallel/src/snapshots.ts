@@ -18,7 +18,7 @@ export interface SharedArray {
 export interface SnapshotSchedule {
   /** For going back after a failure: every so many steps, as often as it costs next to nothing, or never. */
   recovery: number | "cheap" | "never";
-  /** For checkpoints: at multiples of these; undefined without. */
+  /** For checkpoints: at multiples of these, or the first meeting after each; undefined without. */
   checkpoints: readonly number[] | undefined;
 }
 
@@ -157,11 +157,19 @@ export class SnapshotWriter {
   #handOver = false;
   #startedMs = 0;
   #nextMs = performance.now() + leastPauseMs;
+  /** Steps that were done when it was decided last. */
+  #decidedAt: number;
 
-  constructor(plan: SnapshotPlan, control: Control, share: readonly [rank: number, workers: number]) {
+  /** @param step steps done so far */
+  constructor(
+    plan: SnapshotPlan,
+    control: Control,
+    { share, step }: { share: readonly [rank: number, workers: number]; step: number },
+  ) {
     this.#plan = plan;
     this.#control = control;
     this.#share = share;
+    this.#decidedAt = step;
   }
 
   /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
@@ -170,11 +178,17 @@ export class SnapshotWriter {
     const control = this.#control;
     const requested = control.load("checkpointRequested") === 1;
     if (requested) control.store("checkpointRequested", 0);
-    this.#due ||= requested || (checkpoints?.some((every) => step % every === 0) ?? false);
+    this.#due ||= requested || (checkpoints?.some((every) => this.#passes(step, every)) ?? false);
     // While the one before is still being written, it waits: snapshots must not pile up.
     this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
     control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
+    this.#decidedAt = step;
+  }
+
+  /** Whether a multiple of `every` steps has been reached since the last decision. */
+  #passes(step: number, every: number): boolean {
+    return Math.floor(step / every) > Math.floor(this.#decidedAt / every);
   }
 
   /** Whether it was decided so; for everybody, at the same step. */
@@ -204,7 +218,7 @@ export class SnapshotWriter {
 
   #recoveryDue(step: number, recovery: SnapshotSchedule["recovery"]): boolean {
     if (recovery === "never") return false;
-    return recovery === "cheap" ? performance.now() >= this.#nextMs : step % recovery === 0;
+    return recovery === "cheap" ? performance.now() >= this.#nextMs : this.#passes(step, recovery);
   }
 
   /** One that nobody reads or goes back to. */

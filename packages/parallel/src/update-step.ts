@@ -34,8 +34,12 @@ export class UpdateStep {
   readonly #optimizer: Optimizer;
   readonly #ema: EMA | undefined;
   readonly #report: (line: string) => void;
+  readonly #firstShard: number;
 
-  /** @param report called with a line for the user; does nothing on all workers but one */
+  /**
+   * @param parts `report` is called with a line for the user, and does nothing on all workers but one; `shard` is the one
+   *   that the layout is of, if it is not of all
+   */
   constructor(
     rules: StepRules,
     layout: Layout,
@@ -44,7 +48,8 @@ export class UpdateStep {
       reducer: SliceReducer;
       optimizer: Optimizer;
       ema: EMA | undefined;
-      report: (line: string) => void;
+      report?: (line: string) => void;
+      shard?: number;
     },
   ) {
     this.#rules = rules;
@@ -53,7 +58,8 @@ export class UpdateStep {
     this.#reducer = parts.reducer;
     this.#optimizer = parts.optimizer;
     this.#ema = parts.ema;
-    this.#report = parts.report;
+    this.#report = parts.report ?? (() => {});
+    this.#firstShard = parts.shard ?? 0;
     this.needsWholeAverage = needsWholeAverage(rules);
   }
 
@@ -75,13 +81,15 @@ export class UpdateStep {
     if (Number.isFinite(loss) && (!this.needsWholeAverage || Number.isFinite(this.norm))) return true;
     if (onNonFinite !== "skip") {
       throw new NonFiniteError(
-        `train: step ${step}: ${describeNonFinite(this.#layout)}; expected finite numbers: lower the learning rate, clip gradients, or look at the data`,
+        `train: step ${step}: ${describeNonFinite(this.#layout, this.#firstShard)}; expected finite numbers: lower the learning rate, clip gradients, or look at the data`,
       );
     }
     this.skipped++;
     if (this.skipped <= mostReports) {
       const rest = this.skipped === mostReports ? "; further ones are only counted" : "";
-      this.#report(`train: step ${step} is skipped: ${describeNonFinite(this.#layout)}${rest}`);
+      this.#report(
+        `train: step ${step} is skipped: ${describeNonFinite(this.#layout, this.#firstShard)}${rest}`,
+      );
     }
     return false;
   }

@@ -109,6 +109,8 @@ program
   .option("--batch-size <n>", "samples per step, over all workers", integer)
   .option("--accumulate <k>", "micro-batches of --batch-size samples in one step", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
+  .option("--sync-every <k>", "Local SGD: each shard by itself, averaged every k steps", integer)
+  .option("--hogwild", "all shards update the same weights without waiting: no run is like another")
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
   .addOption(
     new Option(

@@ -11,13 +11,21 @@ export interface Reporter {
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
+/** How shards train if not in step with each other. */
+function describeApart({ syncEvery, hogwild }: StartEvent): string {
+  if (syncEvery === undefined) return "";
+  return hogwild
+    ? `, Hogwild (waiting every ${count.format(syncEvery)} steps)`
+    : `, Local SGD (averaged every ${syncEvery === 1 ? "step" : `${count.format(syncEvery)} steps`})`;
+}
+
 function startLines(event: StartEvent): string[] {
   const { params, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } = event;
   const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
   const kernels = event.blas ?? `${event.kernels} kernels`;
-  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}`;
+  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
   return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
 }
 

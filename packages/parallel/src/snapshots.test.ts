@@ -1,0 +1,40 @@
+// When snapshots are due: at multiples, or, where not every step ends at a meeting, at the first one behind a multiple.
+import { heap, Storage } from "@shardgrad/core/engine";
+import { expect, it } from "vitest";
+import { Control, controlBytes } from "./control.ts";
+import type { SnapshotSchedule } from "./snapshots.ts";
+import { SnapshotWriter } from "./snapshots.ts";
+
+/** Of some numbers of steps done, those after which a snapshot is taken. */
+function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): number[] {
+  const control = new Control(heap().int32, Storage.allocate(controlBytes(1), "control").offset);
+  control.reset(1);
+  const records = Storage.allocate(8 * 5 * 3, "records").offset;
+  const plan = { ...schedule, arrays: [], slots: [0, 0, 0], records };
+  const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: from });
+  return steps.filter((step) => {
+    writer.decide(step, { ends: false, mayEnd: false });
+    if (!writer.wanted) return false;
+    writer.copy();
+    writer.publish({ step, stepCount: step, lossSum: 0, weight: 0, skipped: 0 });
+    // The coordinator has written it.
+    control.store("checkpointSlot", 0);
+    return true;
+  });
+}
+
+const everyStep = Array.from({ length: 12 }, (_, i) => i + 1);
+const meetings = [3, 5, 8, 10, 13, 15];
+
+it("for recovery", () => {
+  const schedule = { recovery: 4, checkpoints: undefined };
+  expect(taken(schedule, everyStep)).toEqual([4, 8, 12]);
+  expect(taken(schedule, meetings)).toEqual([5, 8, 13]);
+  expect(taken(schedule, [8, 10, 13], 5)).toEqual([8, 13]);
+});
+
+it("for checkpoints", () => {
+  const schedule = { recovery: "never" as const, checkpoints: [5, 6] };
+  expect(taken(schedule, everyStep)).toEqual([5, 6, 10, 12]);
+  expect(taken(schedule, meetings)).toEqual([5, 8, 10, 13, 15]);
+});
