@@ -2,7 +2,6 @@
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
 import { access, constants, stat, writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
@@ -14,6 +13,7 @@ import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
+import { usableCores } from "./cpu-limit.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
@@ -224,7 +224,7 @@ function planWorkers(
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
-  const spin = workers <= availableParallelism();
+  const spin = workers <= usableCores();
   const shared = {
     workers,
     jobUrl,
@@ -447,6 +447,7 @@ function startEvent(
   return {
     type: "start",
     workers: plan.workers,
+    cores: usableCores(),
     shards: layout.shards,
     kernels: set,
     ...(blas && { blas: blas.description }),

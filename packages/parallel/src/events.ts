@@ -7,6 +7,8 @@ import type { ReduceMode } from "./protocol.ts";
 export interface StartEvent {
   type: "start";
   workers: number;
+  /** Threads that can compute at the same time here: by processors, affinity, and the limit of a container. */
+  cores: number;
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;

@@ -9,6 +9,7 @@ import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
 import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
 import type { Notice, Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
+import { inTurn } from "./turns.ts";
 
 interface Member {
   api: Comlink.Remote<WorkerApi>;
@@ -82,9 +83,9 @@ export class Gang {
     await Promise.all(this.#callEach(during, invoke));
   }
 
-  /** The same, but waits for the others, too: for what a thread must not be ended in the middle of. */
+  /** The same, but waits for the others, too: for what no thread, of this gang or another, may be ended during. */
   async callUninterrupted(during: During, invoke: Invoke): Promise<void> {
-    await allSettledOrThrow(this.#callEach(during, invoke));
+    await inTurn(() => allSettledOrThrow(this.#callEach(during, invoke)));
   }
 
   #callEach(during: During, invoke: Invoke): Promise<void>[] {
@@ -112,6 +113,6 @@ export class Gang {
       api[Comlink.releaseProxy]();
       port.close();
     }
-    await this.#pool.destroy();
+    await inTurn(() => this.#pool.destroy());
   }
 }
