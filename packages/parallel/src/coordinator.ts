@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
-import { heap, Storage } from "@shardgrad/core/engine";
+import { blockSize, heap, Storage } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import { withCallbacks } from "./callbacks.ts";
@@ -27,17 +27,20 @@ import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
 import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
+import { measurePasses } from "./pass-memory.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { withRestarts } from "./recovery.ts";
 import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
+import { planMemory, workerBytes } from "./run-memory.ts";
 import { checkCapture } from "./running-statistics.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
@@ -47,18 +50,18 @@ import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 /** How often the shared words are looked at for events. */
 const pollMs = 50;
 
-/** Share of the free address space that workers get; the rest is for the job's own tensors on this thread. */
-const workerShare = 0.85;
-
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
   readonly #blocks: Storage[] = [];
+  /** All that was reserved. */
+  bytes = 0;
 
   /** A block of the heap; what was there before is still in it. */
   reserve(bytes: number, holder: string): Storage {
     const block = Storage.allocate(bytes, holder);
     block.retain();
     this.#blocks.push(block);
+    this.bytes += blockSize(bytes);
     return block;
   }
 
@@ -83,6 +86,7 @@ interface Run {
   ema: EMA | undefined;
   /** The optimizer, see `first-step.ts`. */
   described: string;
+  budget: MemoryBudget;
   layout: Layout;
   snapshots: SnapshotPlan | undefined;
   control: Control;
@@ -123,6 +127,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   manualSeed(seed);
   const { model, optimizer } = buildModel(job);
   checkCapture(model, plan.capture);
+  const parts = { job, model, optimizer, plan, dataBytes: memory.bytes };
+  const budget = planMemory(parts, () => measurePasses(job, model, plan, { train, test }));
   const sizes = {
     workers,
     shards,
@@ -150,6 +156,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     optimizer,
     ema,
     described,
+    budget,
     layout,
     snapshots,
     control,
@@ -219,7 +226,7 @@ function planWorkers(
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
   const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
   const { workers, reduce, capture, timePhasesFrom, steps, rules, useEma } = plan;
-  const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
+  const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
     bytes,
@@ -441,7 +448,7 @@ export async function coordinate<M extends AnyModule>(
 }
 
 function startEvent(
-  { plan, model, layout, train, test }: Run,
+  { plan, model, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   return {
@@ -461,5 +468,6 @@ function startEvent(
     steps: plan.steps,
     seed: plan.seed,
     reduce: plan.reduce,
+    memory: budget,
   };
 }

@@ -1,6 +1,7 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
@@ -29,6 +30,8 @@ export interface StartEvent {
   steps: number;
   seed: number;
   reduce: ReduceMode;
+  /** What the run needs, and what there is. */
+  memory: MemoryBudget;
 }
 
 /** Several times a second, while steps are done. */

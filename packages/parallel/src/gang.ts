@@ -9,7 +9,6 @@ import { Piscina } from "piscina";
 import type { Phase } from "./errors.ts";
 import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
 import type { Notice, Outcome, WorkerApi, WorkerTask } from "./protocol.ts";
-import { inTurn } from "./turns.ts";
 
 interface Member {
   api: Comlink.Remote<WorkerApi>;
@@ -83,9 +82,9 @@ export class Gang {
     await Promise.all(this.#callEach(during, invoke));
   }
 
-  /** The same, but waits for the others, too: for what no thread, of this gang or another, may be ended during. */
+  /** The same, but waits for the others, too: for what a thread must not be ended in the middle of. */
   async callUninterrupted(during: During, invoke: Invoke): Promise<void> {
-    await inTurn(() => allSettledOrThrow(this.#callEach(during, invoke)));
+    await allSettledOrThrow(this.#callEach(during, invoke));
   }
 
   #callEach(during: During, invoke: Invoke): Promise<void>[] {
@@ -113,6 +112,6 @@ export class Gang {
       api[Comlink.releaseProxy]();
       port.close();
     }
-    await inTurn(() => this.#pool.destroy());
+    await this.#pool.destroy();
   }
 }
