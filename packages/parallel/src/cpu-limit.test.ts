@@ -15,7 +15,9 @@ describe("version 2", () => {
   it("reads cpu.max of the group", () => {
     const group = { "/proc/self/cgroup": "0::/app\n", "/proc/self/mountinfo": `${v2()}\n` };
     expect(quotaOf({ ...group, "/sys/fs/cgroup/app/cpu.max": "150000 100000\n" })).toBe(1.5);
-    expect(quotaOf({ ...group, "/sys/fs/cgroup/app/cpu.max": "max 100000\n" })).toBe(Number.POSITIVE_INFINITY);
+    expect(quotaOf({ ...group, "/sys/fs/cgroup/app/cpu.max": "max 100000\n" })).toBe(
+      Number.POSITIVE_INFINITY,
+    );
     expect(quotaOf(group)).toBe(Number.POSITIVE_INFINITY);
   });
 

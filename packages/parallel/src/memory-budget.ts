@@ -116,6 +116,10 @@ export function requireRoom(budget: MemoryBudget): void {
   if (total > machineBytes) {
     const table = [...rows, memoryRow("JavaScript and threads", besidesBytes)];
     const room = `this machine, or container, has ${formatBytes(machineBytes)}`;
-    throw refuse(`${formatBytes(total)} of memory`, room, table.sort((a, b) => b.bytes - a.bytes));
+    throw refuse(
+      `${formatBytes(total)} of memory`,
+      room,
+      table.sort((a, b) => b.bytes - a.bytes),
+    );
   }
 }

@@ -1,7 +1,8 @@
 // The budget of a training run: what its model, its optimizer, its data and its passes need; and how much of the shared
 // memory its workers get. For the main thread, before anything but the data is laid out.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
-import { blockSize, heap } from "@shardgrad/core/engine";
+import { MemoryError } from "@shardgrad/core";
+import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
 import type { FoundSet } from "./dataset.ts";
 import type { Job } from "./job.ts";
 import { placeParameters } from "./layout.ts";
@@ -96,6 +97,8 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
  * the same process cannot have. So: four times what it is to need, and no less than 64 MiB more than that, as long as
  * half of what is free stays so; less, down to its need with an eighth to spare, if there is less; and half of what is
  * free if it is not known.
+ *
+ * @throws MemoryError if another run has taken what was free when this one was planned
  */
 export function workerBytes({ rows, complete }: MemoryBudget, workers: number, largestFree: number): number {
   const need = rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);
@@ -103,5 +106,10 @@ export function workerBytes({ rows, complete }: MemoryBudget, workers: number, l
   const generous = complete ? Math.min(half, 4 * need + 64 * mebibyte) : half;
   const most = (largestFree * 0.95) / workers;
   const bytes = Math.min(most, Math.max(generous, need * 1.125));
+  if (bytes < need) {
+    throw new MemoryError(
+      `train: each of ${workers} workers needs ${formatBytes(need)} of shared memory, but ${formatBytes(bytes)} are left, as another run has taken the rest meanwhile; wait for its end, or use fewer workers`,
+    );
+  }
   return Math.floor(bytes / 65536) * 65536;
 }
