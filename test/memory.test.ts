@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MemoryError } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
 import type { StartEvent, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
@@ -101,6 +102,25 @@ it("the start of a run tells of all that it takes, row by row", async () => {
   expect(memory.bytes).toBe(memory.rows.reduce((sum, { bytes }) => sum + bytes, 0));
   expect(memory.freeBytes).toBeGreaterThan(memory.bytes);
   expect(memory.machineBytes).toBeGreaterThan(memory.besidesBytes);
+});
+
+it("what is said of the shared arrays is what is laid out", async () => {
+  const wide = "model: () => new Sequential(new Linear(4, 40_000), new ReLU(), new Linear(40_000, 1))";
+  const checkpoint = { directory: mkdtempSync(join(tmpdir(), "shardgrad-memory-")) };
+  const before = heap().arena.live;
+  const run = train(jobWith(`${wide}, ema: { decay: 0.9 }`), { workers: 2, steps: 1, checkpoint });
+  let [said, laidOut] = [0, 0];
+  run.on("start", ({ memory }) => {
+    const shared = memory.rows.filter(({ unit }) => unit !== "worker");
+    said = shared.reduce((sum, { bytes }) => sum + bytes, 0);
+    laidOut = heap().arena.live - before;
+  });
+  const { model } = await run;
+  for (const parameter of model.parameters()) parameter.dispose();
+  rmSync(checkpoint.directory, { recursive: true });
+  expect(said).toBeGreaterThan(20e6);
+  // Besides, there are the words that threads share, and a few numbers per step, shard and parameter.
+  expect(Math.abs(laidOut - said)).toBeLessThan(2 ** 16);
 });
 
 describe("a run is not changed by measuring its passes", () => {

@@ -1,6 +1,6 @@
 // What the passes of a job will need of memory, before any worker computes one: its loss and its metrics are called here, on
 // the main thread, for two and for three samples, the blocks that they take are noted, and those of a whole shard follow.
-// The run does not notice: random streams of its own, running statistics put back, nothing printed, nothing kept.
+// The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
@@ -129,41 +129,58 @@ function evaluationBytes(pair: TracePair, samples: number): number {
   return kept.bytes;
 }
 
-/** Finds out what the passes of a run need. The model is not trained, and looks afterwards as before. */
+/** Parameters and running statistics. */
+const tensorsOf = (model: AnyModule): Tensor[] => [
+  ...model.parameters(),
+  ...model.namedBuffers().map(([, buffer]) => buffer),
+];
+
+/** Calls `body` with a model of its own, as a loss may keep something in one, or add to it. */
+function withOwnModel<T>(job: Job, { seed }: RunPlan, ofRun: AnyModule, body: (model: AnyModule) => T): T {
+  const model = withGenerator(new Generator(seed, stream.noise), () => job.model());
+  // Unless a job has only one, which it always returns.
+  const shared = new Set(tensorsOf(ofRun));
+  const putBack = keepState(model);
+  try {
+    return body(model);
+  } finally {
+    putBack();
+    for (const x of tensorsOf(model)) if (!shared.has(x)) x.dispose();
+  }
+}
+
+/** Finds out what the passes of a run need; its own model stays as it is. */
 export function measurePasses(
   job: Job,
-  model: AnyModule,
+  ofRun: AnyModule,
   plan: RunPlan,
   { train, test }: { train: StoredColumns; test: StoredColumns | undefined },
 ): PassMemory {
-  const parameters = model.parameters();
   const metrics = Object.values(job.metrics ?? {});
-  const putBack = keepState(model);
+  const evaluated = metrics.length > 0 ? test : undefined;
+  const measure = (model: AnyModule): PassMemory => {
+    const parameters = model.parameters();
+    // They lie in the run's shared memory, and are counted there.
+    const into = parameters.map(({ shape }) => zeros(shape));
+    const training = tracePass(plan.seed, (count) => {
+      grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
+    });
+    model.eval();
+    const evaluate = (set: StoredColumns, count: number) => {
+      const batch = firstSamples(set, count);
+      noGrad(() => {
+        for (const metric of metrics) settled(metric(model, batch));
+      });
+    };
+    const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
+    return {
+      training: training && trainingBytes(training, plan, normalisesOverBatch(ofRun)),
+      evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
+    };
+  };
   try {
-    return quietly(() =>
-      scope((): PassMemory => {
-        // They lie in the run's shared memory, and are counted there.
-        const into = parameters.map(({ shape }) => zeros(shape));
-        const training = tracePass(plan.seed, (count) => {
-          grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
-        });
-        const shardsMeet = normalisesOverBatch(model);
-        model.eval();
-        const evaluate = (set: StoredColumns, count: number) => {
-          const batch = firstSamples(set, count);
-          noGrad(() => {
-            for (const metric of metrics) settled(metric(model, batch));
-          });
-        };
-        const evaluated = metrics.length > 0 ? test : undefined;
-        const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
-        return {
-          training: training && trainingBytes(training, plan, shardsMeet),
-          evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
-        };
-      }),
-    );
-  } finally {
-    putBack();
+    return quietly(() => scope(() => withOwnModel(job, plan, ofRun, measure)));
+  } catch {
+    return { training: undefined, evaluation: undefined };
   }
 }
