@@ -1,6 +1,7 @@
 // The machine that numbers were measured on: whoever compares numbers must know whether it was the same.
 
-import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+import { cpus, loadavg, platform, release, totalmem } from "node:os";
+import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "./best-kernels.ts";
 
 export interface Machine {
@@ -31,7 +32,7 @@ export function tellingVariables(env: Readonly<Record<string, string | undefined
 export function describeMachine(blas: BlasFound): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown processor",
-    cores: availableParallelism(),
+    cores: usableCores(),
     memoryBytes: totalmem(),
     os: `${platform()} ${release()}`,
     node: process.version,

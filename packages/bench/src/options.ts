@@ -1,5 +1,5 @@
 // From the words of the command line to checked values. A word that does not fit is refused with those that do.
-import { availableParallelism } from "node:os";
+import { usableCores } from "@shardgrad/parallel/engine";
 import { InvalidArgumentError } from "commander";
 import type { Who } from "./contenders.ts";
 import { defaultWorkerCounts, everyone } from "./contenders.ts";
@@ -69,7 +69,7 @@ export function parseSeconds(text: string): number {
 export const zooDefaults: ZooOptions = {
   models: zoo,
   only: everyone,
-  workers: defaultWorkerCounts(availableParallelism()),
+  workers: defaultWorkerCounts(usableCores()),
   rounds: 7,
   budget: 20,
 };

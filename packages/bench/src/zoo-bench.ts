@@ -1,6 +1,6 @@
 // `bench`: the zoo, on shardgrad and on what else one would use. Finds out who is there, measures model after model, and
 // tells.
-import { availableParallelism } from "node:os";
+import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "./best-kernels.ts";
 import { useBlasIfThere } from "./best-kernels.ts";
 import type { Surroundings } from "./contenders.ts";
@@ -20,7 +20,7 @@ import { rowsOf } from "./zoo-rows.ts";
 async function lookAround({ only }: ZooOptions, blas: BlasFound): Promise<Surroundings> {
   const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
   return {
-    cores: availableParallelism(),
+    cores: usableCores(),
     python: asked("pytorch") ? await findPytorch() : { reason: "not asked for" },
     noBlas: "noBlas" in blas ? blas.noBlas : undefined,
     noRivals: asked("tfjs") || asked("jax") ? await installRivals(announce) : "not asked for",

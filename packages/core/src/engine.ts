@@ -6,5 +6,6 @@ export { kernelsFor } from "./kernels/dispatch.ts";
 export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
 export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";
 export type { Kernels } from "./kernels/table.ts";
+export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
-export { Storage } from "./memory/storage.ts";
+export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";

@@ -2,17 +2,17 @@
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
 import { access, constants, stat, writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
-import { heap, Storage } from "@shardgrad/core/engine";
+import { blockSize, heap, Storage } from "@shardgrad/core/engine";
 import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
 import type { Attempted } from "./course.ts";
 import { planCourse, readPaces } from "./course.ts";
+import { usableCores } from "./cpu-limit.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
@@ -25,8 +25,10 @@ import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
 import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import { longestRound } from "./local-schedule.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { planRun, runSeed } from "./options.ts";
+import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
@@ -36,24 +38,25 @@ import { withRestarts } from "./recovery.ts";
 import { identifyRun } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { chooseKernels } from "./run-kernels.ts";
+import { planMemory, workerBytes } from "./run-memory.ts";
 import { checkApart, checkCapture } from "./running-statistics.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt, UnendingThreadError } from "./supervision.ts";
 
-/** Share of the free address space that workers get; the rest is for the job's own tensors on this thread. */
-const workerShare = 0.85;
-
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
   #blocks: Storage[] = [];
+  /** All that was reserved. */
+  bytes = 0;
 
   /** A block of the heap; what was there before is still in it. */
   reserve(bytes: number, holder: string): Storage {
     const block = Storage.allocate(bytes, holder);
     block.retain();
     this.#blocks.push(block);
+    this.bytes += blockSize(bytes);
     return block;
   }
 
@@ -83,6 +86,7 @@ interface Run extends Attempted {
   ema: EMA | undefined;
   /** The optimizer, see `first-step.ts`. */
   described: string;
+  budget: MemoryBudget;
   train: StoredColumns;
   test: StoredColumns | undefined;
   /** Names of the metrics that are evaluated: none without a test set. */
@@ -118,6 +122,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const { model, optimizer } = buildModel(job);
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
+  const parts = { job, model, optimizer, plan, dataBytes: memory.bytes };
+  const budget = planMemory(parts, () => measurePasses(job, model, plan, { train, test }));
   const sizes = {
     workers,
     shards,
@@ -146,6 +152,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     optimizer,
     ema,
     described,
+    budget,
     layout,
     snapshots,
     control,
@@ -203,12 +210,12 @@ function planWorkers(
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
   const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
   const { workers, reduce, local, capture, timePhasesFrom, steps, rules, useEma } = plan;
-  const bytes = Math.floor((heap().arena.largestFree() * workerShare) / workers / 65536) * 65536;
+  const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
-  const spin = workers <= availableParallelism();
+  const spin = workers <= usableCores();
   const shared = {
     workers,
     jobUrl,
@@ -354,12 +361,13 @@ export async function coordinate<M extends AnyModule>(
 }
 
 function startEvent(
-  { plan, model, layout, train, test }: Run,
+  { plan, model, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   return {
     type: "start",
     workers: plan.workers,
+    cores: usableCores(),
     shards: layout.shards,
     kernels: set,
     ...(blas && { blas: blas.description }),
@@ -375,5 +383,6 @@ function startEvent(
     reduce: plan.reduce,
     ...(plan.local && { syncEvery: plan.local.syncEvery }),
     ...(plan.local?.hogwild && { hogwild: true }),
+    memory: budget,
   };
 }

@@ -2,3 +2,4 @@
 // models: what is here may change with any version.
 export { Barrier, type BarrierOptions } from "./barrier.ts";
 export { Control, controlBytes } from "./control.ts";
+export { usableCores } from "./cpu-limit.ts";

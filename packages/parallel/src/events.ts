@@ -1,12 +1,15 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
 export interface StartEvent {
   type: "start";
   workers: number;
+  /** Threads that can compute at the same time here: by processors, affinity, and the limit of a container. */
+  cores: number;
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;
@@ -31,6 +34,8 @@ export interface StartEvent {
   syncEvery?: number;
   /** True if all shards update the same weights at any time. */
   hogwild?: boolean;
+  /** What the run needs, and what there is. */
+  memory: MemoryBudget;
 }
 
 /** Several times a second, while steps are done. */

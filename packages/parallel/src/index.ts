@@ -69,6 +69,7 @@ export {
   type TrainResult,
 } from "./events.ts";
 export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
+export type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 export type { TrainOptions } from "./options.ts";
 export type { TimedPhase } from "./phase-clock.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";

@@ -1,5 +1,6 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
 import type { AnyModule, Tensor } from "@shardgrad/core";
@@ -149,14 +150,16 @@ export function jobUrlOf(job: string | URL): string {
   return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
 }
 
-let loading = 0;
+/** Set for what a job module does while it is imported, and for nobody else: other runs may start meanwhile. */
+const importing = new AsyncLocalStorage<{ done: boolean }>();
 
 /**
- * Throws if a job module is being loaded: one that trains whenever it is imported would do so in every worker, whose
- * workers would import it in their turn, without end.
+ * Throws if a job module that is being imported calls: one that trains whenever it is imported would do so in every
+ * worker, whose workers would import it in their turn, without end.
  */
 export function refuseWhileLoading(): void {
-  if (loading === 0) return;
+  // What it started, such as a timer, may go on when it is imported.
+  if (importing.getStore()?.done !== false) return;
   throw new JobError(
     "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }",
   );
@@ -171,16 +174,16 @@ export async function loadJob(url: string): Promise<Job> {
   const known = defined.get(url);
   if (known) return known;
   let module: { default?: unknown };
-  loading++;
+  const state = { done: false };
   try {
-    module = await import(url);
+    module = await importing.run(state, () => import(url));
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {
       cause: error,
     });
   } finally {
-    loading--;
+    state.done = true;
   }
   const job = module.default;
   if (typeof job !== "object" || job === null || !(brand in job)) {

@@ -1,9 +1,9 @@
 // From a job and the options of a run to checked numbers.
-import { availableParallelism } from "node:os";
 import type { KernelChoice } from "@shardgrad/core";
 import type { Callbacks } from "./callbacks.ts";
 import type { CheckpointOptions } from "./checkpointing.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
+import { usableCores } from "./cpu-limit.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { requireCount } from "./job.ts";
@@ -16,7 +16,7 @@ import type { NonFiniteRule, StepRules } from "./step-rules.ts";
 import { checkNonFiniteRule } from "./step-rules.ts";
 
 export interface TrainOptions extends Callbacks {
-  /** Threads that compute; as many as there are cores if absent. */
+  /** Threads that compute; as many as there are cores, or as the container or control group allows, if absent. */
   workers?: number;
   /** Parts of a batch; results depend on it, not on `workers`. As many as workers if absent. */
   shards?: number;
@@ -187,7 +187,7 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
       `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${most} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
     );
   }
-  const workers = options.workers ?? Math.min(availableParallelism(), most);
+  const workers = options.workers ?? Math.min(usableCores(), most);
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);

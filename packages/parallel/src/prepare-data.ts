@@ -6,6 +6,7 @@ import { batchDType, storeSet } from "./columns.ts";
 import { resolveDataset } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
+import { requireRoomForData } from "./run-memory.ts";
 import { checkSampleWeight } from "./sample-weights.ts";
 import { holdOutOf } from "./split.ts";
 
@@ -29,7 +30,8 @@ function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: J
 /**
  * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate.
  *
- * @throws JobError if the sets are not as they should be, or do not fit each other or the job
+ * @throws JobError if the sets are not as they should be, or do not fit each other or the job; MemoryError if there is no
+ *   room for them
  */
 export async function prepareData(
   job: Job,
@@ -37,6 +39,7 @@ export async function prepareData(
   allocate: (bytes: number) => Storage,
 ): Promise<{ train: StoredColumns; test: StoredColumns | undefined }> {
   const dataset = await resolveDataset(job.dataset);
+  requireRoomForData([dataset.train, dataset.test]);
   const set = storeSet("train", dataset.train, allocate);
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set);
   if (job.validation === undefined) {

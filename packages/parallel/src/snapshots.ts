@@ -53,18 +53,22 @@ function lastingArrays({ weights, state, ema, buffers, flatSize }: Layout): Shar
   return bytes > 0 ? [...flat, { address, bytes }] : flat;
 }
 
+/** Slots that a schedule needs: one to go back to, one to write into, and one that is being written to a disk. */
+export function snapshotCount({ recovery, checkpoints }: SnapshotSchedule): number {
+  if (recovery === "never" && !checkpoints) return 0;
+  return recovery !== "never" && checkpoints ? 3 : 2;
+}
+
 /** Reserves the slots that a schedule needs; undefined if it needs none. */
 export function planSnapshots(
   layout: Layout,
   schedule: SnapshotSchedule,
   allocate: (bytes: number) => Storage,
 ): SnapshotPlan | undefined {
-  const recovery = schedule.recovery !== "never";
-  if (!recovery && !schedule.checkpoints) return undefined;
+  const count = snapshotCount(schedule);
+  if (count === 0) return undefined;
   const arrays = lastingArrays(layout);
   const bytes = arrays.reduce((sum, array) => sum + array.bytes, 0);
-  // One to go back to, one to write into, and one that is being written to a disk.
-  const count = recovery && schedule.checkpoints ? 3 : 2;
   return {
     ...schedule,
     arrays,

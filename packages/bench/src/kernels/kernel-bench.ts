@@ -1,8 +1,9 @@
 // `bench kernels`: every kernel by itself, without a model around it; and what a barrier and a native call cost.
-import { availableParallelism } from "node:os";
+
 import type { KernelSet } from "@shardgrad/core";
 import { useKernels } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
+import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "../best-kernels.ts";
 import { useBlasIfThere } from "../best-kernels.ts";
 import { defaultWorkerCounts } from "../contenders.ts";
@@ -52,7 +53,7 @@ function callRow(kernel: string, shape: string, times: readonly number[]): Kerne
 
 /** Spinning where every thread can have a core, and asleep, in turn. */
 async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]> {
-  const ways = parties <= availableParallelism() ? [true, false] : [false];
+  const ways = parties <= usableCores() ? [true, false] : [false];
   // One stretch more than is measured, for all to be compiled.
   const groups = await Promise.all(ways.map((spin) => startMeetings(parties, spin, rounds + 1)));
   const times = groups.map(({ stretch }) => [stretch()].slice(1));

@@ -1,5 +1,5 @@
 // `bench scaling`: what more workers bring to shardgrad itself.
-import { availableParallelism } from "node:os";
+import { usableCores } from "@shardgrad/parallel/engine";
 import { useBlasIfThere } from "../best-kernels.ts";
 import { shardgradLaunch } from "../contenders.ts";
 import { describeMachine } from "../machine.ts";
@@ -21,7 +21,7 @@ export interface ScalingOptions extends OutputOptions {
 }
 
 /** Every number up to eight, then doubled; and all cores. */
-export function scalingWorkerCounts(cores = availableParallelism()): number[] {
+export function scalingWorkerCounts(cores = usableCores()): number[] {
   const counts: number[] = [];
   for (let count = 1; count < cores; count = count < 8 ? count + 1 : count * 2) counts.push(count);
   return [...counts, cores];

@@ -3,7 +3,7 @@ import { Console } from "node:console";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ShardgradError } from "@shardgrad/core";
+import { MemoryError, ShardgradError } from "@shardgrad/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { JobError } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
@@ -61,7 +61,8 @@ function fail(error: unknown, stack: boolean): void {
   const known = error instanceof ShardgradError;
   const text = known && !stack ? error.message : error instanceof Error ? describe(error) : String(error);
   process.stderr.write(`shardgrad: ${text}\n`);
-  process.exitCode = error instanceof JobError ? exitCode.misuse : exitCode.failure;
+  const misfit = error instanceof JobError || error instanceof MemoryError;
+  process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
 }
 
 function describe(error: Error): string {

@@ -1,0 +1,78 @@
+// The table of a run's memory, and when it is refused.
+import { MemoryError } from "@shardgrad/core";
+import { describe, expect, it } from "vitest";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { budgetOf, describeRows, machineMemory, memoryRow, requireRoom } from "./memory-budget.ts";
+import { workerBytes } from "./run-memory.ts";
+
+const mebibyte = 1024 ** 2;
+const gibibyte = 1024 ** 3;
+
+const rows = [
+  memoryRow("weights", 100 * mebibyte),
+  memoryRow("gradients", 100 * mebibyte, 8, "shard"),
+  memoryRow("average of the weights", 100 * mebibyte, 0),
+  memoryRow("activations", 0.5 * gibibyte, 2, "worker"),
+];
+const budget = (more: Partial<MemoryBudget> = {}): MemoryBudget => ({
+  ...budgetOf(rows, { freeBytes: 4 * gibibyte, workers: 2 }),
+  besidesBytes: 0.25 * gibibyte,
+  machineBytes: 16 * gibibyte,
+  ...more,
+});
+
+it("has the largest first, and leaves out what there is not", () => {
+  const { bytes, rows: listed } = budget();
+  expect(listed.map(({ what }) => what)).toEqual(["activations", "gradients", "weights"]);
+  expect(bytes).toBe(gibibyte + 900 * mebibyte);
+  expect(describeRows(listed).split("\n")).toEqual([
+    "  activations  2 workers × 512.0 MiB    1.0 GiB",
+    "  gradients    8 shards × 100.0 MiB   800.0 MiB",
+    "  weights                             100.0 MiB",
+  ]);
+});
+
+describe("a run is refused", () => {
+  it("if it does not fit into the shared memory", () => {
+    expect(() => requireRoom(budget())).not.toThrow();
+    const tight = budget({ freeBytes: gibibyte });
+    expect(() => requireRoom(tight)).toThrow(MemoryError);
+    expect(() => requireRoom(tight)).toThrow(
+      /^train: the run needs 1\.9 GiB of shared memory, but 1\.0 GiB of the 4\.0 GiB that a process has are free; most of it is activations: use a smaller batchSize, or fewer workers\n {2}activations/,
+    );
+  });
+
+  it("if the machine, or the container, has less than that and what the process holds besides", () => {
+    expect(() => requireRoom(budget({ machineBytes: 2.2 * gibibyte }))).not.toThrow();
+    expect(() => requireRoom(budget({ machineBytes: 2 * gibibyte }))).toThrow(
+      /^train: the run needs 2\.1 GiB of memory, but this machine, or container, has 2\.0 GiB; .*\n(?: {2}.*\n)* {2}JavaScript and threads +256\.0 MiB\n/,
+    );
+  });
+});
+
+it("the limit of a container counts where it is one", () => {
+  expect(machineMemory(100, 0)).toBe(100);
+  expect(machineMemory(100, 2 ** 64)).toBe(100);
+  expect(machineMemory(100, 40)).toBe(40);
+});
+
+describe("a worker gets", () => {
+  const needing = (bytes: number) =>
+    budgetOf([memoryRow("activations", bytes, 2, "worker")], { freeBytes: 0, workers: 2 });
+
+  it("far more than it needs where there is much, and leaves half to other runs", () => {
+    expect(workerBytes(needing(100 * mebibyte), 2, 4 * gibibyte)).toBe(464 * mebibyte);
+    expect(workerBytes(needing(500 * mebibyte), 2, 4 * gibibyte)).toBe(gibibyte);
+  });
+
+  it("what it needs, and an eighth, where there is little", () => {
+    expect(workerBytes(needing(800 * mebibyte), 2, 2 * gibibyte)).toBe(900 * mebibyte);
+    expect(() => workerBytes(needing(800 * mebibyte), 2, gibibyte)).toThrow(
+      /each of 2 workers needs 800\.0 MiB of shared memory, but 486\.4 MiB are left/,
+    );
+  });
+
+  it("its part of half of what is free where nobody knows", () => {
+    expect(workerBytes({ ...needing(0), complete: false }, 4, 4 * gibibyte)).toBe(gibibyte / 2);
+  });
+});

@@ -1,0 +1,126 @@
+// What a run will need of memory, row by row, before it begins; and the error if there is not so much. Knows sizes only:
+// what lies where is layout.ts, what passes need is found out by pass-memory.ts.
+import { totalmem } from "node:os";
+import { MemoryError } from "@shardgrad/core";
+import { formatBytes, heap } from "@shardgrad/core/engine";
+
+/** What a row of a budget is for, and what helps if it is too large. */
+const advice = {
+  dataset: "give the job a computed set, or columns of bytes (Uint8Array) with a scale",
+  weights: "use a smaller model",
+  gradients: "use fewer shards",
+  "arrays of shards that train apart": "use fewer shards",
+  "averaged gradient": "use a smaller model",
+  "optimizer state": "use an optimizer with less state, such as SGD",
+  "average of the weights": "leave out ema",
+  snapshots: "use restarts: 0, which takes none unless there are checkpoints",
+  activations: "use a smaller batchSize, or fewer workers",
+  evaluation: "use fewer workers, or metrics of a smaller model",
+  "kernels' workspace": "use fewer workers",
+  "building the model": "use fewer workers",
+  "JavaScript and threads": "hold less in memory besides the run, or use fewer workers",
+} as const;
+
+/** One kind of memory: so many times so much. */
+export interface MemoryRow {
+  what: keyof typeof advice;
+  count: number;
+  /** What there are so many of. */
+  unit: "" | "array" | "shard" | "snapshot" | "worker";
+  eachBytes: number;
+  bytes: number;
+}
+
+/** What a run needs, and what there is. */
+export interface MemoryBudget {
+  /** Largest first. */
+  rows: readonly MemoryRow[];
+  /** Shared memory, for all rows. */
+  bytes: number;
+  /** Shared memory that is free for this run. */
+  freeBytes: number;
+  /** What the process holds beside it, and its threads will. */
+  besidesBytes: number;
+  /** Memory of the machine, or of the container if that has a limit. */
+  machineBytes: number;
+  /** False if the passes of the job could not be measured: the rows are then not all there is. */
+  complete: boolean;
+}
+
+export function memoryRow(
+  what: MemoryRow["what"],
+  eachBytes: number,
+  count = 1,
+  unit: MemoryRow["unit"] = "",
+): MemoryRow {
+  return { what, count, unit, eachBytes, bytes: count * eachBytes };
+}
+
+/** What a worker thread takes besides tensors: JavaScript, compiled kernels, stacks. */
+const threadBytes = 24 * 1024 ** 2;
+
+/** The smaller of what the machine has and what the process may use of it. */
+export function machineMemory(total = totalmem(), constrained = process.constrainedMemory()): number {
+  return constrained > 0 ? Math.min(total, constrained) : total;
+}
+
+/** @param freeBytes shared memory for the run, with what it has taken already */
+export function budgetOf(
+  rows: readonly MemoryRow[],
+  { freeBytes, workers, complete = true }: { freeBytes: number; workers: number; complete?: boolean },
+): MemoryBudget {
+  const present = rows.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+  const { heapTotal, external } = process.memoryUsage();
+  return {
+    rows: present,
+    bytes: present.reduce((sum, row) => sum + row.bytes, 0),
+    freeBytes,
+    besidesBytes: heapTotal + external + workers * threadBytes,
+    machineBytes: machineMemory(),
+    complete,
+  };
+}
+
+/** The rows as lines of a table: what, how it comes about, how much. */
+export function describeRows(rows: readonly MemoryRow[]): string {
+  const cells = rows.map(({ what, count, unit, eachBytes, bytes }) => [
+    what,
+    unit === "" ? "" : `${count} ${unit}${count === 1 ? "" : "s"} × ${formatBytes(eachBytes)}`,
+    formatBytes(bytes),
+  ]);
+  const width = (column: number) => Math.max(...cells.map((row) => row[column]!.length));
+  const [first, second, third] = [width(0), width(1), width(2)];
+  return cells
+    .map(([a, b, c]) => `  ${a!.padEnd(first)}  ${b!.padEnd(second)}  ${c!.padStart(third)}`)
+    .join("\n");
+}
+
+/**
+ * Throws unless a run fits into the shared memory, and with it into the machine.
+ *
+ * @throws MemoryError with a line that says what is too much, and a table of what it consists of
+ */
+export function requireRoom(budget: MemoryBudget): void {
+  const { rows, bytes, freeBytes, besidesBytes, machineBytes } = budget;
+  const refuse = (need: string, room: string, table: readonly MemoryRow[]) => {
+    const most = table[0]!;
+    return new MemoryError(
+      `train: the run needs ${need}, but ${room}; most of it is ${most.what}: ${advice[most.what]}\n${describeRows(table)}`,
+    );
+  };
+  if (bytes > freeBytes) {
+    const all = heap().buffer.byteLength;
+    const free = `${formatBytes(freeBytes)} of the ${formatBytes(all)} that a process has are free`;
+    throw refuse(`${formatBytes(bytes)} of shared memory`, free, rows);
+  }
+  const total = bytes + besidesBytes;
+  if (total > machineBytes) {
+    const table = [...rows, memoryRow("JavaScript and threads", besidesBytes)];
+    const room = `this machine, or container, has ${formatBytes(machineBytes)}`;
+    throw refuse(
+      `${formatBytes(total)} of memory`,
+      room,
+      table.sort((a, b) => b.bytes - a.bytes),
+    );
+  }
+}

@@ -1,0 +1,186 @@
+// What the passes of a job will need of memory, before any worker computes one: its loss and its metrics are called here, on
+// the main thread, for two and for three samples, the blocks that they take are noted, and those of a whole shard follow.
+// The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
+import type { AnyModule } from "@shardgrad/core";
+import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
+import type { BlockTrace, TracePair } from "./block-trace.ts";
+import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
+import type { StoredColumns } from "./columns.ts";
+import { allocateRows, gatherRows, rowsOf } from "./columns.ts";
+import { chunkSize } from "./evaluate.ts";
+import type { Job } from "./job.ts";
+import type { RunPlan } from "./options.ts";
+import { normalisesOverBatch } from "./running-statistics.ts";
+import { shardRange } from "./sampling.ts";
+
+/** What a worker holds for its passes, in bytes; undefined for what could not be found out. */
+export interface PassMemory {
+  /** Batches, activations, and what lies between them and the gradients. */
+  training: number | undefined;
+  evaluation: number | undefined;
+}
+
+/** Two at least, as BatchNorm needs; and no more than must be, as they cost time. */
+const few = 2;
+const more = 3;
+
+/** The first samples as a batch. What the job would compute, or alter, is zero, or as it was stored: sizes are the same. */
+function firstSamples(stored: StoredColumns, count: number): Record<string, Tensor> {
+  const rowAt = rowsOf(stored);
+  const index = Tensor.allocate([count], "int32", "batch");
+  index.data().set(Int32Array.from({ length: count }, (_, i) => rowAt(i % stored.samples)));
+  const entries = stored.columns.map((column): [string, Tensor] => {
+    const y = allocateRows(column, count);
+    if (stored.computedBy) y.data().fill(0);
+    else gatherRows(column, index, y);
+    return [column.name, y];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Does `body` without a word on standard output or error, and without ending the process. */
+function quietly<T>(body: () => T): T {
+  const { stdout, stderr, exit } = process;
+  const writes = [stdout, stderr].map((output) => ({ output, write: output.write }));
+  for (const { output } of writes) output.write = () => true;
+  process.exit = () => {
+    throw new Error("process.exit");
+  };
+  try {
+    return body();
+  } finally {
+    for (const { output, write } of writes) output.write = write;
+    process.exit = exit;
+  }
+}
+
+/** What a job's function returned; if it is a promise, which no step can use, nobody waits for it here. */
+function settled<T>(returned: T): T {
+  if (returned instanceof Promise) returned.catch(() => undefined);
+  return returned;
+}
+
+/** Puts a model back as it was: its mode, and its running statistics. */
+function keepState(model: AnyModule): () => void {
+  const modes = model.modules().map((module) => ({ module, training: module.training }));
+  const buffers = model.namedBuffers().map(([, buffer]) => ({ buffer, values: buffer.data().slice() }));
+  return () => {
+    for (const { module, training } of modes) module.training = training;
+    for (const { buffer, values } of buffers) buffer.data().set(values as never);
+  };
+}
+
+/** The traces of a pass over few and over more samples; undefined if it fails, or is not the same for both. */
+function tracePass(seed: number, pass: (count: number) => void): TracePair | undefined {
+  const trace = (count: number): BlockTrace =>
+    traceBlocks(() => withGenerator(new Generator(seed, stream.noise), () => scope(() => pass(count))));
+  try {
+    const first = trace(few);
+    const second = trace(more);
+    // The first pass may have made what the job keeps.
+    const again = isAlike(first, second) ? first : trace(few);
+    if (!isAlike(again, second)) return undefined;
+    return { few: { samples: few, trace: again }, more: { samples: more, trace: second } };
+  } catch {
+    // What is wrong with the loss or a metric the run itself tells, with the place.
+    return undefined;
+  }
+}
+
+/** Numbers of samples that each shard of a worker comes to have. */
+function shardSizes({ samples, batchSize, shards, steps }: RunPlan, shard: number): number[] {
+  const inLast = steps >= Math.ceil(samples / batchSize) ? samples % batchSize : 0;
+  const sizes = [batchSize, inLast].map((total) => {
+    const [from, to] = shardRange(total, shards, shard);
+    return to - from;
+  });
+  return [...new Set(sizes)].filter((size) => size > 0);
+}
+
+/** What the worker that needs most holds for training: of each shard by itself if they meet, of one at a time if not. */
+function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): number {
+  const bySizes = new Map<string, number>();
+  const bytesFor = (sizes: readonly number[]) => {
+    const key = sizes.join();
+    let bytes = bySizes.get(key);
+    if (bytes === undefined) {
+      const kept = new KeptBlocks();
+      for (const size of sizes) kept.add(traceFor(pair, size));
+      bytes = kept.bytes;
+      bySizes.set(key, bytes);
+    }
+    return bytes;
+  };
+  let most = 0;
+  for (let rank = 0; rank < plan.workers; rank++) {
+    const sizes: number[][] = [];
+    for (let shard = rank; shard < plan.shards; shard += plan.workers) sizes.push(shardSizes(plan, shard));
+    const distinct = [...new Set(sizes.flat())].sort((a, b) => b - a);
+    const bytes = shardsMeet ? sizes.reduce((sum, own) => sum + bytesFor(own), 0) : bytesFor(distinct);
+    most = Math.max(most, bytes);
+  }
+  return most;
+}
+
+function evaluationBytes(pair: TracePair, samples: number): number {
+  const kept = new KeptBlocks();
+  kept.add(traceFor(pair, Math.min(chunkSize, samples)));
+  if (samples > chunkSize && samples % chunkSize > 0) kept.add(traceFor(pair, samples % chunkSize));
+  return kept.bytes;
+}
+
+/** Parameters and running statistics. */
+const tensorsOf = (model: AnyModule): Tensor[] => [
+  ...model.parameters(),
+  ...model.namedBuffers().map(([, buffer]) => buffer),
+];
+
+/** Calls `body` with a model of its own, as a loss may keep something in one, or add to it. */
+function withOwnModel<T>(job: Job, { seed }: RunPlan, ofRun: AnyModule, body: (model: AnyModule) => T): T {
+  const model = withGenerator(new Generator(seed, stream.noise), () => job.model());
+  // Unless a job has only one, which it always returns.
+  const shared = new Set(tensorsOf(ofRun));
+  const putBack = keepState(model);
+  try {
+    return body(model);
+  } finally {
+    putBack();
+    for (const x of tensorsOf(model)) if (!shared.has(x)) x.dispose();
+  }
+}
+
+/** Finds out what the passes of a run need; its own model stays as it is. */
+export function measurePasses(
+  job: Job,
+  ofRun: AnyModule,
+  plan: RunPlan,
+  { train, test }: { train: StoredColumns; test: StoredColumns | undefined },
+): PassMemory {
+  const metrics = Object.values(job.metrics ?? {});
+  const evaluated = metrics.length > 0 ? test : undefined;
+  const measure = (model: AnyModule): PassMemory => {
+    const parameters = model.parameters();
+    // They lie in the run's shared memory, and are counted there.
+    const into = parameters.map(({ shape }) => zeros(shape));
+    const training = tracePass(plan.seed, (count) => {
+      grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
+    });
+    model.eval();
+    const evaluate = (set: StoredColumns, count: number) => {
+      const batch = firstSamples(set, count);
+      noGrad(() => {
+        for (const metric of metrics) settled(metric(model, batch));
+      });
+    };
+    const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
+    return {
+      training: training && trainingBytes(training, plan, normalisesOverBatch(ofRun)),
+      evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
+    };
+  };
+  try {
+    return quietly(() => scope(() => withOwnModel(job, plan, ofRun, measure)));
+  } catch {
+    return { training: undefined, evaluation: undefined };
+  }
+}

@@ -1,0 +1,117 @@
+// The budget of a training run: what its model, its optimizer, its data and its passes need; and how much of the shared
+// memory its workers get. For the main thread, before anything but the data is laid out.
+import type { AnyModule, Optimizer } from "@shardgrad/core";
+import { MemoryError } from "@shardgrad/core";
+import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
+import type { FoundSet } from "./dataset.ts";
+import type { Job } from "./job.ts";
+import { placeParameters } from "./layout.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
+import type { RunPlan } from "./options.ts";
+import type { PassMemory } from "./pass-memory.ts";
+import { snapshotCount } from "./snapshots.ts";
+
+const mebibyte = 1024 ** 2;
+
+/** What the kernels of a thread take for themselves, to pack matrices: see `kernels/wasm.ts` of core. */
+const workspaceBytes = 640 * 1024;
+
+/** Bytes of a set's columns; what is computed needs none. */
+function columnBytes(set: FoundSet): number {
+  let bytes = 0;
+  for (const column of Object.values(set)) {
+    const data: unknown = (column as { data?: unknown } | null)?.data ?? column;
+    if (ArrayBuffer.isView(data)) bytes += blockSize(data.byteLength);
+  }
+  return bytes;
+}
+
+/** @throws MemoryError if there is no room for the sets of a job, which are copied into shared memory */
+export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): void {
+  const bytes = sets.reduce((sum, set) => sum + (set ? columnBytes(set) : 0), 0);
+  const { arena } = heap();
+  const freeBytes = arena.bytes - arena.live;
+  requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0 }));
+}
+
+/** Memory that a run's parts take; `dataBytes` lie there already. */
+export interface BudgetParts {
+  job: Job;
+  model: AnyModule;
+  optimizer: Optimizer;
+  plan: RunPlan;
+  dataBytes: number;
+}
+
+/** Bytes of blocks, one for each tensor, that a thread takes to build the model and what belongs to it. */
+function buildingBytes({ job, model, optimizer }: BudgetParts): number {
+  const sizes = model.parameters().map(({ size }) => blockSize(size * 4));
+  const weights = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  let state = 0;
+  for (const tensors of optimizer.state)
+    for (const x of Object.values(tensors)) state += blockSize(x.size * 4);
+  return weights * (job.ema === undefined ? 1 : 2) + state;
+}
+
+/** Lets the passes be measured, unless there is no room even without them, and adds everything up. */
+export function planMemory(parts: BudgetParts, measure: () => PassMemory): MemoryBudget {
+  const { job, model, optimizer, plan, dataBytes } = parts;
+  const { workers, shards, local } = plan;
+  const { arena } = heap();
+  const building = buildingBytes(parts);
+  // The main thread's own model is there now, and gives its place back when it is laid out.
+  const freeBytes = arena.bytes - arena.live + dataBytes + building;
+  const flat = placeParameters(model).flatSize * 4;
+  const states = new Set(optimizer.state.flatMap((state) => Object.keys(state))).size;
+  const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
+  const averages = job.ema === undefined ? 0 : 1;
+  const lasting = flat * (1 + states + averages);
+  const shared = [
+    memoryRow("dataset", dataBytes),
+    memoryRow("weights", blockSize(flat)),
+    memoryRow("gradients", blockSize(flat * shards) / shards, shards, "shard"),
+    memoryRow("arrays of shards that train apart", blockSize(flat * shards), apart, "array"),
+    memoryRow("averaged gradient", blockSize(flat)),
+    memoryRow("optimizer state", blockSize(flat), states, "array"),
+    memoryRow("average of the weights", blockSize(flat), averages),
+    memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
+  ];
+  requireRoom(budgetOf(shared, { freeBytes, workers }));
+  const { training, evaluation } = measure();
+  const passes = (training ?? 0) + (evaluation ?? 0);
+  const rows = [
+    ...shared,
+    memoryRow("activations", training ?? 0, workers, "worker"),
+    memoryRow("evaluation", evaluation ?? 0, workers, "worker"),
+    memoryRow("kernels' workspace", workspaceBytes, workers, "worker"),
+    // Its place is free again before passes need theirs.
+    memoryRow("building the model", Math.max(0, building - passes), workers, "worker"),
+  ];
+  const complete = training !== undefined && evaluation !== undefined;
+  const budget = budgetOf(rows, { freeBytes, workers, complete });
+  requireRoom(budget);
+  return budget;
+}
+
+/**
+ * How much address space each worker gets. It costs nothing until it is used; but what one run has reserved, another in
+ * the same process cannot have. So: four times what it is to need, and no less than 64 MiB more than that, as long as
+ * half of what is free stays so; less, down to its need with an eighth to spare, if there is less; and half of what is
+ * free if it is not known.
+ *
+ * @throws MemoryError if another run has taken what was free when this one was planned
+ */
+export function workerBytes({ rows, complete }: MemoryBudget, workers: number, largestFree: number): number {
+  const need = rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);
+  const half = largestFree / 2 / workers;
+  const generous = complete ? Math.min(half, 4 * need + 64 * mebibyte) : half;
+  const most = (largestFree * 0.95) / workers;
+  const bytes = Math.min(most, Math.max(generous, need * 1.125));
+  if (bytes < need) {
+    throw new MemoryError(
+      `train: each of ${workers} workers needs ${formatBytes(need)} of shared memory, but ${formatBytes(bytes)} are left, as another run has taken the rest meanwhile; wait for its end, or use fewer workers`,
+    );
+  }
+  return Math.floor(bytes / 65536) * 65536;
+}

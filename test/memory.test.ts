@@ -1,0 +1,199 @@
+// What a run says that it will need of memory: against what its workers then hold; and runs that do not fit.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MemoryError } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import type { StartEvent, TrainOptions } from "@shardgrad/parallel";
+import { train } from "@shardgrad/parallel";
+import { describe, expect, it } from "vitest";
+import { writeJob } from "./write-job.ts";
+
+const startOf = async (job: string, options: TrainOptions) => {
+  const run = train(job, options);
+  let start: StartEvent | undefined;
+  run.on("start", (event) => {
+    start = event;
+  });
+  await run;
+  return start!;
+};
+
+const eachOf = ({ memory }: StartEvent, ...names: string[]) =>
+  memory.rows.filter(({ what }) => names.includes(what)).reduce((sum, { eachBytes }) => sum + eachBytes, 0);
+
+/** The job of another module, whose workers write down what they hold of memory at each step. */
+const watched = (module: string, folder: string) =>
+  writeJob(`
+    import { writeFileSync } from "node:fs";
+    import { isMainThread, threadId } from "node:worker_threads";
+    import { heap } from "@shardgrad/core/engine";
+    import job from ${JSON.stringify(new URL(module, import.meta.url).href)};
+    const optimizer = (parameters) => {
+      const made = job.optimizer(parameters);
+      const advance = made.advance.bind(made);
+      const note = () => writeFileSync(${JSON.stringify(folder)} + "/" + threadId, String(heap().arena.live));
+      made.advance = () => {
+        advance();
+        if (!isMainThread) note();
+      };
+      return made;
+    };
+    export default { ...job, optimizer };`);
+
+describe("what is said of the activations is what workers hold", () => {
+  it.each([
+    ["an MLP", "./jobs/clusters.ts", { workers: 2 }],
+    ["an MLP, in shards of different sizes", "./jobs/clusters.ts", { workers: 2, shards: 5 }],
+    ["a LeNet with BatchNorm", "./jobs/batch-norm.ts", { workers: 2 }],
+    ["a LeNet with BatchNorm, three shards to a worker", "./jobs/batch-norm.ts", { workers: 2, shards: 6 }],
+    ["dropout", "./jobs/dropout.ts", { workers: 3 }],
+    ["a small GPT", "../packages/bench/src/jobs/char-gpt.ts", { workers: 2, steps: 2 }],
+  ])("of %s", async (_, module, options) => {
+    const folder = mkdtempSync(join(tmpdir(), "shardgrad-memory-"));
+    try {
+      const start = await startOf(watched(module, folder), { kernels: "wasm", ...options });
+      const held = readdirSync(folder).map((name) => Number(readFileSync(join(folder, name), "utf8")));
+      const said = eachOf(start, "activations", "kernels' workspace");
+      expect(held).toHaveLength(options.workers);
+      expect(start.memory.complete).toBe(true);
+      // Besides, there are a few cells for random streams and sums.
+      expect(Math.max(...held)).toBeGreaterThan(0.98 * said);
+      expect(Math.max(...held)).toBeLessThan(1.02 * said + 16384);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+const start = `
+  import { isMainThread } from "node:worker_threads";
+  import { Adam, Linear, ReLU, Sequential, mean, mul, ones } from "@shardgrad/core";
+  import { defineJob } from "@shardgrad/parallel";
+  const x = { data: Float32Array.from({ length: 256 }, (_, i) => Math.sin(i)), shape: [4] };
+  const parts = {
+    dataset: { train: { x } },
+    model: () => new Sequential(new Linear(4, 16), new ReLU(), new Linear(16, 1)),
+    loss: (model, { x }) => mean(model.forward(x)),
+    optimizer: (parameters) => new Adam(parameters, { lr: 0.01 }),
+    batchSize: 16, epochs: 1, shards: 4,
+  };`;
+const jobWith = (change: string, before = "") =>
+  writeJob(`${start}${before}\nexport default defineJob({ ...parts, ${change} });`);
+
+it("the start of a run tells of all that it takes, row by row", async () => {
+  const { memory } = await startOf(jobWith("ema: { decay: 0.9 }"), { workers: 2 });
+  const counts = Object.fromEntries(memory.rows.map(({ what, count }) => [what, count]));
+  expect(counts).toEqual({
+    dataset: 1,
+    weights: 1,
+    gradients: 4,
+    "averaged gradient": 1,
+    "optimizer state": 2,
+    "average of the weights": 1,
+    snapshots: 2,
+    activations: 2,
+    "kernels' workspace": 2,
+    // Of so small a model, all that passes need is less.
+    "building the model": 2,
+  });
+  expect(memory.bytes).toBe(memory.rows.reduce((sum, { bytes }) => sum + bytes, 0));
+  expect(memory.freeBytes).toBeGreaterThan(memory.bytes);
+  expect(memory.machineBytes).toBeGreaterThan(memory.besidesBytes);
+});
+
+it("what is said of the shared arrays is what is laid out", async () => {
+  const wide = "model: () => new Sequential(new Linear(4, 40_000), new ReLU(), new Linear(40_000, 1))";
+  const checkpoint = { directory: mkdtempSync(join(tmpdir(), "shardgrad-memory-")) };
+  const before = heap().arena.live;
+  const run = train(jobWith(`${wide}, ema: { decay: 0.9 }`), { workers: 2, steps: 1, checkpoint });
+  let [said, laidOut] = [0, 0];
+  run.on("start", ({ memory }) => {
+    const shared = memory.rows.filter(({ unit }) => unit !== "worker");
+    said = shared.reduce((sum, { bytes }) => sum + bytes, 0);
+    laidOut = heap().arena.live - before;
+  });
+  const { model } = await run;
+  for (const parameter of model.parameters()) parameter.dispose();
+  rmSync(checkpoint.directory, { recursive: true });
+  expect(said).toBeGreaterThan(20e6);
+  // Besides, there are the words that threads share, and a few numbers per step, shard and parameter.
+  expect(Math.abs(laidOut - said)).toBeLessThan(2 ** 16);
+});
+
+describe("a run is not changed by measuring its passes", () => {
+  it("whose loss counts its calls, prints, or ends the process where it is measured", async () => {
+    const plain = await train(jobWith(""), { workers: 2 });
+    const odd = jobWith(
+      `loss: (model, batch) => {
+        if (isMainThread) { console.log("printed"); process.exit(9); }
+        if (++calls > 4) throw new Error("called too often");
+        return parts.loss(model, batch);
+      }`,
+      "let calls = 0;",
+    );
+    const result = spawnSync(process.execPath, [command, "train", odd, "--workers", "2", "--json"], {
+      encoding: "utf8",
+    });
+    expect(result.stderr).toBe("");
+    const events = result.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events[0].memory.complete).toBe(false);
+    expect(events.at(-1).weightsSha256).toBe(plain.weightsSha256);
+  });
+
+  it("whose loss keeps a tensor", async () => {
+    const keeping = jobWith(
+      "loss: (model, { x }) => mean(mul(model.forward(x), (factor ??= ones([1]).keep())))",
+      "let factor;",
+    );
+    const { memory } = await startOf(keeping, { workers: 1, capture: false });
+    expect(memory.complete).toBe(true);
+    const sha = async (job: string) => (await train(job, { workers: 2, capture: false })).weightsSha256;
+    expect(await sha(keeping)).toBe(await sha(jobWith("")));
+  });
+});
+
+const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+
+describe("a run that does not fit is refused before it starts", () => {
+  const many = "dataset: { train: { x: { data: new Float32Array(800_000), shape: [4] } } }";
+
+  it.each([
+    [
+      "for its data",
+      jobWith("dataset: { train: { x: new Uint8Array(4.5e9) } }"),
+      /the run needs 4\.\d GiB of shared memory, but 4\.0 GiB of the 4\.0 GiB .* most of it is dataset: give the job a computed set/,
+    ],
+    [
+      "for its gradients",
+      jobWith(`${many}, model: () => new Sequential(new Linear(4, 400_000), new Linear(400_000, 1))`),
+      /most of it is gradients: use fewer shards\n {2}gradients +1000 shards × /,
+      { shards: 1000, batchSize: 1000 },
+    ],
+    [
+      "for its activations",
+      jobWith(`${many}, model: () => new Sequential(new Linear(4, 4096), new ReLU(), new Linear(4096, 1))`),
+      /most of it is activations: use a smaller batchSize, or fewer workers\n {2}activations +1 worker × /,
+      { shards: 1, workers: 1, batchSize: 200_000 },
+    ],
+  ] as [string, string, RegExp, TrainOptions?][])("%s", async (_, job, message, options = {}) => {
+    const error = await train(job, options).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(MemoryError);
+    expect((error as Error).message).toMatch(message);
+  });
+
+  it("by the command, with a first line that says it all and an exit code", () => {
+    const job = jobWith("dataset: { train: { x: new Uint8Array(4.5e9) } }");
+    const { status, stderr } = spawnSync(process.execPath, [command, "train", job], { encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^shardgrad: train: the run needs .*\n {2}dataset +4\.\d GiB\n$/);
+  });
+});
