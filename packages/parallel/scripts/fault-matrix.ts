@@ -79,7 +79,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
   beforeAll(async () => {
     process.on("worker", started);
     // New threads have small heaps, so that one is soon full.
-    setFlagsFromString("--max-old-space-size=32");
+    setFlagsFromString("--max-old-space-size=24");
     expected = (await run({ workers: 1 })).ended;
   });
 
