@@ -10,7 +10,9 @@ export default defineConfig({
     // more than two at once would only have them wait for each other's cores.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
+    // A machine that is busy with other things takes its time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Node itself loads the built packages: what is tested is what ships, and a worker thread that imports one
     // by name gets the same file as the test.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },

@@ -1,6 +1,4 @@
 // Stopping and going on: the run that was interrupted ends with the bits of the one that was not.
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,10 +6,10 @@ import { fileURLToPath } from "node:url";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { signalAtCheckpoint, startCommand } from "./start-command.ts";
 import { writeJob } from "./write-job.ts";
 
 const job = new URL("./jobs/dropout.ts", import.meta.url);
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "shardgrad-resume-"));
 afterAll(() => rmSync(root, { recursive: true }));
 let count = 0;
@@ -195,31 +193,11 @@ describe("a directory that cannot be written any more", () => {
 });
 
 describe("the command", () => {
-  const epochs = "200";
-  const flags = ["--shards", "8", "--batch-size", "8", "--epochs", epochs, "--kernels", "wasm", "--json"];
+  const flags = ["--shards", "8", "--batch-size", "8", "--epochs", "200", "--kernels", "wasm"];
 
-  function start(
-    directory: string | undefined,
-    workers: number,
-  ): { child: ChildProcess; ended: Promise<{ code: number | null; events: TrainEvent[]; stderr: string }> } {
+  function start(directory: string | undefined, workers: number) {
     const saving = directory ? ["--checkpoint", directory, "--checkpoint-every", "50", "--resume"] : [];
-    const args = [command, "train", fileURLToPath(job), "--workers", String(workers), ...flags, ...saving];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let [text, stderr] = ["", ""];
-    child.stdout!.on("data", (part) => {
-      text += part;
-    });
-    child.stderr!.on("data", (part) => {
-      stderr += part;
-    });
-    const ended = new Promise<{ code: number | null; events: TrainEvent[]; stderr: string }>((resolve) =>
-      child.on("close", (code) => {
-        // A process that is killed may leave half a line.
-        const lines = text.split("\n").slice(0, -1);
-        resolve({ code, events: lines.map((line) => JSON.parse(line)), stderr });
-      }),
-    );
-    return { child, ended };
+    return startCommand(job, [...flags, "--workers", String(workers), ...saving]);
   }
 
   let whole: string;
@@ -235,12 +213,7 @@ describe("the command", () => {
   ] as const)("%s finishes the step, saves, and ends with %i; --resume goes on", async (signal, code) => {
     const directory = newDirectory();
     const { child, ended } = start(directory, 2);
-    let asked = false;
-    child.stdout!.on("data", (part) => {
-      if (asked || !String(part).includes('"type":"checkpoint"')) return;
-      asked = true;
-      child.kill(signal);
-    });
+    signalAtCheckpoint(child, signal);
     const first = await ended;
     expect([first.code, first.stderr]).toEqual([code, ""]);
     const end = first.events.at(-1)!;

@@ -7,14 +7,15 @@ export class Crash extends Error {
   override name = "Crash";
 }
 
-/** What is to happen at an operation, counted from 0. */
+/** What is to happen at an operation. */
 export interface Incident {
-  at: number;
+  /** Its number, counted from 0; or what its line in the log looks like: the first such from now on. */
+  at: number | RegExp;
   /** The code of an error; `crash`: it is done, and then the process is dead. */
   kind: "crash" | "ENOSPC" | "EIO" | "EACCES";
   /** Of an error: whether the operation is done nevertheless; of a write, half of it. */
   done?: boolean;
-  /** Of an error: whether all later operations fail too. */
+  /** Of an error: whether all later operations fail too; of a kind of operation, until the incident is over. */
   lasting?: boolean;
 }
 
@@ -216,17 +217,23 @@ export class SimulatedDisk implements Disk {
     if (this.#dead) throw new Crash();
     if (this.#broken !== undefined) fail(this.#broken, operation, path);
     const { incident } = this;
-    const now = incident?.at === this.log.length;
-    this.log.push(`${operation} ${path}`);
+    const line = `${operation} ${path}`;
+    const now = incident && this.#isAt(incident, line);
+    this.log.push(line);
     if (!incident || !now) return act();
     if (incident.kind === "crash") {
       this.#dead = true;
       act();
       throw new Crash();
     }
-    if (incident.lasting) this.#broken = incident.kind;
+    if (typeof incident.at !== "number") this.incident = incident.lasting ? incident : undefined;
+    else if (incident.lasting) this.#broken = incident.kind;
     if (incident.done) actHalf();
     return fail(incident.kind, operation, path);
+  }
+
+  #isAt({ at }: Incident, line: string): boolean {
+    return typeof at === "number" ? at === this.log.length : at.test(line);
   }
 
   #node(path: string): Node | undefined {

@@ -1,42 +1,29 @@
-// Kills a training process at random moments, 200 times unless told otherwise, and resumes it each time:
+// Kills a training process at random moments, 200 times unless told otherwise, and resumes it each time on 1 to 4 workers:
 //   node scripts/soak-kills.ts [kills] [seed]
-// Whenever a run comes to its end, its weights must be those of one that was never killed; then the next begins.
-import type { ChildProcess } from "node:child_process";
+// After each kill the newest checkpoint must be whole, and no older than before. Whenever a run comes to its end, its
+// weights must be those of one that was never killed; then the next begins.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { manualSeed, rand, scope } from "@shardgrad/core";
+import { findNewest } from "@shardgrad/parallel";
 
 const [kills = 200, seed = 1] = process.argv.slice(2).map(Number);
 const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("../../../test/jobs/dropout.ts", import.meta.url));
-manualSeed(seed!);
+const sizes = ["--shards", "8", "--batch-size", "8", "--epochs", "300"];
+manualSeed(seed);
 const uniform = () => scope(() => rand([]).item());
 
-function start(
-  directory: string,
-  workers: number,
-): { child: ChildProcess; ended: Promise<string | undefined> } {
-  const args = [
-    "train",
-    job,
-    "--workers",
-    String(workers),
-    "--shards",
-    "8",
-    "--batch-size",
-    "8",
-    "--epochs",
-    "300",
-  ];
+/** Trains, from the newest checkpoint on; `kill` ends it. `ended` is the hash of the weights, undefined if it was killed. */
+function start(directory: string, workers: number) {
   const saving = ["--checkpoint", directory, "--checkpoint-every", "20", "--resume", "--json"];
-  const child = spawn(process.execPath, [command, ...args, ...saving], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const args = [command, "train", job, "--workers", String(workers), ...sizes, ...saving];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
-  child.stdout!.on("data", (part) => {
+  child.stdout.on("data", (part) => {
     text += part;
   });
   const ended = new Promise<string | undefined>((resolve, reject) =>
@@ -45,23 +32,48 @@ function start(
       else resolve(/"weightsSha256":"([0-9a-f]+)"/.exec(text)?.[1]);
     }),
   );
-  return { child, ended };
+  return { kill: () => child.kill("SIGKILL"), ended };
+}
+
+/** The step of the newest checkpoint, -1 if there is none; a kill must leave none that is damaged. */
+async function newestStep(directory: string): Promise<number> {
+  const { checkpoint, notes } = await findNewest(directory);
+  const names = existsSync(directory)
+    ? readdirSync(directory).filter((name) => name.startsWith("step-"))
+    : [];
+  if (notes.length > 0 || (names.length > 0 && !checkpoint)) {
+    throw new Error(`a kill damaged a checkpoint among ${names.join(", ")}: ${notes.join("; ")}`);
+  }
+  return checkpoint?.state.step ?? -1;
 }
 
 const root = mkdtempSync(join(tmpdir(), "shardgrad-soak-"));
 const startedMs = performance.now();
+const minutes = () => ((performance.now() - startedMs) / 60_000).toFixed(1);
 const expected = await start(join(root, "whole"), 2).ended;
-const longestMs = performance.now() - startedMs;
-let [killed, finished] = [0, 0];
-while (killed < kills!) {
-  const { child, ended } = start(join(root, String(finished)), 1 + Math.floor(uniform() * 4));
-  const timer = setTimeout(() => child.kill("SIGKILL"), uniform() * longestMs);
+let longestMs = performance.now() - startedMs;
+/** How many kills there were, those among them that came before the first checkpoint of a run, and whole runs. */
+let [killed, empty, finished] = [0, 0, 0];
+let step = -1;
+while (killed < kills) {
+  const directory = join(root, String(finished));
+  const { kill, ended } = start(directory, 1 + Math.floor(uniform() * 4));
+  const timer = setTimeout(kill, uniform() * longestMs);
   const hash = await ended;
   clearTimeout(timer);
-  if (hash === undefined) killed++;
-  else if (hash !== expected)
-    throw new Error(`after ${killed} kills: the weights are ${hash}, expected ${expected}`);
-  else finished++;
+  const newest = await newestStep(directory);
+  // Killed before anything was saved: the machine has become slower since, and needs more time to get anywhere.
+  if (hash === undefined && newest === step) longestMs *= 1.05;
+  if (newest < step) throw new Error(`after ${killed} kills: the newest step is ${newest}, and was ${step}`);
+  step = hash === undefined ? newest : -1;
+  if (hash === undefined) {
+    killed++;
+    if (newest < 0) empty++;
+    if (killed % 20 === 0) console.log(`${killed} kills, ${finished} runs, ${minutes()} min`);
+  } else if (hash === expected) finished++;
+  else throw new Error(`after ${killed} kills: the weights are ${hash}, expected ${expected}`);
 }
 rmSync(root, { recursive: true });
-console.log(`${killed} kills, ${finished} runs came to their end with the same bits`);
+console.log(
+  `${killed} kills (${empty} before a first checkpoint), ${finished} runs came to their end with the same bits, in ${minutes()} min`,
+);

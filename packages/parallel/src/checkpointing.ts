@@ -9,7 +9,7 @@ import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import { checkRetention } from "./checkpoint/retention.ts";
 import type { CheckpointState, Plain } from "./checkpoint/state-file.ts";
-import type { CheckpointStore } from "./checkpoint/store.ts";
+import type { CheckpointStore, StoreEnvironment } from "./checkpoint/store.ts";
 import { openCheckpoints } from "./checkpoint/store.ts";
 import type { Control } from "./control.ts";
 import type { EpochRecord } from "./epoch-records.ts";
@@ -156,12 +156,11 @@ export class RunCheckpoints {
   static async open(
     options: CheckpointOptions,
     publish: (event: CheckpointEvent | ResumeEvent) => void,
+    environment?: StoreEnvironment,
   ): Promise<RunCheckpoints> {
     const { directory, keep, best } = options;
-    const store = await openCheckpoints(directory, {
-      ...(keep !== undefined && { keepLast: keep }),
-      ...(best && { keepBest: best }),
-    });
+    const retention = { ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) };
+    const store = await openCheckpoints(directory, retention, environment);
     return new RunCheckpoints(store, options, publish);
   }
 

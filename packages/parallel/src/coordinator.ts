@@ -7,6 +7,7 @@ import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
 import { withCallbacks } from "./callbacks.ts";
+import type { StoreEnvironment } from "./checkpoint/store.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
 import { Control } from "./control.ts";
@@ -171,10 +172,11 @@ async function resume(
   { set }: RunKernels,
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
+  environment?: StoreEnvironment,
 ): Promise<RunCheckpoints | undefined> {
   const { job, plan, model, optimizer, ema, layout, sampling, train, metrics: names } = run;
   if (!options.checkpoint) return undefined;
-  const checkpoints = await RunCheckpoints.open(options.checkpoint, publish);
+  const checkpoints = await RunCheckpoints.open(options.checkpoint, publish, environment);
   try {
     const perEpoch = stepsPerEpoch(sampling);
     const { batchSize } = sampling;
@@ -284,7 +286,11 @@ function detachModel(model: AnyModule): void {
 /** For tests only: what is to go wrong in each attempt. */
 export type Faults = readonly (Fault | undefined)[];
 
-/** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
+/**
+ * Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles.
+ *
+ * @param environment what checkpoints are written to; tests put a disk there that fails
+ */
 export async function coordinate<M extends AnyModule>(
   jobUrl: string,
   workerUrl: URL,
@@ -292,6 +298,7 @@ export async function coordinate<M extends AnyModule>(
   emit: (event: TrainEvent) => void,
   stopRequested: () => boolean,
   faults: Faults = [],
+  environment?: StoreEnvironment,
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let checkpoints: RunCheckpoints | undefined;
@@ -306,7 +313,7 @@ export async function coordinate<M extends AnyModule>(
       recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
     }
     publish(startEvent(run, kernels));
-    checkpoints = await resume(run, kernels, options, publish);
+    checkpoints = await resume(run, kernels, options, publish, environment);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     const setupOf = planWorkers(run, kernels.set, memory);
     const progress = new Progress(run, publish);

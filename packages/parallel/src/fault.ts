@@ -10,6 +10,8 @@ export interface Fault {
   rank: number;
   step: number;
   phase: Phase;
+  /** How many barriers of the step the worker must have come to before: 1 is behind the first meeting of a lockstep. */
+  afterBarriers?: number;
   how: FaultKind;
 }
 
@@ -36,7 +38,12 @@ const kinds = {
 } as const;
 export type FaultKind = keyof typeof kinds;
 
+/** Barriers that this thread has come to in the step of its fault, which is the only one it has. */
+let barriers = 0;
+
 /** Does the fault if this is its place. */
 export function strike(fault: Fault, step: number, phase: Phase): void {
-  if (fault.step === step && fault.phase === phase) kinds[fault.how]();
+  if (fault.step !== step) return;
+  if (fault.phase === phase && barriers >= (fault.afterBarriers ?? 0)) kinds[fault.how]();
+  if (phase === "barrier") barriers++;
 }

@@ -1,0 +1,139 @@
+// A worker fails in every phase of a step, in every way: the run ends with the bits of one in which nothing happened.
+// The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in the package's
+// README, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
+import { readFileSync, writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import type { Worker } from "node:worker_threads";
+import { BroadcastChannel } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Faults } from "../src/coordinator.ts";
+import { coordinate } from "../src/coordinator.ts";
+import { phases } from "../src/errors.ts";
+import type { RestartEvent, TrainEvent } from "../src/events.ts";
+import type { Fault, FaultKind } from "../src/fault.ts";
+import { faultChannel } from "../src/fault.ts";
+import type { TrainOptions } from "../src/options.ts";
+
+const workerUrl = new URL("../dist/worker.js", import.meta.url);
+const readme = new URL("../README.md", import.meta.url);
+
+const kinds: { how: FaultKind; called: string; workers: number }[] = [
+  { how: "process.exit", workers: 3, called: "`process.exit(7)`" },
+  { how: "throw", workers: 4, called: '`throw new RangeError("injected")`' },
+  { how: "throw null", workers: 2, called: "`throw null`" },
+  { how: "heap exhaustion", workers: 2, called: "heap exhaustion" },
+  { how: "terminate", workers: 3, called: "`terminate()` from outside" },
+];
+
+type Place = Pick<Fault, "step" | "phase" | "afterBarriers">;
+
+// The jobs have 5 steps an epoch; step 10 ends one, so that it has every phase.
+const inPhases: Place[] = phases.filter((phase) => phase !== "idle").map((phase) => ({ step: 10, phase }));
+
+/** Between the barriers of a step of LeNet-5, which has three BatchNorms: three meetings forward, three backward. */
+const inMeetings: Place[] = [
+  { step: 12, phase: "forward", afterBarriers: 1 },
+  { step: 12, phase: "barrier", afterBarriers: 2 },
+  { step: 12, phase: "reduce", afterBarriers: 3 },
+  { step: 12, phase: "backward", afterBarriers: 5 },
+];
+
+const options = { shards: 8, epochs: 3, snapshotEvery: 2, kernels: "wasm" } as const;
+
+/** The rows of the table between its marks in the README, as Markdown has them before a formatter. */
+function tableInReadme() {
+  const [start, end] = ["<!-- faults -->\n\n", "\n\n<!-- /faults -->"];
+  const text = readFileSync(readme, "utf8");
+  const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
+  const rows = text.slice(from, to).replace(/ +\|/g, " |").replace(/-{3,}/g, "---").split("\n");
+  const write = (lines: readonly string[]) =>
+    writeFileSync(readme, text.slice(0, from) + lines.join("\n") + text.slice(to));
+  return { rows, write };
+}
+
+/**
+ * @param file name of a job among the test jobs, with 5 steps an epoch
+ * @param meets whether its model has BatchNorm, so that a worker can fail in its meetings, too
+ */
+export function describeFaults(file: string, { meets = false } = {}): void {
+  const job = new URL(`../../../test/jobs/${file}.ts`, import.meta.url).href;
+  const places = meets ? [...inPhases, ...inMeetings] : inPhases;
+
+  async function run(more: TrainOptions, faults: Faults = []) {
+    const events: TrainEvent[] = [];
+    const publish = (event: TrainEvent) => events.push(event);
+    const result = await coordinate(job, workerUrl, { ...options, ...more }, publish, () => false, faults);
+    const epochs = events.flatMap((event) =>
+      event.type === "epoch" ? [[event.epoch, event.loss, event.metrics]] : [],
+    );
+    const restarts = events.filter((event): event is RestartEvent => event.type === "restart");
+    return { ended: { weightsSha256: result.weightsSha256, metrics: result.metrics, epochs }, restarts };
+  }
+
+  const threads = new Map<number, Worker>();
+  const started = (thread: Worker) => threads.set(thread.threadId, thread);
+  const channel = new BroadcastChannel(faultChannel);
+  channel.onmessage = ({ data }: { data: number }) => threads.get(data)?.terminate();
+
+  let expected: Awaited<ReturnType<typeof run>>["ended"];
+  beforeAll(async () => {
+    process.on("worker", started);
+    // New threads have small heaps, so that one is soon full.
+    setFlagsFromString("--max-old-space-size=24");
+    expected = (await run({ workers: 1 })).ended;
+  });
+
+  afterAll(() => {
+    process.off("worker", started);
+    channel.close();
+  });
+
+  /** What is seen of each kind of fault, wherever it is. */
+  const seen = new Map<string, string>();
+
+  describe(`${file}: a worker ends in each phase of a step`, () => {
+    it.each(kinds)("by $how, among $workers workers", async ({ how, called, workers }) => {
+      // Every attempt but the last has one, and the ranks take turns.
+      const faults = places.map((place, index) => ({ ...place, how, rank: index % workers }));
+      const { restarts, ended } = await run({ workers, restarts: faults.length }, faults);
+      expect(restarts.map(({ message: _, ...rest }) => rest)).toEqual(
+        faults.map(({ rank, step, phase }, index) => ({
+          type: "restart",
+          rank,
+          failedStep: step,
+          phase,
+          fromStep: step - 2,
+          restart: index + 1,
+          restarts: faults.length,
+        })),
+      );
+      expect(ended).toEqual(expected);
+      const told = restarts.map(({ rank, failedStep, phase, message }) =>
+        message.replace(
+          `worker ${rank} failed in step ${failedStep} (${phase})`,
+          "worker … failed in step … (…)",
+        ),
+      );
+      // The same in every phase.
+      expect(new Set(told).size).toBe(1);
+      seen.set(called, told[0]!);
+    });
+  });
+
+  it("what was seen is what the README says", () => {
+    const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
+    const rows = kinds.map(({ called }) =>
+      row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
+    );
+    if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
+    const heads = [
+      row("what was injected", "where", "what the user sees", "what was lost"),
+      row("---", "---", "---", "---"),
+    ];
+    const table = tableInReadme();
+    if (process.env.SHARDGRAD_UPDATE) {
+      if (meets) table.write([...heads, ...rows]);
+    } else if (meets) expect(table.rows).toEqual([...heads, ...rows]);
+    else expect(table.rows).toEqual(expect.arrayContaining(rows));
+  });
+}
