@@ -36,7 +36,7 @@ export class LocalSteps {
   readonly #learners: Map<number, Learner>;
   readonly #averages: { own: number; average: number; reducer: SliceReducer }[];
   /** Steps done at the last meeting. */
-  #metAt: number;
+  #metAt = 0;
 
   /**
    * Builds the learners of a worker's shards, and gives them what the run's arrays hold: nobody else may write to these yet.
@@ -48,11 +48,10 @@ export class LocalSteps {
     job: Job,
     { shards, slice }: { shards: readonly number[]; slice: readonly [from: number, to: number] },
   ) {
-    const { layout, state } = setup;
+    const { layout } = setup;
     this.#layout = layout;
     this.#local = layout.local!;
     this.#slice = slice;
-    this.#metAt = state.step;
     this.#learners = new Map(shards.map((shard) => [shard, this.#learn(shard, setup, job)]));
     this.#averages = arraysToAverage(layout, this.#local).map(({ own, average }) => {
       const reducer = new SliceReducer({ ...layout, gradients: own, average }, slice);
