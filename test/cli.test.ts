@@ -87,6 +87,20 @@ it("trains a job that cannot be captured all the same, and says once why it is s
   expect(captured(await shardgrad("train", job, "--workers", "2", "--json"))).toBe(true);
 });
 
+it("a reader that goes away, as head does, ends the run without a word", async () => {
+  const flags = ["--workers", "2", "--epochs", "100000", "--json"];
+  const child = spawn(process.execPath, [command, "train", job, ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect([code, stderr]).toEqual([141, ""]);
+});
+
 it("profile shows where the time of a step goes", async () => {
   const table = await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm");
   expect([table.code, table.stderr]).toEqual([0, ""]);

@@ -17,8 +17,8 @@ import { chooseReporter } from "./report.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
-/** Exit codes: what was asked for does not fit; the run failed; ended by a signal (128 + its number). */
-const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
+/** Exit codes: what was asked for does not fit; the run failed; ended by a signal, or as one (128 + its number). */
+const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 function integer(text: string): number {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Expected an integer.");
@@ -38,7 +38,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep });
   const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
   // Once: the step that is under way is finished, and saved. Twice: now; what was saved before stays.
-  let asked: "SIGINT" | "SIGTERM" | undefined;
+  let asked: "SIGINT" | "SIGPIPE" | "SIGTERM" | undefined;
   const interrupt = (signal: "SIGINT" | "SIGTERM") => {
     if (asked) process.exit(exitCode[signal]);
     asked = signal;
@@ -46,6 +46,12 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     run.stop();
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  // Whoever read the output has gone, as `head` does. Node.js ignores the signal, and has an error for each line instead.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    asked ??= "SIGPIPE";
+    run.stop();
+  });
   try {
     for await (const event of run) reporter.show(event);
     if (asked) process.exitCode = exitCode[asked];
