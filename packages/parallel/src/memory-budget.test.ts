@@ -45,7 +45,7 @@ describe("a run is refused", () => {
   it("if the machine, or the container, has less than that and what the process holds besides", () => {
     expect(() => requireRoom(budget({ machineBytes: 2.2 * gibibyte }))).not.toThrow();
     expect(() => requireRoom(budget({ machineBytes: 2 * gibibyte }))).toThrow(
-      /^train: the run needs 2\.1 GiB of memory, but this machine, or container, has 2\.0 GiB; .*\n(?: {2}.*\n)* {2}JavaScript and threads +256\.0 MiB\n/,
+      /^train: the run needs 2\.1 GiB of memory, but this machine, or container, has 2\.0 GiB; .*\n(?: {2}.*\n)* {2}the process itself +256\.0 MiB\n/,
     );
   });
 });

@@ -18,7 +18,7 @@ const advice = {
   evaluation: "use fewer workers, or metrics of a smaller model",
   "kernels' workspace": "use fewer workers",
   "building the model": "use fewer workers",
-  "JavaScript and threads": "hold less in memory besides the run, or use fewer workers",
+  "the process itself": "hold less in memory besides the run, or use fewer workers",
 } as const;
 
 /** One kind of memory: so many times so much. */
@@ -39,7 +39,7 @@ export interface MemoryBudget {
   bytes: number;
   /** Shared memory that is free for this run. */
   freeBytes: number;
-  /** What the process holds beside it, and its threads will. */
+  /** What the process takes beside it: JavaScript, threads, and what was used only while the run was prepared. */
   besidesBytes: number;
   /** Memory of the machine, or of the container if that has a limit. */
   machineBytes: number;
@@ -56,18 +56,29 @@ export function memoryRow(
   return { what, count, unit, eachBytes, bytes: count * eachBytes };
 }
 
-/** What a worker thread takes besides tensors: JavaScript, compiled kernels, stacks. */
-const threadBytes = 24 * 1024 ** 2;
+/** What Node.js takes besides JavaScript's own heap, and what a worker thread takes besides tensors; as measured. */
+const processBytes = 48 * 1024 ** 2;
+const threadBytes = 36 * 1024 ** 2;
 
 /** The smaller of what the machine has and what the process may use of it. */
 export function machineMemory(total = totalmem(), constrained = process.constrainedMemory()): number {
   return constrained > 0 ? Math.min(total, constrained) : total;
 }
 
-/** @param freeBytes shared memory for the run, with what it has taken already */
+/** What there is beside the rows. */
+export interface Surroundings {
+  /** Shared memory for the run, with what it has taken already. */
+  freeBytes: number;
+  workers: number;
+  /** Shared memory that is free again when the workers start, but stays with the process; none if absent. */
+  preparingBytes?: number;
+  /** Whether the rows are all there is; they are if absent. */
+  complete?: boolean;
+}
+
 export function budgetOf(
   rows: readonly MemoryRow[],
-  { freeBytes, workers, complete = true }: { freeBytes: number; workers: number; complete?: boolean },
+  { freeBytes, workers, preparingBytes = 0, complete = true }: Surroundings,
 ): MemoryBudget {
   const present = rows.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
   const { heapTotal, external } = process.memoryUsage();
@@ -75,7 +86,7 @@ export function budgetOf(
     rows: present,
     bytes: present.reduce((sum, row) => sum + row.bytes, 0),
     freeBytes,
-    besidesBytes: heapTotal + external + workers * threadBytes,
+    besidesBytes: processBytes + heapTotal + external + preparingBytes + workers * threadBytes,
     machineBytes: machineMemory(),
     complete,
   };
@@ -115,7 +126,7 @@ export function requireRoom(budget: MemoryBudget): void {
   }
   const total = bytes + besidesBytes;
   if (total > machineBytes) {
-    const table = [...rows, memoryRow("JavaScript and threads", besidesBytes)];
+    const table = [...rows, memoryRow("the process itself", besidesBytes)];
     const room = `this machine, or container, has ${formatBytes(machineBytes)}`;
     throw refuse(
       `${formatBytes(total)} of memory`,

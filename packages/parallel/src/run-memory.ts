@@ -77,7 +77,9 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
     memoryRow("average of the weights", blockSize(flat), averages),
     memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
   ];
-  requireRoom(budgetOf(shared, { freeBytes, workers }));
+  // The main thread's model, the one for measuring, and its gradients.
+  const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
+  requireRoom(budgetOf(shared, around));
   const { training, evaluation } = measure();
   const passes = (training ?? 0) + (evaluation ?? 0);
   const rows = [
@@ -89,7 +91,7 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
     memoryRow("building the model", Math.max(0, building - passes), workers, "worker"),
   ];
   const complete = training !== undefined && evaluation !== undefined;
-  const budget = budgetOf(rows, { freeBytes, workers, complete });
+  const budget = budgetOf(rows, { ...around, complete });
   requireRoom(budget);
   return budget;
 }
