@@ -80,7 +80,7 @@ while (killed < kills) {
   if (hash === undefined) {
     killed++;
     if (newest < 0) empty++;
-    if (killed % 20 === 0) console.log(`${killed} kills, ${finished} runs, ${minutes()} min`);
+    if (killed % 10 === 0) console.log(`${killed} kills, ${finished} runs, ${minutes()} min`);
   } else if (hash === expected) finished++;
   else throw new Error(`after ${killed} kills: the weights are ${hash}, expected ${expected}`);
 }
