@@ -18,7 +18,7 @@ const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const readme = new URL("../README.md", import.meta.url);
 
 const kinds: { how: FaultKind; called: string; workers: number }[] = [
-  { how: "process.exit", workers: 3, called: "`process.exit(7)`" },
+  { how: "process.exit", workers: 2, called: "`process.exit(7)`" },
   { how: "throw", workers: 4, called: '`throw new RangeError("injected")`' },
   { how: "throw null", workers: 2, called: "`throw null`" },
   { how: "heap exhaustion", workers: 2, called: "heap exhaustion" },

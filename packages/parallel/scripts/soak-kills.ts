@@ -17,22 +17,38 @@ const sizes = ["--shards", "8", "--batch-size", "8", "--epochs", "300"];
 manualSeed(seed);
 const uniform = () => scope(() => rand([]).item());
 
-/** Trains, from the newest checkpoint on; `kill` ends it. `ended` is the hash of the weights, undefined if it was killed. */
-function start(directory: string, workers: number) {
+/**
+ * Trains, from the newest checkpoint on. Resolves to the hash of the weights, or to undefined if it was killed, which it is
+ * some time after so many saves: by what it does and not by the clock, or a busy machine would kill it before it gets anywhere.
+ */
+function runFrom(
+  directory: string,
+  workers: number,
+  savesBeforeKill = Infinity,
+): Promise<string | undefined> {
   const saving = ["--checkpoint", directory, "--checkpoint-every", "20", "--resume", "--json"];
   const args = [command, "train", job, "--workers", String(workers), ...sizes, ...saving];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const startedMs = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const killSoon = (withinMs: number) => {
+    timer ??= setTimeout(() => child.kill("SIGKILL"), uniform() * withinMs);
+  };
+  // The first second has the start of the process, and of its threads.
+  if (savesBeforeKill === 0) killSoon(1000);
   let text = "";
   child.stdout.on("data", (part) => {
     text += part;
+    const saves = text.split('"type":"checkpoint"').length - 1;
+    if (saves > 0 && saves >= savesBeforeKill) killSoon((performance.now() - startedMs) / saves);
   });
-  const ended = new Promise<string | undefined>((resolve, reject) =>
+  return new Promise((resolve, reject) =>
     child.on("close", (code, signal) => {
+      clearTimeout(timer);
       if (signal === null && code !== 0) reject(new Error(`the run ended with ${code}: ${text}`));
       else resolve(/"weightsSha256":"([0-9a-f]+)"/.exec(text)?.[1]);
     }),
   );
-  return { kill: () => child.kill("SIGKILL"), ended };
 }
 
 /** The step of the newest checkpoint, -1 if there is none; a kill must leave none that is damaged. */
@@ -50,26 +66,21 @@ async function newestStep(directory: string): Promise<number> {
 const root = mkdtempSync(join(tmpdir(), "shardgrad-soak-"));
 const startedMs = performance.now();
 const minutes = () => ((performance.now() - startedMs) / 60_000).toFixed(1);
-const expected = await start(join(root, "whole"), 2).ended;
-let longestMs = performance.now() - startedMs;
+const expected = await runFrom(join(root, "whole"), 2);
 /** How many kills there were, those among them that came before the first checkpoint of a run, and whole runs. */
 let [killed, empty, finished] = [0, 0, 0];
 let step = -1;
 while (killed < kills) {
   const directory = join(root, String(finished));
-  const { kill, ended } = start(directory, 1 + Math.floor(uniform() * 4));
-  const timer = setTimeout(kill, uniform() * longestMs);
-  const hash = await ended;
-  clearTimeout(timer);
+  const [workers, saves] = [1 + Math.floor(uniform() * 4), Math.floor(uniform() * 8)];
+  const hash = await runFrom(directory, workers, saves);
   const newest = await newestStep(directory);
-  // Killed before anything was saved: the machine has become slower since, and needs more time to get anywhere.
-  if (hash === undefined && newest === step) longestMs *= 1.05;
   if (newest < step) throw new Error(`after ${killed} kills: the newest step is ${newest}, and was ${step}`);
   step = hash === undefined ? newest : -1;
   if (hash === undefined) {
     killed++;
     if (newest < 0) empty++;
-    if (killed % 20 === 0) console.log(`${killed} kills, ${finished} runs, ${minutes()} min`);
+    if (killed % 10 === 0) console.log(`${killed} kills, ${finished} runs, ${minutes()} min`);
   } else if (hash === expected) finished++;
   else throw new Error(`after ${killed} kills: the weights are ${hash}, expected ${expected}`);
 }
