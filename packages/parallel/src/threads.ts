@@ -1,5 +1,8 @@
 // The threads behind a gang: a Piscina pool in which each has one task that lasts as long as the gang, and a Comlink
 // interface to each. Must not know what the workers compute, nor what becomes of them.
+import { getCompileCacheDir } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { MessageChannel } from "node:worker_threads";
 import * as Comlink from "comlink";
@@ -13,6 +16,15 @@ interface Thread extends Member {
   port: MessagePort;
 }
 
+/**
+ * What threads start with: Node.js's cache of compiled modules, so that not each of them compiles the packages and strips the
+ * types of the job. Halves the time that a thread takes to start.
+ */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE = getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache") } = process.env;
+  return { ...process.env, NODE_COMPILE_CACHE };
+}
+
 /** Starts `workers` threads. */
 export function startThreads(workers: number, workerUrl: URL): Members {
   // Not "sync" atomics: an idle worker would block in Atomics.wait, and no Comlink call would reach it.
@@ -23,6 +35,7 @@ export function startThreads(workers: number, workerUrl: URL): Members {
     concurrentTasksPerWorker: 1,
     atomics: "disabled",
     recordTiming: false,
+    env: environment(),
   });
   const start = (): Thread => {
     const { port1, port2 } = new MessageChannel();

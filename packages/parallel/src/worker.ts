@@ -1,6 +1,7 @@
 // The Piscina task: gives the coordinator a Comlink interface to this thread's replica, until it is closed.
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
+import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import { useKernels } from "@shardgrad/core";
 import { openHeap } from "@shardgrad/core/engine";
@@ -45,6 +46,8 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
         // Not by process.stderr: a thread that is computing gets no further than its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
         replica = new Replica(setup, await loadJob(setup.jobUrl), notify);
+        // For the threads of later runs; one that is ended does it no more.
+        flushCompileCache();
       }),
     run: () => attempt(() => replica!.run()),
     close: () => {
