@@ -17,7 +17,7 @@ import { usableCores } from "./cpu-limit.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
-import { JobError } from "./errors.ts";
+import { JobError, UnendingThreadError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
@@ -44,7 +44,7 @@ import { checkApart, checkCapture } from "./running-statistics.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
-import { attempt, UnendingThreadError } from "./supervision.ts";
+import { attempt } from "./supervision.ts";
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {

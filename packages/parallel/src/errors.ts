@@ -40,6 +40,11 @@ export class WorkerError extends ShardgradError {
   }
 }
 
+/** A thread of a run cannot be ended: it may go on writing into shared memory, which is never used again. */
+export class UnendingThreadError extends ShardgradError {
+  override name = "UnendingThreadError";
+}
+
 /** Whether what a failed save was to write is there: `perhaps` if it may be in place, and a power cut may undo that. */
 export type Committed = "no" | "perhaps";
 

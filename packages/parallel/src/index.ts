@@ -53,6 +53,7 @@ export {
   JobError,
   NonFiniteError,
   type Phase,
+  UnendingThreadError,
   WorkerError,
 } from "./errors.ts";
 export {

@@ -6,10 +6,10 @@ import { perEpoch, withoutWorkers } from "../scripts/simulated-memory.ts";
 import type { Told } from "../scripts/simulated-run.ts";
 import { scheduleOf, simulate, stallMs } from "../scripts/simulated-run.ts";
 import { resetWords } from "./course.ts";
-import { WorkerError } from "./errors.ts";
+import { UnendingThreadError, WorkerError } from "./errors.ts";
 import type { RunState } from "./snapshots.ts";
 import { SnapshotWriter } from "./snapshots.ts";
-import { pollMs, UnendingThreadError } from "./supervision.ts";
+import { pollMs } from "./supervision.ts";
 
 /** What is wrong with what came out; nothing, as it should be. */
 function violations({ workers: _, ...schedule }: Schedule, told: Told): string[] {

@@ -1,7 +1,7 @@
 // One attempt at a run, from where it is to its end, with workers of its own: starts them, follows them, notices one
 // that hangs, and ends them all. Knows neither threads nor memory nor the time, so that it can be run with fakes
 // (scripts/simulated-run.ts).
-import { ShardgradError } from "@shardgrad/core";
+import { UnendingThreadError } from "./errors.ts";
 import type { Gang } from "./gang.ts";
 import { StallWatch } from "./stall-watch.ts";
 
@@ -37,11 +37,6 @@ export interface Course {
   look(): void;
   /** Ends what waits for the workers on this thread; some of them may be gone. */
   giveUp(): Promise<void>;
-}
-
-/** A thread cannot be ended: it may go on writing into shared memory, which must never be used again. */
-export class UnendingThreadError extends ShardgradError {
-  override name = "UnendingThreadError";
 }
 
 /** Calls `look` again and again until `work` has settled, and once more then. */
