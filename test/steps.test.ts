@@ -98,18 +98,18 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
 
 describe("accumulate", () => {
   it.each([wide, steps])(
-    "4 micro-batches of 24 are one batch of 96, with the same shards: %s",
+    "4 micro-batches of 32 are one batch of 128, with the same shards: %s",
     async (job) => {
-      const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 96 });
+      const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 128 });
       for (const options of [
         { workers: 1 },
         { workers: 2 },
         { workers: 3 },
         { workers: 2, capture: false },
       ]) {
-        expect(await hashOf(job, { shards: 8, batchSize: 24, accumulate: 4, ...options })).toBe(whole);
+        expect(await hashOf(job, { shards: 8, batchSize: 32, accumulate: 4, ...options })).toBe(whole);
       }
-      expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 24 })).not.toBe(whole);
+      expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 32 })).not.toBe(whole);
     },
   );
 
