@@ -3,12 +3,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { MemoryError } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { StartEvent, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
+import { startCommand } from "./start-command.ts";
 import { writeJob } from "./write-job.ts";
 
 const startOf = async (job: string, options: TrainOptions) => {
@@ -108,18 +109,22 @@ it("what is said of the shared arrays is what is laid out", async () => {
   const wide = "model: () => new Sequential(new Linear(4, 40_000), new ReLU(), new Linear(40_000, 1))";
   const checkpoint = { directory: mkdtempSync(join(tmpdir(), "shardgrad-memory-")) };
   const before = heap().arena.live;
-  const run = train(jobWith(`${wide}, ema: { decay: 0.9 }`), { workers: 2, steps: 1, checkpoint });
+  const many = "dataset: { train: { x: { data: new Float32Array(640_000), shape: [4] } } }";
+  const weights = "sampling: { weights: () => 1 }";
+  const job = jobWith(`${wide}, ${many}, ${weights}, ema: { decay: 0.9 }`);
+  const run = train(job, { workers: 2, checkpoint, onStepEnd: () => undefined });
   let [said, laidOut] = [0, 0];
   run.on("start", ({ memory }) => {
     const shared = memory.rows.filter(({ unit }) => unit !== "worker");
     said = shared.reduce((sum, { bytes }) => sum + bytes, 0);
     laidOut = heap().arena.live - before;
+    run.stop();
   });
   const { model } = await run;
   for (const parameter of model.parameters()) parameter.dispose();
   rmSync(checkpoint.directory, { recursive: true });
   expect(said).toBeGreaterThan(20e6);
-  // Besides, there are the words that threads share, and a few numbers per step, shard and parameter.
+  // Besides, there are the words that threads share, and a few numbers per shard and parameter.
   expect(Math.abs(laidOut - said)).toBeLessThan(2 ** 16);
 });
 
@@ -159,6 +164,31 @@ describe("a run is not changed by measuring its passes", () => {
 });
 
 const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+
+describe("a loss that never returns where it is measured is broken off", () => {
+  const endless = jobWith(
+    `loss: (model, batch) => {
+      if (isMainThread) for (writeSync(2, "measuring "); ; );
+      return parts.loss(model, batch);
+    }`,
+    'import { writeSync } from "node:fs";',
+  );
+
+  it("after a time", () => {
+    const flags = ["train", endless, "--workers", "2", "--stall-seconds", "1"];
+    const { status, stderr } = spawnSync(process.execPath, [command, ...flags], { encoding: "utf8" });
+    expect(stderr).toMatch(/^measuring shardgrad: train: the job's model, loss .* not returned for 1 s: /);
+    expect(status).toBe(2);
+  });
+
+  it("by Ctrl-C", async () => {
+    const { child, ended } = startCommand(pathToFileURL(endless), ["--workers", "2"]);
+    child.stderr!.once("data", () => child.kill("SIGINT"));
+    const { code, stderr } = await ended;
+    expect(stderr).toMatch(/^measuring shardgrad: train: the job's model, loss .* was interrupted/);
+    expect(code).toBe(130);
+  });
+});
 
 describe("a run that does not fit is refused before it starts", () => {
   const many = "dataset: { train: { x: { data: new Float32Array(800_000), shape: [4] } } }";

@@ -28,6 +28,11 @@ export interface StoredColumns {
   subset?: { rows: number; of: number };
 }
 
+/** The shape of one sample, by column. */
+export function sampleShapes({ columns }: StoredColumns): Readonly<Record<string, Shape>> {
+  return Object.fromEntries(columns.map(({ name, shape }) => [name, shape]));
+}
+
 /** A column and what was found out about it. */
 export interface CheckedColumn {
   name: string;

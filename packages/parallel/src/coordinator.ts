@@ -10,6 +10,7 @@ import { withCallbacks } from "./callbacks.ts";
 import type { StoreEnvironment } from "./checkpoint/store.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { StoredColumns } from "./columns.ts";
+import { sampleShapes } from "./columns.ts";
 import { Control } from "./control.ts";
 import type { Attempted } from "./course.ts";
 import { planCourse, readPaces } from "./course.ts";
@@ -115,15 +116,17 @@ async function checkOutput(file: string | undefined): Promise<string | undefined
 async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: RunMemory): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
   const { train, test } = await prepareData(job, runSeed(job, options), store);
+  const order = planOrder(job.sampling ?? {}, train, store);
   const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
   const { workers, shards, samples, batchSize, seed, local } = plan;
 
   manualSeed(seed);
-  const { model, optimizer } = buildModel(job);
+  const { model, optimizer } = buildModel(job, sampleShapes(train));
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
-  const parts = { job, model, optimizer, plan, dataBytes: memory.bytes };
+  const recordedSteps = options.onStepEnd ? plan.steps : 0;
+  const parts = { job, model, optimizer, plan, recordedSteps, dataBytes: memory.bytes };
   const budget = planMemory(parts, () => measurePasses(job, model, plan, { train, test }));
   const sizes = {
     workers,
@@ -131,7 +134,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
     // One more than there are epochs: a run may end within one.
     epochValues: (plan.epochs + 1) * recordSize(metrics.length),
-    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    recordedSteps,
     ema: job.ema !== undefined,
     local: local && { steps: longestRound(local, stepsPerEpoch(plan)), hogwild: local.hogwild },
   };
@@ -140,7 +143,6 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   bindModel(model, optimizer, layout, "copy");
   const ema = bindEMA(model, layout, job.ema, "copy");
   const control = new Control(heap().int32, layout.control);
-  const order = planOrder(job.sampling ?? {}, train, store);
   const sampling = { samples, batchSize, shards, seed, order };
   const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };

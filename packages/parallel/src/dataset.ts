@@ -51,6 +51,9 @@ export interface DatasetParts<C extends AnyColumns> {
 /** The samples of one step (or of one shard of it): a tensor [n, …] per column. */
 export type Batch<C extends AnyColumns> = { readonly [K in keyof C]: Tensor };
 
+/** The shape of one sample of each column. */
+export type SampleShapes<C extends AnyColumns> = { readonly [K in keyof C]: Shape };
+
 /**
  * A number for each sample: the name of a column that holds one per sample, an array, or a function of the sample's
  * number, which is called on the main thread.

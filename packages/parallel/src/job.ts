@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { Module, Optimizer } from "@shardgrad/core";
-import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts } from "./dataset.ts";
+import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import { checkBuffers } from "./running-statistics.ts";
 import type { Sampling } from "./sampling.ts";
@@ -41,8 +41,8 @@ export interface JobDefinition<C extends AnyColumns, M extends AnyModule> extend
    * `div(sum(mul(losses, w)), sum(w))`, and shards count by the sums of their weights instead of their samples.
    */
   sampleWeight?: keyof C & string;
-  /** Builds the model. Called on every thread with the same random stream. */
-  model: () => M;
+  /** Builds the model for samples of these shapes. Called on every thread with the same random stream. */
+  model: (shapes: SampleShapes<C>) => M;
   /** A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. */
   loss: (model: M, batch: Batch<C>) => Tensor;
   /** Any optimizer of core, over the given parameters (those of the model). */
@@ -203,8 +203,11 @@ function describeLoadError(error: unknown, url: string): string {
 }
 
 /** Builds a job's model and optimizer, and checks what came out. */
-export function buildModel(job: Job): { model: AnyModule; optimizer: Optimizer } {
-  const model: unknown = job.model();
+export function buildModel(
+  job: Job,
+  shapes: SampleShapes<Columns>,
+): { model: AnyModule; optimizer: Optimizer } {
+  const model: unknown = job.model(shapes);
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",

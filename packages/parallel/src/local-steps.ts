@@ -11,6 +11,7 @@ import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
+import { sampleShapes } from "./columns.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import type { Layout } from "./layout.ts";
@@ -119,10 +120,10 @@ export class LocalSteps {
     );
   }
 
-  #learn(shard: number, { layout: whole, rules, sampling, state }: WorkerSetup, job: Job): Learner {
+  #learn(shard: number, { layout: whole, rules, sampling, state, train }: WorkerSetup, job: Job): Learner {
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);
-    const { model, optimizer } = buildModel(job);
+    const { model, optimizer } = buildModel(job, sampleShapes(train));
     bindModel(model, optimizer, layout, "adopt");
     optimizer.stepCount = state.stepCount;
     const slice = [0, layout.flatSize] as const;

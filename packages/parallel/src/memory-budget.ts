@@ -11,6 +11,7 @@ const advice = {
   gradients: "use fewer shards",
   "arrays of shards that train apart": "use fewer shards",
   "averaged gradient": "use a smaller model",
+  "steps told to onStepEnd": "use onEpochEnd instead, or fewer steps",
   "optimizer state": "use an optimizer with less state, such as SGD",
   "average of the weights": "leave out ema",
   snapshots: "use restarts: 0, which takes none unless there are checkpoints",
@@ -26,7 +27,7 @@ export interface MemoryRow {
   what: keyof typeof advice;
   count: number;
   /** What there are so many of. */
-  unit: "" | "array" | "shard" | "snapshot" | "worker";
+  unit: "" | "array" | "shard" | "snapshot" | "step" | "worker";
   eachBytes: number;
   bytes: number;
 }

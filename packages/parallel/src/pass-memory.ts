@@ -5,8 +5,9 @@ import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
 import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
+import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
-import { allocateRows, gatherRows, rowsOf } from "./columns.ts";
+import { allocateRows, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
 import { chunkSize } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
@@ -136,8 +137,13 @@ const tensorsOf = (model: AnyModule): Tensor[] => [
 ];
 
 /** Calls `body` with a model of its own, as a loss may keep something in one, or add to it. */
-function withOwnModel<T>(job: Job, { seed }: RunPlan, ofRun: AnyModule, body: (model: AnyModule) => T): T {
-  const model = withGenerator(new Generator(seed, stream.noise), () => job.model());
+function withOwnModel<T>(
+  build: () => AnyModule,
+  { seed }: RunPlan,
+  ofRun: AnyModule,
+  body: (model: AnyModule) => T,
+): T {
+  const model = withGenerator(new Generator(seed, stream.noise), build);
   // Unless a job has only one, which it always returns.
   const shared = new Set(tensorsOf(ofRun));
   const putBack = keepState(model);
@@ -149,7 +155,11 @@ function withOwnModel<T>(job: Job, { seed }: RunPlan, ofRun: AnyModule, body: (m
   }
 }
 
-/** Finds out what the passes of a run need; its own model stays as it is. */
+/**
+ * Finds out what the passes of a run need; its own model stays as it is.
+ *
+ * @throws JobError if one does not return
+ */
 export function measurePasses(
   job: Job,
   ofRun: AnyModule,
@@ -178,9 +188,14 @@ export function measurePasses(
       evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
     };
   };
-  try {
-    return quietly(() => scope(() => withOwnModel(job, plan, ofRun, measure)));
-  } catch {
-    return { training: undefined, evaluation: undefined };
-  }
+  const found = (): PassMemory => {
+    try {
+      return scope(() => withOwnModel(() => job.model(sampleShapes(train)), plan, ofRun, measure));
+    } catch {
+      return { training: undefined, evaluation: undefined };
+    }
+  };
+  const what =
+    "the job's model, loss or metric, called on the main thread to find out what it needs of memory,";
+  return quietly(() => callBounded(found, plan.stallSeconds * 1000, what));
 }

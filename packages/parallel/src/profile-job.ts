@@ -4,6 +4,7 @@ import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { BatchSource } from "./batches.ts";
+import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import { buildModel, jobUrlOf, loadJob, requireCount } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
@@ -57,7 +58,7 @@ export async function profileJob(job: string | URL, options: ProfileJobOptions =
     const { shards, batchSize, seed } = planRun(definition, options, train.samples);
     const samples = Math.ceil(batchSize / shards);
     manualSeed(seed);
-    const { model, optimizer } = buildModel(definition);
+    const { model, optimizer } = buildModel(definition, sampleShapes(train));
     const source = new BatchSource(definition, train, "training", seed, samples);
     source.load(
       Int32Array.from({ length: samples }, (_, i) => i),

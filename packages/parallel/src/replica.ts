@@ -10,6 +10,7 @@ import { heap } from "@shardgrad/core/engine";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
+import { sampleShapes } from "./columns.ts";
 import { Control } from "./control.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import type { EpochRecord } from "./epoch-records.ts";
@@ -85,7 +86,7 @@ export class Replica {
     this.#current = this.step + 1;
     this.#epoch = new EpochSums(setup.state);
     manualSeed(seed);
-    ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job));
+    ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train)));
     this.#parameters = this.#model.parameters();
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);

@@ -11,6 +11,7 @@ import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
 import type { RunPlan } from "./options.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { snapshotCount } from "./snapshots.ts";
+import { stepRecordSize } from "./step-records.ts";
 
 const mebibyte = 1024 ** 2;
 
@@ -41,6 +42,8 @@ export interface BudgetParts {
   model: AnyModule;
   optimizer: Optimizer;
   plan: RunPlan;
+  /** Steps that callbacks are told of. */
+  recordedSteps: number;
   dataBytes: number;
 }
 
@@ -56,7 +59,7 @@ function buildingBytes({ job, model, optimizer }: BudgetParts): number {
 
 /** Lets the passes be measured, unless there is no room even without them, and adds everything up. */
 export function planMemory(parts: BudgetParts, measure: () => PassMemory): MemoryBudget {
-  const { job, model, optimizer, plan, dataBytes } = parts;
+  const { job, model, optimizer, plan, recordedSteps, dataBytes } = parts;
   const { workers, shards, local } = plan;
   const { arena } = heap();
   const building = buildingBytes(parts);
@@ -75,6 +78,7 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
     memoryRow("averaged gradient", blockSize(flat)),
     memoryRow("optimizer state", blockSize(flat), states, "array"),
     memoryRow("average of the weights", blockSize(flat), averages),
+    memoryRow("steps told to onStepEnd", 8 * stepRecordSize, recordedSteps, "step"),
     memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
   ];
   // The main thread's model, the one for measuring, and its gradients.

@@ -52,12 +52,18 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     asked ??= "SIGPIPE";
     run.stop();
   });
+  let begun = false;
   try {
-    for await (const event of run) reporter.show(event);
+    for await (const event of run) {
+      begun = true;
+      reporter.show(event);
+    }
     if (asked) process.exitCode = exitCode[asked];
   } catch (error) {
     reporter.fail(error);
     fail(error, stack);
+    // Before that there was nothing to lose.
+    if (asked && !begun) process.exitCode = exitCode[asked];
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }

@@ -1,0 +1,61 @@
+// A table of your own: reads a CSV file, makes numbers of its columns, and predicts one of them from the others. Here, the
+// prices of 53,940 diamonds, from their weight, cut, colour, clarity and size (the "diamonds" of ggplot2).
+// Run it with `shardgrad train examples/diamonds-csv.ts`, or by itself: `node examples/diamonds-csv.ts`.
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Adam, abs, exp, Linear, mse, ReLU, Sequential, squeeze, sub } from "@shardgrad/core";
+import { defineJob, train } from "@shardgrad/parallel";
+import { parse } from "csv-parse/sync";
+
+const file = fileURLToPath(import.meta.resolve("@observablehq/sample-datasets/diamonds.csv"));
+const target = "price";
+
+type Row = Record<string, string>;
+
+/** What a column becomes: numbers, by their mean and standard deviation; words, one input each that is 0 or 1. */
+function inputsOf(rows: readonly Row[], name: string): ((row: Row) => number)[] {
+  const values = rows.map((row) => row[name]!);
+  const numbers = values.map(Number);
+  if (numbers.some(Number.isNaN)) {
+    const words = [...new Set(values)].sort();
+    return words.map((word) => (row) => Number(row[name] === word));
+  }
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const deviation = Math.sqrt(numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / numbers.length);
+  return [(row) => (Number(row[name]) - mean) / deviation];
+}
+
+/** Called on the main thread only: workers find the columns in shared memory. */
+async function loadTable() {
+  const rows: Row[] = parse(await readFile(file), { columns: true });
+  const names = Object.keys(rows[0]!).filter((name) => name !== target);
+  const inputs = names.flatMap((name) => inputsOf(rows, name));
+  const x = Float32Array.from(rows.flatMap((row) => inputs.map((input) => input(row))));
+  // An error of 10 % is to count the same for all prices.
+  const logPrice = Float32Array.from(rows, (row) => Math.log(Number(row[target])));
+  // `shape` is that of one row.
+  return { train: { x: { data: x, shape: [inputs.length] }, logPrice: { data: logPrice, shape: [1] } } };
+}
+
+export default defineJob({
+  dataset: loadTable,
+  validation: 0.2,
+  // How many inputs there are follows from the table.
+  model: ({ x: [inputs] }) =>
+    new Sequential(new Linear(inputs!, 64), new ReLU(), new Linear(64, 64), new ReLU(), new Linear(64, 1)),
+  loss: (model, { x, logPrice }) => mse(model.forward(x), logPrice),
+  optimizer: (parameters) => new Adam(parameters, { lr: 0.003 }),
+  // By what factor a prediction is off, less 1: 0.1 is about 10 %.
+  metrics: {
+    error: (model, { x, logPrice }) => squeeze(sub(exp(abs(sub(model.forward(x), logPrice))), 1), 1),
+  },
+  batchSize: 256,
+  epochs: 15,
+});
+
+if (import.meta.main) {
+  const run = train(import.meta.url);
+  run.on("epoch", ({ epoch, loss, metrics }) => console.log(`epoch ${epoch}`, { loss, ...metrics }));
+  const { seconds } = await run;
+  console.log(`trained in ${seconds.toFixed(1)} s`);
+}
