@@ -200,6 +200,11 @@ describe("a run that does not fit is refused before it starts", () => {
       /the run needs 4\.\d GiB of shared memory, but 4\.0 GiB of the 4\.0 GiB .* most of it is dataset: give the job a computed set/,
     ],
     [
+      "for its model",
+      jobWith("model: () => new Linear(4, 400_000_000)"),
+      /^train: there is no room for what model\(\) makes; use a smaller model: /,
+    ],
+    [
       "for its gradients",
       jobWith(`${many}, model: () => new Sequential(new Linear(4, 400_000), new Linear(400_000, 1))`),
       /most of it is gradients: use fewer shards\n {2}gradients +1000 shards × /,

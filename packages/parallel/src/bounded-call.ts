@@ -21,7 +21,7 @@ export function callBounded<T>(body: () => T, limitMs: number, what: string): T 
     switch ((error as { code?: unknown } | null)?.code) {
       case "ERR_SCRIPT_EXECUTION_TIMEOUT":
         throw new JobError(
-          `train: ${what} has not returned for ${limitMs / 1000} s: is there an endless loop? End the process, as what it was in the middle of stays so`,
+          `train: ${what} has not returned for ${limitMs / 1000} s: is there an endless loop? Let this process end, as what was broken off stays half done`,
         );
       case "ERR_SCRIPT_EXECUTION_INTERRUPTED":
         // Who listens is told now; who does not is ended, as by any Ctrl-C.

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
 import type { AnyModule, Tensor } from "@shardgrad/core";
-import { Module, Optimizer } from "@shardgrad/core";
+import { MemoryError, Module, Optimizer } from "@shardgrad/core";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import { checkBuffers } from "./running-statistics.ts";
@@ -202,12 +202,26 @@ function describeLoadError(error: unknown, url: string): string {
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
 }
 
+function callModel(job: Job, shapes: SampleShapes<Columns>): unknown {
+  try {
+    return job.model(shapes);
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw error;
+    throw new MemoryError(
+      `train: there is no room for what model() makes; use a smaller model: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
 /** Builds a job's model and optimizer, and checks what came out. */
 export function buildModel(
   job: Job,
   shapes: SampleShapes<Columns>,
 ): { model: AnyModule; optimizer: Optimizer } {
-  const model: unknown = job.model(shapes);
+  const model = callModel(job, shapes);
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
