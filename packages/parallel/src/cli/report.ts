@@ -121,6 +121,8 @@ class LineReporter implements Reporter {
         barsize: 30,
         fps: 10,
         etaBuffer: 50,
+        // Zero is what it takes for the time that is left before it knows.
+        formatTime: (left, ...rest) => (left > 0 ? cliProgress.Format.TimeFormat(left, ...rest) : "…"),
       },
       cliProgress.Presets.shades_grey,
     );
