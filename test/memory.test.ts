@@ -229,6 +229,8 @@ describe("a run that does not fit is refused before it starts", () => {
     const job = jobWith("dataset: { train: { x: new Uint8Array(4.5e9) } }");
     const { status, stderr } = spawnSync(process.execPath, [command, "train", job], { encoding: "utf8" });
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^shardgrad: train: the run needs .*\n {2}dataset +4\.\d GiB\n$/);
+    expect(stderr).toMatch(
+      /^shardgrad: train: the run needs .*\n {2}dataset +4\.\d GiB\n {2}and what comes on top .*\n$/,
+    );
   });
 });

@@ -15,6 +15,8 @@ afterAll(() => rmSync(root, { recursive: true }));
 let count = 0;
 const newDirectory = () => join(root, String(count++));
 
+const stepsIn = (directory: string) => readdirSync(directory).filter((name) => name.startsWith("step-"));
+
 // 25 steps an epoch.
 const common = { kernels: "wasm", shards: 8, batchSize: 8, epochs: 4 } as const;
 
@@ -66,13 +68,30 @@ it("a damaged checkpoint is passed over, and told", async () => {
   expect(weightsSha256).toBe(expected.weightsSha256);
 });
 
-it("keeps the newest, and the best", async () => {
+it("where all checkpoints are damaged, or there is none, a run says so and begins anew", async () => {
+  const directory = newDirectory();
+  const checkpoint = { directory, everySteps: 10 };
+  const resumeOf = ({ events }: Awaited<ReturnType<typeof run>>) =>
+    events.filter(({ type }) => type === "resume");
+  const first = await run({ workers: 2, steps: 30, checkpoint, resume: true });
+  expect(resumeOf(first)).toEqual([{ type: "resume", step: 0, epoch: 0, notes: [] }]);
+  const saved = stepsIn(directory).reverse();
+  for (const name of saved) writeFileSync(join(directory, name, "model.safetensors"), "");
+  const anew = await run({ workers: 2, checkpoint, resume: true });
+  const notes = saved.map((name) => expect.stringMatching(`${name} is damaged .*; there is no other`));
+  expect(resumeOf(anew)).toEqual([{ type: "resume", step: 0, epoch: 0, notes }]);
+  expect(anew.weightsSha256).toBe(expected.weightsSha256);
+});
+
+it("keeps the newest, and the best: no epoch is missed for it, and no step within one counts", async () => {
   const directory = newDirectory();
   const best = { metric: "loss", direction: "max" } as const;
-  await run({ workers: 1, checkpoint: { directory, everyEpochs: 1, keep: 1, best } });
-  const kept = readdirSync(directory).filter((name) => name.startsWith("step-"));
-  expect(kept).toContain("step-0000000100");
-  expect(kept.length).toBeLessThanOrEqual(2);
+  const checkpoint = { directory, everySteps: 7, keep: 1, best };
+  const { events } = await run({ workers: 2, epochs: 8, checkpoint });
+  const saved = events.flatMap((event) => (event.type === "checkpoint" ? [event.step] : []));
+  expect(saved.filter((step) => step % 25 === 0)).toEqual([25, 50, 75, 100, 125, 150, 175, 200]);
+  // The training loss is worst in the first epoch.
+  expect(stepsIn(directory)).toEqual(["step-0000000025", "step-0000000200"]);
 });
 
 it("averages of weights, clipping and early stopping go on as they were", async () => {

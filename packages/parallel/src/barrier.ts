@@ -28,6 +28,12 @@ export interface SharedWords {
 
 const pause = (Atomics as unknown as { pause?: () => void }).pause ?? (() => undefined);
 
+/** Sleeps for a millisecond, between looks at a word that is changed without waking anybody. */
+export function sleepOn(control: Control, word: ControlWord): void {
+  const { view } = control;
+  Atomics.wait(view, control.index(word), control.load(word), 1);
+}
+
 class AtomicWords implements SharedWords {
   readonly #view: Int32Array;
 

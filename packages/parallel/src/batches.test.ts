@@ -1,5 +1,5 @@
 // What a job's functions may give for a sample, and what becomes of it in a batch.
-import { scope } from "@shardgrad/core";
+import { matmul, ones, scope } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { describe, expect, it } from "vitest";
 import { BatchSource } from "./batches.ts";
@@ -138,16 +138,23 @@ describe("computed sets", () => {
       () => ({ v: Promise.resolve([0, 0]), label: 1 }),
       /v of sample 2 is Promise, expected/,
     ],
-    [
-      "an error",
-      () => (undefined as never as number[])[0],
-      /dataset: train sample 2: sample\(\) threw TypeError: Cannot read/,
-    ],
   ])("that give %s are refused, by column and sample", (_, sample, message) => {
     const call = () => drawn(make(sample), undefined, {});
     expect(call).toThrow(message);
     expect(call).toThrow(/^dataset: train /);
     expect(call).toThrow(JobError);
+  });
+
+  it("an error is told with the sample, and is a mistake only if it is one of shardgrad's", () => {
+    const call = (sample: (index: number) => never) => () => drawn(make(sample), undefined, {});
+    const reading = call(() => {
+      throw new RangeError("gone");
+    });
+    expect(reading).toThrow("dataset: train sample 2: sample() threw RangeError: gone");
+    expect(reading).not.toThrow(JobError);
+    const shapes = call(() => matmul(ones([2, 3]), ones([2, 3])) as never);
+    expect(shapes).toThrow(/^dataset: train sample 2: sample\(\) threw ShapeError: /);
+    expect(shapes).toThrow(JobError);
   });
 
   it.each<[name: string, definition: unknown, message: RegExp]>([

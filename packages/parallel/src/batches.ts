@@ -1,7 +1,7 @@
 // The samples of a batch as tensors, wherever they come from: gathered from columns in memory, computed by the job, or
 // gathered and then altered by it. In two steps: what the job's functions do is done first, on the host; what follows
 // are kernels only, which a captured pass may replay. Runs on the thread that needs the batch.
-import { scope, Tensor } from "@shardgrad/core";
+import { ShardgradError, scope, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
 import { allocateRows, gatherRows, rowSize, rowsOf } from "./columns.ts";
@@ -22,7 +22,11 @@ function callForSample(where: string, name: string, body: () => unknown): Return
     result = body();
   } catch (error) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw new JobError(`${where}: ${name}() threw ${text}`, { cause: error });
+    const message = `${where}: ${name}() threw ${text}`;
+    // What it reads may be there the next time; a mistake in the use of shardgrad will not be gone.
+    throw error instanceof ShardgradError
+      ? new JobError(message, { cause: error })
+      : new Error(message, { cause: error });
   }
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
     throw new JobError(

@@ -32,7 +32,10 @@ export interface CheckpointOptions {
   everySeconds?: number;
   /** How many of the newest are kept; 3 if absent, Infinity for all. */
   keep?: number;
-  /** Keeps the best one, too: by a metric of the last evaluation, or by `loss`, the mean training loss of an epoch. */
+  /**
+   * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. The end of every epoch is saved
+   * then, and no other step counts; the run waits for the disk rather than miss one.
+   */
   best?: BestBy;
   /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
   onError?: "continue" | "stop";
@@ -63,9 +66,10 @@ export function checkCheckpointOptions(options: CheckpointOptions): void {
 
 /** Numbers of steps whose multiples are saved. */
 export function checkpointSteps(options: CheckpointOptions, perEpoch: number): number[] {
-  const { everySteps, everyEpochs, everySeconds } = options;
-  if (everySteps === undefined && everyEpochs === undefined && everySeconds === undefined) return [perEpoch];
-  return [everySteps ?? 0, (everyEpochs ?? 0) * perEpoch].filter((steps) => steps > 0);
+  const { everySteps, everyEpochs, everySeconds, best } = options;
+  const unsaid = everySteps === undefined && everyEpochs === undefined && everySeconds === undefined;
+  const epochs = unsaid || best ? 1 : (everyEpochs ?? 0);
+  return [everySteps ?? 0, epochs * perEpoch].filter((steps) => steps > 0);
 }
 
 /** What a checkpoint of a run consists of. */
@@ -127,7 +131,7 @@ function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
   return state;
 }
 
-/** Metrics of the evaluation after so many epochs. */
+/** What an epoch, the first that is over being 1, was evaluated to, with its training loss as `loss`. */
 export type MetricsAt = (epochs: number) => Record<string, number>;
 
 /** Checkpoints of one run, open for writing. */
@@ -170,10 +174,7 @@ export class RunCheckpoints {
    * @throws JobError if there is one and it was not asked for, or it must be there and is not
    * @throws CheckpointError naming the differences if it is of another job
    */
-  async begin(
-    saved: Saved,
-    resume: boolean | "must",
-  ): Promise<{ state: RunState; metrics: Record<string, number> }> {
+  async begin(saved: Saved, resume: boolean | "must"): Promise<RunState> {
     this.#saved = saved;
     const { directory } = this.#store;
     const { checkpoint, notes } = await this.#store.findNewest();
@@ -187,8 +188,9 @@ export class RunCheckpoints {
         throw new JobError(
           `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
         );
-      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
-      return { state, metrics: {} };
+      if (resume)
+        this.#publish({ type: "resume", step: 0, epoch: 0, notes: [...this.#store.notes, ...notes] });
+      return { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
     }
     const { optimizer, kernels, steps } = saved;
     if (checkpoint.state.step > steps) {
@@ -196,7 +198,7 @@ export class RunCheckpoints {
         `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
       );
     }
-    const { step, epoch, random, metrics } = load(checkpoint, saved);
+    const { step, epoch, random } = load(checkpoint, saved);
     const carried = random as unknown as Carried;
     const told = [...this.#store.notes, ...notes];
     if (carried.kernels !== kernels) {
@@ -210,10 +212,7 @@ export class RunCheckpoints {
       writeRecord(heap().float64, recordAt(saved.records, epoch), record);
     });
     const { lossSum, weight, skipped } = carried;
-    return {
-      state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
-      metrics: { ...metrics },
-    };
+    return { step, stepCount: optimizer.stepCount, lossSum, weight, skipped };
   }
 
   /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
@@ -287,7 +286,8 @@ export class RunCheckpoints {
       epoch,
       cursor: (step % perEpoch) * batchSize,
       random,
-      metrics: metricsAt(epoch),
+      // They are of the weights at the end of an epoch, and of no others.
+      metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
     };
     const then = (tensors: Iterable<[string, Tensor]>) =>
       Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);

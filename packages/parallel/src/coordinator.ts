@@ -94,7 +94,7 @@ interface Run extends Attempted {
   /** Names of the metrics that are evaluated: none without a test set. */
   metrics: string[];
   /** Where the run began, which is no longer step 0 if it was resumed. */
-  begun: { step: number; epoch: number; metrics: Readonly<Record<string, number>> };
+  begun: { step: number; epoch: number };
 }
 
 /** Found out now rather than after the training. */
@@ -146,7 +146,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const sampling = { samples, batchSize, shards, seed, order };
   const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
-  const begun = { step: 0, epoch: 0, metrics: {} };
+  const begun = { step: 0, epoch: 0 };
   return {
     jobUrl,
     job,
@@ -196,9 +196,9 @@ async function resume(
       steps: plan.steps,
       records,
     };
-    const { state, metrics } = await checkpoints.begin(saved, options.resume ?? false);
-    run.state = state;
-    run.begun = { step: state.step, epoch: Math.floor(state.step / perEpoch), metrics };
+    run.state = await checkpoints.begin(saved, options.resume ?? false);
+    const { step } = run.state;
+    run.begun = { step, epoch: Math.floor(step / perEpoch) };
     return checkpoints;
   } catch (error) {
     await checkpoints.close();
@@ -388,6 +388,7 @@ function startEvent(
     accumulate: plan.accumulate,
     epochs: plan.epochs,
     steps: plan.steps,
+    stepsPerEpoch: stepsPerEpoch(plan),
     seed: plan.seed,
     reduce: plan.reduce,
     ...(plan.local && { syncEvery: plan.local.syncEvery }),

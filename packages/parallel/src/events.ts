@@ -28,6 +28,7 @@ export interface StartEvent {
   epochs: number;
   /** Steps to do in all. */
   steps: number;
+  stepsPerEpoch: number;
   seed: number;
   reduce: ReduceMode;
   /** Steps between meetings, if shards train apart from each other. */
@@ -52,7 +53,7 @@ export interface EpochEvent {
   type: "epoch";
   /** Counted from 1. */
   epoch: number;
-  /** Steps done so far. */
+  /** Steps done so far: no multiple of `stepsPerEpoch` if the run ended within the epoch. */
   step: number;
   /** Mean training loss over the epoch's samples. */
   loss: number;
@@ -119,10 +120,11 @@ export interface StragglerEvent {
   steps: number;
 }
 
-/** The run goes on from a checkpoint. */
+/** The run goes on from a checkpoint, or begins anew as there is none. */
 export interface ResumeEvent {
   type: "resume";
-  path: string;
+  /** Its directory; absent if there is none that is whole. */
+  path?: string;
   /** Steps and epochs that were done. */
   step: number;
   epoch: number;

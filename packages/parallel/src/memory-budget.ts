@@ -14,9 +14,10 @@ const advice = {
   "steps told to onStepEnd": "use onEpochEnd instead, or fewer steps",
   "optimizer state": "use an optimizer with less state, such as SGD",
   "average of the weights": "leave out ema",
-  snapshots: "use restarts: 0, which takes none unless there are checkpoints",
+  snapshots:
+    "use a smaller model, or restarts: 0 (--restarts 0), which takes none unless there are checkpoints",
   activations: "use a smaller batchSize, or fewer workers",
-  evaluation: "use fewer workers, or metrics of a smaller model",
+  evaluation: "use fewer workers, or a smaller model",
   "kernels' workspace": "use fewer workers",
   "building the model": "use fewer workers",
   "the process itself": "hold less in memory besides the run, or use fewer workers",
@@ -113,11 +114,12 @@ export function describeRows(rows: readonly MemoryRow[]): string {
  * @throws MemoryError with a line that says what is too much, and a table of what it consists of
  */
 export function requireRoom(budget: MemoryBudget): void {
-  const { rows, bytes, freeBytes, besidesBytes, machineBytes } = budget;
+  const { rows, bytes, freeBytes, besidesBytes, machineBytes, complete } = budget;
+  const more = complete ? "" : "\n  and what comes on top of these, which was not measured";
   const refuse = (need: string, room: string, table: readonly MemoryRow[]) => {
     const most = table[0]!;
     return new MemoryError(
-      `train: the run needs ${need}, but ${room}; most of it is ${most.what}: ${advice[most.what]}\n${describeRows(table)}`,
+      `train: the run needs ${need}, but ${room}; most of it is ${most.what}: ${advice[most.what]}\n${describeRows(table)}${more}`,
     );
   };
   if (bytes > freeBytes) {

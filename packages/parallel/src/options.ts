@@ -127,6 +127,7 @@ function planSafety(
     snapshots: {
       recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
       checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
+      unmissed: checkpoint?.best && perEpoch,
     },
   };
 }

@@ -17,8 +17,8 @@ export interface Followed {
   plan: { steps: number; epochs: number };
   /** Names of the metrics that are evaluated. */
   metrics: readonly string[];
-  /** Where it began: steps and epochs done, and what the last evaluation gave. */
-  begun: { step: number; epoch: number; metrics: Readonly<Record<string, number>> };
+  /** Where it began: steps and epochs done; the records of these are there. */
+  begun: { step: number; epoch: number };
 }
 
 export class Progress {
@@ -62,14 +62,14 @@ export class Progress {
 
   /** Metrics of the last evaluation. */
   get metrics(): Record<string, number> {
-    const last = this.records.at(-1);
-    return last ? this.#named(last) : { ...this.#run.begun.metrics };
+    const { epoch } = this.#run.begun;
+    const last = this.records.at(-1) ?? (epoch > 0 ? this.recordOf(epoch - 1) : undefined);
+    return last ? this.#named(last) : {};
   }
 
-  /** What was known once so many epochs were over: their last evaluation, and as `loss` the training loss. */
+  /** What an epoch, the first that is over being 1, was evaluated to, and as `loss` its training loss. */
   metricsAt(epochs: number): Record<string, number> {
-    const { begun } = this.#run;
-    if (epochs <= begun.epoch) return { ...begun.metrics };
+    if (epochs === 0) return {};
     const record = this.recordOf(epochs - 1);
     return { loss: record.loss, ...this.#named(record) };
   }

@@ -33,7 +33,10 @@ export async function withRestarts({ restarts, attempt, goBack }: Recovery): Pro
       if (!(error instanceof WorkerError)) throw error;
       first ??= error;
       const place = `${error.step} ${error.phase}`;
-      if (done >= restarts || places.has(place) || isMistake(error)) throw first;
+      if (done >= restarts || places.has(place) || isMistake(error)) {
+        if (done > 0) first.message += `; ${done === 1 ? "a restart" : `${done} restarts`} did not help`;
+        throw first;
+      }
       places.add(place);
       goBack(error, done + 1);
     }

@@ -33,7 +33,7 @@ export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): voi
   const bytes = sets.reduce((sum, set) => sum + (set ? columnBytes(set) : 0), 0);
   const { arena } = heap();
   const freeBytes = arena.bytes - arena.live;
-  requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0 }));
+  requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0, complete: false }));
 }
 
 /** Memory that a run's parts take; `dataBytes` lie there already. */
@@ -83,7 +83,7 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
   ];
   // The main thread's model, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
-  requireRoom(budgetOf(shared, around));
+  requireRoom(budgetOf(shared, { ...around, complete: false }));
   const { training, evaluation } = measure();
   const passes = (training ?? 0) + (evaluation ?? 0);
   const rows = [

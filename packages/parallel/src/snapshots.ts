@@ -5,6 +5,7 @@ import type { Tensor } from "@shardgrad/core";
 import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { sliceOf } from "./allreduce.ts";
+import { sleepOn } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Layout } from "./layout.ts";
 
@@ -20,6 +21,8 @@ export interface SnapshotSchedule {
   recovery: number | "cheap" | "never";
   /** For checkpoints: at multiples of these, or the first meeting after each; undefined without. */
   checkpoints: readonly number[] | undefined;
+  /** Those at multiples of this are not put off while the one before is being written: the run waits for the disk. */
+  unmissed?: number | undefined;
 }
 
 /** Where the slots are; sent to every worker. */
@@ -178,16 +181,24 @@ export class SnapshotWriter {
 
   /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
   decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): void {
-    const { recovery, checkpoints } = this.#plan;
+    const { recovery, checkpoints, unmissed } = this.#plan;
     const control = this.#control;
     const requested = control.load("checkpointRequested") === 1;
     if (requested) control.store("checkpointRequested", 0);
     this.#due ||= requested || (checkpoints?.some((every) => this.#passes(step, every)) ?? false);
+    if (this.#due && !ends && unmissed !== undefined && step % unmissed === 0) this.#waitForDisk();
     // While the one before is still being written, it waits: snapshots must not pile up.
     this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
     control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
     this.#decidedAt = step;
+  }
+
+  #waitForDisk(): void {
+    while (this.#control.load("checkpointSlot") !== 0) {
+      sleepOn(this.#control, "checkpointSlot");
+      this.#control.beat(this.#share[0]);
+    }
   }
 
   /** Whether a multiple of `every` steps has been reached since the last decision. */

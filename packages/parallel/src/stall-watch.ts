@@ -42,6 +42,9 @@ export class StallWatch {
     // Those at a barrier wait for the one that hangs.
     const culprit = still.find((rank) => !this.#beats.waits(rank)) ?? still[0];
     if (culprit === undefined) return;
-    throw this.#gang.failureOf(culprit, `no sign of life for ${this.#limitMs / 1000} s`);
+    throw this.#gang.failureOf(
+      culprit,
+      `no sign of life for ${this.#limitMs / 1000} s (stallSeconds): is there an endless loop?`,
+    );
   }
 }

@@ -26,7 +26,7 @@ it("a worker that hangs is named and replaced", async () => {
   for (const phase of ["forward", "evaluate"] as const) {
     const fault = { rank: 1, step: 5, phase, how: "hang" } as const;
     const { events, weightsSha256 } = await run("dropout", { ...options, stallSeconds: 3 }, [fault]);
-    const message = `train: worker 1 failed in step 5 (${phase}): no sign of life for 3 s`;
+    const message = `train: worker 1 failed in step 5 (${phase}): no sign of life for 3 s (stallSeconds): is there an endless loop?`;
     expect(events.filter(({ type }) => type === "restart")).toMatchObject([
       { rank: 1, failedStep: 5, message },
     ]);

@@ -6,6 +6,7 @@ export interface CheckpointFlags {
   checkpoint?: string | undefined;
   checkpointEvery?: Partial<CheckpointOptions> | undefined;
   checkpointKeep?: number | undefined;
+  resume?: boolean | "must";
 }
 
 const units = { "": "everySteps", e: "everyEpochs", s: "everySeconds" } as const;
@@ -19,9 +20,20 @@ export function interval(text: string): Partial<CheckpointOptions> {
   return { [units[unit as keyof typeof units]]: Number(number) };
 }
 
-/** The option that the flags amount to; without a folder the others are refused where options are checked. */
+/** What is wrong with the flags, if one needs another that is not there. */
+export function misfitOf(flags: CheckpointFlags): string | undefined {
+  const { checkpoint, checkpointEvery, checkpointKeep, resume } = flags;
+  const without = Object.entries({
+    "--checkpoint-every": checkpointEvery,
+    "--checkpoint-keep": checkpointKeep,
+    "--resume": resume,
+  }).find(([, value]) => value !== undefined);
+  return checkpoint === undefined && without ? `${without[0]} needs --checkpoint <folder>` : undefined;
+}
+
+/** The option that the flags amount to. */
 export function checkpointOptions(flags: CheckpointFlags): { checkpoint?: CheckpointOptions } {
   const { checkpoint: directory, checkpointEvery: every, checkpointKeep: keep } = flags;
-  if (directory === undefined && !every && keep === undefined) return {};
-  return { checkpoint: { directory: directory ?? "", ...every, ...(keep !== undefined && { keep }) } };
+  if (directory === undefined) return {};
+  return { checkpoint: { directory, ...every, ...(keep !== undefined && { keep }) } };
 }

@@ -11,7 +11,7 @@ import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
-import { checkpointOptions, interval } from "./checkpoint-flags.ts";
+import { checkpointOptions, interval, misfitOf } from "./checkpoint-flags.ts";
 import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
@@ -25,6 +25,12 @@ function integer(text: string): number {
   return Number(text);
 }
 
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
+  return value;
+}
+
 interface TrainFlags extends Omit<TrainOptions, "checkpoint">, CheckpointFlags {
   json?: boolean;
   stack?: boolean;
@@ -35,6 +41,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   // Whatever a job prints must not get between the lines that a program reads.
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   const reporter = chooseReporter(json, process.stdout);
+  const misfit = misfitOf(flags);
+  if (misfit) return fail(new JobError(misfit), stack);
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep });
   const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
   // Once: the step that is under way is finished, and saved. Twice: now; what was saved before stays.
@@ -141,7 +149,7 @@ program
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
-  .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", Number)
+  .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", number)
   .addOption(
     new Option(
       "--on-non-finite <what>",

@@ -35,9 +35,12 @@ function formatMetrics(metrics: Record<string, number>): string {
     .join("");
 }
 
-function epochLine({ epoch, loss, metrics, samplesPerSecond }: EpochEvent, epochs: number): string {
+function epochLine(event: EpochEvent, { epochs, stepsPerEpoch }: StartEvent): string {
+  const { epoch, step, loss, metrics, samplesPerSecond } = event;
   const number = String(epoch).padStart(String(epochs).length);
-  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics)}  ${count.format(samplesPerSecond).padStart(7)} samples/s`;
+  const done = step % stepsPerEpoch;
+  const part = done === 0 ? "" : `  (${done} of its ${stepsPerEpoch} steps)`;
+  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
 }
 
 /** Waiting for more than this share of the time is worth a hint. */
@@ -47,15 +50,23 @@ function idleHint(share: number, stepMs: number): string {
   return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
 }
 
-function endLines(event: EndEvent, start: StartEvent): string[] {
+/** @param begunAt steps that were done before */
+function endLines(event: EndEvent, start: StartEvent, begunAt: number): string[] {
   const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
   const { stoppedEarly, skipped } = event;
+  const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
+  if (steps === begunAt)
+    return [
+      "",
+      `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics)}`,
+      weights,
+    ];
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
-    `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`,
+    weights,
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
     ...(skipped === 0 ? [] : [`${count.format(skipped)} steps were skipped, as something was not finite`]),
     ...waited,
@@ -66,6 +77,8 @@ function endLines(event: EndEvent, start: StartEvent): string[] {
 class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   #start: StartEvent | undefined;
+  /** Steps that were done before. */
+  #begunAt = 0;
   #bars: cliProgress.MultiBar | undefined;
   #bar: cliProgress.SingleBar | undefined;
 
@@ -84,17 +97,18 @@ class LineReporter implements Reporter {
         this.#bar?.update(event.step, { rate: `${count.format(event.samplesPerSecond)} samples/s` });
         break;
       case "epoch":
-        this.#line(epochLine(event, this.#start!.epochs));
+        this.#line(epochLine(event, this.#start!));
         break;
       case "resume":
       case "checkpoint":
       case "restart":
       case "straggler":
+        if (event.type === "resume") this.#begunAt = event.step;
         for (const line of safetyLines(event)) this.#line(line);
         break;
       case "end":
         this.#close();
-        for (const line of endLines(event, this.#start!)) this.#line(line);
+        for (const line of endLines(event, this.#start!, this.#begunAt)) this.#line(line);
     }
   }
 

@@ -6,10 +6,18 @@ function checkpointLines({ step, committed, path, error, notes }: CheckpointEven
   return [`checkpoint  ${outcome}`, ...notes];
 }
 
+function resumeLines({ path, step, notes }: ResumeEvent): string[] {
+  const outcome =
+    path === undefined
+      ? "no checkpoint to resume from: starting from the beginning"
+      : `resuming from step ${step}: ${path}`;
+  return [...notes, outcome];
+}
+
 /** The lines that tell of one such event. */
 export function safetyLines(event: CheckpointEvent | RestartEvent | ResumeEvent | StragglerEvent): string[] {
   if (event.type === "checkpoint") return checkpointLines(event);
-  if (event.type === "resume") return [`resuming from step ${event.step}: ${event.path}`, ...event.notes];
+  if (event.type === "resume") return resumeLines(event);
   if (event.type === "straggler") {
     const { rank, ratio, steps } = event;
     return [
