@@ -41,6 +41,18 @@ describe("events", () => {
     expect(steps).toBeLessThan(100_000);
   });
 
+  it("stopping when it starts trains nothing", async () => {
+    const run = train(job, { workers: 2 });
+    run.on("start", () => run.stop());
+    const { steps, stopped, metrics, samplesPerSecond } = await run;
+    expect({ steps, stopped, metrics, samplesPerSecond }).toEqual({
+      steps: 0,
+      stopped: true,
+      metrics: {},
+      samplesPerSecond: 0,
+    });
+  });
+
   it("stopping works while the coordinator averages", async () => {
     const run = train(job, { workers: 2, epochs: 100_000, reduce: "coordinator" });
     run.on("progress", () => run.stop());

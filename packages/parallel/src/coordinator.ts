@@ -328,13 +328,16 @@ export async function coordinate<M extends AnyModule>(
         publish({ type: "straggler", ...found });
       checkpoints?.poll(run.snapshots!, control, metricsAt);
     };
-    await withRestarts({
-      restarts: plan.restarts,
-      attempt: (restarts) =>
-        attempt(planCourse(run, { kernels, workerUrl, setupOf, fault: faults[restarts], look })),
-      goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
-    });
-    await checkpoints?.finish(run.snapshots!, control, metricsAt);
+    // Such as by a listener of the start event: then there is nothing to train, and nothing to save.
+    if (!stopRequested()) {
+      await withRestarts({
+        restarts: plan.restarts,
+        attempt: (restarts) =>
+          attempt(planCourse(run, { kernels, workerUrl, setupOf, fault: faults[restarts], look })),
+        goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
+      });
+      await checkpoints?.finish(run.snapshots!, control, metricsAt);
+    }
 
     const { seconds, samplesPerSecond, metrics } = progress;
     const waitShare = meanWaitMs(run) / 1000 / seconds;

@@ -50,13 +50,18 @@ function idleHint(share: number, stepMs: number): string {
   return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
 }
 
-/** @param begunAt steps that were done before */
-function endLines(event: EndEvent, start: StartEvent, begunAt: number): string[] {
+/** What was seen before: steps that had been done, and whether a checkpoint was saved. */
+interface Seen {
+  begunAt: number;
+  saved: boolean;
+}
+
+function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen): string[] {
   const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
   const { stoppedEarly, skipped } = event;
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
-  if (steps === begunAt)
+  if (steps === begunAt && !stopped)
     return [
       "",
       `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics)}`,
@@ -67,6 +72,7 @@ function endLines(event: EndEvent, start: StartEvent, begunAt: number): string[]
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     weights,
+    ...(stopped && saved && stoppedEarly === undefined ? ["go on from there with --resume"] : []),
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
     ...(skipped === 0 ? [] : [`${count.format(skipped)} steps were skipped, as something was not finite`]),
     ...waited,
@@ -77,8 +83,7 @@ function endLines(event: EndEvent, start: StartEvent, begunAt: number): string[]
 class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   #start: StartEvent | undefined;
-  /** Steps that were done before. */
-  #begunAt = 0;
+  readonly #seen: Seen = { begunAt: 0, saved: false };
   #bars: cliProgress.MultiBar | undefined;
   #bar: cliProgress.SingleBar | undefined;
 
@@ -103,12 +108,13 @@ class LineReporter implements Reporter {
       case "checkpoint":
       case "restart":
       case "straggler":
-        if (event.type === "resume") this.#begunAt = event.step;
+        if (event.type === "resume") this.#seen.begunAt = event.step;
+        if (event.type === "checkpoint") this.#seen.saved ||= event.committed === "yes";
         for (const line of safetyLines(event)) this.#line(line);
         break;
       case "end":
         this.#close();
-        for (const line of endLines(event, this.#start!, this.#begunAt)) this.#line(line);
+        for (const line of endLines(event, this.#start!, this.#seen)) this.#line(line);
     }
   }
 
