@@ -45,6 +45,7 @@ export type {
   DatasetParts,
   PerSample,
   Sample,
+  SampleShapes,
 } from "./dataset.ts";
 export type { EarlyStoppingRule } from "./early-stopping.ts";
 export {

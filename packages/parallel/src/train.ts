@@ -1,6 +1,5 @@
 // train(): the face of the package for scripts.
 import type { AnyModule, Module } from "@shardgrad/core";
-import { coordinate } from "./coordinator.ts";
 import { TrainingRun } from "./events.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
@@ -22,7 +21,9 @@ export function train<M extends AnyModule = Module>(
 ): TrainingRun<M> {
   refuseWhileLoading();
   const url = jobUrlOf(job);
-  return new TrainingRun((publish, stopRequested) =>
-    coordinate<M>(url, workerUrl, options, publish, stopRequested),
-  );
+  return new TrainingRun(async (publish, stopRequested) => {
+    // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
+    const { coordinate } = await import("./coordinator.ts");
+    return await coordinate<M>(url, workerUrl, options, publish, stopRequested);
+  });
 }
