@@ -50,7 +50,9 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   const interrupt = (signal: "SIGINT" | "SIGTERM") => {
     if (asked) process.exit(exitCode[signal]);
     asked = signal;
-    if (process.stderr.isTTY) process.stderr.write("\nfinishing the step; once more to end at once\n");
+    // Below the terminal's own ^C.
+    const line = process.stderr.isTTY ? "\n" : "";
+    if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
     run.stop();
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
