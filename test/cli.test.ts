@@ -151,6 +151,16 @@ it("prints plain lines where the output is no terminal", async () => {
   expect(stdout).not.toContain("\u001b");
 });
 
+it("what is held out is called validation", async () => {
+  const validated = await writeJob(`
+    import job from ${JSON.stringify(job)};
+    export default { ...job, dataset: async () => ({ train: (await job.dataset()).train }), validation: 0.2 };`);
+  const { stdout, stderr } = await shardgrad("train", validated, "--workers", "2", "--epochs", "1");
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^833 parameters, 400 samples \(100 held out\); 2 workers/);
+  expect(stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}validation accuracy 0\.\d{4}/);
+});
+
 it("--sync-every and --hogwild are the options of train, and the first line says so", async () => {
   const flags = ["train", job, "--workers", "2", "--epochs", "1"];
   const [apart, shared, json, wrong] = await Promise.all([

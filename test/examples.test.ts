@@ -14,6 +14,6 @@ it("diamonds-csv.ts trains on a CSV file", () => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  expect(start).toMatchObject({ trainSamples: 43_152, testSamples: 10_788 });
+  expect(start).toMatchObject({ trainSamples: 43_152, testSamples: 10_788, evaluates: "validation" });
   expect(rest.at(-1).metrics.error).toBeLessThan(0.2);
 });

@@ -103,7 +103,7 @@ it("a job's validation holds out what `split` does: the same weights and metrics
   const events: TrainEvent[] = [];
   const run = train(sampledJob("validated"), { workers: 2, shards: 2 });
   for await (const event of run) events.push(event);
-  expect(events[0]).toMatchObject({ type: "start", trainSamples: 120, testSamples: 30, steps: 10 });
+  expect(events[0]).toMatchObject({ trainSamples: 120, testSamples: 30, evaluates: "validation", steps: 10 });
   const { weightsSha256, metrics } = await run;
   expect(await train(sampledJob("presplit"), { workers: 2, shards: 2 })).toMatchObject({
     weightsSha256,

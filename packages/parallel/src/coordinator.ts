@@ -373,7 +373,7 @@ export async function coordinate<M extends AnyModule>(
 }
 
 function startEvent(
-  { plan, model, layout, train, test, budget }: Run,
+  { job, plan, model, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   return {
@@ -387,6 +387,7 @@ function startEvent(
     params: model.parameters().reduce((sum, { size }) => sum + size, 0),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
+    evaluates: job.validation === undefined ? "test" : "validation",
     batchSize: plan.batchSize,
     accumulate: plan.accumulate,
     epochs: plan.epochs,

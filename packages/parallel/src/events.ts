@@ -20,7 +20,10 @@ export interface StartEvent {
   /** Number of trainable numbers in the model. */
   params: number;
   trainSamples: number;
+  /** Samples to evaluate: the job's test set, or what its `validation` holds out. */
   testSamples: number;
+  /** Which of them. */
+  evaluates: "test" | "validation";
   /** Samples in one step; all its micro-batches together. */
   batchSize: number;
   /** Micro-batches in one step. */

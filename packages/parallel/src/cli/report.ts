@@ -24,23 +24,26 @@ function startLines(event: StartEvent): string[] {
   const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
+  const heldOut = event.evaluates === "test" ? "to test" : "held out";
   const kernels = event.blas ?? `${event.kernels} kernels`;
-  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} to test); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
+  const line = `${count.format(params)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
   return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
 }
 
-function formatMetrics(metrics: Record<string, number>): string {
+/** With the set that they were evaluated on. */
+function formatMetrics(metrics: Record<string, number>, { evaluates }: StartEvent): string {
   return Object.entries(metrics)
-    .map(([name, value]) => `  test ${name} ${value.toFixed(4)}`)
+    .map(([name, value]) => `  ${evaluates} ${name} ${value.toFixed(4)}`)
     .join("");
 }
 
-function epochLine(event: EpochEvent, { epochs, stepsPerEpoch }: StartEvent): string {
+function epochLine(event: EpochEvent, start: StartEvent): string {
+  const { epochs, stepsPerEpoch } = start;
   const { epoch, step, loss, metrics, samplesPerSecond } = event;
   const number = String(epoch).padStart(String(epochs).length);
   const done = step % stepsPerEpoch;
   const part = done === 0 ? "" : `  (${done} of its ${stepsPerEpoch} steps)`;
-  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
+  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
 }
 
 /** Waiting for more than this share of the time is worth a hint. */
@@ -64,13 +67,13 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
   if (steps === begunAt && !stopped)
     return [
       "",
-      `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics)}`,
+      `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics, start)}`,
       weights,
     ];
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
-    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
+    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     weights,
     ...(stopped && saved && stoppedEarly === undefined ? ["go on from there with --resume"] : []),
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
