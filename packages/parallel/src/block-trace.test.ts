@@ -4,12 +4,15 @@ import {
   grad,
   Linear,
   manualSeed,
+  matmul,
   mean,
   mul,
   ReLU,
   randn,
   Sequential,
   scope,
+  softmax,
+  transpose,
   zeros,
 } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -27,11 +30,27 @@ const pass = (samples: number) => {
 };
 const traceOf = (samples: number) => traceBlocks(() => scope(() => pass(samples)));
 
+const pairOf = (trace: typeof traceOf) => ({
+  few: { samples: 2, trace: trace(2) },
+  more: { samples: 3, trace: trace(3) },
+});
+
 describe("from two and three samples follows", () => {
-  const pair = { few: { samples: 2, trace: traceOf(2) }, more: { samples: 3, trace: traceOf(3) } };
+  const pair = pairOf(traceOf);
 
   it.each([1, 5, 64, 777])("the trace of %i", (samples) => {
     expect(traceFor(pair, samples)).toEqual(traceOf(samples));
+  });
+
+  it.each([5, 64, 777])("the trace of %i, each compared with each other", (samples) => {
+    const compare = (count: number) =>
+      traceBlocks(() =>
+        scope(() => {
+          const y = model.forward(randn([count, 7]));
+          grad(mean(softmax(matmul(y, transpose(y)))), parameters, { into });
+        }),
+      );
+    expect(traceFor(pairOf(compare), samples)).toEqual(compare(samples));
   });
 
   it.each([1, 5, 64, 777])("what a captured pass over %i holds", (samples) => {

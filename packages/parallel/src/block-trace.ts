@@ -45,12 +45,18 @@ export interface TracePair {
   more: { samples: number; trace: BlockTrace };
 }
 
-/** The trace over so many samples: each block grows with them in a straight line, or not at all. */
+/**
+ * The trace over so many samples: each block grows with them in a straight line, or not at all, or with their square, as
+ * what compares each sample with each other does.
+ */
 export function traceFor({ few, more }: TracePair, samples: number): BlockTrace {
-  const factor = (samples - few.samples) / (more.samples - few.samples);
-  const sizes = few.trace.sizes.map((size, block) =>
-    Math.max(1, Math.round(size + (more.trace.sizes[block]! - size) * factor)),
-  );
+  const sizes = few.trace.sizes.map((size, block) => {
+    const larger = more.trace.sizes[block]!;
+    const isSquare = size * more.samples ** 2 === larger * few.samples ** 2;
+    const along = (x: number) => (isSquare ? x ** 2 : x);
+    const slope = (larger - size) / (along(more.samples) - along(few.samples));
+    return Math.max(1, Math.round(size + slope * (along(samples) - along(few.samples))));
+  });
   return { events: few.trace.events, sizes };
 }
 
