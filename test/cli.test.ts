@@ -1,9 +1,12 @@
 // The `shardgrad` command as a program and a person use it: JSON lines, exit codes, one clear line per mistake.
 import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
-import { writeJob } from "./write-job.ts";
+import { writeJob, writeTable } from "./write-job.ts";
 
 const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
@@ -247,6 +250,8 @@ describe("--kernels", () => {
 });
 
 const start = `
+  import { rmSync, writeSync } from "node:fs";
+  import { isMainThread } from "node:worker_threads";
   import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
   import { defineJob } from "@shardgrad/parallel";
   const parts = {
@@ -360,6 +365,43 @@ describe("a mistake is answered by one line and an exit code", () => {
       () => [job, "--out", "/no/such/folder/model.safetensors"],
       /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
     ],
+    ["a folder as a job", () => ["."], /cannot load the job file:.*: it is a folder; name a file/],
+    ["a table as a job", () => [writeTable()], /cannot load the job file:.*: expected a \.ts or \.js module/],
+    [
+      "a column that there is not",
+      () => [jobWith("loss: (model, { x, label }) => crossEntropy(model.forward(x), label)")],
+      /train: the batch has no column "label", but x, y$/m,
+    ],
+    [
+      "a column that there is not, in a metric",
+      () => [jobWith("validation: 0.2, metrics: { m: (model, { z }) => mean(z) }")],
+      /train: the batch has no column "z", but x, y$/m,
+    ],
+    [
+      "a column that there is not, in model()",
+      () => [jobWith("model: ({ z: [inputs] }) => new Linear(inputs, 3)")],
+      /train: what model\(\) is called with has no column "z", but x, y$/m,
+    ],
+    [
+      "a slip in the loss",
+      () => [jobWith("loss: (model, { x, y }) => crossEntropy(model.foward(x), y)"), "--restarts", "0"],
+      /failed in step 1 \(forward\): TypeError: model\.foward is not a function \(job-[\w-]+\.ts:\d+:\d+\)/,
+    ],
+    [
+      "a loss that is async",
+      () => [jobWith("loss: async (model, { x, y }) => crossEntropy(model.forward(x), y)")],
+      /loss: got a promise, expected a scalar tensor; a step cannot wait/,
+    ],
+    [
+      "an optimizer's option",
+      () => [jobWith("optimizer: (parameters) => new SGD(parameters, { learningRate: 0.1 })")],
+      /optimizer: SGD has no option learningRate/,
+    ],
+    [
+      "a promise that nothing settles",
+      () => [jobWith("dataset: () => new Promise(() => {})")],
+      /train: the job waits for something that never comes: /,
+    ],
     [
       "a dataset that cannot be loaded",
       () => [jobWith("dataset: () => { throw new Error('no such table') }")],
@@ -374,6 +416,27 @@ describe("a mistake is answered by one line and an exit code", () => {
     const types = stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line).type] : []));
     // A mistake in the command line itself is found before there is a run to tell of.
     expect(types.filter((type) => type !== "start")).toEqual(stdout ? ["error"] : []);
+  });
+
+  it("a dataset that takes for ever is ended by Ctrl-C", async () => {
+    const endless = jobWith('dataset: () => { for (writeSync(2, "loading"); ; ); }');
+    const flags = [command, "train", endless];
+    const child = spawn(process.execPath, flags, { stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.once("data", () => child.kill("SIGINT"));
+    await new Promise((resolve) => child.on("close", resolve));
+    expect(child.signalCode).toBe("SIGINT");
+  });
+
+  it("a last checkpoint that cannot be saved", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "shardgrad-cli-"));
+    const unsafe = jobWith(`loss: (model, { x, y }) => {
+      if (!isMainThread) rmSync(${JSON.stringify(directory)}, { recursive: true, force: true });
+      return crossEntropy(model.forward(x), y);
+    }`);
+    const { code, stdout, stderr } = await shardgrad("train", unsafe, "--checkpoint", directory, "--json");
+    expect(stdout).toContain('"type":"end"');
+    expect(stderr).toMatch(/^shardgrad: the last checkpoint was not saved: checkpoint: cannot save step 2 /);
+    expect(code).toBe(1);
   });
 
   it("--stack shows where it came from", async () => {

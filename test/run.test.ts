@@ -1,11 +1,11 @@
 // A run as a script sees it: events, stopping, the result, and what is left behind.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import type { TrainEvent } from "@shardgrad/parallel";
-import { train, WorkerError } from "@shardgrad/parallel";
+import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
+import { JobError, OutputError, train, WorkerError } from "@shardgrad/parallel";
 import { describe, expect, it, vi } from "vitest";
 import { writeJob } from "./write-job.ts";
 
@@ -94,6 +94,82 @@ it("writes the weights as safetensors", async () => {
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+it("writes the weights to where a link leads, and to a device", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
+  try {
+    const link = join(directory, "link");
+    const file = join(directory, "model.safetensors");
+    await writeFile(file, "the one before");
+    await symlink(file, link);
+    await train(job, { workers: 1, steps: 1, out: link });
+    expect((await readFile(file)).length).toBeGreaterThan(1000);
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    const before = await lstat("/dev/null");
+    await train(job, { workers: 1, steps: 1, out: "/dev/null" });
+    expect((await lstat("/dev/null")).ino).toBe(before.ino);
+    expect((await readdir(directory)).sort()).toEqual(["link", "model.safetensors"]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it("a file of weights that cannot be written leaves the one before as it was", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
+  try {
+    const out = join(directory, "model.safetensors");
+    await writeFile(out, "the one before");
+    // In the way of what is written beside it.
+    await mkdir(`${out}.${process.pid}.part`);
+    const run = train(job, { workers: 1, steps: 1, out });
+    await expect(run).rejects.toThrow(OutputError);
+    await expect(run).rejects.toThrow(
+      /^train: cannot write the weights to .*model\.safetensors: Error: EISDIR/,
+    );
+    expect(await readFile(out, "utf8")).toBe("the one before");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it.each<[options: object, message: RegExp]>([
+  [
+    { checkpoints: { directory: "." } },
+    /^train: there is no option "checkpoints"; there are workers, .*checkpoint,/,
+  ],
+  [{ checkpoint: "runs" }, /^train: checkpoint is "runs", expected an object, such as \{ directory \}/],
+  [{ out: 3 }, /^train: out is 3, expected the path of a file/],
+  [{ onStepEnd: 3 }, /^train: onStepEnd is 3, expected a function/],
+  [
+    { checkpoint: { directory: "runs", best: { metric: "mae", direction: "min" } } },
+    /^train: checkpoint\.best\.metric is "mae", expected one of loss, accuracy/,
+  ],
+])("refuses the options %j", async (options, message) => {
+  const run = train(job, options as TrainOptions);
+  await expect(run).rejects.toThrow(JobError);
+  await expect(run).rejects.toThrow(message);
+});
+
+it("what a job's timer throws when the work is done is no error of this process", async () => {
+  const late = writeJob(`
+    import job from ${JSON.stringify(job.href)};
+    import { isMainThread } from "node:worker_threads";
+    const loss = (model, batch) => {
+      if (!isMainThread) setTimeout(() => { throw new Error("late"); }, 1);
+      return job.loss(model, batch);
+    };
+    export default { ...job, loss };`);
+  const { weightsSha256 } = await train(job, { workers: 2, shards: 2 });
+  // Whether the thread dies of it before or after it has told of its last step is a matter of microseconds.
+  const outcomes = new Set<string>();
+  for (let i = 0; i < 6; i++) {
+    await train(late, { workers: 2, shards: 2, restarts: 0 }).then(
+      (result) => outcomes.add(result.weightsSha256),
+      (error) => outcomes.add(`${error.name}: ${error.message.replace(/.*: /, "")}`),
+    );
+  }
+  expect(["WorkerError: late", weightsSha256]).toEqual(expect.arrayContaining([...outcomes]));
 });
 
 it("gives all memory back, run after run", async () => {

@@ -5,10 +5,16 @@ import { fileURLToPath } from "node:url";
 const directory = new URL("./.tmp/", import.meta.url);
 let count = 0;
 
-/** Writes a module and returns its path. Names are unique: modules are cached by URL. */
-export function writeJob(source: string): string {
+function write(extension: string, source: string): string {
   mkdirSync(directory, { recursive: true });
-  const file = fileURLToPath(new URL(`job-${process.pid}-${Date.now()}-${count++}.ts`, directory));
+  const name = `job-${process.pid}-${Date.now()}-${count++}.${extension}`;
+  const file = fileURLToPath(new URL(name, directory));
   writeFileSync(file, source);
   return file;
 }
+
+/** Writes a module and returns its path. Names are unique: modules are cached by URL. */
+export const writeJob = (source: string): string => write("ts", source);
+
+/** Writes a file that is no module. */
+export const writeTable = (): string => write("csv", "x,y\n1,2\n");

@@ -4,10 +4,10 @@
 import { ShardgradError, scope, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
-import { allocateRows, gatherRows, rowSize, rowsOf } from "./columns.ts";
+import { allocateRows, byColumn, gatherRows, rowSize, rowsOf } from "./columns.ts";
 import { definitionOf, writeValues } from "./computed.ts";
 import { computedPart } from "./dataset.ts";
-import { JobError } from "./errors.ts";
+import { describeThrown, JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import type { Purpose } from "./sample-random.ts";
 import { SampleStream } from "./sample-random.ts";
@@ -21,8 +21,7 @@ function callForSample(where: string, name: string, body: () => unknown): Return
   try {
     result = body();
   } catch (error) {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const message = `${where}: ${name}() threw ${text}`;
+    const message = `${where}: ${name}() threw ${describeThrown(error)}`;
     // What it reads may be there the next time; a mistake in the use of shardgrad will not be gone.
     throw error instanceof ShardgradError
       ? new JobError(message, { cause: error })
@@ -157,7 +156,7 @@ export class BatchSource {
       gatherRows(column, this.#index.view([count], [1]), y);
       return [column.name, y];
     });
-    return Object.fromEntries(entries);
+    return byColumn("train: the batch", entries);
   }
 
   /** The numbers of the first `count` samples that are loaded, in a float32 column with one number per sample. */

@@ -43,8 +43,8 @@ export interface CheckpointOptions {
 
 const names = ["directory", "everySteps", "everyEpochs", "everySeconds", "keep", "best", "onError"];
 
-/** Throws unless the options make sense. */
-export function checkCheckpointOptions(options: CheckpointOptions): void {
+/** Throws unless the options make sense for a job with these metrics. */
+export function checkCheckpointOptions(options: CheckpointOptions, metrics: readonly string[]): void {
   const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
   const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
@@ -60,6 +60,10 @@ export function checkCheckpointOptions(options: CheckpointOptions): void {
   }
   if (onError !== "continue" && onError !== "stop") {
     throw refuse(`onError is "${String(onError)}", expected "continue" or "stop"`);
+  }
+  const measures = ["loss", ...metrics];
+  if (best && !measures.includes(best.metric)) {
+    throw refuse(`best.metric is "${best.metric}", expected one of ${measures.join(", ")}`);
   }
   checkRetention({ ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) });
 }

@@ -28,9 +28,25 @@ export interface StoredColumns {
   subset?: { rows: number; of: number };
 }
 
+/** What a job's functions get by column: a name that is none, most likely a slip, throws a JobError. */
+export function byColumn<T>(what: string, entries: Iterable<readonly [string, T]>): Record<string, T> {
+  return new Proxy(Object.fromEntries(entries), {
+    get(columns, name) {
+      // A promise asks anything for `then`.
+      if (typeof name === "string" && name !== "then" && !(name in columns)) {
+        throw new JobError(`${what} has no column "${name}", but ${Object.keys(columns).join(", ")}`);
+      }
+      return Reflect.get(columns, name);
+    },
+  });
+}
+
 /** The shape of one sample, by column. */
 export function sampleShapes({ columns }: StoredColumns): Readonly<Record<string, Shape>> {
-  return Object.fromEntries(columns.map(({ name, shape }) => [name, shape]));
+  return byColumn(
+    "train: what model() is called with",
+    columns.map(({ name, shape }) => [name, shape] as const),
+  );
 }
 
 /** A column and what was found out about it. */
@@ -97,7 +113,7 @@ export function checkColumns(prefix: string, columns: Columns): CheckedColumn[] 
   for (const { name, samples } of checked) {
     if (samples !== first.samples) {
       throw new JobError(
-        `${prefix} column ${name} has ${samples} samples, column ${first.name} has ${first.samples}; all columns need the same number`,
+        `${prefix} column ${name} has ${samples} samples, column ${first.name} has ${first.samples}; all columns need the same number: is a shape, or an array, too long or too short?`,
       );
     }
   }

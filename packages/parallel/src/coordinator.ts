@@ -1,7 +1,7 @@
 // The main thread's part of a run: lays out the shared memory, starts the workers, tells of their progress, and cleans
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
-import { access, constants, stat, writeFile } from "node:fs/promises";
+import { access, constants, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
@@ -18,7 +18,7 @@ import { usableCores } from "./cpu-limit.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
-import { JobError, UnendingThreadError } from "./errors.ts";
+import { describeThrown, JobError, OutputError, UnendingThreadError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
@@ -29,7 +29,7 @@ import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
 import { longestRound } from "./local-schedule.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
-import { planRun, runSeed } from "./options.ts";
+import { checkOptions, planRun, runSeed } from "./options.ts";
 import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
@@ -110,6 +110,24 @@ async function checkOutput(file: string | undefined): Promise<string | undefined
   const existing = await stat(path).catch(() => undefined);
   if (existing?.isDirectory()) refuse("it is a folder; name a file");
   return path;
+}
+
+/** Beside, then in its place: a file that is there already stays until the new file is whole. */
+async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+  // A link stays one, and a device or a pipe what it is.
+  const target = await realpath(path).catch(() => path);
+  const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
+  const written = replaces ? `${target}.${process.pid}.part` : target;
+  try {
+    await writeFile(written, bytes);
+    if (replaces) await rename(written, target);
+  } catch (error) {
+    if (replaces) await rm(written, { force: true }).catch(() => undefined);
+    throw new OutputError(
+      `train: cannot write the weights to ${path}: ${describeThrown(error)}; make room there, or name another file`,
+      { cause: error },
+    );
+  }
 }
 
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
@@ -307,6 +325,7 @@ export async function coordinate<M extends AnyModule>(
   let recorded: { table: number; perEpoch: number } | undefined;
   const publish = withCallbacks(options, emit, () => recorded);
   try {
+    checkOptions(options);
     const out = await checkOutput(options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
     const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
@@ -343,7 +362,7 @@ export async function coordinate<M extends AnyModule>(
     const waitShare = meanWaitMs(run) / 1000 / seconds;
     if (plan.useEma) lookAt(model, layout, layout.ema!);
     const weightsSha256 = hashWeights(model);
-    if (out !== undefined) await writeFile(out, writeSafetensors(model.stateDict(), { format: "pt" }));
+    if (out !== undefined) await writeOutput(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
     const steps = control.load("step");
     const end = {

@@ -90,7 +90,9 @@ export class EarlyStopping {
   get reason(): string {
     const { metric, patience } = this.#rule;
     const best =
-      this.#bestEpoch === 0 ? "was never finite" : `was best, ${this.#best}, in epoch ${this.#bestEpoch}`;
+      this.#bestEpoch === 0
+        ? "was never finite"
+        : `was best, ${Number(this.#best.toPrecision(6))}, in epoch ${this.#bestEpoch}`;
     return `${metric} ${best}, and has not improved in ${patience} ${patience === 1 ? "epoch" : "epochs"}`;
   }
 }

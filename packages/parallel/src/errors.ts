@@ -45,6 +45,11 @@ export class UnendingThreadError extends ShardgradError {
   override name = "UnendingThreadError";
 }
 
+/** The final weights cannot be written to their file. */
+export class OutputError extends ShardgradError {
+  override name = "OutputError";
+}
+
 /** Whether what a failed save was to write is there: `perhaps` if it may be in place, and a power cut may undo that. */
 export type Committed = "no" | "perhaps";
 
@@ -59,6 +64,19 @@ export class CheckpointError extends ShardgradError {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.committed = options.committed;
   }
+}
+
+/** Name and message of whatever was thrown, in one line. */
+export function describeThrown(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);
+}
+
+/** Where in somebody's module an error was thrown, ` (job.ts:21:30)`; empty if only packages were involved. */
+export function placeOf({ stack = "" }: { stack?: string }): string {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+  const own = frames.find((line) => !/node:|node_modules|\/packages\/\w+\/dist\//.test(line));
+  const place = own && /([^/\\()]+:\d+:\d+)\)?$/.exec(own)?.[1];
+  return place ? ` (${place})` : "";
 }
 
 /** An error as it crosses threads: structured cloning would turn some errors into `{}`. */

@@ -2,7 +2,7 @@
 // for all. Must not know what the workers compute, nor what they are (threads.ts; fakes in the simulation).
 import { ShardgradError } from "@shardgrad/core";
 import type { Phase } from "./errors.ts";
-import { deserializeError, JobError, NonFiniteError, WorkerError } from "./errors.ts";
+import { deserializeError, JobError, NonFiniteError, placeOf, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi } from "./protocol.ts";
 
 /** One worker, from outside. */
@@ -31,8 +31,9 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   // All workers come to it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
   const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
-  const known = cause.name === "Error" || cause instanceof ShardgradError;
-  const reason = known ? cause.message : `${cause.name}: ${cause.message}`;
+  // Messages of our own errors say what is wrong with what; of others the kind and the place help.
+  const kind = cause.name === "Error" ? "" : `${cause.name}: `;
+  const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${placeOf(cause)}`;
   return new WorkerError(`train: worker ${rank} failed ${place}: ${reason}`, rank, step, phase, cause);
 }
 

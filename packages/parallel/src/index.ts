@@ -53,6 +53,7 @@ export {
   type Committed,
   JobError,
   NonFiniteError,
+  OutputError,
   type Phase,
   UnendingThreadError,
   WorkerError,

@@ -197,6 +197,9 @@ export async function loadJob(url: string): Promise<Job> {
 /** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
 function describeLoadError(error: unknown, url: string): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ERR_UNSUPPORTED_DIR_IMPORT") return "it is a folder; name a file";
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION") return "expected a .ts or .js module that exports a job";
   if ((error as { url?: string }).url === url) return "there is no such file";
   const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;

@@ -93,6 +93,59 @@ export interface RunPlan {
   useEma: boolean;
 }
 
+/** Every option, and the type of those that nothing else would check. */
+const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "object"> = {
+  workers: "any",
+  shards: "any",
+  epochs: "any",
+  steps: "any",
+  batchSize: "any",
+  accumulate: "any",
+  seed: "any",
+  syncEvery: "any",
+  hogwild: "any",
+  reduce: "any",
+  kernels: "any",
+  capture: "any",
+  timePhasesFrom: "any",
+  checkpoint: "object",
+  resume: "any",
+  restarts: "any",
+  stallSeconds: "any",
+  snapshotEvery: "any",
+  onNonFinite: "any",
+  useEma: "any",
+  out: "string",
+  onStepEnd: "function",
+  onEpochEnd: "function",
+  onEvaluate: "function",
+  onCheckpoint: "function",
+};
+
+const expectedOf = {
+  string: "the path of a file",
+  function: "a function",
+  object: "an object, such as { directory }",
+} as const;
+
+/**
+ * Looks at the options before anything is done for them.
+ *
+ * @throws JobError if there is none of that name, or it is of another type
+ */
+export function checkOptions(options: TrainOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(optionTypes, name)) {
+      throw new JobError(
+        `train: there is no option "${name}"; there are ${Object.keys(optionTypes).join(", ")}`,
+      );
+    }
+    const expected = optionTypes[name as keyof TrainOptions];
+    if (value === undefined || expected === "any" || (typeof value === expected && value !== null)) continue;
+    throw new JobError(`train: ${name} is ${JSON.stringify(value)}, expected ${expectedOf[expected]}`);
+  }
+}
+
 /** @throws JobError if it is no seed */
 export function runSeed(job: Job, options: TrainOptions): number {
   const seed = options.seed ?? job.seed ?? 0;
@@ -103,6 +156,7 @@ export function runSeed(job: Job, options: TrainOptions): number {
 /** How a run is kept safe; throws if the options make no sense. */
 function planSafety(
   options: TrainOptions,
+  metrics: readonly string[],
   perEpoch: number,
 ): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots"> {
   const { checkpoint, resume = false, restarts = 3, stallSeconds = 300, snapshotEvery } = options;
@@ -120,7 +174,7 @@ function planSafety(
   if (resume !== false && !checkpoint) {
     throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
   }
-  if (checkpoint) checkCheckpointOptions(checkpoint);
+  if (checkpoint) checkCheckpointOptions(checkpoint, metrics);
   return {
     restarts,
     stallSeconds,
@@ -197,6 +251,6 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   // A pass then has as many samples as one over a micro-batch would.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };
-  const safety = planSafety(options, perEpoch);
+  const safety = planSafety(options, Object.keys(job.metrics ?? {}), perEpoch);
   return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
 }

@@ -7,7 +7,8 @@ import type { BlockTrace, TracePair } from "./block-trace.ts";
 import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
-import { allocateRows, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
+import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
+import { JobError } from "./errors.ts";
 import { chunkSize } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
@@ -36,7 +37,7 @@ function firstSamples(stored: StoredColumns, count: number): Record<string, Tens
     else gatherRows(column, index, y);
     return [column.name, y];
   });
-  return Object.fromEntries(entries);
+  return byColumn("train: the batch", entries);
 }
 
 /** Does `body` without a word on standard output or error, and without ending the process. */
@@ -82,8 +83,9 @@ function tracePass(seed: number, pass: (count: number) => void): TracePair | und
     const again = isAlike(first, second) ? first : trace(few);
     if (!isAlike(again, second)) return undefined;
     return { few: { samples: few, trace: again }, more: { samples: more, trace: second } };
-  } catch {
-    // What is wrong with the loss or a metric the run itself tells, with the place.
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    // What else is wrong with the loss or a metric the run itself tells, with the place.
     return undefined;
   }
 }
@@ -158,7 +160,7 @@ function withOwnModel<T>(
 /**
  * Finds out what the passes of a run need; its own model stays as it is.
  *
- * @throws JobError if one does not return
+ * @throws JobError if one does not return, or asks for a column that there is not
  */
 export function measurePasses(
   job: Job,
@@ -191,7 +193,8 @@ export function measurePasses(
   const found = (): PassMemory => {
     try {
       return scope(() => withOwnModel(() => job.model(sampleShapes(train)), plan, ofRun, measure));
-    } catch {
+    } catch (error) {
+      if (error instanceof JobError) throw error;
       return { training: undefined, evaluation: undefined };
     }
   };

@@ -41,6 +41,8 @@ export function identifyRun(
       ema: job.ema === undefined ? "none" : String(job.ema.decay),
       augment: job.augment !== undefined,
       sampleWeight: job.sampleWeight ?? "none",
+      // What epochs came to is kept by their order.
+      metrics: Object.keys(job.metrics ?? {}).join(" "),
       validation: job.validation === undefined ? "none" : describeOptions(job.validation),
       // Absent in runs without it, whose checkpoints stay what they were.
       ...(local && { syncEvery: local.syncEvery }),

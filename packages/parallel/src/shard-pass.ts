@@ -35,6 +35,12 @@ export interface PassHost {
 /** Throws unless a job's loss is a scalar tensor. */
 function checkLoss(loss: unknown): Tensor {
   if (loss instanceof Tensor && loss.size === 1) return loss;
+  if (loss instanceof Promise) {
+    loss.catch(() => undefined);
+    throw new JobError(
+      "loss: got a promise, expected a scalar tensor; a step cannot wait: let it not be async",
+    );
+  }
   const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
   throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
 }

@@ -8,6 +8,7 @@ import { MessageChannel } from "node:worker_threads";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
+import { describeThrown } from "./errors.ts";
 import type { Member, Members } from "./gang.ts";
 import type { Notice, WorkerApi, WorkerTask } from "./protocol.ts";
 
@@ -36,6 +37,10 @@ export function startThreads(workers: number, workerUrl: URL): Members {
     atomics: "disabled",
     recordTiming: false,
     env: environment(),
+  });
+  // Of a thread whose task is over, such as a job's timer that throws: the run has, or is about to have, its result.
+  pool.on("error", (error: unknown) => {
+    process.stderr.write(`train: a thread threw after its work was done: ${describeThrown(error)}\n`);
   });
   const start = (): Thread => {
     const { port1, port2 } = new MessageChannel();

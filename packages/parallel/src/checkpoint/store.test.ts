@@ -1,7 +1,7 @@
 // Checkpoints on the machine's own disk.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -176,6 +176,12 @@ describe("openCheckpoints refuses", () => {
       /^checkpoint: cannot open .*: ENOTDIR: .*; look at the disk$/,
     );
     await expect(openCheckpoints(join(path, "below"))).rejects.toThrow(CheckpointError);
+  });
+
+  it("a folder below a link to nowhere", async () => {
+    const link = join(root, "link");
+    await symlink(join(root, "nowhere", "below"), link);
+    await expect(openCheckpoints(join(link, "run"))).rejects.toThrow(/^checkpoint: cannot open .*: ENOENT: /);
   });
 
   it("options that make no sense, before it touches anything", async () => {

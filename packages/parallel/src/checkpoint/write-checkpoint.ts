@@ -9,16 +9,19 @@ import { chunkBytes } from "./find-newest.ts";
 import type { FileRecord } from "./state-file.ts";
 import { formatState } from "./state-file.ts";
 
-/** Makes a directory and those above it, such that they survive a power cut. */
-export async function makeDirectories(disk: Disk, path: string): Promise<void> {
+/**
+ * Makes a directory and those above it, such that they survive a power cut.
+ *
+ * @param isBelow whether the one above is known to be there: with a link to nowhere, no number of tries makes another
+ */
+export async function makeDirectories(disk: Disk, path: string, isBelow = false): Promise<void> {
   try {
     await disk.makeDirectory(path);
   } catch (error) {
     if (codeOf(error) === "EEXIST") return;
-    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    if (codeOf(error) !== "ENOENT" || isBelow || dirname(path) === path) throw error;
     await makeDirectories(disk, dirname(path));
-    await makeDirectories(disk, path);
-    return;
+    return await makeDirectories(disk, path, true);
   }
   await disk.syncDirectory(dirname(path));
 }

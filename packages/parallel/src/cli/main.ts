@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemoryError, ShardgradError } from "@shardgrad/core";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { JobError } from "../errors.ts";
+import { CheckpointError, JobError } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
 import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
@@ -55,7 +55,6 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
     run.stop();
   };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   // Whoever read the output has gone, as `head` does. Node.js ignores the signal, and has an error for each line instead.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
@@ -63,27 +62,43 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     run.stop();
   });
   let begun = false;
+  let unsaved: string | undefined;
+  // There is nothing left to do, and the run has not ended.
+  const failUnsettled = () => {
+    const error = new JobError(
+      "train: the job waits for something that never comes: is there a promise, in its module or in dataset(), that nothing settles?",
+    );
+    reporter.fail(error);
+    fail(error, stack);
+    process.exit();
+  };
+  process.once("beforeExit", failUnsettled);
   try {
     for await (const event of run) {
-      begun = true;
+      if (event.type === "checkpoint") unsaved = event.error;
       reporter.show(event);
+      if (begun) continue;
+      begun = true;
+      // Not earlier: while a job's own functions compute, a handler would never be called, and the signal be lost.
+      process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
     }
+    if (unsaved !== undefined)
+      fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
     if (asked) process.exitCode = exitCode[asked];
   } catch (error) {
     reporter.fail(error);
-    fail(error, stack);
-    // Before that there was nothing to lose.
-    if (asked && !begun) process.exitCode = exitCode[asked];
+    fail(error, stack, begun);
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("beforeExit", failUnsettled);
   }
 }
 
-function fail(error: unknown, stack: boolean): void {
+/** Tells of an error, and sets the exit code: what does not fit before the run has begun is misuse. */
+function fail(error: unknown, stack: boolean, begun = true): void {
   const known = error instanceof ShardgradError;
   const text = known && !stack ? error.message : error instanceof Error ? describe(error) : String(error);
   process.stderr.write(`shardgrad: ${text}\n`);
-  const misfit = error instanceof JobError || error instanceof MemoryError;
+  const misfit = error instanceof JobError || error instanceof MemoryError || (known && !begun);
   process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
 }
 

@@ -47,7 +47,7 @@ function epochLine(event: EpochEvent, start: StartEvent): string {
 }
 
 /** Waiting for more than this share of the time is worth a hint. */
-const idleShare = 0.4;
+const idleShare = 0.3;
 
 function idleHint(share: number, stepMs: number): string {
   return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
