@@ -1,6 +1,6 @@
 // The `shardgrad` command as a program and a person use it: JSON lines, exit codes, one clear line per mistake.
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -162,6 +162,15 @@ it("what is held out is called validation", async () => {
   expect(stderr).toBe("");
   expect(stdout).toMatch(/^833 parameters, 400 samples \(100 held out\); 2 workers/);
   expect(stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}validation accuracy 0\.\d{4}/);
+});
+
+it("--checkpoint-best keeps the best epoch, and the last lines tell where it is", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "shardgrad-cli-"));
+  const saving = ["--checkpoint", directory, "--checkpoint-keep", "1", "--checkpoint-best", "loss:max"];
+  const { code, stdout } = await shardgrad("train", job, "--workers", "2", "--epochs", "3", ...saving);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\nbest {5}loss \d\.\d{4} in .*step-0000000011\n$/);
+  rmSync(directory, { recursive: true });
 });
 
 it("--sync-every and --hogwild are the options of train, and the first line says so", async () => {
@@ -427,6 +436,16 @@ describe("a mistake is answered by one line and an exit code", () => {
     expect(child.signalCode).toBe("SIGINT");
   });
 
+  it("a best checkpoint by nothing that there is", async () => {
+    const flags = ["train", job, "--checkpoint", join(tmpdir(), "shardgrad-none"), "--checkpoint-best"];
+    const { code, stderr } = await shardgrad(...flags, "mae:min");
+    expect(stderr).toBe(
+      'shardgrad: train: checkpoint.best.metric is "mae", expected one of loss, accuracy\n',
+    );
+    expect(code).toBe(2);
+    expect((await shardgrad(...flags, "loss")).stderr).toContain('Expected "loss:min", or a metric');
+  });
+
   it("a last checkpoint that cannot be saved", async () => {
     const directory = mkdtempSync(join(tmpdir(), "shardgrad-cli-"));
     const unsafe = jobWith(`loss: (model, { x, y }) => {
@@ -435,6 +454,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     }`);
     const { code, stdout, stderr } = await shardgrad("train", unsafe, "--checkpoint", directory, "--json");
     expect(stdout).toContain('"type":"end"');
+    rmSync(directory, { recursive: true, force: true });
     expect(stderr).toMatch(/^shardgrad: the last checkpoint was not saved: checkpoint: cannot save step 2 /);
     expect(code).toBe(1);
   });

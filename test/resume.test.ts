@@ -92,6 +92,9 @@ it("keeps the newest, and the best: no epoch is missed for it, and no step withi
   expect(saved.filter((step) => step % 25 === 0)).toEqual([25, 50, 75, 100, 125, 150, 175, 200]);
   // The training loss is worst in the first epoch.
   expect(stepsIn(directory)).toEqual(["step-0000000025", "step-0000000200"]);
+  const first = events.find((event) => event.type === "epoch")!;
+  const told = { path: join(directory, "step-0000000025"), metric: "loss", value: first.loss };
+  expect(events.at(-1)).toMatchObject({ type: "end", best: told });
 });
 
 it("averages of weights, clipping and early stopping go on as they were", async () => {

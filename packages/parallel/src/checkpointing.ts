@@ -15,7 +15,7 @@ import type { Control } from "./control.ts";
 import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import { CheckpointError, JobError } from "./errors.ts";
-import type { CheckpointEvent, ResumeEvent } from "./events.ts";
+import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "./events.ts";
 import { requireCount } from "./job.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import { newestSlot, readState, tensorIn } from "./snapshots.ts";
@@ -249,6 +249,12 @@ export class RunCheckpoints {
     if (slot !== undefined && readState(plan, slot).step !== this.#lastSavedStep)
       await this.#save(plan, slot, metricsAt);
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+  }
+
+  /** The best one, if one is kept. */
+  async findBest(): Promise<BestCheckpoint | undefined> {
+    const best = await this.#store.findBest();
+    return best && { ...best, metric: this.#options.best!.metric };
   }
 
   /** Waits for what is being saved, and lets others write. */

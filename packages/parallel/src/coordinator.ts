@@ -365,6 +365,7 @@ export async function coordinate<M extends AnyModule>(
     if (out !== undefined) await writeOutput(out, writeSafetensors(model.stateDict(), { format: "pt" }));
     detachModel(model);
     const steps = control.load("step");
+    const best = await checkpoints?.findBest();
     const end = {
       type: "end" as const,
       steps,
@@ -378,6 +379,7 @@ export async function coordinate<M extends AnyModule>(
       ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
       skipped: control.load("skipped"),
       ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: phaseTimes(run) }),
+      ...(best && { best }),
       ...(out === undefined ? {} : { out }),
     };
     publish(end);

@@ -66,6 +66,14 @@ export interface EpochEvent {
   samplesPerSecond: number;
 }
 
+export interface BestCheckpoint {
+  /** Its directory. */
+  path: string;
+  /** What it is best by, and its value of that. */
+  metric: string;
+  value: number;
+}
+
 export interface EndEvent {
   type: "end";
   steps: number;
@@ -95,6 +103,8 @@ export interface EndEvent {
    * "coordinator"`, that includes the coordinator's averaging), `other` what lies between a barrier and the next phase.
    */
   phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
+  /** The best checkpoint there is, with the option `checkpoint.best`. */
+  best?: BestCheckpoint;
   /** Where the weights were written, if they were. */
   out?: string;
 }

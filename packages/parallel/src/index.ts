@@ -59,6 +59,7 @@ export {
   WorkerError,
 } from "./errors.ts";
 export {
+  type BestCheckpoint,
   type CheckpointEvent,
   type EndEvent,
   type EpochEvent,

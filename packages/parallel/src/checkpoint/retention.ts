@@ -38,22 +38,25 @@ export function checkRetention({ keepLast = 3, keepBest }: Retention): void {
   }
 }
 
-/** The name of the best checkpoint, of equal ones the newest; NaN is never best. */
-function bestOf(newestFirst: readonly Kept[], { metric, direction }: BestBy): string | undefined {
+/** The best checkpoint and its value, of equal ones the newest; NaN is never best. */
+export function bestOf(
+  newestFirst: readonly Kept[],
+  { metric, direction }: BestBy,
+): { name: string; value: number } | undefined {
   let best: { name: string; value: number } | undefined;
   for (const { name, metrics } of newestFirst) {
     const value = metrics?.[metric];
     if (value === undefined || Number.isNaN(value)) continue;
     if (!best || (direction === "min" ? value < best.value : value > best.value)) best = { name, value };
   }
-  return best?.name;
+  return best;
 }
 
 /** Names of the checkpoints to remove, oldest first. The one that was just saved stays, whatever its step. */
 export function surplus(newestFirst: readonly Kept[], justSaved: string, retention: Retention): string[] {
   const { keepLast = 3, keepBest } = retention;
   const whole = newestFirst.filter(({ metrics }) => metrics);
-  const best = keepBest && bestOf(whole, keepBest);
+  const best = keepBest && bestOf(whole, keepBest)?.name;
   return whole
     .filter(({ name }, index) => index >= keepLast && name !== best && name !== justSaved)
     .map(({ name }) => name)

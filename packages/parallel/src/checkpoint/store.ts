@@ -11,7 +11,7 @@ import { checkpointsIn, findNewest, nameOf, readState } from "./find-newest.ts";
 import type { Lock, Processes } from "./lock.ts";
 import { lockLeftover, nodeProcesses, takeLock } from "./lock.ts";
 import type { Kept, Retention } from "./retention.ts";
-import { checkRetention, surplus } from "./retention.ts";
+import { bestOf, checkRetention, surplus } from "./retention.ts";
 import { Damage } from "./state-file.ts";
 import { makeDirectories, removeAll, writeCheckpoint } from "./write-checkpoint.ts";
 
@@ -91,6 +91,16 @@ export class CheckpointStore {
   /** The newest checkpoint here that is whole; see the function of this name. */
   findNewest(): Promise<NewestCheckpoint> {
     return this.#inTurn(() => findNewest(this.directory, this.#disk));
+  }
+
+  /** The best checkpoint here by `keepBest`, and its value; undefined if there is none, or it cannot be found out. */
+  findBest(): Promise<{ path: string; value: number } | undefined> {
+    const { keepBest } = this.#retention;
+    if (!keepBest) return Promise.resolve(undefined);
+    return this.#inTurn(async () => {
+      const best = bestOf(await this.#kept(), keepBest);
+      return best && { path: join(this.directory, best.name), value: best.value };
+    }).catch(() => undefined);
   }
 
   /** Waits for what is being saved and gives up the lock. */
@@ -194,10 +204,7 @@ export class CheckpointStore {
     const removed: string[] = [];
     const notes: string[] = [];
     try {
-      const names = checkpointsIn(await this.#disk.list(this.directory));
-      const kept: Kept[] = [];
-      for (const { name } of names) kept.push({ name, metrics: await this.#metricsOf(name) });
-      for (const name of surplus(kept, justSaved, this.#retention)) {
+      for (const name of surplus(await this.#kept(), justSaved, this.#retention)) {
         await this.#remove(name);
         removed.push(name);
       }
@@ -205,6 +212,14 @@ export class CheckpointStore {
       notes.push(`checkpoint: an older one could not be removed from ${this.directory}: ${messageOf(error)}`);
     }
     return { removed, notes };
+  }
+
+  /** Newest first. */
+  async #kept(): Promise<Kept[]> {
+    const kept: Kept[] = [];
+    for (const { name } of checkpointsIn(await this.#disk.list(this.directory)))
+      kept.push({ name, metrics: await this.#metricsOf(name) });
+    return kept;
   }
 
   /** Of a checkpoint on the disk; undefined if its state is damaged. */

@@ -1,11 +1,13 @@
 // The command's flags about checkpoints, as options of a run.
 import { InvalidArgumentError } from "commander";
+import type { BestBy } from "../checkpoint/retention.ts";
 import type { CheckpointOptions } from "../checkpointing.ts";
 
 export interface CheckpointFlags {
   checkpoint?: string | undefined;
   checkpointEvery?: Partial<CheckpointOptions> | undefined;
   checkpointKeep?: number | undefined;
+  checkpointBest?: BestBy | undefined;
   resume?: boolean | "must";
 }
 
@@ -20,12 +22,21 @@ export function interval(text: string): Partial<CheckpointOptions> {
   return { [units[unit as keyof typeof units]]: Number(number) };
 }
 
+/** "mae:min" is the checkpoint of the lowest mae. */
+export function measure(text: string): BestBy {
+  const [, metric, direction] = /^(.+):(min|max)$/.exec(text) ?? [];
+  if (metric === undefined)
+    throw new InvalidArgumentError('Expected "loss:min", or a metric with ":min" or ":max".');
+  return { metric, direction: direction as BestBy["direction"] };
+}
+
 /** What is wrong with the flags, if one needs another that is not there. */
 export function misfitOf(flags: CheckpointFlags): string | undefined {
-  const { checkpoint, checkpointEvery, checkpointKeep, resume } = flags;
+  const { checkpoint, checkpointEvery, checkpointKeep, checkpointBest, resume } = flags;
   const without = Object.entries({
     "--checkpoint-every": checkpointEvery,
     "--checkpoint-keep": checkpointKeep,
+    "--checkpoint-best": checkpointBest,
     "--resume": resume,
   }).find(([, value]) => value !== undefined);
   return checkpoint === undefined && without ? `${without[0]} needs --checkpoint <folder>` : undefined;
@@ -33,7 +44,7 @@ export function misfitOf(flags: CheckpointFlags): string | undefined {
 
 /** The option that the flags amount to. */
 export function checkpointOptions(flags: CheckpointFlags): { checkpoint?: CheckpointOptions } {
-  const { checkpoint: directory, checkpointEvery: every, checkpointKeep: keep } = flags;
+  const { checkpoint: directory, checkpointEvery: every, checkpointKeep: keep, checkpointBest: best } = flags;
   if (directory === undefined) return {};
-  return { checkpoint: { directory, ...every, ...(keep !== undefined && { keep }) } };
+  return { checkpoint: { directory, ...every, ...(keep !== undefined && { keep }), ...(best && { best }) } };
 }

@@ -11,7 +11,7 @@ import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
 import { train } from "../train.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
-import { checkpointOptions, interval, misfitOf } from "./checkpoint-flags.ts";
+import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
 import { describeProfile } from "./profile-report.ts";
 import { chooseReporter } from "./report.ts";
 
@@ -37,13 +37,21 @@ interface TrainFlags extends Omit<TrainOptions, "checkpoint">, CheckpointFlags {
 }
 
 async function runTraining(job: string, flags: TrainFlags): Promise<void> {
-  const { json = false, stack = false, checkpoint, checkpointEvery, checkpointKeep, ...options } = flags;
+  const {
+    json = false,
+    stack = false,
+    checkpoint,
+    checkpointEvery,
+    checkpointKeep,
+    checkpointBest,
+    ...options
+  } = flags;
   // Whatever a job prints must not get between the lines that a program reads.
   if (json) globalThis.console = new Console(process.stderr, process.stderr);
   const reporter = chooseReporter(json, process.stdout);
   const misfit = misfitOf(flags);
   if (misfit) return fail(new JobError(misfit), stack);
-  const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep });
+  const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
   const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
   // Once: the step that is under way is finished, and saved. Twice: now; what was saved before stays.
   let asked: "SIGINT" | "SIGPIPE" | "SIGTERM" | undefined;
@@ -164,6 +172,7 @@ program
     interval,
   )
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
+  .option("--checkpoint-best <metric:min|max>", "keep the best epoch's, too, by a metric or by loss", measure)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
   .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", number)

@@ -61,7 +61,7 @@ interface Seen {
 
 function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen): string[] {
   const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
-  const { stoppedEarly, skipped } = event;
+  const { stoppedEarly, skipped, best } = event;
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
   if (steps === begunAt && !stopped)
@@ -75,6 +75,7 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     weights,
+    ...(best ? [`best     ${best.metric} ${best.value.toFixed(4)} in ${best.path}`] : []),
     ...(stopped && saved && stoppedEarly === undefined ? ["go on from there with --resume"] : []),
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
     ...(skipped === 0 ? [] : [`${count.format(skipped)} steps were skipped, as something was not finite`]),
