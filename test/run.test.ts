@@ -166,7 +166,7 @@ it("what a job's timer throws when the work is done is no error of this process"
   for (let i = 0; i < 6; i++) {
     await train(late, { workers: 2, shards: 2, restarts: 0 }).then(
       (result) => outcomes.add(result.weightsSha256),
-      (error) => outcomes.add(`${error.name}: ${error.message.replace(/.*: /, "")}`),
+      (error) => outcomes.add(String(error).replace(/: .*: /, ": ")),
     );
   }
   expect(["WorkerError: late", weightsSha256]).toEqual(expect.arrayContaining([...outcomes]));
