@@ -79,7 +79,7 @@ function allocateInOrder(shape: Shape, order: readonly number[] | null, like: Te
 function checkInner(operation: string, x: Tensor, w: Tensor, inner: number, expected: number): void {
   if (inner !== expected) {
     throw new ShapeError(
-      `${operation}: inner sizes differ, x ${formatShape(x.shape)} and w ${formatShape(w.shape)}; check the previous layer's width`,
+      `${operation}: inner sizes differ, x ${formatShape(x.shape)} and w ${formatShape(w.shape)}; check the width of the layer before, or of the data`,
     );
   }
 }

@@ -57,16 +57,19 @@ export function checkParameters(parameters: readonly Tensor[]): void {
   });
 }
 
+/** As it is written: a number in quotes is none. */
+const written = (value: unknown): string => (typeof value === "string" ? `"${value}"` : String(value));
+
 /** Throws unless `value` is a finite number of at least `least`. */
 export function requireAtLeast(name: string, value: number, least: number): void {
   if (!(Number.isFinite(value) && value >= least)) {
-    throw new ValueError(`optimizer: ${name} is ${value}, expected a number of at least ${least}`);
+    throw new ValueError(`optimizer: ${name} is ${written(value)}, expected a number of at least ${least}`);
   }
 }
 
 /** Throws unless `value` is in [0, 1). */
 export function requireFraction(name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
-    throw new ValueError(`optimizer: ${name} is ${value}, expected a number from 0 to below 1`);
+  if (!(Number.isFinite(value) && value >= 0 && value < 1)) {
+    throw new ValueError(`optimizer: ${name} is ${written(value)}, expected a number from 0 to below 1`);
   }
 }

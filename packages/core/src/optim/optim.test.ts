@@ -177,6 +177,12 @@ test.each<[message: string, type: typeof ValueError, call: () => unknown]>([
   ["optimizer: got no parameters; pass model.parameters()", ValueError, () => new SGD([], { lr: 1 })],
   ["optimizer: lr is -1, expected a number of at least 0", ValueError, () => new SGD(w(), { lr: -1 })],
   ["SGD: options are 0.1, expected an object", ValueError, () => new SGD(w(), 0.1 as never)],
+  ['optimizer: lr is "0.1", expected a number', ValueError, () => new SGD(w(), { lr: "0.1" as never })],
+  [
+    'optimizer: momentum is "0.9", expected a number',
+    ValueError,
+    () => new SGD(w(), { lr: 0.1, momentum: "0.9" as never }),
+  ],
   ["optimizer: lr is Infinity", ValueError, () => new Adam(w(), { lr: Number.POSITIVE_INFINITY })],
   ["optimizer: momentum is -1", ValueError, () => new SGD(w(), { lr: 1, momentum: -1 })],
   ["optimizer: weightDecay is -0.1", ValueError, () => new SGD(w(), { lr: 1, weightDecay: -0.1 })],
