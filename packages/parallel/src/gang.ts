@@ -24,17 +24,18 @@ export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 type During = "prepare" | "run";
 type Invoke = (api: Member["api"], rank: number) => Promise<Outcome>;
 
-function failure(rank: number, step: number, phase: Phase, cause: Error, during: During): Error {
+/** @param place where in the job's module, if it came from there */
+function failure(rank: number, step: number, phase: Phase, cause: Error, during: During, place = ""): Error {
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
   const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   // All workers come to it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
-  const place = during === "run" ? `in step ${step} (${phase})` : "while preparing";
+  const when = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   // Messages of our own errors say what is wrong with what; of others the kind and the place help.
   const kind = cause.name === "Error" ? "" : `${cause.name}: `;
-  const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${placeOf(cause)}`;
-  return new WorkerError(`train: worker ${rank} failed ${place}: ${reason}`, rank, step, phase, cause);
+  const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${place}`;
+  return new WorkerError(`train: worker ${rank} failed ${when}: ${reason}`, rank, step, phase, cause);
 }
 
 /** Waits until all have ended, well or not; rejects then, with the error of the first that is not well. */
@@ -104,7 +105,7 @@ export class Gang {
       // Gave up because another worker failed: that one's error is the one to report.
       if (outcome.aborted) return await new Promise<never>(() => undefined);
       const { error, step, phase } = outcome;
-      throw failure(rank, step, phase, deserializeError(error), during);
+      throw failure(rank, step, phase, deserializeError(error), during, placeOf(error));
     });
   }
 }
