@@ -104,6 +104,33 @@ it("a reader that goes away, as head does, ends the run without a word", async (
   expect([code, stderr]).toEqual([141, ""]);
 });
 
+it("a reader of standard error that has gone does not keep a signal from saving", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "shardgrad-cli-"));
+  const flags = [
+    "--workers",
+    "1",
+    "--epochs",
+    "100000",
+    "--checkpoint",
+    directory,
+    "--checkpoint-every",
+    "20",
+  ];
+  const child = spawn(process.execPath, [command, "train", job, ...flags], { stdio: "pipe" });
+  let text = "";
+  child.stdout.on("data", (part) => {
+    if (text === "") {
+      child.stderr.destroy();
+      setTimeout(() => child.kill("SIGINT"), 300);
+    }
+    text += part;
+  });
+  await new Promise((resolve) => child.on("close", resolve));
+  expect(child.exitCode).toBe(130);
+  expect(text).toContain("go on from there with --resume");
+  rmSync(directory, { recursive: true });
+});
+
 it("profile shows where the time of a step goes", async () => {
   const table = await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm");
   expect([table.code, table.stderr]).toEqual([0, ""]);
@@ -405,6 +432,11 @@ describe("a mistake is answered by one line and an exit code", () => {
       "an optimizer's option",
       () => [jobWith("optimizer: (parameters) => new SGD(parameters, { learningRate: 0.1 })")],
       /optimizer: SGD has no option learningRate/,
+    ],
+    [
+      "an optimizer of other tensors",
+      () => [jobWith("optimizer: () => new SGD(new Linear(2, 3).parameters(), { lr: 0.1 })")],
+      /train: the job's optimizer\(\) has tensors that are no parameters of the model/,
     ],
     [
       "a promise that nothing settles",

@@ -338,3 +338,12 @@ describe("refuses", () => {
     await expect(run(changed(clusters, parts), { workers: 1, ...options })).rejects.toThrow(message);
   });
 });
+
+it("refuses a job that has one model for all shards", async () => {
+  const single = writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(clusters))};
+    const one = job.model();
+    export default { ...job, model: () => one };`);
+  const run = train(single, { workers: 1, shards: 2, syncEvery: 4, epochs: 1 });
+  await expect(run).rejects.toThrow(/model\(\) returns the same model each time, but with syncEvery/);
+});

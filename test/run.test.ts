@@ -172,6 +172,40 @@ it("what a job's timer throws when the work is done is no error of this process"
   expect(["WorkerError: late", weightsSha256]).toEqual(expect.arrayContaining([...outcomes]));
 });
 
+it("a layer that a job has frozen stays so after an evaluation: the same bits after a failure", async () => {
+  const frozen = writeJob(`
+    import { existsSync, rmSync, writeFileSync } from "node:fs";
+    import { isMainThread } from "node:worker_threads";
+    import job from ${JSON.stringify(job.href)};
+    import { Dropout, Linear, Sequential } from "@shardgrad/core";
+    let calls = 0;
+    export default { ...job,
+      model: () => new Sequential(new Linear(16, 16), new Dropout(0.5).eval(), new Linear(16, 8)),
+      augment: () => { if (process.env.FAIL && !isMainThread && ++calls === 700) throw new Error("now and then"); },
+    };`);
+  const restarts: string[] = [];
+  const runOnce = () =>
+    train(frozen, { workers: 1, epochs: 3, snapshotEvery: 5 }).on("restart", ({ message }) =>
+      restarts.push(message),
+    );
+  const { weightsSha256 } = await runOnce();
+  expect(restarts).toEqual([]);
+  process.env.FAIL = "1";
+  try {
+    expect((await runOnce()).weightsSha256).toBe(weightsSha256);
+    expect(restarts.length).toBeGreaterThan(0);
+  } finally {
+    delete process.env.FAIL;
+  }
+});
+
+it("an async callback that rejects ends the run", async () => {
+  const onEpochEnd = async () => {
+    throw new Error("no such table");
+  };
+  await expect(train(job, { workers: 2, epochs: 400, onEpochEnd })).rejects.toThrow("no such table");
+});
+
 it("gives all memory back, run after run", async () => {
   const cycle = async () => {
     const { model } = await train(job, { workers: 2, steps: 2 });

@@ -43,23 +43,36 @@ export function withCallbacks(
   steps: () => { table: number; perEpoch: number } | undefined,
 ): (event: TrainEvent) => void {
   let told = 0;
+  let rejected: { error: unknown } | undefined;
+  let ended = false;
+  /** One may be async: what it rejects with ends the run, too. */
+  const watch = (returned: unknown) => {
+    if (!(returned instanceof Promise)) return;
+    returned.catch((error: unknown) => {
+      // The run has its result: it is for whoever listens to unhandled rejections.
+      if (ended) throw error;
+      rejected ??= { error };
+    });
+  };
   const tellSteps = (upTo: number) => {
     const where = onStepEnd && steps();
     if (!where) return;
     for (; told < upTo; told++) {
       const epoch = Math.floor(told / where.perEpoch) + 1;
-      onStepEnd({ step: told + 1, epoch, ...readStepRecord(where.table, told) });
+      watch(onStepEnd({ step: told + 1, epoch, ...readStepRecord(where.table, told) }));
     }
   };
   return (event) => {
+    if (rejected) throw rejected.error;
     if (event.type === "progress" || event.type === "epoch") tellSteps(event.step);
     // Those before have been told by the run that did them.
     if (event.type === "resume") told = event.step;
     publish(event);
-    if (event.type === "checkpoint") onCheckpoint?.(event);
+    if (event.type === "checkpoint") watch(onCheckpoint?.(event));
+    ended = event.type === "end";
     if (event.type !== "epoch") return;
     const { step, epoch, metrics } = event;
-    if (Object.keys(metrics).length > 0) onEvaluate?.({ step, epoch, metrics });
-    onEpochEnd?.(event);
+    if (Object.keys(metrics).length > 0) watch(onEvaluate?.({ step, epoch, metrics }));
+    watch(onEpochEnd?.(event));
   };
 }

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { access, constants, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
@@ -145,6 +146,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
   const recordedSteps = options.onStepEnd ? plan.steps : 0;
   const parts = { job, model, optimizer, plan, recordedSteps, dataBytes: memory.bytes };
+  // A signal that came while the data was loaded is told now: what follows may drop it.
+  await setImmediate();
   const budget = planMemory(parts, () => measurePasses(job, model, plan, { train, test }));
   const sizes = {
     workers,

@@ -28,6 +28,14 @@ function metricSum(name: string, value: unknown, samples: number): number {
   );
 }
 
+/** Puts every module of a model back into the mode that it was in: a job may have frozen some. */
+export function keepModes(model: AnyModule): () => void {
+  const modes = model.modules().map((module) => ({ module, training: module.training }));
+  return () => {
+    for (const { module, training } of modes) module.training = training;
+  };
+}
+
 /** Evaluates the chunks that fall to worker `rank`, each after a `beat`; their sums go to the table at byte `table`. */
 export function evaluateChunks(
   job: Job,
@@ -39,6 +47,7 @@ export function evaluateChunks(
   const metrics = Object.entries(job.metrics ?? {});
   const sums = heap().float64;
   const noise = new Generator(seed, stream.evaluation);
+  const putBack = keepModes(model);
   model.eval();
   noGrad(() => {
     for (let chunk = rank; chunk < chunkCount(test.samples); chunk += workers) {
@@ -58,7 +67,7 @@ export function evaluateChunks(
       });
     }
   });
-  model.train();
+  putBack();
 }
 
 /** Mean of each metric over the test set, from the table of chunk sums. */

@@ -248,5 +248,11 @@ export function buildModel(
       `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
     );
   }
+  const own = new Set(model.parameters());
+  if (optimizer.parameters.some((parameter) => !own.has(parameter))) {
+    throw new JobError(
+      "train: the job's optimizer() has tensors that are no parameters of the model, and would never be trained; pass it those that it is given, and hold all in the model",
+    );
+  }
   return { model, optimizer };
 }

@@ -12,6 +12,7 @@ import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { SliceReducer } from "./allreduce.ts";
 import { sampleShapes } from "./columns.ts";
+import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import type { Layout } from "./layout.ts";
@@ -54,6 +55,12 @@ export class LocalSteps {
     this.#local = layout.local!;
     this.#slice = slice;
     this.#learners = new Map(shards.map((shard) => [shard, this.#learn(shard, setup, job)]));
+    const parameters = [...this.#learners.values()].map((learner) => learner.parameters[0]);
+    if (new Set(parameters).size < shards.length) {
+      throw new JobError(
+        "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",
+      );
+    }
     this.#averages = arraysToAverage(layout, this.#local).map(({ own, average }) => {
       const reducer = new SliceReducer({ ...layout, gradients: own, average }, slice);
       return { own, average, reducer };

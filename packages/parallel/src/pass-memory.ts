@@ -9,7 +9,7 @@ import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
 import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
-import { chunkSize } from "./evaluate.ts";
+import { chunkSize, keepModes } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
@@ -64,10 +64,10 @@ function settled<T>(returned: T): T {
 
 /** Puts a model back as it was: its mode, and its running statistics. */
 function keepState(model: AnyModule): () => void {
-  const modes = model.modules().map((module) => ({ module, training: module.training }));
+  const putModesBack = keepModes(model);
   const buffers = model.namedBuffers().map(([, buffer]) => ({ buffer, values: buffer.data().slice() }));
   return () => {
-    for (const { module, training } of modes) module.training = training;
+    putModesBack();
     for (const { buffer, values } of buffers) buffer.data().set(values as never);
   };
 }

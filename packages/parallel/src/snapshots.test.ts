@@ -33,6 +33,29 @@ it("for recovery", () => {
   expect(taken(schedule, [8, 10, 13], 5)).toEqual([8, 13]);
 });
 
+it("the last step is not missed while the disk is at one of two slots", () => {
+  const control = new Control(heap().int32, Storage.allocate(controlBytes(1), "control").offset);
+  control.reset(1);
+  const records = Storage.allocate(8 * 5 * 2, "records").offset;
+  const plan = { recovery: "never" as const, checkpoints: [1], arrays: [], slots: [0, 0], records };
+  const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: 0 });
+  const state = { stepCount: 0, lossSum: 0, weight: 0, skipped: 0 };
+  for (const step of [1, 2]) {
+    writer.decide(step, { ends: false, mayEnd: true });
+    writer.copy();
+    writer.publish({ step, ...state });
+  }
+  // The disk comes to the end of the first, seen by whoever waits for it.
+  const load = control.load.bind(control);
+  let looks = 0;
+  control.load = (name) => {
+    if (name === "checkpointSlot" && ++looks > 3) control.store("checkpointSlot", 0);
+    return load(name);
+  };
+  writer.decide(3, { ends: false, mayEnd: true });
+  expect(writer.wanted).toBe(true);
+});
+
 it("for checkpoints", () => {
   const schedule = { recovery: "never" as const, checkpoints: [5, 6] };
   expect(taken(schedule, everyStep)).toEqual([5, 6, 10, 12]);

@@ -190,6 +190,8 @@ export class SnapshotWriter {
     // While the one before is still being written, it waits: snapshots must not pile up.
     this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
+    // With two slots, one of which is being written: the last step must not be missed.
+    if (take && this.#freeSlot() < 0) this.#waitForDisk();
     control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
     this.#decidedAt = step;
   }

@@ -32,6 +32,12 @@ test("the worker that is still is named, not those that wait for it", () => {
   expect(() => watch.look(7000)).toThrow("worker 1: no sign of life for 2 s");
 });
 
+test("those that wait for one that is slow, and well, are not blamed", () => {
+  const { beats, waiting, watch } = watched(3, 2000);
+  for (const rank of [0, 2]) waiting.add(rank);
+  lookFrom(watch, 0, 60_000, () => void beats[1]!++);
+});
+
 test("if all wait, the first is named", () => {
   const { waiting, watch } = watched(2, 1000);
   for (const rank of [0, 1]) waiting.add(rank);

@@ -39,8 +39,9 @@ export class StallWatch {
       this.#last.set(rank, { beats, stillMs });
       if (stillMs >= this.#limitMs) still.push(rank);
     }
-    // Those at a barrier wait for the one that hangs.
-    const culprit = still.find((rank) => !this.#beats.waits(rank)) ?? still[0];
+    // Those at a barrier wait for the one that hangs, or for one that is slow and well.
+    const allStill = still.length === this.#gang.pending.size;
+    const culprit = still.find((rank) => !this.#beats.waits(rank)) ?? (allStill ? still[0] : undefined);
     if (culprit === undefined) return;
     throw this.#gang.failureOf(
       culprit,

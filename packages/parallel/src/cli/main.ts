@@ -64,11 +64,13 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     run.stop();
   };
   // Whoever read the output has gone, as `head` does. Node.js ignores the signal, and has an error for each line instead.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  const onOutputError = (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     asked ??= "SIGPIPE";
     run.stop();
-  });
+  };
+  process.stdout.on("error", onOutputError);
+  process.stderr.on("error", onOutputError);
   let begun = false;
   let unsaved: string | undefined;
   // There is nothing left to do, and the run has not ended.

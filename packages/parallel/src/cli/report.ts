@@ -113,7 +113,7 @@ class LineReporter implements Reporter {
       case "restart":
       case "straggler":
         if (event.type === "resume") this.#seen.begunAt = event.step;
-        if (event.type === "checkpoint") this.#seen.saved ||= event.committed === "yes";
+        if (event.type === "checkpoint") this.#seen.saved = event.committed === "yes";
         for (const line of safetyLines(event)) this.#line(line);
         break;
       case "end":
