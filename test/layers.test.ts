@@ -109,7 +109,8 @@ const layers: Record<string, Layer> = {
   ...Object.fromEntries(
     [
       ["RNN", new RNN(4, 3)] as const,
-      ["RNN relu", new RNN(4, 3, { nonlinearity: "relu", batchFirst: true })] as const,
+      ["RNN relu", new RNN(4, 3, { nonlinearity: "relu" })] as const,
+      ["RNN time first", new RNN(4, 3, { batchFirst: false })] as const,
       ["GRU", new GRU(4, 3, { layers: 2, bidirectional: true })] as const,
     ].map(([name, module]): [string, Layer] => [name, { module, run: (x, h) => module.forward(x!, h) }]),
   ),

@@ -68,12 +68,14 @@ cases = [
     run("TransformerBlock", block, [real(0, 2, 4, 8)]),
     run("TransformerBlock causal", block, [real(0, 2, 4, 8)],
         lambda m, x: m(x, src_mask=torch.ones(4, 4).triu(1) > 0)),
-    run("RNN", nn.RNN(4, 3), [sequence]),
+    run("RNN", nn.RNN(4, 3, batch_first=True), [sequence]),
     run("RNN relu", nn.RNN(4, 3, nonlinearity="relu", batch_first=True), [sequence, real(1, 1, 5, 3)]),
-    run("LSTM", nn.LSTM(4, 3, num_layers=2, bidirectional=True), [sequence]),
-    run("LSTM state", nn.LSTM(4, 3, bias=False), [sequence, real(1, 1, 3, 3), real(2, 1, 3, 3)],
+    run("RNN time first", nn.RNN(4, 3), [sequence, real(1, 1, 3, 3)]),
+    run("LSTM", nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True), [sequence]),
+    run("LSTM state", nn.LSTM(4, 3, bias=False, batch_first=True), [sequence, real(1, 1, 5, 3), real(2, 1, 5, 3)],
         lambda m, x, h, c: m(x, (h, c))),
-    run("GRU", nn.GRU(4, 3, num_layers=2, bidirectional=True), [sequence, real(1, 4, 3, 3)]),
+    run("GRU", nn.GRU(4, 3, num_layers=2, bidirectional=True, batch_first=True),
+        [sequence, real(1, 4, 5, 3)]),
 ]
 
 if __name__ == "__main__":

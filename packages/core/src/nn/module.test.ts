@@ -228,7 +228,7 @@ describe("summary", () => {
     const embedding = new Embedding(5, 2);
     expect(embedding.summary(zeros([3, 4], { dtype: "int32" }))).toContain("Embedding  [3,4,2]          10");
     expect(new Gate().summary(ones([3, 2]), ones([2]))).toMatch(/Gate +\[3,2\] \[3,2\]\n/);
-    expect(new LSTM(3, 2).summary([4, 1, 3])).toMatch(/LSTM +\[4,1,2\] \[1,1,2\] \[1,1,2\] +56/);
+    expect(new LSTM(3, 2).summary([1, 4, 3])).toMatch(/LSTM +\[1,4,2\] \[1,1,2\] \[1,1,2\] +56/);
     expect(new Linear(2, 2).summary()).toMatch(
       /^name {2}module {2}output {2}parameters\n-+\n {6}Linear +6\n/,
     );

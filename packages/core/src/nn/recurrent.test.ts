@@ -1,8 +1,8 @@
 // RNN, LSTM and GRU against their definitions, one unit at a time, and their gradients.
 import { beforeEach, describe, expect, test } from "vitest";
-import { mul } from "../ops/arithmetic.ts";
+import { add, mul } from "../ops/arithmetic.ts";
 import { sum } from "../ops/broadcast.ts";
-import { randn, zeros } from "../ops/create.ts";
+import { randn, tensor, zeros } from "../ops/create.ts";
 import { transpose } from "../ops/shape.ts";
 import { manualSeed } from "../random.ts";
 import { backward, grad } from "../tape.ts";
@@ -36,14 +36,15 @@ const cells: Record<string, (x: number[], q: number[], h: number, c: number) => 
   },
 };
 
-/** Outputs and last states of `net` for `x [time, batch, inputs]`, from states `[layers · directions, batch, hidden]`. */
+/** Outputs and last states of `net` for `x [batch, time, inputs]`, from states `[layers · directions, batch, hidden]`. */
 function slowly(net: Net, x: Tensor, h0: Tensor, c0: Tensor) {
-  const [time, batch] = x.shape as [number, number];
+  const [batch, time] = x.shape as [number, number];
   const { hidden, layers, directions, cell } = net;
   const read = (name: string) => (net.weights[name] ? Array.from(net.weights[name].toArray()) : undefined);
-  const at = (t: Tensor, i: number, b: number, j: number) => t.toArray()[(i * batch + b) * t.shape[2]! + j]!;
-  let sequence = Array.from({ length: time }, (_, t) =>
-    Array.from({ length: batch }, (_, b) => Array.from({ length: x.shape[2]! }, (_, j) => at(x, t, b, j))),
+  const at = (t: Tensor, i: number, b: number, j: number) =>
+    t.toArray()[(i * t.shape[1]! + b) * t.shape[2]! + j]!;
+  let sequence = Array.from({ length: batch }, (_, b) =>
+    Array.from({ length: time }, (_, t) => Array.from({ length: x.shape[2]! }, (_, j) => at(x, b, t, j))),
   );
   const lastH: number[] = [];
   const lastC: number[] = [];
@@ -66,7 +67,7 @@ function slowly(net: Net, x: Tensor, h0: Tensor, c0: Tensor) {
           const units = h.map((value, j) => {
             const rows = Array.from({ length: gates }, (_, k) => k * hidden + j);
             return cells[cell]!(
-              rows.map((row) => product(wi!, bi, row, sequence[t]![b]!)),
+              rows.map((row) => product(wi!, bi, row, sequence[b]![t]!)),
               rows.map((row) => product(wh!, bh, row, h)),
               value,
               c[j]!,
@@ -74,7 +75,7 @@ function slowly(net: Net, x: Tensor, h0: Tensor, c0: Tensor) {
           });
           h = units.map(([value]) => value);
           c = units.map(([, value]) => value);
-          next[t]![b]!.push(...h);
+          next[b]![t]!.push(...h);
         }
         lastH.push(...h);
         lastC.push(...c);
@@ -115,10 +116,10 @@ describe.each(nets)("%s", (name, make) => {
   ])("is its definition: %j, %i steps", (options, time) => {
     const net = make(options).double();
     const states = net.layers * net.directions;
-    const [x, h0, c0] = [draw(time, 2, 3), draw(states, 2, 2), draw(states, 2, 2)];
+    const [x, h0, c0] = [draw(2, time, 3), draw(states, 2, 2), draw(states, 2, 2)];
     const expected = slowly(net, x, h0, c0);
     const [output, h, c] = run(net, x, h0, c0);
-    expect(output!.shape).toEqual([time, 2, 2 * net.directions]);
+    expect(output!.shape).toEqual([2, time, 2 * net.directions]);
     expect(h!.shape).toEqual([states, 2, 2]);
     expectClose(output!, expected.output);
     expectClose(h!, expected.lastH);
@@ -127,9 +128,19 @@ describe.each(nets)("%s", (name, make) => {
     expectClose(run(net, x)[0]!, slowly(net, x, none, none).output);
   });
 
-  test("batchFirst exchanges the first two axes of x and the output", () => {
+  test("batches come first: no sample reads another", () => {
+    const net = make({ layers: 2, bidirectional: true });
+    const x = randn([3, 4, 3]);
+    const before = net.forward(x)[0].toArray();
+    const after = net.forward(add(x, tensor([[[9]], [[0]], [[0]]])))[0].toArray();
+    const sample = before.length / 3;
+    expect(after.slice(0, sample)).not.toEqual(before.slice(0, sample));
+    expect(after.slice(sample)).toEqual(before.slice(sample));
+  });
+
+  test("batchFirst: false exchanges the first two axes of x and the output", () => {
     const options = { layers: 2 };
-    const [a, b] = [make(options), make({ ...options, batchFirst: true })];
+    const [a, b] = [make(options), make({ ...options, batchFirst: false })];
     b.loadStateDict(a.stateDict());
     const x = randn([4, 5, 3]);
     const [plain, state] = run(a, x);
@@ -145,8 +156,8 @@ describe.each(nets)("%s", (name, make) => {
       const states = net.layers * net.directions;
       const parameters = net.parameters();
       // Away from the kink of relu: with seed 1 no sum is within the step of 0.
-      const inputs = [draw(3, 2, 3), draw(states, 2, 2), draw(states, 2, 2), ...parameters];
-      const weights = [draw(3, 2, 2 * net.directions), draw(states, 2, 2), draw(states, 2, 2)];
+      const inputs = [draw(2, 3, 3), draw(states, 2, 2), draw(states, 2, 2), ...parameters];
+      const weights = [draw(2, 3, 2 * net.directions), draw(states, 2, 2), draw(states, 2, 2)];
       const used = net instanceof LSTM ? inputs : inputs.filter((_, i) => i !== 2);
       checkGrad(
         (x, h0, ...rest) =>
@@ -194,10 +205,10 @@ describe.each(nets)("%s", (name, make) => {
   test("refuses what does not fit", () => {
     const net = make({});
     const kind = name.split(" ")[0];
-    expect(() => run(net, zeros([2, 1, 4]))).toThrow(`${kind}: x has shape [2,1,4], expected [time,batch,3]`);
-    expect(() => run(net, zeros([0, 1, 3]))).toThrow(`${kind}: x [0,1,3] has no time steps`);
+    expect(() => run(net, zeros([2, 1, 4]))).toThrow(`${kind}: x has shape [2,1,4], expected [batch,time,3]`);
+    expect(() => run(net, zeros([1, 0, 3]))).toThrow(`${kind}: x [1,0,3] has no time steps`);
     const state = zeros([1, 2, 2]);
-    expect(() => run(net, zeros([2, 1, 3]), state, state)).toThrow(/has shape \[1,2,2\], expected \[1,1,2\]/);
+    expect(() => run(net, zeros([1, 2, 3]), state, state)).toThrow(/has shape \[1,2,2\], expected \[1,1,2\]/);
     expect(() => make({ layers: 0 })).toThrow(`${kind}: layers is 0`);
     expect(() => make({ dropout: 2 })).toThrow(`${kind}: dropout is 2`);
   });

@@ -1,5 +1,5 @@
 // Recurrent networks over sequences: RNN, LSTM, GRU. What one layer computes is in ops/recurrent.ts; this file stacks
-// layers and directions. Parameters, gate order, initial values and defaults are PyTorch's.
+// layers and directions. Parameters, gate order, initial values and defaults are PyTorch's, but for `batchFirst`.
 import { ShapeError, ValueError } from "../errors.ts";
 import { add } from "../ops/arithmetic.ts";
 import { zeros } from "../ops/create.ts";
@@ -23,7 +23,10 @@ export interface RecurrentOptions {
   layers?: number;
   /** Whether there are biases; true if absent. */
   bias?: boolean;
-  /** Whether sequences are [batch, time, inputs] rather than [time, batch, inputs]; false if absent. */
+  /**
+   * Whether sequences are [batch, time, inputs], as all batches here; true if absent, where PyTorch's is false. If it is
+   * false, they are [time, batch, inputs].
+   */
   batchFirst?: boolean;
   /** Probability of dropping an output of any layer but the last while training; 0 if absent. */
   dropout?: number;
@@ -48,7 +51,7 @@ abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [outp
 
   constructor(cell: Cell, inputs: number, hidden: number, options: RecurrentOptions) {
     super();
-    const { layers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false } = options;
+    const { layers = 1, bias = true, batchFirst = true, dropout = 0, bidirectional = false } = options;
     requireSizes(new.target.name, { inputs, hidden, layers });
     this.cell = cell;
     this.inputs = inputs;
@@ -149,8 +152,9 @@ abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [outp
 /** A recurrent network whose state is h. */
 abstract class SimpleRecurrent extends Recurrent<Tensor> {
   /**
-   * `x [time, batch, inputs]`, `state [layers · directions, batch, hidden]` (zeros if absent): the outputs
-   * `[time, batch, directions · hidden]` of the last layer, and the last state of every layer.
+   * `x [batch, time, inputs]`, `state [layers · directions, batch, hidden]` (zeros if absent): the outputs
+   * `[batch, time, directions · hidden]` of the last layer, and the last state of every layer. Time comes first in `x`
+   * and the outputs with `batchFirst: false`.
    *
    * @throws ShapeError if sizes do not fit
    */
@@ -201,8 +205,9 @@ export class LSTM extends Recurrent<LSTMState> {
   }
 
   /**
-   * `x [time, batch, inputs]`, `state` h and c, `[layers · directions, batch, hidden]` each (zeros if absent): the
-   * outputs `[time, batch, directions · hidden]` of the last layer, and the last state of every layer.
+   * `x [batch, time, inputs]`, `state` h and c, `[layers · directions, batch, hidden]` each (zeros if absent): the
+   * outputs `[batch, time, directions · hidden]` of the last layer, and the last state of every layer. Time comes first
+   * in `x` and the outputs with `batchFirst: false`.
    *
    * @throws ShapeError if sizes do not fit
    */
