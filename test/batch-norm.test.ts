@@ -260,14 +260,6 @@ it.each<[string, Parameters<typeof small>[0], TrainOptions, RegExp]>([
     /did something else after 10 replays/,
   ],
   [
-    "buffers that are something else",
-    {
-      model: net("return this.b.forward(this.norm.forward(this.a.forward(x)));", "seen = buffer(ones([1]));"),
-    },
-    {},
-    /^train: the model has a buffer \(seen\) that is no running statistic/,
-  ],
-  [
     "batches of one sample",
     { model: plain },
     { batchSize: 43, shards: 2 },

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ValueError } from "./errors.ts";
-import { Generator, Permutation, philox, stream } from "./random.ts";
+import { drawnUnkeyed, Generator, Permutation, philox, stream } from "./random.ts";
 
 type Words = [number, number, number, number];
 const ones = 0xffffffff;
@@ -99,6 +99,17 @@ describe("Permutation", () => {
     const together = values.filter((value, place) => Math.abs(value - (values[place + 1] ?? -9)) === 1);
     expect(together.length).toBeLessThan(15); // 2 are expected
   });
+});
+
+test("drawnUnkeyed finds generators that go on from where they stood", () => {
+  const [own, restarted, carried] = [new Generator(1), new Generator(2), new Generator(3)];
+  const draw = () => {
+    for (const generator of [own, new Generator(4), restarted.restart(5), carried]) generator.take(1);
+    return "drawn";
+  };
+  expect(drawnUnkeyed(own, draw)).toEqual({ result: "drawn", found: [carried] });
+  carried.take(1);
+  expect(drawnUnkeyed(carried, () => undefined).found).toEqual([]);
 });
 
 test.each<[message: string, call: () => unknown]>([

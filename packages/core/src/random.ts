@@ -82,6 +82,8 @@ export const stream = {
   draws: 6,
   /** Numbers drawn while a single sample is computed or altered. */
   sample: 7,
+  /** Numbers drawn after a training step, by what moves the state that is not trained. */
+  afterStep: 8,
 } as const;
 
 /** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
@@ -89,6 +91,9 @@ export const maximumShards = 8192;
 
 /** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
 let watched: Map<Generator, () => void> | null = null;
+
+/** While `drawnUnkeyed` watches: generators that were put where they stand since, and those drawn from that were not. */
+let unkeyed: { placed: Set<Generator>; found: Set<Generator> } | null = null;
 
 /** Called before a generator is made, or sent to another place of its stream; null is nobody. */
 let guard: ((operation: string) => void) | null = null;
@@ -120,6 +125,7 @@ export class Generator {
 
   constructor(seed: number, streamNumber: number = stream.values) {
     guard?.("new Generator()");
+    unkeyed?.placed.add(this);
     this.seed = checkSeed("Generator", seed);
     this.stream = streamNumber;
   }
@@ -137,6 +143,7 @@ export class Generator {
   /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
   take(count: number): number {
     if (watched && !watched.has(this)) watched.set(this, this.mark());
+    if (unkeyed && !unkeyed.placed.has(this)) unkeyed.found.add(this);
     const start = this.position;
     this.position += Math.ceil(count / 4) * 4;
     return start;
@@ -169,6 +176,7 @@ export class Generator {
     }
     guard?.("restart()");
     if (watched && !watched.has(this)) watched.set(this, this.mark());
+    unkeyed?.placed.add(this);
     this.#step = step;
     this.#shard = shard;
     this.position = 0;
@@ -217,6 +225,21 @@ export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again:
     // Whoever watches from further out has seen these draws, too.
     for (const [generator, goToStart] of starts) if (!outer?.has(generator)) outer?.set(generator, goToStart);
     watched = outer;
+  }
+}
+
+/**
+ * Runs `body`, and finds the generators that it draws from wherever they happen to stand, other than `own`: those that it
+ * neither made nor sent to a place. What they give depends on how often they were drawn from before.
+ */
+export function drawnUnkeyed<T>(own: Generator, body: () => T): { result: T; found: Generator[] } {
+  const outer = unkeyed;
+  const found = new Set<Generator>();
+  unkeyed = { placed: new Set([own]), found };
+  try {
+    return { result: body(), found: [...found] };
+  } finally {
+    unkeyed = outer;
   }
 }
 

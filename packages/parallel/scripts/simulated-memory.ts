@@ -42,8 +42,8 @@ export function simulateMemory(workers: number, allocate: (bytes: number) => Sto
   const control = new Control(heap().int32, words);
   control.reset(workers);
   const layout = { weights: weightsAt, state: [], ema: undefined, flatSize: elements };
-  const buffers = { address: 0, bytes: 0, places: [] };
-  const plan = planSnapshots({ ...layout, buffers } as never, { recovery: 2, checkpoints: [3] }, allocate)!;
+  const untrained = { address: 0, bytes: 0, changingBytes: 0, places: [] };
+  const plan = planSnapshots({ ...layout, untrained } as never, { recovery: 2, checkpoints: [3] }, allocate)!;
   const floats = (address: number) => heap().float32.subarray(address / 4, address / 4 + elements);
   const weights = floats(weightsAt).fill(0);
   return {

@@ -26,7 +26,7 @@ import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
-import { bindEMA, bindModel, lookAt, planLayout } from "./layout.ts";
+import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "./layout.ts";
 import { longestRound } from "./local-schedule.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
@@ -47,6 +47,7 @@ import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
+import { untrainedTensors } from "./untrained.ts";
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
@@ -156,6 +157,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     // One more than there are epochs: a run may end within one.
     epochValues: (plan.epochs + 1) * recordSize(metrics.length),
     recordedSteps,
+    untrainedChanges: job.afterStep !== undefined,
     ema: job.ema !== undefined,
     local: local && { steps: longestRound(local, stepsPerEpoch(plan)), hogwild: local.hogwild },
   };
@@ -275,11 +277,11 @@ function meanWaitMs({ layout, plan }: Run): number {
   return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
 }
 
-/** SHA-256 over the bytes of the parameters, and of running statistics, in order. */
+/** SHA-256 over the bytes of the parameters, then of frozen ones and buffers, in order. */
 function hashWeights(model: AnyModule): string {
   const hash = createHash("sha256");
-  const buffers = model.namedBuffers().map(([, buffer]) => buffer);
-  for (const x of [...model.parameters(), ...buffers]) hash.update(new Uint8Array(x.toArray().buffer));
+  const untrained = untrainedTensors(model).map(([, x]) => x);
+  for (const x of [...model.parameters(), ...untrained]) hash.update(new Uint8Array(x.toArray().buffer));
   return hash.digest("hex");
 }
 
@@ -301,9 +303,7 @@ function detachModel(model: AnyModule): void {
     parameter.grad = null;
     parameter.moveTo(Storage.allocate(parameter.size * 4, "model"));
   }
-  for (const [, buffer] of model.namedBuffers()) {
-    buffer.moveTo(Storage.allocate(buffer.size * 4, "model"));
-  }
+  for (const [, x] of untrainedTensors(model)) x.moveTo(Storage.allocate(tensorBytes(x), "model"));
 }
 
 /** For tests only: what is to go wrong in each attempt. */

@@ -7,13 +7,13 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer } from "@shardgrad/core";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
-import { checkBuffers } from "./running-statistics.ts";
 import type { Sampling } from "./sampling.ts";
 import { checkSampling } from "./sampling.ts";
 import type { HoldOut } from "./split.ts";
 import { checkHoldOut } from "./split.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
+import { checkUntrained } from "./untrained.ts";
 
 /** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
 export type Metric<C extends AnyColumns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
@@ -45,6 +45,12 @@ export interface JobDefinition<C extends AnyColumns, M extends AnyModule> extend
   model: (shapes: SampleShapes<C>) => M;
   /** A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. */
   loss: (model: M, batch: Batch<C>) => Tensor;
+  /**
+   * Changes what no gradient trains: a teacher that follows the weights, a target network, a codebook. Called once after
+   * each update, on one thread for all, with gradients off. It may change parameters, frozen ones too, and buffers, in
+   * place (`copyFrom`); nothing else may change these but the optimizer. Not called for steps that are skipped.
+   */
+  afterStep?: (model: M, context: { step: Tensor }) => void;
   /** Any optimizer of core, over the given parameters (those of the model). */
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
   /** Evaluated on the test samples after each epoch; the mean of each is reported under its name. */
@@ -67,6 +73,7 @@ const parts = [
   "sampleWeight",
   "model",
   "loss",
+  "afterStep",
   "optimizer",
   "metrics",
   "batchSize",
@@ -130,6 +137,7 @@ export function defineJob<C extends AnyColumns, M extends AnyModule>(
   }
   requireFunction("model", definition.model);
   requireFunction("loss", definition.loss);
+  if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   requireFunction("optimizer", definition.optimizer);
   for (const [name, metric] of Object.entries(metrics)) requireFunction(`metrics.${name}`, metric);
   requireCount("defineJob", "batchSize", definition.batchSize);
@@ -230,7 +238,7 @@ export function buildModel(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
     );
   }
-  checkBuffers(model);
+  checkUntrained(model);
   const parameters = model.namedParameters();
   if (parameters.length === 0) {
     throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");

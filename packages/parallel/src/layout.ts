@@ -1,6 +1,7 @@
 // Where everything that the threads of a run share lies in memory. Made by the coordinator, sent to every worker.
 //
 //   weights   one flat array; each parameter starts on a cache line
+//   untrained frozen parameters and buffers, one after another
 //   average   the averaged gradient, laid out like the weights
 //   gradients one such array per shard
 //   state     one such array per optimizer state name (velocity, or m and v)
@@ -8,7 +9,7 @@
 //   local     weights and state of each shard, if shards train apart from each other
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
-import { Storage } from "@shardgrad/core/engine";
+import { bytesPerElement, Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
@@ -17,6 +18,7 @@ import { planLocalMemory } from "./local-memory.ts";
 import { phaseCells } from "./phase-clock.ts";
 import { meetingCells } from "./shard-meetings.ts";
 import { stepRecordSize } from "./step-records.ts";
+import { runningStatistics, untrainedTensors } from "./untrained.ts";
 
 /** One parameter in the flat arrays. */
 export interface ParameterPlace {
@@ -26,6 +28,15 @@ export interface ParameterPlace {
   start: number;
   /** Number of elements. */
   size: number;
+}
+
+/** Frozen parameters and buffers, one after another in whole cache lines: first those that may change from step to step. */
+export interface UntrainedPlaces {
+  bytes: number;
+  /** Bytes of those that may change. */
+  changingBytes: number;
+  /** In the order of the model. */
+  places: { name: string; shape: readonly number[]; offset: number; bytes: number }[];
 }
 
 export interface Layout {
@@ -48,8 +59,7 @@ export interface Layout {
   reached: number;
   /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
   stepRecords: number | undefined;
-  /** Running statistics, one after another in whole cache lines. */
-  buffers: { address: number; bytes: number; places: { offset: number; bytes: number }[] };
+  untrained: UntrainedPlaces & { address: number };
   /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
   meetings: number;
   /** One float64 per shard: its loss times its weight. */
@@ -82,15 +92,31 @@ export function placeParameters(model: AnyModule): { parameters: ParameterPlace[
   return { parameters, flatSize: start };
 }
 
-/** The buffers of a model, floats or int32, each on a cache line of its own. */
-function placeBuffers(model: AnyModule, allocate: (bytes: number) => Storage): Layout["buffers"] {
+/** What a model does not train, each tensor on a cache line of its own; `changes` says whether all of it may change. */
+export function placeUntrained(model: AnyModule, changes: boolean): UntrainedPlaces {
+  const statistics = runningStatistics(model);
+  const untrained = untrainedTensors(model);
   let end = 0;
-  const places = model.namedBuffers().map(([, { size }]) => {
-    const place = { offset: end, bytes: size * bytesPerFloat };
-    end += Math.ceil(place.bytes / cacheLineBytes) * cacheLineBytes;
-    return place;
+  const offsets = new Map<Tensor, number>();
+  const place = (changing: boolean) => {
+    for (const [, x] of untrained) {
+      if ((changes || statistics.has(x)) !== changing) continue;
+      offsets.set(x, end);
+      end += Math.ceil(tensorBytes(x) / cacheLineBytes) * cacheLineBytes;
+    }
+    return end;
+  };
+  const changingBytes = place(true);
+  const bytes = place(false);
+  const places = untrained.map(([name, x]) => {
+    return { name, shape: x.shape, offset: offsets.get(x)!, bytes: tensorBytes(x) };
   });
-  return { address: end > 0 ? allocate(end).offset : 0, bytes: end, places };
+  return { bytes, changingBytes, places };
+}
+
+/** Bytes of a tensor's elements. */
+export function tensorBytes({ size, dtype }: Tensor): number {
+  return size * bytesPerElement[dtype];
 }
 
 /** Lays out the shared memory of a run; `allocate` gives zeroed storage. */
@@ -104,6 +130,8 @@ export function planLayout(
     epochValues: number;
     /** Steps with a record; none if absent. */
     recordedSteps?: number;
+    /** Whether something other than BatchNorm changes what is not trained; false if absent. */
+    untrainedChanges?: boolean;
     /** Whether there is an average of the weights; false if absent. */
     ema?: boolean;
     /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
@@ -113,6 +141,7 @@ export function planLayout(
 ): Layout {
   const { parameters, flatSize } = placeParameters(model);
   const flatBytes = flatSize * bytesPerFloat;
+  const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
   // Parameter groups may differ in their state: a name that any parameter has gets an array.
   const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
   return {
@@ -131,7 +160,7 @@ export function planLayout(
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
-    buffers: placeBuffers(model, allocate),
+    untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
     meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
@@ -152,8 +181,21 @@ function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "
   return Storage.foreign(base + start * bytesPerFloat, size * bytesPerFloat);
 }
 
+type Described = { name: string; shape: readonly number[] };
+
+/** @throws JobError if a model's tensors are not those that were laid out */
+function requireSame(what: string, own: readonly [string, Tensor][], laidOut: readonly Described[]): void {
+  const describe = (list: readonly Described[]) =>
+    list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ") || "none";
+  const [here, there] = [describe(own.map(([name, { shape }]) => ({ name, shape }))), describe(laidOut)];
+  if (here === there) return;
+  throw new JobError(
+    `train: model() built other ${what} on this thread (${here}) than on the main thread (${there}); it must not depend on the thread`,
+  );
+}
+
 /**
- * Makes a model's parameters and its optimizer's state look at the shared arrays, and its gradients at the average.
+ * Makes a model's parameters, what it does not train, and its optimizer's state look at the shared arrays, and its gradients at the average.
  *
  * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
  * @throws JobError if the model is not the one that was laid out
@@ -165,19 +207,12 @@ export function bindModel(
   contents: "copy" | "adopt",
 ): void {
   const named = model.namedParameters();
-  const describe = (list: readonly { name: string; shape: readonly number[] }[]) =>
-    list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ");
-  const own = describe(named.map(([name, { shape }]) => ({ name, shape })));
-  const expected = describe(layout.parameters);
-  if (own !== expected) {
-    throw new JobError(
-      `train: model() built other parameters on this thread (${own}) than on the main thread (${expected}); it must not depend on the thread`,
-    );
-  }
-  const { buffers } = layout;
-  model.namedBuffers().forEach(([, buffer], index) => {
-    const { offset, bytes } = buffers.places[index]!;
-    buffer.moveTo(Storage.foreign(buffers.address + offset, bytes), contents);
+  const untrained = untrainedTensors(model);
+  requireSame("parameters", named, layout.parameters);
+  requireSame("frozen parameters and buffers", untrained, layout.untrained.places);
+  untrained.forEach(([, x], index) => {
+    const { offset, bytes } = layout.untrained.places[index]!;
+    x.moveTo(Storage.foreign(layout.untrained.address + offset, bytes), contents);
   });
   named.forEach(([, parameter], index) => {
     const place = layout.parameters[index]!;

@@ -24,7 +24,7 @@ const hogwildSyncEvery = 100;
  */
 export function planLocalSchedule(
   { syncEvery, hogwild = false }: { syncEvery?: number; hogwild?: boolean },
-  { ema }: Pick<Job, "ema">,
+  { ema, afterStep }: Pick<Job, "ema" | "afterStep">,
   { reduce, onNonFinite }: { reduce: ReduceMode; onNonFinite: NonFiniteRule | undefined },
 ): LocalSchedule | undefined {
   if (syncEvery !== undefined) requireCount("train", "syncEvery", syncEvery);
@@ -41,6 +41,11 @@ export function planLocalSchedule(
   if (ema) {
     throw new JobError(
       `train: the job has ema, an average of the weights after every step, but with ${option} shards have no weights in common then; leave one of the two out`,
+    );
+  }
+  if (afterStep) {
+    throw new JobError(
+      `train: the job has afterStep, which changes the state of all shards after every step, but with ${option} they have none in common then; leave one of the two out`,
     );
   }
   if (onNonFinite === "skip") {

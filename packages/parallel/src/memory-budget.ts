@@ -14,9 +14,11 @@ const advice = {
   "steps told to onStepEnd": "use onEpochEnd instead, or fewer steps",
   "optimizer state": "use an optimizer with less state, such as SGD",
   "average of the weights": "leave out ema",
+  "frozen parameters and buffers": "use a smaller model",
   snapshots:
     "use a smaller model, or restarts: 0 (--restarts 0), which takes none unless there are checkpoints",
   activations: "use a smaller batchSize, or fewer workers",
+  afterStep: "compute less at a time in afterStep",
   evaluation: "use fewer workers, or a smaller model",
   "kernels' workspace": "use fewer workers",
   "building the model": "use fewer workers",

@@ -2,7 +2,17 @@
 // the main thread, for two and for three samples, the blocks that they take are noted, and those of a whole shard follow.
 // The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
 import type { AnyModule } from "@shardgrad/core";
-import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
+import {
+  Generator,
+  grad,
+  noGrad,
+  scope,
+  stream,
+  Tensor,
+  tensor,
+  withGenerator,
+  zeros,
+} from "@shardgrad/core";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
 import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { callBounded } from "./bounded-call.ts";
@@ -14,11 +24,13 @@ import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardRange } from "./sampling.ts";
+import { untrainedTensors } from "./untrained.ts";
 
 /** What a worker holds for its passes, in bytes; undefined for what could not be found out. */
 export interface PassMemory {
   /** Batches, activations, and what lies between them and the gradients. */
   training: number | undefined;
+  afterStep: number | undefined;
   evaluation: number | undefined;
 }
 
@@ -62,13 +74,13 @@ function settled<T>(returned: T): T {
   return returned;
 }
 
-/** Puts a model back as it was: its mode, and its running statistics. */
+/** Puts a model back as it was: its mode, its frozen parameters and its buffers. */
 function keepState(model: AnyModule): () => void {
   const putModesBack = keepModes(model);
-  const buffers = model.namedBuffers().map(([, buffer]) => ({ buffer, values: buffer.data().slice() }));
+  const kept = untrainedTensors(model).map(([, x]) => ({ x, values: x.toArray() }));
   return () => {
     putModesBack();
-    for (const { buffer, values } of buffers) buffer.data().set(values as never);
+    for (const { x, values } of kept) x.data().set(values as never);
   };
 }
 
@@ -125,6 +137,12 @@ function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): num
   return most;
 }
 
+function keptBytes(trace: BlockTrace): number {
+  const kept = new KeptBlocks();
+  kept.add(trace);
+  return kept.bytes;
+}
+
 function evaluationBytes(pair: TracePair, samples: number): number {
   const kept = new KeptBlocks();
   kept.add(traceFor(pair, Math.min(chunkSize, samples)));
@@ -132,11 +150,8 @@ function evaluationBytes(pair: TracePair, samples: number): number {
   return kept.bytes;
 }
 
-/** Parameters and running statistics. */
-const tensorsOf = (model: AnyModule): Tensor[] => [
-  ...model.parameters(),
-  ...model.namedBuffers().map(([, buffer]) => buffer),
-];
+/** Parameters, frozen ones too, and buffers. */
+const tensorsOf = (model: AnyModule): Tensor[] => [...model.stateDict().values()];
 
 /** Calls `body` with a model of its own, as a loss may keep something in one, or add to it. */
 function withOwnModel<T>(
@@ -177,6 +192,12 @@ export function measurePasses(
     const training = tracePass(plan.seed, (count) => {
       grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
     });
+    const { afterStep } = job;
+    const after =
+      afterStep &&
+      tracePass(plan.seed, () =>
+        noGrad(() => settled(afterStep(model, { step: tensor(0, { dtype: "int32" }) }))),
+      );
     model.eval();
     const evaluate = (set: StoredColumns, count: number) => {
       const batch = firstSamples(set, count);
@@ -187,6 +208,7 @@ export function measurePasses(
     const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
     return {
       training: training && trainingBytes(training, plan, normalisesOverBatch(ofRun)),
+      afterStep: afterStep ? after && keptBytes(after.few.trace) : 0,
       evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
     };
   };
@@ -195,7 +217,7 @@ export function measurePasses(
       return scope(() => withOwnModel(() => job.model(sampleShapes(train)), plan, ofRun, measure));
     } catch (error) {
       if (error instanceof JobError) throw error;
-      return { training: undefined, evaluation: undefined };
+      return { training: undefined, afterStep: undefined, evaluation: undefined };
     }
   };
   const what =

@@ -7,6 +7,7 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import { AfterStep } from "./after-step.ts";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
@@ -64,6 +65,8 @@ export class Replica {
   readonly #reduceBarrier: Barrier;
   readonly #clock: PhaseClock | undefined;
   readonly #update: UpdateStep;
+  /** Of the first worker, if the job has it. */
+  readonly #afterStep: AfterStep | undefined;
   readonly #earlyStopping: EarlyStopping | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
   #phase: Phase = "idle";
@@ -106,6 +109,7 @@ export class Replica {
       report: (line) => this.#report(line),
     });
     this.#update.skipped = setup.state.skipped;
+    if (job.afterStep && rank === 0) this.#afterStep = new AfterStep(job.afterStep, this.#model, seed);
     const { earlyStopping } = setup.rules;
     if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
     for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
@@ -356,7 +360,17 @@ export class Replica {
       update.apply(reduce === "coordinator" || update.needsWholeAverage);
     }
     this.#wait(this.#barrier);
+    if (admitted && this.#job.afterStep) this.#changeState();
     return this.control.load("stop") === 1;
+  }
+
+  /** One worker calls `afterStep` for all, when all have updated their slices. */
+  #changeState(): void {
+    if (this.#afterStep) {
+      this.#enter("update");
+      this.#afterStep.run(this.step);
+    }
+    this.#wait(this.#barrier);
   }
 
   /** Rank 0, between two barriers: whether the run is to stop once `step` steps are done, and to take a snapshot. */

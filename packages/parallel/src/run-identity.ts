@@ -40,6 +40,8 @@ export function identifyRun(
       steps: describeOptions(steps),
       ema: job.ema === undefined ? "none" : String(job.ema.decay),
       augment: job.augment !== undefined,
+      // Absent in runs without it, as the two at the end.
+      ...(job.afterStep && { afterStep: true }),
       sampleWeight: job.sampleWeight ?? "none",
       // What epochs came to is kept by their order.
       metrics: Object.keys(job.metrics ?? {}).join(" "),

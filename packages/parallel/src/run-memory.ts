@@ -1,17 +1,18 @@
 // The budget of a training run: what its model, its optimizer, its data and its passes need; and how much of the shared
 // memory its workers get. For the main thread, before anything but the data is laid out.
-import type { AnyModule, Optimizer } from "@shardgrad/core";
+import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
 import type { FoundSet } from "./dataset.ts";
 import type { Job } from "./job.ts";
-import { placeParameters } from "./layout.ts";
+import { placeParameters, placeUntrained, tensorBytes } from "./layout.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
 import type { RunPlan } from "./options.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { snapshotCount } from "./snapshots.ts";
 import { stepRecordSize } from "./step-records.ts";
+import { untrainedTensors } from "./untrained.ts";
 
 const mebibyte = 1024 ** 2;
 
@@ -49,12 +50,14 @@ export interface BudgetParts {
 
 /** Bytes of blocks, one for each tensor, that a thread takes to build the model and what belongs to it. */
 function buildingBytes({ job, model, optimizer }: BudgetParts): number {
-  const sizes = model.parameters().map(({ size }) => blockSize(size * 4));
-  const weights = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const bytesOf = (tensors: readonly Tensor[]) =>
+    tensors.reduce((sum, x) => sum + blockSize(tensorBytes(x)), 0);
+  const weights = bytesOf(model.parameters());
+  const untrained = bytesOf(untrainedTensors(model).map(([, x]) => x));
   let state = 0;
   for (const tensors of optimizer.state)
     for (const x of Object.values(tensors)) state += blockSize(x.size * 4);
-  return weights * (job.ema === undefined ? 1 : 2) + state;
+  return weights * (job.ema === undefined ? 1 : 2) + untrained + state;
 }
 
 /** Lets the passes be measured, unless there is no room even without them, and adds everything up. */
@@ -69,7 +72,8 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
   const states = new Set(optimizer.state.flatMap((state) => Object.keys(state))).size;
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
   const averages = job.ema === undefined ? 0 : 1;
-  const lasting = flat * (1 + states + averages);
+  const untrained = placeUntrained(model, job.afterStep !== undefined);
+  const lasting = flat * (1 + states + averages) + untrained.changingBytes;
   const shared = [
     memoryRow("dataset", dataBytes),
     memoryRow("weights", blockSize(flat)),
@@ -78,23 +82,25 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
     memoryRow("averaged gradient", blockSize(flat)),
     memoryRow("optimizer state", blockSize(flat), states, "array"),
     memoryRow("average of the weights", blockSize(flat), averages),
+    memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
     memoryRow("steps told to onStepEnd", 8 * stepRecordSize, recordedSteps, "step"),
     memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
   ];
   // The main thread's model, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
   requireRoom(budgetOf(shared, { ...around, complete: false }));
-  const { training, evaluation } = measure();
-  const passes = (training ?? 0) + (evaluation ?? 0);
+  const { training, afterStep, evaluation } = measure();
+  const passes = (training ?? 0) + (afterStep ?? 0) + (evaluation ?? 0);
   const rows = [
     ...shared,
     memoryRow("activations", training ?? 0, workers, "worker"),
+    memoryRow("afterStep", afterStep ?? 0, workers, "worker"),
     memoryRow("evaluation", evaluation ?? 0, workers, "worker"),
     memoryRow("kernels' workspace", workspaceBytes, workers, "worker"),
     // Its place is free again before passes need theirs.
     memoryRow("building the model", Math.max(0, building - passes), workers, "worker"),
   ];
-  const complete = training !== undefined && evaluation !== undefined;
+  const complete = [training, afterStep, evaluation].every((bytes) => bytes !== undefined);
   const budget = budgetOf(rows, { ...around, complete });
   requireRoom(budget);
   return budget;

@@ -1,6 +1,6 @@
-// Models whose training computes over the whole batch, and the state that it leaves: the running statistics of BatchNorm.
-// Knows core only; how shards compute such models together is in lockstep.ts.
-import type { AnyModule, Tensor } from "@shardgrad/core";
+// Models whose training computes over the whole batch, and what a run must be like that trains one. Knows core only; how
+// shards compute such models together is in lockstep.ts.
+import type { AnyModule } from "@shardgrad/core";
 import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
@@ -26,28 +26,4 @@ export function checkApart(model: AnyModule, option: "syncEvery" | "hogwild"): v
   throw new JobError(
     `train: the model has BatchNorm, whose shards need each other in every step, but with ${option} they train apart; leave ${option} out, or use LayerNorm or GroupNorm`,
   );
-}
-
-/** @throws JobError if a model has buffers other than the running statistics that workers know how to keep */
-export function checkBuffers(model: AnyModule): void {
-  const known = new Set<Tensor | null>(
-    model
-      .modules()
-      .filter(isBatchNorm)
-      .flatMap(({ runningMean, runningVar, numBatchesTracked }) => [
-        runningMean,
-        runningVar,
-        numBatchesTracked,
-      ]),
-  );
-  for (const [name, buffer] of model.namedBuffers()) {
-    if (!known.has(buffer)) {
-      throw new JobError(
-        `train: the model has a buffer (${name}) that is no running statistic of BatchNorm1d or BatchNorm2d, and that workers do not share; if it never changes, make it a parameter with requiresGrad = false`,
-      );
-    }
-    if (buffer.dtype === "float64") {
-      throw new JobError(`train: buffer ${name} is float64; only float32 models can be trained in parallel`);
-    }
-  }
 }

@@ -8,6 +8,7 @@ import { sliceOf } from "./allreduce.ts";
 import { sleepOn } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Layout } from "./layout.ts";
+import { tensorBytes } from "./layout.ts";
 
 /** A stretch of shared memory. */
 export interface SharedArray {
@@ -48,11 +49,11 @@ export interface RunState {
 
 const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const satisfies (keyof RunState)[];
 
-/** Everything of a run's shared memory that outlives a step. */
-function lastingArrays({ weights, state, ema, buffers, flatSize }: Layout): SharedArray[] {
+/** Everything of a run's shared memory that outlives a step, but for what no step changes. */
+function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): SharedArray[] {
   const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
   const flat = addresses.map((address) => ({ address, bytes: flatSize * 4 }));
-  const { address, bytes } = buffers;
+  const { address, changingBytes: bytes } = untrained;
   return bytes > 0 ? [...flat, { address, bytes }] : flat;
 }
 
@@ -142,7 +143,7 @@ export function tensorIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Tens
   for (const { address, bytes } of plan.arrays) {
     const offset = tensor.address - address;
     if (offset >= 0 && offset < bytes) {
-      const storage = Storage.foreign(at + offset, tensor.size * 4);
+      const storage = Storage.foreign(at + offset, tensorBytes(tensor));
       return CoreTensor.over(storage, tensor.shape, tensor.dtype);
     }
     at += bytes;

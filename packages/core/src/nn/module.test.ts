@@ -55,6 +55,8 @@ describe("state", () => {
     expect(gate.stateDict().get("tied.0")).toBe(gate.linear.weight);
     expect(gate.namedParameters().map(([name]) => name)).toEqual(["linear.weight"]);
     expect(gate.namedBuffers()).toEqual([["steps", gate.steps]]);
+    const all = ["linear.weight", "linear.bias", "steps", "scratch"];
+    expect(gate.namedTensors().map(([name]) => name)).toEqual(all);
   });
 
   test.each<[message: string, holder: unknown]>([

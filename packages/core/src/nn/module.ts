@@ -83,6 +83,11 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this.#distinctTensors((x) => roles.get(x) === "buffer");
   }
 
+  /** All tensors that it holds, with their names, once each: parameters, frozen or not, buffers, and those that are neither. */
+  namedTensors(): [name: string, x: Tensor][] {
+    return this.#distinctTensors(() => true);
+  }
+
   /** It and all modules in it with their names (its own is empty), depth first; once each. */
   namedModules(): [name: string, module: AnyModule][] {
     const found = new Map<AnyModule, string>([[this, ""]]);
