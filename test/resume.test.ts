@@ -74,12 +74,12 @@ it("where all checkpoints are damaged, or there is none, a run says so and begin
   const resumeOf = ({ events }: Awaited<ReturnType<typeof run>>) =>
     events.filter(({ type }) => type === "resume");
   const first = await run({ workers: 2, steps: 30, checkpoint, resume: true });
-  expect(resumeOf(first)).toEqual([{ type: "resume", step: 0, epoch: 0, notes: [] }]);
+  expect(resumeOf(first)).toEqual([{ type: "resume", step: 0, epoch: 0, changes: [], notes: [] }]);
   const saved = stepsIn(directory).reverse();
   for (const name of saved) writeFileSync(join(directory, name, "model.safetensors"), "");
   const anew = await run({ workers: 2, checkpoint, resume: true });
   const notes = saved.map((name) => expect.stringMatching(`${name} is damaged .*; there is no other`));
-  expect(resumeOf(anew)).toEqual([{ type: "resume", step: 0, epoch: 0, notes }]);
+  expect(resumeOf(anew)).toEqual([{ type: "resume", step: 0, epoch: 0, changes: [], notes }]);
   expect(anew.weightsSha256).toBe(expected.weightsSha256);
 });
 

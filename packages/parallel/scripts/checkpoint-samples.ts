@@ -26,6 +26,9 @@ export function sample(step: number, metrics: Record<string, number> = {}, mark 
       random: { stream: 3 },
       metrics,
       fingerprint,
+      settings: {},
+      changes: [],
+      computedBy: {},
       optimizer: { stepCount: step, paramGroups },
     },
     files: {

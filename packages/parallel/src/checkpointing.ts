@@ -3,8 +3,10 @@
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import type { RunChange, RunSettings } from "./checkpoint/changes.ts";
+import { changesOf } from "./checkpoint/changes.ts";
 import type { CheckpointContent } from "./checkpoint/content.ts";
-import { encodeCheckpoint, loadCheckpoint } from "./checkpoint/content.ts";
+import { averagePrefix, encodeCheckpoint, loadCheckpoint } from "./checkpoint/content.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import { checkRetention } from "./checkpoint/retention.ts";
@@ -82,33 +84,51 @@ export interface Saved {
   optimizer: Optimizer;
   ema: EMA | undefined;
   identity: RunIdentity;
-  /** What computes: with other kernels a run goes on, but not to the same bits. */
-  kernels: string;
+  /** What may be another than in the checkpoint that it goes on from. */
+  settings: RunSettings;
+  /** What computes: with anything else a run goes on, but not to the same bits. */
+  computedBy: Readonly<Record<string, string>>;
   /** Samples in a step, and steps in an epoch. */
   batchSize: number;
   perEpoch: number;
   /** Steps to do in all. */
   steps: number;
-  /** Where the records of epochs are, and how many metrics each has. */
-  records: { at: number; metrics: number };
+  /** The metric, or "loss", that early stopping looks at, if there is any. */
+  observed: string | undefined;
+  /** Where the records of epochs are, and the metrics of each. */
+  records: { at: number; metrics: readonly string[] };
 }
+
+/** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
+type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, number>> };
 
 /** What `random` of a checkpoint holds: random numbers follow from seed and step, so there is room for other things. */
 interface Carried {
   lossSum: number;
   weight: number;
-  kernels: string;
   skipped: number;
   /** Of the epochs that are over. */
-  epochs: EpochRecord[];
+  epochs: readonly SavedRecord[];
+}
+
+/** Where a run begins, and what went before. */
+export interface Beginning {
+  state: RunState;
+  /** Metrics of which the last epoch that is over has no value, as the run did not have them then. */
+  lacking: readonly string[];
+  /** The first epoch, counted from 0, from which on there is a value for early stopping to look at. */
+  observeFrom: number;
 }
 
 function recordAt({ at, metrics }: Saved["records"], epoch: number): number {
-  return at + epoch * recordSize(metrics);
+  return at + epoch * recordSize(metrics.length);
 }
 
-/** What a job's average of the weights is called beside the weights. */
-const averagePrefix = "ema:";
+function readSaved(records: Saved["records"], epoch: number): SavedRecord {
+  const { metrics } = records;
+  const record = readRecord(heap().float64, recordAt(records, epoch), metrics.length);
+  return { ...record, metrics: Object.fromEntries(metrics.map((name, i) => [name, record.metrics[i]!])) };
+}
 
 /** The model's tensors, and the averages of its parameters, if there are any. */
 function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
@@ -124,7 +144,12 @@ function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
   const model = {
     stateDict: () => own,
     loadStateDict: (state: StateDict) => {
-      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
+      const loaded = state as ReadonlyMap<string, Tensor>;
+      for (const [name, tensor] of own) {
+        // An average that is kept from here on begins with the weights.
+        const from = loaded.get(name) ?? loaded.get(name.replace(averagePrefix, ""))!;
+        tensor.copyFrom(from);
+      }
     },
   };
   const options = optimizer.paramGroups.map((group) => ({ ...group }));
@@ -144,6 +169,10 @@ export class RunCheckpoints {
   readonly #options: CheckpointOptions;
   readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
   #saved: Saved | undefined;
+  /** Of the epochs before the run went on from a checkpoint. */
+  #past: readonly SavedRecord[] = [];
+  /** What was another each time that it went on. */
+  #changes: readonly RunChange[] = [];
   #lastSavedStep = -1;
   #savedMs = performance.now();
   #saving: Promise<void> | undefined;
@@ -178,7 +207,7 @@ export class RunCheckpoints {
    * @throws JobError if there is one and it was not asked for, or it must be there and is not
    * @throws CheckpointError naming the differences if it is of another job
    */
-  async begin(saved: Saved, resume: boolean | "must"): Promise<RunState> {
+  async begin(saved: Saved, resume: boolean | "must"): Promise<Beginning> {
     this.#saved = saved;
     const { directory } = this.#store;
     const { checkpoint, notes } = await this.#store.findNewest();
@@ -193,30 +222,47 @@ export class RunCheckpoints {
           `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
         );
       if (resume)
-        this.#publish({ type: "resume", step: 0, epoch: 0, notes: [...this.#store.notes, ...notes] });
-      return { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
+        this.#publish({
+          type: "resume",
+          step: 0,
+          epoch: 0,
+          changes: [],
+          notes: [...this.#store.notes, ...notes],
+        });
+      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
+      return { state, lacking: [], observeFrom: 0 };
     }
-    const { optimizer, kernels, steps } = saved;
+    const { optimizer, settings, computedBy, steps, observed, records } = saved;
     if (checkpoint.state.step > steps) {
       throw new JobError(
         `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
       );
     }
-    const { step, epoch, random } = load(checkpoint, saved);
-    const carried = random as unknown as Carried;
+    const { step, epoch, random, settings: before, changes: earlier, ...of } = load(checkpoint, saved);
+    const { lossSum, weight, skipped, epochs } = random as unknown as Carried;
     const told = [...this.#store.notes, ...notes];
-    if (carried.kernels !== kernels) {
+    const [saver, resumer] = [of.computedBy, computedBy].map((parts) => Object.values(parts).join(", "));
+    if (saver !== resumer) {
       told.push(
-        `checkpoint: saved with ${carried.kernels} kernels, resumed with ${kernels}: not the bits of an uninterrupted run`,
+        `checkpoint: saved with ${saver}, resumed with ${resumer}: not the bits of an uninterrupted run`,
       );
     }
+    const changes = changesOf(before, settings);
+    this.#changes = changes.length > 0 ? [...earlier, { step, changes }] : earlier;
+    this.#past = epochs;
     this.#lastSavedStep = step;
-    this.#publish({ type: "resume", path: checkpoint.path, step, epoch, notes: told });
-    carried.epochs.forEach((record, epoch) => {
-      writeRecord(heap().float64, recordAt(saved.records, epoch), record);
+    this.#publish({ type: "resume", path: checkpoint.path, step, epoch, changes, notes: told });
+    const lackingIn = (record: SavedRecord) =>
+      records.metrics.filter((name) => !Object.hasOwn(record.metrics, name));
+    epochs.forEach((record, at) => {
+      const metrics = records.metrics.map((name) => record.metrics[name] ?? Number.NaN);
+      writeRecord(heap().float64, recordAt(records, at), { ...record, metrics });
     });
-    const { lossSum, weight, skipped } = carried;
-    return { step, stepCount: optimizer.stepCount, lossSum, weight, skipped };
+    return {
+      state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
+      lacking: epochs.slice(-1).flatMap(lackingIn),
+      observeFrom: 1 + epochs.findLastIndex((record) => lackingIn(record).includes(observed!)),
+    };
   }
 
   /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
@@ -281,21 +327,22 @@ export class RunCheckpoints {
   }
 
   #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
-    const { optimizer, identity: run, kernels, batchSize, perEpoch, records } = this.#saved!;
+    const { optimizer, identity: run, settings, computedBy, batchSize, perEpoch, records } = this.#saved!;
     const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
     // This thread's optimizer does no updates; schedules of the learning rate follow its count.
     optimizer.stepCount = stepCount;
     const epoch = Math.floor(step / perEpoch);
-    const epochs = Array.from({ length: epoch }, (_, at) =>
-      readRecord(heap().float64, recordAt(records, at), records.metrics),
-    );
-    const carried: Carried = { lossSum, weight, kernels, skipped, epochs };
+    const epochs = Array.from({ length: epoch }, (_, at) => this.#past[at] ?? readSaved(records, at));
+    const carried: Carried = { lossSum, weight, skipped, epochs };
     const random = carried as unknown as Plain;
     const position = {
       step,
       epoch,
       cursor: (step % perEpoch) * batchSize,
       random,
+      settings,
+      changes: this.#changes,
+      computedBy,
       // They are of the weights at the end of an epoch, and of no others.
       metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
     };

@@ -35,12 +35,13 @@ import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
+import type { Begun } from "./progress.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { withRestarts } from "./recovery.ts";
-import { identifyRun } from "./run-identity.ts";
+import { identifyRun, settingsOf } from "./run-identity.ts";
 import type { RunKernels } from "./run-kernels.ts";
-import { chooseKernels } from "./run-kernels.ts";
+import { chooseKernels, describeKernels } from "./run-kernels.ts";
 import { planMemory, workerBytes } from "./run-memory.ts";
 import { checkApart, checkCapture } from "./running-statistics.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
@@ -96,7 +97,7 @@ interface Run extends Attempted {
   /** Names of the metrics that are evaluated: none without a test set. */
   metrics: string[];
   /** Where the run began, which is no longer step 0 if it was resumed. */
-  begun: { step: number; epoch: number };
+  begun: Begun;
 }
 
 /** Found out now rather than after the training. */
@@ -169,7 +170,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const sampling = { samples, batchSize, shards, seed, order };
   const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
-  const begun = { step: 0, epoch: 0 };
+  const begun = { step: 0, epoch: 0, lacking: [], observeFrom: 0 };
   return {
     jobUrl,
     job,
@@ -194,34 +195,33 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 /** Opens the run's checkpoints, if it is to have any, and takes it to where the newest one was. */
 async function resume(
   run: Run,
-  { set }: RunKernels,
+  kernels: RunKernels,
   options: TrainOptions,
   publish: (event: TrainEvent) => void,
   environment?: StoreEnvironment,
 ): Promise<RunCheckpoints | undefined> {
-  const { job, plan, model, optimizer, ema, layout, sampling, train, metrics: names } = run;
+  const { job, plan, model, optimizer, ema, layout, sampling, train, test, metrics } = run;
   if (!options.checkpoint) return undefined;
   const checkpoints = await RunCheckpoints.open(options.checkpoint, publish, environment);
   try {
     const perEpoch = stepsPerEpoch(sampling);
     const { batchSize } = sampling;
-    const { rules, local } = plan;
-    const identity = identifyRun(job, sampling, { rows: train.samples, rules, local });
-    const records = { at: layout.epochs / 8, metrics: names.length };
     const saved = {
       model,
       optimizer,
       ema,
-      identity,
-      kernels: set,
+      identity: identifyRun(job, sampling, train),
+      settings: settingsOf(job, optimizer, plan, test),
+      computedBy: describeKernels(kernels),
+      observed: plan.rules.earlyStopping?.metric,
       batchSize,
       perEpoch,
       steps: plan.steps,
-      records,
+      records: { at: layout.epochs / 8, metrics },
     };
-    run.state = await checkpoints.begin(saved, options.resume ?? false);
-    const { step } = run.state;
-    run.begun = { step, epoch: Math.floor(step / perEpoch) };
+    const { state, ...rest } = await checkpoints.begin(saved, options.resume ?? false);
+    run.state = state;
+    run.begun = { step: state.step, epoch: Math.floor(state.step / perEpoch), ...rest };
     return checkpoints;
   } catch (error) {
     await checkpoints.close();
@@ -254,6 +254,7 @@ function planWorkers(
     timePhasesFrom,
     spin,
     steps,
+    observeFrom: run.begun.observeFrom,
     rules,
     useEma,
     optimizer,
@@ -286,9 +287,10 @@ function hashWeights(model: AnyModule): string {
 }
 
 /** The workers' decision once more, from the records of the epochs. */
-function whyEndedEarly({ plan, metrics, control }: Run, progress: Progress): string {
+function whyEndedEarly({ plan, metrics, control, begun }: Run, progress: Progress): string {
   const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
-  for (let epoch = 0; epoch < control.load("epochs"); epoch++) stopping.observe(progress.recordOf(epoch));
+  for (let epoch = begun.observeFrom; epoch < control.load("epochs"); epoch++)
+    stopping.observe(progress.recordOf(epoch));
   return stopping.reason;
 }
 

@@ -141,6 +141,8 @@ export interface ResumeEvent {
   /** Steps and epochs that were done. */
   step: number;
   epoch: number;
+  /** What is another from here on than in the run that wrote it: "clipGradNorm 1 instead of none". */
+  changes: readonly string[];
   /** What a person should know: newer checkpoints that are damaged, other kernels than before. */
   notes: readonly string[];
 }

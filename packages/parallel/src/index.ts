@@ -1,5 +1,6 @@
 // @shardgrad/parallel: everything that is public.
 export type { Callbacks, Evaluation, StepEnd } from "./callbacks.ts";
+export type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 export {
   type CheckpointContent,
   encodeCheckpoint,

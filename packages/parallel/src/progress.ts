@@ -8,6 +8,17 @@ import type { Layout } from "./layout.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { stepsPerEpoch } from "./sampling.ts";
 
+/** Where a run began: at a checkpoint, or at 0. */
+export interface Begun {
+  /** Steps and epochs done; the records of these are there. */
+  step: number;
+  epoch: number;
+  /** Metrics of which the last of these epochs has no value. */
+  lacking: readonly string[];
+  /** The first epoch, counted from 0, that early stopping looks at: those before lack its metric. */
+  observeFrom: number;
+}
+
 /** What there is to follow. */
 export interface Followed {
   control: Control;
@@ -17,8 +28,7 @@ export interface Followed {
   plan: { steps: number; epochs: number };
   /** Names of the metrics that are evaluated. */
   metrics: readonly string[];
-  /** Where it began: steps and epochs done; the records of these are there. */
-  begun: { step: number; epoch: number };
+  begun: Begun;
 }
 
 export class Progress {
@@ -62,9 +72,12 @@ export class Progress {
 
   /** Metrics of the last evaluation. */
   get metrics(): Record<string, number> {
-    const { epoch } = this.#run.begun;
-    const last = this.records.at(-1) ?? (epoch > 0 ? this.recordOf(epoch - 1) : undefined);
-    return last ? this.#named(last) : {};
+    const last = this.records.at(-1);
+    if (last) return this.#named(last);
+    const { epoch, lacking } = this.#run.begun;
+    if (epoch === 0) return {};
+    const before = Object.entries(this.#named(this.recordOf(epoch - 1)));
+    return Object.fromEntries(before.filter(([name]) => !lacking.includes(name)));
   }
 
   /** What an epoch, the first that is over being 1, was evaluated to, and as `loss` its training loss. */

@@ -35,6 +35,8 @@ export interface WorkerSetup {
   spin: boolean;
   /** Steps to do in all. */
   steps: number;
+  /** The first epoch, counted from 0, that early stopping looks at: those before lack a metric. */
+  observeFrom: number;
   rules: StepRules;
   /** Whether evaluations look at the average of the weights. */
   useEma: boolean;

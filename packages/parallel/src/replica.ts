@@ -228,11 +228,11 @@ export class Replica {
     if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
   }
 
-  /** Of the epochs before this thread began. */
+  /** Of the epochs before this thread began, that early stopping looks at. */
   #recordsSoFar(): EpochRecord[] {
-    const { layout, metrics, state, sampling } = this.#setup;
-    const count = Math.floor(state.step / stepsPerEpoch(sampling));
-    const at = (epoch: number) => layout.epochs / 8 + epoch * recordSize(metrics.length);
+    const { layout, metrics, state, sampling, observeFrom } = this.#setup;
+    const count = Math.max(0, Math.floor(state.step / stepsPerEpoch(sampling)) - observeFrom);
+    const at = (epoch: number) => layout.epochs / 8 + (observeFrom + epoch) * recordSize(metrics.length);
     return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.length));
   }
 

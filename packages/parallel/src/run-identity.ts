@@ -1,8 +1,13 @@
-// What decides the bits of a run besides model and optimizer, as a checkpoint keeps it: a run goes on from a checkpoint
-// only if all of it is the same. The number of workers is not among it.
+// What a checkpoint says of its run besides model and optimizer. Its identity is what decided the steps that are done: a
+// run goes on only if all of it is the same. Its settings are for the steps to come: they may be others, which is told.
+// The number of workers is among neither.
 import { createHash } from "node:crypto";
+import type { Optimizer } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import type { RunSettings } from "./checkpoint/changes.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
+import { describeColumns, hashBytes } from "./column-hash.ts";
+import type { StoredColumns } from "./columns.ts";
 import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
 import type { SampleOrder, SamplingPlan } from "./sampling.ts";
@@ -21,34 +26,91 @@ function describeOptions(options: unknown): string {
   );
 }
 
-/** The identity of a run of a job on `rows` training samples. */
+/** The identity of a run of a job on a training set. */
 export function identifyRun(
   job: Job,
   { seed, batchSize, shards, samples, order }: SamplingPlan,
-  { rows, rules, local }: { rows: number } & Pick<RunPlan, "rules" | "local">,
+  train: StoredColumns,
 ): RunIdentity {
-  // When to end is no matter of what a step computes.
-  const { earlyStopping: _, ...steps } = rules;
+  const columns = [...describeColumns(train)].map(([name, text]) => [`column ${name}`, text]);
   return {
     seed,
     batchSize,
     shards,
     samples,
     details: {
-      rows,
+      rows: train.samples,
       order: describeOrder(order),
-      steps: describeOptions(steps),
-      ema: job.ema === undefined ? "none" : String(job.ema.decay),
       augment: job.augment !== undefined,
       // Absent in runs without it, as the two at the end.
       ...(job.afterStep && { afterStep: true }),
       sampleWeight: job.sampleWeight ?? "none",
-      // What epochs came to is kept by their order.
-      metrics: Object.keys(job.metrics ?? {}).join(" "),
       validation: job.validation === undefined ? "none" : describeOptions(job.validation),
-      // Absent in runs without it, whose checkpoints stay what they were.
-      ...(local && { syncEvery: local.syncEvery }),
-      ...(local?.hogwild && { hogwild: true }),
+      ...Object.fromEntries(columns),
     },
+  };
+}
+
+/** Numbers of updates at which functions of them are compared: 0, 1, 4, 16, … */
+const probes = [0, ...Array.from({ length: 11 }, (_, power) => 4 ** power)];
+
+/** `from 0.1 by a function (3fa2c1d0)`: functions that give the same there have the same text. */
+function describeFunction(of: (updates: number) => unknown): string {
+  const values = probes.map((updates) => {
+    try {
+      return String(of(updates));
+    } catch {
+      // It may be made for so many updates and no more.
+      return "none";
+    }
+  });
+  const hash = hashBytes(new TextEncoder().encode(values.join(" ")));
+  return `from ${values[0]} by a function (${hash.slice(0, 8)})`;
+}
+
+function describeSetting(value: unknown): RunSettings[string] {
+  if (typeof value === "function") return describeFunction(value as (updates: number) => unknown);
+  return typeof value === "number" || typeof value === "boolean" ? value : String(value);
+}
+
+/** The options of an optimizer, by group if there are several. */
+function optimizerSettings({ paramGroups }: Optimizer): RunSettings {
+  const entries = paramGroups.flatMap(({ params: _, ...options }, index) =>
+    Object.entries(options).map(([name, value]) => {
+      const where = paramGroups.length === 1 ? name : `${name} of parameter group ${index}`;
+      return [where, describeSetting(value)] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** A set that is evaluated, whose columns are those of the training set. */
+function describeTest(test: StoredColumns): string {
+  const columns = [...describeColumns(test)].sort().join("; ");
+  const hash = hashBytes(new TextEncoder().encode(columns));
+  return `with ${test.samples} samples (${hash.slice(0, 8)})`;
+}
+
+/** The settings of a run; those that are "none" are absent. */
+export function settingsOf(
+  job: Job,
+  optimizer: Optimizer,
+  { rules, local, useEma }: Pick<RunPlan, "rules" | "local" | "useEma">,
+  test: StoredColumns | undefined,
+): RunSettings {
+  const { clipGradNorm, clipGradValue, onNonFinite, earlyStopping } = rules;
+  return {
+    ...optimizerSettings(optimizer),
+    ...(clipGradNorm !== undefined && { clipGradNorm }),
+    ...(clipGradValue !== undefined && { clipGradValue }),
+    ...(onNonFinite !== undefined && { onNonFinite }),
+    ...(earlyStopping && { earlyStopping: describeOptions(earlyStopping) }),
+    ...(job.ema && { "ema decay": describeSetting(job.ema.decay) }),
+    ...(useEma && { useEma }),
+    ...(local && { syncEvery: local.syncEvery }),
+    ...(local?.hogwild && { hogwild: true }),
+    // What is held out follows from the training set, and is compared with it.
+    ...(test && job.validation === undefined && { "test set": describeTest(test) }),
+    ...Object.fromEntries(Object.keys(job.metrics ?? {}).map((name) => [`metric ${name}`, true])),
   };
 }

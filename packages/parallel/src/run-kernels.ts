@@ -65,6 +65,11 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
   return { set: withoutBlas() };
 }
 
+/** What decides the bits of a run, for its checkpoints. */
+export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
+  return { kernels: `${set} kernels`, ...(blas && { blas: blas.description }) };
+}
+
 /** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
 export async function loadKernels({ blas }: RunKernels): Promise<void> {
   if (!blas) return;

@@ -3,6 +3,7 @@
 import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
 import { readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
 import { CheckpointError } from "../errors.ts";
+import type { RunChange, RunSettings } from "./changes.ts";
 import type { RunIdentity } from "./fingerprint.ts";
 import { differencesOf, fingerprintOf } from "./fingerprint.ts";
 import type { CheckpointState, Plain, TensorFile } from "./state-file.ts";
@@ -12,6 +13,9 @@ export interface CheckpointContent {
   state: CheckpointState;
   files: Readonly<Record<TensorFile, Uint8Array>>;
 }
+
+/** What averages of parameters are called beside them; a run may have some only now and then. */
+export const averagePrefix = "ema:";
 
 /** What is trained: anything with state dicts, such as a Module and an Optimizer of core. */
 export interface Trained {
@@ -32,6 +36,17 @@ export interface RunPosition {
   random?: Plain;
   /** Results of the last evaluation; none if absent. */
   metrics?: Readonly<Record<string, number>>;
+  /** What may be another when the run goes on; nothing if absent. */
+  settings?: RunSettings;
+  /** What was, when it went on before; nothing if absent. */
+  changes?: readonly RunChange[];
+  /** What computes, such as kernels, by name; nothing if absent. */
+  computedBy?: Readonly<Record<string, string>>;
+}
+
+/** The tensors that a run must have in common with a checkpoint. */
+function ownOf(state: StateDict): (readonly [string, Tensor])[] {
+  return [...entriesOf(state)].filter(([name]) => !name.startsWith(averagePrefix));
 }
 
 function entriesOf(state: StateDict): Iterable<readonly [string, Tensor]> {
@@ -66,11 +81,12 @@ function unflatten(tensors: ReadonlyMap<string, Tensor>, count: number): Record<
  */
 export function encodeCheckpoint(trained: Trained, position: RunPosition): CheckpointContent {
   const { step, epoch, cursor = 0, random = null, metrics = {} } = position;
+  const { settings = {}, changes = [], computedBy = {} } = position;
   for (const [name, value] of Object.entries({ step, epoch, cursor })) {
     if (Number.isSafeInteger(value) && value >= 0) continue;
     throw new CheckpointError(`checkpoint: ${name} is ${value}, expected a non-negative integer`);
   }
-  const tensors = entriesOf(trained.model.stateDict());
+  const model = trained.model.stateDict();
   const optimizer = trained.optimizer.stateDict();
   const { stepCount, paramGroups, state } = optimizer;
   return {
@@ -80,11 +96,14 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       cursor,
       random: structuredClone(random),
       metrics: { ...metrics },
-      fingerprint: fingerprintOf(tensors, optimizer, trained.run),
+      fingerprint: fingerprintOf(ownOf(model), optimizer, trained.run),
+      settings: { ...settings },
+      changes: structuredClone(changes),
+      computedBy: { ...computedBy },
       optimizer: { stepCount, paramGroups: structuredClone(paramGroups) },
     },
     files: {
-      "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
+      "model.safetensors": writeSafetensors(entriesOf(model), { format: "pt" }),
       "optimizer.safetensors": writeSafetensors(flatten(state)),
     },
   };
@@ -108,7 +127,7 @@ const differencesTold = 5;
  */
 export function loadCheckpoint({ state, files }: CheckpointContent, into: Resumed): CheckpointState {
   const { model, optimizer, run } = into;
-  const own = fingerprintOf(entriesOf(model.stateDict()), optimizer.stateDict(), run);
+  const own = fingerprintOf(ownOf(model.stateDict()), optimizer.stateDict(), run);
   const differences = differencesOf(state.fingerprint, own);
   if (differences.length > 0) {
     const told = differences.slice(0, differencesTold).join("; ");

@@ -32,7 +32,7 @@ test("is JSON for everybody else", () => {
   const text = Buffer.from(formatState(sample(812).state, files)).toString();
   expect(JSON.parse(text)).toMatchObject({
     format: "shardgrad-checkpoint",
-    version: 1,
+    version: 2,
     step: 812,
     epoch: 1,
     files,
@@ -41,9 +41,9 @@ test("is JSON for everybody else", () => {
 });
 
 test("of a newer version is refused, not taken for damage", () => {
-  const body = '{\n  "format": "shardgrad-checkpoint",\n  "version": 2';
+  const body = '{\n  "format": "shardgrad-checkpoint",\n  "version": 3';
   const sum = createHash("sha256").update(body).digest("hex");
   const parse = () => parseState(Buffer.from(`${body},\n  "sha256": "${sum}"\n}\n`));
   expect(parse).toThrow(CheckpointError);
-  expect(parse).toThrow(/^checkpoint: its format has version 2, expected 1; read it with the version/);
+  expect(parse).toThrow(/^checkpoint: its format has version 3, expected 2; read it with the version/);
 });

@@ -3,10 +3,11 @@
 import { createHash } from "node:crypto";
 import type { SavedGroup } from "@shardgrad/core";
 import { CheckpointError } from "../errors.ts";
+import type { RunChange, RunSettings } from "./changes.ts";
 import type { JobFingerprint } from "./fingerprint.ts";
 
 /** The version of the format that is written, and the newest that is read. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** Something that JSON holds; NaN, infinities and -0 are kept too. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
@@ -24,6 +25,12 @@ export interface CheckpointState {
   /** Results of the last evaluation. */
   metrics: Readonly<Record<string, number>>;
   fingerprint: JobFingerprint;
+  /** What may be another when the run goes on. */
+  settings: RunSettings;
+  /** What was, oldest first. */
+  changes: readonly RunChange[];
+  /** What computed, for information: with anything else a run goes on, but not to the same bits. */
+  computedBy: Readonly<Record<string, string>>;
   /** The optimizer's state but for its tensors. */
   optimizer: { stepCount: number; paramGroups: readonly SavedGroup[] };
 }

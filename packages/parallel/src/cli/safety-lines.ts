@@ -6,12 +6,13 @@ function checkpointLines({ step, committed, path, error, notes }: CheckpointEven
   return [`checkpoint  ${outcome}`, ...notes];
 }
 
-function resumeLines({ path, step, notes }: ResumeEvent): string[] {
+function resumeLines({ path, step, changes, notes }: ResumeEvent): string[] {
   const outcome =
     path === undefined
       ? "no checkpoint to resume from: starting from the beginning"
       : `resuming from step ${step}: ${path}`;
-  return [...notes, outcome];
+  const changed = changes.length > 0 ? [`resumed with ${changes.join(", ")}`] : [];
+  return [...notes, outcome, ...changed];
 }
 
 /** The lines that tell of one such event. */
