@@ -1,4 +1,8 @@
 // Several runs in one process at the same time: each as if it were alone.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
@@ -97,6 +101,23 @@ it("a run that fails while another computes leaves it alone", async () => {
   const [a, failed, b] = await Promise.allSettled(runs);
   expect(failed).toMatchObject({ status: "rejected", reason: { name: "WorkerError" } });
   expect([a, b]).toEqual(Array(2).fill({ status: "fulfilled", value: await shaOf(clusters) }));
+});
+
+it("runs with the same file for their weights all end well: the last one has it, and nothing is left beside", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "shardgrad-out-"));
+  try {
+    const out = join(directory, "model.safetensors");
+    const seeds = [1, 2, 3];
+    const runs = seeds.map((seed) => train(clusters, { workers: 1, steps: 2, seed, out }));
+    const models = (await Promise.all(runs)).map(({ model }) =>
+      writeSafetensors(model.stateDict(), { format: "pt" }),
+    );
+    expect(readdirSync(directory)).toEqual(["model.safetensors"]);
+    const written = readFileSync(out);
+    expect(models.some((bytes) => written.equals(bytes))).toBe(true);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 it("many runs find room at once", async () => {

@@ -1,7 +1,7 @@
 // A run as a script sees it: events, stopping, the result, and what is left behind.
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
@@ -118,16 +118,16 @@ it("writes the weights to where a link leads, and to a device", async () => {
 it("a file of weights that cannot be written leaves the one before as it was", async () => {
   const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
   try {
-    const out = join(directory, "model.safetensors");
+    // What is written beside it has a longer name, which is too long.
+    const out = join(directory, `${"m".repeat(238)}.safetensors`);
     await writeFile(out, "the one before");
-    // In the way of what is written beside it.
-    await mkdir(`${out}.${process.pid}.part`);
     const run = train(job, { workers: 1, steps: 1, out });
     await expect(run).rejects.toThrow(OutputError);
     await expect(run).rejects.toThrow(
-      /^train: cannot write the weights to .*model\.safetensors: Error: EISDIR/,
+      /^train: cannot write the weights to .*m\.safetensors: Error: ENAMETOOLONG/,
     );
     expect(await readFile(out, "utf8")).toBe("the one before");
+    expect(await readdir(directory)).toEqual([basename(out)]);
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -1,8 +1,6 @@
 // The main thread's part of a run: lays out the shared memory, starts the workers, tells of their progress, and cleans
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
-import { access, constants, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
@@ -19,7 +17,7 @@ import { usableCores } from "./cpu-limit.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
-import { describeThrown, JobError, OutputError, UnendingThreadError } from "./errors.ts";
+import { UnendingThreadError } from "./errors.ts";
 import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
@@ -31,6 +29,7 @@ import { longestRound } from "./local-schedule.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { checkOptions, planRun, runSeed } from "./options.ts";
+import { checkOutput, writeOutput } from "./output.ts";
 import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
@@ -98,39 +97,6 @@ interface Run extends Attempted {
   metrics: string[];
   /** Where the run began, which is no longer step 0 if it was resumed. */
   begun: Begun;
-}
-
-/** Found out now rather than after the training. */
-async function checkOutput(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  const path = resolve(file);
-  const refuse = (reason: string, cause?: unknown) => {
-    throw new JobError(`train: cannot write ${path}: ${reason}`, { cause });
-  };
-  await access(dirname(path), constants.W_OK).catch((error) =>
-    refuse("its folder does not exist or is not writable", error),
-  );
-  const existing = await stat(path).catch(() => undefined);
-  if (existing?.isDirectory()) refuse("it is a folder; name a file");
-  return path;
-}
-
-/** Beside, then in its place: a file that is there already stays until the new file is whole. */
-async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
-  // A link stays one, and a device or a pipe what it is.
-  const target = await realpath(path).catch(() => path);
-  const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
-  const written = replaces ? `${target}.${process.pid}.part` : target;
-  try {
-    await writeFile(written, bytes);
-    if (replaces) await rename(written, target);
-  } catch (error) {
-    if (replaces) await rm(written, { force: true }).catch(() => undefined);
-    throw new OutputError(
-      `train: cannot write the weights to ${path}: ${describeThrown(error)}; make room there, or name another file`,
-      { cause: error },
-    );
-  }
 }
 
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
