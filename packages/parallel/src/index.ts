@@ -59,19 +59,18 @@ export {
   UnendingThreadError,
   WorkerError,
 } from "./errors.ts";
-export {
-  type BestCheckpoint,
-  type CheckpointEvent,
-  type EndEvent,
-  type EpochEvent,
-  type ProgressEvent,
-  type RestartEvent,
-  type ResumeEvent,
-  type StartEvent,
-  type StragglerEvent,
-  type TrainEvent,
-  TrainingRun,
-  type TrainResult,
+export type {
+  BestCheckpoint,
+  CheckpointEvent,
+  EndEvent,
+  EpochEvent,
+  ProgressEvent,
+  RestartEvent,
+  ResumeEvent,
+  StartEvent,
+  StragglerEvent,
+  TrainEvent,
+  TrainResult,
 } from "./events.ts";
 export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
 export type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
@@ -84,3 +83,4 @@ export type { Sampling } from "./sampling.ts";
 export { type HoldOut, split } from "./split.ts";
 export type { EMARule, NonFiniteRule, StepRules } from "./step-rules.ts";
 export { train } from "./train.ts";
+export { TrainingRun } from "./training-run.ts";

@@ -7,6 +7,7 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer } from "@shardgrad/core";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
+import { frozenCopy } from "./frozen-copy.ts";
 import type { Sampling } from "./sampling.ts";
 import { checkSampling } from "./sampling.ts";
 import type { HoldOut } from "./split.ts";
@@ -146,14 +147,30 @@ export function defineJob<C extends AnyColumns, M extends AnyModule>(
     if (definition[name] !== undefined) requireCount("defineJob", name, definition[name]);
   }
   checkStepRules(definition);
-  const job: Job<C, M> = { ...definition, [brand]: true };
+  // Not the data, which may be large: all else is as it is now, in every thread.
+  const job: Job<C, M> = Object.freeze({
+    ...frozenCopy({ ...definition, dataset: null }),
+    dataset,
+    [brand]: true as const,
+  });
   const module = getCallSites(2)[1]?.scriptName;
   if (module) defined.set(module, job as unknown as Job);
   return job;
 }
 
-/** The URL of a job module that is given as one, or as a path. */
-export function jobUrlOf(job: string | URL): string {
+/**
+ * The URL of a job module that is given as one, or as a path.
+ *
+ * @throws JobError if it is something else, such as the job itself
+ */
+export function jobUrlOf(operation: string, job: unknown): string {
+  if (typeof job !== "string" && !(job instanceof URL)) {
+    const isJob = typeof job === "object" && job !== null && brand in job;
+    const got = isJob ? "a job" : job instanceof Promise ? "a promise" : job === null ? "null" : typeof job;
+    throw new JobError(
+      `${operation}: got ${got}, expected the URL or the path of the module that exports the job, as workers import it themselves; write ${operation}(import.meta.url) in that module, or ${operation}(new URL("./job.ts", import.meta.url)) in another`,
+    );
+  }
   const text = String(job);
   return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
 }

@@ -68,6 +68,11 @@ export interface TrainOptions extends Callbacks {
   useEma?: boolean;
   /** File to write the final weights to, in the safetensors format. */
   out?: string;
+  /**
+   * When it aborts, the run stops as by `stop()`: the step that is under way is finished, and saved if there are checkpoints.
+   * It then rejects with the signal's reason. If it has aborted before, nothing is begun.
+   */
+  signal?: AbortSignal;
 }
 
 export interface RunPlan {
@@ -94,7 +99,7 @@ export interface RunPlan {
 }
 
 /** Every option, and the type of those that nothing else would check. */
-const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "object"> = {
+const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "object" | "signal"> = {
   workers: "any",
   shards: "any",
   epochs: "any",
@@ -116,6 +121,7 @@ const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "o
   onNonFinite: "any",
   useEma: "any",
   out: "string",
+  signal: "signal",
   onStepEnd: "function",
   onEpochEnd: "function",
   onEvaluate: "function",
@@ -126,6 +132,7 @@ const expectedOf = {
   string: "the path of a file",
   function: "a function",
   object: "an object, such as { directory }",
+  signal: "an AbortSignal, such as controller.signal or AbortSignal.timeout(ms)",
 } as const;
 
 /**
@@ -141,8 +148,11 @@ export function checkOptions(options: TrainOptions): void {
       );
     }
     const expected = optionTypes[name as keyof TrainOptions];
-    if (value === undefined || expected === "any" || (typeof value === expected && value !== null)) continue;
-    throw new JobError(`train: ${name} is ${JSON.stringify(value)}, expected ${expectedOf[expected]}`);
+    if (value === undefined || expected === "any") continue;
+    const fits = expected === "signal" ? value instanceof AbortSignal : typeof value === expected;
+    if (fits && value !== null) continue;
+    const got = value instanceof AbortController ? "an AbortController" : JSON.stringify(value);
+    throw new JobError(`train: ${name} is ${got}, expected ${expectedOf[expected]}`);
   }
 }
 

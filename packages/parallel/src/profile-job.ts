@@ -6,6 +6,7 @@ import { Storage } from "@shardgrad/core/engine";
 import { BatchSource } from "./batches.ts";
 import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
+import { frozenCopy } from "./frozen-copy.ts";
 import { buildModel, jobUrlOf, loadJob, requireCount } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
 import { planRun } from "./options.ts";
@@ -38,10 +39,11 @@ export interface JobProfile {
  *
  * @throws JobError as `train`, and if the loss cannot be captured
  */
-export async function profileJob(job: string | URL, options: ProfileJobOptions = {}): Promise<JobProfile> {
+export async function profileJob(job: string | URL, given: ProfileJobOptions = {}): Promise<JobProfile> {
+  const options = frozenCopy(given);
   const { rounds = 20 } = options;
   requireCount("profile", "rounds", rounds);
-  const url = jobUrlOf(job);
+  const url = jobUrlOf("profileJob", job);
   const definition = await loadJob(url);
   const chosen = await chooseKernels(options.kernels ?? "auto", url);
   await loadKernels(chosen);

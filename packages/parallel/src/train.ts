@@ -1,29 +1,54 @@
 // train(): the face of the package for scripts.
+import { resolve } from "node:path";
 import type { AnyModule, Module } from "@shardgrad/core";
-import { TrainingRun } from "./events.ts";
+import { JobError } from "./errors.ts";
+import { frozenCopy } from "./frozen-copy.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job.ts";
 import type { TrainOptions } from "./options.ts";
+import { TrainingRun } from "./training-run.ts";
 
 /** Beside this file, once built. */
 const workerUrl = new URL("./worker.js", import.meta.url);
+
+/** The options as they are now: the run reads them later, and their owner may change them for the next one. */
+function takeOptions(options: TrainOptions): TrainOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new JobError(`train: options are ${String(options)}, expected an object, such as { workers: 2 }`);
+  }
+  const taken = { ...options };
+  const { checkpoint, out } = taken;
+  // Paths go on meaning the same, wherever the process goes. What else there may be is refused later.
+  if (typeof out === "string" && out !== "") taken.out = resolve(out);
+  if (typeof checkpoint?.directory === "string" && checkpoint.directory !== "") {
+    taken.checkpoint = { ...checkpoint, directory: resolve(checkpoint.directory) };
+  }
+  return frozenCopy(taken);
+}
 
 /**
  * Trains a job on several threads.
  *
  * @param job URL (`import.meta.url`, `new URL(…)`) or path of a module whose default export is a job
+ * @param options read now: what becomes of the object later does not matter
  * @typeParam M the class of the job's model, as the result holds it
- * @returns a run: await it for the result, iterate over it for events, `stop()` it
- * @throws JobError if the job or an option does not fit; WorkerError if a worker fails or dies
+ * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the job or
+ *   an option does not fit, a WorkerError if a worker fails or dies, and the reason of `signal` if that aborts it
  */
 export function train<M extends AnyModule = Module>(
   job: string | URL,
   options: TrainOptions = {},
 ): TrainingRun<M> {
-  refuseWhileLoading();
-  const url = jobUrlOf(job);
+  const taken = new Promise<{ url: string; options: TrainOptions }>((resolve) => {
+    refuseWhileLoading();
+    resolve({ url: jobUrlOf("train", job), options: takeOptions(options) });
+  });
+  // The run tells of it.
+  taken.catch(() => undefined);
+  const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
   return new TrainingRun(async (publish, stopRequested) => {
+    const { url, options } = await taken;
     // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
     const { coordinate } = await import("./coordinator.ts");
     return await coordinate<M>(url, workerUrl, options, publish, stopRequested);
-  });
+  }, signal);
 }

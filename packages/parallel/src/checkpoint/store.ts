@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path";
 import type { Committed } from "../errors.ts";
 import { CheckpointError } from "../errors.ts";
+import { frozenCopy } from "../frozen-copy.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
@@ -272,6 +273,7 @@ export async function openCheckpoints(
   { disk = nodeDisk, processes = nodeProcesses }: StoreEnvironment = {},
 ): Promise<CheckpointStore> {
   checkRetention(retention);
+  const kept = frozenCopy(retention);
   const path = resolve(directory);
   let lock: Lock | undefined;
   try {
@@ -279,7 +281,7 @@ export async function openCheckpoints(
     lock = await takeLock(disk, path, processes);
     const notes = await removeLeftovers(disk, path, processes);
     if (lock.note) notes.unshift(lock.note);
-    return new CheckpointStore(path, retention, disk, lock, processes.token(), notes);
+    return new CheckpointStore(path, kept, disk, lock, processes.token(), notes);
   } catch (error) {
     await lock?.release().catch(() => undefined);
     if (error instanceof CheckpointError) throw error;

@@ -1,0 +1,26 @@
+// What somebody hands over is used later than they may change it: so it is copied when it is handed over.
+
+/**
+ * A copy of plain objects and arrays, as deep as they go, that nobody can change. All else in them stays the same: functions,
+ * typed arrays, signals, tensors.
+ */
+export function frozenCopy<T>(value: T): T {
+  return copy(value, new Map()) as T;
+}
+
+function copy(value: unknown, copies: Map<object, object>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const known = copies.get(value);
+  if (known) return known;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isArray = Array.isArray(value);
+  if (!isArray && prototype !== Object.prototype && prototype !== null) return value;
+  const own: Record<PropertyKey, unknown> = isArray
+    ? ([] as never)
+    : Object.create(prototype as object | null);
+  copies.set(value, own);
+  for (const key of Reflect.ownKeys(value)) {
+    if (key !== "length" || !isArray) own[key] = copy((value as typeof own)[key], copies);
+  }
+  return Object.freeze(own);
+}
