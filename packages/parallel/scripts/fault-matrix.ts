@@ -1,7 +1,9 @@
 // A worker fails in every phase of a step, in every way: the run ends with the bits of one in which nothing happened.
 // The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in the package's
 // README, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type { Worker } from "node:worker_threads";
 import { BroadcastChannel } from "node:worker_threads";
@@ -24,6 +26,10 @@ const kinds: { how: FaultKind; called: string; workers: number }[] = [
   { how: "heap exhaustion", workers: 2, called: "heap exhaustion" },
   { how: "terminate", workers: 3, called: "`terminate()` from outside" },
 ];
+
+/** No worker's fault, so that no restart would help. */
+const notFinite = "a NaN in the weights";
+const sinceCheckpoint = "the steps since the checkpoint before";
 
 type Place = Pick<Fault, "step" | "phase" | "afterBarriers">;
 
@@ -120,11 +126,32 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     });
   });
 
+  it(`${file}: a NaN in the weights ends the run, and the checkpoint before it stays the newest`, async () => {
+    const broken = new URL("../../../test/jobs/nan-last-step.ts", import.meta.url).href;
+    const directory = mkdtempSync(join(tmpdir(), "shardgrad-faults-"));
+    try {
+      const checkpoint = { directory, everySteps: 3 };
+      const ended = coordinate(
+        broken,
+        workerUrl,
+        { ...options, workers: 2, checkpoint },
+        () => {},
+        () => false,
+      );
+      const message = await ended.then(String, (error: Error) => error.message);
+      expect(readdirSync(directory).filter((name) => name.startsWith("step-"))).toEqual(["step-0000000003"]);
+      seen.set(notFinite, message.replace(/step \d+/, "step …").replace(/shard \d+/, "shard …"));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it("what was seen is what the README says", () => {
     const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
     const rows = kinds.map(({ called }) =>
       row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
     );
+    rows.push(row(notFinite, "the last step of an epoch", `\`${seen.get(notFinite)!}\``, sinceCheckpoint));
     if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
     const heads = [
       row("what was injected", "where", "what the user sees", "what was lost"),

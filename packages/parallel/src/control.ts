@@ -34,6 +34,8 @@ const words = [
   "checkpointRequested",
   /** 1 once a worker's passes could not be captured. Written by that worker; read by the coordinator at the end. */
   "eager",
+  /** 1 once a worker has found something that is not finite in what is to be kept. Written before a barrier; read by all behind it. */
+  "notFinite",
   /** 1 once all workers have decided to end the run early. Written by rank 0; read by the coordinator that averages. */
   "endedEarly",
   /** Steps that were left out because something was not finite. Written by rank 0; read by the coordinator. */

@@ -24,6 +24,8 @@ import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel, loadJob } from "./job.ts";
+import type { KeptNumbers } from "./kept-numbers.ts";
+import { planKept } from "./kept-numbers.ts";
 import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "./layout.ts";
 import { longestRound } from "./local-schedule.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -95,6 +97,8 @@ interface Run extends Attempted {
   test: StoredColumns | undefined;
   /** Names of the metrics that are evaluated: none without a test set. */
   metrics: string[];
+  /** What must be finite before it is saved. */
+  kept: readonly KeptNumbers[];
   /** Where the run began, which is no longer step 0 if it was resumed. */
   begun: Begun;
 }
@@ -154,6 +158,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     test,
     metrics,
     state,
+    kept: [],
     begun,
   };
 }
@@ -224,6 +229,7 @@ function planWorkers(
     rules,
     useEma,
     optimizer,
+    kept: run.kept,
   };
   const rest = { ...shared, layout, snapshots, sampling, train, test, metrics };
   return (rank, fault) => ({ rank, arena: arenas[rank]!, ...rest, state: run.state, fault });
@@ -306,6 +312,7 @@ export async function coordinate<M extends AnyModule>(
     }
     publish(startEvent(run, kernels));
     checkpoints = await resume(run, kernels, options, publish, environment);
+    run.kept = planKept(model, layout, run.state.step);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     const setupOf = planWorkers(run, kernels.set, memory);
     const progress = new Progress(run, publish);

@@ -18,11 +18,12 @@ function firstParameter(
 }
 
 /**
- * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0.
+ * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. Undefined
+ * if each by itself is finite.
  *
  * @param firstShard number of the first shard of the layout
  */
-export function describeNonFinite(layout: Layout, firstShard = 0): string {
+export function findNonFinite(layout: Layout, firstShard = 0): string | undefined {
   const { losses, shardWeights, shards } = layout;
   const cells = heap().float64;
   const cell = Storage.allocate(8, "non-finite");
@@ -39,8 +40,13 @@ export function describeNonFinite(layout: Layout, firstShard = 0): string {
       ];
       if (found.length > 0) return `shard ${firstShard + shard} has ${found.join(" and ")}`;
     }
-    return "the sum over all shards is not finite";
+    return undefined;
   } finally {
     cell.release();
   }
+}
+
+/** The same, in words for a sum that is not finite. */
+export function describeNonFinite(layout: Layout, firstShard = 0): string {
+  return findNonFinite(layout, firstShard) ?? "the sum over all shards is not finite";
 }

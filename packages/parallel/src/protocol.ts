@@ -3,6 +3,7 @@ import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
+import type { KeptNumbers } from "./kept-numbers.ts";
 import type { Layout } from "./layout.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
 import type { RunKernels } from "./run-kernels.ts";
@@ -47,6 +48,8 @@ export interface WorkerSetup {
   metrics: string[];
   /** Where to begin. */
   state: RunState;
+  /** What must be finite before it is saved. */
+  kept: readonly KeptNumbers[];
   /** Undefined if no snapshots are to be taken. */
   snapshots: SnapshotPlan | undefined;
   /** Something to go wrong; set by tests only. */

@@ -18,16 +18,19 @@ import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import { EpochSums } from "./epoch-sums.ts";
 import type { Phase } from "./errors.ts";
+import { NonFiniteError } from "./errors.ts";
 import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
 import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
+import { describeKept, isShareFinite } from "./kept-numbers.ts";
 import { bindEMA, bindModel, lookAt } from "./layout.ts";
 import type { Brought } from "./local-memory.ts";
 import { nextMeeting } from "./local-schedule.ts";
 import { LocalSteps } from "./local-steps.ts";
 import { Lockstep } from "./lockstep.ts";
+import { findNonFinite } from "./non-finite.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
@@ -165,8 +168,9 @@ export class Replica {
     if (this.step === steps && this.step % perEpoch !== 0) this.#finishEpoch();
     while (this.step < steps && !this.#enough) {
       const stopped = this.#local ? this.#trainApart(this.#local) : this.#trainTogether();
-      if (rank === 0) this.control.store("step", this.step);
       const epochOver = this.step % perEpoch === 0;
+      if (epochOver || stopped || this.step === steps || this.#snapshots?.wanted) this.#requireFinite();
+      if (rank === 0) this.control.store("step", this.step);
       // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
       if (!epochOver) this.#takeSnapshot();
       this.#enough = (epochOver || this.step === steps || stopped) && this.#finishEpoch();
@@ -381,6 +385,26 @@ export class Replica {
     const ends = step === steps || this.control.load("stop") === 1;
     const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
     this.#snapshots?.decide(step, { ends, mayEnd });
+  }
+
+  /**
+   * Looks at all that is kept, before it is evaluated, saved or returned.
+   *
+   * @throws NonFiniteError on all workers, if one of them finds something in its part
+   */
+  #requireFinite(): void {
+    const { rank, workers, kept, layout, local } = this.#setup;
+    this.#enter("update");
+    const startedMs = performance.now();
+    if (!isShareFinite(kept, [rank, workers])) this.control.store("notFinite", 1);
+    this.#snapshots?.countIn(performance.now() - startedMs);
+    this.#wait(this.#barrier);
+    if (this.control.load("notFinite") === 0) return;
+    // All gradients of the step are still there, but where shards have gone on by themselves.
+    const source = local ? undefined : findNonFinite(layout);
+    throw new NonFiniteError(
+      `train: after step ${this.step}, ${describeKept(kept)}${source === undefined ? "" : `: ${source}`}; nothing of it is saved; lower the learning rate, clip gradients, or look at the data`,
+    );
   }
 
   /** Copies the state as it is after this step, if rank 0 has decided so. */

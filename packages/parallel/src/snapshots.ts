@@ -164,6 +164,8 @@ export class SnapshotWriter {
   #due = false;
   #handOver = false;
   #startedMs = 0;
+  /** What was done for the next snapshot before it is copied. */
+  #checkedMs = 0;
   #nextMs = performance.now() + leastPauseMs;
   /** Steps that were done when it was decided last. */
   #decidedAt: number;
@@ -214,6 +216,11 @@ export class SnapshotWriter {
     return this.#control.load("snapshotInto") > 0;
   }
 
+  /** Counts time that a snapshot took before it is copied. */
+  countIn(ms: number): void {
+    this.#checkedMs = ms;
+  }
+
   /** Copies this worker's slice; a barrier must follow. */
   copy(): void {
     this.#startedMs = performance.now();
@@ -231,7 +238,8 @@ export class SnapshotWriter {
       this.#due = false;
     }
     const nowMs = performance.now();
-    this.#nextMs = nowMs + Math.max(leastPauseMs, (nowMs - this.#startedMs) / mostCost);
+    const tookMs = nowMs - this.#startedMs + this.#checkedMs;
+    this.#nextMs = nowMs + Math.max(leastPauseMs, tookMs / mostCost);
   }
 
   #recoveryDue(step: number, recovery: SnapshotSchedule["recovery"]): boolean {
