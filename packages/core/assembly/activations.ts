@@ -62,9 +62,9 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
   const zero = splat(0);
   const one = splat(1);
   const positive = f32x4.gt(s, zero);
-  if (code == RELU) return v128.and(dy, positive);
+  if (code == RELU) return v128.andnot(dy, f32x4.le(s, zero));
   if (code == LEAKY_RELU) return v128.bitselect(dy, f32x4.mul(dy, p), positive);
-  if (code == ELU) return v128.bitselect(dy, f32x4.mul(dy, f32x4.mul(p, exp4(s))), positive);
+  if (code == ELU) return v128.bitselect(f32x4.mul(dy, f32x4.mul(p, exp4(s))), dy, f32x4.le(s, zero));
   if (code == SOFTPLUS) {
     const scaled = f32x4.mul(s, p);
     return v128.bitselect(dy, f32x4.mul(dy, sigmoid4(scaled)), f32x4.gt(scaled, q));
@@ -83,7 +83,9 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
     const bend = f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.mul(f32x4.sub(one, f32x4.mul(t, t)), inner));
     return f32x4.mul(dy, f32x4.add(halfPlusHalf(t), bend));
   }
-  return v128.and(dy, v128.and(f32x4.ge(s, p), f32x4.le(s, q)));
+  // What is not stopped passes, so that a bound which is NaN stops nothing; but a NaN itself is stopped.
+  const stopped = v128.or(f32x4.le(s, p), v128.or(f32x4.ge(s, q), f32x4.ne(s, s)));
+  return v128.andnot(dy, stopped);
 }
 
 // @ts-ignore: decorator

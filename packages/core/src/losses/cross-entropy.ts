@@ -5,11 +5,12 @@ import { bytesPerElement, isFloat } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { Storage } from "../memory/storage.ts";
-import { add, mul, neg, sub } from "../ops/arithmetic.ts";
+import { add, div, mul, neg, sub } from "../ops/arithmetic.ts";
 import { reshape, sum } from "../ops/broadcast.ts";
 import { logSoftmax } from "../ops/softmax.ts";
 import { exp } from "../ops/unary.ts";
-import { contiguous, copyStrided, Tensor } from "../tensor.ts";
+import { where } from "../ops/where.ts";
+import { contiguous, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";
 import { checkLabels, classAxis, classRows, defaultIgnoreIndex } from "./labels.ts";
 import { labelWeights, nll, reduceRows } from "./nll.ts";
@@ -84,8 +85,8 @@ const crossEntropyGradOp = defineOp<[Tensor, Tensor, Tensor, Tensor], Attributes
       return attributes.reduction === "none" ? sum(perUnit, -1) : sum(perUnit);
     },
     // The target does not depend on x, and the softmax p has the derivative p (dz - p·dz) in each row.
-    (dz, _, dy, x, _labels, y, attributes) => {
-      const p = exp(logSoftmax(x));
+    (dz, _, dy, x, labels, y, attributes) => {
+      const p = exp(logSoftmax(countedRows(x, labels, attributes.ignored)));
       const weighted = mul(p, dz);
       const inner = sub(weighted, mul(p, sum(weighted, -1, { keepDim: true })));
       const scale = attributes.reduction === "none" ? reshape(dy, [x.shape[0]!, 1]) : dy;
@@ -106,13 +107,10 @@ function perRow(dy: Tensor, y: Tensor): Tensor {
 
 /** `[rows,1]`: how much each row's loss counts in the result. No gradient flows here. */
 function rowShares(y: Tensor, rows: number, { reduction }: Attributes): Tensor {
+  // What stands in the block of the result: behind it the number of labels that count, behind the losses 1 for each of these.
   const shares = compute(() => {
-    const width = bytesPerElement[y.dtype];
-    const copy = Tensor.allocate([rows, 1], y.dtype, "crossEntropyGrad");
-    copyStrided(y.view([rows, 1], [1, 1], headSize(reduction) + rows), copy);
-    const { div } = kernelsFor(y.dtype);
-    if (reduction === "mean") div(1, rows, copy.address, 0, 1, y.address + width, 0, 0, copy.address);
-    return copy;
+    const counted = y.view([rows, 1], [1, 1], headSize(reduction) + rows);
+    return where(counted, reduction === "mean" ? div(1, y.view([], [], 1)) : counted, 0);
   });
   shares.constant = true;
   return shares;
@@ -125,6 +123,12 @@ function onesLike(x: Tensor): Tensor {
   return y;
 }
 
+/** Rows whose label is ignored replaced by zeros: nothing of them is read, and their gradient is 0. */
+function countedRows(rows: Tensor, labels: Tensor, ignored: number): Tensor {
+  const counted = reshape(labelWeights(rows, labels, ignored), [labels.size, 1]);
+  return where(counted, rows, 0);
+}
+
 /** With class weights; rare enough for plain ops. */
 function weightedCrossEntropy(
   logits: Tensor,
@@ -133,8 +137,8 @@ function weightedCrossEntropy(
   attributes: Attributes,
 ): Tensor {
   const { reduction, ignored, smoothing } = attributes;
-  const logs = logSoftmax(classRows(logits));
   const flat = reshape(labels, [labels.size]);
+  const logs = logSoftmax(countedRows(classRows(logits), flat, ignored));
   const right = nll(logs, flat, { weight, ignoreIndex: ignored, reduction: "none" });
   const weights = labelWeights(logs, flat, ignored, weight);
   if (smoothing === 0) return reduceRows(right, weights, labels, reduction);

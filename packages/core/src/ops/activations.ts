@@ -2,12 +2,13 @@
 // linear in dy, and with a rule in ops for what the slope depends on, so that it can be differentiated again.
 // Formulas and defaults are those of torch.nn.functional.
 import { defineOp } from "../define-op.ts";
-import { ValueError } from "../errors.ts";
+import { isFloat, typedArrayOf } from "../dtype.ts";
+import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { ActivationName } from "../kernels/table.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./arithmetic.ts";
-import { greater } from "./compare.ts";
+import { greater, lessEqual } from "./compare.ts";
 import { exp, square } from "./unary.ts";
 import { where } from "./where.ts";
 
@@ -63,7 +64,7 @@ const tanhOp = floatActivation("tanh", "y", (y) => mul(y, -2));
 const sigmoidOp = floatActivation("sigmoid", "y", (y) => sub(1, mul(y, 2)));
 
 const eluOp = floatActivation("elu", "x", (x, alpha) =>
-  where(greater(x, 0), 0, mul(exp(clampOp(x, Number.NEGATIVE_INFINITY, 0)), alpha)),
+  where(lessEqual(x, 0), mul(exp(clampOp(x, Number.NaN, 0)), alpha), 0),
 );
 
 const softplusOp = floatActivation("softplus", "x", (x, beta, threshold) => {
@@ -118,7 +119,7 @@ const geluTanhOp = floatActivation("geluTanh", "x", (x) => {
   return mul(sub(1, square(t)), bend);
 });
 
-/** `max(x, 0)`; the gradient at 0 is 0. */
+/** `max(x, 0)`; the gradient at 0 is 0, and passes at NaN, as in PyTorch. */
 export function relu(x: Tensor): Tensor {
   return reluOp(x);
 }
@@ -162,15 +163,28 @@ export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {})
   return options.approximate === "tanh" ? geluTanhOp(x) : geluOp(x);
 }
 
+/** The bound as the kernel takes it: NaN for none. */
+function checkBound(x: Tensor, name: "min" | "max", bound: number | undefined): number {
+  if (bound === undefined) return Number.NaN;
+  if (Number.isNaN(bound)) throw new ValueError(`clamp: ${name} is NaN, expected a number`);
+  if (!isFloat(x.dtype) && new typedArrayOf[x.dtype]([bound])[0] !== bound) {
+    throw new DTypeError(
+      `clamp: ${name} is ${bound} for a tensor of dtype ${x.dtype}, which cannot hold it; cast the tensor to a float dtype`,
+    );
+  }
+  return bound;
+}
+
 /**
- * x, but at least `min` and at most `max` (`max` if they cross). The gradient passes where x is inside or on a bound.
+ * x, but at least `min` and at most `max` (`max` if they cross). The gradient passes where x is strictly inside, as in
+ * PyTorch 2.15: at a bound and at NaN it is 0.
  *
- * @throws ValueError if neither bound is given
+ * @throws ValueError if neither bound is given, or one is NaN; DTypeError if x has integers and a bound is none of them
  */
 export function clamp(x: Tensor, bounds: { min?: number; max?: number }): Tensor {
   const { min, max } = bounds;
   if (min === undefined && max === undefined) {
     throw new ValueError("clamp: got neither min nor max, expected at least one of them");
   }
-  return clampOp(x, min ?? Number.NEGATIVE_INFINITY, max ?? Number.POSITIVE_INFINITY);
+  return clampOp(x, checkBound(x, "min", min), checkBound(x, "max", max));
 }

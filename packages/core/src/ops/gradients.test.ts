@@ -263,7 +263,7 @@ const atEdges: [name: string, f: (x: Tensor) => Tensor, x: number[], dx: number[
   ["leakyRelu at 0", (x) => ops.leakyRelu(x, { negativeSlope: 0.5 }), [-1, -0, 0, 1], [0.5, 0.5, 0.5, 1]],
   ["elu at 0", (x) => ops.elu(x, { alpha: 2 }), [-0, 0, 1], [2, 2, 1]],
   ["abs at 0", ops.abs, [-2, -0, 0, 2], [-1, 0, 0, 1]],
-  ["clamp at its bounds", (x) => ops.clamp(x, { min: -1, max: 1 }), [-2, -1, 0, 1, 2], [0, 1, 1, 1, 0]],
+  ["clamp at its bounds", (x) => ops.clamp(x, { min: -1, max: 1 }), [-2, -1, 0, 1, 2], [0, 0, 1, 0, 0]],
   ["softplus above its threshold", (x) => softplus(x), [19, 21, 200], [1 - 5.602796e-9, 1, 1]],
   ["gelu far out", (x) => gelu(x, { approximate: "tanh" }), [-1e20, -30, 30, 1e20], [0, 0, 1, 1]],
   ["x³", (x) => pow(x, 3), [-2, -0, 0, 3], [12, 0, 0, 27]],

@@ -18,9 +18,10 @@ const powOp = defineOp<[Tensor, Tensor]>({
   forward: (a, b) => mapBinary("pow", a, b),
   vjp: [
     (dy, _, a, b) => {
-      // 0⁰ is constant in its base, but 0 · 0⁻¹ is not a number.
-      const base = where(mul(equal(a, 0), equal(b, 0)), 1, a);
-      return sumTo(mul(dy, mul(b, pow(base, sub(b, 1)))), a.shape);
+      // To the power of 0 anything is 1, and constant in its base: also where the base to the power of -1 is no number.
+      const constant = equal(b, 0);
+      const slope = mul(b, pow(where(constant, 1, a), sub(b, 1)));
+      return sumTo(where(constant, 0, mul(dy, slope)), a.shape);
     },
     (dy, y, a, b) => {
       // 0 to any power from 0 on has gradient 0, as in PyTorch, but 0 · log 0 is not a number.

@@ -4,7 +4,8 @@ import { defineOp } from "../define-op.ts";
 import type { UnaryKernels } from "../kernels/table.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "../tensor.ts";
-import { add, div, mul, neg } from "./arithmetic.ts";
+import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { greater, less } from "./compare.ts";
 import { mapUnary } from "./elementwise.ts";
 
 type Rule = ((dy: Tensor, y: Tensor, x: Tensor) => Tensor) | null;
@@ -24,8 +25,8 @@ const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tens
 /** 1 or -1 with the sign of x; 0 and NaN stay what they are. No gradient: it is 0 wherever it exists. */
 export const sign = anyNumber("sign", null);
 
-/** `|x|`; the gradient at 0 is 0. */
-export const abs = anyNumber("abs", (dy, _, x) => mul(dy, sign(x)));
+/** `|x|`; the gradient at 0 and at NaN is 0, as in PyTorch. */
+export const abs = anyNumber("abs", (dy, _, x) => mul(dy, sub(greater(x, 0), less(x, 0))));
 
 /** `x²` */
 export const square = anyNumber("square", (dy, _, x) => mul(dy, mul(x, 2)));

@@ -1,7 +1,7 @@
 // Reference kernels: activation functions and their gradients, a row each.
 import type { NumericArray } from "../../dtype.ts";
 import type { ActivationKernels, ActivationName, Kernels } from "../table.ts";
-import { erf } from "./erf.ts";
+import { normalCumulative, normalDensity } from "./erf.ts";
 
 interface Row {
   value: (x: number, p: number, q: number) => number;
@@ -10,15 +10,13 @@ interface Row {
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-const normalDensity = (x: number) => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-const normalCumulative = (x: number) => 0.5 * (1 + erf(x * Math.SQRT1_2));
 const scale = Math.sqrt(2 / Math.PI);
 const innerTanh = (x: number) => Math.tanh(scale * x * (1 + 0.044715 * x * x));
 
 const rows: Record<ActivationName, Row> = {
   relu: {
     value: (x) => (x <= 0 ? 0 : x),
-    gradient: (dy, y) => (y > 0 ? dy : 0),
+    gradient: (dy, y) => (y <= 0 ? 0 : dy),
   },
   leakyRelu: {
     value: (x, p) => (x > 0 ? x : p * x),
@@ -26,7 +24,7 @@ const rows: Record<ActivationName, Row> = {
   },
   elu: {
     value: (x, p) => (x > 0 ? x : p * Math.expm1(x)),
-    gradient: (dy, x, p) => (x > 0 ? dy : dy * p * Math.exp(x)),
+    gradient: (dy, x, p) => (x <= 0 ? dy * p * Math.exp(x) : dy),
   },
   softplus: {
     value: (x, p, q) => (p * x > q ? x : Math.log1p(Math.exp(p * x)) / p),
@@ -58,7 +56,7 @@ const rows: Record<ActivationName, Row> = {
       const raised = x < p ? p : x;
       return raised > q ? q : raised;
     },
-    gradient: (dy, x, p, q) => (x >= p && x <= q ? dy : 0),
+    gradient: (dy, x, p, q) => (x <= p || x >= q || Number.isNaN(x) ? 0 : dy),
   },
 };
 

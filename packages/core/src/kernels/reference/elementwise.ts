@@ -2,15 +2,12 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { BinaryKernel, Kernels, UnaryKernel } from "../table.ts";
+import { arithmeticOf } from "./arithmetic.ts";
 import { erf } from "./erf.ts";
-
-/** `a ** b` as IEEE 754 and PyTorch have it; JavaScript alone calls 1 to the power of NaN or Infinity NaN. */
-function power(a: number, b: number): number {
-  return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
-}
 
 export function elementwise(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
+  const { multiply, power } = arithmeticOf(F);
   const sources = [heap.float32, heap.float64, heap.int32, heap.uint8];
 
   const unary =
@@ -49,7 +46,7 @@ export function elementwise(heap: Heap, F: NumericArray) {
     neg: unary((x) => -x),
     abs: unary(Math.abs),
     sign: unary(Math.sign),
-    square: unary((x) => x * x),
+    square: unary((x) => multiply(x, x)),
     reciprocal: unary((x) => 1 / x),
     sqrt: unary(Math.sqrt),
     rsqrt: unary((x) => 1 / Math.sqrt(x)),
@@ -63,7 +60,7 @@ export function elementwise(heap: Heap, F: NumericArray) {
 
     add: binary((a, b) => a + b),
     sub: binary((a, b) => a - b),
-    mul: binary((a, b) => a * b),
+    mul: binary(multiply),
     div: binary((a, b) => a / b),
     pow: binary(power),
     maximum: binary(Math.max),

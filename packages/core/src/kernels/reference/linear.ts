@@ -1,9 +1,11 @@
 // Reference kernel: matrix multiplication, by its definition.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
+import { arithmeticOf } from "./arithmetic.ts";
 
 export function linear(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
+  const { add, multiply } = arithmeticOf(F);
 
   return {
     gemm(batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta) {
@@ -15,7 +17,7 @@ export function linear(F: NumericArray) {
           for (let j = 0; j < n; j++) {
             let sum = beta === 0 ? 0 : F[to + i * cRow + j]!;
             for (let l = 0; l < k; l++) {
-              sum += F[left + i * aRow + l * aCol]! * F[right + l * bRow + j * bCol]!;
+              sum = add(sum, multiply(F[left + i * aRow + l * aCol]!, F[right + l * bRow + j * bCol]!));
             }
             F[to + i * cRow + j] = sum;
           }

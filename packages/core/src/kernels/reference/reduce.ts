@@ -2,10 +2,12 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels, ReduceKernel } from "../table.ts";
+import { arithmeticOf } from "./arithmetic.ts";
 
 export function reduce(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;
+  const { add, multiply } = arithmeticOf(F);
 
   /** Calls `each` for every pair of an outer and an inner index, with the first element and the output element. */
   const overAxes = (
@@ -45,9 +47,9 @@ export function reduce(heap: Heap, F: NumericArray) {
       });
 
   return {
-    sum: toValue(0, (sum, x) => sum + x),
+    sum: toValue(0, add),
     sumSquares: toValue(0, (sum, x) => sum + x * x),
-    prod: toValue(1, (product, x) => product * x),
+    prod: toValue(1, multiply),
     max: toValue(Number.NEGATIVE_INFINITY, Math.max),
     min: toValue(Number.POSITIVE_INFINITY, Math.min),
     argmax: toPlace((x, best) => x > best),
@@ -58,12 +60,13 @@ export function reduce(heap: Heap, F: NumericArray) {
         let before = 1;
         for (let r = 0; r < length; r++) {
           F[y / width + first + r * inner] = before;
-          before *= F[x / width + first + r * inner]!;
+          before = multiply(before, F[x / width + first + r * inner]!);
         }
         let after = 1;
         for (let r = length - 1; r >= 0; r--) {
-          F[y / width + first + r * inner]! *= after;
-          after *= F[x / width + first + r * inner]!;
+          const place = first + r * inner;
+          F[y / width + place] = multiply(F[y / width + place]!, after);
+          after = multiply(after, F[x / width + place]!);
         }
       });
     },
@@ -73,7 +76,7 @@ export function reduce(heap: Heap, F: NumericArray) {
         let sum = 0;
         for (let step = 0; step < length; step++) {
           const place = first + (reverse ? length - 1 - step : step) * inner;
-          sum += F[x / width + place]!;
+          sum = add(sum, F[x / width + place]!);
           F[y / width + place] = sum;
         }
       });

@@ -3,7 +3,7 @@
 /** `y[i] = f(x[i])`, i < n; both contiguous. Functions without parameters are given zeros for p and q. */
 export type ActivationKernel = (n: number, x: number, y: number, p: number, q: number) => void;
 
-/** `dx[i] = dy[i] * f'`; `s` is the output of the function for relu, tanh and sigmoid, else its input. */
+/** `dx[i] = dy[i] * f'`, where x is NaN as in PyTorch; `s` is the output of the function for relu, tanh and sigmoid, else its input. */
 export type ActivationGradKernel = (
   n: number,
   dy: number,
@@ -29,7 +29,7 @@ export type ActivationName =
   | "silu"
   /** `x Φ(x)` with `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. */
   | "geluTanh"
-  /** The nearest number from p to q; q if p > q. The gradient passes at p and q too. */
+  /** The nearest number from p to q; q if p > q. The gradient is 0 at p and q too. A bound that is NaN is none. */
   | "clamp";
 
 export type ActivationKernels = Record<ActivationName, ActivationKernel> &
