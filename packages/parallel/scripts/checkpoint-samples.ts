@@ -1,6 +1,6 @@
 // Small checkpoints for tests of how they are stored: their tensor files are a few bytes, which nobody looks into.
 import type { CheckpointContent } from "../src/checkpoint/content.ts";
-import type { Processes } from "../src/checkpoint/lock.ts";
+import type { Processes } from "../src/checkpoint/processes.ts";
 
 /** A checkpoint of a step; what its files hold follows from the step and the mark. */
 export function sample(step: number, metrics: Record<string, number> = {}, mark = ""): CheckpointContent {
@@ -38,13 +38,35 @@ export function sample(step: number, metrics: Record<string, number> = {}, mark 
   };
 }
 
+/** What is the same for several simulated processes, and what is not. */
+interface Simulated {
+  host?: string;
+  kernel?: string | undefined;
+  namespace?: string | undefined;
+  /** Paths at which there is a sign of life; none can be given if absent. */
+  signs?: Set<string>;
+}
+
 /** Processes of one machine: those in `alive`, of which the one that asks is `pid`. */
-export function simulatedProcesses(pid: number, alive: Set<number>, host = "here"): Processes {
+export function simulatedProcesses(
+  pid: number,
+  alive: Set<number>,
+  { host = "here", kernel = `kernel of ${host}`, namespace = "numbers", signs }: Simulated = {},
+): Processes {
   let tokens = 0;
   return {
     host,
+    kernel,
+    namespace,
     pid,
-    token: () => `${pid}-${++tokens}`,
+    token: () => simulatedToken(pid, ++tokens),
     incarnation: (other) => (alive.has(other) ? `life of ${other}` : undefined),
+    giveSign: async (path) => signs?.add(path) && (async () => void signs.delete(path)),
+    hasSign: async (path) => signs?.has(path),
   };
+}
+
+/** The token that a simulated process is given the `which`-th time that it asks. */
+export function simulatedToken(pid: number, which: number): string {
+  return `${String(pid).padStart(8, "0")}-0000-4000-8000-${String(which).padStart(12, "0")}`;
 }

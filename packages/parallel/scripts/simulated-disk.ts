@@ -1,6 +1,6 @@
 // A disk in memory on which any operation can fail, after which the process can die, or the power can go. It tells what is
 // visible from what would survive a power cut: contents until the file is synced, names until their directory is.
-import type { Disk, WritableFile } from "../src/checkpoint/disk.ts";
+import type { Disk, Kind, WritableFile } from "../src/checkpoint/disk.ts";
 
 /** Thrown by the operation after which the process is dead, and by all later ones. */
 export class Crash extends Error {
@@ -26,6 +26,7 @@ interface FileNode {
 }
 
 interface DirectoryNode {
+  identity: number;
   names: Map<string, Node>;
   /** Names as a power cut leaves them, but for `pending`. */
   synced: Map<string, Node>;
@@ -36,7 +37,13 @@ interface DirectoryNode {
 type Node = FileNode | DirectoryNode;
 
 const isDirectory = (node: Node | undefined): node is DirectoryNode => node !== undefined && "names" in node;
-const emptyDirectory = (): DirectoryNode => ({ names: new Map(), synced: new Map(), pending: [] });
+let directories = 0;
+const emptyDirectory = (): DirectoryNode => ({
+  identity: directories++,
+  names: new Map(),
+  synced: new Map(),
+  pending: [],
+});
 
 /** What may be left of the content of a file that was not synced. */
 const leftovers: readonly ((file: FileNode) => Uint8Array)[] = [
@@ -92,8 +99,22 @@ export class SimulatedDisk implements Disk {
     };
   }
 
-  async read(path: string): Promise<Uint8Array> {
-    return this.#do("read", path, () => this.#file("read", path).bytes.slice());
+  async kindOf(path: string): Promise<Kind> {
+    return this.#do("kindOf", path, () => {
+      const node = this.#node(path) ?? fail("ENOENT", "kindOf", path);
+      return isDirectory(node) ? "directory" : "file";
+    });
+  }
+
+  async identityOf(path: string): Promise<string> {
+    return this.#do("identityOf", path, () => String(this.#directory("identityOf", path).identity));
+  }
+
+  async read(path: string, most: number): Promise<Uint8Array> {
+    return this.#do("read", path, () => {
+      const { bytes } = this.#file("read", path);
+      return bytes.length > most ? fail("EFBIG", "read", path) : bytes.slice();
+    });
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -197,7 +218,7 @@ export class SimulatedDisk implements Disk {
         return file;
       }
       const names = new Map([...namesOf(node)].map(([name, child]) => [name, copyOf(child)]));
-      const directory = { names, synced: new Map(names), pending: [] };
+      const directory = { ...emptyDirectory(), identity: node.identity, names, synced: new Map(names) };
       copies.set(node, directory);
       return directory;
     };

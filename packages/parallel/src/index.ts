@@ -9,7 +9,7 @@ export {
   type RunPosition,
   type Trained,
 } from "./checkpoint/content.ts";
-export type { Disk, WritableFile } from "./checkpoint/disk.ts";
+export type { Disk, Kind, WritableFile } from "./checkpoint/disk.ts";
 export {
   type Checkpoint,
   findNewest,
@@ -17,7 +17,7 @@ export {
   readCheckpoint,
 } from "./checkpoint/find-newest.ts";
 export type { JobFingerprint, RunIdentity, TensorSignature } from "./checkpoint/fingerprint.ts";
-export type { Processes } from "./checkpoint/lock.ts";
+export type { Processes } from "./checkpoint/processes.ts";
 export type { BestBy, Retention } from "./checkpoint/retention.ts";
 export type { CheckpointState, Plain, TensorFile } from "./checkpoint/state-file.ts";
 export {

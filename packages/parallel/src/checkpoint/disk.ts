@@ -1,6 +1,7 @@
 // Every step that checkpoints take on a disk, as an interface: tests put a simulated disk in its place, which fails or
 // loses power at any of them. Here is also the real one. Knows nothing of what the files hold.
-import { link, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 
 /** A file that is being written, front to back. */
 export interface WritableFile {
@@ -11,6 +12,9 @@ export interface WritableFile {
   close(): Promise<void>;
 }
 
+/** What is at a path: a link is neither a file nor a directory, whatever it leads to. */
+export type Kind = "file" | "directory" | "other";
+
 /** A disk. Errors have the `code` of Node.js: `ENOENT`, `EEXIST`, `ENOSPC`, … */
 export interface Disk {
   /** Names of what is in a directory. */
@@ -19,7 +23,12 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>;
   /** The file must not exist. */
   create(path: string): Promise<WritableFile>;
-  read(path: string): Promise<Uint8Array>;
+  /** What is at a path itself: links are not followed. */
+  kindOf(path: string): Promise<Kind>;
+  /** Tells a directory from a copy of it. */
+  identityOf(directory: string): Promise<string>;
+  /** All of a file. Fails at once with `EFTYPE` if it is none, such as a pipe; with `EFBIG` if it has more than `most` bytes. */
+  read(path: string, most: number): Promise<Uint8Array>;
   /** Atomic. Nothing may be at `to`. */
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name, atomically; fails if that is taken. */
@@ -34,6 +43,13 @@ export interface Disk {
 /** The `code` of an error of Node.js. */
 export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+/** Opening a pipe waits for whoever writes into it, unless told not to. */
+const withoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+function refuse(code: "EISDIR" | "EFTYPE" | "EFBIG", reason: string, path: string): never {
+  throw Object.assign(new Error(`${code}: ${reason}, read '${path}'`), { code });
 }
 
 /** The machine's own files. */
@@ -51,11 +67,25 @@ export const nodeDisk: Disk = {
     };
   },
 
+  async kindOf(path) {
+    const found = await lstat(path);
+    if (found.isFile()) return "file";
+    return found.isDirectory() ? "directory" : "other";
+  },
+
+  async identityOf(directory) {
+    return String((await stat(directory, { bigint: true })).ino);
+  },
+
   /** Not by readFile, which refuses files of more than 2 GiB. */
-  async read(path) {
-    const file = await open(path, "r");
+  async read(path, most) {
+    const file = await open(path, withoutWaiting);
     try {
-      const { size } = await file.stat();
+      const found = await file.stat();
+      if (found.isDirectory()) refuse("EISDIR", "a folder", path);
+      if (!found.isFile()) refuse("EFTYPE", "not a regular file", path);
+      const { size } = found;
+      if (size > most) refuse("EFBIG", `${size} bytes, expected at most ${most}`, path);
       const bytes = new Uint8Array(size);
       let at = 0;
       while (at < size) {
@@ -72,7 +102,7 @@ export const nodeDisk: Disk = {
 
   rename: (from, to) => rename(from, to),
   link: (from, to) => link(from, to),
-  removeFile: (path) => rm(path),
+  removeFile: (path) => unlink(path),
   removeDirectory: (path) => rmdir(path),
 
   async syncDirectory(path) {

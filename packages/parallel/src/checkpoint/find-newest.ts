@@ -29,11 +29,14 @@ export interface NewestCheckpoint {
 /** Bytes that are hashed, or written, before the event loop has its turn. */
 export const chunkBytes = 2 ** 20;
 
+/** More than a record of each of a million epochs takes. */
+const mostStateBytes = 2 ** 28;
+
 /** Whoever writes faster than this is read wins. */
 const mostSearches = 10;
 
 /** What an unreadable file is taken for damage by; with other errors there is no telling. */
-const damageCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EIO"]);
+const damageCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EIO", "EFTYPE", "ELOOP", "ENXIO", "ENODEV"]);
 
 /** Directory of the checkpoint of a step. A step that is saved again gets a number: nothing is overwritten. */
 export function nameOf(step: number, attempt = 1): string {
@@ -61,11 +64,12 @@ export async function sumOf(bytes: Uint8Array): Promise<string> {
   return hash.digest("hex");
 }
 
-async function readFile(disk: Disk, directory: string, name: string): Promise<Uint8Array> {
+async function readFile(disk: Disk, directory: string, name: string, most: number): Promise<Uint8Array> {
   try {
-    return await disk.read(join(directory, name));
+    return await disk.read(join(directory, name), most);
   } catch (error) {
     const code = codeOf(error);
+    if (code === "EFBIG") throw new Damage(`${name} has more bytes than ${most}`);
     if (code === "ENOENT") throw new Damage(`${name} is missing`);
     if (code !== undefined && damageCodes.has(code)) throw new Damage(`${name} cannot be read (${code})`);
     throw error;
@@ -78,7 +82,7 @@ async function readTensors(
   name: TensorFile,
   record: FileRecord,
 ): Promise<Uint8Array> {
-  const bytes = await readFile(disk, directory, name);
+  const bytes = await readFile(disk, directory, name, record.bytes);
   if (bytes.length !== record.bytes) {
     throw new Damage(`${name} has ${bytes.length} bytes, expected ${record.bytes}`);
   }
@@ -92,7 +96,7 @@ export async function readState(
   disk: Disk,
   directory: string,
 ): Promise<{ state: Checkpoint["state"]; files: FileRecords }> {
-  return parseState(await readFile(disk, directory, "state.json"));
+  return parseState(await readFile(disk, directory, "state.json", mostStateBytes));
 }
 
 async function readChecked(disk: Disk, path: string): Promise<Checkpoint> {

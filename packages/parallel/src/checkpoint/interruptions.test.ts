@@ -1,7 +1,7 @@
 // A save that fails or is interrupted at any of its operations, on a simulated disk: the newest whole checkpoint is the
 // old one or the new one, never a torn one, and an error tells which.
 import { describe, expect, test } from "vitest";
-import { sample, simulatedProcesses } from "../../scripts/checkpoint-samples.ts";
+import { sample, simulatedProcesses, simulatedToken } from "../../scripts/checkpoint-samples.ts";
 import type { Incident } from "../../scripts/simulated-disk.ts";
 import { Crash, SimulatedDisk } from "../../scripts/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
@@ -11,6 +11,8 @@ import { openCheckpoints } from "./store.ts";
 const directory = "/runs/mnist";
 const old = sample(700);
 const fresh = sample(800);
+/** What the store of process 2 calls its drafts by. */
+const token = simulatedToken(2, 2);
 
 /** A disk with one checkpoint, of step 700, and nothing on its way. */
 async function startingDisk(): Promise<SimulatedDisk> {
@@ -75,8 +77,8 @@ async function expectRecovery(disk: SimulatedDisk): Promise<void> {
 }
 
 test("a save does what it says, in this order", async () => {
-  const draft = `${directory}/.writing-2-2-1`;
-  const removing = `${directory}/.removing-2-2-2`;
+  const draft = `${directory}/.writing-${token}-1`;
+  const removing = `${directory}/.removing-${token}-2`;
   const log = await operations;
   const start = log.indexOf(`makeDirectory ${draft}`);
   expect(log.slice(start, log.indexOf(`removeDirectory ${removing}`) + 1)).toEqual([
@@ -89,12 +91,14 @@ test("a save does what it says, in this order", async () => {
     `rename ${draft}`,
     `syncDirectory ${directory}`,
     `list ${directory}`,
+    `kindOf ${directory}/step-0000000800`,
+    `kindOf ${directory}/step-0000000700`,
     `read ${directory}/step-0000000700/state.json`,
     `rename ${directory}/step-0000000700`,
     `syncDirectory ${directory}`,
     `list ${removing}`,
-    ...["model.safetensors", "optimizer.safetensors", "state.json"].map(
-      (name) => `removeFile ${removing}/${name}`,
+    ...["model.safetensors", "optimizer.safetensors", "state.json"].flatMap((name) =>
+      ["kindOf", "removeFile"].map((operation) => `${operation} ${removing}/${name}`),
     ),
     `removeDirectory ${removing}`,
   ]);
@@ -192,7 +196,7 @@ test("an open that failed gives up the lock", async () => {
   const disk = await startingDisk();
   const processes = simulatedProcesses(2, new Set([2]));
   const open = () => openCheckpoints(directory, {}, { disk, processes });
-  disk.incident = { at: (await operations).lastIndexOf(`list ${directory}`, 8), kind: "EIO" };
+  disk.incident = { at: (await operations).indexOf(`list ${directory}`), kind: "EIO" };
   await expect(open()).rejects.toThrow(/^checkpoint: cannot open \/runs\/mnist: EIO: .*; look at the disk$/);
   await (await open()).close();
 });
@@ -202,7 +206,7 @@ test("saves that are asked for at once are done one after another", async () => 
   const processes = simulatedProcesses(2, new Set([2]));
   const store = await openCheckpoints(directory, {}, { disk, processes });
   await Promise.all([801, 802, 803].map((step) => store.save(sample(step))));
-  const saves = disk.log.flatMap((line) => /\.writing-2-2-(\d)/.exec(line)?.[1] ?? []);
+  const saves = disk.log.flatMap((line) => /\.writing-[\d-]{36}-(\d)/.exec(line)?.[1] ?? []);
   expect(new Set(saves)).toEqual(new Set(["1", "2", "3"]));
   expect(saves).toEqual(saves.toSorted());
 });
@@ -230,7 +234,7 @@ describe("after a save that failed", () => {
     const disk = await startingDisk();
     const processes = simulatedProcesses(2, new Set([2]));
     const store = await openCheckpoints(directory, {}, { disk, processes });
-    const rename = (await operations).indexOf(`rename ${directory}/.writing-2-2-1`);
+    const rename = (await operations).indexOf(`rename ${directory}/.writing-${token}-1`);
     disk.incident = { at: rename, kind: "EIO", done: true };
     await expect(store.save(fresh)).rejects.toMatchObject({
       committed: "perhaps",

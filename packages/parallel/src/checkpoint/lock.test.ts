@@ -1,6 +1,7 @@
 // One writer per directory: against processes that live, have died, or are elsewhere, and in every order of two that try.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it, test } from "vitest";
 import { simulatedProcesses } from "../../scripts/checkpoint-samples.ts";
 import type { Task } from "../../scripts/interleavings.ts";
@@ -9,7 +10,8 @@ import { SimulatedDisk } from "../../scripts/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 import type { Lock } from "./lock.ts";
-import { nodeProcesses, takeLock } from "./lock.ts";
+import { takeLock } from "./lock.ts";
+import { nodeProcesses } from "./processes.ts";
 
 const directory = "/runs";
 
@@ -69,7 +71,7 @@ describe("a lock", () => {
 
   it("of another machine is respected, for there is no asking", async () => {
     const disk = await emptyDisk();
-    await takeLock(disk, directory, simulatedProcesses(1, new Set([1]), "there"));
+    await takeLock(disk, directory, simulatedProcesses(1, new Set([1]), { host: "there" }));
     await expect(takeLock(disk, directory, simulatedProcesses(2, new Set([2])))).rejects.toThrow(
       /^checkpoint: \/runs is in use by process 1 on there; use another directory, or remove \/runs\/lock if it is gone$/,
     );
@@ -88,16 +90,82 @@ describe("a lock", () => {
   });
 });
 
+describe("a lock of another PID namespace, where numbers of processes mean something else,", () => {
+  const taken = async (signs?: Set<string>) => {
+    const disk = await emptyDisk();
+    const container = { host: "container", kernel: "kernel", namespace: "its own", ...(signs && { signs }) };
+    await takeLock(disk, directory, simulatedProcesses(7, new Set([7]), container));
+    const machine = { kernel: "kernel", ...(signs && { signs }) };
+    // Here, too, there is a process 7, or there is none: neither says anything.
+    const take = (alive: number[]) =>
+      takeLock(disk, directory, simulatedProcesses(8, new Set(alive), machine));
+    return { disk, take };
+  };
+
+  it.each([[[7, 8]], [[8]]])(
+    "is respected while its process gives a sign of life; here are %j",
+    async (alive) => {
+      const { disk, take } = await taken(new Set());
+      await expect(take(alive)).rejects.toThrow(
+        /^checkpoint: \/runs is in use by process 7 in another container; use another directory, or end that process$/,
+      );
+      expect(await disk.list(directory)).toEqual(["lock"]);
+    },
+  );
+
+  it.each([[[7, 8]], [[8]]])("is taken over once its process has ended; here are %j", async (alive) => {
+    const signs = new Set<string>();
+    const { take } = await taken(signs);
+    signs.clear();
+    expect((await take(alive)).note).toBe("checkpoint: the lock of process 7, which is gone, was taken over");
+  });
+
+  it.each([[[7, 8]], [[8]]])("is respected where there are no signs of life; here are %j", async (alive) => {
+    const { take } = await taken();
+    await expect(take(alive)).rejects.toThrow(
+      /in another container; .* or remove \/runs\/lock if it is gone$/,
+    );
+  });
+});
+
+describe("the lock in a copy of a directory in use", () => {
+  const copy = async (other: Parameters<typeof simulatedProcesses>[2]) => {
+    const disk = await emptyDisk();
+    await takeLock(disk, directory, simulatedProcesses(1, new Set([1]), other));
+    await disk.makeDirectory("/copy");
+    const file = await disk.create("/copy/lock");
+    await file.write(await disk.read(`${directory}/lock`, 1000));
+    await file.close();
+    return disk;
+  };
+
+  it.each([
+    ["of this machine", {}],
+    ["of another container", { namespace: "its own" }],
+    ["of another machine", { host: "there" }],
+  ])("%s is void, and that of the directory is not", async (_, other) => {
+    const disk = await copy(other);
+    const processes = simulatedProcesses(2, new Set([1, 2]));
+    const lock = await takeLock(disk, "/copy", processes);
+    expect(lock.note).toBe(
+      "checkpoint: the lock of process 1, which was copied with the directory, was taken over",
+    );
+    await expect(takeLock(disk, directory, processes)).rejects.toThrow(/^checkpoint: \/runs is in use by/);
+  });
+});
+
 /** Waits for its turn before everything that the other process may see. Drafts are a process's own. */
 function inTurns(disk: Disk, turn: () => Promise<void>): Disk {
   const gated = <A extends unknown[], R>(act: (...args: A) => Promise<R>) => {
     return async (...args: A) => {
-      if (args.every((path) => !/\.lock-[^/]*$/.test(String(path))) || args.length === 2) await turn();
+      if (args.every((path) => !/\.lock-[^/]*$/.test(String(path))) || typeof args[1] === "string")
+        await turn();
       return act.apply(disk, args);
     };
   };
   return Object.assign(Object.create(disk) as Disk, {
     create: (path: string) => disk.create(path),
+    identityOf: (path: string) => disk.identityOf(path),
     read: gated(disk.read),
     link: gated(disk.link),
     rename: gated(disk.rename),
@@ -140,4 +208,21 @@ test("this process is there, and one that has ended is not", async () => {
   const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
   await once(child, "exit");
   expect(incarnation(child.pid!)).toBeUndefined();
+});
+
+test("a process that has ended is not there, though nobody has asked how it ended", async ({ skip }) => {
+  if (process.platform !== "linux") return skip("needs /proc");
+  // The shell becomes a program that never asks for its child.
+  const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  try {
+    const [line] = await once(parent.stdout, "data");
+    const pid = Number(line);
+    while (nodeProcesses.incarnation(pid) !== undefined) await setImmediate();
+    expect(() => process.kill(pid, 0)).not.toThrow();
+  } finally {
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+  }
 });

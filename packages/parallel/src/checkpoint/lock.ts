@@ -1,49 +1,15 @@
 // One writer per directory: a lock file that names its process. It appears whole or not at all (it is linked, not
 // written, into place), and one whose process is gone is taken over. If ever two processes take over the same one at the
 // same moment, the loser is told at its next save, and nothing is lost: writers never touch each other's files.
-import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf } from "./disk.ts";
-
-/** What is known of processes. */
-export interface Processes {
-  host: string;
-  pid: number;
-  /** A name of its own for everything that asks. */
-  token(): string;
-  /** Tells apart processes that had the same number one after another; undefined if there is none of this number. */
-  incarnation(pid: number): string | undefined;
-}
-
-/** The machine's own processes. */
-export const nodeProcesses: Processes = {
-  host: hostname(),
-  pid: process.pid,
-  token: randomUUID,
-  incarnation(pid) {
-    try {
-      process.kill(pid, 0);
-    } catch (error) {
-      // EPERM: it is there, but somebody else's.
-      if (codeOf(error) === "ESRCH") return undefined;
-    }
-    try {
-      // Field 22, the time it started since the machine did; field 2 is a name, which may hold anything but ends with `)`.
-      const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)!.split(" ");
-      return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${fields[19]}`;
-    } catch {
-      return "unknown";
-    }
-  },
-};
+import type { Processes } from "./processes.ts";
 
 /** The directory is ours. */
 export interface Lock {
-  /** Whose lock was taken over because its process was gone, in words. */
+  /** Whose lock was taken over, and why, in words. */
   note: string | undefined;
   /** Throws a CheckpointError if the lock is no longer ours. */
   check(): Promise<void>;
@@ -54,16 +20,27 @@ export interface Lock {
 /** A lock may be given up, or taken over, just before it is read; not for ever. */
 const mostTries = 100;
 
+/** What a lock says of its process. All but the first four are absent where they are not known. */
 interface Owner {
   host: string;
   pid: number;
   incarnation: string;
   token: string;
+  kernel?: string;
+  namespace?: string;
+  /** Name of its sign of life, in the directory. */
+  sign?: string;
+  /** What was locked: a copy of the directory has a copy of the lock. */
+  directory?: { path: string; identity: string };
 }
 
 export const lockName = "lock";
+const mostLockBytes = 2 ** 16;
+
 /** Lock files on their way in or out are called so, with the number of their process. */
-export const lockLeftover = /^\.lock-(\d+)-/;
+export const lockLeftover = /^\.lock-(\d+)-[\da-f-]{36}(-stale)?$/;
+/** And signs of life so. */
+export const signLeftover = /^\.alive-[\da-f]{8}$/;
 
 /** Who holds a lock; undefined if its text was cut off, as only a power cut does it. */
 function ownerIn(text: string): Owner | undefined {
@@ -77,7 +54,7 @@ function ownerIn(text: string): Owner | undefined {
 
 async function readText(disk: Disk, path: string): Promise<string | undefined> {
   try {
-    return Buffer.from(await disk.read(path)).toString();
+    return Buffer.from(await disk.read(path, mostLockBytes)).toString();
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;
@@ -95,24 +72,57 @@ async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
   }
 }
 
-function refuse(directory: string, owner: Owner, elsewhere: boolean): never {
-  const who = `process ${owner.pid}${elsewhere ? ` on ${owner.host}` : ""}`;
-  const remedy = elsewhere
-    ? `use another directory, or remove ${join(directory, lockName)} if it is gone`
-    : "use another directory, or end that process";
-  throw new CheckpointError(`checkpoint: ${directory} is in use by ${who}; ${remedy}`);
+/** A directory that is to be locked. */
+interface Place {
+  path: string;
+  identity: string;
 }
 
-/** Throws if the lock's process is there, or may be. */
-function requireStale(directory: string, text: string, processes: Processes): void {
+const isCopied = ({ directory }: Owner, { path, identity }: Place) =>
+  directory !== undefined && directory.path !== path && directory.identity !== identity;
+
+/** Whether a lock's process is on this kernel, and so can be asked for. */
+function isHere(owner: Owner, { kernel, host }: Processes): boolean {
+  return owner.kernel !== undefined && kernel !== undefined ? owner.kernel === kernel : owner.host === host;
+}
+
+/** Where a process is that may be there, in words; undefined if it is gone. */
+async function whereabouts(
+  owner: Owner,
+  place: Place,
+  processes: Processes,
+): Promise<{ where: string; asked: boolean } | undefined> {
+  const { sign, host, pid, namespace, incarnation } = owner;
+  // The same host with another kernel has been started again.
+  if (!isHere(owner, processes))
+    return host === processes.host ? undefined : { where: ` on ${host}`, asked: false };
+  if (namespace === processes.namespace)
+    return processes.incarnation(pid) === incarnation ? { where: "", asked: true } : undefined;
+  const lives = sign === undefined ? undefined : await processes.hasSign(join(place.path, sign));
+  return lives === false ? undefined : { where: " in another container", asked: lives === true };
+}
+
+/**
+ * Why a lock is void, in words.
+ *
+ * @throws CheckpointError if its process is there, or may be
+ */
+async function requireVoid(text: string, place: Place, processes: Processes): Promise<string> {
   const owner = ownerIn(text);
-  if (!owner) return;
-  if (owner.host !== processes.host) refuse(directory, owner, true);
-  if (processes.incarnation(owner.pid) === owner.incarnation) refuse(directory, owner, false);
+  if (!owner) return "the lock of process (unknown), which is gone";
+  const found = await whereabouts(owner, place, processes);
+  if (!found) return `the lock of process ${owner.pid}, which is gone`;
+  if (isCopied(owner, place)) return `the lock of process ${owner.pid}, which was copied with the directory`;
+  const remedy = found.asked
+    ? "use another directory, or end that process"
+    : `use another directory, or remove ${join(place.path, lockName)} if it is gone`;
+  throw new CheckpointError(
+    `checkpoint: ${place.path} is in use by process ${owner.pid}${found.where}; ${remedy}`,
+  );
 }
 
-/** Moves a lock out of the way, if it still is the one that was found to be stale. */
-async function takeAway(disk: Disk, path: string, aside: string, stale: string): Promise<void> {
+/** Moves a lock out of the way, if it still is the one that was found to be void. */
+async function takeAway(disk: Disk, path: string, aside: string, found: string): Promise<void> {
   try {
     await disk.rename(path, aside);
   } catch (error) {
@@ -121,8 +131,29 @@ async function takeAway(disk: Disk, path: string, aside: string, stale: string):
     throw error;
   }
   // Or somebody else was faster and has locked since: that one is put back.
-  if ((await readText(disk, aside)) !== stale) await tryLink(disk, aside, path);
+  if ((await readText(disk, aside)) !== found) await tryLink(disk, aside, path);
   await disk.removeFile(aside);
+}
+
+/** Puts the lock in its place once there is none, or a void one; of that it returns a note. */
+async function linkLock(
+  disk: Disk,
+  place: Place,
+  draft: string,
+  processes: Processes,
+): Promise<string | undefined> {
+  const path = join(place.path, lockName);
+  let note: string | undefined;
+  for (let tries = 1; !(await tryLink(disk, draft, path)); tries++) {
+    if (tries > mostTries)
+      throw new CheckpointError(`checkpoint: cannot lock ${place.path}: ${path} comes and goes`);
+    const found = await readText(disk, path);
+    if (found === undefined) continue;
+    const why = await requireVoid(found, place, processes);
+    await takeAway(disk, path, `${draft}-stale`, found);
+    note = `checkpoint: ${why}, was taken over`;
+  }
+  return note;
 }
 
 /**
@@ -131,34 +162,43 @@ async function takeAway(disk: Disk, path: string, aside: string, stale: string):
  * @throws CheckpointError if another process has it, or one on another machine, which cannot be asked
  */
 export async function takeLock(disk: Disk, directory: string, processes: Processes): Promise<Lock> {
-  const { host, pid } = processes;
+  const { host, kernel, namespace, pid } = processes;
   const token = processes.token();
-  const path = join(directory, lockName);
-  const own = JSON.stringify({ host, pid, incarnation: processes.incarnation(pid) ?? "unknown", token });
+  const place = { path: directory, identity: await disk.identityOf(directory) };
+  const sign = `.alive-${token.slice(0, 8)}`;
+  const endSign = await processes.giveSign(join(directory, sign));
+  const incarnation = processes.incarnation(pid) ?? "unknown";
+  const owner: Owner = {
+    host,
+    pid,
+    incarnation,
+    token,
+    ...(kernel !== undefined && { kernel }),
+    ...(namespace !== undefined && { namespace }),
+    ...(endSign && { sign }),
+    directory: place,
+  };
+  const text = `${JSON.stringify(owner)}\n`;
   const draft = join(directory, `.lock-${pid}-${token}`);
+  const path = join(directory, lockName);
+  const isOurs = async () => (await readText(disk, path)) === text;
   let note: string | undefined;
-
-  const file = await disk.create(draft);
   try {
+    const file = await disk.create(draft);
     try {
-      await file.write(Buffer.from(`${own}\n`));
+      try {
+        await file.write(Buffer.from(text));
+      } finally {
+        await file.close();
+      }
+      note = await linkLock(disk, place, draft, processes);
     } finally {
-      await file.close();
+      await disk.removeFile(draft);
     }
-    for (let tries = 1; !(await tryLink(disk, draft, path)); tries++) {
-      if (tries > mostTries)
-        throw new CheckpointError(`checkpoint: cannot lock ${directory}: ${path} comes and goes`);
-      const found = await readText(disk, path);
-      if (found === undefined) continue;
-      requireStale(directory, found, processes);
-      await takeAway(disk, path, `${draft}-stale`, found);
-      note = `checkpoint: the lock of process ${ownerIn(found)?.pid ?? "(unknown)"}, which is gone, was taken over`;
-    }
-  } finally {
-    await disk.removeFile(draft);
+  } catch (error) {
+    await endSign?.();
+    throw error;
   }
-
-  const isOurs = async () => (await readText(disk, path)) === `${own}\n`;
   return {
     note,
     async check() {
@@ -168,7 +208,11 @@ export async function takeLock(disk: Disk, directory: string, processes: Process
       );
     },
     async release() {
-      if (await isOurs()) await disk.removeFile(path);
+      try {
+        if (await isOurs()) await disk.removeFile(path);
+      } finally {
+        await endSign?.();
+      }
     },
   };
 }

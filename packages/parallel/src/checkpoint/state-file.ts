@@ -43,6 +43,8 @@ export interface FileRecord {
 
 /** The files that state.json knows. */
 export const tensorFiles = ["model.safetensors", "optimizer.safetensors"] as const;
+/** All files of a checkpoint: what else is in its directory is not ours. */
+export const checkpointFiles: readonly string[] = [...tensorFiles, "state.json"];
 export type TensorFile = (typeof tensorFiles)[number];
 export type FileRecords = Record<TensorFile, FileRecord>;
 

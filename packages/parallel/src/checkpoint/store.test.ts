@@ -1,7 +1,8 @@
 // Checkpoints on the machine's own disk.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,6 +23,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
+/** What an open store shows, sorted: its sign of life is hidden. */
+const readdirVisible = async () =>
+  (await readdir(directory)).filter((name) => !name.startsWith(".alive-")).sort();
+
+const token = "01234567-89ab-4cde-8f01-23456789abcd";
 const name = (step: number) => `step-${String(step).padStart(10, "0")}`;
 
 describe("a store", () => {
@@ -52,7 +58,7 @@ describe("a store", () => {
       removed.push((await store.save(sample(step, { accuracy }))).removed);
     }
     expect(removed).toEqual([[], [], [name(0)], [], [name(2)], [name(1), name(3)]]);
-    expect((await readdir(directory)).sort()).toEqual(["lock", name(4), name(5)]);
+    expect(await readdirVisible()).toEqual(["lock", name(4), name(5)]);
   });
 
   it("knows the best one again when it is opened another time", async () => {
@@ -70,9 +76,7 @@ describe("a store", () => {
     await writeFile(join(directory, "notes.txt"), "mine");
     await using store = await openCheckpoints(directory, { keepLast: 1 });
     for (const step of [1, 2]) await store.save(sample(step));
-    expect((await readdir(directory)).sort()).toEqual(
-      ["lock", "notes.txt", name(2), `${name(3)}-1`, "step-12"].sort(),
-    );
+    expect(await readdirVisible()).toEqual(["lock", "notes.txt", name(2), `${name(3)}-1`, "step-12"].sort());
     expect((await store.findNewest()).checkpoint!.state.step).toBe(2);
   });
 
@@ -94,18 +98,100 @@ describe("a store", () => {
   });
 
   it("removes what an interrupted run has left, and says so", async () => {
-    for (const left of [".writing-x-1", ".removing-x-2"]) {
-      await mkdir(join(directory, left), { recursive: true });
-      await writeFile(join(directory, left, "model.safetensors"), "half");
+    const left = [`.removing-${token}-2`, `.writing-${token}-1`];
+    for (const name of left) {
+      await mkdir(join(directory, name), { recursive: true });
+      await writeFile(join(directory, name, "model.safetensors"), "half");
     }
-    await writeFile(join(directory, ".lock-999999999-x"), "");
+    await writeFile(join(directory, `.lock-999999999-${token}`), "");
     await using store = await openCheckpoints(directory);
-    expect([...store.notes].sort()).toEqual([
-      "checkpoint: removed .removing-x-2, which an interrupted run had left",
-      "checkpoint: removed .writing-x-1, which an interrupted run had left",
-    ]);
-    expect(await readdir(directory)).toEqual(["lock"]);
+    expect([...store.notes].sort()).toEqual(
+      left.map((name) => `checkpoint: removed ${name}, which an interrupted run had left`),
+    );
+    expect(await readdirVisible()).toEqual(["lock"]);
   });
+
+  it("leaves alone what only looks like that: links, files of others, folders of another name", async () => {
+    const elsewhere = join(root, "elsewhere");
+    const ours = `.writing-${token}-1`;
+    for (const path of [elsewhere, join(directory, ".writing-x"), join(directory, ".removing-mine-1")]) {
+      await mkdir(path, { recursive: true });
+      await writeFile(join(path, "model.safetensors"), "precious");
+    }
+    await mkdir(join(directory, ours, "@eaDir"), { recursive: true });
+    await writeFile(join(directory, ours, "model.safetensors"), "half");
+    await symlink(join(elsewhere, "model.safetensors"), join(directory, ours, "state.json"));
+    for (const name of [
+      ".writing-y",
+      `.writing-${token}-2`,
+      `.removing-${token}-3`,
+      `.lock-999999999-${token}`,
+    ])
+      await symlink(elsewhere, join(directory, name));
+    await mkdir(join(directory, `.lock-999999998-${token}`));
+    const before = await readdir(directory);
+    const notes: string[][] = [];
+    for (let times = 0; times < 2; times++) {
+      await using store = await openCheckpoints(directory);
+      await store.save(sample(times));
+      notes.push([...store.notes]);
+    }
+    expect(await readdir(elsewhere)).toEqual(["model.safetensors"]);
+    expect(await readFile(join(directory, ".writing-x", "model.safetensors"), "utf8")).toBe("precious");
+    expect((await readdir(directory)).sort()).toEqual([...before, name(0), name(1)].sort());
+    expect((await readdir(join(directory, ours))).sort()).toEqual(["@eaDir", "state.json"]);
+    // It is told once.
+    expect(notes).toEqual([
+      [
+        `checkpoint: removed ${ours} but for @eaDir, state.json, which is not of this library, and stays in ${join(directory, ours)}`,
+      ],
+      [],
+    ]);
+  });
+
+  it("is not stopped by what a network disk puts into a checkpoint, nor by a link in its place", async () => {
+    const archive = join(root, "archive");
+    await using store = await openCheckpoints(directory, { keepLast: 1 });
+    await store.save(sample(1));
+    await rename(join(directory, name(1)), archive);
+    await symlink(archive, join(directory, name(1)));
+    await store.save(sample(2));
+    await mkdir(join(directory, name(2), "@eaDir"));
+    const { removed, notes } = await store.save(sample(3));
+    expect(removed).toEqual([name(2)]);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^checkpoint: removed step-0000000002 but for @eaDir, which is not of this library/,
+      ),
+    ]);
+    expect((await readdir(archive)).length).toBe(3);
+    const steps = (await readdir(directory)).filter((entry) => entry.startsWith("step-"));
+    expect(steps.sort()).toEqual([name(1), name(3)]);
+    await rm(join(directory, name(3)), { recursive: true });
+    // Read, all the same.
+    expect((await store.findNewest()).checkpoint!.state.step).toBe(1);
+  });
+
+  it.each(["state.json", "model.safetensors", "optimizer.safetensors"])(
+    "passes a checkpoint over in which %s is a pipe or a socket, without waiting for it",
+    async (file) => {
+      await using store = await openCheckpoints(directory);
+      for (const step of [1, 2]) await store.save(sample(step));
+      const path = join(directory, name(2), file);
+      await rm(path);
+      execFileSync("mkfifo", [path]);
+      expect((await store.findNewest()).notes).toEqual([
+        `checkpoint: ${name(2)} is damaged (${file} cannot be read (EFTYPE)); ${name(1)} is used`,
+      ]);
+      await rm(path);
+      const server = createServer().listen(path);
+      await once(server, "listening");
+      expect((await store.findNewest()).notes).toEqual([
+        expect.stringMatching(/cannot be read \(ENXIO\)\); step-0000000001 is used$/),
+      ]);
+      server.close();
+    },
+  );
 
   it("has a directory for itself until it is closed", async () => {
     const store = await openCheckpoints(directory);
@@ -123,6 +209,44 @@ describe("a store", () => {
     expect(await readdir(directory)).toEqual([name(1)]);
   });
 
+  it("has it also from processes in another PID namespace, until it ends", async ({ skip }) => {
+    const source = JSON.stringify(new URL("./store.ts", import.meta.url));
+    const script = `
+      const { openCheckpoints } = await import(${source});
+      await openCheckpoints(${JSON.stringify(directory)});
+      console.log("open");
+      setInterval(() => undefined, 1000);`;
+    const args = ["--pid", "--fork", "--kill-child", process.execPath, "--input-type=module", "-e", script];
+    const child = spawn("unshare", args, { stdio: ["ignore", "pipe", "ignore"] });
+    const opened = await Promise.race([
+      once(child.stdout, "data"),
+      once(child, "close"),
+      once(child, "error"),
+    ]);
+    if (String(opened[0]).trim() !== "open") return skip("needs the right to make a PID namespace");
+    await expect(openCheckpoints(directory)).rejects.toThrow(
+      /is in use by process 1 in another container; use another directory, or end that process$/,
+    );
+    child.kill("SIGKILL");
+    await once(child, "close");
+    await using store = await openCheckpoints(directory);
+    expect(store.notes).toEqual(["checkpoint: the lock of process 1, which is gone, was taken over"]);
+    expect((await readdir(directory)).filter((name) => name.startsWith(".alive-")).length).toBe(1);
+  });
+
+  it("in use can be copied, and the copy be used", async () => {
+    await using store = await openCheckpoints(directory);
+    await store.save(sample(1));
+    const copy = join(root, "copy");
+    execFileSync("cp", ["-r", directory, copy]);
+    await using other = await openCheckpoints(copy);
+    expect(other.notes).toEqual([
+      `checkpoint: the lock of process ${process.pid}, which was copied with the directory, was taken over`,
+    ]);
+    expect((await other.findNewest()).checkpoint!.state.step).toBe(1);
+    await Promise.all([store.save(sample(2)), other.save(sample(2))]);
+  });
+
   it("refuses to save once its lock is lost", async () => {
     const store = await openCheckpoints(directory);
     await rm(join(directory, "lock"));
@@ -132,7 +256,7 @@ describe("a store", () => {
         /^checkpoint: cannot save step 1 in .*: the lock of .* was lost to another/,
       ),
     });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdirVisible()).toEqual([]);
     await store.close();
   });
 });
@@ -164,7 +288,7 @@ it("a process that is killed leaves whole checkpoints, and a lock that is taken 
   expect(passedOver).toEqual([]);
   expect(checkpoint!.state.step).toBeGreaterThanOrEqual(last);
   const { path } = await store.save(sample(1_000_000));
-  expect((await readdir(directory)).sort()).toEqual(["lock", basename(path)]);
+  expect(await readdirVisible()).toEqual(["lock", basename(path)]);
 });
 
 describe("openCheckpoints refuses", () => {

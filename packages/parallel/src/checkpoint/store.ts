@@ -9,12 +9,14 @@ import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
 import type { NewestCheckpoint } from "./find-newest.ts";
 import { checkpointsIn, findNewest, nameOf, readState } from "./find-newest.ts";
-import type { Lock, Processes } from "./lock.ts";
-import { lockLeftover, nodeProcesses, takeLock } from "./lock.ts";
+import type { Lock } from "./lock.ts";
+import { lockLeftover, signLeftover, takeLock } from "./lock.ts";
+import type { Processes } from "./processes.ts";
+import { nodeProcesses } from "./processes.ts";
 import type { Kept, Retention } from "./retention.ts";
 import { bestOf, checkRetention, surplus } from "./retention.ts";
 import { Damage } from "./state-file.ts";
-import { makeDirectories, removeAll, writeCheckpoint } from "./write-checkpoint.ts";
+import { makeDirectories, removeCheckpoint, writeCheckpoint } from "./write-checkpoint.ts";
 
 /** A checkpoint that is on the disk to stay. */
 export interface SavedCheckpoint {
@@ -32,8 +34,8 @@ export interface StoreEnvironment {
   processes?: Processes;
 }
 
-/** Directories that are being written or removed are called so. */
-const leftover = /^\.(writing|removing)-/;
+/** Directories that are being written or removed are called so: by a store's token, so that nobody else's are. */
+const leftover = /^\.(writing|removing)-[\da-f-]{36}-\d+$/;
 
 /** What to do about an error, by its code. */
 const remedies: Readonly<Record<string, string>> = {
@@ -44,6 +46,10 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTSUP: "use a directory on a file system with hard links",
   EROFS: "use a directory that is writable",
 };
+
+/** Told once of a directory that was to be removed. */
+const leftNote = (name: string, path: string, left: readonly string[]) =>
+  `checkpoint: removed ${name} but for ${left.join(", ")}, which is not of this library, and stays in ${path}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -167,7 +173,7 @@ export class CheckpointStore {
 
   /** What cannot be removed now is removed when the directory is opened the next time. */
   async #discard(draft: string): Promise<void> {
-    await removeAll(this.#disk, draft).catch(() => undefined);
+    await removeCheckpoint(this.#disk, draft).catch(() => undefined);
   }
 
   async #isThere(name: string): Promise<boolean> {
@@ -206,8 +212,9 @@ export class CheckpointStore {
     const notes: string[] = [];
     try {
       for (const name of surplus(await this.#kept(), justSaved, this.#retention)) {
-        await this.#remove(name);
+        const { aside, left } = await this.#remove(name);
         removed.push(name);
+        if (left.length > 0) notes.push(leftNote(name, aside, left));
       }
     } catch (error) {
       notes.push(`checkpoint: an older one could not be removed from ${this.directory}: ${messageOf(error)}`);
@@ -223,10 +230,17 @@ export class CheckpointStore {
     return kept;
   }
 
-  /** Of a checkpoint on the disk; undefined if its state is damaged. */
+  /** Of a checkpoint on the disk; undefined if its state is damaged, or it is none of ours. */
   async #metricsOf(name: string): Promise<Kept["metrics"]> {
-    if (this.#metrics.has(name)) return this.#metrics.get(name);
-    const metrics = await readState(this.#disk, join(this.directory, name)).then(
+    const path = join(this.directory, name);
+    // What a link leads to is somebody else's.
+    if ((await this.#disk.kindOf(path)) !== "directory") return undefined;
+    if (!this.#metrics.has(name)) this.#metrics.set(name, await this.#readMetrics(path));
+    return this.#metrics.get(name);
+  }
+
+  #readMetrics(path: string): Promise<Kept["metrics"]> {
+    return readState(this.#disk, path).then(
       ({ state }) => state.metrics,
       (error: unknown) => {
         // One of a newer version is not ours to remove either.
@@ -234,30 +248,47 @@ export class CheckpointStore {
         throw error;
       },
     );
-    this.#metrics.set(name, metrics);
-    return metrics;
   }
 
   /** It is no checkpoint any more before its first file goes: none is ever seen half removed. */
-  async #remove(name: string): Promise<void> {
+  async #remove(name: string): Promise<{ aside: string; left: string[] }> {
     const aside = join(this.directory, `.removing-${this.#token}-${++this.#writes}`);
     await this.#disk.rename(join(this.directory, name), aside);
     await this.#disk.syncDirectory(this.directory);
-    await removeAll(this.#disk, aside);
+    const { left } = await removeCheckpoint(this.#disk, aside);
+    return { aside, left };
   }
 }
 
-/** Removes what interrupted saves left; nobody else writes here. */
+/** Removes one thing that an interrupted save, or a process that is gone, left; and says so, if there was something in it. */
+async function removeLeftover(
+  disk: Disk,
+  path: string,
+  name: string,
+  processes: Processes,
+): Promise<string | undefined> {
+  const kind = await disk.kindOf(path);
+  const pid = lockLeftover.exec(name)?.[1];
+  if (pid !== undefined) {
+    if (kind === "file" && processes.incarnation(Number(pid)) === undefined) await disk.removeFile(path);
+  } else if (signLeftover.test(name)) {
+    if (kind === "other" && (await processes.hasSign(path)) === false) await disk.removeFile(path);
+  } else if (leftover.test(name) && kind === "directory") {
+    const { removed, left } = await removeCheckpoint(disk, path);
+    if (left.length === 0) return `checkpoint: removed ${name}, which an interrupted run had left`;
+    if (removed > 0) return leftNote(name, path, left);
+  }
+  return undefined;
+}
+
+/** Removes what interrupted saves left; nobody else writes here. What cannot be removed stands in nobody's way. */
 async function removeLeftovers(disk: Disk, directory: string, processes: Processes): Promise<string[]> {
   const notes: string[] = [];
   for (const name of await disk.list(directory)) {
-    const pid = lockLeftover.exec(name)?.[1];
-    if (pid !== undefined && processes.incarnation(Number(pid)) === undefined) {
-      await disk.removeFile(join(directory, name));
-    } else if (leftover.test(name)) {
-      await removeAll(disk, join(directory, name));
-      notes.push(`checkpoint: removed ${name}, which an interrupted run had left`);
-    }
+    const note = await removeLeftover(disk, join(directory, name), name, processes).catch(
+      (error: unknown) => `checkpoint: ${name} could not be removed: ${messageOf(error)}`,
+    );
+    if (note !== undefined) notes.push(note);
   }
   return notes;
 }

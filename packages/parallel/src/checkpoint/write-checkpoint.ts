@@ -7,7 +7,7 @@ import type { Disk } from "./disk.ts";
 import { codeOf } from "./disk.ts";
 import { chunkBytes } from "./find-newest.ts";
 import type { FileRecord } from "./state-file.ts";
-import { formatState } from "./state-file.ts";
+import { checkpointFiles, formatState } from "./state-file.ts";
 
 /**
  * Makes a directory and those above it, such that they survive a power cut.
@@ -26,10 +26,26 @@ export async function makeDirectories(disk: Disk, path: string, isBelow = false)
   await disk.syncDirectory(dirname(path));
 }
 
-/** Removes a directory of files. */
-export async function removeAll(disk: Disk, path: string): Promise<void> {
-  for (const name of await disk.list(path)) await disk.removeFile(join(path, name));
-  await disk.removeDirectory(path);
+/**
+ * Removes the files of a checkpoint, and their directory if that is all there was in it. What a link leads to is not touched.
+ *
+ * @returns how many files were removed, and the names of what is not ours and stays
+ */
+export async function removeCheckpoint(
+  disk: Disk,
+  path: string,
+): Promise<{ removed: number; left: string[] }> {
+  const left: string[] = [];
+  let removed = 0;
+  for (const name of await disk.list(path)) {
+    const file = join(path, name);
+    if (checkpointFiles.includes(name) && (await disk.kindOf(file)) === "file") {
+      await disk.removeFile(file);
+      removed++;
+    } else left.push(name);
+  }
+  if (left.length === 0) await disk.removeDirectory(path);
+  return { removed, left };
 }
 
 async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<FileRecord> {
