@@ -3,10 +3,13 @@
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import type { Carried, Records, SavedRecord } from "./carried.ts";
+import { readCarried, readSaved, recordAt } from "./carried.ts";
 import type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 import { changesOf } from "./checkpoint/changes.ts";
 import type { CheckpointContent } from "./checkpoint/content.ts";
-import { averagePrefix, encodeCheckpoint, loadCheckpoint } from "./checkpoint/content.ts";
+import { averagePrefix, encodeCheckpoint, loadCheckpoint, requireSameJob } from "./checkpoint/content.ts";
+import type { Checkpoint } from "./checkpoint/find-newest.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import { checkRetention } from "./checkpoint/retention.ts";
@@ -14,8 +17,7 @@ import type { CheckpointState, Plain } from "./checkpoint/state-file.ts";
 import type { CheckpointStore, StoreEnvironment } from "./checkpoint/store.ts";
 import { openCheckpoints } from "./checkpoint/store.ts";
 import type { Control } from "./control.ts";
-import type { EpochRecord } from "./epoch-records.ts";
-import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
+import { writeRecord } from "./epoch-records.ts";
 import { CheckpointError, JobError } from "./errors.ts";
 import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "./events.ts";
 import { requireCount } from "./job.ts";
@@ -95,20 +97,7 @@ export interface Saved {
   steps: number;
   /** The metric, or "loss", that early stopping looks at, if there is any. */
   observed: string | undefined;
-  /** Where the records of epochs are, and the metrics of each. */
-  records: { at: number; metrics: readonly string[] };
-}
-
-/** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
-type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, number>> };
-
-/** What `random` of a checkpoint holds: random numbers follow from seed and step, so there is room for other things. */
-interface Carried {
-  lossSum: number;
-  weight: number;
-  skipped: number;
-  /** Of the epochs that are over. */
-  epochs: readonly SavedRecord[];
+  records: Records;
 }
 
 /** Where a run begins, and what went before. */
@@ -120,16 +109,6 @@ export interface Beginning {
   observeFrom: number;
 }
 
-function recordAt({ at, metrics }: Saved["records"], epoch: number): number {
-  return at + epoch * recordSize(metrics.length);
-}
-
-function readSaved(records: Saved["records"], epoch: number): SavedRecord {
-  const { metrics } = records;
-  const record = readRecord(heap().float64, recordAt(records, epoch), metrics.length);
-  return { ...record, metrics: Object.fromEntries(metrics.map((name, i) => [name, record.metrics[i]!])) };
-}
-
 /** The model's tensors, and the averages of its parameters, if there are any. */
 function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
   const names = model.namedParameters().map(([name]) => name);
@@ -138,13 +117,18 @@ function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
 }
 
 /** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
-function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
+function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; carried: Carried } {
   const { optimizer, identity: run } = saved;
   const own = weightsOf(saved);
   const model = {
     stateDict: () => own,
     loadStateDict: (state: StateDict) => {
       const loaded = state as ReadonlyMap<string, Tensor>;
+      const averages = [...own.keys()].filter((name) => name.startsWith(averagePrefix));
+      const lacking = averages.filter((name) => !loaded.has(name));
+      const kept = Object.hasOwn(checkpoint.state.settings, "ema decay");
+      if (lacking.length > 0 && (kept || lacking.length < averages.length))
+        throw new CheckpointError(`model.safetensors lacks ${lacking[0]}`);
       for (const [name, tensor] of own) {
         // An average that is kept from here on begins with the weights.
         const from = loaded.get(name) ?? loaded.get(name.replace(averagePrefix, ""))!;
@@ -152,12 +136,15 @@ function load(checkpoint: CheckpointContent, saved: Saved): CheckpointState {
       }
     },
   };
+  const into = { model, optimizer, run };
+  requireSameJob(checkpoint.state, into);
+  const carried = readCarried(checkpoint, saved);
   const options = optimizer.paramGroups.map((group) => ({ ...group }));
-  const state = loadCheckpoint(checkpoint, { model, optimizer, run });
+  const state = loadCheckpoint(checkpoint, into);
   options.forEach((group, index) => {
     Object.assign(optimizer.paramGroups[index]!, group);
   });
-  return state;
+  return { state, carried };
 }
 
 /** What an epoch, the first that is over being 1, was evaluated to, with its training loss as `loss`. */
@@ -238,8 +225,9 @@ export class RunCheckpoints {
         `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
       );
     }
-    const { step, epoch, random, settings: before, changes: earlier, ...of } = load(checkpoint, saved);
-    const { lossSum, weight, skipped, epochs } = random as unknown as Carried;
+    const { state, carried } = load(checkpoint, saved);
+    const { step, epoch, settings: before, changes: earlier, ...of } = state;
+    const { lossSum, weight, skipped, epochs } = carried;
     const told = [...this.#store.notes, ...notes];
     const [saver, resumer] = [of.computedBy, computedBy].map((parts) => Object.values(parts).join(", "));
     if (saver !== resumer) {

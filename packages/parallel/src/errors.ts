@@ -66,6 +66,9 @@ export class CheckpointError extends ShardgradError {
   }
 }
 
+/** A message on one line, whatever is quoted in it. */
+export const oneLine = (text: string): string => text.trim().replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
+
 /** Name and message of whatever was thrown, in one line. */
 export function describeThrown(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);

@@ -2,10 +2,11 @@
 // go on while the bytes are written. Knows nothing of files.
 import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
 import { readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, oneLine } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
-import type { RunIdentity } from "./fingerprint.ts";
-import { differencesOf, fingerprintOf } from "./fingerprint.ts";
+import type { RunIdentity, TensorSignature } from "./fingerprint.ts";
+import { describeTensor, differencesOf, fingerprintOf } from "./fingerprint.ts";
+import { Damage } from "./schema.ts";
 import type { CheckpointState, Plain, TensorFile } from "./state-file.ts";
 
 /** A checkpoint in memory. */
@@ -60,17 +61,14 @@ function flatten(state: OptimizerStateDict["state"]): [string, Tensor][] {
   );
 }
 
-/** The inverse of `flatten`, for `count` parameters. */
-function unflatten(tensors: ReadonlyMap<string, Tensor>, count: number): Record<string, Tensor>[] {
-  const state = Array.from({ length: count }, (): Record<string, Tensor> => ({}));
-  for (const [key, tensor] of tensors) {
-    const dot = key.indexOf(".");
-    const owner = state[Number(key.slice(0, dot))];
-    if (!owner)
-      throw new CheckpointError(`checkpoint: optimizer state ${key} is of none of ${count} parameters`);
-    owner[key.slice(dot + 1)] = tensor;
-  }
-  return state;
+/** The inverse of `flatten`, for state tensors of these names. */
+function unflatten(
+  tensors: ReadonlyMap<string, Tensor>,
+  state: readonly (readonly TensorSignature[])[],
+): Record<string, Tensor>[] {
+  return state.map((own, index) =>
+    Object.fromEntries(own.map(({ name }) => [name, tensors.get(`${index}.${name}`)!])),
+  );
 }
 
 /**
@@ -119,30 +117,78 @@ export interface Resumed {
 /** So many differences are told one by one. */
 const differencesTold = 5;
 
+/** @throws CheckpointError naming the differences if a checkpoint is not of this model, optimizer and run */
+export function requireSameJob(
+  { step, fingerprint }: CheckpointState,
+  { model, optimizer, run }: Resumed,
+): void {
+  const own = fingerprintOf(ownOf(model.stateDict()), optimizer.stateDict(), run);
+  const differences = differencesOf(fingerprint, own);
+  if (differences.length === 0) return;
+  const told = differences.slice(0, differencesTold).join("; ");
+  const more = differences.length - differencesTold;
+  throw new CheckpointError(
+    `checkpoint: that of step ${step} is of another job: ${oneLine(told)}${more > 0 ? `; and ${more} more` : ""}; build the same model and optimizer and pass the same options, or start afresh`,
+  );
+}
+
+/** Throws a Damage unless a file has these tensors, and no others but averages of some of them. */
+function requireTensors(
+  file: TensorFile,
+  expected: readonly TensorSignature[],
+  tensors: ReadonlyMap<string, Tensor>,
+): void {
+  const signatures = new Map(expected.map((signature) => [signature.name, signature]));
+  for (const name of signatures.keys()) if (!tensors.has(name)) throw new Damage(`${file} lacks ${name}`);
+  for (const [name, tensor] of tensors) {
+    const isAverage = name.startsWith(averagePrefix) && !signatures.has(name);
+    const signature = signatures.get(isAverage ? name.slice(averagePrefix.length) : name);
+    if (!signature)
+      throw new Damage(`${file} has ${JSON.stringify(name)}, of which state.json knows nothing`);
+    const [got, right] = [tensor, signature].map(describeTensor);
+    if (got !== right) throw new Damage(`${file} has ${name} as ${got}, expected ${right}`);
+  }
+}
+
+/** A message may quote what is in the file. */
+const mostReason = 300;
+
+function loadTensors({ state, files }: CheckpointContent, { model, optimizer }: Resumed): void {
+  const { name, state: moments } = state.fingerprint.optimizer;
+  const flat = moments.flatMap((own, index) =>
+    own.map((signature) => ({ ...signature, name: `${index}.${signature.name}` })),
+  );
+  scope(() => {
+    const weights = readSafetensors(files["model.safetensors"]).tensors;
+    requireTensors("model.safetensors", state.fingerprint.tensors, weights);
+    const saved = readSafetensors(files["optimizer.safetensors"]).tensors;
+    requireTensors("optimizer.safetensors", flat, saved);
+    optimizer.loadStateDict({ name, ...state.optimizer, state: unflatten(saved, moments) });
+    model.loadStateDict(weights);
+  });
+}
+
 /**
  * Overwrites a model and its optimizer with what a checkpoint holds.
  *
  * @returns where the run was
- * @throws CheckpointError naming the differences if it is not of this model, optimizer and run; then nothing is loaded
+ * @throws CheckpointError naming the differences if it is not of this model, optimizer and run, or what is wrong with it;
+ *   then nothing is loaded
  */
-export function loadCheckpoint({ state, files }: CheckpointContent, into: Resumed): CheckpointState {
-  const { model, optimizer, run } = into;
-  const own = fingerprintOf(ownOf(model.stateDict()), optimizer.stateDict(), run);
-  const differences = differencesOf(state.fingerprint, own);
-  if (differences.length > 0) {
-    const told = differences.slice(0, differencesTold).join("; ");
-    const more = differences.length - differencesTold;
+export function loadCheckpoint(content: CheckpointContent, into: Resumed): CheckpointState {
+  const { state } = content;
+  requireSameJob(state, into);
+  try {
+    loadTensors(content, into);
+  } catch (error) {
+    // Whatever it is that a file makes an optimizer or a model stumble over.
+    const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, mostReason);
     throw new CheckpointError(
-      `checkpoint: that of step ${state.step} is of another job: ${told}${more > 0 ? `; and ${more} more` : ""}; build the same model and optimizer and pass the same options, or start afresh`,
+      `checkpoint: that of step ${state.step} is damaged: ${reason}; use another one`,
+      {
+        cause: error,
+      },
     );
   }
-  const { name, groups } = state.fingerprint.optimizer;
-  scope(() => {
-    const weights = readSafetensors(files["model.safetensors"]).tensors;
-    const moments = readSafetensors(files["optimizer.safetensors"]).tensors;
-    model.loadStateDict(weights);
-    const count = groups.reduce((sum, { length }) => sum + length, 0);
-    optimizer.loadStateDict({ name, ...state.optimizer, state: unflatten(moments, count) });
-  });
   return state;
 }

@@ -7,8 +7,9 @@ import { CheckpointError } from "../errors.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
+import { Damage } from "./schema.ts";
 import type { FileRecord, FileRecords, TensorFile } from "./state-file.ts";
-import { Damage, parseState, tensorFiles } from "./state-file.ts";
+import { parseState, tensorFiles } from "./state-file.ts";
 
 /** A checkpoint that was read from a disk, every byte of it as it was written. */
 export interface Checkpoint extends CheckpointContent {

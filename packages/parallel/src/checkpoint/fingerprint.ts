@@ -61,7 +61,9 @@ export function fingerprintOf(
   };
 }
 
-const describe = ({ shape, dtype }: TensorSignature) => `[${shape.join(",")}] ${dtype}`;
+/** `[2,3] float32`. */
+export const describeTensor = ({ shape, dtype }: Pick<TensorSignature, "shape" | "dtype">) =>
+  `[${shape.join(",")}] ${dtype}`;
 
 function compareTensors(what: string, saved: TensorSignature[], own: TensorSignature[]): string[] {
   const byName = new Map(saved.map((tensor) => [tensor.name, tensor]));
@@ -70,13 +72,15 @@ function compareTensors(what: string, saved: TensorSignature[], own: TensorSigna
   for (const tensor of own) {
     const other = byName.get(tensor.name);
     if (!other) differences.push(`${what} ${tensor.name} is not in the checkpoint`);
-    else if (describe(other) !== describe(tensor))
-      differences.push(`${what} ${tensor.name} is ${describe(tensor)}, in the checkpoint ${describe(other)}`);
+    else if (describeTensor(other) !== describeTensor(tensor))
+      differences.push(
+        `${what} ${tensor.name} is ${describeTensor(tensor)}, in the checkpoint ${describeTensor(other)}`,
+      );
   }
   for (const { name } of saved) {
     if (!names.has(name)) differences.push(`${what} ${name} is in the checkpoint only`);
   }
-  if (differences.length === 0 && saved.some(({ name }, index) => name !== own[index]!.name)) {
+  if (differences.length === 0 && saved.some(({ name }, index) => name !== own[index]?.name)) {
     differences.push(`the ${what}s come in another order`);
   }
   return differences;

@@ -6,8 +6,8 @@ import type { CheckpointState } from "./state-file.ts";
 import { formatState, parseState } from "./state-file.ts";
 
 const files = {
-  "model.safetensors": { bytes: 12, sha256: "ab" },
-  "optimizer.safetensors": { bytes: 0, sha256: "cd" },
+  "model.safetensors": { bytes: 12, sha256: "ab".repeat(32) },
+  "optimizer.safetensors": { bytes: 0, sha256: "cd".repeat(32) },
 };
 
 test("is read as it was written, with numbers and names that JSON does not like", () => {

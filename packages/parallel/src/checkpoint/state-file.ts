@@ -5,6 +5,20 @@ import type { SavedGroup } from "@shardgrad/core";
 import { CheckpointError } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
 import type { JobFingerprint } from "./fingerprint.ts";
+import {
+  count,
+  Damage,
+  exactly,
+  list,
+  listOf,
+  matching,
+  number,
+  object,
+  plain,
+  record,
+  scalar,
+  text,
+} from "./schema.ts";
 
 /** The version of the format that is written, and the newest that is read. */
 export const formatVersion = 2;
@@ -48,11 +62,6 @@ export const checkpointFiles: readonly string[] = [...tensorFiles, "state.json"]
 export type TensorFile = (typeof tensorFiles)[number];
 export type FileRecords = Record<TensorFile, FileRecord>;
 
-/** What is wrong with a checkpoint's files; whoever catches it tells which checkpoint it is. */
-export class Damage extends Error {
-  override name = "Damage";
-}
-
 /** The end of the file: what comes before is what the sum is of. */
 const tail = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
 const tailBytes = ',\n  "sha256": ""\n}\n'.length + 64;
@@ -67,10 +76,70 @@ function tagNumber(_: string, value: unknown): unknown {
   return { [numberKey]: Object.is(value, -0) ? "-0" : String(value) };
 }
 
+const untagged = new Map(["NaN", "Infinity", "-Infinity", "-0"].map((name) => [name, Number(name)]));
+
 function untagNumber(_: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Object.keys(value).join() !== numberKey) return value;
-  const number = (value as Record<string, unknown>)[numberKey];
-  return typeof number === "string" ? Number(number) : value;
+  return untagged.get((value as Record<string, string>)[numberKey]!) ?? value;
+}
+
+/** More axes than any tensor of ours has; a message may name them. */
+const mostAxes = 64;
+const tensor = object({ name: text, shape: list(count, { most: mostAxes }), dtype: text });
+
+const fingerprint = object({
+  seed: count,
+  batchSize: count,
+  shards: count,
+  samples: count,
+  details: record(scalar),
+  tensors: list(tensor),
+  optimizer: object({ name: text, groups: list(list(count)), state: list(list(tensor)) }),
+});
+
+const file = object({ bytes: count, sha256: matching(/^[0-9a-f]{64}$/, "a SHA-256") });
+
+/** All that state.json holds besides its own sum. */
+const schema = object({
+  format: exactly("shardgrad-checkpoint"),
+  version: exactly(formatVersion),
+  step: count,
+  epoch: count,
+  cursor: count,
+  random: plain,
+  metrics: record(number),
+  fingerprint,
+  settings: record(scalar),
+  changes: list(object({ step: count, changes: list(text) })),
+  computedBy: record(text),
+  optimizer: object({ stepCount: count, paramGroups: list(record(plain)) }),
+  files: object(Object.fromEntries(tensorFiles.map((name) => [name, file]))),
+});
+
+/** The parameters of an optimizer have the numbers from 0 on, and the groups of the fingerprint are those of its state. */
+function requireGroups({ fingerprint, optimizer }: CheckpointState): void {
+  const { groups, state } = fingerprint.optimizer;
+  listOf(groups.length, list(count))(
+    optimizer.paramGroups.map(({ params }) => params),
+    "state.json.optimizer.paramGroups",
+  );
+  groups.flat().forEach((parameter, index) => {
+    exactly(index)(parameter, `state.json: parameter ${index} of the groups`);
+  });
+  listOf(groups.flat().length, plain)(state, "state.json.fingerprint.optimizer.state");
+  groups.forEach((group, index) => {
+    const params = optimizer.paramGroups[index]!.params;
+    exactly(group.join())(params.join(), `state.json.optimizer.paramGroups[${index}].params`);
+  });
+}
+
+function parse(body: Uint8Array): Record<string, unknown> {
+  try {
+    return JSON.parse(`${Buffer.from(body)}}`, untagNumber);
+  } catch (error) {
+    // Nested too deep is none either.
+    throw new Damage(`state.json is no JSON: ${(error as Error).message.split("\n")[0]}`);
+  }
 }
 
 /** The bytes of state.json. */
@@ -96,12 +165,15 @@ export function parseState(bytes: Uint8Array): { state: CheckpointState; files: 
   if (expected === undefined)
     throw new Damage("state.json is cut off or was changed: it does not end with its SHA-256");
   if (sumOf(body) !== expected) throw new Damage("state.json was changed: its SHA-256 does not fit");
-  const { format, version, files, ...rest } = JSON.parse(`${Buffer.from(body)}}`, untagNumber);
-  if (format !== "shardgrad-checkpoint") throw new Damage(`state.json is of the format ${String(format)}`);
-  if (version !== formatVersion) {
+  const parsed = parse(body);
+  const { format, version, files, ...rest } = parsed;
+  if (format === "shardgrad-checkpoint" && Number.isSafeInteger(version) && version !== formatVersion) {
     throw new CheckpointError(
       `checkpoint: its format has version ${version}, expected ${formatVersion}; read it with the version of @shardgrad/parallel that wrote it`,
     );
   }
-  return { state: rest as CheckpointState, files };
+  schema(parsed, "state.json");
+  const state = rest as unknown as CheckpointState;
+  requireGroups(state);
+  return { state, files: files as FileRecords };
 }

@@ -15,7 +15,7 @@ import type { Processes } from "./processes.ts";
 import { nodeProcesses } from "./processes.ts";
 import type { Kept, Retention } from "./retention.ts";
 import { bestOf, checkRetention, surplus } from "./retention.ts";
-import { Damage } from "./state-file.ts";
+import { Damage } from "./schema.ts";
 import { makeDirectories, removeCheckpoint, writeCheckpoint } from "./write-checkpoint.ts";
 
 /** A checkpoint that is on the disk to stay. */
