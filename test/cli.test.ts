@@ -76,6 +76,60 @@ it("--json prints one object a line, and nothing else", async () => {
   });
 });
 
+/** Prints on every way to standard output, and leaves a timer that never ends. */
+const openJob = writeJob(`
+    import { stdout } from "node:process";
+    import { isMainThread } from "node:worker_threads";
+    import { SGD, Linear, mean, square } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    process.stdout.write("raw 1\\n");
+    console.log("console 2");
+    stdout.write(Buffer.from("imported 3\\n"));
+    if (isMainThread) setInterval(() => {}, 1000);
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(16).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: (model, { x }) => mean(square(model.forward(x))),
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 1,
+    });`);
+
+it("what a job prints to standard output goes to standard error with --json, from all threads", async () => {
+  const { code, stdout, stderr } = await shardgrad("train", openJob, "--workers", "1", "--json");
+  const types = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).type);
+  expect([code, types]).toEqual([0, ["start", "epoch", "end"]]);
+  for (const text of ["raw 1\n", "console 2\n", "imported 3\n"]) {
+    // The main thread's and the worker's; that of a thread which ends may be cut.
+    expect(stderr.split(text).length).toBeGreaterThanOrEqual(2);
+  }
+  const plain = await shardgrad("train", openJob, "--workers", "1");
+  expect(plain.stdout).toContain("raw 1\nconsole 2\nimported 3\n");
+});
+
+it("a job that leaves a timer open does not keep the command, which ends when all of its output is read", async () => {
+  const flags = ["--workers", "1", "--epochs", "3000", "--json"];
+  const child = spawn(process.execPath, [command, "train", openJob, ...flags], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  let text = "";
+  // A reader that takes its time: the pipe is full for most of it.
+  for await (const part of child.stdout.setEncoding("utf8")) {
+    text += part;
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  expect(await ended).toBe(0);
+  const events = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(events.filter(({ type }) => type === "epoch")).toHaveLength(3000);
+  expect(events.at(-1)).toMatchObject({ type: "end", steps: 3000 });
+});
+
 it("trains a job that cannot be captured all the same, and says once why it is slower", async () => {
   const reading = writeJob(readingJob);
   const captured = ({ stdout }: Ended) => JSON.parse(stdout.trim().split("\n").at(-1)!).captured;

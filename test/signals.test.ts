@@ -1,7 +1,8 @@
-// A second signal ends the command at once, in the middle of a step; what was saved before stays, and is gone on from.
+// Signals that ask the command to end: the first lets it finish its step and save, a second one ends it at once, in the middle
+// of a step; what was saved before stays, and is gone on from.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -72,3 +73,27 @@ it("a second signal ends the run at once, and loses nothing that was saved", asy
     rmSync(root, { recursive: true });
   }
 });
+
+it.each(["SIGTERM", "SIGHUP", "SIGUSR2"] as const)(
+  "%s saves, also if it comes twice of itself",
+  async (signal) => {
+    const root = mkdtempSync(join(tmpdir(), "shardgrad-signals-"));
+    try {
+      const directory = join(root, "run");
+      const saving = ["--checkpoint", directory, "--checkpoint-every", "1000000"];
+      let asked = false;
+      const interrupted = await run([...saving, "--epochs", "100000"], {}, (text, kill) => {
+        if (asked || !text.includes('"type":"epoch"')) return;
+        asked = true;
+        kill(signal);
+        // The kernel sends it when the terminal goes, and the shell once more; who insists sends the other.
+        if (signal !== "SIGTERM") kill(signal);
+      });
+      expect(interrupted.code).toBe(128 + constants.signals[signal]);
+      expect(interrupted.text).toMatch(/"type":"end".*"stopped":true/);
+      expect(readdirSync(directory).filter((name) => name.startsWith("step-"))).toHaveLength(1);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  },
+);

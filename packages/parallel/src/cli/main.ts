@@ -1,5 +1,4 @@
 // The `shardgrad` command. Parses arguments, runs, reports, and turns errors into one line and an exit code.
-import { Console } from "node:console";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,12 +12,22 @@ import { train } from "../train.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
 import { describeProfile } from "./profile-report.ts";
-import { chooseReporter } from "./report.ts";
+import { JsonReporter, LineReporter } from "./report.ts";
+import type { StopSignal } from "./stop-signals.ts";
+import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
+import { directly, divert, letProcessEnd } from "./streams.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
-/** Exit codes: what was asked for does not fit; the run failed; ended by a signal, or as one (128 + its number). */
-const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+/** Exit codes: what was asked for does not fit; the run failed. One that a signal has ended: see `exitCodeOf`. */
+const exitCode = { misuse: 2, failure: 1 } as const;
+
+/** Standard output for the command alone: whatever a job prints must not get between the lines that a program reads. */
+function keepOutput(): NodeJS.WriteStream {
+  const output = directly(process.stdout);
+  divert(process.stdout, process.stderr.write.bind(process.stderr));
+  return output;
+}
 
 function integer(text: string): number {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Expected an integer.");
@@ -46,27 +55,27 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     checkpointBest,
     ...options
   } = flags;
-  // Whatever a job prints must not get between the lines that a program reads.
-  if (json) globalThis.console = new Console(process.stderr, process.stderr);
-  const reporter = chooseReporter(json, process.stdout);
+  const reporter = json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
   const misfit = misfitOf(flags);
   if (misfit) return fail(new JobError(misfit), stack);
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
   const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
-  // Once: the step that is under way is finished, and saved. Twice: now; what was saved before stays.
-  let asked: "SIGINT" | "SIGPIPE" | "SIGTERM" | undefined;
-  const interrupt = (signal: "SIGINT" | "SIGTERM") => {
-    if (asked) process.exit(exitCode[signal]);
-    asked = signal;
+  let asked: StopSignal | "SIGPIPE" | undefined;
+  const stop = (signal: StopSignal) => {
+    asked ??= signal;
     // Below the terminal's own ^C.
-    const line = process.stderr.isTTY ? "\n" : "";
+    const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
     if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
     run.stop();
   };
-  // Whoever read the output has gone, as `head` does. Node.js ignores the signal, and has an error for each line instead.
+  // What was saved before stays.
+  const endAtOnce = (signal: StopSignal) => process.exit(exitCodeOf(signal));
+  let releaseSignals: (() => void) | undefined;
+  // Whoever read the output has gone, as `head` does, or the terminal. Node.js ignores the one signal, and has an error for
+  // each line instead; of the other, the signal itself comes, too.
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    asked ??= "SIGPIPE";
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    asked ??= error.code === "EPIPE" ? "SIGPIPE" : "SIGHUP";
     run.stop();
   };
   process.stdout.on("error", onOutputError);
@@ -90,16 +99,17 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
       if (begun) continue;
       begun = true;
       // Not earlier: while a job's own functions compute, a handler would never be called, and the signal be lost.
-      process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+      releaseSignals = onStopSignals(stop, endAtOnce);
     }
     if (unsaved !== undefined)
       fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
-    if (asked) process.exitCode = exitCode[asked];
+    if (asked) process.exitCode = exitCodeOf(asked);
   } catch (error) {
     reporter.fail(error);
     fail(error, stack, begun);
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("beforeExit", failUnsettled);
+    releaseSignals?.();
+    process.off("beforeExit", failUnsettled);
   }
 }
 
@@ -125,10 +135,10 @@ interface ProfileFlags extends ProfileJobOptions {
 
 async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   const { json = false, stack = false, ...options } = flags;
-  if (json) globalThis.console = new Console(process.stderr, process.stderr);
+  const output = json ? keepOutput() : process.stdout;
   try {
     const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), options);
-    process.stdout.write(
+    output.write(
       json
         ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
         : describeProfile(found, profile),
@@ -205,3 +215,4 @@ program
   .action(runProfile);
 
 await program.parseAsync();
+await letProcessEnd();

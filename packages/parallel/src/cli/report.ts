@@ -1,6 +1,6 @@
 // What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
-import cliProgress from "cli-progress";
 import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
+import { ProgressBar } from "./progress-bar.ts";
 import { safetyLines } from "./safety-lines.ts";
 
 export interface Reporter {
@@ -84,12 +84,11 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
 }
 
 /** Lines as they are known; the bar, if there is one, stays below them. */
-class LineReporter implements Reporter {
+export class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   #start: StartEvent | undefined;
   readonly #seen: Seen = { begunAt: 0, saved: false };
-  #bars: cliProgress.MultiBar | undefined;
-  #bar: cliProgress.SingleBar | undefined;
+  #bar: ProgressBar | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -100,10 +99,11 @@ class LineReporter implements Reporter {
       case "start":
         this.#start = event;
         for (const line of startLines(event)) this.#line(line);
-        if (this.#stream.isTTY) this.#openBar(event);
+        if (this.#stream.isTTY && process.env.TERM !== "dumb")
+          this.#bar = new ProgressBar(this.#stream, event.steps);
         break;
       case "progress":
-        this.#bar?.update(event.step, { rate: `${count.format(event.samplesPerSecond)} samples/s` });
+        this.#bar?.update(event.step, `${count.format(event.samplesPerSecond)} samples/s`);
         break;
       case "epoch":
         this.#line(epochLine(event, this.#start!));
@@ -127,39 +127,17 @@ class LineReporter implements Reporter {
   }
 
   #close(): void {
-    // Lines are printed with the next frame of the bar: draw it once more, or the last of them is lost.
-    this.#bars?.update();
-    this.#bars?.stop();
-    this.#bars = undefined;
+    this.#bar?.close();
     this.#bar = undefined;
   }
 
-  #openBar({ steps }: StartEvent): void {
-    this.#bars = new cliProgress.MultiBar(
-      {
-        format: "{bar} {percentage}%  step {value}/{total}  {rate}  ETA {eta_formatted}",
-        stream: this.#stream,
-        hideCursor: true,
-        clearOnComplete: true,
-        gracefulExit: false,
-        barsize: 30,
-        fps: 10,
-        etaBuffer: 50,
-        // Zero is what it takes for the time that is left before it knows.
-        formatTime: (left, ...rest) => (left > 0 ? cliProgress.Format.TimeFormat(left, ...rest) : "…"),
-      },
-      cliProgress.Presets.shades_grey,
-    );
-    this.#bar = this.#bars.create(steps, 0, { rate: "" });
-  }
-
   #line(text: string): void {
-    if (this.#bars) this.#bars.log(`${text}\n`);
+    if (this.#bar) this.#bar.line(text);
     else this.#stream.write(`${text}\n`);
   }
 }
 
-class JsonReporter implements Reporter {
+export class JsonReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
 
   constructor(stream: NodeJS.WriteStream) {
@@ -174,8 +152,4 @@ class JsonReporter implements Reporter {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     this.#stream.write(`${JSON.stringify({ type: "error", name, message })}\n`);
   }
-}
-
-export function chooseReporter(json: boolean, stream: NodeJS.WriteStream): Reporter {
-  return json ? new JsonReporter(stream) : new LineReporter(stream);
 }
