@@ -13,7 +13,7 @@ const shipped = { pathNot: "\\.test\\.ts$" };
 const members = (root, names) => `${root}(${names.join("|")})(\\.ts$|/)`;
 
 const layers = [
-  ["arguments", "errors", "shape", "dtype", "random"],
+  ["arguments", "errors", "options", "shape", "dtype", "random"],
   ["memory"],
   ["kernels"],
   ["capture", "printing", "tensor", "tape", "define-op", "scope", "checkpoint", "differentiation"],

@@ -485,7 +485,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "an optimizer's option",
       () => [jobWith("optimizer: (parameters) => new SGD(parameters, { learningRate: 0.1 })")],
-      /optimizer: SGD has no option learningRate/,
+      /SGD: there is no option "learningRate"; it is called lr here/,
     ],
     [
       "an optimizer of other tensors",

@@ -1,6 +1,7 @@
 // compile: runs a function twice while writing down its kernel calls, and from then on does only these, without building
 // graphs, without allocating, and with the bits that the function would give. What a recording is: capture/recording.ts;
 // what could go wrong, and what is done about it: capture/README.md. Knows no op by name.
+
 import type { Meeting } from "./capture/observer.ts";
 import { observer } from "./capture/observer.ts";
 import { Recording } from "./capture/recording.ts";
@@ -9,6 +10,7 @@ import { CaptureError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Plan } from "./memory/plan.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { scope } from "./scope.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { copyStrided, Tensor } from "./tensor.ts";
@@ -18,6 +20,14 @@ export interface CompileOptions {
   /** Kinds of calls that are recorded before it is an error; 64 if absent. */
   limit?: number;
 }
+
+const compileOptions = optionNames<CompileOptions>(
+  { limit: true },
+  {
+    dynamic: "each kind of call is recorded for itself; leave it out",
+    fullgraph: "the whole function is recorded; leave it out",
+  },
+);
 
 /** A function that was compiled. Called like the function. */
 export interface Compiled<Args extends readonly unknown[], Result> {
@@ -158,6 +168,7 @@ export function compile<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
+  checkOptions("compile", options, compileOptions);
   const { call, count, dispose, latest: recording } = capture(f, options, false);
   latest.set(call, recording);
   return Object.defineProperties(call as Compiled<Args, Result>, {

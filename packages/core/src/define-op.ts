@@ -1,7 +1,9 @@
 // defineOp: an op is its forward computation and a table with one gradient rule per input.
 // Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in tape.ts.
+
 import { refusePromise } from "./arguments.ts";
 import { GradientError } from "./errors.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { scope } from "./scope.ts";
 import type { Node, Segment, Tensor } from "./tensor.ts";
 
@@ -38,6 +40,8 @@ export interface VariadicDefinition<Attributes> {
   /** Gradient of input number `index`. */
   vjp: (dy: Tensor, y: Tensor, inputs: readonly Tensor[], attributes: Attributes, index: number) => Tensor;
 }
+
+const opDefinition = optionNames<VariadicDefinition<unknown>>({ name: true, forward: true, vjp: true });
 
 /** Nodes recorded so far, which is the order of the next one. */
 let recorded = 0;
@@ -131,6 +135,7 @@ function record(
 export function defineOp<Inputs extends readonly Tensor[], Attributes = undefined>(
   definition: OpDefinition<Inputs, Attributes>,
 ): (...args: Arguments<Inputs, Attributes>) => Tensor {
+  checkOptions("defineOp", definition, opDefinition);
   const { name, forward } = definition;
   const rules = definition.vjp as readonly (GradientRule<Inputs, Attributes> | null)[];
   const differentiable = (index: number) => rules[index] !== null;
@@ -149,6 +154,7 @@ export function defineOp<Inputs extends readonly Tensor[], Attributes = undefine
 export function defineVariadicOp<Attributes>(
   definition: VariadicDefinition<Attributes>,
 ): (inputs: readonly Tensor[], attributes: Attributes) => Tensor {
+  checkOptions("defineVariadicOp", definition, opDefinition);
   const { name, forward, vjp } = definition;
   return (inputs, attributes) => {
     const y = compute(() => forward(inputs, attributes));

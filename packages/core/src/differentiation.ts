@@ -1,10 +1,12 @@
 // Derivatives of functions of tensors, in the manner of JAX (https://docs.jax.dev) and torch.autograd.functional:
 // gradients, vector-Jacobian and Jacobian-vector products, Hessian products, full matrices. Built on the walk back
 // of tape.ts alone; the inputs' own `requiresGrad` and `grad` play no part. Knows no op by name.
+
 import { attachNode, withGrad } from "./define-op.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { GradientError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { scope, watch } from "./scope.ts";
 import { contiguousStrides, formatShape } from "./shape.ts";
 import { alias, detach, filledLike } from "./tape/gradient-ops.ts";
@@ -24,6 +26,8 @@ export interface DerivativeOptions {
    */
   createGraph?: boolean;
 }
+
+const derivativeOptions = optionNames<DerivativeOptions>({ createGraph: true });
 
 /** Has `x` recorded, as the result of nothing: unlike a leaf it goes with its graph, and gets no `.grad`. */
 function variable(x: Tensor): Tensor {
@@ -120,6 +124,7 @@ export function valueAndGrad(
   f: TensorFunction,
   options: DerivativeOptions = {},
 ): (...inputs: Tensor[]) => { value: Tensor; grads: Tensor[] } {
+  checkOptions("valueAndGrad", options, derivativeOptions);
   return (...primals) => {
     const createGraph = recorded(options);
     return evaluate("valueAndGrad", f, primals, createGraph, (y, inputs) => {
@@ -150,6 +155,7 @@ export function vjp(
   primals: readonly Tensor[],
   options: DerivativeOptions = {},
 ): Pullback {
+  checkOptions("vjp", options, derivativeOptions);
   const createGraph = recorded(options);
   const { result, made } = watch(() =>
     // Nothing may be freed at the end of this call, hence recorded like a graph that is differentiated again.
@@ -182,6 +188,7 @@ export function jvp(
   tangents: readonly Tensor[],
   options: DerivativeOptions = {},
 ): { value: Tensor; tangent: Tensor } {
+  checkOptions("jvp", options, derivativeOptions);
   const createGraph = recorded(options);
   checkVectors("jvp", tangents, primals);
   return evaluate("jvp", f, primals, createGraph, (y, inputs) => {
@@ -205,6 +212,7 @@ export function hvp(
   vectors: readonly Tensor[],
   options: DerivativeOptions = {},
 ): { value: Tensor; products: Tensor[] } {
+  checkOptions("hvp", options, derivativeOptions);
   const createGraph = recorded(options);
   checkVectors("hvp", vectors, primals);
   return evaluate("hvp", f, primals, createGraph, (y, inputs) => {

@@ -10,4 +10,5 @@ export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
+export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { drawnUnkeyed } from "./random.ts";

@@ -1,7 +1,9 @@
 // The computational graph behind a result as plain data, and as text for Mermaid and Graphviz.
 // Looks at what was recorded and changes nothing; must not know any op by name.
+
 import type { DType } from "./dtype.ts";
 import { GradientError, ReleasedError } from "./errors.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { scope } from "./scope.ts";
 import type { Shape } from "./shape.ts";
 import { formatShape } from "./shape.ts";
@@ -60,6 +62,13 @@ export interface GraphOptions {
   gradient?: Tensor;
 }
 
+const graphOptions = optionNames<GraphOptions>({
+  names: true,
+  values: true,
+  gradients: true,
+  gradient: true,
+});
+
 /**
  * The graph that `result` was computed by. Call it before `backward`, or retain the graph there.
  *
@@ -67,6 +76,7 @@ export interface GraphOptions {
  * @throws ShapeError, DTypeError as `grad`, if gradients are asked for
  */
 export function graphOf(result: Tensor, options: GraphOptions = {}): Graph {
+  checkOptions("graphOf", options, graphOptions);
   if (!result.tracked) {
     throw new GradientError(
       "graphOf: nothing was recorded behind this result; set requiresGrad on a leaf, and do not compute inside noGrad",

@@ -112,13 +112,18 @@ export { Lion, type LionOptions } from "./optim/lion.ts";
 export { Optimizer, type OptimizerRules, type ParameterState } from "./optim/optimizer.ts";
 export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
 export {
+  type ConstantScheduleOptions,
+  type CosineScheduleOptions,
   constantSchedule,
   cosineSchedule,
+  type LinearScheduleOptions,
   linearSchedule,
   type OneCycleOptions,
   oneCycleSchedule,
   type Schedule,
+  type StepScheduleOptions,
   stepSchedule,
+  type WarmupCosineScheduleOptions,
   warmupCosineSchedule,
 } from "./optim/schedules.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";

@@ -1,9 +1,11 @@
 // Reverse-mode differentiation: from a result back to its leaves over the recorded graph, newest node first
 // (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Here is what starts a walk and what becomes
 // of its gradients; the walk itself is in tape/walk.ts, the end of a graph in tape/release.ts. Knows no op by name.
+
 import { compute, withGrad } from "./define-op.ts";
 import { GradientError, ShapeError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { scope, watch } from "./scope.ts";
 import { formatShape } from "./shape.ts";
 import { accumulate, addInto, alias, copy, filledLike } from "./tape/gradient-ops.ts";
@@ -30,6 +32,15 @@ export interface GradOptions extends BackwardOptions {
    */
   into?: readonly Tensor[];
 }
+
+const backwardOptionNames = { gradient: true, retainGraph: true, createGraph: true } as const;
+const backwardOptions = optionNames<BackwardOptions>(backwardOptionNames, {
+  inputs: "use grad(result, inputs), which returns their gradients",
+});
+const gradOptions = optionNames<GradOptions>(
+  { ...backwardOptionNames, into: true },
+  { allowUnused: "inputs that play no part get null; leave it out" },
+);
 
 /** Where a walk starts: a result, and its gradient as in `BackwardOptions`. */
 export interface Root {
@@ -88,6 +99,7 @@ function differentiate(
  * @throws ReleasedError if the graph was released by an earlier call
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  checkOptions("backward", options, backwardOptions);
   if (!root.tracked) {
     throw new GradientError(
       "backward: nothing that this result was computed from requires a gradient; set requiresGrad on a leaf, and do not compute inside noGrad",
@@ -133,6 +145,7 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
  * @throws ShapeError, DTypeError, ReleasedError as `backward`
  */
 export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+  checkOptions("grad", options, gradOptions);
   const { into } = options;
   if (into) checkDestinations(inputs, into, options.createGraph ?? false);
   return gradOfSum("grad", [{ result: root, gradient: options.gradient }], inputs, options);

@@ -1,8 +1,10 @@
 // Checking gradients against finite differences: for tests of new ops, here and in other people's code.
+
 import { withGrad } from "./define-op.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { GradientError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
+import { checkOptions, optionNames } from "./options.ts";
 import { rememberDraws } from "./random.ts";
 import { scope } from "./scope.ts";
 import { contiguousStrides, formatShape } from "./shape.ts";
@@ -20,6 +22,11 @@ export interface GradientCheckOptions {
   /** 2 also checks the gradient of the gradient; 1 if absent. */
   order?: 1 | 2;
 }
+
+const gradientCheckOptions = optionNames<GradientCheckOptions>(
+  { step: true, tolerance: true, name: true, order: true },
+  { eps: "it is called step here" },
+);
 
 /** Central differences of `evaluate` over the elements of `x`, changed in place and put back. */
 function centralDifferences(evaluate: () => number, x: Tensor, step: number): Float64Array {
@@ -91,6 +98,7 @@ export function checkGrad(
   inputs: readonly Tensor[],
   options: GradientCheckOptions = {},
 ): void {
+  checkOptions("checkGrad", options, gradientCheckOptions);
   const { step = 1e-5, tolerance = 1e-6, order = 1, name = f.name || "function" } = options;
   const checked = inputs.filter((x) => x.dtype === "float64");
   requireCheckable(checked);

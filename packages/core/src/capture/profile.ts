@@ -1,7 +1,9 @@
 // profile: where the time of a compiled step goes, kernel by kernel. Replays it with a clock between the calls.
+
 import { latestRecording } from "../capture.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { CaptureError, ValueError } from "../errors.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import { flops } from "./costs.ts";
 import type { Recording } from "./recording.ts";
@@ -11,6 +13,8 @@ export interface ProfileOptions {
   /** Replays to measure, after three that are not; 20 if absent. Each is a step, with all that it changes. */
   rounds?: number;
 }
+
+const profileOptions = optionNames<ProfileOptions>({ rounds: true });
 
 /** A kernel call of the step, or several that are alike. */
 export interface ProfileRow {
@@ -86,6 +90,7 @@ function groupSteps({ steps, usesOfTensors }: Recording, rounds: number): Group[
  * @throws CaptureError if no call was replayed yet
  */
 export function profile(compiled: { readonly recordings: number }, options: ProfileOptions = {}): Profile {
+  checkOptions("profile", options, profileOptions);
   const { rounds = 20 } = options;
   if (!(Number.isInteger(rounds) && rounds > 0)) {
     throw new ValueError(`profile: rounds is ${rounds}, expected an integer of at least 1`);

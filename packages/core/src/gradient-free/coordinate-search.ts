@@ -1,4 +1,5 @@
 // Coordinate search: move one weight at a time, and keep the move if the loss falls.
+import { checkOptions, optionNames } from "../options.ts";
 import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requirePositive } from "./estimator.ts";
@@ -9,6 +10,8 @@ export interface CoordinateSearchOptions {
   stepSize?: number;
 }
 
+const coordinateSearchOptions = optionNames<CoordinateSearchOptions>({ stepSize: true });
+
 /**
  * Tries `x + h` and, if the loss does not fall, `x - h` for each element in turn; what lowers the loss is kept for those
  * that follow. The "gradient" is the way back divided by `h`, each element -1, 0 or 1, so that `new SGD(parameters,
@@ -18,6 +21,7 @@ export interface CoordinateSearchOptions {
  * @throws ValueError for a step size that is not positive
  */
 export function coordinateSearch(options: CoordinateSearchOptions = {}): GradientEstimator {
+  checkOptions("coordinateSearch", options, coordinateSearchOptions);
   const { stepSize = 1e-3 } = options;
   requirePositive("coordinateSearch", "stepSize", stepSize);
   return defineEstimator("coordinateSearch", ({ parameters, evaluate }) => {

@@ -1,5 +1,7 @@
 // Evolution strategies: the weights move towards the better ones of a population around them.
+
 import { ValueError } from "../errors.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
@@ -16,6 +18,13 @@ export interface EvolutionStrategiesOptions {
   shaping?: "ranks" | "none";
 }
 
+const evolutionStrategiesOptions = optionNames<EvolutionStrategiesOptions>({
+  seed: true,
+  population: true,
+  sigma: true,
+  shaping: true,
+});
+
 /**
  * `1/(N σ) · sum over i of (u(f(x + σεᵢ)) - u(f(x - σεᵢ))) εᵢ` over N/2 normal directions `ε`. Without shaping `u(f) = f`, and
  * this is an unbiased estimate of the gradient of the loss averaged over the population. Shaped, `u` is the rank of the
@@ -25,6 +34,7 @@ export interface EvolutionStrategiesOptions {
  * @throws ValueError for an option out of range
  */
 export function evolutionStrategies(options: EvolutionStrategiesOptions): GradientEstimator {
+  checkOptions("evolutionStrategies", options, evolutionStrategiesOptions);
   const { seed, population = 64, sigma = 0.02, shaping = "ranks" } = options;
   requireCount("evolutionStrategies", "population", population);
   requirePositive("evolutionStrategies", "sigma", sigma);

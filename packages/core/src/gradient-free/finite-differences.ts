@@ -1,5 +1,7 @@
 // The gradient one element at a time: exact enough to check any other way, and far too slow for anything else.
+
 import type { DType } from "../dtype.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requirePositive } from "./estimator.ts";
@@ -12,6 +14,8 @@ export interface FiniteDifferencesOptions {
   stepSize?: number;
 }
 
+const finiteDifferencesOptions = optionNames<FiniteDifferencesOptions>({ scheme: true, stepSize: true });
+
 /** Distance from 1 to the next number. */
 const epsilon: Partial<Record<DType, number>> = { float32: 2 ** -23, float64: 2 ** -52 };
 
@@ -23,6 +27,7 @@ const epsilon: Partial<Record<DType, number>> = { float32: 2 ** -23, float64: 2 
  * @throws ValueError for a step size that is not positive
  */
 export function finiteDifferences(options: FiniteDifferencesOptions = {}): GradientEstimator {
+  checkOptions("finiteDifferences", options, finiteDifferencesOptions);
   const { scheme = "central", stepSize } = options;
   const name = `finiteDifferences (${scheme})`;
   if (stepSize !== undefined) requirePositive(name, "stepSize", stepSize);

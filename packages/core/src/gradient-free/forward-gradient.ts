@@ -1,5 +1,6 @@
 // Forward gradients: the exact slope along a random direction, and that direction.
 
+import { checkOptions, optionNames } from "../options.ts";
 import { directionalDerivative } from "./directional-derivative.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount } from "./estimator.ts";
@@ -13,6 +14,8 @@ export interface ForwardGradientOptions {
   samples?: number;
 }
 
+const forwardGradientOptions = optionNames<ForwardGradientOptions>({ seed: true, samples: true });
+
 /**
  * `(∇f · v) v` with a random normal `v`: unbiased. The slope `∇f · v` is one number that comes out of a forward pass. Costs
  * one evaluation a sample. Baydin et al., https://arxiv.org/abs/2202.08587.
@@ -20,6 +23,7 @@ export interface ForwardGradientOptions {
  * @throws ValueError for an option out of range
  */
 export function forwardGradient(options: ForwardGradientOptions): GradientEstimator {
+  checkOptions("forwardGradient", options, forwardGradientOptions);
   const { seed, samples = 1 } = options;
   requireCount("forwardGradient", "samples", samples);
   return defineEstimator("forwardGradient", ({ parameters, step, record }) => {

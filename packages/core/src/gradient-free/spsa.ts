@@ -1,4 +1,5 @@
 // Simultaneous perturbation: all weights at once, in two evaluations whatever their number.
+import { checkOptions, optionNames } from "../options.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
 import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
@@ -13,6 +14,8 @@ export interface SPSAOptions {
   samples?: number;
 }
 
+const spsaOptions = optionNames<SPSAOptions>({ seed: true, perturbation: true, samples: true });
+
 /**
  * `(f(x + cΔ) - f(x - cΔ)) / 2c · Δ` with random `Δ = ±1`, which divided by and multiplied with is the same: unbiased but
  * for the curvature within `c`. Costs two evaluations a sample. Spall 1992, https://doi.org/10.1109/9.119632.
@@ -20,6 +23,7 @@ export interface SPSAOptions {
  * @throws ValueError for an option out of range
  */
 export function spsa(options: SPSAOptions): GradientEstimator {
+  checkOptions("spsa", options, spsaOptions);
   const { seed, perturbation = 1e-3, samples = 1 } = options;
   requirePositive("spsa", "perturbation", perturbation);
   requireCount("spsa", "samples", samples);

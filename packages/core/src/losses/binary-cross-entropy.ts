@@ -1,7 +1,9 @@
 // Cross-entropy of yes-or-no answers.
+
 import { ShapeError } from "../errors.ts";
 import { softplus } from "../ops/activations.ts";
 import { add, mul, neg, sub } from "../ops/arithmetic.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { broadcastShapes, formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
@@ -15,6 +17,8 @@ export interface BCEWithLogitsOptions extends LossOptions {
   posWeight?: Tensor;
 }
 
+const bceOptions = optionNames<BCEWithLogitsOptions>({ reduction: true, weight: true, posWeight: true });
+
 /**
  * `-weight (posWeight target log s + (1 - target) log(1 - s))` with `s = sigmoid(input)`, computed without overflow:
  * input are logits, target probabilities of the same shape. The mean over all elements, unless told otherwise.
@@ -22,6 +26,7 @@ export interface BCEWithLogitsOptions extends LossOptions {
  * @throws ShapeError if the shapes differ, or a factor's does not broadcast; DTypeError
  */
 export function bceWithLogits(input: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
+  checkOptions("bceWithLogits", options, bceOptions);
   const { reduction = "mean", weight, posWeight } = options;
   checkReduction("bceWithLogits", reduction);
   requireSameShape("bceWithLogits", input, target);

@@ -1,5 +1,6 @@
 // Cross-entropy between logits and class indices, or class probabilities. The former is part of most training steps,
 // so that it has kernels of its own: one from logits to losses, one from there to the gradient.
+
 import { compute, defineOp } from "../define-op.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
@@ -10,9 +11,10 @@ import { reshape, sum } from "../ops/broadcast.ts";
 import { logSoftmax } from "../ops/softmax.ts";
 import { exp } from "../ops/unary.ts";
 import { where } from "../ops/where.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";
-import { checkLabels, classAxis, classRows, defaultIgnoreIndex } from "./labels.ts";
+import { checkLabels, classAxis, classRows, defaultIgnoreIndex, labelLossOptionNames } from "./labels.ts";
 import { labelWeights, nll, reduceRows } from "./nll.ts";
 import type { Reduction } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
@@ -22,6 +24,11 @@ export interface CrossEntropyOptions extends LabelLossOptions {
   /** Share of each target that is spread evenly over all classes, from 0 to 1; 0 if absent. */
   labelSmoothing?: number;
 }
+
+const crossEntropyOptions = optionNames<CrossEntropyOptions>({
+  ...labelLossOptionNames,
+  labelSmoothing: true,
+});
 
 interface Attributes {
   reduction: Reduction;
@@ -176,6 +183,7 @@ function probabilityCrossEntropy(
  * @throws ValueError for a label that is no class, naming it and its place; ShapeError, DTypeError
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions("crossEntropy", options, crossEntropyOptions);
   const { reduction = "mean", ignoreIndex, labelSmoothing: smoothing = 0, weight } = options;
   const attributes = { reduction, ignored: ignoreIndex ?? defaultIgnoreIndex, smoothing };
   checkReduction("crossEntropy", reduction);

@@ -1,8 +1,10 @@
 // Kullback-Leibler divergence.
+
 import { add, div, mul, sub } from "../ops/arithmetic.ts";
 import { sum } from "../ops/broadcast.ts";
 import { equal } from "../ops/compare.ts";
 import { exp, log } from "../ops/unary.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Reduction } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
@@ -15,6 +17,8 @@ export interface KLDivOptions {
   logTarget?: boolean;
 }
 
+const klDivOptions = optionNames<KLDivOptions>({ reduction: true, logTarget: true });
+
 /**
  * `target (log target - input)` element by element: input are logarithms of probabilities, target probabilities of the
  * same shape; where the target is 0, so is the result. `"batchmean"` divides the sum by the length of the first axis.
@@ -22,6 +26,7 @@ export interface KLDivOptions {
  * @throws ShapeError if the shapes differ; DTypeError
  */
 export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
+  checkOptions("klDiv", options, klDivOptions);
   const { reduction = "mean", logTarget = false } = options;
   checkReduction("klDiv", reduction, ["batchmean"]);
   requireSameShape("klDiv", input, target);

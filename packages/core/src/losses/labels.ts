@@ -19,6 +19,9 @@ export interface LabelLossOptions extends LossOptions {
   ignoreIndex?: number;
 }
 
+/** Names of what losses over classes take. */
+export const labelLossOptionNames = { reduction: true, weight: true, ignoreIndex: true } as const;
+
 /** PyTorch's choice, so that labels are ignored by nobody's accident. */
 export const defaultIgnoreIndex = -100;
 

@@ -1,11 +1,13 @@
 // Negative log-likelihood: minus the logarithm of the probability of the right class.
+
 import { compute, defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { div, mul } from "../ops/arithmetic.ts";
 import { reshape, sum } from "../ops/broadcast.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";
-import { checkLabels, classRows, defaultIgnoreIndex } from "./labels.ts";
+import { checkLabels, classRows, defaultIgnoreIndex, labelLossOptionNames } from "./labels.ts";
 import type { Reduction } from "./reduction.ts";
 import { checkReduction } from "./reduction.ts";
 
@@ -49,6 +51,8 @@ export function reduceRows(losses: Tensor, weights: Tensor, labels: Tensor, redu
   return reduction === "sum" ? total : div(total, sum(weights));
 }
 
+const nllOptions = optionNames<LabelLossOptions>(labelLossOptionNames);
+
 /**
  * `-weight[label] x[…,label,…]` from logarithms of probabilities `x` and int32 `labels`, in the shapes of `crossEntropy`.
  * The mean is over the labels that are not ignored, each counting as much as its class's weight.
@@ -56,6 +60,7 @@ export function reduceRows(losses: Tensor, weights: Tensor, labels: Tensor, redu
  * @throws ValueError for a label that is no class; ShapeError, DTypeError
  */
 export function nll(x: Tensor, labels: Tensor, options: LabelLossOptions = {}): Tensor {
+  checkOptions("nll", options, nllOptions);
   const { reduction = "mean", ignoreIndex = defaultIgnoreIndex, weight } = options;
   checkReduction("nll", reduction);
   checkLabels("nll", x, labels, { ignoreIndex, ...(weight && { weight }) });

@@ -1,7 +1,9 @@
 // What all losses do at their end: mean, sum or nothing, as in PyTorch.
+
 import { ShapeError, ValueError } from "../errors.ts";
 import { sum } from "../ops/broadcast.ts";
 import { mean } from "../ops/reduce.ts";
+import { optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { commonDType, requireFloat } from "../tensor.ts";
@@ -14,6 +16,8 @@ export interface LossOptions {
   /** "mean" if absent. */
   reduction?: Reduction;
 }
+
+export const lossOptions = optionNames<LossOptions>({ reduction: true });
 
 export function reduceLosses(losses: Tensor, reduction: Reduction): Tensor {
   if (reduction === "none") return losses;

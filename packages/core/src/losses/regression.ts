@@ -1,11 +1,13 @@
 // Losses between numbers and numbers.
+
 import { ValueError } from "../errors.ts";
 import { clamp } from "../ops/activations.ts";
 import { mul, sub } from "../ops/arithmetic.ts";
 import { abs, square } from "../ops/unary.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
-import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
+import { checkReduction, lossOptions, reduceLosses, requireSameShape } from "./reduction.ts";
 
 /** `input - target`, of equal shapes: a mean over what broadcasting made of them is hardly ever meant. */
 function difference(operation: string, input: Tensor, target: Tensor, reduction: string): Tensor {
@@ -20,6 +22,7 @@ function difference(operation: string, input: Tensor, target: Tensor, reduction:
  * @throws ShapeError if the shapes differ (PyTorch broadcasts, with a warning); DTypeError
  */
 export function mse(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("mse", options, lossOptions);
   const { reduction = "mean" } = options;
   return reduceLosses(square(difference("mse", input, target, reduction)), reduction);
 }
@@ -31,6 +34,7 @@ export function mse(input: Tensor, target: Tensor, options: LossOptions = {}): T
  * @throws ShapeError if the shapes differ; DTypeError
  */
 export function l1(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkOptions("l1", options, lossOptions);
   const { reduction = "mean" } = options;
   return reduceLosses(abs(difference("l1", input, target, reduction)), reduction);
 }
@@ -41,6 +45,11 @@ export interface HuberOptions extends LossOptions {
   delta?: number;
 }
 
+const huberOptions = optionNames<HuberOptions>(
+  { reduction: true, delta: true },
+  { beta: "it is called delta here, and the loss is not divided by it" },
+);
+
 /**
  * `d²/2` for `|d| ≤ delta`, else `delta (|d| - delta/2)`, where `d = input - target`: squared error that outliers do not
  * dominate. Huber 1964, https://doi.org/10.1214/aoms/1177703732. The mean, unless told otherwise.
@@ -48,6 +57,7 @@ export interface HuberOptions extends LossOptions {
  * @throws ValueError if `delta` is not positive; ShapeError if the shapes differ; DTypeError
  */
 export function huber(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
+  checkOptions("huber", options, huberOptions);
   const { reduction = "mean", delta = 1 } = options;
   if (!(delta > 0)) throw new ValueError(`huber: delta is ${delta}, expected a number above 0`);
   const d = difference("huber", input, target, reduction);

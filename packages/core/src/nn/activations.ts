@@ -1,15 +1,33 @@
 // Activations as modules, for use in Sequential: a line each. Functions and defaults are in ops/activations.ts.
-import { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "../ops/activations.ts";
+
+import {
+  elu,
+  eluOptions,
+  gelu,
+  geluOptions,
+  leakyRelu,
+  leakyReluOptions,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+  softplusOptions,
+  tanh,
+} from "../ops/activations.ts";
 import { logSoftmax, softmax } from "../ops/softmax.ts";
+import type { OptionNames } from "../options.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 
 /** The class of a module without parameters. Its constructor takes what the function takes after x. */
 export type ActivationClass<Options extends readonly unknown[]> = new (...options: Options) => Module;
 
+/** @param names of the options, unless what comes after x is not an object */
 function activation<Options extends readonly unknown[]>(
   name: string,
   f: (x: Tensor, ...options: Options) => Tensor,
+  names?: OptionNames,
 ): ActivationClass<Options> {
   // A computed key, so that the class has a name to show in summaries.
   const classes = {
@@ -18,6 +36,7 @@ function activation<Options extends readonly unknown[]>(
 
       constructor(...options: Options) {
         super();
+        if (names && options[0] !== undefined) checkOptions(name, options[0], names);
         this.#options = options;
       }
 
@@ -29,29 +48,31 @@ function activation<Options extends readonly unknown[]>(
   return classes[name]!;
 }
 
+const none = optionNames<object>({});
+
 /** `max(x, 0)` */
-export const ReLU = activation("ReLU", relu);
+export const ReLU = activation("ReLU", relu, none);
 
 /** x where positive, else a fraction of it. */
-export const LeakyReLU = activation("LeakyReLU", leakyRelu);
+export const LeakyReLU = activation("LeakyReLU", leakyRelu, leakyReluOptions);
 
 /** x where positive, else `alpha (e^x - 1)`. */
-export const ELU = activation("ELU", elu);
+export const ELU = activation("ELU", elu, eluOptions);
 
 /** x times the normal distribution function of x, or its approximation by tanh. */
-export const GELU = activation("GELU", gelu);
+export const GELU = activation("GELU", gelu, geluOptions);
 
 /** `x / (1 + e^-x)` */
-export const SiLU = activation("SiLU", silu);
+export const SiLU = activation("SiLU", silu, none);
 
 /** Hyperbolic tangent. */
-export const Tanh = activation("Tanh", tanh);
+export const Tanh = activation("Tanh", tanh, none);
 
 /** `1 / (1 + e^-x)` */
-export const Sigmoid = activation("Sigmoid", sigmoid);
+export const Sigmoid = activation("Sigmoid", sigmoid, none);
 
 /** `log(1 + e^x)`, a smooth ReLU. */
-export const Softplus = activation("Softplus", softplus);
+export const Softplus = activation("Softplus", softplus, softplusOptions);
 
 /** Softmax along an axis, the last if absent. */
 export const Softmax = activation("Softmax", softmax);

@@ -1,4 +1,5 @@
 // Multi-head attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762) over [batch, time, width].
+
 import { ShapeError, ValueError } from "../errors.ts";
 import type { AttentionOptions } from "../ops/attention.ts";
 import { scaledDotProductAttention } from "../ops/attention.ts";
@@ -7,11 +8,12 @@ import { zeros } from "../ops/create.ts";
 import { linear } from "../ops/matmul.ts";
 import { permute } from "../ops/shape.ts";
 import { narrow } from "../ops/slice.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireProbability } from "./dropout.ts";
 import * as init from "./init.ts";
-import { Linear, requireSizes } from "./linear.ts";
+import { Linear, layerInstead, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
 /** Options of `MultiHeadAttention`. */
@@ -24,6 +26,28 @@ export interface MultiHeadAttentionOptions {
 
 /** Which keys a query sees. */
 export type AttentionMasking = Pick<AttentionOptions, "mask" | "causal">;
+
+/** What PyTorch's attention takes besides, and this one does not. */
+export const attentionInstead = {
+  ...layerInstead,
+  addBiasKv: "it is not supported; leave it out",
+  addZeroAttn: "it is not supported; leave it out",
+  batchFirst: "batches always come first; leave it out",
+};
+
+const attentionLayerOptions = optionNames<MultiHeadAttentionOptions>(
+  { bias: true, dropout: true },
+  {
+    ...attentionInstead,
+    kdim: "key and value have the width of the query; put a Linear before it",
+    vdim: "key and value have the width of the query; put a Linear before it",
+  },
+);
+
+export const maskingOptions = optionNames<AttentionMasking>(
+  { mask: true, causal: true },
+  { needWeights: "weights are not returned; leave it out" },
+);
 
 /**
  * Attention of `heads` heads of size width / heads: `softmax(q kᵀ/√size) v` of the projected query, key and value, then
@@ -45,6 +69,7 @@ export class MultiHeadAttention extends Module<
 
   constructor(width: number, heads: number, options: MultiHeadAttentionOptions = {}) {
     super();
+    checkOptions("MultiHeadAttention", options, attentionLayerOptions);
     requireSizes("MultiHeadAttention", { width, heads });
     if (width % heads !== 0) {
       throw new ValueError(
@@ -62,6 +87,7 @@ export class MultiHeadAttention extends Module<
   }
 
   forward(query: Tensor, key = query, value = key, masking: AttentionMasking = {}): Tensor {
+    checkOptions("MultiHeadAttention", masking, maskingOptions);
     const [q, k, v] = [query, key, value].map((x, part) => this.#project(x, part)) as [
       Tensor,
       Tensor,

@@ -1,15 +1,17 @@
 // Convolutional layers.
+
 import { ValueError } from "../errors.ts";
 import type { Conv1dOptions, Conv2dOptions } from "../ops/convolution.ts";
-import { conv1d, conv2d } from "../ops/convolution.ts";
+import { conv1d, conv2d, convolutionInstead, convolutionOptionNames } from "../ops/convolution.ts";
 import { zeros } from "../ops/create.ts";
 import type { Pair } from "../ops/windows.ts";
 import { pairOf } from "../ops/windows.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import * as init from "./init.ts";
-import { requireSizes } from "./linear.ts";
+import { layerInstead, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
 export interface Conv1dLayerOptions extends Conv1dOptions {
@@ -21,6 +23,11 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
   /** Whether to add a bias; true if absent. */
   bias?: boolean;
 }
+
+const layerOptionNames = { ...convolutionOptionNames, bias: true } as const;
+const instead = { ...convolutionInstead, ...layerInstead };
+const conv1dLayerOptions = optionNames<Conv1dLayerOptions>(layerOptionNames, instead);
+const conv2dLayerOptions = optionNames<Conv2dLayerOptions>(layerOptionNames, instead);
 
 /** Weight and bias, uniform in ±1/√(inputs of one output), as in PyTorch (kaiming_uniform with a = √5). */
 function initialValues(
@@ -51,11 +58,13 @@ export class Conv1d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dLayerOptions = {}) {
     super();
+    checkOptions("Conv1d", options, conv1dLayerOptions);
     const [, size] = pairOf("Conv1d", "kernelSize", [1, kernelSize], 1);
+    const { bias: biased, ...convolution } = options;
     const { weight, bias } = initialValues("Conv1d", inputs, outputs, [size], options);
     this.weight = weight;
     this.bias = bias;
-    this.options = options;
+    this.options = convolution;
   }
 
   forward(x: Tensor): Tensor {
@@ -74,11 +83,13 @@ export class Conv2d extends Module {
 
   constructor(inputs: number, outputs: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
     super();
+    checkOptions("Conv2d", options, conv2dLayerOptions);
     const size = pairOf("Conv2d", "kernelSize", kernelSize, 1);
+    const { bias: biased, ...convolution } = options;
     const { weight, bias } = initialValues("Conv2d", inputs, outputs, size, options);
     this.weight = weight;
     this.bias = bias;
-    this.options = options;
+    this.options = convolution;
   }
 
   forward(x: Tensor): Tensor {

@@ -1,6 +1,8 @@
 // A table of vectors, looked up by index.
+
 import { randn } from "../ops/create.ts";
-import { embedding } from "../ops/embedding.ts";
+import { embedding, embeddingOptions } from "../ops/embedding.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
@@ -18,6 +20,7 @@ export class Embedding extends Module {
 
   constructor(count: number, dim: number, options: EmbeddingLayerOptions = {}) {
     super();
+    checkOptions("Embedding", options, embeddingOptions);
     requireSizes("Embedding", { count, dim });
     this.paddingIdx = options.paddingIdx;
     this.weight = parameter(randn([count, dim]));

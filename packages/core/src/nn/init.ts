@@ -1,8 +1,10 @@
 // Initial values of parameters, written in place, from this thread's random stream. Distributions and defaults are those
 // of torch.nn.init. Weights are [outputs, inputs, …]: what is behind the first two axes is the receptive field.
+
 import { noGrad } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { full, rand, randn } from "../ops/create.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -86,7 +88,10 @@ export interface KaimingOptions {
   nonlinearity?: Nonlinearity;
 }
 
+const kaimingOptions = optionNames<KaimingOptions>({ a: true, mode: true, nonlinearity: true });
+
 function kaimingDeviation(operation: string, x: Tensor, options: KaimingOptions): number {
+  checkOptions(operation, options, kaimingOptions);
   const { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" } = options;
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(operation, x)[mode]);
 }

@@ -1,7 +1,9 @@
 // A fully connected layer.
+
 import { ValueError } from "../errors.ts";
 import { zeros } from "../ops/create.ts";
 import { linear } from "../ops/matmul.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import * as init from "./init.ts";
 import { Module, parameter } from "./module.ts";
@@ -15,11 +17,16 @@ export function requireSizes(layer: string, sizes: Readonly<Record<string, numbe
   }
 }
 
+/** What PyTorch's layers take besides, and these do not. */
+export const layerInstead = { dtype: "layers are float32; double() makes them float64" };
+
 /** Options of `Linear`. */
 export interface LinearOptions {
   /** Whether to add a bias; true if absent. */
   bias?: boolean;
 }
+
+const linearOptions = optionNames<LinearOptions>({ bias: true }, layerInstead);
 
 /** `y = x weightᵀ + bias`: `x […,in]`, `weight [out,in]`, `bias [out]`, `y […,out]`. */
 export class Linear extends Module {
@@ -29,6 +36,7 @@ export class Linear extends Module {
   /** Initial values are uniform in ±1/√inputs, as in PyTorch. */
   constructor(inputs: number, outputs: number, options: LinearOptions = {}) {
     super();
+    checkOptions("Linear", options, linearOptions);
     requireSizes("Linear", { inputs, outputs });
     const bound = 1 / Math.sqrt(inputs);
     const draw = (shape: number[]) => init.uniform(parameter(zeros(shape)), -bound, bound);

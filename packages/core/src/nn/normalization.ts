@@ -1,4 +1,5 @@
 // Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
+
 import { noGrad } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { add, div } from "../ops/arithmetic.ts";
@@ -6,11 +7,12 @@ import { batchNorm, followMoments, groupNorm, normalizeBatch } from "../ops/batc
 import { cast } from "../ops/cast.ts";
 import { ones, tensor, zeros } from "../ops/create.ts";
 import { layerNorm, rmsNorm } from "../ops/row-norm.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireSizes } from "./linear.ts";
+import { layerInstead, requireSizes } from "./linear.ts";
 import { buffer, Module, parameter } from "./module.ts";
 
 /** Options of `RMSNorm` and `GroupNorm`. */
@@ -21,6 +23,12 @@ export interface NormLayerOptions {
   affine?: boolean;
 }
 
+const normLayerNames = { eps: true, affine: true } as const;
+const normLayerOptions = optionNames<NormLayerOptions>(normLayerNames, {
+  ...layerInstead,
+  bias: "there is one if affine, in GroupNorm, and none in RMSNorm",
+});
+
 /** Options of `BatchNorm1d` and `BatchNorm2d`. */
 export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
@@ -28,6 +36,11 @@ export interface BatchNormLayerOptions extends NormLayerOptions {
   /** Whether to keep running estimates for evaluation; true if absent. */
   trackRunningStats?: boolean;
 }
+
+const batchNormLayerOptions = optionNames<BatchNormLayerOptions>(
+  { ...normLayerNames, momentum: true, trackRunningStats: true },
+  layerInstead,
+);
 
 /** What BatchNorm1d and BatchNorm2d share. */
 abstract class BatchNorm extends Module {
@@ -44,6 +57,7 @@ abstract class BatchNorm extends Module {
 
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
     super();
+    checkOptions(new.target.name, options, batchNormLayerOptions);
     requireSizes(new.target.name, { channels });
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     this.eps = eps;
@@ -97,6 +111,11 @@ export interface LayerNormLayerOptions extends NormLayerOptions {
   bias?: boolean;
 }
 
+const layerNormLayerOptions = optionNames<LayerNormLayerOptions>(
+  { ...normLayerNames, bias: true },
+  layerInstead,
+);
+
 /** Normalises over the last axes, whose sizes are given: `x […, ...shape]`. */
 export class LayerNorm extends Module {
   readonly weight: Tensor | null;
@@ -106,6 +125,7 @@ export class LayerNorm extends Module {
 
   constructor(shape: number | Shape, options: LayerNormLayerOptions = {}) {
     super();
+    checkOptions("LayerNorm", options, layerNormLayerOptions);
     const { eps = 1e-5, affine = true, bias = true } = options;
     this.shape = typeof shape === "number" ? [shape] : shape;
     this.eps = eps;
@@ -128,6 +148,7 @@ export class RMSNorm extends Module {
   /** `eps` is that of the dtype if absent. */
   constructor(shape: number | Shape, options: NormLayerOptions = {}) {
     super();
+    checkOptions("RMSNorm", options, normLayerOptions);
     this.shape = typeof shape === "number" ? [shape] : shape;
     this.eps = options.eps;
     this.weight = options.affine === false ? null : parameter(ones(this.shape));
@@ -148,6 +169,7 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, options: NormLayerOptions = {}) {
     super();
+    checkOptions("GroupNorm", options, normLayerOptions);
     requireSizes("GroupNorm", { groups, channels });
     const { eps = 1e-5, affine = true } = options;
     this.groups = groups;

@@ -1,9 +1,17 @@
 // Pooling as modules, for use in Sequential.
+
 import type { AdaptiveSize, AvgPool1dOptions, AvgPool2dOptions } from "../ops/avg-pool.ts";
-import { adaptiveAvgPool2d, avgPool1d, avgPool2d } from "../ops/avg-pool.ts";
+import {
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool1dOptions,
+  avgPool2d,
+  avgPool2dOptions,
+} from "../ops/avg-pool.ts";
 import type { MaxPool1dOptions, MaxPool2dOptions } from "../ops/max-pool.ts";
-import { maxPool1d, maxPool2d } from "../ops/max-pool.ts";
+import { maxPool1d, maxPool1dOptions, maxPool2d, maxPool2dOptions } from "../ops/max-pool.ts";
 import type { Pair } from "../ops/windows.ts";
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 
@@ -14,6 +22,7 @@ export class MaxPool1d extends Module {
 
   constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
     super();
+    checkOptions("MaxPool1d", options, maxPool1dOptions);
     this.kernelSize = kernelSize;
     this.options = options;
   }
@@ -30,6 +39,7 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
     super();
+    checkOptions("MaxPool2d", options, maxPool2dOptions);
     this.kernelSize = kernelSize;
     this.options = options;
   }
@@ -46,6 +56,7 @@ export class AvgPool1d extends Module {
 
   constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
     super();
+    checkOptions("AvgPool1d", options, avgPool1dOptions);
     this.kernelSize = kernelSize;
     this.options = options;
   }
@@ -62,6 +73,7 @@ export class AvgPool2d extends Module {
 
   constructor(kernelSize: Pair, options: AvgPool2dOptions = {}) {
     super();
+    checkOptions("AvgPool2d", options, avgPool2dOptions);
     this.kernelSize = kernelSize;
     this.options = options;
   }

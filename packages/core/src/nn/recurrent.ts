@@ -1,5 +1,6 @@
 // Recurrent networks over sequences: RNN, LSTM, GRU. What one layer computes is in ops/recurrent.ts; this file stacks
 // layers and directions. Parameters, gate order, initial values and defaults are PyTorch's, but for `batchFirst`.
+
 import { ShapeError, ValueError } from "../errors.ts";
 import { add } from "../ops/arithmetic.ts";
 import { zeros } from "../ops/create.ts";
@@ -10,11 +11,12 @@ import type { Cell } from "../ops/recurrent.ts";
 import { recurrentLayer } from "../ops/recurrent.ts";
 import { transpose } from "../ops/shape.ts";
 import { select } from "../ops/slice.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireProbability } from "./dropout.ts";
 import * as init from "./init.ts";
-import { requireSizes } from "./linear.ts";
+import { layerInstead, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
 /** Options of `LSTM` and `GRU`. */
@@ -34,6 +36,16 @@ export interface RecurrentOptions {
   bidirectional?: boolean;
 }
 
+const recurrentOptionNames = {
+  layers: true,
+  bias: true,
+  batchFirst: true,
+  dropout: true,
+  bidirectional: true,
+} as const;
+const recurrentInstead = { ...layerInstead, projSize: "it is not supported; put a Linear behind the layer" };
+const recurrentOptions = optionNames<RecurrentOptions>(recurrentOptionNames, recurrentInstead);
+
 /** Rows of the weights of a cell, in numbers of hidden units. */
 const gatesOf: Readonly<Record<Cell, number>> = { lstm: 4, gru: 3, tanh: 1, relu: 1 };
 
@@ -51,6 +63,7 @@ abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [outp
 
   constructor(cell: Cell, inputs: number, hidden: number, options: RecurrentOptions) {
     super();
+    checkOptions(new.target.name, options, recurrentOptions);
     const { layers = 1, bias = true, batchFirst = true, dropout = 0, bidirectional = false } = options;
     requireSizes(new.target.name, { inputs, hidden, layers });
     this.cell = cell;
@@ -171,14 +184,17 @@ export interface RNNOptions extends RecurrentOptions {
   nonlinearity?: "tanh" | "relu";
 }
 
+const rnnOptions = optionNames<RNNOptions>({ ...recurrentOptionNames, nonlinearity: true }, recurrentInstead);
+
 /** `h ← tanh(W x + b + U h + d)` (Elman 1990), as `torch.nn.RNN`. */
 export class RNN extends SimpleRecurrent {
   constructor(inputs: number, hidden: number, options: RNNOptions = {}) {
-    const { nonlinearity = "tanh" } = options;
+    checkOptions("RNN", options, rnnOptions);
+    const { nonlinearity = "tanh", ...others } = options;
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
       throw new ValueError(`RNN: nonlinearity is ${String(nonlinearity)}, expected "tanh" or "relu"`);
     }
-    super(nonlinearity, inputs, hidden, options);
+    super(nonlinearity, inputs, hidden, others);
   }
 }
 

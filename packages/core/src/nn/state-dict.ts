@@ -1,7 +1,9 @@
 // Loading values by name, and what there is to say when names or shapes differ.
+
 import { noGrad } from "../define-op.ts";
 import { ValueError } from "../errors.ts";
 import { cast } from "../ops/cast.ts";
+import { camelCase, checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -15,17 +17,16 @@ export interface LoadOptions {
   strict?: boolean;
 }
 
-/** `layers.0.running_mean` as we write it: `layers.0.runningMean`. */
-function camelCase(name: string): string {
-  return name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
+const loadOptions = optionNames<LoadOptions>({ strict: true }, { assign: "values are copied; leave it out" });
 
 /** Copies the given values to the tensors of the same names; all or, if something does not fit, none. */
 export function loadInto(
   own: ReadonlyMap<string, Tensor>,
   state: StateDict,
-  { strict = true }: LoadOptions,
+  options: LoadOptions,
 ): { missing: string[]; unexpected: string[] } {
+  checkOptions("loadStateDict", options, loadOptions);
+  const { strict = true } = options;
   const given: Iterable<[string, Tensor]> = state instanceof Map ? state : Object.entries(state);
   const sources = new Map<Tensor, Tensor>();
   const unexpected: string[] = [];

@@ -1,9 +1,11 @@
 // A transformer block with the norms in front (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
+
 import { gelu } from "../ops/activations.ts";
 import { add } from "../ops/arithmetic.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { AttentionMasking } from "./attention.ts";
-import { MultiHeadAttention } from "./attention.ts";
+import { attentionInstead, MultiHeadAttention, maskingOptions } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -21,6 +23,16 @@ export interface TransformerBlockOptions {
   bias?: boolean;
 }
 
+const blockOptions = optionNames<TransformerBlockOptions>(
+  { hidden: true, dropout: true, causal: true, bias: true },
+  {
+    ...attentionInstead,
+    activation: "it is GELU; for another, write the block as a Module of its own",
+    layerNormEps: "it is 1e-5; leave it out",
+    normFirst: "norms always come first; for others, write the block as a Module of its own",
+  },
+);
+
 /**
  * `x ← x + attention(norm(x))`, `x ← x + linear(gelu(linear(norm(x))))`, over `x [batch, time, width]`. Parameters are
  * named, ordered and started as those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
@@ -36,6 +48,7 @@ export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMask
 
   constructor(width: number, heads: number, options: TransformerBlockOptions = {}) {
     super();
+    checkOptions("TransformerBlock", options, blockOptions);
     const { hidden = 4 * width, dropout = 0, causal = false, bias = true } = options;
     this.selfAttn = new MultiHeadAttention(width, heads, { dropout, bias });
     this.linear1 = new Linear(width, hidden, { bias });
@@ -48,6 +61,7 @@ export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMask
 
   /** `x [batch, time, width]` to the same shape; `masking` says which keys a query sees, besides `causal`. */
   forward(x: Tensor, masking: AttentionMasking = {}): Tensor {
+    checkOptions("TransformerBlock", masking, maskingOptions);
     const drop = (value: Tensor) => this.dropout.forward(value);
     const seen = { mask: masking.mask, causal: masking.causal ?? this.causal };
     const normed = this.norm1.forward(x);

@@ -1,11 +1,13 @@
 // Activation functions. Each is one kernel, and so is its gradient `dx = dy * slope`, which is an op of its own:
 // linear in dy, and with a rule in ops for what the slope depends on, so that it can be differentiated again.
 // Formulas and defaults are those of torch.nn.functional.
+
 import { defineOp } from "../define-op.ts";
 import { isFloat, typedArrayOf } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { ActivationName } from "../kernels/table.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { greater, lessEqual } from "./compare.ts";
@@ -124,18 +126,30 @@ export function relu(x: Tensor): Tensor {
   return reluOp(x);
 }
 
+export const leakyReluOptions = optionNames<{ negativeSlope?: number }>({ negativeSlope: true });
+
 /** x where positive, else `negativeSlope * x` (0.01 if absent). */
 export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+  checkOptions("leakyRelu", options, leakyReluOptions);
   return leakyReluOp(x, options.negativeSlope ?? 0.01);
 }
 
+export const eluOptions = optionNames<{ alpha?: number }>({ alpha: true });
+
 /** x where positive, else `alpha (e^x - 1)` (alpha 1 if absent). https://arxiv.org/abs/1511.07289 */
 export function elu(x: Tensor, options: { alpha?: number } = {}): Tensor {
+  checkOptions("elu", options, eluOptions);
   return eluOp(x, options.alpha ?? 1);
 }
 
+export const softplusOptions = optionNames<{ beta?: number; threshold?: number }>({
+  beta: true,
+  threshold: true,
+});
+
 /** `log(1 + e^(beta x)) / beta`, and x itself where `beta x > threshold`; 1 and 20 if absent. */
 export function softplus(x: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
+  checkOptions("softplus", options, softplusOptions);
   return softplusOp(x, options.beta ?? 1, options.threshold ?? 20);
 }
 
@@ -154,12 +168,15 @@ export function silu(x: Tensor): Tensor {
   return siluOp(x);
 }
 
+export const geluOptions = optionNames<{ approximate?: "none" | "tanh" }>({ approximate: true });
+
 /**
  * `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x/√2)) / 2`, or, with `approximate: "tanh"`,
  * `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. https://arxiv.org/abs/1606.08415
  */
 export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {}): Tensor {
   requireFloat("gelu", x);
+  checkOptions("gelu", options, geluOptions);
   return options.approximate === "tanh" ? geluTanhOp(x) : geluOp(x);
 }
 
@@ -175,6 +192,8 @@ function checkBound(x: Tensor, name: "min" | "max", bound: number | undefined): 
   return bound;
 }
 
+const clampOptions = optionNames<{ min?: number; max?: number }>({ min: true, max: true });
+
 /**
  * x, but at least `min` and at most `max` (`max` if they cross). The gradient passes where x is strictly inside, as in
  * PyTorch 2.15: at a bound and at NaN it is 0.
@@ -182,6 +201,7 @@ function checkBound(x: Tensor, name: "min" | "max", bound: number | undefined): 
  * @throws ValueError if neither bound is given, or one is NaN; DTypeError if x has integers and a bound is none of them
  */
 export function clamp(x: Tensor, bounds: { min?: number; max?: number }): Tensor {
+  checkOptions("clamp", bounds, clampOptions);
   const { min, max } = bounds;
   if (min === undefined && max === undefined) {
     throw new ValueError("clamp: got neither min nor max, expected at least one of them");

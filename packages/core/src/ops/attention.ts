@@ -1,8 +1,10 @@
 // Scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Heads are read and written where
 // they lie: a [batch, time, heads, dim] tensor seen as [batch, heads, time, dim] is never copied.
+
 import { defineOp, defineVariadicOp } from "../define-op.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { broadcastShapes, broadcastStrides, collapseAxes, formatShape } from "../shape.ts";
 import { commonDType, contiguous, requireFloat, Tensor } from "../tensor.ts";
@@ -89,6 +91,11 @@ export interface AttentionOptions {
 
 const operation = "scaledDotProductAttention";
 
+const attentionOptions = optionNames<AttentionOptions>(
+  { mask: true, causal: true, scale: true, dropoutP: true },
+  { enableGqa: "it is not supported; repeat the heads of k and v" },
+);
+
 /** Throws unless the operands fit; returns the shape of the scores. */
 function scoresShape(q: Tensor, k: Tensor, v: Tensor): Shape {
   commonDType(operation, [q, k, v]);
@@ -131,6 +138,7 @@ export function scaledDotProductAttention(
   v: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
+  checkOptions(operation, options, attentionOptions);
   const { mask, causal = false, dropoutP = 0 } = options;
   const shape = scoresShape(q, k, v);
   if (mask) checkMask(mask, shape, q);

@@ -1,9 +1,11 @@
 // Average pooling: the mean of each window, of given size or as many as are asked for. It and its gradient are linear, and
 // each other's gradient.
+
 import { defineOp } from "../define-op.ts";
 import { ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { AdaptivePoolingSizes, PoolingSizes } from "../kernels/table/pooling.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { checkPlanes, planesOf, poolingSizes } from "./pooling-sizes.ts";
 import { mean } from "./reduce.ts";
@@ -72,6 +74,13 @@ export interface AvgPool1dOptions {
   countIncludePad?: boolean;
 }
 
+export const avgPool1dOptions = optionNames<AvgPool1dOptions>({
+  stride: true,
+  padding: true,
+  ceilMode: true,
+  countIncludePad: true,
+});
+
 /** Numbers for both axes, or `[rows, cols]`. */
 export interface AvgPool2dOptions {
   /** Elements from one window to the next; the size of the window if absent. */
@@ -85,6 +94,14 @@ export interface AvgPool2dOptions {
   /** Divides the sum of each window by this instead of the number of its elements. */
   divisorOverride?: number;
 }
+
+export const avgPool2dOptions = optionNames<AvgPool2dOptions>({
+  stride: true,
+  padding: true,
+  ceilMode: true,
+  countIncludePad: true,
+  divisorOverride: true,
+});
 
 function avgPool(operation: string, x: Tensor, kernelSize: Pair, options: AvgPool2dOptions): Tensor {
   const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
@@ -103,6 +120,7 @@ function avgPool(operation: string, x: Tensor, kernelSize: Pair, options: AvgPoo
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
   requireFloat("avgPool2d", x);
+  checkOptions("avgPool2d", options, avgPool2dOptions);
   return onImages("avgPool2d", 2, x, (images) => avgPool("avgPool2d", images, kernelSize, options));
 }
 
@@ -113,6 +131,7 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions
  */
 export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptions = {}): Tensor {
   requireFloat("avgPool1d", x);
+  checkOptions("avgPool1d", options, avgPool1dOptions);
   const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
   const flat: AvgPool2dOptions = { stride: [1, stride], padding: [0, padding], ceilMode, countIncludePad };
   return onImages("avgPool1d", 1, x, (images) => avgPool("avgPool1d", images, [1, kernelSize], flat));

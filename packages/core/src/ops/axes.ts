@@ -1,6 +1,8 @@
 // How reductions see axes: any of them as one run of [outer, length, inner].
+
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { ReduceToValueKernels } from "../kernels/table.ts";
+import { optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
@@ -10,6 +12,20 @@ export interface ReduceOptions {
   /** Keep the reduced axes, with length 1. */
   keepDim?: boolean;
 }
+
+const axesComeBefore = "axes come before the options, as in sum(x, axes, { keepDim: true })";
+
+/** What PyTorch takes by name, and reductions here do not. */
+export const axesInstead = {
+  axes: axesComeBefore,
+  axis: axesComeBefore,
+  dim: axesComeBefore,
+  dims: axesComeBefore,
+  dtype: "cast x before, or the result after it",
+};
+
+/** Options of reductions. */
+export const reduceOptions = optionNames<ReduceOptions>({ keepDim: true }, axesInstead);
 
 /** Splits `shape` at a run of neighbouring axes into [outer, length, inner]. */
 export function around(

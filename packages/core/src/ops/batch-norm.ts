@@ -1,9 +1,11 @@
 // Normalisation per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
 // groupNorm over groups of channels of each sample (Wu, He 2018, https://arxiv.org/abs/1803.08494).
+
 import { meetings } from "../capture/observer.ts";
 import { isRecomputing } from "../checkpoint.ts";
 import { compute, defineVariadicOp, fusedGradient, noGrad } from "../define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -132,6 +134,16 @@ export interface BatchNormOptions {
   eps?: number;
 }
 
+const batchNormOptions = optionNames<BatchNormOptions>({
+  runningMean: true,
+  runningVar: true,
+  weight: true,
+  bias: true,
+  training: true,
+  momentum: true,
+  eps: true,
+});
+
 /** Throws unless `x` is [n, channels, …] of floats, and all others [channels] of its dtype. */
 function checkChannels(operation: string, x: Tensor, others: readonly (Tensor | null | undefined)[]): void {
   requireFloat(operation, x);
@@ -185,6 +197,7 @@ export function followMoments(
  * @throws ValueError if there is but one value per channel to take the variance of; ShapeError, DTypeError
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  checkOptions("batchNorm", options, batchNormOptions);
   const { runningMean, runningVar, weight, bias, momentum = 0.1, eps = 1e-5 } = options;
   checkChannels("batchNorm", x, [runningMean, runningVar, weight, bias]);
   if (!options.training && runningMean && runningVar) {
@@ -240,6 +253,8 @@ export interface GroupNormOptions {
   eps?: number;
 }
 
+const groupNormOptions = optionNames<GroupNormOptions>({ weight: true, bias: true, eps: true });
+
 /**
  * `(x - mean)/√(variance + eps) · weight + bias`, mean and variance over groups of `channels / groups` channels of each
  * sample, `x [n, channels, …]`. As `torch.nn.functional.group_norm`.
@@ -247,6 +262,7 @@ export interface GroupNormOptions {
  * @throws ValueError if `groups` does not divide the channels; ShapeError, DTypeError
  */
 export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions = {}): Tensor {
+  checkOptions("groupNorm", options, groupNormOptions);
   const { weight, bias, eps = 1e-5 } = options;
   checkChannels("groupNorm", x, [weight, bias]);
   const [samples, channels] = x.shape as [number, number];

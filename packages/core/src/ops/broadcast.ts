@@ -1,6 +1,8 @@
 // Reshaping, repeating and summing: expand and sum are each other's gradient, so they live together.
+
 import { defineOp } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
+import { checkOptions } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import {
   broadcastStrides,
@@ -16,7 +18,7 @@ import {
 import type { Tensor } from "../tensor.ts";
 import { contiguous } from "../tensor.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { reduceAxes, reducedShape } from "./axes.ts";
+import { reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
 import { widened } from "./cast.ts";
 
 const reshapeOp = defineOp<[Tensor], Shape>({
@@ -95,6 +97,7 @@ const sumOp = defineOp<[Tensor], readonly number[]>({
  * @throws ShapeError if an axis does not exist
  */
 export function sum(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  checkOptions("sum", options, reduceOptions);
   const list = normalizeAxes("sum", axes, x.rank);
   const kept = sumOp(x, list);
   return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));

@@ -1,8 +1,10 @@
 // Convolution, its gradient with respect to the input and that with respect to the weight: three ops, each bilinear, and
 // the gradients of each are the other two. How they are computed is in convolution-products.ts.
+
 import { defineOp } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import type { ConvolutionSizes } from "../kernels/table/convolution.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { commonDType, requireFloat } from "../tensor.ts";
@@ -80,6 +82,17 @@ export interface Conv2dOptions {
   /** Into how many parts channels of input and output are divided; each part of the output sees its own of the input. */
   groups?: number;
 }
+
+/** Names of what convolutions along one and two axes take. */
+export const convolutionOptionNames = { stride: true, padding: true, dilation: true, groups: true } as const;
+
+/** What PyTorch's convolutions do besides, and these do not. */
+export const convolutionInstead = {
+  paddingMode: "the padding is zeros; for another border, join it to x before, with cat and slice",
+};
+
+const conv1dOptions = optionNames<Conv1dOptions>(convolutionOptionNames, convolutionInstead);
+const conv2dOptions = optionNames<Conv2dOptions>(convolutionOptionNames, convolutionInstead);
 
 /** Zeros before and after, along both axes. */
 function paddingOf(
@@ -204,6 +217,7 @@ function checkOperands(
  * DTypeError
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: Conv2dOptions = {}): Tensor {
+  checkOptions("conv2d", options, conv2dOptions);
   checkOperands("conv2d", 2, x, weight, bias ?? null);
   return onImages("conv2d", 2, x, (images) => convolve("conv2d", images, weight, bias ?? null, options));
 }
@@ -215,6 +229,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options:
  * @throws ShapeError, ValueError, DTypeError as `conv2d`
  */
 export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: Conv1dOptions = {}): Tensor {
+  checkOptions("conv1d", options, conv1dOptions);
   checkOperands("conv1d", 1, x, weight, bias ?? null);
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
   const flat: Conv2dOptions = {

@@ -1,9 +1,11 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
+
 import { refuseHostAccess } from "../capture/observer.ts";
 import type { DType, NumericArray } from "../dtype.ts";
 import { checkDType, dtypeOfArray, isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../shape.ts";
 import { requireFloat, Tensor } from "../tensor.ts";
@@ -19,6 +21,11 @@ export interface TensorOptions {
   /** Whether `backward` writes its gradient to `.grad`. */
   requiresGrad?: boolean;
 }
+
+/** Names of what all functions that make tensors take. */
+export const tensorOptionNames = { dtype: true, requiresGrad: true } as const;
+export const tensorOptions = optionNames<TensorOptions>(tensorOptionNames);
+const shapedOptions = optionNames<TensorOptions & { shape?: Shape }>({ ...tensorOptionNames, shape: true });
 
 function isRow(data: unknown): data is readonly NestedValues[] | NumericArray {
   return Array.isArray(data) || dtypeOfArray(data) !== undefined;
@@ -71,6 +78,7 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
  * there is something other than numbers and booleans; ValueError if an integer dtype cannot hold a number
  */
 export function tensor(data: NestedValues, options: TensorOptions & { shape?: Shape } = {}): Tensor {
+  checkOptions("tensor", options, shapedOptions);
   let values: ArrayLike<number | boolean>;
   let shape: Shape;
   let ownType = dtypeOfArray(data);
@@ -112,21 +120,27 @@ export function dtypeIn(operation: string, options: TensorOptions): DType {
   return checkDType(operation, options.dtype ?? "float32");
 }
 
-/** A tensor whose elements are all `value`. */
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const x = Tensor.allocate(checkShape("full", shape), dtypeIn("full", options), "full");
+function filled(operation: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+  const checked = checkShape(operation, shape);
+  checkOptions(operation, options, tensorOptions);
+  const x = Tensor.allocate(checked, dtypeIn(operation, options), operation);
   kernelsFor(x.dtype).fill(x.size, value, x.address);
   return asLeaf(x, options);
 }
 
+/** A tensor whose elements are all `value`. */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  return filled("full", shape, value, options);
+}
+
 /** A tensor of zeros. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options);
 }
 
 function draw(
@@ -136,20 +150,43 @@ function draw(
   second: number,
   options: TensorOptions,
 ): Tensor {
-  const name = kernel === "uniform" ? "rand" : "randn";
-  const x = Tensor.allocate(checkShape(name, shape), dtypeIn(name, options), name);
+  const [name, names] =
+    kernel === "uniform" ? (["rand", randOptions] as const) : (["randn", randnOptions] as const);
+  const checked = checkShape(name, shape);
+  checkOptions(name, options, names);
+  const x = Tensor.allocate(checked, dtypeIn(name, options), name);
   requireFloat(name, x, "the result");
   const { cells, position } = takePositions(x.size);
   kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
   return asLeaf(x, options);
 }
 
+/** Options of `rand`. */
+export interface RandOptions extends TensorOptions {
+  /** The least number; 0 if absent. */
+  low?: number;
+  /** What all numbers are below; 1 if absent. */
+  high?: number;
+}
+
+export const randOptions = optionNames<RandOptions>({ ...tensorOptionNames, low: true, high: true });
+
 /** Uniform numbers in [low, high) from this thread's random stream. */
-export function rand(shape: Shape, options: TensorOptions & { low?: number; high?: number } = {}): Tensor {
+export function rand(shape: Shape, options: RandOptions = {}): Tensor {
   return draw("uniform", shape, options.low ?? 0, options.high ?? 1, options);
 }
 
+/** Options of `randn`. */
+export interface RandnOptions extends TensorOptions {
+  /** 0 if absent. */
+  mean?: number;
+  /** The standard deviation; 1 if absent. */
+  std?: number;
+}
+
+export const randnOptions = optionNames<RandnOptions>({ ...tensorOptionNames, mean: true, std: true });
+
 /** Normal numbers from this thread's random stream. */
-export function randn(shape: Shape, options: TensorOptions & { mean?: number; std?: number } = {}): Tensor {
+export function randn(shape: Shape, options: RandnOptions = {}): Tensor {
   return draw("normal", shape, options.mean ?? 0, options.std ?? 1, options);
 }

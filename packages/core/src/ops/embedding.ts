@@ -1,8 +1,10 @@
 // Rows of a table by index, and the sum of rows back into a table: each other's gradient.
+
 import { defineOp } from "../define-op.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
@@ -67,6 +69,15 @@ export interface EmbeddingOptions {
   paddingIdx?: number | undefined;
 }
 
+/** What PyTorch's `embedding` does besides, and this one does not. */
+const embeddingInstead = {
+  maxNorm: "it is not supported; scale the rows of the table yourself",
+  scaleGradByFreq: "it is not supported; leave it out",
+  sparse: "gradients are dense; leave it out",
+};
+
+export const embeddingOptions = optionNames<EmbeddingOptions>({ paddingIdx: true }, embeddingInstead);
+
 /**
  * Rows of a table: `y[…,:] = table[index[…],:]` with `index […]` int32, `table [rows, cols]`, `y […, cols]`. The
  * gradient adds up in the order of the index, so it is the same every time. As `torch.nn.functional.embedding`.
@@ -74,6 +85,7 @@ export interface EmbeddingOptions {
  * @throws ValueError if an index is not a row; ShapeError if the table is not a matrix; DTypeError
  */
 export function embedding(index: Tensor, table: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkOptions("embedding", options, embeddingOptions);
   if (index.dtype !== "int32") {
     throw new DTypeError(`embedding: index is ${index.dtype}, expected int32; cast it`);
   }

@@ -95,9 +95,9 @@ const shapeErrors: Row[] = [
   ["tensor: got a row of 1 at depth 1, expected a number", () => tensor([1, [2]])],
   ["tensor: got 3 numbers for shape [2,2], expected 4", () => tensor([1, 2, 3], { shape: [2, 2] })],
   ["tensor: shape [-1] is not valid", () => tensor([1], { shape: [-1] })],
-  ["full: shape [-1] is not valid", () => zeros([-1])],
+  ["zeros: shape [-1] is not valid", () => zeros([-1])],
   ["rand: shape [0.5] is not valid", () => rand([0.5])],
-  ["full: shape is 2, expected an array of sizes", () => zeros(wrong(2), wrong(3))],
+  ["zeros: shape is 2, expected an array of sizes", () => zeros(wrong(2), wrong(3))],
   ["randn: shape is undefined, expected an array", () => randn(wrong(undefined))],
   ["tensor: shape is 2, expected an array", () => tensor([1, 2], { shape: wrong(2) })],
   ["reshape: shape is 3, expected an array", () => ops.reshape(f32(2, 3), wrong(3))],
@@ -132,7 +132,7 @@ const noOperands: Row[] = [
 /** Names of dtypes that there are not. */
 const noDTypes: Row[] = [
   [
-    'full: dtype is "float16", expected float32, float64, int32 or uint8',
+    'zeros: dtype is "float16", expected float32, float64, int32 or uint8',
     () => zeros([1], wrong({ dtype: "float16" })),
   ],
   ['tensor: dtype is "toString", expected', () => tensor([1], wrong({ dtype: "toString" }))],

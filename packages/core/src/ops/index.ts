@@ -20,6 +20,8 @@ export {
   full,
   type NestedValues,
   ones,
+  type RandnOptions,
+  type RandOptions,
   rand,
   randn,
   type TensorOptions,

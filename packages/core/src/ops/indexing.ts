@@ -1,10 +1,12 @@
 // Reading at places given by integer tensors.
+
 import { hostStep } from "../capture/observer.ts";
 import { compute, defineOp } from "../define-op.ts";
 import type { DType } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { contiguousStrides, formatShape } from "../shape.ts";
@@ -78,6 +80,11 @@ export function pick(x: Tensor, index: Tensor): Tensor {
   return pickOp(x, index);
 }
 
+const oneHotOptions = optionNames<{ dtype?: DType }>(
+  { dtype: true },
+  { numClasses: "the number of classes comes before the options: oneHot(index, classes)" },
+);
+
 /**
  * Class indices as rows of zeros with a one: `index […]` int32 makes `[…,classes]`. No gradient. Float32 if no
  * dtype is given, since it is mostly computed with; PyTorch gives integers.
@@ -85,6 +92,7 @@ export function pick(x: Tensor, index: Tensor): Tensor {
  * @throws ValueError if an index is not 0 … classes-1, or `classes` is not a positive integer; DTypeError
  */
 export function oneHot(index: Tensor, classes: number, options: { dtype?: DType } = {}): Tensor {
+  checkOptions("oneHot", options, oneHotOptions);
   if (index.dtype !== "int32")
     throw new DTypeError(`oneHot: index is ${index.dtype}, expected int32; cast it`);
   if (!Number.isSafeInteger(classes) || classes < 1) {

@@ -1,21 +1,25 @@
 // New tensors of the shape of another, and of its dtype unless one is given. Its values play no part, so no gradient
 // flows to it.
+import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
-import type { TensorOptions } from "./create.ts";
-import { full, rand, randn } from "./create.ts";
+import type { RandnOptions, RandOptions, TensorOptions } from "./create.ts";
+import { full, rand, randn, randnOptions, randOptions, tensorOptions } from "./create.ts";
 
 /** A tensor of the shape and dtype of `x` whose elements are all `value`. */
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
+  checkOptions("fullLike", options, tensorOptions);
   return full(x.shape, value, { dtype: x.dtype, ...options });
 }
 
 /** Zeros in the shape and dtype of `x`. */
 export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  checkOptions("zerosLike", options, tensorOptions);
   return fullLike(x, 0, options);
 }
 
 /** Ones in the shape and dtype of `x`. */
 export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  checkOptions("onesLike", options, tensorOptions);
   return fullLike(x, 1, options);
 }
 
@@ -24,7 +28,8 @@ export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
  *
  * @throws DTypeError if the dtype is not a float
  */
-export function randLike(x: Tensor, options: TensorOptions & { low?: number; high?: number } = {}): Tensor {
+export function randLike(x: Tensor, options: RandOptions = {}): Tensor {
+  checkOptions("randLike", options, randOptions);
   return rand(x.shape, { dtype: x.dtype, ...options });
 }
 
@@ -34,6 +39,7 @@ export function randLike(x: Tensor, options: TensorOptions & { low?: number; hig
  *
  * @throws DTypeError if the dtype is not a float
  */
-export function randnLike(x: Tensor, options: TensorOptions & { mean?: number; std?: number } = {}): Tensor {
+export function randnLike(x: Tensor, options: RandnOptions = {}): Tensor {
+  checkOptions("randnLike", options, randnOptions);
   return randn(x.shape, { dtype: x.dtype, ...options });
 }

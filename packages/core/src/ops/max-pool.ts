@@ -1,8 +1,10 @@
 // Max pooling: the largest element of each window. It remembers where each stood, and its gradient goes there: scattering
 // to these places and gathering from them are each other's gradient.
+
 import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { PoolingSizes } from "../kernels/table/pooling.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
@@ -90,6 +92,11 @@ export interface MaxPool2dOptions {
   ceilMode?: boolean;
 }
 
+const maxPoolOptionNames = { stride: true, padding: true, dilation: true, ceilMode: true } as const;
+const maxPoolInstead = { returnIndices: "it is not supported; leave it out" };
+export const maxPool1dOptions = optionNames<MaxPool1dOptions>(maxPoolOptionNames, maxPoolInstead);
+export const maxPool2dOptions = optionNames<MaxPool2dOptions>(maxPoolOptionNames, maxPoolInstead);
+
 function maxPool(operation: string, x: Tensor, kernelSize: Pair, options: MaxPool2dOptions): Tensor {
   const dilation = pairOf(operation, "dilation", options.dilation ?? 1, 1);
   const { stride = kernelSize, padding = 0, ceilMode = false } = options;
@@ -110,6 +117,7 @@ function maxPool(operation: string, x: Tensor, kernelSize: Pair, options: MaxPoo
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
   requireFloat("maxPool2d", x);
+  checkOptions("maxPool2d", options, maxPool2dOptions);
   return onImages("maxPool2d", 2, x, (images) => maxPool("maxPool2d", images, kernelSize, options));
 }
 
@@ -120,6 +128,7 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
  */
 export function maxPool1d(x: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
   requireFloat("maxPool1d", x);
+  checkOptions("maxPool1d", options, maxPool1dOptions);
   const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
   const flat: MaxPool2dOptions = {
     stride: [1, stride],

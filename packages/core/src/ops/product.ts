@@ -1,12 +1,14 @@
 // Product over axes. Its gradient, the product of all other elements, is computed without division, so that it is
 // right where elements are 0.
+
 import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions } from "../options.ts";
 import { normalizeAxes } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import { mul, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { around, reduceAxes, reducedShape } from "./axes.ts";
+import { around, reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { widened } from "./cast.ts";
 import { joinAxes } from "./last-axis.ts";
@@ -50,6 +52,7 @@ const prodOp = defineOp<[Tensor]>({
  * @throws ShapeError if an axis does not exist
  */
 export function prod(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  checkOptions("prod", options, reduceOptions);
   const list = normalizeAxes("prod", axes, x.rank);
   return reshape(prodOp(joinAxes(x, list)), reducedShape(x.shape, list, options.keepDim ?? false));
 }

@@ -1,12 +1,14 @@
 // Reductions besides sum (which is in broadcast.ts) and statistics: mean, extrema, and where they are.
+
 import { compute, defineOp } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions } from "../options.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { div, mul } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { around, reduceAxes, reducedShape } from "./axes.ts";
+import { around, reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { equal } from "./compare.ts";
 
@@ -17,6 +19,7 @@ import { equal } from "./compare.ts";
  */
 export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   requireFloat("mean", x);
+  checkOptions("mean", options, reduceOptions);
   const list = normalizeAxes("mean", axes, x.rank);
   const count = sizeOf(list.map((axis) => x.shape[axis]!));
   return div(sum(x, list, options), count);
@@ -41,6 +44,7 @@ function extremum(kernel: "max" | "min") {
         `${kernel}: axes are a Tensor, expected a number or an array of numbers; the ${other}(a, b)`,
       );
     }
+    checkOptions(kernel, options, reduceOptions);
     const list = normalizeAxes(kernel, axes, x.rank);
     const empty = list.find((axis) => x.shape[axis] === 0);
     if (empty !== undefined) {
@@ -69,7 +73,9 @@ export const max = extremum("max");
  */
 export const min = extremum("min");
 
-function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, keepDim: boolean): Tensor {
+function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, options: ReduceOptions): Tensor {
+  checkOptions(kernel, options, reduceOptions);
+  const { keepDim = false } = options;
   const along = normalizeAxis(kernel, axis, x.rank);
   if (x.shape[along] === 0) {
     throw new ShapeError(
@@ -90,7 +96,7 @@ function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, keepDim: 
  * @throws ShapeError if the axis is empty or does not exist
  */
 export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
-  return placeOf("argmax", x, axis, options.keepDim ?? false);
+  return placeOf("argmax", x, axis, options);
 }
 
 /**
@@ -100,5 +106,5 @@ export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tenso
  * @throws ShapeError if the axis is empty or does not exist
  */
 export function argmin(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
-  return placeOf("argmin", x, axis, options.keepDim ?? false);
+  return placeOf("argmin", x, axis, options);
 }

@@ -1,8 +1,10 @@
 // Normalisation over the last axes: layerNorm (Ba, Kiros, Hinton 2016, https://arxiv.org/abs/1607.06450) and rmsNorm
 // (Zhang, Sennrich 2019, https://arxiv.org/abs/1910.07467). They differ in whether the mean is subtracted.
+
 import { defineVariadicOp, fusedGradient } from "../define-op.ts";
 import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape, sameShape, sizeOf } from "../shape.ts";
 import { commonDType, contiguous, requireFloat, Tensor } from "../tensor.ts";
@@ -133,6 +135,8 @@ export interface RMSNormOptions {
   eps?: number;
 }
 
+const rmsNormOptions = optionNames<RMSNormOptions>({ weight: true, eps: true });
+
 /** Options of `layerNorm`. */
 export interface LayerNormOptions {
   /** Factor per element, of the normalised shape. */
@@ -142,6 +146,8 @@ export interface LayerNormOptions {
   /** Added to the variance before the root; 1e-5 if absent. */
   eps?: number;
 }
+
+const layerNormOptions = optionNames<LayerNormOptions>({ weight: true, bias: true, eps: true });
 
 /**
  * `(x - mean)/√(variance + eps) · weight + bias`, mean and variance (divided by the count) over the last axes, whose
@@ -154,6 +160,7 @@ export function layerNorm(
   normalizedShape: number | Shape,
   options: LayerNormOptions = {},
 ): Tensor {
+  checkOptions("layerNorm", options, layerNormOptions);
   const { weight, bias, eps = 1e-5 } = options;
   const parameters = [weight, bias].filter((parameter) => parameter != null);
   const cols = checkRows("layerNorm", x, normalizedShape, parameters);
@@ -168,6 +175,7 @@ export function layerNorm(
  * @throws ShapeError if the last axes are others or empty, or weight does not have their shape; DTypeError
  */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: RMSNormOptions = {}): Tensor {
+  checkOptions("rmsNorm", options, rmsNormOptions);
   const { weight, eps = x.dtype === "float64" ? 2 ** -52 : 2 ** -23 } = options;
   const parameters = weight ? [weight] : [];
   const cols = checkRows("rmsNorm", x, normalizedShape, parameters);

@@ -1,11 +1,13 @@
 // Tensors that follow a rule: arange, linspace, eye.
+
 import { compute } from "../define-op.ts";
 import { ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions } from "../options.ts";
 import { checkShape } from "../shape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
 import type { TensorOptions } from "./create.ts";
-import { asLeaf, dtypeIn } from "./create.ts";
+import { asLeaf, dtypeIn, tensorOptions } from "./create.ts";
 
 function requireFinite(operation: string, name: string, value: number): void {
   if (!Number.isFinite(value)) {
@@ -26,7 +28,8 @@ export function arange(start: number, end: number, options?: TensorOptions): Ten
 export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
 export function arange(...args: (number | TensorOptions | undefined)[]): Tensor {
   const numbers = args.filter((arg) => typeof arg === "number");
-  const options = args.find((arg) => typeof arg === "object") ?? {};
+  const options = args.find((arg) => arg !== undefined && typeof arg !== "number") ?? {};
+  checkOptions("arange", options, tensorOptions);
   const [start, end, step] =
     numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
   requireFinite("arange", "start", start);
@@ -46,6 +49,7 @@ export function arange(...args: (number | TensorOptions | undefined)[]): Tensor 
  * @throws ValueError if a bound is not finite; ShapeError unless `steps` is a non-negative integer
  */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+  checkOptions("linspace", options, tensorOptions);
   requireFinite("linspace", "start", start);
   requireFinite("linspace", "end", end);
   const x = Tensor.allocate(checkShape("linspace", [steps]), dtypeIn("linspace", options), "linspace");
@@ -62,6 +66,7 @@ export function eye(rows: number, cols?: number, options?: TensorOptions): Tenso
 export function eye(rows: number, options?: TensorOptions): Tensor;
 export function eye(rows: number, second: number | TensorOptions = rows, third: TensorOptions = {}): Tensor {
   const [cols, options] = typeof second === "number" ? [second, third] : [rows, second];
+  checkOptions("eye", options, tensorOptions);
   const x = compute(() => {
     const y = Tensor.allocate(checkShape("eye", [rows, cols]), dtypeIn("eye", options), "eye");
     const one = Tensor.allocate([], y.dtype, "eye");

@@ -1,12 +1,14 @@
 // softmax, its logarithm, and the logarithm of its denominator, each one kernel over rows, and so are the gradients.
+
 import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { SoftmaxKernels } from "../kernels/table.ts";
+import { checkOptions } from "../options.ts";
 import { normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
 import { contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { mul, neg, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { reducedShape } from "./axes.ts";
+import { reducedShape, reduceOptions } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { alongAxis, joinAxes } from "./last-axis.ts";
 import { exp } from "./unary.ts";
@@ -89,6 +91,7 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
  */
 export function logSumExp(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
   requireFloat("logSumExp", x);
+  checkOptions("logSumExp", options, reduceOptions);
   const list = normalizeAxes("logSumExp", axes, x.rank);
   return reshape(logSumExpOp(joinAxes(x, list)), reducedShape(x.shape, list, options.keepDim ?? false));
 }

@@ -1,12 +1,14 @@
 // Variance, standard deviation and vector norms: reductions that are made of squares.
+
 import { defineOp } from "../define-op.ts";
 import { ValueError } from "../errors.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { normalizeAxes, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "../tensor.ts";
 import { div, mul, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { reduceAxes, reducedShape } from "./axes.ts";
+import { axesInstead, reduceAxes, reducedShape } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { equal } from "./compare.ts";
 import { max, mean } from "./reduce.ts";
@@ -18,6 +20,8 @@ export interface VarianceOptions extends ReduceOptions {
   /** What is taken off the number of elements in the divisor; 1 if absent, the unbiased estimate. */
   correction?: number;
 }
+
+const varianceOptions = optionNames<VarianceOptions>({ keepDim: true, correction: true }, axesInstead);
 
 interface Spread {
   axes: readonly number[];
@@ -49,6 +53,7 @@ function spreadOf(
   options: VarianceOptions,
 ): Tensor {
   requireFloat(name, x);
+  checkOptions(name, options, varianceOptions);
   const list = normalizeAxes(name, axes, x.rank);
   const count = sizeOf(list.map((axis) => x.shape[axis]!));
   const divisor = Math.max(0, count - (options.correction ?? 1));
@@ -85,6 +90,8 @@ export interface NormOptions extends ReduceOptions {
   p?: number;
 }
 
+const normOptions = optionNames<NormOptions>({ keepDim: true, p: true }, axesInstead);
+
 const euclideanOp = defineOp<[Tensor], readonly number[]>({
   name: "norm",
   forward: (x, axes) => sqrt(reduceAxes("sumSquares", x, axes)),
@@ -98,11 +105,12 @@ const euclideanOp = defineOp<[Tensor], readonly number[]>({
  */
 export function norm(x: Tensor, axes?: number | readonly number[], options: NormOptions = {}): Tensor {
   requireFloat("norm", x);
+  checkOptions("norm", options, normOptions);
   const list = normalizeAxes("norm", axes, x.rank);
-  const { p = 2 } = options;
-  if (p === 1) return sum(abs(x), list, options);
-  if (p === Number.POSITIVE_INFINITY) return max(abs(x), list, options);
+  const { p = 2, keepDim = false } = options;
+  if (p === 1) return sum(abs(x), list, { keepDim });
+  if (p === Number.POSITIVE_INFINITY) return max(abs(x), list, { keepDim });
   if (p !== 2) throw new ValueError(`norm: got p ${p}, expected 1, 2 or Infinity`);
   const kept = euclideanOp(x, list);
-  return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
+  return keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
 }

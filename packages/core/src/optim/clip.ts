@@ -1,9 +1,11 @@
 // Clipping gradients before an optimizer's step, by their norm or by value. Nothing is read on the host unless asked
 // for, so that a step with clipping can be recorded and replayed.
+
 import { compute } from "../define-op.ts";
 import { dtypeCode } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { Tensor } from "../tensor.ts";
 
 /** Options of `clipGradNorm`. */
@@ -27,6 +29,8 @@ function gradientsOf(operation: string, parameters: readonly Tensor[]): Tensor[]
   });
 }
 
+const clipGradNormOptions = optionNames<ClipGradNormOptions>({ normType: true, errorIfNonfinite: true });
+
 /**
  * Scales all gradients by `min(1, maxNorm / (norm + 1e-6))`, in place, where `norm` is that of all of them together, as
  * if they were one vector. Parameters without a gradient are left out. Pascanu, Mikolov and Bengio,
@@ -40,6 +44,7 @@ export function clipGradNorm(
   maxNorm: number,
   options: ClipGradNormOptions = {},
 ): Tensor {
+  checkOptions("clipGradNorm", options, clipGradNormOptions);
   const { normType = 2, errorIfNonfinite = false } = options;
   if (!(maxNorm >= 0)) {
     throw new ValueError(`clipGradNorm: maxNorm is ${maxNorm}, expected a number of at least 0`);

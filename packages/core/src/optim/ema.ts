@@ -1,9 +1,11 @@
 // An exponential moving average of weights, which often predicts better than the last weights do. Like an optimizer it
 // works over any stretch of any parameter, so that threads can share the work.
+
 import { hostStep, outsideOfCapture } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
 import { requireSameKind, requireStretch } from "./stretch.ts";
@@ -13,6 +15,8 @@ export interface EMAOptions {
   /** Share of the average that is kept, or a function of the number of updates done so far; 0.999 if absent. */
   decay?: number | ((updates: number) => number);
 }
+
+const emaOptions = optionNames<EMAOptions>({ decay: true });
 
 /**
  * `average ← decay · average + (1 - decay) w`; the first update copies the weights (PyTorch's `AveragedModel` with
@@ -30,6 +34,7 @@ export class EMA {
 
   /** @throws ValueError if there are no parameters, or the decay is not in [0, 1] */
   constructor(parameters: readonly Tensor[], options: EMAOptions = {}) {
+    checkOptions("EMA", options, emaOptions);
     if (parameters.length === 0) throw new ValueError("EMA: got no parameters; pass model.parameters()");
     this.parameters = parameters;
     this.decay = options.decay ?? 0.999;

@@ -1,11 +1,14 @@
 // What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
 // what lets several threads share one update. Groups are in groups.ts, saving and loading in state-dict.ts.
+
 import { hostStep, outsideOfCapture, refuseHostAccess } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { GradientError, ValueError } from "../errors.ts";
+import { GradientError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { heap } from "../memory/heap.ts";
+import type { OptionNames } from "../options.ts";
+import { checkOptions } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
@@ -53,6 +56,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   /** Updates done so far. */
   stepCount = 0;
   readonly #rules: OptimizerRules<Options>;
+  readonly #names: OptionNames;
   readonly #slots: readonly Slot[];
   /** Of each group, by dtype. */
   readonly #cells: readonly Map<string, Tensor>[];
@@ -66,11 +70,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     this.name = rules.name;
     this.#rules = rules;
     const groups: readonly object[] = isGrouped(parameters) ? parameters : [{ params: parameters }];
-    if (typeof options !== "object" || options === null) {
-      throw new ValueError(
-        `${rules.name}: options are ${String(options)}, expected an object such as { lr: 0.01 }`,
-      );
-    }
+    this.#names = Object.fromEntries(Object.keys(rules.defaults).map((name) => [name, true]));
+    checkOptions(rules.name, options, this.#names);
     this.paramGroups = groups.map(
       (group) => ({ ...rules.defaults, ...options, ...group }) as unknown as OptimizerGroup<Options>,
     );
@@ -189,11 +190,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   ): void;
 
   #checkGroup(group: OptimizerGroup<Options>): void {
-    const known = Object.keys({ ...this.#rules.defaults, params: null });
-    const unknown = Object.keys(group).find((key) => !known.includes(key));
-    if (unknown !== undefined) {
-      throw new ValueError(`optimizer: ${this.name} has no option ${unknown}; expected ${known.join(", ")}`);
-    }
+    checkOptions(this.name, group, { ...this.#names, params: true });
     this.learningRate(group);
     this.#rules.check(group);
   }

@@ -262,7 +262,7 @@ describe("mistakes", () => {
     ["Adagrad", { lrDecay: -1 }, /lrDecay is -1/],
     ["Adagrad", { initialAccumulatorValue: -1 }, /initialAccumulatorValue is -1/],
     ["Lion", { betas: [0.9, 2] }, /betas\[1\] is 2/],
-    ["Lion", { weight_decay: 0.1 }, /Lion has no option weight_decay; expected .*weightDecay/],
+    ["Lion", { weight_decay: 0.1 }, /Lion: there is no option "weight_decay"; it is called weightDecay here/],
   ])("%s with %o", (name, options, message) => {
     expect(() => make(name, options)([w])).toThrow(ValueError);
     expect(() => make(name, options)([w])).toThrow(message);
