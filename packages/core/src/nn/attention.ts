@@ -55,7 +55,7 @@ export const maskingOptions = optionNames<AttentionMasking>(
  *
  * Parameters and their initial values are those of `torch.nn.MultiheadAttention`: `inProjWeight [3·width, width]` holds the
  * projections of query, key and value. Masks are as for `scaledDotProductAttention` ([batch, heads, queries, keys], or
- * what broadcasts to it): 0 hides a key, where PyTorch's module hides it by true.
+ * what broadcasts to it): in integers 0 hides a key, where PyTorch's module hides it by true; floats are added.
  */
 export class MultiHeadAttention extends Module<
   [query: Tensor, key?: Tensor, value?: Tensor, masking?: AttentionMasking]

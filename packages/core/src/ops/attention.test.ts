@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { compile } from "../capture.ts";
+import { ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import { Generator, manualSeed, withGenerator } from "../random.ts";
@@ -7,13 +9,15 @@ import type { Shape } from "../shape.ts";
 import { backward, grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
-import { mul } from "./arithmetic.ts";
+import { mul, sub } from "./arithmetic.ts";
 import type { AttentionOptions } from "./attention.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import { expand, reshape, sum } from "./broadcast.ts";
 import { cast } from "./cast.ts";
-import { ones, randn, tensor, zeros } from "./create.ts";
+import { notEqual } from "./compare.ts";
+import { full, ones, randn, tensor, zeros } from "./create.ts";
 import { permute, transpose } from "./shape.ts";
+import { log } from "./unary.ts";
 
 const double = { dtype: "float64" } as const;
 const draw = (...shape: number[]) => randn(shape, double);
@@ -120,6 +124,72 @@ describe("scaledDotProductAttention", () => {
     ]) {
       expectClose(scaledDotProductAttention(q, k, v, { mask }), slowly(q, k, v, [2, 3], { mask }));
     }
+  });
+
+  describe("0 hides a key in masks of integers; floats are added", () => {
+    const [q, k, v] = [draw(2, 3, 2), draw(2, 4, 2), draw(2, 4, 2)];
+    const bits = [
+      [1, 0, 1, 0],
+      [0, 1, 1, 1],
+      [1, 1, 1, 0],
+    ];
+    const hidden = () => tensor(bits, { dtype: "uint8" });
+    const attend = (mask: Tensor) => Array.from(scaledDotProductAttention(q, k, v, { mask }).toArray());
+
+    test("uint8, int32 and booleans are the same, whatever is not 0 in them", () => {
+      const expected = attend(hidden());
+      expect(attend(tensor(bits, { dtype: "int32" }))).toEqual(expected);
+      expect(attend(mul(tensor(bits, { dtype: "int32" }), -256))).toEqual(expected);
+      expect(attend(tensor(bits.map((row) => row.map((bit) => bit === 1))))).toEqual(expected);
+      expect(attend(notEqual(tensor(bits, { dtype: "int32" }), 0))).toEqual(expected);
+    });
+
+    test("floats that are all 0 and 1 are refused, and what is said to be written does what it says", () => {
+      const mask = tensor(bits, double);
+      expect(() => attend(mask)).toThrow(ValueError);
+      expect(() => attend(mask)).toThrow(
+        'mask is float64 and all 0 and 1; if 0 hides a key, write cast(mask, "uint8"); floats are added to the scores, and if that is meant, write sub(mask, 1)',
+      );
+      expect(attend(cast(mask, "uint8"))).toEqual(attend(hidden()));
+      const added = slowly(q, k, v, [2], { mask });
+      attend(sub(mask, 1)).forEach((value, i) => {
+        expect(value).toBeCloseTo(added[i]!, 10);
+      });
+    });
+
+    test.each<[string, Tensor]>([
+      ["a view", transpose(tensor(bits, double))],
+      ["one row for all", ones([1, 4], double)],
+    ])("%s of them is refused, too", (_, mask) => {
+      const queries = mask.shape[0] === 4 ? draw(2, 4, 2) : q;
+      const keys = mask.shape[0] === 4 ? q : k;
+      expect(() => scaledDotProductAttention(queries, keys, keys, { mask })).toThrow(/all 0 and 1/);
+    });
+
+    test("zeros hide nothing, -Infinity does, and what is learned is let be", () => {
+      const plain = Array.from(scaledDotProductAttention(q, k, v).toArray());
+      expect(attend(zeros([3, 4], double))).toEqual(plain);
+      expect(attend(log(tensor(bits, double)))).toEqual(attend(hidden()));
+      const bias = ones([3, 4], { ...double, requiresGrad: true });
+      expect(attend(bias)).toHaveLength(plain.length);
+    });
+
+    test("compiled: refused in the call that is recorded", () => {
+      const step = compile((mask: Tensor) => scaledDotProductAttention(q, k, v, { mask }));
+      expect(() => step(tensor(bits, double))).toThrow(/all 0 and 1/);
+      const [whole, replayed] = [attend, (mask: Tensor) => Array.from(step(mask).toArray())].map((f) =>
+        [0, 1, 2, 3].map((row) =>
+          f(
+            tensor(
+              bits.map((bit) => bit.with(row, 0)),
+              { dtype: "int32" },
+            ),
+          ),
+        ),
+      );
+      expect(replayed).toEqual(whole);
+      step.dispose();
+    });
   });
 
   test("a query that sees no key gets 0, and gives no gradient", () => {
@@ -249,6 +319,6 @@ describe("scaledDotProductAttention", () => {
       /mask \[3,3\] does not broadcast to the scores \[2,2\]/,
     );
     expect(call(x, x, x, { mask: ones([1, 2, 2]) })).toThrow(/mask \[1,2,2\] does not broadcast/);
-    expect(call(x, x, x, { mask: ones([2, 2], { dtype: "int32" }) })).toThrow(/mask is int32/);
+    expect(call(x, x, x, { mask: full([2, 2], 2, double) })).toThrow(/mask is float64, expected float32/);
   });
 });

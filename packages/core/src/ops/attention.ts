@@ -2,14 +2,18 @@
 // they lie: a [batch, time, heads, dim] tensor seen as [batch, heads, time, dim] is never copied.
 
 import { defineOp, defineVariadicOp } from "../define-op.ts";
-import { DTypeError, ShapeError } from "../errors.ts";
+import { bytesPerElement, isFloat } from "../dtype.ts";
+import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { heap } from "../memory/heap.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { broadcastShapes, broadcastStrides, collapseAxes, formatShape } from "../shape.ts";
 import { commonDType, contiguous, requireFloat, Tensor } from "../tensor.ts";
 import { mul, sub } from "./arithmetic.ts";
 import { sum, sumTo } from "./broadcast.ts";
+import { cast } from "./cast.ts";
+import { notEqual } from "./compare.ts";
 import { dropout } from "./dropout.ts";
 import { matmul, matmulLike } from "./matmul.ts";
 import { transpose } from "./shape.ts";
@@ -24,6 +28,7 @@ type WalkedMask = readonly [kind: number, address: number, outer: number, row: n
 
 function walkMask(mask: Tensor | undefined, shape: Shape): WalkedMask {
   if (!mask) return [0, 0, 0, 0, 0];
+  if (mask.dtype === "int32") return walkMask(cast(notEqual(mask, 0), "uint8"), shape);
   const strides = broadcastStrides(mask.shape, mask.strides, shape);
   const { operands } = collapseAxes(shape.slice(0, -2), [strides.slice(0, -2)]);
   const batches = operands[0]!;
@@ -77,8 +82,8 @@ const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
 /** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /**
-   * What broadcasts to [..., queries, keys]: numbers that are added to the scores (-Infinity hides a key), or uint8, of
-   * which 0 hides a key.
+   * What broadcasts to [..., queries, keys]: integers (uint8 or int32), of which 0 hides a key; or floats, which are added
+   * to the scores (-Infinity hides a key). Floats that are all 0 and 1 are refused: that they are added is hardly meant.
    */
   mask?: Tensor | null | undefined;
   /** Whether query i sees the keys 0 … i only; together with a mask, both must let it. */
@@ -111,16 +116,37 @@ function scoresShape(q: Tensor, k: Tensor, v: Tensor): Shape {
   return [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
 }
 
+/** Whether the elements, read where they lie, are 0 and 1 alone, and not all 0. Looks no further than it must. */
+function isZerosAndOnes({ address, dtype, shape, strides }: Tensor): boolean {
+  const values = heap()[dtype];
+  let ones = false;
+  const only = (start: number, axis: number): boolean => {
+    if (axis === shape.length) {
+      if (values[start] === 1) ones = true;
+      return values[start] === 1 || values[start] === 0;
+    }
+    for (let i = 0; i < shape[axis]!; i++) if (!only(start + i * strides[axis]!, axis + 1)) return false;
+    return true;
+  };
+  return only(address / bytesPerElement[dtype], 0) && ones;
+}
+
 function checkMask(mask: Tensor, shape: Shape, q: Tensor): void {
-  if (mask.dtype !== "uint8" && mask.dtype !== q.dtype) {
+  if (isFloat(mask.dtype) && mask.dtype !== q.dtype) {
     throw new DTypeError(
-      `${operation}: mask is ${mask.dtype}, expected ${q.dtype} to be added, or uint8; cast it`,
+      `${operation}: mask is ${mask.dtype}, expected ${q.dtype} to be added, or uint8 or int32, of which 0 hides a key; cast it`,
     );
   }
   const lead = shape.length - mask.rank;
   if (lead < 0 || mask.shape.some((length, axis) => length !== 1 && length !== shape[lead + axis])) {
     throw new ShapeError(
       `${operation}: mask ${formatShape(mask.shape)} does not broadcast to the scores ${formatShape(shape)}; its axes must be equal or 1`,
+    );
+  }
+  // A mask that is learned may pass through such values. Under compile this looks at the calls that are recorded.
+  if (isFloat(mask.dtype) && !mask.tracked && isZerosAndOnes(mask)) {
+    throw new ValueError(
+      `${operation}: mask is ${mask.dtype} and all 0 and 1; if 0 hides a key, write cast(mask, "uint8"); floats are added to the scores, and if that is meant, write sub(mask, 1), by which the weights are the same`,
     );
   }
 }
@@ -130,7 +156,7 @@ function checkMask(mask: Tensor, shape: Shape, q: Tensor): void {
  * `[…,queries,width]`, laid out in memory as `q` is; leading axes (batch, heads) broadcast. A query that sees no key
  * gets 0. As `torch.nn.functional.scaled_dot_product_attention`. Gradients flow to q, k, v, and to a mask of floats.
  *
- * @throws ShapeError if sizes do not fit; DTypeError if dtypes differ
+ * @throws ShapeError if sizes do not fit; DTypeError if dtypes differ; ValueError for a mask of floats that are all 0 and 1
  */
 export function scaledDotProductAttention(
   q: Tensor,
