@@ -41,7 +41,13 @@ function takersOfOptions(entry: string): string[] {
     if (type.isUnion()) return type.types.some(isOptions);
     if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection))) return false;
     if (type.getCallSignatures().length + type.getConstructSignatures().length > 0) return false;
-    if (checker.isArrayType(type) || checker.isTupleType(type) || type.isClass()) return false;
+    // What comes after the first argument of activations, as in `new GELU({ approximate: "tanh" })`.
+    if (checker.isTupleType(type)) {
+      return checker
+        .getTypeArguments(type as ts.TypeReference)
+        .some((part) => isOptions(checker.getNonNullableType(part)));
+    }
+    if (checker.isArrayType(type) || type.isClass()) return false;
     if (type.symbol?.flags & ts.SymbolFlags.Class) return false;
     return !data.some((pattern) => pattern.test(checker.typeToString(type)));
   };
@@ -72,6 +78,8 @@ function takersOfOptions(entry: string): string[] {
   };
   for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(source)!))
     visit("", exported);
+  // It takes the inputs of `forward`, which looks at its own.
+  found.delete("Module.summary");
   return [...found].sort();
 }
 

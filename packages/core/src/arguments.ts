@@ -8,10 +8,9 @@ export function kindOf(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "an array";
   if (typeof value !== "object" || value === null) return String(value);
-  const name: unknown = value.constructor?.name;
-  return typeof name !== "string" || name === "" || name === "Object"
-    ? "an object"
-    : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+  // A bundler may have put an underscore before the name of a class.
+  const name = String(value.constructor?.name ?? "").replace(/^_/, "");
+  return name === "" || name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /**
