@@ -346,7 +346,9 @@ describe("refuses", () => {
 
 it("refuses a job that has one model for all shards", async () => {
   const single = writeJob(`
+    import { manualSeed } from "@shardgrad/core";
     import job from ${JSON.stringify(fileURLToPath(clusters))};
+    manualSeed(1);
     const one = job.model();
     export default { ...job, model: () => one };`);
   const run = train(single, { workers: 1, shards: 2, syncEvery: 4, epochs: 1 });

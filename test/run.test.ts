@@ -262,23 +262,24 @@ it("an error that nobody awaits is not lost", async () => {
 });
 
 it("a loss that changes by a number outside of tensors ends the run, instead of being frozen", async () => {
-  const annealed = writeJob(`
+  const annealed = () =>
+    writeJob(`
     import { SGD, Linear, mean, mul } from "@shardgrad/core";
     import { defineJob } from "@shardgrad/parallel";
     let calls = 0;
     export default defineJob({
       dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
       model: () => new Linear(2, 1),
-      // The first two calls record, the third one is the check after ten replays.
-      loss: (model, { x }) => mul(mean(model.forward(x)), ++calls < 3 ? 1 : 2),
+      // The first call is compared with the main thread's, two record, and the fourth is the check after ten replays.
+      loss: (model, { x }) => mul(mean(model.forward(x)), ++calls < 4 ? 1 : 2),
       optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
       batchSize: 8, epochs: 100,
     });`);
-  const run = train(annealed, { workers: 1 });
+  const run = train(annealed(), { workers: 1 });
   await expect(run).rejects.toThrow(
     /loss: it depends on something outside of tensors that changed while it was replayed.*--no-capture.*after 10 replays/,
   );
-  const eager = await train(annealed, { workers: 1, capture: false });
+  const eager = await train(annealed(), { workers: 1, capture: false });
   expect([eager.captured, eager.steps]).toEqual([false, 400]);
 });
 
@@ -292,7 +293,7 @@ describe("a worker that fails", () => {
       export default defineJob({
         dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
         model: () => new Linear(2, 1),
-        loss: (model, { x }) => { if (!isMainThread && ++calls === 2) { ${statement} } return mean(model.forward(x)); },
+        loss: (model, { x }) => { if (!isMainThread && ++calls === 3) { ${statement} } return mean(model.forward(x)); },
         optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
         batchSize: 8, epochs: 100_000,
       });`);

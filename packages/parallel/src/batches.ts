@@ -159,6 +159,11 @@ export class BatchSource {
     return byColumn("train: the batch", entries);
   }
 
+  /** Gives its memory back. */
+  dispose(): void {
+    for (const x of [this.#index, ...this.#held]) x.dispose();
+  }
+
   /** The numbers of the first `count` samples that are loaded, in a float32 column with one number per sample. */
   numbers(name: string, count: number): Float32Array {
     const at = this.#stored.columns.findIndex((column) => column.name === name);

@@ -32,6 +32,8 @@ const words = [
   "checkpointSlot",
   /** 1 once the coordinator wants a checkpoint. Written by it; taken up, and back to 0, by rank 0. */
   "checkpointRequested",
+  /** Where all are to look whether the job has changed what it must not, as bits (unchanged.ts). Written by rank 0 between two barriers; read by all. */
+  "look",
   /** 1 once a worker's passes could not be captured. Written by that worker; read by the coordinator at the end. */
   "eager",
   /** 1 once a worker has found something that is not finite in what is to be kept. Written before a barrier; read by all behind it. */

@@ -14,6 +14,7 @@ import { Control } from "./control.ts";
 import type { Attempted } from "./course.ts";
 import { planCourse, readPaces } from "./course.ts";
 import { usableCores } from "./cpu-limit.ts";
+import type { Digest } from "./digest.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
@@ -28,6 +29,7 @@ import type { KeptNumbers } from "./kept-numbers.ts";
 import { planKept } from "./kept-numbers.ts";
 import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "./layout.ts";
 import { longestRound } from "./local-schedule.ts";
+import { probeOnMain } from "./main-probe.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { checkOptions, planRun, runSeed } from "./options.ts";
@@ -36,6 +38,8 @@ import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
 import { prepareData } from "./prepare-data.ts";
+import type { Found } from "./probe.ts";
+import { digestModel } from "./probe.ts";
 import type { Begun } from "./progress.ts";
 import { Progress } from "./progress.ts";
 import type { WorkerSetup } from "./protocol.ts";
@@ -92,6 +96,9 @@ interface Run extends Attempted {
   ema: EMA | undefined;
   /** The optimizer, see `first-step.ts`. */
   described: string;
+  /** The model as it was built, and what the job's functions gave before the first step of this run. */
+  built: Digest[];
+  found: Found[] | undefined;
   budget: MemoryBudget;
   train: StoredColumns;
   test: StoredColumns | undefined;
@@ -114,6 +121,7 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
 
   manualSeed(seed);
   const { model, optimizer } = buildModel(job, sampleShapes(train));
+  const built = digestModel(model);
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
   const recordedSteps = options.onStepEnd ? plan.steps : 0;
@@ -149,6 +157,8 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
     optimizer,
     ema,
     described,
+    built,
+    found: undefined,
     budget,
     layout,
     snapshots,
@@ -206,7 +216,18 @@ function planWorkers(
   kernels: KernelSet,
   memory: RunMemory,
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
-  const { plan, layout, snapshots, sampling, train, test, metrics, jobUrl, described: optimizer } = run;
+  const {
+    plan,
+    layout,
+    snapshots,
+    sampling,
+    train,
+    test,
+    metrics,
+    jobUrl,
+    described: optimizer,
+    built,
+  } = run;
   const { workers, reduce, local, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
   const arenas = Array.from({ length: workers }, () => ({
@@ -230,14 +251,23 @@ function planWorkers(
     useEma,
     optimizer,
     kept: run.kept,
+    built,
   };
   const rest = { ...shared, layout, snapshots, sampling, train, test, metrics };
-  return (rank, fault) => ({ rank, arena: arenas[rank]!, ...rest, state: run.state, fault });
+  return (rank, fault) => ({
+    rank,
+    arena: arenas[rank]!,
+    ...rest,
+    found: run.found,
+    state: run.state,
+    fault,
+  });
 }
 
 /** Takes a run in which a worker failed back to its last snapshot; no worker runs. */
 function takeBack(run: Run, failure: WorkerError, restart: number): RestartEvent {
   run.state = goBack(run.snapshots!, newestSlot(run.control)!);
+  run.found = undefined;
   const { rank, step, phase, message } = failure;
   const { restarts } = run.plan;
   const fromStep = run.state.step;
@@ -314,6 +344,7 @@ export async function coordinate<M extends AnyModule>(
     checkpoints = await resume(run, kernels, options, publish, environment);
     run.kept = planKept(model, layout, run.state.step);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
+    if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
     const setupOf = planWorkers(run, kernels.set, memory);
     const progress = new Progress(run, publish);
     const metricsAt = (epochs: number) => progress.metricsAt(epochs);

@@ -27,7 +27,8 @@ type Invoke = (api: Member["api"], rank: number) => Promise<Outcome>;
 /** @param place where in the job's module, if it came from there */
 function failure(rank: number, step: number, phase: Phase, cause: Error, during: During, place = ""): Error {
   // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
-  const atJob = during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
+  const saysAll = cause.message.startsWith("train: ");
+  const atJob = saysAll || during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   // All workers come to it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });

@@ -194,11 +194,16 @@ function requireSame(what: string, own: readonly [string, Tensor][], laidOut: re
   );
 }
 
+/** @throws JobError if a model is not the one that was laid out */
+export function checkModel(model: AnyModule, layout: Layout): void {
+  requireSame("parameters", model.namedParameters(), layout.parameters);
+  requireSame("frozen parameters and buffers", untrainedTensors(model), layout.untrained.places);
+}
+
 /**
  * Makes a model's parameters, what it does not train, and its optimizer's state look at the shared arrays, and its gradients at the average.
  *
  * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
- * @throws JobError if the model is not the one that was laid out
  */
 export function bindModel(
   model: AnyModule,
@@ -208,8 +213,6 @@ export function bindModel(
 ): void {
   const named = model.namedParameters();
   const untrained = untrainedTensors(model);
-  requireSame("parameters", named, layout.parameters);
-  requireSame("frozen parameters and buffers", untrained, layout.untrained.places);
   untrained.forEach(([, x], index) => {
     const { offset, bytes } = layout.untrained.places[index]!;
     x.moveTo(Storage.foreign(layout.untrained.address + offset, bytes), contents);

@@ -16,9 +16,10 @@ import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import type { Layout } from "./layout.ts";
-import { bindModel } from "./layout.ts";
+import { bindModel, checkModel } from "./layout.ts";
 import type { Brought, LocalMemory } from "./local-memory.ts";
 import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "./local-memory.ts";
+import { compareModels, digestModel } from "./probe.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { UpdateStep } from "./update-step.ts";
 
@@ -37,6 +38,8 @@ export class LocalSteps {
   readonly #slice: readonly [from: number, to: number];
   readonly #learners: Map<number, Learner>;
   readonly #averages: { own: number; average: number; reducer: SliceReducer }[];
+  /** Parameters of all learners. */
+  readonly #trained = new Set<Tensor>();
   /** Steps done at the last meeting. */
   #metAt = 0;
 
@@ -55,12 +58,6 @@ export class LocalSteps {
     this.#local = layout.local!;
     this.#slice = slice;
     this.#learners = new Map(shards.map((shard) => [shard, this.#learn(shard, setup, job)]));
-    const parameters = [...this.#learners.values()].map((learner) => learner.parameters[0]);
-    if (new Set(parameters).size < shards.length) {
-      throw new JobError(
-        "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",
-      );
-    }
     this.#averages = arraysToAverage(layout, this.#local).map(({ own, average }) => {
       const reducer = new SliceReducer({ ...layout, gradients: own, average }, slice);
       return { own, average, reducer };
@@ -71,6 +68,11 @@ export class LocalSteps {
   /** The model and the parameters that a shard's pass is to be over. */
   learner(shard: number): Pick<Learner, "model" | "parameters"> {
     return this.#learners.get(shard)!;
+  }
+
+  /** Those of all shards of this worker. */
+  get models(): AnyModule[] {
+    return Array.from(this.#learners.values(), ({ model }) => model);
   }
 
   /** Updates that the shards' optimizers count: all of them the same, one a step. */
@@ -127,10 +129,22 @@ export class LocalSteps {
     );
   }
 
-  #learn(shard: number, { layout: whole, rules, sampling, state, train }: WorkerSetup, job: Job): Learner {
+  #learn(
+    shard: number,
+    { rank, layout: whole, rules, sampling, state, train, built }: WorkerSetup,
+    job: Job,
+  ): Learner {
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);
     const { model, optimizer } = buildModel(job, sampleShapes(train));
+    if (this.#trained.has(model.parameters()[0]!)) {
+      throw new JobError(
+        "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",
+      );
+    }
+    for (const parameter of model.parameters()) this.#trained.add(parameter);
+    checkModel(model, layout);
+    compareModels(digestModel(model), built, rank);
     bindModel(model, optimizer, layout, "adopt");
     optimizer.stepCount = state.stepCount;
     const slice = [0, layout.flatSize] as const;

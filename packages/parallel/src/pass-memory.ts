@@ -22,6 +22,7 @@ import { JobError } from "./errors.ts";
 import { chunkSize, keepModes } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import type { RunPlan } from "./options.ts";
+import { quietly } from "./quietly.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardRange } from "./sampling.ts";
 import { untrainedTensors } from "./untrained.ts";
@@ -50,22 +51,6 @@ function firstSamples(stored: StoredColumns, count: number): Record<string, Tens
     return [column.name, y];
   });
   return byColumn("train: the batch", entries);
-}
-
-/** Does `body` without a word on standard output or error, and without ending the process. */
-function quietly<T>(body: () => T): T {
-  const { stdout, stderr, exit } = process;
-  const writes = [stdout, stderr].map((output) => ({ output, write: output.write }));
-  for (const { output } of writes) output.write = () => true;
-  process.exit = () => {
-    throw new Error("process.exit");
-  };
-  try {
-    return body();
-  } finally {
-    for (const { output, write } of writes) output.write = write;
-    process.exit = exit;
-  }
 }
 
 /** What a job's function returned; if it is a promise, which no step can use, nobody waits for it here. */

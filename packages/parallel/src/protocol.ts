@@ -1,11 +1,13 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
 import type { StoredColumns } from "./columns.ts";
+import type { Digest } from "./digest.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
 import type { KeptNumbers } from "./kept-numbers.ts";
 import type { Layout } from "./layout.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
+import type { Found } from "./probe.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
@@ -43,6 +45,10 @@ export interface WorkerSetup {
   useEma: boolean;
   /** The main thread's optimizer, see `first-step.ts`: each worker's must be the same. */
   optimizer: string;
+  /** The main thread's model as it was built: each worker's must be the same. */
+  built: Digest[];
+  /** What the job's functions gave on the main thread; undefined if it has been compared. */
+  found: Found[] | undefined;
   train: StoredColumns;
   test: StoredColumns | undefined;
   metrics: string[];

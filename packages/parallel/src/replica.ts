@@ -25,13 +25,15 @@ import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
 import { buildModel } from "./job.ts";
 import { describeKept, isShareFinite } from "./kept-numbers.ts";
-import { bindEMA, bindModel, lookAt } from "./layout.ts";
+import { bindEMA, bindModel, checkModel, lookAt } from "./layout.ts";
 import type { Brought } from "./local-memory.ts";
 import { nextMeeting } from "./local-schedule.ts";
 import { LocalSteps } from "./local-steps.ts";
 import { Lockstep } from "./lockstep.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { PhaseClock } from "./phase-clock.ts";
+import type { Found } from "./probe.ts";
+import { compareModels, compareWithMain, digestModel, firstRows, firstShard } from "./probe.ts";
 import type { WorkerSetup } from "./protocol.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardWeight } from "./sample-weights.ts";
@@ -40,6 +42,7 @@ import type { PassHost } from "./shard-pass.ts";
 import { ShardPass } from "./shard-pass.ts";
 import { SnapshotWriter } from "./snapshots.ts";
 import { writeStepRecord } from "./step-records.ts";
+import { Unchanged } from "./unchanged.ts";
 import { needsWholeAverage, UpdateStep } from "./update-step.ts";
 
 export class Replica {
@@ -72,6 +75,7 @@ export class Replica {
   readonly #afterStep: AfterStep | undefined;
   readonly #earlyStopping: EarlyStopping | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
+  readonly #unchanged: Unchanged;
   #phase: Phase = "idle";
   #current: number;
   #first = true;
@@ -85,7 +89,7 @@ export class Replica {
   constructor(setup: WorkerSetup, job: Job, notify: (line: string) => void) {
     this.#notify = notify;
     const { rank, workers, layout, sampling, train, test, metrics } = setup;
-    const { batchSize, seed } = sampling;
+    const { seed } = sampling;
     this.#setup = setup;
     this.#job = job;
     this.step = setup.state.step;
@@ -94,6 +98,8 @@ export class Replica {
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train)));
     this.#parameters = this.#model.parameters();
+    checkModel(this.#model, layout);
+    compareModels(digestModel(this.#model), setup.built, rank);
     bindModel(this.#model, this.#optimizer, layout, "adopt");
     this.#sampler = new Sampler(sampling);
     checkOptimizer(this.#optimizer, setup.optimizer);
@@ -117,7 +123,7 @@ export class Replica {
     if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
     for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
     this.control = new Control(heap().int32, layout.control);
-    const capacity = Math.ceil(batchSize / layout.shards);
+    const capacity = this.#sampler.largestShard;
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity, this.#beat);
     if (test && metrics.length > 0) {
@@ -130,6 +136,7 @@ export class Replica {
     const count = Math.ceil((layout.shards - rank) / workers);
     this.#shards = Array.from({ length: count }, (_, i) => rank + i * workers);
     if (setup.local) this.#local = new LocalSteps(setup, job, { shards: this.#shards, slice });
+    this.#unchanged = this.#watchJob(slice);
     const parts = { layout, shards: this.#shards, seed, capture: setup.capture };
     this.#pass = new ShardPass(job, this.#train, parts, this.#passHost());
     if (normalisesOverBatch(this.#model)) this.#lockstep = this.#computeInLockstep(capacity);
@@ -162,6 +169,7 @@ export class Replica {
   run(): void {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
+    if (this.#setup.found) this.#probe(this.#setup.found);
     this.#epoch.start();
     if (this.#enough && this.step < steps) this.#endEarly();
     // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
@@ -178,13 +186,48 @@ export class Replica {
       if (stopped) break;
       if (this.#enough && this.step < steps) this.#endEarly();
     }
+    this.#unchanged.atEnd();
     this.#enter("idle");
+  }
+
+  #watchJob(slice: readonly [from: number, to: number]): Unchanged {
+    const { rank, workers, layout, train, local } = this.#setup;
+    const { augment } = this.#job;
+    return new Unchanged(layout, [this.#model, ...(this.#local?.models ?? [])], this.step, {
+      control: this.control,
+      share: [rank, workers],
+      slice,
+      apart: local !== undefined,
+      atWork: `loss()${train.computedBy ? " or sample()" : ""}${augment ? " or augment()" : ""}`,
+      wait: () => this.#wait(this.#barrier),
+    });
+  }
+
+  /** Compares what the job's functions give here with what they gave on the main thread. */
+  #probe(expected: readonly Found[]): void {
+    const { rank, sampling } = this.#setup;
+    const probed = {
+      job: this.#job,
+      model: this.#model,
+      seed: sampling.seed,
+      step: this.step,
+      train: { ...firstShard(this.#sampler, this.step), source: this.#train },
+      test: this.#test && {
+        ...firstRows(this.#test.samples, this.#places.length),
+        source: this.#test.source,
+      },
+      enter: this.#enter.bind(this),
+    };
+    compareWithMain(probed, expected, rank);
+    // Nobody may change weights before all have looked.
+    this.#wait(this.#barrier);
   }
 
   /** One step, by the average of what all shards bring. True if it was the last. */
   #trainTogether(): boolean {
     const { losses, shardWeights } = this.#setup.layout;
     this.#beginStep();
+    this.#unchanged.beforePasses();
     const startedMs = this.#computingMs();
     if (this.#lockstep) this.#lockstep.compute(this.step);
     else {
@@ -218,6 +261,7 @@ export class Replica {
     this.#notePace(startedMs);
     this.#wait(this.#barrier);
     this.#enter("reduce");
+    this.#unchanged.afterPasses();
     if (this.#first) this.#checkFirst();
     this.#decide(end);
     local.meet(end).forEach((brought, index) => {
@@ -229,6 +273,7 @@ export class Replica {
 
   #beginStep(): void {
     this.#current = this.step + 1;
+    this.#unchanged.beginStep(this.#current, this.#first);
     if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
   }
 
@@ -323,6 +368,7 @@ export class Replica {
     return {
       trained: this.#trained.bind(this),
       enter: this.#enter.bind(this),
+      checkTraining: () => this.#unchanged.checkTraining(),
       found: (shard, gradients) => {
         if (this.#first) noteReached(this.#setup.layout, shard, gradients);
       },
@@ -344,6 +390,7 @@ export class Replica {
     const update = this.#update;
     this.#wait(this.#reduceBarrier);
     this.#enter("reduce");
+    this.#unchanged.afterPasses();
     if (this.#first) this.#checkFirst();
     if (reduce === "workers") this.#reducer.weighShards();
     this.#decide(this.step + 1);
@@ -373,6 +420,7 @@ export class Replica {
     if (this.#afterStep) {
       this.#enter("update");
       this.#afterStep.run(this.step);
+      this.#unchanged.afterStep();
     }
     this.#wait(this.#barrier);
   }
@@ -385,6 +433,11 @@ export class Replica {
     const ends = step === steps || this.control.load("stop") === 1;
     const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
     this.#snapshots?.decide(step, { ends, mayEnd });
+    this.#unchanged.decide(step, {
+      last: steps,
+      saves: mayEnd || (this.#snapshots?.handsOver ?? false),
+      savesNext: this.#snapshots?.savesAt(step + 1) ?? false,
+    });
   }
 
   /**
@@ -411,6 +464,7 @@ export class Replica {
   #takeSnapshot(): void {
     if (!this.#snapshots?.wanted) return;
     this.#enter("checkpoint");
+    this.#unchanged.beforeSave();
     this.#snapshots.copy();
     this.#wait(this.#barrier);
     if (this.#setup.rank !== 0) return;
@@ -465,11 +519,13 @@ export class Replica {
   /** Evaluates my chunks of the test set, and waits for the others. */
   #evaluate(test: { samples: number; source: BatchSource }): void {
     const { rank, workers, layout, sampling, useEma } = this.#setup;
-    this.#enter("evaluate");
-    if (useEma) lookAt(this.#model, layout, layout.ema!);
-    const share = { rank, workers, seed: sampling.seed, beat: this.#beat };
-    evaluateChunks(this.#job, this.#model, test, layout.chunks, share);
-    if (useEma) lookAt(this.#model, layout, layout.weights);
-    this.#wait(this.#barrier);
+    this.#unchanged.aroundEvaluation(() => {
+      this.#enter("evaluate");
+      if (useEma) lookAt(this.#model, layout, layout.ema!);
+      const share = { rank, workers, seed: sampling.seed, beat: this.#beat };
+      evaluateChunks(this.#job, this.#model, test, layout.chunks, share);
+      if (useEma) lookAt(this.#model, layout, layout.weights);
+      this.#wait(this.#barrier);
+    });
   }
 }

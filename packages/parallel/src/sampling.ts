@@ -144,6 +144,11 @@ export class Sampler {
     this.#perEpoch = stepsPerEpoch(plan);
   }
 
+  /** Samples of a shard at most. */
+  get largestShard(): number {
+    return Math.ceil(this.#plan.batchSize / this.#plan.shards);
+  }
+
   /** The epoch that a step belongs to, both counted from 0. */
   epochOf(step: number): number {
     return Math.floor(step / this.#perEpoch);

@@ -26,6 +26,8 @@ export interface PassHost {
   /** What the pass over a shard differentiates. */
   trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] };
   enter(phase: Phase): void;
+  /** Throws if the loss has changed what is trained. */
+  checkTraining(): void;
   /** Told, in passes that are no replays, of the gradients that were found: null where the loss does not depend on a parameter. */
   found(shard: number, gradients: readonly (Tensor | null)[]): void;
   /** Told once, if passes are run anew from now on, and why. */
@@ -112,6 +114,7 @@ export class ShardPass {
     const batch = source.batch(count);
     hostStep("enter forward", () => this.#host.enter("forward"));
     const loss = checkLoss(this.#job.loss(model, batch));
+    this.#host.checkTraining();
     lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#host.enter("backward"));
     const found = grad(loss, parameters, { into: this.#gradients.get(shard)! });

@@ -199,6 +199,11 @@ export class SnapshotWriter {
     this.#decidedAt = step;
   }
 
+  /** Whether a checkpoint is due after so many steps, as far as it is known beforehand. */
+  savesAt(step: number): boolean {
+    return this.#plan.checkpoints?.some((every) => step % every === 0) ?? false;
+  }
+
   #waitForDisk(): void {
     while (this.#control.load("checkpointSlot") !== 0) {
       sleepOn(this.#control, "checkpointSlot");
@@ -209,6 +214,11 @@ export class SnapshotWriter {
   /** Whether a multiple of `every` steps has been reached since the last decision. */
   #passes(step: number, every: number): boolean {
     return Math.floor(step / every) > Math.floor(this.#decidedAt / every);
+  }
+
+  /** Rank 0: whether the next snapshot is for a checkpoint. */
+  get handsOver(): boolean {
+    return this.#handOver;
   }
 
   /** Whether it was decided so; for everybody, at the same step. */

@@ -37,3 +37,18 @@ export function checkUntrained(model: AnyModule): void {
     );
   }
 }
+
+/** Notes which tensors require a gradient, and returns what throws a JobError if one no longer is as it was. */
+export function watchTraining(models: readonly AnyModule[]): (step: number) => void {
+  const noted = models.flatMap((model) =>
+    model.namedTensors().map(([name, x]) => ({ name, x, requiresGrad: x.requiresGrad })),
+  );
+  return (step) => {
+    for (const { name, x, requiresGrad } of noted) {
+      if (x.requiresGrad === requiresGrad) continue;
+      throw new JobError(
+        `train: requiresGrad of ${name} was ${requiresGrad} and is ${!requiresGrad} in step ${step}; what is trained is settled when a run begins: train in two runs, the second from the weights of the first, or let its parameter group have a learning rate of 0 for a while, by a schedule`,
+      );
+    }
+  };
+}

@@ -1,0 +1,205 @@
+// What the functions of a job give on the first rows, found out on the main thread and on every worker before step 1,
+// and compared to the bit. A job that depends on its thread (random numbers of its own, variables that only one thread
+// sets, a counter) is refused here, rather than that its results mean nothing. Knows neither threads nor messages.
+import type { AnyModule } from "@shardgrad/core";
+import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
+import { drawnUnkeyed, Storage } from "@shardgrad/core/engine";
+import type { BatchSource } from "./batches.ts";
+import type { Digest } from "./digest.ts";
+import { differenceOf, digestOf } from "./digest.ts";
+import type { Phase } from "./errors.ts";
+import { JobError } from "./errors.ts";
+import { chunkSize, keepModes } from "./evaluate.ts";
+import type { Job } from "./job.ts";
+import { tensorBytes } from "./layout.ts";
+import type { Sampler } from "./sampling.ts";
+import { runningStatistics } from "./untrained.ts";
+
+/** What a function of the job gave; nothing if it threw, which has its own place to be told. */
+export interface Found {
+  /** As users know it: `loss`, `metrics.accuracy`. */
+  what: string;
+  digests: Digest[] | undefined;
+}
+
+/** Rows to look at. */
+export interface Rows {
+  source: BatchSource;
+  /** Loads them; returns how many there are. */
+  load: (source: BatchSource) => number;
+}
+
+type Choice = Pick<Rows, "load"> & { capacity: number };
+
+/** The rows of a step's first shard. */
+export function firstShard(sampler: Sampler, step: number): Choice {
+  const places = new Int32Array(sampler.largestShard);
+  const load = (source: BatchSource) => {
+    const count = sampler.shardSamples(step, 0, places);
+    source.load(places.subarray(0, count), sampler.epochOf(step), sampler.firstDraw(step, 0));
+    return count;
+  };
+  return { capacity: places.length, load };
+}
+
+/** The first rows of a set. */
+export function firstRows(samples: number, most: number): Choice {
+  const capacity = Math.min(samples, most, chunkSize);
+  const load = (source: BatchSource) => {
+    source.load(
+      Int32Array.from({ length: capacity }, (_, i) => i),
+      0,
+    );
+    return capacity;
+  };
+  return { capacity, load };
+}
+
+/** What is looked at, and where. */
+export interface Probed {
+  job: Job;
+  model: AnyModule;
+  seed: number;
+  /** Steps done: the random numbers are those of the next one, and of its first shard. */
+  step: number;
+  /** Those of the first shard. */
+  train: Rows;
+  /** The first ones of what is evaluated; undefined without. */
+  test: Rows | undefined;
+  /** Told what is being done. */
+  enter: (phase: Phase) => void;
+}
+
+const whatToDo =
+  "it must not depend on the thread: random numbers come from the shard's own stream (rand, randn, dropout of core), in sample and augment from rng; what only the main thread knows goes through the data set";
+
+/** All tensors in what a function returned, by name. */
+function digestsIn(name: string, value: unknown): Digest[] {
+  if (value instanceof Tensor) return [digestOf(name, value)];
+  if (typeof value === "number")
+    return [{ name, kind: "number []", hash: String(value), shown: [{ at: 0, value }] }];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, part]) => digestsIn(`${name}.${key}`, part));
+}
+
+/** Gives BatchNorm statistics of its own while `body` runs: they lie where all threads see them. */
+function besideStatistics(model: AnyModule, body: () => void): void {
+  const moved = Array.from(runningStatistics(model), (x) => {
+    const place = Storage.foreign(x.address, tensorBytes(x));
+    x.moveTo(Storage.allocate(tensorBytes(x), "running statistics"));
+    return () => x.moveTo(place, "adopt");
+  });
+  try {
+    body();
+  } finally {
+    for (const moveBack of moved) moveBack();
+  }
+}
+
+/** What to do about a function of the job that throws: whoever calls it in earnest will tell, or nobody before an epoch is over. */
+export type OnThrown = (what: string, error: unknown) => void;
+
+/** Calls one of the job's functions, and takes down what it returned. */
+function look(what: string, own: Generator, body: () => unknown, onThrown: OnThrown): Found {
+  const call = (): Digest[] | undefined => {
+    try {
+      const returned = body();
+      if (returned instanceof Promise) returned.catch(() => undefined);
+      return digestsIn(what, returned);
+    } catch (error) {
+      onThrown(what, error);
+      return undefined;
+    }
+  };
+  const { result: digests, found } = withGenerator(own, () => scope(() => drawnUnkeyed(own, call)));
+  const [first] = found;
+  if (!first) return { what, digests };
+  throw new JobError(
+    `${what}: it draws from a generator of its own (seed ${first.seed}), whose numbers follow from how often it was called, and not from the step and the shard; leave the generator out: rand, randn and dropout draw from the shard's own`,
+  );
+}
+
+/** Loads rows, and calls the job's functions with them; changes nothing that lasts. */
+export function probe(
+  { job, model, seed, step, train, test, enter }: Probed,
+  onThrown: OnThrown = () => undefined,
+): Found[] {
+  const found: Found[] = [];
+  const take = (what: string, own: Generator, body: () => unknown) => {
+    found.push(look(what, own, body, onThrown));
+  };
+  const noise = new Generator(seed, stream.noise);
+  const evaluation = new Generator(seed, stream.evaluation);
+  const load = (what: string, { source, load }: Rows, own: Generator): number => {
+    let count = 0;
+    enter("gather");
+    take(what, own, () => {
+      count = load(source);
+      return source.batch(count);
+    });
+    return count;
+  };
+  besideStatistics(model, () => {
+    const count = load("batch", train, noise.restart(step));
+    enter("forward");
+    if (count > 0) take("loss", noise.restart(step), () => job.loss(model, train.source.batch(count)));
+    if (!test) return;
+    const putBack = keepModes(model);
+    model.eval();
+    try {
+      const tested = load("evaluated batch", test, evaluation.restart(0));
+      enter("evaluate");
+      for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
+        const body = () => noGrad(() => metric(model, test.source.batch(tested)));
+        take(`metrics.${name}`, evaluation.restart(0), body);
+      }
+    } finally {
+      putBack();
+    }
+  });
+  return found;
+}
+
+/** A worker's side: @throws JobError if it finds something else than the main thread, or what a metric throws */
+export function compareWithMain(probed: Probed, expected: readonly Found[], rank: number): void {
+  const found = probe(probed, (what, error) => {
+    // All else fails in a moment, in its own place.
+    if (what.startsWith("metrics.")) throw error;
+  });
+  probed.enter("reduce");
+  compareFound(found, expected, rank);
+}
+
+function compareFound(own: readonly Found[], expected: readonly Found[], rank: number): void {
+  own.forEach(({ digests }, index) => {
+    const others = expected[index]?.digests;
+    if (!digests || !others) return;
+    for (let i = 0; i < Math.max(digests.length, others.length); i++) {
+      const difference = differenceOf(digests[i], others[i], places(rank));
+      if (difference === undefined) continue;
+      const { name } = (digests[i] ?? others[i])!;
+      throw new JobError(`train: ${name} differs: ${difference}, for the same rows; ${whatToDo}`);
+    }
+  });
+}
+
+const places = (rank: number) => [`on worker ${rank}`, "on the main thread"] as const;
+
+/** The tensors of a model as model() has made it. */
+export function digestModel(model: AnyModule): Digest[] {
+  return model.namedTensors().map(([name, x]) => digestOf(name, x));
+}
+
+/** @throws JobError if model() made something else on a worker than on the main thread */
+export function compareModels(own: readonly Digest[], expected: readonly Digest[], rank: number): void {
+  const others = new Map(expected.map((digest) => [digest.name, digest]));
+  const names = new Set([...own, ...expected].map(({ name }) => name));
+  const mine = new Map(own.map((digest) => [digest.name, digest]));
+  for (const name of names) {
+    const difference = differenceOf(mine.get(name), others.get(name), places(rank));
+    if (difference === undefined) continue;
+    throw new JobError(
+      `train: model() made another ${name}: ${difference}; it must not depend on the thread: draw initial values with core's rand, randn or init functions, which follow the seed, and not with Math.random`,
+    );
+  }
+}
