@@ -5,7 +5,6 @@ import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
 import { cacheLineBytes } from "./control.ts";
-import { JobError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
 
 const floatsPerLine = cacheLineBytes / 4;
@@ -48,17 +47,10 @@ export class SliceReducer {
   }
 
   /**
-   * Computes what each shard counts in the average; comes before it in every step.
-   *
-   * @throws JobError if the batch has no weight at all
+   * Computes what each shard counts in the average; comes before it in every step that has any weight.
    */
   weighShards(): void {
     const total = sumOverShards(this.#layout, "shardWeights");
-    if (!(total > 0)) {
-      throw new JobError(
-        `train: the weights of a step's samples sum to ${total}, expected more than 0; leave out samples without weight, or use larger batches`,
-      );
-    }
     const weights = this.#weights.data();
     perShard(this.#layout, "shardWeights").forEach((weight, shard) => {
       weights[shard] = weight / total;

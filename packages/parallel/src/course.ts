@@ -2,7 +2,7 @@
 // coordinator; must not know worker.ts.
 import { setTimeout as sleep } from "node:timers/promises";
 import { heap } from "@shardgrad/core/engine";
-import { SliceReducer } from "./allreduce.ts";
+import { SliceReducer, sumOverShards } from "./allreduce.ts";
 import { AbortedError, Barrier } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Fault } from "./fault.ts";
@@ -73,8 +73,10 @@ async function averageHere(run: Attempted): Promise<void> {
     for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
       await barrier.waitAsync();
       if (control.load("endedEarly")) break;
-      reducer.weighShards();
-      reducer.average();
+      if (sumOverShards(layout, "shardWeights") > 0) {
+        reducer.weighShards();
+        reducer.average();
+      }
       await barrier.waitAsync();
     }
   } catch (error) {

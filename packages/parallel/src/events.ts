@@ -95,7 +95,7 @@ export interface EndEvent {
   stopped: boolean;
   /** Why, if the job's `earlyStopping` did it. */
   stoppedEarly?: string;
-  /** Steps that were left out because something was not finite (`onNonFinite: "skip"`). */
+  /** Steps that were left out because something was not finite (`onNonFinite: "skip"`), or their samples had no weight. */
   skipped: number;
   /**
    * With `timePhasesFrom`: milliseconds that each worker spent in the phases of its steps from that one on. `wait` is the

@@ -10,7 +10,7 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { SliceReducer } from "./allreduce.ts";
+import { SliceReducer, sumOverShards } from "./allreduce.ts";
 import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
@@ -119,11 +119,14 @@ export class LocalSteps {
    */
   meet(step: number): Brought[] {
     const { shards } = this.#layout;
-    for (const { reducer } of this.#averages) {
-      reducer.weighShards();
-      reducer.average();
+    // If nobody had any weight since the last meeting, all are as they were then.
+    if (sumOverShards(this.#layout, "shardWeights") > 0) {
+      for (const { reducer } of this.#averages) {
+        reducer.weighShards();
+        reducer.average();
+      }
+      this.#handOut(Array(shards).keys(), this.#slice);
     }
-    this.#handOut(Array(shards).keys(), this.#slice);
     return Array.from({ length: step - this.#metAt }, (_, index) =>
       sumOfStep(this.#layout, this.#local, index),
     );

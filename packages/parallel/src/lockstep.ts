@@ -8,6 +8,7 @@
 import { CaptureError, Generator, stream, Tensor, withGenerator } from "@shardgrad/core";
 import type { Meeting, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds, heap } from "@shardgrad/core/engine";
+import { sumOverShards } from "./allreduce.ts";
 import type { BatchSource } from "./batches.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
@@ -52,6 +53,8 @@ export class Lockstep {
   /** What is to be done once for all shards when the step is complete; kept by the worker of the first one. */
   #settlements: (() => void)[] = [];
   #step = 0;
+  /** A shard of the worker that has samples, but no weight in this step. */
+  #weightless: number | undefined;
 
   constructor(host: LockstepHost, shards: Iterable<number>) {
     this.#host = host;
@@ -72,6 +75,7 @@ export class Lockstep {
   compute(step: number): void {
     this.#step = step;
     this.#settlements = [];
+    this.#weightless = undefined;
     const passes = this.#shards.flatMap((own) => this.#begin(own) ?? []);
     let phase: Phase = "forward";
     let start = 0;
@@ -81,7 +85,7 @@ export class Lockstep {
       if (passes.length > 0) phase = this.#host.phase();
       // Only behind the first barrier is it known how many there are to be.
       if (round < rounds) this.#host.wait();
-      if (round === 0) rounds = agreeOnMeetings(this.#host.layout);
+      if (round === 0) rounds = this.#agree();
       if (round === rounds) break;
       meetings.forEach((meeting, i) => {
         this.#merge(meeting!, passes[i]!, start);
@@ -99,20 +103,27 @@ export class Lockstep {
     this.#settlements = [];
   }
 
-  /** Loads a shard, and gets its pass ready; undefined if it has no samples. */
+  /** Behind the first barrier: how often the shards meet; not at all if no sample of the step has any weight. */
+  #agree(): number {
+    const { layout } = this.#host;
+    if (this.#weightless !== undefined && sumOverShards(layout, "shardWeights") > 0) {
+      throw new JobError(
+        `train: the samples of shard ${this.#weightless} have no weight, but count in the statistics of BatchNorm; use fewer shards, larger batches, or LayerNorm or GroupNorm`,
+      );
+    }
+    return agreeOnMeetings(layout);
+  }
+
+  /** Loads a shard, and gets its pass ready; undefined if it has no samples, or none with a weight. */
   #begin(own: OwnShard): Pass | undefined {
     const { layout } = this.#host;
     const { shard } = own;
     this.#host.enter("gather");
     const { count, weight } = this.#host.load(this.#step, shard, own.source);
-    if (count > 0 && weight === 0) {
-      throw new JobError(
-        `train: the samples of shard ${shard} have no weight, but count in the statistics of BatchNorm; use fewer shards, larger batches, or LayerNorm or GroupNorm`,
-      );
-    }
+    if (count > 0 && weight === 0) this.#weightless = shard;
     heap().float64[layout.shardWeights / 8 + shard] = weight;
     heap().float64[layout.losses / 8 + shard] = 0;
-    if (count === 0) {
+    if (weight === 0) {
       own.block.announce([]);
       return undefined;
     }

@@ -18,6 +18,7 @@ import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
 import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
+import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
 import { JobError } from "./errors.ts";
 import { chunkSize, keepModes } from "./evaluate.ts";
 import type { Job } from "./job.ts";
@@ -69,10 +70,14 @@ function keepState(model: AnyModule): () => void {
   };
 }
 
+/** A pass with a random stream of its own, which leaves nothing behind. */
+function alone(seed: number, pass: (count: number) => void): (count: number) => void {
+  return (count) => withGenerator(new Generator(seed, stream.noise), () => scope(() => pass(count)));
+}
+
 /** The traces of a pass over few and over more samples; undefined if it fails, or is not the same for both. */
 function tracePass(seed: number, pass: (count: number) => void): TracePair | undefined {
-  const trace = (count: number): BlockTrace =>
-    traceBlocks(() => withGenerator(new Generator(seed, stream.noise), () => scope(() => pass(count))));
+  const trace = (count: number): BlockTrace => traceBlocks(() => alone(seed, pass)(count));
   try {
     const first = trace(few);
     const second = trace(more);
@@ -174,9 +179,12 @@ export function measurePasses(
     const parameters = model.parameters();
     // They lie in the run's shared memory, and are counted there.
     const into = parameters.map(({ shape }) => zeros(shape));
-    const training = tracePass(plan.seed, (count) => {
+    const pass = (count: number) => {
       grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
-    });
+    };
+    const shardsMeet = normalisesOverBatch(ofRun);
+    const training = tracePass(plan.seed, pass);
+    refuseTooSmall(plan, shardsMeet, alone(plan.seed, pass));
     const { afterStep } = job;
     const after =
       afterStep &&
@@ -191,8 +199,12 @@ export function measurePasses(
       });
     };
     const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
+    if (evaluated) {
+      const pass = alone(plan.seed, (count) => evaluate(evaluated, count));
+      refuseTooSmallTest(evaluated.samples, chunkSize, pass);
+    }
     return {
-      training: training && trainingBytes(training, plan, normalisesOverBatch(ofRun)),
+      training: training && trainingBytes(training, plan, shardsMeet),
       afterStep: afterStep ? after && keptBytes(after.few.trace) : 0,
       evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
     };

@@ -265,7 +265,9 @@ export class Replica {
     if (this.#first) this.#checkFirst();
     this.#decide(end);
     local.meet(end).forEach((brought, index) => {
-      this.#account(begun + index, brought, true);
+      const step = begun + index;
+      if (brought.weight === 0) this.#update.skipWeightless(step + 1);
+      this.#account(step, brought, brought.weight > 0);
     });
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
@@ -392,19 +394,20 @@ export class Replica {
     this.#enter("reduce");
     this.#unchanged.afterPasses();
     if (this.#first) this.#checkFirst();
-    if (reduce === "workers") this.#reducer.weighShards();
+    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+    if (reduce === "workers" && weight > 0) this.#reducer.weighShards();
     this.#decide(this.step + 1);
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
-    if (update.needsWholeAverage) {
+    if (update.needsWholeAverage && weight > 0) {
       this.#enter("reduce");
       if (reduce === "workers") this.#reducer.average();
       update.measure();
       this.#wait(this.#barrier);
     }
     this.#enter("update");
-    const admitted = update.admit(this.step + 1);
-    const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+    const admitted = weight > 0 && update.admit(this.step + 1);
+    if (weight === 0) update.skipWeightless(this.step + 1);
     this.#account(this.step, { loss, weight, gradNorm: update.norm }, admitted);
     if (admitted) {
       this.#lockstep?.settle();
@@ -474,7 +477,9 @@ export class Replica {
     this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped });
   }
 
+  /** In the first step that has any weight. */
   #checkFirst(): void {
+    if (sumOverShards(this.#setup.layout, "shardWeights") === 0) return;
     this.#first = false;
     const unreached = checkFirstStep(this.#setup.layout, this.#trained(this.#setup.rank).model);
     if (unreached.length === 0) return;

@@ -14,7 +14,13 @@ export function checkSampleWeight(name: string, train: StoredColumns): void {
       `train: sampleWeight names column ${name}, ${got ? `which is ${got}` : "which is not there"}; expected a column of single float32 numbers`,
     );
   }
-  if (!train.computedBy) perSampleOf("train: sampleWeight", name, train, "weights");
+  if (train.computedBy) return;
+  const weights = perSampleOf("train: sampleWeight", name, train, "weights");
+  if (weights.every((weight) => weight === 0)) {
+    throw new JobError(
+      `train: sampleWeight ${name} is 0 for all ${weights.length} samples, expected some above 0`,
+    );
+  }
 }
 
 /**

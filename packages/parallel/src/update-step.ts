@@ -27,6 +27,7 @@ export class UpdateStep {
   norm = Number.NaN;
   /** Steps that were skipped. */
   skipped = 0;
+  #weightlessTold = false;
   readonly #rules: StepRules;
   readonly #layout: Layout;
   readonly #slice: readonly [from: number, to: number];
@@ -71,7 +72,7 @@ export class UpdateStep {
   /**
    * Whether the step may change the weights. All workers get the same answer.
    *
-   * @param step counted from 1
+   * @param step counted from 1; it has some weight
    * @throws NonFiniteError if it may not, and such steps are not to be skipped
    */
   admit(step: number): boolean {
@@ -92,6 +93,21 @@ export class UpdateStep {
       );
     }
     return false;
+  }
+
+  /**
+   * Leaves a step out whose samples have no weight at all: there is no mean loss, and nothing to learn.
+   *
+   * @param step counted from 1
+   */
+  skipWeightless(step: number): void {
+    this.norm = Number.NaN;
+    this.skipped++;
+    if (this.#weightlessTold) return;
+    this.#weightlessTold = true;
+    this.#report(
+      `train: step ${step} is skipped: its samples have no weight; further ones like it are only counted`,
+    );
   }
 
   /** The update itself; `averaged` says whether the average is there already, which it is if all of it is needed. */

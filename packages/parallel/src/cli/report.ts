@@ -78,7 +78,9 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
     ...(best ? [`best     ${best.metric} ${best.value.toFixed(4)} in ${best.path}`] : []),
     ...(stopped && saved && stoppedEarly === undefined ? ["go on from there with --resume"] : []),
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
-    ...(skipped === 0 ? [] : [`${count.format(skipped)} steps were skipped, as something was not finite`]),
+    ...(skipped === 0
+      ? []
+      : [`${count.format(skipped)} steps were skipped, as something was not finite, or had no weight`]),
     ...waited,
   ];
 }
