@@ -264,7 +264,7 @@ it.each<[string, Parameters<typeof small>[0], TrainOptions, RegExp]>([
     "batches of one sample",
     { model: plain },
     { batchSize: 43, shards: 2 },
-    /1 values per channel, expected at least 2/,
+    /the last step of an epoch has 1 of \d+ samples, but BatchNorm needs two values per channel/,
   ],
   [
     "shards without weight",

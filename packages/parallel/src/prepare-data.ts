@@ -41,7 +41,7 @@ export async function prepareData(
   const dataset = await resolveDataset(job.dataset);
   requireRoomForData([dataset.train, dataset.test]);
   const set = storeSet("train", dataset.train, allocate);
-  if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set);
+  if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
   if (job.validation === undefined) {
     const test = dataset.test && storeSet("test", dataset.test, allocate);
     checkTest(set, test, job);

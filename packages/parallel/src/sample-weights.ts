@@ -5,8 +5,12 @@ import type { StoredColumns } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import { perSampleOf } from "./per-sample.ts";
 
-/** Refuses what can be known to be wrong before training: no such column, or weights in memory below 0. */
-export function checkSampleWeight(name: string, train: StoredColumns): void {
+/**
+ * Refuses what can be known to be wrong before training: no such column, or weights in memory below 0, or all of them 0.
+ *
+ * @param augmented whether the job may alter them
+ */
+export function checkSampleWeight(name: string, train: StoredColumns, augmented: boolean): void {
   const column = train.columns.find((candidate) => candidate.name === name);
   if (!column || column.shape.length > 0 || column.dtype !== "float32") {
     const got = column && `${column.dtype} [${column.shape.join(",")}]`;
@@ -16,7 +20,7 @@ export function checkSampleWeight(name: string, train: StoredColumns): void {
   }
   if (train.computedBy) return;
   const weights = perSampleOf("train: sampleWeight", name, train, "weights");
-  if (weights.every((weight) => weight === 0)) {
+  if (!augmented && weights.every((weight) => weight === 0)) {
     throw new JobError(
       `train: sampleWeight ${name} is 0 for all ${weights.length} samples, expected some above 0`,
     );
