@@ -3,7 +3,7 @@
 // Run it with `shardgrad train examples/diamonds-csv.ts`, or by itself: `node examples/diamonds-csv.ts`.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Adam, abs, exp, Linear, mse, ReLU, Sequential, squeeze, sub } from "@shardgrad/core";
+import { Adam, abs, exp, Linear, mse, ReLU, Sequential, sub } from "@shardgrad/core";
 import { defineJob, train } from "@shardgrad/parallel";
 import { parse } from "csv-parse/sync";
 
@@ -47,7 +47,10 @@ export default defineJob({
   optimizer: (parameters) => new Adam(parameters, { lr: 0.003 }),
   // By what factor a prediction is off, less 1: 0.1 is about 10 %.
   metrics: {
-    error: (model, { x, logPrice }) => squeeze(sub(exp(abs(sub(model.forward(x), logPrice))), 1), 1),
+    error: {
+      perSample: (model, { x, logPrice }) => sub(exp(abs(sub(model.forward(x), logPrice))), 1),
+      direction: "min",
+    },
   },
   batchSize: 256,
   epochs: 15,

@@ -41,7 +41,9 @@ export default defineJob({
     ),
   loss: (model, batch) => crossEntropy(model.forward(batch.x), batch.y),
   optimizer: (parameters) => new Adam(parameters, { lr: 3e-3 }),
-  metrics: { accuracy: (model, batch) => accuracy(model.forward(batch.x), batch.y) },
+  metrics: {
+    accuracy: { perSample: (model, batch) => accuracy(model.forward(batch.x), batch.y), direction: "max" },
+  },
   batchSize: 128,
   epochs: 12,
   seed: 1,

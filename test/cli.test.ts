@@ -529,7 +529,9 @@ describe("a mistake is answered by one line and an exit code", () => {
       'shardgrad: train: checkpoint.best.metric is "mae", expected one of loss, accuracy\n',
     );
     expect(code).toBe(2);
-    expect((await shardgrad(...flags, "loss")).stderr).toContain('Expected "loss:min", or a metric');
+    expect((await shardgrad(...flags, "accuracy:min")).stderr).toBe(
+      'shardgrad: train: checkpoint.best.direction is "min", but that of accuracy is "max"; leave it out\n',
+    );
   });
 
   it("a last checkpoint that cannot be saved", async () => {

@@ -132,7 +132,7 @@ describe("metrics are known by their names:", () => {
     expect(epochs.map(({ epoch, metrics: { e } }) => ({ epoch, e }))).toEqual(
       whole.epochs.slice(1).map(({ epoch, metrics: { e } }) => ({ epoch, e })),
     );
-    expect(metrics.twice).toBeCloseTo(2 * metrics.e!, 12);
+    expect(metrics.twice).toBeCloseTo(2 * Number(metrics.e), 12);
     // Of the first epoch there is no value, and none is made up.
     const saved = await metricsIn(checkpoint.directory);
     expect(saved.map((metrics) => Object.keys(metrics))).toEqual([

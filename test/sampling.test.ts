@@ -188,7 +188,7 @@ const start = `
     optimizer: (parameters) => new SGD(parameters, { lr: 0.001 }),
     batchSize: 8, epochs: 1, seed: 3,
   };
-  const metrics = { error: (model, { x, y }) => mse(model.forward(x), y) };`;
+  const metrics = { error: (model, { x, y }) => mse(model.forward(x), y, { reduction: "none" }) };`;
 
 /** The error that a run ends with. */
 function failureOf(job: string, options: TrainOptions): Promise<Error | undefined> {

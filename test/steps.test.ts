@@ -274,7 +274,7 @@ describe("early stopping", () => {
     });
     expect(done).toBe(22);
     await expect(train(rule('{ metric: "f1", patience: 1 }'), { workers: 2 })).rejects.toThrow(
-      'train: earlyStopping looks at f1, but what is evaluated is accuracy; name one of these, or "loss"',
+      'defineJob: earlyStopping looks at "f1", expected one of loss, accuracy',
     );
   });
 });

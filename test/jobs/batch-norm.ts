@@ -56,7 +56,7 @@ export default defineJob({
   model,
   loss: (net, { x, y }) => crossEntropy(net.forward(x), y),
   optimizer: (parameters) => new SGD(parameters, { lr: 0.05, momentum: 0.9 }),
-  metrics: { accuracy: (net, { x, y }) => accuracy(net.forward(x), y) },
+  metrics: { accuracy: { perSample: (net, { x, y }) => accuracy(net.forward(x), y), direction: "max" } },
   batchSize: 32,
   epochs: 2,
   seed: 3,

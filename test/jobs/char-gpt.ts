@@ -11,6 +11,7 @@ import {
   Module,
   reshape,
   TransformerBlock,
+  tensor,
 } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 
@@ -55,7 +56,16 @@ export default defineJob({
   model: () => new CharGpt(),
   loss: (gpt, { x, y }) => crossEntropy(gpt.forward(x), reshape(y, [y.size])),
   optimizer: (parameters) => new AdamW(parameters, { lr: 0.01 }),
-  metrics: { loss: (gpt, { x, y }) => crossEntropy(gpt.forward(x), reshape(y, [y.size])) },
+  metrics: {
+    testLoss: {
+      sums: (gpt, { x, y }) => [
+        crossEntropy(gpt.forward(x), reshape(y, [y.size]), { reduction: "sum" }),
+        tensor(y.size),
+      ],
+      finish: (loss, tokens) => loss / tokens,
+      direction: "min",
+    },
+  },
   batchSize: 40,
   epochs: 3,
 });

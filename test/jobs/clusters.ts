@@ -50,7 +50,9 @@ export default defineJob({
   model,
   loss: (net, batch) => crossEntropy(net.forward(batch.x), batch.y),
   optimizer: (parameters) => new Adam(parameters, { lr: 0.01 }),
-  metrics: { accuracy: (net, batch) => accuracy(net.forward(batch.x), batch.y) },
+  metrics: {
+    accuracy: { perSample: (net, batch) => accuracy(net.forward(batch.x), batch.y), direction: "max" },
+  },
   batchSize: 48,
   epochs: 2,
   seed: 7,

@@ -18,7 +18,7 @@ export default defineJob({
   model: () => new Noisy(),
   loss: (net, { x, y }) => crossEntropy(net.forward(add(x, randn(x.shape, { std: 0.1 }))), y),
   optimizer: (parameters) => new Adam(parameters, { lr: 0.01 }),
-  metrics: { accuracy: (net, { x, y }) => accuracy(net.forward(x), y) },
+  metrics: { accuracy: { perSample: (net, { x, y }) => accuracy(net.forward(x), y), direction: "max" } },
   batchSize: 40,
   epochs: 2,
 });

@@ -15,7 +15,9 @@ export default defineJob({
     new Adam([{ params: [first!], lr: 0.003 }, { params: others }], {
       lr: stepSchedule({ lr: 0.02, stepSize: 3 }),
     }),
-  metrics: { accuracy: (net, batch) => accuracy(net.forward(batch.x), batch.y) },
+  metrics: {
+    accuracy: { perSample: (net, batch) => accuracy(net.forward(batch.x), batch.y), direction: "max" },
+  },
   batchSize: 97,
   clipGradNorm: 0.7,
   clipGradValue: 0.02,

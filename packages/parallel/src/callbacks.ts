@@ -1,6 +1,7 @@
 // Functions of a script that a run calls, from its events and from a table with a record per step. Always on the main
 // thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
 import type { CheckpointEvent, EpochEvent, TrainEvent } from "./events.ts";
+import type { MetricValue } from "./metrics/definition.ts";
 import type { StepRecord } from "./step-records.ts";
 import { readStepRecord } from "./step-records.ts";
 
@@ -17,7 +18,7 @@ export interface Evaluation {
   /** Steps done so far. */
   step: number;
   epoch: number;
-  metrics: Record<string, number>;
+  metrics: Record<string, MetricValue>;
 }
 
 /** Functions that a run calls on the main thread; the training does not wait for them. An error in one ends the run. */

@@ -3,13 +3,26 @@
 // seed and step. Read as strictly as the rest of the file.
 import { heap } from "@shardgrad/core/engine";
 import type { Checkpoint } from "./checkpoint/find-newest.ts";
-import { count, Damage, exactly, listOf, number, object, plain, record } from "./checkpoint/schema.ts";
+import {
+  count,
+  Damage,
+  exactly,
+  listOf,
+  number,
+  numbers,
+  object,
+  plain,
+  record,
+} from "./checkpoint/schema.ts";
 import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize } from "./epoch-records.ts";
 import { CheckpointError } from "./errors.ts";
+import type { MetricValue } from "./metrics/definition.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
+import { namedValues } from "./metrics/plan.ts";
 
 /** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
-export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, number>> };
+export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, MetricValue>> };
 
 export interface Carried {
   lossSum: number;
@@ -22,18 +35,18 @@ export interface Carried {
 /** Where the records of epochs are, and the metrics of each. */
 export interface Records {
   at: number;
-  metrics: readonly string[];
+  metrics: MetricsPlan;
 }
 
 /** Where the record of an epoch is, counted from 0. */
 export function recordAt({ at, metrics }: Records, epoch: number): number {
-  return at + epoch * recordSize(metrics.length);
+  return at + epoch * recordSize(metrics.cells);
 }
 
 export function readSaved(records: Records, epoch: number): SavedRecord {
   const { metrics } = records;
-  const record = readRecord(heap().float64, recordAt(records, epoch), metrics.length);
-  return { ...record, metrics: Object.fromEntries(metrics.map((name, i) => [name, record.metrics[i]!])) };
+  const record = readRecord(heap().float64, recordAt(records, epoch), metrics.cells);
+  return { ...record, metrics: namedValues(metrics, record.metrics) };
 }
 
 const savedRecord = (step: number) =>
@@ -43,7 +56,7 @@ const savedRecord = (step: number) =>
     samples: count,
     trainMs: number,
     evaluateMs: number,
-    metrics: record(number),
+    metrics: record(numbers),
   });
 
 /**

@@ -21,8 +21,18 @@ import { writeRecord } from "./epoch-records.ts";
 import { CheckpointError, JobError } from "./errors.ts";
 import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "./events.ts";
 import { requireCount } from "./job.ts";
+import type { Direction, Metric } from "./metrics/definition.ts";
+import { steeringDirection } from "./metrics/definition.ts";
+import { cellsOf } from "./metrics/plan.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import { newestSlot, readState, tensorIn } from "./snapshots.ts";
+
+/** By what the best epoch is known: a metric that says its direction, or `loss`. */
+export interface BestOption {
+  metric: string;
+  /** Need not be said, and must not contradict the metric. */
+  direction?: Direction;
+}
 
 /** Where and when a run saves checkpoints; at the end of every epoch, if it is not said when. The last step always is. */
 export interface CheckpointOptions {
@@ -40,15 +50,38 @@ export interface CheckpointOptions {
    * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. The end of every epoch is saved
    * then, and no other step counts; the run waits for the disk rather than miss one.
    */
-  best?: BestBy;
+  best?: BestOption;
   /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
   onError?: "continue" | "stop";
 }
 
 const names = ["directory", "everySteps", "everyEpochs", "everySeconds", "keep", "best", "onError"];
 
-/** Throws unless the options make sense for a job with these metrics. */
-export function checkCheckpointOptions(options: CheckpointOptions, metrics: readonly string[]): void {
+/**
+ * By what the best epoch is known.
+ *
+ * @throws JobError if the job has no such metric, or it says another direction or none
+ */
+function bestBy(
+  { metric, direction }: BestOption,
+  metrics: Readonly<Record<string, Metric<never, never>>>,
+): BestBy {
+  const own = steeringDirection("train: checkpoint.best.metric is", metric, metrics);
+  if (direction === undefined || direction === own) return { metric, direction: own };
+  throw new JobError(
+    `train: checkpoint.best.direction is ${JSON.stringify(direction)}, but that of ${metric} is "${own}"; leave it out`,
+  );
+}
+
+/**
+ * Throws unless the options make sense for a job with these metrics.
+ *
+ * @returns by what the best epoch is known, if it is to be kept
+ */
+export function checkCheckpointOptions(
+  options: CheckpointOptions,
+  metrics: Readonly<Record<string, Metric<never, never>>>,
+): BestBy | undefined {
   const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
   const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
@@ -65,11 +98,8 @@ export function checkCheckpointOptions(options: CheckpointOptions, metrics: read
   if (onError !== "continue" && onError !== "stop") {
     throw refuse(`onError is "${String(onError)}", expected "continue" or "stop"`);
   }
-  const measures = ["loss", ...metrics];
-  if (best && !measures.includes(best.metric)) {
-    throw refuse(`best.metric is "${best.metric}", expected one of ${measures.join(", ")}`);
-  }
-  checkRetention({ ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) });
+  if (keep !== undefined) checkRetention({ keepLast: keep });
+  return best && bestBy(best, metrics);
 }
 
 /** Numbers of steps whose multiples are saved. */
@@ -179,10 +209,11 @@ export class RunCheckpoints {
 
   static async open(
     options: CheckpointOptions,
+    best: BestBy | undefined,
     publish: (event: CheckpointEvent | ResumeEvent) => void,
     environment?: StoreEnvironment,
   ): Promise<RunCheckpoints> {
-    const { directory, keep, best } = options;
+    const { directory, keep } = options;
     const retention = { ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) };
     const store = await openCheckpoints(directory, retention, environment);
     return new RunCheckpoints(store, options, publish);
@@ -240,10 +271,9 @@ export class RunCheckpoints {
     this.#past = epochs;
     this.#lastSavedStep = step;
     this.#publish({ type: "resume", path: checkpoint.path, step, epoch, changes, notes: told });
-    const lackingIn = (record: SavedRecord) =>
-      records.metrics.filter((name) => !Object.hasOwn(record.metrics, name));
+    const lackingIn = (record: SavedRecord) => cellsOf(records.metrics, record.metrics).lacking;
     epochs.forEach((record, at) => {
-      const metrics = records.metrics.map((name) => record.metrics[name] ?? Number.NaN);
+      const metrics = cellsOf(records.metrics, record.metrics).cells;
       writeRecord(heap().float64, recordAt(records, at), { ...record, metrics });
     });
     return {

@@ -19,7 +19,6 @@ import { EarlyStopping } from "./early-stopping.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
 import { UnendingThreadError } from "./errors.ts";
-import { chunkCount } from "./evaluate.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
@@ -31,6 +30,7 @@ import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "./layout.ts
 import { longestRound } from "./local-schedule.ts";
 import { probeOnMain } from "./main-probe.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { checkOptions, planRun, runSeed } from "./options.ts";
 import { checkOutput, writeOutput } from "./output.ts";
@@ -53,6 +53,7 @@ import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
+import { tryMetrics } from "./try-metrics.ts";
 import { untrainedTensors } from "./untrained.ts";
 
 /** Memory that belongs to one run, given back in one go. */
@@ -102,8 +103,8 @@ interface Run extends Attempted {
   budget: MemoryBudget;
   train: StoredColumns;
   test: StoredColumns | undefined;
-  /** Names of the metrics that are evaluated: none without a test set. */
-  metrics: string[];
+  /** What is evaluated. */
+  metrics: MetricsPlan;
   /** What must be finite before it is saved. */
   kept: readonly KeptNumbers[];
   /** Where the run began, which is no longer step 0 if it was resumed. */
@@ -115,7 +116,6 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
   const { train, test } = await prepareData(job, runSeed(job, options), store);
   const order = planOrder(job.sampling ?? {}, train, store);
-  const metrics = Object.keys(job.metrics ?? {});
   const plan = planRun(job, options, train.samples);
   const { workers, shards, samples, batchSize, seed, local } = plan;
 
@@ -128,13 +128,16 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const parts = { job, model, optimizer, plan, recordedSteps, dataBytes: memory.bytes };
   // A signal that came while the data was loaded is told now: what follows may drop it.
   await setImmediate();
-  const budget = planMemory(parts, () => measurePasses(job, model, plan, { train, test }));
+  const { metrics, budget } = planMemory(parts, () => ({
+    metrics: tryMetrics(job, model, plan, test),
+    passes: measurePasses(job, model, plan, { train, test }),
+  }));
   const sizes = {
     workers,
     shards,
-    chunkValues: test ? chunkCount(test.samples) * metrics.length : 0,
+    metricBytes: metrics.bytes,
     // One more than there are epochs: a run may end within one.
-    epochValues: (plan.epochs + 1) * recordSize(metrics.length),
+    epochValues: (plan.epochs + 1) * recordSize(metrics.cells),
     recordedSteps,
     untrainedChanges: job.afterStep !== undefined,
     ema: job.ema !== undefined,
@@ -183,7 +186,7 @@ async function resume(
 ): Promise<RunCheckpoints | undefined> {
   const { job, plan, model, optimizer, ema, layout, sampling, train, test, metrics } = run;
   if (!options.checkpoint) return undefined;
-  const checkpoints = await RunCheckpoints.open(options.checkpoint, publish, environment);
+  const checkpoints = await RunCheckpoints.open(options.checkpoint, plan.best, publish, environment);
   try {
     const perEpoch = stepsPerEpoch(sampling);
     const { batchSize } = sampling;
@@ -290,7 +293,7 @@ function hashWeights(model: AnyModule): string {
 
 /** The workers' decision once more, from the records of the epochs. */
 function whyEndedEarly({ plan, metrics, control, begun }: Run, progress: Progress): string {
-  const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics);
+  const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics.metrics);
   for (let epoch = begun.observeFrom; epoch < control.load("epochs"); epoch++)
     stopping.observe(progress.recordOf(epoch));
   return stopping.reason;

@@ -1,28 +1,35 @@
 // When a run ends before its last epoch because a value has stopped improving. Every worker comes to the same decision by
 // itself, from values that are the same bits on all of them: nobody asks anybody. Knows nothing of threads.
 import { JobError } from "./errors.ts";
+import type { Metric } from "./metrics/definition.ts";
+import { steeringDirection } from "./metrics/definition.ts";
+import type { PlannedMetric } from "./metrics/plan.ts";
+import type { EpochValues, Steering } from "./metrics/steering.ts";
+import { gainOver, steerBy } from "./metrics/steering.ts";
 
 /** When to give up. */
 export interface EarlyStoppingRule {
-  /** A metric of the job, or "loss": the mean training loss of the epoch. */
+  /** A metric of the job that says its direction, or "loss": the mean training loss of the epoch, which is to fall. */
   metric: string;
   /** Epochs in a row without improvement that end the run. */
   patience: number;
   /** A change of no more than this is no improvement; 0 if absent. */
   minDelta?: number;
-  /** What improvement is; "min" for "loss", "max" for metrics if absent. */
-  direction?: "min" | "max";
 }
 
-const parts = ["metric", "patience", "minDelta", "direction"];
+const parts = ["metric", "patience", "minDelta"];
 
-/** Checks what needs no metrics. */
-export function checkEarlyStopping(rule: unknown): void {
+/** @throws JobError unless it is a rule for a job with these metrics */
+export function checkEarlyStopping(
+  rule: unknown,
+  metrics: Readonly<Record<string, Metric<never, never>>>,
+): void {
   const problem = (reason: string) => new JobError(`defineJob: earlyStopping ${reason}`);
   if (typeof rule !== "object" || rule === null) {
     throw problem(`is ${String(rule)}, expected { ${parts.join(", ")} }`);
   }
-  const { metric, patience, minDelta = 0, direction } = rule as Partial<EarlyStoppingRule>;
+  const { metric, patience, minDelta = 0 } = rule as Partial<EarlyStoppingRule>;
+  if ("direction" in rule) throw problem("has a direction, which is the metric's to say; move it there");
   const unknown = Object.keys(rule).find((name) => !parts.includes(name));
   if (unknown) throw problem(`has no part "${unknown}"; there are ${parts.join(", ")}`);
   if (typeof metric !== "string") {
@@ -34,50 +41,29 @@ export function checkEarlyStopping(rule: unknown): void {
   if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
     throw problem(`minDelta is ${String(minDelta)}, expected a number of at least 0`);
   }
-  if (direction !== undefined && direction !== "min" && direction !== "max") {
-    throw problem(`direction is ${String(direction)}, expected "min" or "max"`);
-  }
-}
-
-/** What an epoch brought. */
-export interface EpochValues {
-  loss: number;
-  /** In the order of the metrics' names. */
-  metrics: readonly number[];
+  steeringDirection("defineJob: earlyStopping looks at", metric, metrics);
 }
 
 /** Follows one value from epoch to epoch. */
 export class EarlyStopping {
-  readonly #rule: Required<EarlyStoppingRule>;
-  readonly #metric: number;
+  readonly #rule: EarlyStoppingRule;
+  readonly #steering: Steering;
   #best = 0;
   /** 0 as long as no value was finite. */
   #bestEpoch = 0;
   #epoch = 0;
 
-  /**
-   * @param metrics names of the metrics that are evaluated
-   * @throws JobError if the one to follow is not among them
-   */
-  constructor(rule: EarlyStoppingRule, metrics: readonly string[]) {
-    const { metric, patience, minDelta = 0 } = rule;
-    this.#metric = metrics.indexOf(metric);
-    const ofTraining = metric === "loss" && this.#metric < 0;
-    if (this.#metric < 0 && !ofTraining) {
-      throw new JobError(
-        `train: earlyStopping looks at ${metric}, but what is evaluated is ${metrics.join(", ") || "nothing"}; name one of these, or "loss"`,
-      );
-    }
-    const { direction = ofTraining ? "min" : "max" } = rule;
-    this.#rule = { metric, patience, minDelta, direction };
+  constructor(rule: EarlyStoppingRule, metrics: readonly PlannedMetric[]) {
+    this.#rule = rule;
+    this.#steering = steerBy(rule.metric, metrics);
   }
 
   /** Takes an epoch into account; true if it is the last. */
-  observe({ loss, metrics }: EpochValues): boolean {
-    const value = this.#metric < 0 ? loss : metrics[this.#metric]!;
-    const { patience, minDelta, direction } = this.#rule;
+  observe(epoch: EpochValues): boolean {
+    const { patience, minDelta = 0 } = this.#rule;
+    const value = this.#steering.of(epoch);
     this.#epoch++;
-    const gain = direction === "min" ? this.#best - value : value - this.#best;
+    const gain = gainOver(this.#best, value, this.#steering.direction);
     // NaN never improves anything, but whatever comes after it does.
     if (Number.isFinite(value) && (this.#bestEpoch === 0 || gain > minDelta)) {
       this.#best = value;

@@ -11,15 +11,15 @@ export interface EpochRecord {
   /** Time from the first to the last step, and for the evaluation after it. */
   trainMs: number;
   evaluateMs: number;
-  /** Mean of each metric over the test set, in the order of the job. */
+  /** The numbers of all metrics over the test set, in the order of the job. */
   metrics: number[];
 }
 
 const fixedFields = 5;
 
-/** Float64 values that one record takes. */
-export function recordSize(metrics: number): number {
-  return fixedFields + metrics;
+/** Float64 values that one record takes, with so many numbers of metrics. */
+export function recordSize(cells: number): number {
+  return fixedFields + cells;
 }
 
 export function writeRecord(view: Float64Array, at: number, record: EpochRecord): void {
@@ -29,7 +29,7 @@ export function writeRecord(view: Float64Array, at: number, record: EpochRecord)
   );
 }
 
-export function readRecord(view: Float64Array, at: number, metrics: number): EpochRecord {
+export function readRecord(view: Float64Array, at: number, cells: number): EpochRecord {
   const [step, loss, samples, trainMs, evaluateMs] = view.subarray(at, at + fixedFields) as unknown as [
     number,
     number,
@@ -37,6 +37,6 @@ export function readRecord(view: Float64Array, at: number, metrics: number): Epo
     number,
     number,
   ];
-  const values = [...view.subarray(at + fixedFields, at + fixedFields + metrics)];
+  const values = [...view.subarray(at + fixedFields, at + fixedFields + cells)];
   return { step, loss, samples, trainMs, evaluateMs, metrics: values };
 }

@@ -2,6 +2,7 @@
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { MetricValue } from "./metrics/definition.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
@@ -60,8 +61,8 @@ export interface EpochEvent {
   step: number;
   /** Mean training loss over the epoch's samples. */
   loss: number;
-  /** Mean of each metric over the test set. */
-  metrics: Record<string, number>;
+  /** Each metric over the test set. */
+  metrics: Record<string, MetricValue>;
   /** Training samples per second of this epoch, evaluation not counted. */
   samplesPerSecond: number;
 }
@@ -88,7 +89,7 @@ export interface EndEvent {
   waitShare: number;
   /** True if passes were recorded and replayed; false if they could not be (a warning says why), or were not to be. */
   captured: boolean;
-  metrics: Record<string, number>;
+  metrics: Record<string, MetricValue>;
   /** SHA-256 of the final weights' bytes in parameter order. */
   weightsSha256: string;
   /** True if the run was stopped before its last step. */

@@ -26,7 +26,7 @@ export {
   type SavedCheckpoint,
   type StoreEnvironment,
 } from "./checkpoint/store.ts";
-export type { CheckpointOptions } from "./checkpointing.ts";
+export type { BestOption, CheckpointOptions } from "./checkpointing.ts";
 export {
   type Computed,
   type ComputedColumn,
@@ -72,8 +72,21 @@ export type {
   TrainEvent,
   TrainResult,
 } from "./events.ts";
-export { defineJob, type Job, type JobDefinition, type Metric } from "./job.ts";
+export { defineJob, type Job, type JobDefinition } from "./job.ts";
 export type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
+export type {
+  Collected,
+  CollectedOutputs,
+  Direction,
+  Metric,
+  MetricFunction,
+  MetricValue,
+  OutputsMetric,
+  PerSampleMetric,
+  Score,
+  ScoreInfo,
+  SumsMetric,
+} from "./metrics/definition.ts";
 export type { TrainOptions } from "./options.ts";
 export type { TimedPhase } from "./phase-clock.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";

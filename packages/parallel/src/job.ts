@@ -8,6 +8,8 @@ import { MemoryError, Module, Optimizer } from "@shardgrad/core";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
+import type { Metric } from "./metrics/definition.ts";
+import { checkMetric } from "./metrics/definition.ts";
 import type { Sampling } from "./sampling.ts";
 import { checkSampling } from "./sampling.ts";
 import type { HoldOut } from "./split.ts";
@@ -15,9 +17,6 @@ import { checkHoldOut } from "./split.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
 import { checkUntrained } from "./untrained.ts";
-
-/** A metric: one number per sample (shape [n]), or a scalar that is the mean over the batch. */
-export type Metric<C extends AnyColumns, M extends AnyModule> = (model: M, batch: Batch<C>) => Tensor;
 
 export interface JobDefinition<C extends AnyColumns, M extends AnyModule> extends StepRules {
   /**
@@ -54,7 +53,10 @@ export interface JobDefinition<C extends AnyColumns, M extends AnyModule> extend
   afterStep?: (model: M, context: { step: Tensor }) => void;
   /** Any optimizer of core, over the given parameters (those of the model). */
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
-  /** Evaluated on the test samples after each epoch; the mean of each is reported under its name. */
+  /**
+   * Evaluated on the test samples after each epoch: functions that return one number per sample, whose mean is reported, or
+   * definitions of what is no mean, with the direction that is better.
+   */
   metrics?: Readonly<Record<string, Metric<C, M>>>;
   /** Samples per optimizer step, or per micro-batch if it has several (`accumulate`), however many workers share it. */
   batchSize: number;
@@ -140,13 +142,13 @@ export function defineJob<C extends AnyColumns, M extends AnyModule>(
   requireFunction("loss", definition.loss);
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   requireFunction("optimizer", definition.optimizer);
-  for (const [name, metric] of Object.entries(metrics)) requireFunction(`metrics.${name}`, metric);
+  for (const [name, metric] of Object.entries(metrics)) checkMetric(name, metric);
   requireCount("defineJob", "batchSize", definition.batchSize);
   requireCount("defineJob", "epochs", definition.epochs);
   for (const name of ["shards", "accumulate"] as const) {
     if (definition[name] !== undefined) requireCount("defineJob", name, definition[name]);
   }
-  checkStepRules(definition);
+  checkStepRules(definition, metrics);
   // Not the data, which may be large: all else is as it is now, in every thread.
   const job: Job<C, M> = Object.freeze({
     ...frozenCopy({ ...definition, dataset: null }),

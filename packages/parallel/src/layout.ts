@@ -66,8 +66,8 @@ export interface Layout {
   losses: number;
   /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: number;
-  /** One float64 per metric per chunk of the test set: the sum over its samples. */
-  chunks: number;
+  /** What is evaluated comes to, and is made of: a block that `metrics/plan.ts` divides. */
+  metrics: number;
   /** One float64 per worker: milliseconds that it has waited in barriers. */
   waits: number;
   /** Two float64 per worker: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
@@ -126,7 +126,8 @@ export function planLayout(
   sizes: {
     workers: number;
     shards: number;
-    chunkValues: number;
+    /** Bytes for the metrics. */
+    metricBytes: number;
     epochValues: number;
     /** Steps with a record; none if absent. */
     recordedSteps?: number;
@@ -164,7 +165,7 @@ export function planLayout(
     meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
     shardWeights: allocate(8 * sizes.shards).offset,
-    chunks: allocate(8 * Math.max(1, sizes.chunkValues)).offset,
+    metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
     waits: allocate(8 * sizes.workers).offset,
     paces: allocate(8 * 2 * sizes.workers).offset,
     phases: allocate(8 * phaseCells(sizes.workers)).offset,

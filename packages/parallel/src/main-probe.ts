@@ -8,6 +8,7 @@ import type { StoredColumns } from "./columns.ts";
 import { hashTensor } from "./digest.ts";
 import type { Phase } from "./errors.ts";
 import type { Job } from "./job.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
 import type { Found } from "./probe.ts";
 import { firstRows, firstShard, probe } from "./probe.ts";
 import { quietly } from "./quietly.ts";
@@ -25,7 +26,7 @@ export interface ProbedRun {
   sampling: SamplingPlan;
   train: StoredColumns;
   test: StoredColumns | undefined;
-  metrics: readonly string[];
+  metrics: MetricsPlan;
   plan: { stallSeconds: number };
   state: { step: number };
 }
@@ -67,7 +68,7 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
   const look = (): Found[] => {
     const shard = firstShard(sampler, state.step);
     const rows = { ...shard, source: newSource(train, "training", shard.capacity) };
-    const first = test && metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
+    const first = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
     const check = watchModel(model);
     let phase: Phase = "idle";
     const enter = (next: Phase) => {

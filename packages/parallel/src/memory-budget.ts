@@ -20,6 +20,7 @@ const advice = {
   activations: "use a smaller batchSize, or fewer workers",
   afterStep: "compute less at a time in afterStep",
   evaluation: "use fewer workers, or a smaller model",
+  metrics: "evaluate fewer samples, or add up what is needed of them ({ sums, finish })",
   "kernels' workspace": "use fewer workers",
   "building the model": "use fewer workers",
   "the process itself": "hold less in memory besides the run, or use fewer workers",

@@ -1,6 +1,7 @@
 // From a job and the options of a run to checked numbers.
 import type { KernelChoice } from "@shardgrad/core";
 import type { Callbacks } from "./callbacks.ts";
+import type { BestBy } from "./checkpoint/retention.ts";
 import type { CheckpointOptions } from "./checkpointing.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { usableCores } from "./cpu-limit.ts";
@@ -93,6 +94,8 @@ export interface RunPlan {
   restarts: number;
   stallSeconds: number;
   snapshots: SnapshotSchedule;
+  /** By what the best epoch is known, if it is kept. */
+  best: BestBy | undefined;
   /** The job's, as the run's options change them; without functions, which cannot cross threads. */
   rules: Omit<StepRules, "ema">;
   useEma: boolean;
@@ -166,9 +169,9 @@ export function runSeed(job: Job, options: TrainOptions): number {
 /** How a run is kept safe; throws if the options make no sense. */
 function planSafety(
   options: TrainOptions,
-  metrics: readonly string[],
   perEpoch: number,
-): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots"> {
+  metrics: Job["metrics"] = {},
+): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots" | "best"> {
   const { checkpoint, resume = false, restarts = 3, stallSeconds = 300, snapshotEvery } = options;
   if (!(Number.isSafeInteger(restarts) && restarts >= 0)) {
     throw new JobError(`train: restarts is ${restarts}, expected an integer of at least 0`);
@@ -184,8 +187,9 @@ function planSafety(
   if (resume !== false && !checkpoint) {
     throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
   }
-  if (checkpoint) checkCheckpointOptions(checkpoint, metrics);
+  const best = checkpoint && checkCheckpointOptions(checkpoint, metrics);
   return {
+    best,
     restarts,
     stallSeconds,
     snapshots: {
@@ -261,6 +265,6 @@ export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan 
   // A pass then has as many samples as one over a micro-batch would.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };
-  const safety = planSafety(options, Object.keys(job.metrics ?? {}), perEpoch);
+  const safety = planSafety(options, perEpoch, job.metrics);
   return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
 }

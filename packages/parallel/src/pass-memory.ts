@@ -20,8 +20,10 @@ import type { StoredColumns } from "./columns.ts";
 import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "./columns.ts";
 import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
 import { JobError } from "./errors.ts";
-import { chunkSize, keepModes } from "./evaluate.ts";
+import { keepModes } from "./evaluate.ts";
 import type { Job } from "./job.ts";
+import { callMetric } from "./metrics/brought.ts";
+import { chunkSize } from "./metrics/plan.ts";
 import type { RunPlan } from "./options.ts";
 import { quietly } from "./quietly.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
@@ -61,7 +63,7 @@ function settled<T>(returned: T): T {
 }
 
 /** Puts a model back as it was: its mode, its frozen parameters and its buffers. */
-function keepState(model: AnyModule): () => void {
+export function keepState(model: AnyModule): () => void {
   const putModesBack = keepModes(model);
   const kept = untrainedTensors(model).map(([, x]) => ({ x, values: x.toArray() }));
   return () => {
@@ -173,7 +175,7 @@ export function measurePasses(
   plan: RunPlan,
   { train, test }: { train: StoredColumns; test: StoredColumns | undefined },
 ): PassMemory {
-  const metrics = Object.values(job.metrics ?? {});
+  const metrics = Object.entries(job.metrics ?? {});
   const evaluated = metrics.length > 0 ? test : undefined;
   const measure = (model: AnyModule): PassMemory => {
     const parameters = model.parameters();
@@ -195,7 +197,7 @@ export function measurePasses(
     const evaluate = (set: StoredColumns, count: number) => {
       const batch = firstSamples(set, count);
       noGrad(() => {
-        for (const metric of metrics) settled(metric(model, batch));
+        for (const [name, metric] of metrics) callMetric(name, metric, model, batch, count);
       });
     };
     const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));

@@ -45,6 +45,7 @@ export async function prepareData(
   if (job.validation === undefined) {
     const test = dataset.test && storeSet("test", dataset.test, allocate);
     checkTest(set, test, job);
+    if (test && job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, test);
     return { train: set, test };
   }
   if (dataset.test) {

@@ -9,9 +9,11 @@ import type { Digest } from "./digest.ts";
 import { differenceOf, digestOf } from "./digest.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
-import { chunkSize, keepModes } from "./evaluate.ts";
+import { keepModes } from "./evaluate.ts";
 import type { Job } from "./job.ts";
 import { tensorBytes } from "./layout.ts";
+import { functionOf } from "./metrics/definition.ts";
+import { chunkSize } from "./metrics/plan.ts";
 import type { Sampler } from "./sampling.ts";
 import { runningStatistics } from "./untrained.ts";
 
@@ -150,7 +152,7 @@ export function probe(
       const tested = load("evaluated batch", test, evaluation.restart(0));
       enter("evaluate");
       for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
-        const body = () => noGrad(() => metric(model, test.source.batch(tested)));
+        const body = () => noGrad(() => functionOf(metric)(model, test.source.batch(tested)));
         take(`metrics.${name}`, evaluation.restart(0), body);
       }
     } finally {

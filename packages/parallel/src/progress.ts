@@ -5,6 +5,10 @@ import type { EpochRecord } from "./epoch-records.ts";
 import { readRecord, recordSize } from "./epoch-records.ts";
 import type { TrainEvent } from "./events.ts";
 import type { Layout } from "./layout.ts";
+import type { MetricValue } from "./metrics/definition.ts";
+import { trainingLoss } from "./metrics/definition.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
+import { namedValues } from "./metrics/plan.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { stepsPerEpoch } from "./sampling.ts";
 
@@ -26,8 +30,8 @@ export interface Followed {
   sampling: SamplingPlan;
   /** Steps and epochs to do in all. */
   plan: { steps: number; epochs: number };
-  /** Names of the metrics that are evaluated. */
-  metrics: readonly string[];
+  /** What is evaluated. */
+  metrics: MetricsPlan;
   begun: Begun;
 }
 
@@ -71,20 +75,24 @@ export class Progress {
   }
 
   /** Metrics of the last evaluation. */
-  get metrics(): Record<string, number> {
+  get metrics(): Record<string, MetricValue> {
+    const { metrics, begun } = this.#run;
     const last = this.records.at(-1);
-    if (last) return this.#named(last);
-    const { epoch, lacking } = this.#run.begun;
-    if (epoch === 0) return {};
-    const before = Object.entries(this.#named(this.recordOf(epoch - 1)));
-    return Object.fromEntries(before.filter(([name]) => !lacking.includes(name)));
+    if (last) return namedValues(metrics, last.metrics);
+    if (begun.epoch === 0) return {};
+    const before = Object.entries(namedValues(metrics, this.recordOf(begun.epoch - 1).metrics));
+    return Object.fromEntries(before.filter(([name]) => !begun.lacking.includes(name)));
   }
 
-  /** What an epoch, the first that is over being 1, was evaluated to, and as `loss` its training loss. */
+  /** What an epoch, the first that is over being 1, was evaluated to in single numbers, and as `loss` its training loss. */
   metricsAt(epochs: number): Record<string, number> {
     if (epochs === 0) return {};
     const record = this.recordOf(epochs - 1);
-    return { loss: record.loss, ...this.#named(record) };
+    const named = Object.entries(namedValues(this.#run.metrics, record.metrics));
+    return Object.fromEntries([
+      [trainingLoss, record.loss],
+      ...named.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    ]);
   }
 
   /** Training samples per second over all epochs so far, evaluation not counted. */
@@ -98,12 +106,8 @@ export class Progress {
   /** The record of an epoch that is over, counted from 0. */
   recordOf(epoch: number): EpochRecord {
     const { layout, metrics } = this.#run;
-    const at = layout.epochs / 8 + epoch * recordSize(metrics.length);
-    return readRecord(heap().float64, at, metrics.length);
-  }
-
-  #named({ metrics }: EpochRecord): Record<string, number> {
-    return Object.fromEntries(metrics.map((value, i) => [this.#run.metrics[i]!, value]));
+    const at = layout.epochs / 8 + epoch * recordSize(metrics.cells);
+    return readRecord(heap().float64, at, metrics.cells);
   }
 
   #publishEpoch(): void {

@@ -7,6 +7,7 @@ import type { Fault } from "./fault.ts";
 import type { KeptNumbers } from "./kept-numbers.ts";
 import type { Layout } from "./layout.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
 import type { Found } from "./probe.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
@@ -51,7 +52,7 @@ export interface WorkerSetup {
   found: Found[] | undefined;
   train: StoredColumns;
   test: StoredColumns | undefined;
-  metrics: string[];
+  metrics: MetricsPlan;
   /** Where to begin. */
   state: RunState;
   /** What must be finite before it is saved. */

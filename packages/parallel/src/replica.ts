@@ -19,7 +19,8 @@ import { readRecord, recordSize, writeRecord } from "./epoch-records.ts";
 import { EpochSums } from "./epoch-sums.ts";
 import type { Phase } from "./errors.ts";
 import { NonFiniteError } from "./errors.ts";
-import { chunkSize, evaluateChunks, mergeChunks } from "./evaluate.ts";
+import type { Evaluated } from "./evaluate.ts";
+import { evaluateChunks, finishMetrics, metricCells } from "./evaluate.ts";
 import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
 import type { Job } from "./job.ts";
@@ -30,6 +31,7 @@ import type { Brought } from "./local-memory.ts";
 import { nextMeeting } from "./local-schedule.ts";
 import { LocalSteps } from "./local-steps.ts";
 import { Lockstep } from "./lockstep.ts";
+import { chunkSize } from "./metrics/plan.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { PhaseClock } from "./phase-clock.ts";
 import type { Found } from "./probe.ts";
@@ -62,7 +64,9 @@ export class Replica {
   readonly #places: Int32Array;
   readonly #train: BatchSource;
   readonly #pass: ShardPass;
-  readonly #test: { samples: number; source: BatchSource } | undefined;
+  /** What is evaluated, if anything, and where its samples come from. */
+  readonly #evaluated: Evaluated | undefined;
+  readonly #test: BatchSource | undefined;
   /** For models that normalise over the whole batch: does the passes of all shards in place of `#pass`. */
   readonly #lockstep: Lockstep | undefined;
   /** If shards train apart from each other: their models and optimizers. `#model` is then what they have been averaged to. */
@@ -120,18 +124,19 @@ export class Replica {
     this.#update.skipped = setup.state.skipped;
     if (job.afterStep && rank === 0) this.#afterStep = new AfterStep(job.afterStep, this.#model, seed);
     const { earlyStopping } = setup.rules;
-    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, test ? metrics : []);
+    if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, metrics.metrics);
     for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
     this.control = new Control(heap().int32, layout.control);
     const capacity = this.#sampler.largestShard;
     this.#places = new Int32Array(capacity);
     this.#train = new BatchSource(job, train, "training", seed, capacity, this.#beat);
-    if (test && metrics.length > 0) {
+    if (test && metrics.metrics.length > 0) {
       const capacity = Math.min(chunkSize, test.samples);
       const source = new BatchSource(job, test, "evaluation", seed, capacity, this.#beat);
       // A mistake in what computes it is better found now than after an epoch.
       source.load(Int32Array.of(0), 0);
-      this.#test = { samples: test.samples, source };
+      this.#evaluated = { job, plan: metrics, base: layout.metrics, samples: test.samples };
+      this.#test = source;
     }
     const count = Math.ceil((layout.shards - rank) / workers);
     this.#shards = Array.from({ length: count }, (_, i) => rank + i * workers);
@@ -212,9 +217,9 @@ export class Replica {
       seed: sampling.seed,
       step: this.step,
       train: { ...firstShard(this.#sampler, this.step), source: this.#train },
-      test: this.#test && {
-        ...firstRows(this.#test.samples, this.#places.length),
-        source: this.#test.source,
+      test: this.#evaluated && {
+        ...firstRows(this.#evaluated.samples, this.#places.length),
+        source: this.#test!,
       },
       enter: this.#enter.bind(this),
     };
@@ -283,8 +288,8 @@ export class Replica {
   #recordsSoFar(): EpochRecord[] {
     const { layout, metrics, state, sampling, observeFrom } = this.#setup;
     const count = Math.max(0, Math.floor(state.step / stepsPerEpoch(sampling)) - observeFrom);
-    const at = (epoch: number) => layout.epochs / 8 + (observeFrom + epoch) * recordSize(metrics.length);
-    return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.length));
+    const at = (epoch: number) => layout.epochs / 8 + (observeFrom + epoch) * recordSize(metrics.cells);
+    return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.cells));
   }
 
   /** Makes all other workers give up. */
@@ -506,31 +511,35 @@ export class Replica {
 
   /** Evaluates, and publishes what the epoch brought. True if no other epoch is to follow. */
   #finishEpoch(): boolean {
-    const { rank, layout, test, metrics } = this.#setup;
+    const { rank, layout, metrics } = this.#setup;
     const trainedMs = performance.now();
-    if (this.#test) this.#evaluate(this.#test);
+    const cells = this.#evaluated ? this.#evaluate(this.#evaluated) : [];
     const record = this.#epoch.close(trainedMs, {
       step: this.step,
-      metrics: test ? mergeChunks(layout.chunks, test.samples, metrics.length) : [],
+      metrics: cells,
     });
     if (rank === 0) {
       const number = this.control.load("epochs");
-      writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.length), record);
+      writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.cells), record);
       this.control.store("epochs", number + 1);
     }
     return this.#earlyStopping?.observe(record) ?? false;
   }
 
-  /** Evaluates my chunks of the test set, and waits for the others. */
-  #evaluate(test: { samples: number; source: BatchSource }): void {
+  /** Evaluates my chunks of the test set, and then makes numbers of my metrics: the numbers of all of them. */
+  #evaluate(evaluated: Evaluated): number[] {
     const { rank, workers, layout, sampling, useEma } = this.#setup;
     this.#unchanged.aroundEvaluation(() => {
       this.#enter("evaluate");
       if (useEma) lookAt(this.#model, layout, layout.ema!);
       const share = { rank, workers, seed: sampling.seed, beat: this.#beat };
-      evaluateChunks(this.#job, this.#model, test, layout.chunks, share);
+      evaluateChunks(evaluated, this.#model, this.#test!, share);
       if (useEma) lookAt(this.#model, layout, layout.weights);
       this.#wait(this.#barrier);
+      this.#enter("evaluate");
+      finishMetrics(evaluated, share);
+      this.#wait(this.#barrier);
     });
+    return metricCells(evaluated);
   }
 }

@@ -8,6 +8,7 @@ import type { Job } from "./job.ts";
 import { placeParameters, placeUntrained, tensorBytes } from "./layout.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
 import type { RunPlan } from "./options.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { snapshotCount } from "./snapshots.ts";
@@ -60,8 +61,13 @@ function buildingBytes({ job, model, optimizer }: BudgetParts): number {
   return weights * (job.ema === undefined ? 1 : 2) + untrained + state;
 }
 
-/** Lets the passes be measured, unless there is no room even without them, and adds everything up. */
-export function planMemory(parts: BudgetParts, measure: () => PassMemory): MemoryBudget {
+/**
+ * Adds everything up. Lets the metrics be tried and the passes be measured, unless there is no room even without them.
+ */
+export function planMemory(
+  parts: BudgetParts,
+  measure: () => { metrics: MetricsPlan; passes: PassMemory },
+): { metrics: MetricsPlan; budget: MemoryBudget } {
   const { job, model, optimizer, plan, recordedSteps, dataBytes } = parts;
   const { workers, shards, local } = plan;
   const { arena } = heap();
@@ -89,10 +95,12 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
   // The main thread's model, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
   requireRoom(budgetOf(shared, { ...around, complete: false }));
-  const { training, afterStep, evaluation } = measure();
+  const { metrics, passes: found } = measure();
+  const { training, afterStep, evaluation } = found;
   const passes = (training ?? 0) + (afterStep ?? 0) + (evaluation ?? 0);
   const rows = [
     ...shared,
+    memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
     memoryRow("activations", training ?? 0, workers, "worker"),
     memoryRow("afterStep", afterStep ?? 0, workers, "worker"),
     memoryRow("evaluation", evaluation ?? 0, workers, "worker"),
@@ -103,7 +111,7 @@ export function planMemory(parts: BudgetParts, measure: () => PassMemory): Memor
   const complete = [training, afterStep, evaluation].every((bytes) => bytes !== undefined);
   const budget = budgetOf(rows, { ...around, complete });
   requireRoom(budget);
-  return budget;
+  return { metrics, budget };
 }
 
 /**

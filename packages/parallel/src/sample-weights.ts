@@ -28,20 +28,23 @@ export function checkSampleWeight(name: string, train: StoredColumns, augmented:
 }
 
 /**
- * The weight of a shard whose `count` samples are loaded.
+ * The weights of the first `count` samples that are loaded.
  *
- * @throws JobError if a sample has a weight below 0
+ * @throws JobError if one is below 0
  */
+export function sampleWeights(sampleWeight: string, source: BatchSource, count: number): Float32Array {
+  const weights = source.numbers(sampleWeight, count);
+  for (const weight of weights) {
+    if (weight >= 0) continue;
+    throw new JobError(
+      `train: sampleWeight ${sampleWeight} is ${weight} for a sample, expected a number of at least 0`,
+    );
+  }
+  return weights;
+}
+
+/** The weight of a shard whose `count` samples are loaded. */
 export function shardWeight(sampleWeight: string | undefined, source: BatchSource, count: number): number {
   if (sampleWeight === undefined) return count;
-  let total = 0;
-  for (const weight of source.numbers(sampleWeight, count)) {
-    if (!(weight >= 0)) {
-      throw new JobError(
-        `train: sampleWeight ${sampleWeight} is ${weight} for a sample, expected a number of at least 0`,
-      );
-    }
-    total += weight;
-  }
-  return total;
+  return sampleWeights(sampleWeight, source, count).reduce((total, weight) => total + weight, 0);
 }

@@ -3,6 +3,7 @@
 import type { EarlyStoppingRule } from "./early-stopping.ts";
 import { checkEarlyStopping } from "./early-stopping.ts";
 import { JobError } from "./errors.ts";
+import type { Metric } from "./metrics/definition.ts";
 
 /** What to do about a loss or a gradient that is infinite or NaN. */
 export type NonFiniteRule = "stop" | "skip";
@@ -52,14 +53,17 @@ export function checkNonFiniteRule(operation: string, value: unknown): void {
 }
 
 /** Checks all but `accumulate`, which is a count like others. */
-export function checkStepRules(rules: StepRules): void {
+export function checkStepRules(
+  rules: StepRules,
+  metrics: Readonly<Record<string, Metric<never, never>>>,
+): void {
   for (const name of ["clipGradNorm", "clipGradValue"] as const) {
     const limit = rules[name];
     if (limit === undefined || (Number.isFinite(limit) && limit > 0)) continue;
     throw new JobError(`defineJob: ${name} is ${String(limit)}, expected a number above 0`);
   }
   checkNonFiniteRule("defineJob", rules.onNonFinite);
-  if (rules.earlyStopping !== undefined) checkEarlyStopping(rules.earlyStopping);
+  if (rules.earlyStopping !== undefined) checkEarlyStopping(rules.earlyStopping, metrics);
   if (rules.ema === undefined) return;
   const decay: unknown = (rules.ema as EMARule | null)?.decay;
   if (typeof decay === "function" || (typeof decay === "number" && decay >= 0 && decay <= 1)) return;

@@ -68,6 +68,21 @@ export function record(of: Check): Check {
   };
 }
 
+/** A number, or lists of numbers in lists, all of one shape. */
+export const numbers: Check = (value, at) => {
+  shapeOf(value, at);
+};
+
+function shapeOf(value: unknown, at: string): string {
+  if (!Array.isArray(value)) {
+    number(value, at);
+    return "";
+  }
+  const [first, ...others] = value.map((item, index) => shapeOf(item, `${at}[${index}]`));
+  if (others.some((other) => other !== first)) refuse(value, at, "lists of one length");
+  return `${value.length} ${first}`;
+}
+
 /** Exactly these fields. */
 export function object(fields: Readonly<Record<string, Check>>): Check {
   return (value, at) => {

@@ -1,13 +1,12 @@
 // The command's flags about checkpoints, as options of a run.
 import { InvalidArgumentError } from "commander";
-import type { BestBy } from "../checkpoint/retention.ts";
-import type { CheckpointOptions } from "../checkpointing.ts";
+import type { BestOption, CheckpointOptions } from "../checkpointing.ts";
 
 export interface CheckpointFlags {
   checkpoint?: string | undefined;
   checkpointEvery?: Partial<CheckpointOptions> | undefined;
   checkpointKeep?: number | undefined;
-  checkpointBest?: BestBy | undefined;
+  checkpointBest?: BestOption | undefined;
   resume?: boolean | "must";
 }
 
@@ -22,12 +21,11 @@ export function interval(text: string): Partial<CheckpointOptions> {
   return { [units[unit as keyof typeof units]]: Number(number) };
 }
 
-/** "mae:min" is the checkpoint of the lowest mae. */
-export function measure(text: string): BestBy {
-  const [, metric, direction] = /^(.+):(min|max)$/.exec(text) ?? [];
-  if (metric === undefined)
-    throw new InvalidArgumentError('Expected "loss:min", or a metric with ":min" or ":max".');
-  return { metric, direction: direction as BestBy["direction"] };
+/** "mae" is the checkpoint of the best mae; "mae:min" says, too, that it is the lowest. */
+export function measure(text: string): BestOption {
+  const [, metric, direction] = /^(.+?)(?::(min|max))?$/.exec(text) ?? [];
+  if (metric === undefined) throw new InvalidArgumentError('Expected "loss", or the name of a metric.');
+  return { metric, ...(direction && { direction: direction as "min" | "max" }) };
 }
 
 /** What is wrong with the flags, if one needs another that is not there. */

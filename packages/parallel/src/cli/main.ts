@@ -184,7 +184,7 @@ program
     interval,
   )
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
-  .option("--checkpoint-best <metric:min|max>", "keep the best epoch's, too, by a metric or by loss", measure)
+  .option("--checkpoint-best <metric>", "keep the best epoch's, too, by a metric or by loss", measure)
   .option("--resume", "go on from the newest checkpoint, if there is one")
   .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
   .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", number)

@@ -1,5 +1,7 @@
 // What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
 import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
+import type { MetricValue } from "../metrics/definition.ts";
+import { matrixLines } from "./matrix-lines.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { safetyLines } from "./safety-lines.ts";
 
@@ -30,10 +32,10 @@ function startLines(event: StartEvent): string[] {
   return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
 }
 
-/** With the set that they were evaluated on. */
-function formatMetrics(metrics: Record<string, number>, { evaluates }: StartEvent): string {
+/** Single numbers, with the set that they were evaluated on. */
+function formatMetrics(metrics: Record<string, MetricValue>, { evaluates }: StartEvent): string {
   return Object.entries(metrics)
-    .map(([name, value]) => `  ${evaluates} ${name} ${value.toFixed(4)}`)
+    .map(([name, value]) => (typeof value === "number" ? `  ${evaluates} ${name} ${value.toFixed(4)}` : ""))
     .join("");
 }
 
@@ -75,6 +77,7 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
     "",
     `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     weights,
+    ...matrixLines(metrics, start.evaluates),
     ...(best ? [`best     ${best.metric} ${best.value.toFixed(4)} in ${best.path}`] : []),
     ...(stopped && saved && stoppedEarly === undefined ? ["go on from there with --resume"] : []),
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),

@@ -1,0 +1,44 @@
+// What a person sees of a metric that is no single number, such as a confusion matrix: a table, if it fits a terminal.
+import type { MetricValue } from "../metrics/definition.ts";
+
+/** Columns of the narrowest terminal that is thought of. */
+const mostColumns = 80;
+
+function isMatrix(value: MetricValue): value is number[][] {
+  const isRow = (row: MetricValue) => Array.isArray(row) && row.every((x) => typeof x === "number");
+  return Array.isArray(value) && value.every(isRow);
+}
+
+/** Counts as they are; sums of weights, and whatever else, in short. */
+const format = (x: number) => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
+
+/** Numbers of rows and columns stand at the sides; zeros are dots, so that what is confused with what meets the eye. */
+function table(matrix: readonly (readonly number[])[]): string[] {
+  const columns = Math.max(...matrix.map((row) => row.length));
+  const rows = [
+    ["", ...Array.from({ length: columns }, (_, column) => String(column))],
+    ...matrix.map((row, i) => [String(i), ...row.map((x) => (x === 0 ? "·" : format(x)))]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padStart(widths[column]!)).join("  ")}`);
+}
+
+function sizeOf(value: MetricValue): string {
+  const sizes: number[] = [];
+  for (let part = value; Array.isArray(part); part = part[0]!) sizes.push(part.length);
+  return sizes.join(" × ");
+}
+
+/** Every metric that is no single number, under its name. */
+export function matrixLines(metrics: Record<string, MetricValue>, evaluates: string): string[] {
+  return Object.entries(metrics).flatMap(([name, value]) => {
+    if (typeof value === "number") return [];
+    const rows = isMatrix(value) ? table(value) : undefined;
+    if (!rows || rows.some((row) => row.length > mostColumns))
+      return [`${evaluates} ${name}: ${sizeOf(value)} numbers, with --json`];
+    return [
+      `${evaluates} ${name}: one row for each true class, one column for each that was predicted`,
+      ...rows,
+    ];
+  });
+}

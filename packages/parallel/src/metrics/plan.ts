@@ -1,0 +1,212 @@
+// What a run has to know of its metrics before it begins: of which kind each is, how many numbers it takes and comes to,
+// and where these lie in the shared memory. Found by trying each on the first samples, on the main thread, so that a
+// mistake in one is told before the first step and not after the first epoch.
+import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
+import { Generator, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
+import type { Batch, Columns } from "../dataset.ts";
+import { describeThrown, JobError, placeOf } from "../errors.ts";
+import type { Job } from "../job.ts";
+import type { Brought, Gathered } from "./brought.ts";
+import { callMetric, finishMetric, flatten } from "./brought.ts";
+import type { Direction, Metric, MetricValue } from "./definition.ts";
+import { directionOf } from "./definition.ts";
+
+/** Test samples per forward pass. */
+export const chunkSize = 256;
+
+export function chunkCount(samples: number): number {
+  return Math.ceil(samples / chunkSize);
+}
+
+/** Rows that are collected: a stretch of the block, `[samples, ...shape]`. */
+export interface CollectedPlace {
+  dtype: DType;
+  /** Of one sample. */
+  shape: Shape;
+  /** Bytes from the start of the block. */
+  at: number;
+}
+
+/** Where what the chunks bring is kept. */
+export type MetricTable =
+  /** Float64 of each chunk, one after another. Per sample: the weighted sum, and the weight. */
+  | { kind: "perSample" | "sums"; numbers: number; at: number }
+  | { kind: "outputs"; places: CollectedPlace[]; shapes: Shape[] };
+
+export interface PlannedMetric {
+  name: string;
+  /** Undefined if it does not say, and cannot steer the run. */
+  direction: Direction | undefined;
+  /** Of its value; `[]` for a single number. */
+  shape: Shape;
+  /** The first of its numbers among those of all metrics. */
+  cell: number;
+  table: MetricTable;
+}
+
+/** Crosses threads. Offsets are into one block of shared memory, which begins with the float64 values of all metrics. */
+export interface MetricsPlan {
+  metrics: readonly PlannedMetric[];
+  /** Numbers that all metrics come to. */
+  cells: number;
+  /** Where the weights of the samples are collected, if the job has any. */
+  weightsAt: number | undefined;
+  /** Bytes of the block. */
+  bytes: number;
+}
+
+/** Of a run that evaluates nothing. */
+export const noMetrics: MetricsPlan = { metrics: [], cells: 0, weightsAt: undefined, bytes: 0 };
+
+const sizeOf = (shape: Shape) => shape.reduce((size, length) => size * length, 1);
+
+/** Numbers of the samples to try with: two lengths, so that another axis is not taken for that of the samples. */
+const trials = [2, 3] as const;
+
+type Tried = ReturnType<typeof tryOnce>;
+
+function dtypeOf(data: NumericArray): DType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Float64Array) return "float64";
+  return data instanceof Int32Array ? "int32" : "uint8";
+}
+
+/** What to try metrics with. */
+export interface Trial {
+  model: AnyModule;
+  /** The first so many samples, and their weights if the job has any. */
+  load: (count: number) => { batch: Batch<Columns>; weights: Float32Array | undefined };
+  seed: number;
+}
+
+/** What a metric comes to on a few samples alone. */
+function tryOnce(
+  name: string,
+  metric: Metric<Columns, AnyModule>,
+  { model, load, seed }: Trial,
+  samples: number,
+): { brought: Brought; shape: Shape } {
+  const evaluate = () => {
+    const { batch, weights } = load(samples);
+    const brought = callMetric(name, metric, model, batch, samples);
+    const gathered = gatheredFrom(brought, samples, weights);
+    return { brought, shape: flatten(`metrics.${name}`, finishMetric(name, metric, gathered)).shape };
+  };
+  try {
+    const noise = new Generator(seed, stream.evaluation).restart(0);
+    return noGrad(() => withGenerator(noise, () => scope(evaluate)));
+  } catch (error) {
+    if (error instanceof JobError || error instanceof MemoryError) throw error;
+    const place = error instanceof Error ? placeOf(error) : "";
+    throw new JobError(
+      `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples: let it return NaN where there is no value`,
+      { cause: error },
+    );
+  }
+}
+
+function gatheredFrom(brought: Brought, samples: number, weights: Float32Array | undefined): Gathered {
+  if (brought.kind === "perSample") return { kind: "perSample", sums: [0, 1] };
+  if (brought.kind === "sums") return { kind: "sums", sums: brought.numbers };
+  const { kept, shapes } = brought;
+  return { kind: "outputs", outputs: kept, info: { samples, weights, shapes } };
+}
+
+/** Places of a block, one after another, each where a float64 may begin. */
+class Places {
+  bytes: number;
+
+  constructor(bytes: number) {
+    this.bytes = bytes;
+  }
+
+  add(bytes: number): number {
+    const at = this.bytes;
+    this.bytes += Math.ceil(bytes / 8) * 8;
+    return at;
+  }
+}
+
+function placeTable(
+  name: string,
+  [few, more]: readonly [Brought, Brought],
+  samples: number,
+  places: Places,
+): MetricTable {
+  if (few.kind === "outputs" && more.kind === "outputs") {
+    const collected = few.kept.map(({ data, shape }, i): CollectedPlace => {
+      const own = shape.slice(1);
+      if (`${more.kept[i]?.shape.slice(1)}` !== `${own}`) throw unlike(name, "outputs");
+      const bytes = samples * sizeOf(own) * data.BYTES_PER_ELEMENT;
+      return { dtype: dtypeOf(data), shape: own, at: places.add(bytes) };
+    });
+    return { kind: "outputs", places: collected, shapes: few.shapes };
+  }
+  const { kind } = few as Exclude<Brought, { kind: "outputs" }>;
+  const numbers = few.kind === "sums" ? few.numbers.length : 2;
+  if (more.kind === "sums" && more.numbers.length !== numbers) throw unlike(name, "sums");
+  return { kind, numbers, at: places.add(8 * numbers * chunkCount(samples)) };
+}
+
+function unlike(name: string, what: string): JobError {
+  return new JobError(
+    `metrics.${name}: ${what} are of other sizes for ${trials[1]} samples than for ${trials[0]}; expected the same for each batch, and for each sample`,
+  );
+}
+
+/**
+ * Tries the metrics of a job, and lays out what they need.
+ *
+ * @param samples of the set that is evaluated
+ * @throws JobError if one does not return what it is to return
+ */
+export function planMetrics({ metrics = {}, sampleWeight }: Job, samples: number, trial: Trial): MetricsPlan {
+  const tried = Object.entries(metrics).map(([name, metric]) => {
+    const [few, more] = trials.map((count) => tryOnce(name, metric, trial, count)) as [Tried, Tried];
+    if (`${few.shape}` !== `${more.shape}`) throw unlike(name, "values");
+    const direction = directionOf(metric);
+    if (direction && few.shape.length > 0) {
+      throw new JobError(
+        `metrics.${name}: has the direction "${direction}", but comes to [${few.shape.join(",")}] numbers; only a single number can be better than another`,
+      );
+    }
+    return { name, direction, shape: few.shape, brought: [few.brought, more.brought] as const };
+  });
+  let cells = 0;
+  const starts = tried.map(({ shape }) => {
+    cells += sizeOf(shape);
+    return cells - sizeOf(shape);
+  });
+  const places = new Places(8 * cells);
+  const planned = tried.map(({ brought, ...metric }, i): PlannedMetric => {
+    const table = placeTable(metric.name, brought, samples, places);
+    return { ...metric, cell: starts[i]!, table };
+  });
+  const weightsAt = sampleWeight === undefined || planned.length === 0 ? undefined : places.add(4 * samples);
+  return { metrics: planned, cells, weightsAt, bytes: places.bytes };
+}
+
+/** The values of the metrics by name, nested as they were. */
+export function namedValues({ metrics }: MetricsPlan, cells: readonly number[]): Record<string, MetricValue> {
+  const nest = (shape: Shape, from: number): MetricValue => {
+    const [length, ...rest] = shape;
+    if (length === undefined) return cells[from]!;
+    return Array.from({ length }, (_, i) => nest(rest, from + i * sizeOf(rest)));
+  };
+  return Object.fromEntries(metrics.map(({ name, shape, cell }) => [name, nest(shape, cell)]));
+}
+
+/** The inverse: the numbers of values that were kept by name; NaN for metrics that had none, or of another shape. */
+export function cellsOf(
+  { metrics }: MetricsPlan,
+  named: Readonly<Record<string, MetricValue>>,
+): { cells: number[]; lacking: string[] } {
+  const lacking: string[] = [];
+  const cells = metrics.flatMap(({ name, shape }) => {
+    const kept = Object.hasOwn(named, name) ? flatten(`metrics.${name}`, named[name]) : undefined;
+    if (kept && `${kept.shape}` === `${shape}`) return kept.numbers;
+    lacking.push(name);
+    return new Array<number>(sizeOf(shape)).fill(Number.NaN);
+  });
+  return { cells, lacking };
+}

@@ -1,0 +1,47 @@
+// Each metric of a job is tried once, on the main thread and on the first samples of what will be evaluated, before
+// anything is laid out for it. The run does not notice: nothing printed, the model as it was.
+import type { AnyModule } from "@shardgrad/core";
+import { BatchSource } from "./batches.ts";
+import { callBounded } from "./bounded-call.ts";
+import type { StoredColumns } from "./columns.ts";
+import type { Job } from "./job.ts";
+import type { MetricsPlan } from "./metrics/plan.ts";
+import { noMetrics, planMetrics } from "./metrics/plan.ts";
+import type { RunPlan } from "./options.ts";
+import { keepState } from "./pass-memory.ts";
+import { quietly } from "./quietly.ts";
+import { sampleWeights } from "./sample-weights.ts";
+
+/**
+ * Finds out of what sizes a job's metrics are.
+ *
+ * @throws JobError if one does not return what it is to return, or does not return at all
+ */
+export function tryMetrics(
+  job: Job,
+  model: AnyModule,
+  { seed, stallSeconds }: RunPlan,
+  test: StoredColumns | undefined,
+): MetricsPlan {
+  if (!test || Object.keys(job.metrics ?? {}).length === 0) return noMetrics;
+  const load = (count: number) => {
+    const source = new BatchSource(job, test, "evaluation", seed, count);
+    source.load(
+      Int32Array.from({ length: count }, (_, i) => i % test.samples),
+      0,
+    );
+    const { sampleWeight } = job;
+    const weights =
+      sampleWeight === undefined ? undefined : sampleWeights(sampleWeight, source, count).slice();
+    return { batch: source.batch(count), weights };
+  };
+  const putBack = keepState(model);
+  model.eval();
+  const what = "a metric, tried on the main thread,";
+  const plan = () => planMetrics(job, test.samples, { model, load, seed });
+  try {
+    return quietly(() => callBounded(plan, stallSeconds * 1000, what));
+  } finally {
+    putBack();
+  }
+}
