@@ -31,6 +31,7 @@ class Net extends Module {
 }
 const grow = (x, by = 1.01) => noGrad(() => x.copyFrom(mul(x, by)));
 const fit = (model, { x, y }) => mse(model.forward(x), y);
+const errors = (model, { x, y }) => mse(model.forward(x), y, { reduction: "none" });
 const generator = new Generator(3);
 let calls = 0;
 let unit = 1;
@@ -38,7 +39,7 @@ export default defineJob({
   dataset: { train: columns, test: columns },
   model: () => new Net(),
   loss: fit,
-  metrics: { error: fit },
+  metrics: { error: errors },
   optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
   batchSize: 32, epochs: 2, shards: 4, seed: 1,
   ${parts}
@@ -78,7 +79,7 @@ describe("state that a job's functions change is refused before step 1", () => {
     ],
     [
       "a buffer in a metric",
-      "metrics: { error: (model, batch) => { grow(model.mean); return fit(model, batch); } },",
+      "metrics: { error: (model, batch) => { grow(model.mean); return errors(model, batch); } },",
       /^train: a metric changed mean, a buffer,/,
     ],
   ])("%s", async (_what, parts, message) => {
@@ -125,7 +126,7 @@ describe("state that is changed later is refused, too", () => {
     ],
     [
       "by a metric",
-      "metrics: { error: (model, batch) => { if (!isMainThread && ++calls > 1) grow(model.mean); return fit(model, batch); } },",
+      "metrics: { error: (model, batch) => { if (!isMainThread && ++calls > 1) grow(model.mean); return errors(model, batch); } },",
       {},
       /^train: a metric changed mean, a buffer, in the evaluation after step 5/,
     ],
@@ -179,8 +180,8 @@ describe("what differs from thread to thread is refused before step 1", () => {
     ],
     [
       "a variable that dataset() sets, in a metric",
-      "dataset: () => { unit = 1000; return { train: columns, test: columns }; }, metrics: { plain: fit, inUnits: (model, batch) => mul(fit(model, batch), unit) },",
-      new RegExp(`^train: metrics\\.inUnits differs: ${values}`),
+      "dataset: () => { unit = 1000; return { train: columns, test: columns }; }, metrics: { plain: errors, inUnits: (model, batch) => mul(errors(model, batch), unit) },",
+      new RegExp(`^train: metrics\\.inUnits differs: element 0 is ${values}`),
     ],
     [
       "Math.random in augment",
@@ -198,7 +199,7 @@ describe("what differs from thread to thread is refused before step 1", () => {
 
   it("a metric that fails, before the first epoch", async () => {
     const parts = "metrics: { error: (model, batch) => { throw new RangeError('no'); } },";
-    await expect(run(parts, { restarts: 0 })).rejects.toThrow(/step 1 \(evaluate\): RangeError: no/);
+    await expect(run(parts, { restarts: 0 })).rejects.toThrow(/^metrics\.error: RangeError: no \(job-/);
   });
 });
 
@@ -213,7 +214,7 @@ describe("a generator of the job's own is refused", () => {
     ],
     [
       "metrics.error",
-      "metrics: { error: (model, batch) => withGenerator(generator, () => mul(fit(model, batch), rand([]))) },",
+      "metrics: { error: (model, batch) => withGenerator(generator, () => mul(errors(model, batch), rand([]))) },",
     ],
     ["batch", "augment: ({ x }) => { x[0] += withGenerator(generator, () => rand([]).item()); },"],
   ])("in %s", async (what, parts) => {
@@ -238,7 +239,7 @@ describe("unfreezing in mid-run", () => {
     ["in afterStep", `afterStep: (model, { step }) => { if (step.item() === 3) { ${unfreeze} } },`, {}],
     [
       "in a metric",
-      `metrics: { error: (model, batch) => { if (!isMainThread) { ${unfreeze} } return fit(model, batch); } },`,
+      `metrics: { error: (model, batch) => { if (!isMainThread) { ${unfreeze} } return errors(model, batch); } },`,
       {},
     ],
   ])("%s is an error that says how", async (_where, parts, options) => {

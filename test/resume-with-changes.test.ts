@@ -162,7 +162,7 @@ describe("metrics are known by their names:", () => {
     const checkpoint = { directory: newDirectory() };
     await run(plain, { epochs: 3, checkpoint });
     const parts =
-      'metrics: { e, flat: (m, b) => mul(e(m, b), 0) }, earlyStopping: { metric: "flat", patience: 3, direction: "max" }';
+      'metrics: { e, flat: { perSample: (m, b) => mul(e(m, b), 0), direction: "max" } }, earlyStopping: { metric: "flat", patience: 3 }';
     const { steps, stoppedEarly } = await run(jobWith(parts), { checkpoint, resume: "must", epochs: 20 });
     // Best in its first epoch, the fourth, and three more.
     expect([steps, stoppedEarly]).toEqual([8 * 7, expect.stringContaining("flat was best, 0, in epoch")]);

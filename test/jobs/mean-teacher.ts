@@ -59,8 +59,8 @@ export default defineJob({
   },
   optimizer: (parameters) => new Adam(parameters, { lr: 0.02 }),
   metrics: {
-    student: (model, { x, y }) => mse(model.forward(x), y),
-    teacher: (model, { x, y }) => mse(model.teacher.forward(x), y),
+    student: (model, { x, y }) => mse(model.forward(x), y, { reduction: "none" }),
+    teacher: (model, { x, y }) => mse(model.teacher.forward(x), y, { reduction: "none" }),
   },
   batchSize: 20,
   epochs: 3,

@@ -87,6 +87,24 @@ export type {
   ScoreInfo,
   SumsMetric,
 } from "./metrics/definition.ts";
+export {
+  type AverageOptions,
+  accuracyScore,
+  confusionMatrix,
+  f1Score,
+  precisionScore,
+  recallScore,
+  topKAccuracyScore,
+} from "./metrics/label-scores.ts";
+export { logLoss, perplexity } from "./metrics/likelihood-scores.ts";
+export { averagePrecisionScore, rocAucScore } from "./metrics/ranking-scores.ts";
+export type { PredictionOptions, ProbabilityOptions } from "./metrics/readings.ts";
+export {
+  meanAbsoluteError,
+  meanSquaredError,
+  r2Score,
+  rootMeanSquaredError,
+} from "./metrics/regression-scores.ts";
 export type { TrainOptions } from "./options.ts";
 export type { TimedPhase } from "./phase-clock.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";

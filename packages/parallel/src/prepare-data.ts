@@ -45,7 +45,9 @@ export async function prepareData(
   if (job.validation === undefined) {
     const test = dataset.test && storeSet("test", dataset.test, allocate);
     checkTest(set, test, job);
-    if (test && job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, test);
+    // Metrics are means by these.
+    if (test && job.metrics && job.sampleWeight !== undefined)
+      checkSampleWeight(job.sampleWeight, test, false);
     return { train: set, test };
   }
   if (dataset.test) {

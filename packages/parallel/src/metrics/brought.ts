@@ -70,7 +70,7 @@ function outputs(where: string, value: unknown, samples: number, score: Score): 
   }
   const all = (tensors as Tensor[]).map((tensor) => ({ data: tensor.toArray(), shape: tensor.shape }));
   const collected = all as readonly Collected[] as CollectedOutputs;
-  const kept = score.keep ? naming(where, () => score.keep!(collected, samples)) : collected;
+  const kept = score.keep ? naming(where, () => score.keep!(collected)) : collected;
   return { kind: "outputs", kept, shapes: all.map(({ shape }) => shape.slice(1)) };
 }
 

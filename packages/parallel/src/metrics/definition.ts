@@ -40,7 +40,16 @@ export interface Score {
   /** Whether more or less of it is better; it cannot steer a run without. */
   readonly direction?: Direction;
   /** What is collected in place of a batch's outputs, of `samples` samples, as it takes less room. */
-  readonly keep?: (outputs: CollectedOutputs, samples: number) => CollectedOutputs;
+  readonly keep?: (outputs: CollectedOutputs) => CollectedOutputs;
+}
+
+/** A score with its direction, if it has one, and what it keeps of a batch. */
+export function defineScore(
+  direction: Direction | undefined,
+  keep: Score["keep"],
+  score: (outputs: CollectedOutputs, info: ScoreInfo) => MetricValue,
+): Score {
+  return Object.assign(score, { ...(direction && { direction }), ...(keep && { keep }) });
 }
 
 /** One number per sample, `[n]`; the metric is their mean over the set, by the weights of the samples if they have any. */

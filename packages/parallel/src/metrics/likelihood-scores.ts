@@ -1,0 +1,89 @@
+// Scores of probabilities: how likely the labels are by what a model says. Only the loss of each sample is collected.
+import { JobError } from "../errors.ts";
+import type { Collected, CollectedOutputs, Score } from "./definition.ts";
+import { defineScore } from "./definition.ts";
+import type { ProbabilityOptions } from "./readings.ts";
+import {
+  logSoftmaxRow,
+  readBinaryProbabilities,
+  readLabels,
+  readProbabilities,
+  requireClasses,
+  rowSize,
+  weightedMean,
+} from "./readings.ts";
+
+/** Of float32: a probability of 0, or 1, is taken for one this far from it. */
+const epsilon = 2 ** -23;
+
+const clipped = (p: number) => Math.min(1 - epsilon, Math.max(epsilon, p));
+
+/** Minus the logarithm of the probability of each label. */
+function labelLosses([scores, labels]: CollectedOutputs, options: ProbabilityOptions): Float64Array {
+  const { data } = scores;
+  const classes = rowSize(scores) === 1 ? 2 : requireClasses(scores);
+  const own = readLabels("labels", labels, classes);
+  if (rowSize(scores) === 1) {
+    // Of a logit z: log(1 + exp(±z)), which is the negated logarithm of the sigmoid of ∓z.
+    const softplus = (z: number) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+    if (options.logits)
+      return Float64Array.from(own, (label, i) => softplus(label === 1 ? -data[i]! : data[i]!));
+    const p = readBinaryProbabilities(scores);
+    return p.map((value, i) => -Math.log(own[i] === 1 ? clipped(value) : 1 - clipped(value)));
+  }
+  if (options.logits)
+    return Float64Array.from(own, (label, i) => -logSoftmaxRow(data, i * classes, classes)[label]!);
+  const p = readProbabilities(scores, options);
+  return Float64Array.from(own, (label, i) => -Math.log(clipped(p[i * classes + label]!)));
+}
+
+/**
+ * The mean of minus the logarithm of the probability of the label, as scikit-learn's `log_loss`: of probabilities
+ * `[n,classes]`, or those of class 1 `[n]`; with `logits`, of what softmax or sigmoid makes of them.
+ */
+export function logLoss(options: ProbabilityOptions = {}): Score {
+  const keep = (outputs: CollectedOutputs): CollectedOutputs => {
+    const data = labelLosses(outputs, options);
+    const losses: Collected = { data, shape: [data.length] };
+    return [losses, losses];
+  };
+  return defineScore("min", keep, ([losses], { weights }) => weightedMean(losses.data, weights));
+}
+
+/**
+ * The exponential of the mean cross entropy of all labels: of logits `[n,…,classes]` and labels `[n,…]`, such as the tokens
+ * of a text, without those that are `ignoreIndex` (-100 if absent, as in `crossEntropy`).
+ */
+export function perplexity({ ignoreIndex = -100 }: { ignoreIndex?: number } = {}): Score {
+  const keep = ([logits, labels]: CollectedOutputs): CollectedOutputs => {
+    const classes = logits.shape.at(-1)!;
+    if (logits.shape.length < 2 || `${logits.shape.slice(0, -1)}` !== `${labels.shape}`) {
+      throw new JobError(
+        `perplexity got logits [${logits.shape.join(",")}] and labels [${labels.shape.join(",")}], expected [n,…,classes] and [n,…]; reshape or permute the logits`,
+      );
+    }
+    const samples = labels.shape[0]!;
+    const perSample = labels.data.length / samples;
+    const sums = new Float64Array(2 * samples);
+    labels.data.forEach((label, i) => {
+      if (label === ignoreIndex) return;
+      if (!(Number.isInteger(label) && label >= 0 && label < classes))
+        throw new JobError(`perplexity got the label ${label}, expected integers from 0 to ${classes - 1}`);
+      const sample = 2 * Math.floor(i / perSample);
+      sums[sample]! -= logSoftmaxRow(logits.data, i * classes, classes)[label]!;
+      sums[sample + 1]! += 1;
+    });
+    const kept: Collected = { data: sums, shape: [samples, 2] };
+    return [kept, kept];
+  };
+  return defineScore("min", keep, ([{ data }], { samples, weights }) => {
+    let [loss, count] = [0, 0];
+    for (let i = 0; i < samples; i++) {
+      const weight = weights ? weights[i]! : 1;
+      if (weight === 0) continue;
+      loss += weight * data[2 * i]!;
+      count += weight * data[2 * i + 1]!;
+    }
+    return Math.exp(loss / count);
+  });
+}

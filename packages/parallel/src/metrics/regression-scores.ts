@@ -1,0 +1,87 @@
+// Scores of predicted numbers. Each is scikit-learn's function of that name: of predictions and targets of one shape,
+// `[n]`, `[n,1]` or `[n,outputs]`, where the result is the mean over the outputs.
+import { JobError } from "../errors.ts";
+import type { Collected, CollectedOutputs, Direction, Score } from "./definition.ts";
+import { defineScore } from "./definition.ts";
+import { rowSize, weightedMean } from "./readings.ts";
+
+/** One of the numbers of each sample, predicted and right. */
+interface Column {
+  predictions: Float64Array;
+  targets: Float64Array;
+  weights: Float32Array | undefined;
+}
+
+function check(name: string, [predictions, targets]: CollectedOutputs): void {
+  const [own, other] = [predictions, targets].map(({ shape }) => `[${shape.join(",")}]`);
+  const single = rowSize(predictions) === 1 && rowSize(targets) === 1;
+  if (single || own === other) return;
+  throw new JobError(
+    `${name} got predictions ${own} and targets ${other}, expected one shape; reshape one of them`,
+  );
+}
+
+function columnOf({ data, shape }: Collected, output: number, outputs: number): Float64Array {
+  return Float64Array.from({ length: shape[0]! }, (_, i) => data[i * outputs + output]!);
+}
+
+/** The mean, over the numbers of a sample, of what each of them comes to. */
+function regression(name: string, direction: Direction, of: (column: Column) => number): Score {
+  const keep = (outputs: CollectedOutputs): CollectedOutputs => {
+    check(name, outputs);
+    return outputs;
+  };
+  return defineScore(direction, keep, ([predictions, targets], { weights }) => {
+    const outputs = rowSize(predictions);
+    let sum = 0;
+    for (let output = 0; output < outputs; output++) {
+      const [own, right] = [columnOf(predictions, output, outputs), columnOf(targets, output, outputs)];
+      sum += of({ predictions: own, targets: right, weights });
+    }
+    return sum / outputs;
+  });
+}
+
+const meanOf = ({ predictions, targets, weights }: Column, f: (error: number) => number): number =>
+  weightedMean(
+    predictions.map((prediction, i) => f(prediction - targets[i]!)),
+    weights,
+  );
+
+const squared = (error: number) => error * error;
+
+/** The mean of the squares of the errors. */
+export function meanSquaredError(): Score {
+  return regression("meanSquaredError", "min", (column) => meanOf(column, squared));
+}
+
+/** The root of the mean of the squares of the errors. */
+export function rootMeanSquaredError(): Score {
+  return regression("rootMeanSquaredError", "min", (column) => Math.sqrt(meanOf(column, squared)));
+}
+
+/** The mean of the errors without their signs. */
+export function meanAbsoluteError(): Score {
+  return regression("meanAbsoluteError", "min", (column) => meanOf(column, Math.abs));
+}
+
+/**
+ * R², the share of the variance of the targets that is predicted: 1 at best, 0 for their mean. Of targets that are all the
+ * same it is 1 if these are predicted exactly, and 0 otherwise; of a single sample NaN.
+ */
+export function r2Score(): Score {
+  return regression("r2Score", "max", (column) => {
+    const { targets, weights } = column;
+    if (targets.length < 2) return Number.NaN;
+    const left = meanOf(column, squared);
+    const counting = targets.filter((_, i) => weights?.[i] !== 0);
+    // Not by their variance, which rounding may leave above 0.
+    if (counting.every((target) => target === counting[0])) return left === 0 ? 1 : 0;
+    const mean = weightedMean(targets, weights);
+    const variance = weightedMean(
+      targets.map((target) => squared(target - mean)),
+      weights,
+    );
+    return 1 - left / variance;
+  });
+}
