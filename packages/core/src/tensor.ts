@@ -4,7 +4,7 @@
 import { observer, refuseHostAccess } from "./capture/observer.ts";
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, typedArrayOf } from "./dtype.ts";
-import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
+import { DTypeError, ReleasedError, ShapeError, ValueError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
@@ -214,6 +214,17 @@ export class Tensor {
   toString(): string {
     if (this.#storage === null) return `${describeTensor(this)} (released by ${this.#released})`;
     return printTensor(this);
+  }
+
+  /**
+   * A tensor in a template string is its `toString()`. Used as a number, as in `step * 0.1` or `loss > 1`, JavaScript would go
+   * on with NaN or false without a word: that throws.
+   */
+  [Symbol.toPrimitive](hint: "string" | "number" | "default"): string {
+    if (hint === "string") return this.toString();
+    throw new ValueError(
+      `${describeTensor(this)} is used as a JavaScript number; compute with it by operations of tensors, such as mul(x, 0.1), maximum or where, or read it with item()`,
+    );
   }
 
   /** What `console.log` and `util.inspect` of Node.js show: `toString()`, or deep inside other objects its head. */

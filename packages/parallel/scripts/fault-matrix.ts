@@ -14,6 +14,7 @@ import { phases } from "../src/errors.ts";
 import type { RestartEvent, TrainEvent } from "../src/events.ts";
 import type { Fault, FaultKind } from "../src/fault.ts";
 import { faultChannel } from "../src/fault.ts";
+import { launchNow } from "../src/launch.ts";
 import type { TrainOptions } from "../src/options.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
@@ -68,7 +69,13 @@ export function describeFaults(file: string, { meets = false } = {}): void {
   async function run(more: TrainOptions, faults: Faults = []) {
     const events: TrainEvent[] = [];
     const publish = (event: TrainEvent) => events.push(event);
-    const result = await coordinate(job, workerUrl, { ...options, ...more }, publish, () => false, faults);
+    const result = await coordinate(
+      launchNow(job, workerUrl),
+      { ...options, ...more },
+      publish,
+      () => false,
+      faults,
+    );
     const epochs = events.flatMap((event) =>
       event.type === "epoch" ? [[event.epoch, event.loss, event.metrics]] : [],
     );

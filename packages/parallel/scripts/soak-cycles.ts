@@ -12,6 +12,7 @@ import { ShardgradError } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { Faults } from "../src/coordinator.ts";
 import { coordinate } from "../src/coordinator.ts";
+import { launchNow } from "../src/launch.ts";
 import type { TrainOptions } from "../src/options.ts";
 
 const cycles = Number(process.argv[2] ?? 1000);
@@ -24,8 +25,7 @@ const collectGarbage = runInNewContext("gc") as () => void;
 async function trainOnce(options: TrainOptions, faults: Faults = [], stopAfter = Number.POSITIVE_INFINITY) {
   let looks = 0;
   const { model } = await coordinate(
-    job,
-    workerUrl,
+    launchNow(job, workerUrl),
     { workers: 2, shards: 4, steps: 12, kernels: "wasm", ...options },
     () => undefined,
     () => ++looks > stopAfter,

@@ -10,6 +10,7 @@ import type { Worker } from "node:worker_threads";
 import { heap } from "@shardgrad/core/engine";
 import { coordinate } from "../src/coordinator.ts";
 import type { TrainEvent } from "../src/events.ts";
+import { launchNow } from "../src/launch.ts";
 
 const [minutes = 60] = process.argv.slice(2).map(Number);
 const job = new URL("../../../test/jobs/long-epochs.ts", import.meta.url).href;
@@ -110,8 +111,7 @@ const root = mkdtempSync(join(tmpdir(), "shardgrad-soak-"));
 console.log(line(columns.map(({ name }) => name)));
 const timer = setInterval(look, lookMs);
 const end = await coordinate(
-  job,
-  workerUrl,
+  launchNow(job, workerUrl),
   {
     workers: 2,
     shards: 8,

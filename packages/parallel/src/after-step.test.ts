@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import type { Phase } from "./errors.ts";
+import { launchNow } from "./launch.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const job = new URL("../../../test/jobs/mean-teacher.ts", import.meta.url).href;
@@ -10,8 +11,7 @@ const job = new URL("../../../test/jobs/mean-teacher.ts", import.meta.url).href;
 async function run(faults: Faults) {
   const options = { workers: 2, kernels: "wasm", snapshotEvery: 2, restarts: faults.length } as const;
   const { weightsSha256, metrics } = await coordinate(
-    job,
-    workerUrl,
+    launchNow(job, workerUrl),
     options,
     () => undefined,
     () => false,

@@ -4,16 +4,16 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, ShardgradError, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { describeThrown, JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 
 export class AfterStep {
-  readonly #call: NonNullable<Job["afterStep"]>;
+  readonly #job: RunJob;
   readonly #model: AnyModule;
   readonly #noise: Generator;
   readonly #step = Tensor.allocate([], "int32", "step").keep();
 
-  constructor(afterStep: NonNullable<Job["afterStep"]>, model: AnyModule, seed: number) {
-    this.#call = afterStep;
+  constructor(job: RunJob, model: AnyModule, seed: number) {
+    this.#job = job;
     this.#model = model;
     this.#noise = new Generator(seed, stream.afterStep);
   }
@@ -31,7 +31,7 @@ export class AfterStep {
       withGenerator(this.#noise.restart(step), () =>
         scope(() => {
           noGrad(() => {
-            returned = this.#call(this.#model, { step: this.#step });
+            returned = this.#job.afterStep?.(this.#model, { ...this.#job.context, step: this.#step });
           });
         }),
       );

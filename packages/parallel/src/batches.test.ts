@@ -8,7 +8,7 @@ import type { ComputedDefinition } from "./computed.ts";
 import { computed } from "./computed.ts";
 import type { Columns } from "./dataset.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { Job, RunJob } from "./job.ts";
 import type { Purpose, SampleRandom } from "./sample-random.ts";
 
 const allocate = (bytes: number) => {
@@ -28,7 +28,8 @@ function drawn(
     firstDraw = undefined as number | undefined,
   },
 ) {
-  const job = { dataset: { train }, augment } as unknown as Job;
+  const context = { params: {}, state: undefined };
+  const job = { dataset: { train }, augment, context } as unknown as RunJob;
   // Room for more than is loaded.
   const source = new BatchSource(job, storeSet("train", train, allocate), purpose, 1, 5);
   source.load(Int32Array.from(rows), epoch, firstDraw);

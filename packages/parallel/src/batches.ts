@@ -8,7 +8,7 @@ import { allocateRows, byColumn, gatherRows, rowSize, rowsOf } from "./columns.t
 import { definitionOf, writeValues } from "./computed.ts";
 import { computedPart } from "./dataset.ts";
 import { describeThrown, JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { Purpose } from "./sample-random.ts";
 import { SampleStream } from "./sample-random.ts";
 
@@ -56,7 +56,7 @@ type HeldSample = Record<string, Float32Array | Int32Array>;
  * undefined if it has none for this set.
  */
 function editOf(
-  job: Job,
+  job: RunJob,
   { columns, computedBy }: StoredColumns,
   random: SampleStream,
   purpose: Purpose,
@@ -78,8 +78,8 @@ function editOf(
     }
   };
   return (row, sample) => {
-    if (compute) apply("sample", row, sample, () => compute(row, random));
-    if (augment) apply("augment", row, sample, () => augment(sample, random));
+    if (compute) apply("sample", row, sample, () => compute(row, random, job.context));
+    if (augment) apply("augment", row, sample, () => augment(sample, random, job.context));
   };
 }
 
@@ -104,7 +104,7 @@ export class BatchSource {
    * @param onSample called before each sample that the job's functions have to see
    */
   constructor(
-    job: Job,
+    job: RunJob,
     stored: StoredColumns,
     purpose: Purpose,
     seed: number,

@@ -15,6 +15,7 @@ import { coordinate } from "./coordinator.ts";
 import type { Committed } from "./errors.ts";
 import { CheckpointError } from "./errors.ts";
 import type { CheckpointEvent, TrainEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "./options.ts";
 
 const job = new URL("../../../test/jobs/dropout.ts", import.meta.url).href;
@@ -38,7 +39,9 @@ async function runUntil({ checkpoint, disk, saved }: Course) {
     enough ||= saved(saves);
   };
   const options: TrainOptions = { ...pinned, workers: 2, epochs: 100_000, checkpoint };
-  const error = await coordinate(job, workerUrl, options, publish, () => enough, [], { disk }).then(
+  const error = await coordinate(launchNow(job, workerUrl), options, publish, () => enough, [], {
+    disk,
+  }).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -54,8 +57,7 @@ async function expectResumed(checkpoint: CheckpointOptions, disk: Disk, step: nu
   const hashOf = async (options: TrainOptions) =>
     (
       await coordinate(
-        job,
-        workerUrl,
+        launchNow(job, workerUrl),
         { ...pinned, steps, ...options },
         (event) => events.push(event),
         () => false,

@@ -64,7 +64,7 @@ const names = ["directory", "everySteps", "everyEpochs", "everySeconds", "keep",
  */
 function bestBy(
   { metric, direction }: BestOption,
-  metrics: Readonly<Record<string, Metric<never, never>>>,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): BestBy {
   const own = steeringDirection("train: checkpoint.best.metric is", metric, metrics);
   if (direction === undefined || direction === own) return { metric, direction: own };
@@ -80,7 +80,7 @@ function bestBy(
  */
 export function checkCheckpointOptions(
   options: CheckpointOptions,
-  metrics: Readonly<Record<string, Metric<never, never>>>,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): BestBy | undefined {
   const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
   const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);

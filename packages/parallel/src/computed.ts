@@ -2,6 +2,7 @@
 // function gave for a sample into a batch, with every mistake named. Knows nothing of batches or of where sets lie.
 import type { Shape } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
+import type { JobContext, Params } from "./params.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** One column of a computed set. */
@@ -19,15 +20,16 @@ export type ComputedColumns = Readonly<Record<string, ComputedColumn>>;
 export type SampleValues<C> = { readonly [K in keyof C]: number | ArrayLike<number> };
 
 /** A set that is computed sample by sample. */
-export interface ComputedDefinition<C extends ComputedColumns> {
+export interface ComputedDefinition<C extends ComputedColumns, P = Params, S = unknown> {
   /** How many there are. */
   samples: number;
   columns: C;
   /**
-   * The numbers of one sample, which may depend on its number, from 0 to `samples` - 1, and on what it draws from
-   * `rng`, and on nothing else. They are copied at once: the same arrays may be returned again and again.
+   * The numbers of one sample, which may depend on its number, from 0 to `samples` - 1, on what it draws from `rng`, on
+   * the job's params and state, and on nothing else. They are copied at once: the same arrays may be returned again and
+   * again.
    */
-  sample: (index: number, rng: SampleRandom) => SampleValues<C>;
+  sample: (index: number, rng: SampleRandom, context: JobContext<P, S>) => SampleValues<C>;
 }
 
 const brand = Symbol.for("shardgrad.computed");
@@ -45,7 +47,9 @@ export interface Computed<C extends ComputedColumns = ComputedColumns> {
  *
  * @throws JobError if a part is missing or of the wrong kind
  */
-export function computed<C extends ComputedColumns>(definition: ComputedDefinition<C>): Computed<C> {
+export function computed<C extends ComputedColumns, P = Params, S = unknown>(
+  definition: ComputedDefinition<C, P, S>,
+): Computed<C> {
   const { samples, columns, sample } = definition;
   if (!(Number.isInteger(samples) && samples >= 1 && samples < 2 ** 31)) {
     throw new JobError(`computed: samples is ${samples}, expected an integer from 1 to 2^31 - 1`);
@@ -66,7 +70,7 @@ export function computed<C extends ComputedColumns>(definition: ComputedDefiniti
   if (typeof sample !== "function") {
     throw new JobError(`computed: sample is ${typeof sample}, expected a function of (index, rng)`);
   }
-  return { [brand]: definition };
+  return { [brand]: definition as unknown as ComputedDefinition<C> };
 }
 
 export function isComputed(set: object): set is Computed {

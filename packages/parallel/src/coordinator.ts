@@ -5,6 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
+import type { RunLength } from "./build-model.ts";
+import { buildModel } from "./build-model.ts";
 import { withCallbacks } from "./callbacks.ts";
 import type { StoreEnvironment } from "./checkpoint/store.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
@@ -22,11 +24,13 @@ import { UnendingThreadError } from "./errors.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
 import type { Fault } from "./fault.ts";
 import { describeOptimizer } from "./first-step.ts";
-import type { Job } from "./job.ts";
-import { buildModel, loadJob } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { KeptNumbers } from "./kept-numbers.ts";
 import { planKept } from "./kept-numbers.ts";
+import type { Launch } from "./launch.ts";
 import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "./layout.ts";
+import type { FoundJob } from "./load-job.ts";
+import { findJob } from "./load-job.ts";
 import { longestRound } from "./local-schedule.ts";
 import { probeOnMain } from "./main-probe.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -34,6 +38,7 @@ import type { MetricsPlan } from "./metrics/plan.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { checkOptions, planRun, runSeed } from "./options.ts";
 import { checkOutput, writeOutput } from "./output.ts";
+import { resolveParams } from "./params.ts";
 import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
@@ -55,6 +60,7 @@ import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
 import { tryMetrics } from "./try-metrics.ts";
 import { untrainedTensors } from "./untrained.ts";
+import { identifyJob } from "./threads.ts";
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
@@ -89,9 +95,11 @@ class RunMemory {
 }
 
 interface Run extends Attempted {
-  jobUrl: string;
   plan: RunPlan;
-  job: Job;
+  job: RunJob;
+  /** As in `WorkerSetup`. */
+  jobOrigin: string | undefined;
+  length: RunLength;
   model: AnyModule;
   optimizer: Optimizer;
   ema: EMA | undefined;
@@ -112,15 +120,22 @@ interface Run extends Attempted {
 }
 
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
-async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: RunMemory): Promise<Run> {
+async function prepare(
+  { job: defined, origin: jobOrigin }: FoundJob,
+  options: TrainOptions,
+  memory: RunMemory,
+): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
-  const { train, test } = await prepareData(job, runSeed(job, options), store);
+  const params = resolveParams(defined.params ?? {}, options.params);
+  const given = { params, seed: runSeed(defined, options) };
+  const { job, train, test } = await prepareData(defined, given, store);
   const order = planOrder(job.sampling ?? {}, train, store);
   const plan = planRun(job, options, train.samples);
   const { workers, shards, samples, batchSize, seed, local } = plan;
 
   manualSeed(seed);
-  const { model, optimizer } = buildModel(job, sampleShapes(train));
+  const length = { steps: plan.steps, stepsPerEpoch: stepsPerEpoch(plan) };
+  const { model, optimizer } = buildModel(job, sampleShapes(train), length);
   const built = digestModel(model);
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
@@ -153,8 +168,9 @@ async function prepare(jobUrl: string, job: Job, options: TrainOptions, memory: 
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
   const begun = { step: 0, epoch: 0, lacking: [], observeFrom: 0 };
   return {
-    jobUrl,
     job,
+    jobOrigin,
+    length,
     plan,
     model,
     optimizer,
@@ -216,21 +232,11 @@ async function resume(
 /** What each worker is told. Reserves the workers' own memory: address space only, until they touch it. */
 function planWorkers(
   run: Run,
+  { jobUrl }: Launch,
   kernels: KernelSet,
   memory: RunMemory,
 ): (rank: number, fault: Fault | undefined) => WorkerSetup {
-  const {
-    plan,
-    layout,
-    snapshots,
-    sampling,
-    train,
-    test,
-    metrics,
-    jobUrl,
-    described: optimizer,
-    built,
-  } = run;
+  const { plan, layout, snapshots, sampling, train, test, metrics, described: optimizer, built } = run;
   const { workers, reduce, local, capture, timePhasesFrom, steps, rules, useEma } = plan;
   const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
   const arenas = Array.from({ length: workers }, () => ({
@@ -241,6 +247,9 @@ function planWorkers(
   const shared = {
     workers,
     jobUrl,
+    jobOrigin: run.jobOrigin,
+    context: run.job.context,
+    length: run.length,
     memory: heap().memory,
     kernels,
     reduce,
@@ -322,8 +331,7 @@ export type Faults = readonly (Fault | undefined)[];
  * @param environment what checkpoints are written to; tests put a disk there that fails
  */
 export async function coordinate<M extends AnyModule>(
-  jobUrl: string,
-  workerUrl: URL,
+  launch: Launch,
   options: TrainOptions,
   emit: (event: TrainEvent) => void,
   stopRequested: () => boolean,
@@ -337,8 +345,9 @@ export async function coordinate<M extends AnyModule>(
   try {
     checkOptions(options);
     const out = await checkOutput(options.out);
-    const kernels = await chooseKernels(options.kernels ?? "auto", jobUrl);
-    const run = await prepare(jobUrl, await loadJob(jobUrl), options, memory);
+    const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
+    const found = await findJob(launch.jobUrl, () => identifyJob(launch));
+    const run = await prepare(found, options, memory);
     const { model, control, plan, layout } = run;
     if (layout.stepRecords !== undefined) {
       recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
@@ -348,7 +357,7 @@ export async function coordinate<M extends AnyModule>(
     run.kept = planKept(model, layout, run.state.step);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
-    const setupOf = planWorkers(run, kernels.set, memory);
+    const setupOf = planWorkers(run, launch, kernels.set, memory);
     const progress = new Progress(run, publish);
     const metricsAt = (epochs: number) => progress.metricsAt(epochs);
     const stragglers = new Stragglers();
@@ -364,7 +373,7 @@ export async function coordinate<M extends AnyModule>(
       await withRestarts({
         restarts: plan.restarts,
         attempt: (restarts) =>
-          attempt(planCourse(run, { kernels, workerUrl, setupOf, fault: faults[restarts], look })),
+          attempt(planCourse(run, { kernels, launch, setupOf, fault: faults[restarts], look })),
         goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
       });
       await checkpoints?.finish(run.snapshots!, control, metricsAt);
@@ -417,7 +426,8 @@ function startEvent(
     kernels: set,
     ...(blas && { blas: blas.description }),
     ...(noBlas !== undefined && { noBlas }),
-    params: model.parameters().reduce((sum, { size }) => sum + size, 0),
+    params: job.context.params,
+    parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
     evaluates: job.validation === undefined ? "test" : "validation",

@@ -7,6 +7,7 @@ import { AbortedError, Barrier } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Fault } from "./fault.ts";
 import { Gang } from "./gang.ts";
+import type { Launch } from "./launch.ts";
 import type { Layout } from "./layout.ts";
 import type { RunPlan } from "./options.ts";
 import type { WorkerSetup } from "./protocol.ts";
@@ -101,13 +102,13 @@ export function planCourse(
   run: Attempted,
   {
     kernels,
-    workerUrl,
+    launch,
     setupOf,
     fault,
     look,
   }: {
     kernels: RunKernels;
-    workerUrl: URL;
+    launch: Launch;
     setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
     fault: Fault | undefined;
     look: () => void;
@@ -120,7 +121,7 @@ export function planCourse(
     stallMs: plan.stallSeconds * 1000,
     reset: () => resetWords(run),
     start: () =>
-      new Gang(startThreads(plan.workers, workerUrl), (rank) => ({
+      new Gang(startThreads(plan.workers, launch), (rank) => ({
         step: control.stepOf(rank),
         phase: control.phase(rank),
       })),

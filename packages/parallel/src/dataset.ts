@@ -4,6 +4,8 @@ import type { Shape, Tensor } from "@shardgrad/core";
 import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
 import { isComputed } from "./computed.ts";
 import { JobError } from "./errors.ts";
+import type { JobContext, Params } from "./params.ts";
+import { takeState } from "./params.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** What a column may hold. */
@@ -32,21 +34,27 @@ type Alike<C> = Readonly<Record<keyof C & string, Column | ColumnData>>;
 type AlikeComputed<C> = Computed<Readonly<Record<keyof C & string, ComputedColumns[string]>>>;
 
 /** The samples, in memory. */
-export interface Dataset<C extends AnyColumns> {
+export interface Dataset<C extends AnyColumns, S = unknown> {
   train: C & Columns;
   /** Evaluated after each epoch, if there are metrics. */
   test?: Alike<C>;
+  /** What the functions of the job must know of the data: plain data, which every thread gets, and which is saved with the weights. */
+  state?: S;
 }
 
 /**
  * The samples, each part as it comes: in memory, loaded by a function (on the main thread, once), or computed by the
  * workers.
  */
-export interface DatasetParts<C extends AnyColumns> {
-  train: (C & Columns) | Computed<C & ComputedColumns> | (() => (C & Columns) | Promise<C & Columns>);
+export interface DatasetParts<C extends AnyColumns, P = Params, S = unknown> {
+  train: (C & Columns) | Computed<C & ComputedColumns> | Load<P, C & Columns>;
   /** Evaluated after each epoch, if there are metrics. */
-  test?: Alike<C> | AlikeComputed<C> | (() => Alike<C> | Promise<Alike<C>>);
+  test?: Alike<C> | AlikeComputed<C> | Load<P, Alike<C>>;
+  /** As in `Dataset`. */
+  state?: S;
 }
+
+type Load<P, Set> = (context: { readonly params: P }) => Set | Promise<Set>;
 
 /** The samples of one step (or of one shard of it): a tensor [n, …] per column. */
 export type Batch<C extends AnyColumns> = { readonly [K in keyof C]: Tensor };
@@ -88,9 +96,10 @@ export type Sample<C extends AnyColumns> = { readonly [K in keyof C]: SampleNumb
  * Alters one sample: in place, or by returning new numbers for some columns. `rng` draws from a stream keyed by (seed,
  * epoch, sample), or by (seed, epoch, draw) where samples are drawn with replacement.
  */
-export type Augment<C extends AnyColumns> = (
+export type Augment<C extends AnyColumns, P = Params, S = unknown> = (
   sample: Sample<C>,
   rng: SampleRandom,
+  context: JobContext<P, S>,
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that only changes in place returns nothing
 ) => Partial<SampleValues<C>> | void;
 
@@ -106,9 +115,10 @@ async function call(what: string, load: () => unknown): Promise<unknown> {
   }
 }
 
-async function findPart(part: Part, value: unknown, loaded: boolean): Promise<FoundSet> {
+async function findPart(part: Part, value: unknown, loaded: boolean, params: Params): Promise<FoundSet> {
   const byFunction = loaded || typeof value === "function";
-  const set = typeof value === "function" ? await call(`dataset.${part}`, value as () => unknown) : value;
+  const load = value as (context: { params: Params }) => unknown;
+  const set = typeof value === "function" ? await call(`dataset.${part}`, () => load({ params })) : value;
   if (typeof set !== "object" || set === null) {
     throw new JobError(
       `train: the job's dataset has no \`${part}\` columns; expected { train: { … }, test: { … } }`,
@@ -128,15 +138,20 @@ export function computedPart(dataset: unknown, part: Part): Computed {
 }
 
 /**
- * The sets that a job names, with every function that loads one called. For the main thread only.
+ * The sets that a job names, with every function that loads one called, and what it says of them for its other functions.
+ * For the main thread only.
  *
- * @throws JobError if there is no training set, or a function fails
+ * @throws JobError if there is no training set, a function fails, or the state is no plain data
  */
-export async function resolveDataset(dataset: unknown): Promise<{ train: FoundSet; test?: FoundSet }> {
+export async function resolveDataset(
+  dataset: unknown,
+  params: Params = {},
+): Promise<{ train: FoundSet; test?: FoundSet; state: unknown }> {
   const loaded = typeof dataset === "function";
-  const parts = (loaded ? await call("dataset", dataset as () => unknown) : dataset) as
-    | Partial<Record<Part, unknown>>
+  const parts = (loaded ? await call("dataset", () => dataset({ params })) : dataset) as
+    | (Partial<Record<Part, unknown>> & { state?: unknown })
     | undefined;
-  const train = await findPart("train", parts?.train, loaded);
-  return parts?.test === undefined ? { train } : { train, test: await findPart("test", parts.test, loaded) };
+  const train = await findPart("train", parts?.train, loaded, params);
+  const test = parts?.test === undefined ? {} : { test: await findPart("test", parts.test, loaded, params) };
+  return { train, ...test, state: takeState(parts?.state) };
 }

@@ -22,7 +22,7 @@ const parts = ["metric", "patience", "minDelta"];
 /** @throws JobError unless it is a rule for a job with these metrics */
 export function checkEarlyStopping(
   rule: unknown,
-  metrics: Readonly<Record<string, Metric<never, never>>>,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): void {
   const problem = (reason: string) => new JobError(`defineJob: earlyStopping ${reason}`);
   if (typeof rule !== "object" || rule === null) {

@@ -5,7 +5,7 @@ import { Generator, noGrad, scope, stream, withGenerator } from "@shardgrad/core
 import { heap } from "@shardgrad/core/engine";
 import type { BatchSource } from "./batches.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { Brought, Gathered } from "./metrics/brought.ts";
 import { callMetric, finishMetric, flatten } from "./metrics/brought.ts";
 import type { Collected, CollectedOutputs } from "./metrics/definition.ts";
@@ -23,7 +23,7 @@ export function keepModes(model: AnyModule): () => void {
 
 /** The metrics of a job, and the block of shared memory at byte `base` that they were planned for. */
 export interface Evaluated {
-  job: Job;
+  job: RunJob;
   plan: MetricsPlan;
   base: number;
   /** Of the set. */
@@ -109,7 +109,7 @@ export function evaluateChunks(
           job.sampleWeight === undefined ? undefined : sampleWeights(job.sampleWeight, source, count);
         if (weights) heap().float32.set(weights, (base + plan.weightsAt!) / 4 + start);
         for (const metric of plan.metrics) {
-          const brought = callMetric(metric.name, job.metrics![metric.name]!, model, batch, count);
+          const brought = callMetric(metric.name, job.metrics![metric.name]!, [model, batch, job.context], count);
           keep(base, metric, brought, { chunk, start, count, weights });
         }
       });

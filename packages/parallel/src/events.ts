@@ -3,6 +3,7 @@ import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { MetricValue } from "./metrics/definition.ts";
+import type { Params } from "./params.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
 
@@ -18,8 +19,10 @@ export interface StartEvent {
   blas?: string;
   /** Why it is none, although @shardgrad/blas is installed and the choice was "auto". */
   noBlas?: string;
+  /** The job's `params`, with the values of this run. */
+  params: Params;
   /** Number of trainable numbers in the model. */
-  params: number;
+  parameters: number;
   trainSamples: number;
   /** Samples to evaluate: the job's test set, or what its `validation` holds out. */
   testSamples: number;

@@ -72,7 +72,14 @@ export type {
   TrainEvent,
   TrainResult,
 } from "./events.ts";
-export { defineJob, type Job, type JobDefinition } from "./job.ts";
+export {
+  type AfterStepContext,
+  defineJob,
+  type Job,
+  type JobDefinition,
+  type LossContext,
+  type OptimizerContext,
+} from "./job.ts";
 export type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 export type {
   Collected,
@@ -106,6 +113,7 @@ export {
   rootMeanSquaredError,
 } from "./metrics/regression-scores.ts";
 export type { TrainOptions } from "./options.ts";
+export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts";
 export type { TimedPhase } from "./phase-clock.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { ReduceMode } from "./protocol.ts";

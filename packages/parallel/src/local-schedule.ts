@@ -2,7 +2,7 @@
 // https://arxiv.org/abs/1805.09767) and Hogwild (Niu et al. 2011, https://arxiv.org/abs/1106.5730). Checks and numbers
 // only; what happens between meetings is in local-steps.ts.
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import { requireCount } from "./job.ts";
 import type { ReduceMode } from "./protocol.ts";
 import type { NonFiniteRule } from "./step-rules.ts";
@@ -24,7 +24,7 @@ const hogwildSyncEvery = 100;
  */
 export function planLocalSchedule(
   { syncEvery, hogwild = false }: { syncEvery?: number; hogwild?: boolean },
-  { ema, afterStep }: Pick<Job, "ema" | "afterStep">,
+  { ema, afterStep }: Pick<RunJob, "ema" | "afterStep">,
   { reduce, onNonFinite }: { reduce: ReduceMode; onNonFinite: NonFiniteRule | undefined },
 ): LocalSchedule | undefined {
   if (syncEvery !== undefined) requireCount("train", "syncEvery", syncEvery);

@@ -5,6 +5,7 @@ import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import type { Phase } from "./errors.ts";
 import type { RestartEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "./options.ts";
 
 const job = new URL("../../../test/jobs/dropout.ts", import.meta.url).href;
@@ -16,8 +17,7 @@ const options = { shards: 8, epochs: 3, syncEvery: 2, snapshotEvery: 2, kernels:
 async function run(more: TrainOptions, faults: Faults = []) {
   const restarts: RestartEvent[] = [];
   const result = await coordinate(
-    job,
-    workerUrl,
+    launchNow(job, workerUrl),
     { ...options, ...more },
     (event) => event.type === "restart" && restarts.push(event),
     () => false,

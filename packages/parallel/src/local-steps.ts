@@ -11,10 +11,10 @@ import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { SliceReducer, sumOverShards } from "./allreduce.ts";
+import { buildModel } from "./build-model.ts";
 import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
-import { buildModel } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
 import { bindModel, checkModel } from "./layout.ts";
 import type { Brought, LocalMemory } from "./local-memory.ts";
@@ -50,7 +50,7 @@ export class LocalSteps {
    */
   constructor(
     setup: WorkerSetup,
-    job: Job,
+    job: RunJob,
     { shards, slice }: { shards: readonly number[]; slice: readonly [from: number, to: number] },
   ) {
     const { layout } = setup;
@@ -132,14 +132,11 @@ export class LocalSteps {
     );
   }
 
-  #learn(
-    shard: number,
-    { rank, layout: whole, rules, sampling, state, train, built }: WorkerSetup,
-    job: Job,
-  ): Learner {
+  #learn(shard: number, setup: WorkerSetup, job: RunJob): Learner {
+    const { rank, layout: whole, rules, sampling, state, train, length, built } = setup;
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);
-    const { model, optimizer } = buildModel(job, sampleShapes(train));
+    const { model, optimizer } = buildModel(job, sampleShapes(train), length);
     if (this.#trained.has(model.parameters()[0]!)) {
       throw new JobError(
         "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",

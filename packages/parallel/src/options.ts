@@ -6,10 +6,11 @@ import type { CheckpointOptions } from "./checkpointing.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
 import { usableCores } from "./cpu-limit.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { Job, RunJob } from "./job.ts";
 import { requireCount } from "./job.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
 import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
+import type { ParamSettings } from "./params.ts";
 import type { ReduceMode } from "./protocol.ts";
 import { planEpoch, stepsPerEpoch } from "./sampling.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
@@ -63,6 +64,11 @@ export interface TrainOptions extends Callbacks {
   stallSeconds?: number;
   /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
   snapshotEvery?: number;
+  /**
+   * Other values of the job's `params`, by name, as in `{ lr: 0.1 }`; or settings such as "lr=0.1", as a command line has
+   * them, which take the type of the default.
+   */
+  params?: ParamSettings;
   /** What to do about a loss or a gradient that is not finite, instead of what the job says. */
   onNonFinite?: NonFiniteRule;
   /** Evaluate, return and write the average of the weights, which the job keeps (`ema`), in place of the last weights. */
@@ -121,6 +127,7 @@ const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "o
   restarts: "any",
   stallSeconds: "any",
   snapshotEvery: "any",
+  params: "object",
   onNonFinite: "any",
   useEma: "any",
   out: "string",
@@ -160,7 +167,7 @@ export function checkOptions(options: TrainOptions): void {
 }
 
 /** @throws JobError if it is no seed */
-export function runSeed(job: Job, options: TrainOptions): number {
+export function runSeed(job: Pick<Job, "seed">, options: TrainOptions): number {
   const seed = options.seed ?? job.seed ?? 0;
   if (Number.isSafeInteger(seed) && seed >= 0) return seed;
   throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
@@ -209,7 +216,7 @@ function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K
  * @param rows number of training samples
  * @throws JobError if an option is out of range, or they contradict each other
  */
-export function planRun(job: Job, options: TrainOptions, rows: number): RunPlan {
+export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPlan {
   const { reduce = "workers", capture = true, timePhasesFrom } = options;
   if (reduce !== "workers" && reduce !== "coordinator") {
     throw new JobError(`train: reduce is "${String(reduce)}", expected "workers" or "coordinator"`);

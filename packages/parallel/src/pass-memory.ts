@@ -9,7 +9,6 @@ import {
   scope,
   stream,
   Tensor,
-  tensor,
   withGenerator,
   zeros,
 } from "@shardgrad/core";
@@ -21,11 +20,12 @@ import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "./colu
 import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
 import { JobError } from "./errors.ts";
 import { keepModes } from "./evaluate.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import { callMetric } from "./metrics/brought.ts";
 import { chunkSize } from "./metrics/plan.ts";
 import type { RunPlan } from "./options.ts";
 import { quietly } from "./quietly.ts";
+import { RunPlace } from "./run-place.ts";
 import { normalisesOverBatch } from "./running-statistics.ts";
 import { shardRange } from "./sampling.ts";
 import { untrainedTensors } from "./untrained.ts";
@@ -170,7 +170,7 @@ function withOwnModel<T>(
  * @throws JobError if one does not return, or asks for a column that there is not
  */
 export function measurePasses(
-  job: Job,
+  job: RunJob,
   ofRun: AnyModule,
   plan: RunPlan,
   { train, test }: { train: StoredColumns; test: StoredColumns | undefined },
@@ -178,11 +178,14 @@ export function measurePasses(
   const metrics = Object.entries(job.metrics ?? {});
   const evaluated = metrics.length > 0 ? test : undefined;
   const measure = (model: AnyModule): PassMemory => {
+    const place = new RunPlace();
     const parameters = model.parameters();
     // They lie in the run's shared memory, and are counted there.
     const into = parameters.map(({ shape }) => zeros(shape));
     const pass = (count: number) => {
-      grad(settled(job.loss(model, firstSamples(train, count))), parameters, { into });
+      const { step, epoch } = place;
+      const loss = job.loss(model, firstSamples(train, count), { ...job.context, step, epoch });
+      grad(settled(loss), parameters, { into });
     };
     const shardsMeet = normalisesOverBatch(ofRun);
     const training = tracePass(plan.seed, pass);
@@ -191,13 +194,13 @@ export function measurePasses(
     const after =
       afterStep &&
       tracePass(plan.seed, () =>
-        noGrad(() => settled(afterStep(model, { step: tensor(0, { dtype: "int32" }) }))),
+        noGrad(() => settled(afterStep(model, { ...job.context, step: place.step }))),
       );
     model.eval();
     const evaluate = (set: StoredColumns, count: number) => {
       const batch = firstSamples(set, count);
       noGrad(() => {
-        for (const [name, metric] of metrics) callMetric(name, metric, model, batch, count);
+        for (const [name, metric] of metrics) callMetric(name, metric, [model, batch, job.context], count);
       });
     };
     const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));
@@ -213,7 +216,9 @@ export function measurePasses(
   };
   const found = (): PassMemory => {
     try {
-      return scope(() => withOwnModel(() => job.model(sampleShapes(train)), plan, ofRun, measure));
+      return scope(() =>
+        withOwnModel(() => job.model(sampleShapes(train), job.context), plan, ofRun, measure),
+      );
     } catch (error) {
       if (error instanceof JobError) throw error;
       return { training: undefined, afterStep: undefined, evaluation: undefined };

@@ -5,13 +5,15 @@ import type { StoredColumns } from "./columns.ts";
 import { batchDType, storeSet } from "./columns.ts";
 import { resolveDataset } from "./dataset.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { Job, RunJob } from "./job.ts";
+import { configureJob } from "./job.ts";
+import type { Params } from "./params.ts";
 import { requireRoomForData } from "./run-memory.ts";
 import { checkSampleWeight } from "./sample-weights.ts";
 import { holdOutOf } from "./split.ts";
 
 /** Throws unless there is a test set where one is needed, with the columns of the training set. */
-function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: Job): void {
+function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: RunJob): void {
   if (!test) {
     if (Object.keys(job.metrics ?? {}).length === 0) return;
     throw new JobError(
@@ -28,17 +30,19 @@ function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: J
 }
 
 /**
- * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate.
+ * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate. The job then has all that
+ * its functions are given.
  *
  * @throws JobError if the sets are not as they should be, or do not fit each other or the job; MemoryError if there is no
  *   room for them
  */
 export async function prepareData(
-  job: Job,
-  seed: number,
+  defined: Job,
+  { params, seed }: { params: Params; seed: number },
   allocate: (bytes: number) => Storage,
-): Promise<{ train: StoredColumns; test: StoredColumns | undefined }> {
-  const dataset = await resolveDataset(job.dataset);
+): Promise<{ job: RunJob; train: StoredColumns; test: StoredColumns | undefined }> {
+  const dataset = await resolveDataset(defined.dataset, params);
+  const job = configureJob(defined, { params, state: dataset.state });
   requireRoomForData([dataset.train, dataset.test]);
   const set = storeSet("train", dataset.train, allocate);
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
@@ -48,12 +52,12 @@ export async function prepareData(
     // Metrics are means by these.
     if (test && job.metrics && job.sampleWeight !== undefined)
       checkSampleWeight(job.sampleWeight, test, false);
-    return { train: set, test };
+    return { job, train: set, test };
   }
   if (dataset.test) {
     throw new JobError(
       "train: the job has `validation`, and its dataset has `test` columns; leave one of them out: there is one set to evaluate",
     );
   }
-  return holdOutOf(set, job.validation, seed, allocate);
+  return { job, ...holdOutOf(set, job.validation, seed, allocate) };
 }

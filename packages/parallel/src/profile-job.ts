@@ -4,18 +4,26 @@ import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { BatchSource } from "./batches.ts";
+import { buildModel } from "./build-model.ts";
 import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
-import { buildModel, jobUrlOf, loadJob, requireCount } from "./job.ts";
+import { requireCount } from "./job.ts";
+import { noteCaller } from "./job-origin.ts";
+import { launchNow } from "./launch.ts";
+import { findJob, jobUrlOf } from "./load-job.ts";
 import type { TrainOptions } from "./options.ts";
-import { planRun } from "./options.ts";
+import { planRun, runSeed } from "./options.ts";
+import { resolveParams } from "./params.ts";
 import { prepareData } from "./prepare-data.ts";
 import { chooseKernels, loadKernels } from "./run-kernels.ts";
+import { RunPlace } from "./run-place.ts";
+import { stepsPerEpoch } from "./sampling.ts";
+import { workerUrl } from "./worker-url.ts";
 
 /** What `profileJob` takes. */
 export interface ProfileJobOptions
-  extends Pick<TrainOptions, "workers" | "shards" | "batchSize" | "seed" | "kernels"> {
+  extends Pick<TrainOptions, "workers" | "shards" | "batchSize" | "seed" | "kernels" | "params"> {
   /** Steps to measure; 20 if absent. */
   rounds?: number;
 }
@@ -44,7 +52,13 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   const { rounds = 20 } = options;
   requireCount("profile", "rounds", rounds);
   const url = jobUrlOf("profileJob", job);
-  const definition = await loadJob(url);
+  noteCaller(url);
+  const launch = launchNow(url, workerUrl);
+  const { job: defined } = await findJob(url, async () => {
+    // Not also for workers, which import this package.
+    const { identifyJob } = await import("./threads.ts");
+    return identifyJob(launch);
+  });
   const chosen = await chooseKernels(options.kernels ?? "auto", url);
   await loadKernels(chosen);
   const kernels = useKernels(chosen.set);
@@ -56,11 +70,17 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
     return block;
   };
   try {
-    const { train } = await prepareData(definition, options.seed ?? definition.seed ?? 0, allocate);
-    const { shards, batchSize, seed } = planRun(definition, options, train.samples);
+    const seed = runSeed(defined, options);
+    const params = resolveParams(defined.params ?? {}, options.params);
+    const { job: definition, train } = await prepareData(defined, { params, seed }, allocate);
+    const plan = planRun(definition, options, train.samples);
+    const { shards, batchSize, steps } = plan;
     const samples = Math.ceil(batchSize / shards);
     manualSeed(seed);
-    const { model, optimizer } = buildModel(definition, sampleShapes(train));
+    const { model, optimizer } = buildModel(definition, sampleShapes(train), {
+      steps,
+      stepsPerEpoch: stepsPerEpoch(plan),
+    });
     const source = new BatchSource(definition, train, "training", seed, samples);
     source.load(
       Int32Array.from({ length: samples }, (_, i) => i),
@@ -72,8 +92,10 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
       parameter.grad = zeros(parameter.shape).keep();
       return parameter.grad;
     });
+    const place = new RunPlace();
     const step = compile(() => {
-      grad(definition.loss(model, source.batch(samples)), parameters, { into });
+      const context = { ...definition.context, step: place.step, epoch: place.epoch };
+      grad(definition.loss(model, source.batch(samples), context), parameters, { into });
       optimizer.step();
     });
     try {

@@ -1,5 +1,6 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
+import type { RunLength } from "./build-model.ts";
 import type { StoredColumns } from "./columns.ts";
 import type { Digest } from "./digest.ts";
 import type { Phase, SerializedError } from "./errors.ts";
@@ -8,6 +9,7 @@ import type { KeptNumbers } from "./kept-numbers.ts";
 import type { Layout } from "./layout.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
 import type { MetricsPlan } from "./metrics/plan.ts";
+import type { JobContext } from "./params.ts";
 import type { Found } from "./probe.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
@@ -22,6 +24,12 @@ export interface WorkerSetup {
   rank: number;
   workers: number;
   jobUrl: string;
+  /** Where the main thread's job was defined, if it did not import the module: this thread's must be the same one. */
+  jobOrigin: string | undefined;
+  /** What the job's functions are given. */
+  context: JobContext;
+  /** What its optimizer() is told of the run. */
+  length: RunLength;
   memory: WebAssembly.Memory;
   /** The part of the memory that this worker may allocate from. */
   arena: { base: number; bytes: number };
@@ -70,6 +78,8 @@ export type Outcome =
   | { ok: false; aborted: false; error: SerializedError; step: number; phase: Phase };
 
 export interface WorkerApi {
+  /** Imports a job, and says where it was defined: for a main thread that is in the middle of its module. */
+  identify(jobUrl: string): Promise<{ origin: string | undefined } | { error: SerializedError }>;
   /**
    * Loads the native library of the kernels, if they have one. The thread must not be ended meanwhile: koffi, which finds
    * that it may make no more objects, would end the process.
@@ -91,4 +101,6 @@ export interface Notice {
 /** What the Piscina task is given: the port that carries the Comlink calls. */
 export interface WorkerTask {
   port: import("node:worker_threads").MessagePort;
+  /** The main thread's `process.argv`. */
+  argv: readonly string[];
 }

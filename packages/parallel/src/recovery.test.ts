@@ -4,6 +4,7 @@ import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import { WorkerError } from "./errors.ts";
 import type { RestartEvent, TrainEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "./options.ts";
 
 const job = new URL("../../../test/jobs/dropout.ts", import.meta.url).href;
@@ -18,7 +19,13 @@ async function run(more: TrainOptions, faults: Faults = []) {
   const publish = (event: TrainEvent) => {
     if (event.type === "restart") restarts.push(event);
   };
-  const result = await coordinate(job, workerUrl, { ...options, ...more }, publish, () => false, faults);
+  const result = await coordinate(
+    launchNow(job, workerUrl),
+    { ...options, ...more },
+    publish,
+    () => false,
+    faults,
+  );
   return { ...result, restarts };
 }
 
@@ -51,8 +58,7 @@ it.each([
   const faults = steps.map((step) => ({ rank: 1, step, phase: "update", how: "throw" }) as const);
   const told: TrainEvent[] = [];
   const failed = coordinate(
-    job,
-    workerUrl,
+    launchNow(job, workerUrl),
     { ...options, workers: 2, ...more },
     (event) => told.push(event),
     () => false,

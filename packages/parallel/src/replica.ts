@@ -11,6 +11,7 @@ import { AfterStep } from "./after-step.ts";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
+import { buildModel } from "./build-model.ts";
 import { sampleShapes } from "./columns.ts";
 import { Control } from "./control.ts";
 import { EarlyStopping } from "./early-stopping.ts";
@@ -23,8 +24,7 @@ import type { Evaluated } from "./evaluate.ts";
 import { evaluateChunks, finishMetrics, metricCells } from "./evaluate.ts";
 import { strike } from "./fault.ts";
 import { checkFirstStep, checkOptimizer, noteReached } from "./first-step.ts";
-import type { Job } from "./job.ts";
-import { buildModel } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import { describeKept, isShareFinite } from "./kept-numbers.ts";
 import { bindEMA, bindModel, checkModel, lookAt } from "./layout.ts";
 import type { Brought } from "./local-memory.ts";
@@ -52,7 +52,7 @@ export class Replica {
   step: number;
   readonly control: Control;
   readonly #setup: WorkerSetup;
-  readonly #job: Job;
+  readonly #job: RunJob;
   readonly #model: AnyModule;
   readonly #parameters: Tensor[];
   readonly #optimizer: Optimizer;
@@ -90,7 +90,7 @@ export class Replica {
   readonly #notify: (line: string) => void;
 
   /** @param notify takes a line for the user to the main thread at once, while this one goes on computing */
-  constructor(setup: WorkerSetup, job: Job, notify: (line: string) => void) {
+  constructor(setup: WorkerSetup, job: RunJob, notify: (line: string) => void) {
     this.#notify = notify;
     const { rank, workers, layout, sampling, train, test, metrics } = setup;
     const { seed } = sampling;
@@ -100,7 +100,7 @@ export class Replica {
     this.#current = this.step + 1;
     this.#epoch = new EpochSums(setup.state);
     manualSeed(seed);
-    ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train)));
+    ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train), setup.length));
     this.#parameters = this.#model.parameters();
     checkModel(this.#model, layout);
     compareModels(digestModel(this.#model), setup.built, rank);
@@ -122,7 +122,7 @@ export class Replica {
       report: (line) => this.#report(line),
     });
     this.#update.skipped = setup.state.skipped;
-    if (job.afterStep && rank === 0) this.#afterStep = new AfterStep(job.afterStep, this.#model, seed);
+    if (job.afterStep && rank === 0) this.#afterStep = new AfterStep(job, this.#model, seed);
     const { earlyStopping } = setup.rules;
     if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, metrics.metrics);
     for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
@@ -281,6 +281,7 @@ export class Replica {
   #beginStep(): void {
     this.#current = this.step + 1;
     this.#unchanged.beginStep(this.#current, this.#first);
+    this.#pass.begin(this.step, this.#sampler.epochOf(this.step));
     if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
   }
 

@@ -8,7 +8,7 @@ import type { RunSettings } from "./checkpoint/changes.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import { describeColumns, hashBytes } from "./column-hash.ts";
 import type { StoredColumns } from "./columns.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { RunPlan } from "./options.ts";
 import type { SampleOrder, SamplingPlan } from "./sampling.ts";
 
@@ -28,7 +28,7 @@ function describeOptions(options: unknown): string {
 
 /** The identity of a run of a job on a training set. */
 export function identifyRun(
-  job: Job,
+  job: RunJob,
   { seed, batchSize, shards, samples, order }: SamplingPlan,
   train: StoredColumns,
 ): RunIdentity {
@@ -93,7 +93,7 @@ function describeTest(test: StoredColumns): string {
 
 /** The settings of a run; those that are "none" are absent. */
 export function settingsOf(
-  job: Job,
+  job: RunJob,
   optimizer: Optimizer,
   { rules, local, useEma }: Pick<RunPlan, "rules" | "local" | "useEma">,
   test: StoredColumns | undefined,

@@ -4,7 +4,7 @@ import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
 import type { FoundSet } from "./dataset.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import { placeParameters, placeUntrained, tensorBytes } from "./layout.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
@@ -40,7 +40,7 @@ export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): voi
 
 /** Memory that a run's parts take; `dataBytes` lie there already. */
 export interface BudgetParts {
-  job: Job;
+  job: RunJob;
   model: AnyModule;
   optimizer: Optimizer;
   plan: RunPlan;

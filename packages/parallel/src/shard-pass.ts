@@ -17,9 +17,10 @@ import { hostStep } from "@shardgrad/core/engine";
 import type { BatchSource } from "./batches.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { Layout } from "./layout.ts";
 import { tensorAt } from "./layout.ts";
+import { RunPlace } from "./run-place.ts";
 
 /** What the passes need of the replica that they belong to. */
 export interface PassHost {
@@ -48,18 +49,19 @@ function checkLoss(loss: unknown): Tensor {
 }
 
 export class ShardPass {
-  readonly #job: Job;
+  readonly #job: RunJob;
   readonly #host: PassHost;
   readonly #source: BatchSource;
   /** Where the gradients of each of the worker's shards go. */
   readonly #gradients: ReadonlyMap<number, Tensor[]>;
   readonly #loss = Tensor.allocate([], "float32", "loss").keep();
   readonly #noise: Generator;
+  readonly #place = new RunPlace();
   #pass: (shard: number, count: number) => void;
 
   /** @param source where the samples of a shard are loaded before its pass */
   constructor(
-    job: Job,
+    job: RunJob,
     source: BatchSource,
     {
       layout,
@@ -81,6 +83,11 @@ export class ShardPass {
     this.#noise = new Generator(seed, stream.noise);
     // Each shard has a full size, and another one in the last batch of an epoch.
     this.#pass = capture ? compile(this.compute, { limit: 2 * shards.length }) : this.compute;
+  }
+
+  /** Tells the loss of the step that comes next; both counted from 0. */
+  begin(step: number, epoch: number): void {
+    this.#place.set(step, epoch);
   }
 
   /**
@@ -113,7 +120,8 @@ export class ShardPass {
     const { model, parameters } = this.#host.trained(shard);
     const batch = source.batch(count);
     hostStep("enter forward", () => this.#host.enter("forward"));
-    const loss = checkLoss(this.#job.loss(model, batch));
+    const { step, epoch } = this.#place;
+    const loss = checkLoss(this.#job.loss(model, batch, { ...this.#job.context, step, epoch }));
     this.#host.checkTraining();
     lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#host.enter("backward"));

@@ -55,7 +55,7 @@ export function checkNonFiniteRule(operation: string, value: unknown): void {
 /** Checks all but `accumulate`, which is a count like others. */
 export function checkStepRules(
   rules: StepRules,
-  metrics: Readonly<Record<string, Metric<never, never>>>,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): void {
   for (const name of ["clipGradNorm", "clipGradValue"] as const) {
     const limit = rules[name];

@@ -4,6 +4,7 @@ import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import { JobError } from "./errors.ts";
 import type { TrainEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "./options.ts";
 
 const jobAt = (name: string) => new URL(`../../../test/jobs/${name}.ts`, import.meta.url).href;
@@ -13,7 +14,7 @@ async function run(job: string, options: TrainOptions, faults: Faults = []) {
   const events: TrainEvent[] = [];
   const publish = (event: TrainEvent) => events.push(event);
   const given = { kernels: "wasm", ...options } as const;
-  const result = await coordinate(jobAt(job), workerUrl, given, publish, () => false, faults);
+  const result = await coordinate(launchNow(jobAt(job), workerUrl), given, publish, () => false, faults);
   return { ...result, events };
 }
 

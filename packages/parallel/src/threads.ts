@@ -8,8 +8,9 @@ import { MessageChannel } from "node:worker_threads";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
-import { describeThrown } from "./errors.ts";
+import { describeThrown, deserializeError } from "./errors.ts";
 import type { Member, Members } from "./gang.ts";
+import type { Launch } from "./launch.ts";
 import type { Notice, WorkerApi, WorkerTask } from "./protocol.ts";
 
 interface Thread extends Member {
@@ -21,22 +22,22 @@ interface Thread extends Member {
  * What threads start with: Node.js's cache of compiled modules, so that not each of them compiles the packages and strips the
  * types of the job. Halves the time that a thread takes to start.
  */
-function environment(): NodeJS.ProcessEnv {
-  const { NODE_COMPILE_CACHE = getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache") } = process.env;
-  return { ...process.env, NODE_COMPILE_CACHE };
+function environment({ env }: Launch): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE = getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache") } = env;
+  return { ...env, NODE_COMPILE_CACHE };
 }
 
 /** Starts `workers` threads. */
-export function startThreads(workers: number, workerUrl: URL): Members {
+export function startThreads(workers: number, launch: Launch): Members {
   // Not "sync" atomics: an idle worker would block in Atomics.wait, and no Comlink call would reach it.
   const pool = new Piscina({
-    filename: workerUrl.href,
+    filename: launch.workerUrl.href,
     minThreads: workers,
     maxThreads: workers,
     concurrentTasksPerWorker: 1,
     atomics: "disabled",
     recordTiming: false,
-    env: environment(),
+    env: environment(launch),
   });
   // Of a thread whose task is over, such as a job's timer that throws: the run has, or is about to have, its result.
   pool.on("error", (error: unknown) => {
@@ -49,7 +50,7 @@ export function startThreads(workers: number, workerUrl: URL): Members {
     });
     // Piscina's type for the list is taken from the wrong overload of postMessage.
     const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];
-    const task = pool.run({ port: port2 } satisfies WorkerTask, transfer);
+    const task = pool.run({ port: port2, argv: launch.argv } satisfies WorkerTask, transfer);
     return { api: Comlink.wrap<WorkerApi>(nodeEndpoint(port1)), port: port1, task };
   };
   const threads = Array.from({ length: workers }, start);
@@ -61,4 +62,22 @@ export function startThreads(workers: number, workerUrl: URL): Members {
     await pool.destroy();
   };
   return { members: threads, end };
+}
+
+/**
+ * Where the job of a launch was defined, according to a thread that imports its module for this.
+ *
+ * @throws JobError if it cannot be imported, or exports none
+ */
+export async function identifyJob(launch: Launch): Promise<string | undefined> {
+  const { members, end } = startThreads(1, launch);
+  const [thread] = members as [Thread];
+  try {
+    const died = thread.task.then(() => ({ origin: undefined }));
+    const found = await Promise.race([thread.api.identify(launch.jobUrl), died]);
+    if ("error" in found) throw deserializeError(found.error);
+    return found.origin;
+  } finally {
+    await end();
+  }
 }

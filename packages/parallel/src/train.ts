@@ -3,12 +3,13 @@ import { resolve } from "node:path";
 import type { AnyModule, Module } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
-import { jobUrlOf, refuseWhileLoading } from "./job.ts";
+import { noteCaller } from "./job-origin.ts";
+import type { Launch } from "./launch.ts";
+import { launchNow } from "./launch.ts";
+import { jobUrlOf, refuseWhileLoading } from "./load-job.ts";
 import type { TrainOptions } from "./options.ts";
 import { TrainingRun } from "./training-run.ts";
-
-/** Beside this file, once built. */
-const workerUrl = new URL("./worker.js", import.meta.url);
+import { workerUrl } from "./worker-url.ts";
 
 /** The options as they are now: the run reads them later, and their owner may change them for the next one. */
 function takeOptions(options: TrainOptions): TrainOptions {
@@ -38,17 +39,19 @@ export function train<M extends AnyModule = Module>(
   job: string | URL,
   options: TrainOptions = {},
 ): TrainingRun<M> {
-  const taken = new Promise<{ url: string; options: TrainOptions }>((resolve) => {
+  const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
     refuseWhileLoading();
-    resolve({ url: jobUrlOf("train", job), options: takeOptions(options) });
+    const url = jobUrlOf("train", job);
+    noteCaller(url);
+    resolve({ launch: launchNow(url, workerUrl), options: takeOptions(options) });
   });
   // The run tells of it.
   taken.catch(() => undefined);
   const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
   return new TrainingRun(async (publish, stopRequested) => {
-    const { url, options } = await taken;
+    const { launch, options } = await taken;
     // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
     const { coordinate } = await import("./coordinator.ts");
-    return await coordinate<M>(url, workerUrl, options, publish, stopRequested);
+    return await coordinate<M>(launch, options, publish, stopRequested);
   }, signal);
 }

@@ -4,7 +4,7 @@ import type { AnyModule } from "@shardgrad/core";
 import { BatchSource } from "./batches.ts";
 import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { MetricsPlan } from "./metrics/plan.ts";
 import { noMetrics, planMetrics } from "./metrics/plan.ts";
 import type { RunPlan } from "./options.ts";
@@ -18,7 +18,7 @@ import { sampleWeights } from "./sample-weights.ts";
  * @throws JobError if one does not return what it is to return, or does not return at all
  */
 export function tryMetrics(
-  job: Job,
+  job: RunJob,
   model: AnyModule,
   { seed, stallSeconds }: RunPlan,
   test: StoredColumns | undefined,

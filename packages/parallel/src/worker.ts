@@ -9,7 +9,9 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { AbortedError } from "./barrier.ts";
 import { serializeError } from "./errors.ts";
-import { loadJob } from "./job.ts";
+import { configureJob } from "./job.ts";
+import { originKey } from "./job-origin.ts";
+import { importJob, requireOrigin } from "./load-job.ts";
 import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./protocol.ts";
 import { Replica } from "./replica.ts";
 import type { RunKernels } from "./run-kernels.ts";
@@ -37,6 +39,13 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
   };
 
   return {
+    identify: async (jobUrl: string) => {
+      try {
+        return { origin: originKey(await importJob(jobUrl)) };
+      } catch (error) {
+        return { error: serializeError(error) };
+      }
+    },
     loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
     prepare: (setup: WorkerSetup) =>
       attempt(async () => {
@@ -45,7 +54,9 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
         useKernels(setup.kernels);
         // Not by process.stderr: a thread that is computing gets no further than its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
-        replica = new Replica(setup, await loadJob(setup.jobUrl), notify);
+        const job = await importJob(setup.jobUrl);
+        if (setup.jobOrigin !== undefined) requireOrigin(setup.jobUrl, job, setup.jobOrigin);
+        replica = new Replica(setup, configureJob(job, setup.context), notify);
         // For the threads of later runs; one that is ended does it no more.
         flushCompileCache();
       }),
@@ -57,7 +68,9 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
   };
 }
 
-export default function work({ port }: WorkerTask): Promise<{ ok: true }> {
+export default function work({ port, argv }: WorkerTask): Promise<{ ok: true }> {
+  // Before any module of the job reads it.
+  process.argv.splice(0, process.argv.length, ...argv);
   // Standard output is the main thread's, which may be speaking JSON there.
   globalThis.console = new Console(process.stderr, process.stderr);
   process.stdout.write = process.stderr.write.bind(process.stderr);

@@ -4,6 +4,7 @@ import type { AnyModule, NumericArray, Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import type { Batch, Columns } from "../dataset.ts";
 import { JobError } from "../errors.ts";
+import type { JobContext } from "../params.ts";
 import type {
   Collected,
   CollectedOutputs,
@@ -92,12 +93,11 @@ function naming<T>(where: string, body: () => T): T {
 export function callMetric(
   name: string,
   metric: Metric<Columns, AnyModule>,
-  model: AnyModule,
-  batch: Batch<Columns>,
+  args: [model: AnyModule, batch: Batch<Columns>, context: JobContext],
   samples: number,
 ): Brought {
   const where = `metrics.${name}`;
-  const value = functionOf(metric)(model, batch);
+  const value = functionOf(metric)(...args);
   if ("sums" in metric) return { kind: "sums", numbers: sums(where, value) };
   if ("outputs" in metric) return outputs(where, value, samples, metric.score);
   return { kind: "perSample", values: perSample(where, value, samples) };

@@ -3,6 +3,7 @@
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
 import type { AnyColumns, Batch } from "../dataset.ts";
 import { JobError } from "../errors.ts";
+import type { JobContext, Params } from "../params.ts";
 
 /** Whether more or less of it is better. */
 export type Direction = "max" | "min";
@@ -11,9 +12,10 @@ export type Direction = "max" | "min";
 export type MetricValue = NestedNumbers;
 
 /** A function of a model and a batch of the samples to evaluate. */
-export type MetricFunction<C extends AnyColumns, M extends AnyModule, Result> = (
+export type MetricFunction<C extends AnyColumns, M extends AnyModule, Result, P = Params, S = unknown> = (
   model: M,
   batch: Batch<C>,
+  context: JobContext<P, S>,
 ) => Result;
 
 /** The rows of all samples, one after another: `[samples, …]`. */
@@ -53,32 +55,32 @@ export function defineScore(
 }
 
 /** One number per sample, `[n]`; the metric is their mean over the set, by the weights of the samples if they have any. */
-export interface PerSampleMetric<C extends AnyColumns, M extends AnyModule> {
-  perSample: MetricFunction<C, M, Tensor>;
+export interface PerSampleMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
+  perSample: MetricFunction<C, M, Tensor, P, S>;
   direction?: Direction;
 }
 
 /** Numbers of a batch that are added up over the set, in float64, and then made into the metric, once. */
-export interface SumsMetric<C extends AnyColumns, M extends AnyModule> {
-  sums: MetricFunction<C, M, Tensor | readonly Tensor[]>;
+export interface SumsMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
+  sums: MetricFunction<C, M, Tensor | readonly Tensor[], P, S>;
   /** Is given the elements of all tensors, one after another. */
   finish: (...sums: number[]) => MetricValue;
   direction?: Direction;
 }
 
 /** Outputs of each sample, `[n, …]`, that are collected over the set, in its order, and scored once. */
-export interface OutputsMetric<C extends AnyColumns, M extends AnyModule> {
-  outputs: MetricFunction<C, M, readonly [output: Tensor, target: Tensor, ...more: Tensor[]]>;
+export interface OutputsMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
+  outputs: MetricFunction<C, M, readonly [output: Tensor, target: Tensor, ...more: Tensor[]], P, S>;
   score: Score;
   direction?: Direction;
 }
 
 /** A metric of a job; a function alone is one number per sample, and does not say which direction is better. */
-export type Metric<C extends AnyColumns, M extends AnyModule> =
-  | MetricFunction<C, M, Tensor>
-  | PerSampleMetric<C, M>
-  | SumsMetric<C, M>
-  | OutputsMetric<C, M>;
+export type Metric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> =
+  | MetricFunction<C, M, Tensor, P, S>
+  | PerSampleMetric<C, M, P, S>
+  | SumsMetric<C, M, P, S>
+  | OutputsMetric<C, M, P, S>;
 
 /** The functions that each kind consists of. */
 const kinds = { perSample: ["perSample"], sums: ["sums", "finish"], outputs: ["outputs", "score"] } as const;
@@ -128,7 +130,7 @@ export function functionOf<C extends AnyColumns, M extends AnyModule>(
 }
 
 /** Whether more or less of a metric is better; undefined if it does not say, and so cannot steer. */
-export function directionOf(metric: Metric<never, never>): Direction | undefined {
+export function directionOf(metric: Metric<never, never, never, never>): Direction | undefined {
   if (typeof metric === "function") return undefined;
   return metric.direction ?? ("score" in metric ? metric.score.direction : undefined);
 }
@@ -143,7 +145,7 @@ export function directionOf(metric: Metric<never, never>): Direction | undefined
 export function steeringDirection(
   where: string,
   name: string,
-  metrics: Readonly<Record<string, Metric<never, never>>>,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): Direction {
   if (name === trainingLoss) return "min";
   if (!Object.hasOwn(metrics, name)) {

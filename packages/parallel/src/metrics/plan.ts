@@ -5,7 +5,8 @@ import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
 import { Generator, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import type { Batch, Columns } from "../dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import type { Job } from "../job.ts";
+import type { RunJob } from "../job.ts";
+import type { JobContext } from "../params.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";
 import type { Direction, Metric, MetricValue } from "./definition.ts";
@@ -83,12 +84,13 @@ export interface Trial {
 function tryOnce(
   name: string,
   metric: Metric<Columns, AnyModule>,
+  context: JobContext,
   { model, load, seed }: Trial,
   samples: number,
 ): { brought: Brought; shape: Shape } {
   const evaluate = () => {
     const { batch, weights } = load(samples);
-    const brought = callMetric(name, metric, model, batch, samples);
+    const brought = callMetric(name, metric, [model, batch, context], samples);
     const gathered = gatheredFrom(brought, samples, weights);
     return { brought, shape: flatten(`metrics.${name}`, finishMetric(name, metric, gathered)).shape };
   };
@@ -160,9 +162,9 @@ function unlike(name: string, what: string): JobError {
  * @param samples of the set that is evaluated
  * @throws JobError if one does not return what it is to return
  */
-export function planMetrics({ metrics = {}, sampleWeight }: Job, samples: number, trial: Trial): MetricsPlan {
+export function planMetrics({ metrics = {}, sampleWeight, context }: RunJob, samples: number, trial: Trial): MetricsPlan {
   const tried = Object.entries(metrics).map(([name, metric]) => {
-    const [few, more] = trials.map((count) => tryOnce(name, metric, trial, count)) as [Tried, Tried];
+    const [few, more] = trials.map((count) => tryOnce(name, metric, context, trial, count)) as [Tried, Tried];
     if (`${few.shape}` !== `${more.shape}`) throw unlike(name, "values");
     const direction = directionOf(metric);
     if (direction && few.shape.length > 0) {

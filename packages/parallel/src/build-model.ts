@@ -1,0 +1,63 @@
+// From a job to its model and optimizer, on any thread, and what is checked of them.
+import type { AnyModule } from "@shardgrad/core";
+import { MemoryError, Module, Optimizer } from "@shardgrad/core";
+import type { Columns, SampleShapes } from "./dataset.ts";
+import { JobError } from "./errors.ts";
+import type { OptimizerContext, RunJob } from "./job.ts";
+import { checkUntrained } from "./untrained.ts";
+
+/** How long a run is, for schedules. */
+export type RunLength = Pick<OptimizerContext, "steps" | "stepsPerEpoch">;
+
+function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
+  try {
+    return job.model(shapes, job.context);
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw error;
+    throw new MemoryError(
+      `train: there is no room for what model() makes; use a smaller model: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Builds a job's model and optimizer, and checks what came out. */
+export function buildModel(
+  job: RunJob,
+  shapes: SampleShapes<Columns>,
+  length: RunLength,
+): { model: AnyModule; optimizer: Optimizer } {
+  const model = callModel(job, shapes);
+  if (!(model instanceof Module)) {
+    throw new JobError(
+      "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  checkUntrained(model);
+  const parameters = model.namedParameters();
+  if (parameters.length === 0) {
+    throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");
+  }
+  for (const [name, parameter] of parameters) {
+    if (parameter.dtype !== "float32") {
+      throw new JobError(
+        `train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`,
+      );
+    }
+  }
+  const optimizer: unknown = job.optimizer(model.parameters(), { ...job.context, ...length, model });
+  if (!(optimizer instanceof Optimizer)) {
+    throw new JobError(
+      `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
+    );
+  }
+  const own = new Set(model.parameters());
+  if (optimizer.parameters.some((parameter) => !own.has(parameter))) {
+    throw new JobError(
+      "train: the job's optimizer() has tensors that are no parameters of the model, and would never be trained; pass it those that it is given, and hold all in the model",
+    );
+  }
+  return { model, optimizer };
+}

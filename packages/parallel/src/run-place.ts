@@ -1,0 +1,17 @@
+// Where a run is, as tensors: cells that a loss may compute with, and that passes which are replayed find changed.
+import { Tensor } from "@shardgrad/core";
+
+export class RunPlace {
+  readonly step = Tensor.allocate([], "int32", "step").keep();
+  readonly epoch = Tensor.allocate([], "int32", "epoch").keep();
+
+  constructor() {
+    this.set(0, 0);
+  }
+
+  /** Steps and epochs that are done. Not for a function that is captured. */
+  set(step: number, epoch: number): void {
+    this.step.data()[0] = step;
+    this.epoch.data()[0] = epoch;
+  }
+}
