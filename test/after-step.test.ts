@@ -74,7 +74,8 @@ describe("a teacher that follows has the same bits", () => {
     useKernels("wasm");
     manualSeed(5);
     const model = new Pair();
-    const optimizer = meanTeacher.optimizer(model.parameters()) as Adam;
+    const context = { params: {}, state: undefined };
+    const optimizer = meanTeacher.optimizer(model.parameters(), context as never) as Adam;
     const noise = new Generator(5, stream.noise);
     const after = new Generator(5, stream.afterStep);
     for (let step = 0; step < 10; step++) {
@@ -86,11 +87,11 @@ describe("a teacher that follows has the same bits", () => {
       };
       scope(() => {
         optimizer.zeroGrad();
-        backward(withGenerator(noise.restart(step), () => meanTeacher.loss(model, batch)));
+        backward(withGenerator(noise.restart(step), () => meanTeacher.loss(model, batch, context as never)));
         optimizer.step();
         const number = cast(reshape(tensor([step]), []), "int32");
         noGrad(() =>
-          withGenerator(after.restart(step), () => meanTeacher.afterStep!(model, { step: number })),
+          withGenerator(after.restart(step), () => meanTeacher.afterStep!(model, { ...context, step: number })),
         );
       });
     }

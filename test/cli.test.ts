@@ -443,7 +443,11 @@ describe("a mistake is answered by one line and an exit code", () => {
       () => [jobWith("metrics: { m: () => 0 }")],
       /has metrics, .* no `test` columns/,
     ],
-    ["an unknown part", () => [jobWith("epoch: 3")], /there is no part "epoch"; a job has dataset, .*epochs/],
+    [
+      "an unknown part",
+      () => [jobWith("epoch: 3")],
+      /there is no part "epoch"; a job has params, dataset, .*epochs/,
+    ],
     [
       "no optimizer",
       () => [jobWith("optimizer: () => ({})")],

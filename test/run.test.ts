@@ -18,7 +18,12 @@ describe("events", () => {
     for await (const event of run) events.push(event);
     const kinds = events.map(({ type }) => type).filter((type) => type !== "progress");
     expect(kinds).toEqual(["start", "epoch", "epoch", "epoch", "end"]);
-    expect(events[0]).toMatchObject({ workers: 2, shards: 2, params: 16 * 33 + 33 + 33 * 8 + 8, steps: 33 });
+    expect(events[0]).toMatchObject({
+      workers: 2,
+      shards: 2,
+      parameters: 16 * 33 + 33 + 33 * 8 + 8,
+      steps: 33,
+    });
     const { model: _, ...end } = await run;
     expect(events.at(-1)).toEqual(end);
     expect(end.metrics.accuracy).toBeGreaterThan(0.8);

@@ -139,8 +139,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     try {
       const checkpoint = { directory, everySteps: 3 };
       const ended = coordinate(
-        broken,
-        workerUrl,
+        launchNow(broken, workerUrl),
         { ...options, workers: 2, checkpoint },
         () => {},
         () => false,

@@ -38,7 +38,7 @@ import type { MetricsPlan } from "./metrics/plan.ts";
 import type { RunPlan, TrainOptions } from "./options.ts";
 import { checkOptions, planRun, runSeed } from "./options.ts";
 import { checkOutput, writeOutput } from "./output.ts";
-import { resolveParams } from "./params.ts";
+import { describeRun, resolveParams } from "./params.ts";
 import { measurePasses } from "./pass-memory.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import { readPhases } from "./phase-clock.ts";
@@ -59,8 +59,8 @@ import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
 import { tryMetrics } from "./try-metrics.ts";
-import { untrainedTensors } from "./untrained.ts";
 import { identifyJob } from "./threads.ts";
+import { untrainedTensors } from "./untrained.ts";
 
 /** Memory that belongs to one run, given back in one go. */
 class RunMemory {
@@ -383,7 +383,8 @@ export async function coordinate<M extends AnyModule>(
     const waitShare = meanWaitMs(run) / 1000 / seconds;
     if (plan.useEma) lookAt(model, layout, layout.ema!);
     const weightsSha256 = hashWeights(model);
-    if (out !== undefined) await writeOutput(out, writeSafetensors(model.stateDict(), { format: "pt" }));
+    if (out !== undefined)
+      await writeOutput(out, writeSafetensors(model.stateDict(), describeRun(run.job.context)));
     detachModel(model);
     const steps = control.load("step");
     const best = await checkpoints?.findBest();
@@ -414,8 +415,18 @@ export async function coordinate<M extends AnyModule>(
   }
 }
 
+/** A schedule that was made for fewer steps than there are is most likely one that nobody told of them. */
+function scheduleNotes({ paramGroups }: Optimizer, steps: number): string[] {
+  const ends = paramGroups.map(({ lr }) => (typeof lr === "function" ? lr.steps : undefined));
+  const shorter = ends.filter((end) => end !== undefined && end < steps);
+  return [...new Set(shorter)].map(
+    (end) =>
+      `the learning rate's schedule is made for ${end} steps, and the run has ${steps}: give it the run's, which optimizer(parameters, { steps }) is told`,
+  );
+}
+
 function startEvent(
-  { job, plan, model, layout, train, test, budget }: Run,
+  { job, plan, model, optimizer, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   return {
@@ -441,5 +452,6 @@ function startEvent(
     ...(plan.local && { syncEvery: plan.local.syncEvery }),
     ...(plan.local?.hogwild && { hogwild: true }),
     memory: budget,
+    notes: scheduleNotes(optimizer, plan.steps),
   };
 }

@@ -27,7 +27,9 @@ const urlOf = (name: string): string => (name.startsWith("/") ? pathToFileURL(na
 /** The calls that lead here, from the caller of the caller up to the loader of its module. */
 function callers(): { url: string; line: number; column: number }[] {
   // Functions of the language, such as map, are no script.
-  const sites = getCallSites(mostCalls).slice(3).filter(({ scriptName }) => scriptName !== "");
+  const sites = getCallSites(mostCalls)
+    .slice(3)
+    .filter(({ scriptName }) => scriptName !== "");
   const end = sites.findIndex(({ scriptName }) => scriptName.startsWith("node:"));
   const own = end < 0 ? sites : sites.slice(0, end);
   return own.map(({ scriptName, lineNumber, columnNumber }) => ({

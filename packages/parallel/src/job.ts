@@ -15,7 +15,6 @@ import type { HoldOut } from "./split.ts";
 import { checkHoldOut } from "./split.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
-import { checkUntrained } from "./untrained.ts";
 
 /** What `loss` is given besides: where the run is, as int32 scalars that follow it, also in passes that are replayed. */
 export interface LossContext<P = Params, S = unknown> extends JobContext<P, S> {

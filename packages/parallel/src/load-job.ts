@@ -15,7 +15,13 @@ import { hasBegun, jobsDefinedBy, jobWithOrigin, originKey, trainsItself } from 
  */
 export function jobUrlOf(operation: string, job: unknown): string {
   if (typeof job !== "string" && !(job instanceof URL)) {
-    const got = isJob(job) ? "a job" : job instanceof Promise ? "a promise" : job === null ? "null" : typeof job;
+    const got = isJob(job)
+      ? "a job"
+      : job instanceof Promise
+        ? "a promise"
+        : job === null
+          ? "null"
+          : typeof job;
     throw new JobError(
       `${operation}: got ${got}, expected the URL or the path of the module that exports the job, as workers import it themselves; write ${operation}(import.meta.url) in that module, or ${operation}(new URL("./job.ts", import.meta.url)) in another`,
     );

@@ -144,3 +144,12 @@ export function takeState(state: unknown): unknown {
   }
   return freeze(JSON.parse(JSON.stringify(state)));
 }
+
+/** What a file of weights says besides them, in the metadata of the safetensors format: strings only. */
+export function describeRun({ params, state }: JobContext): Record<string, string> {
+  return {
+    format: "pt",
+    "shardgrad.params": JSON.stringify(params),
+    ...(state !== undefined && { "shardgrad.state": JSON.stringify(state) }),
+  };
+}

@@ -2,16 +2,7 @@
 // the main thread, for two and for three samples, the blocks that they take are noted, and those of a whole shard follow.
 // The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
 import type { AnyModule } from "@shardgrad/core";
-import {
-  Generator,
-  grad,
-  noGrad,
-  scope,
-  stream,
-  Tensor,
-  withGenerator,
-  zeros,
-} from "@shardgrad/core";
+import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
 import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { callBounded } from "./bounded-call.ts";
@@ -178,7 +169,6 @@ export function measurePasses(
   const metrics = Object.entries(job.metrics ?? {});
   const evaluated = metrics.length > 0 ? test : undefined;
   const measure = (model: AnyModule): PassMemory => {
-    const place = new RunPlace();
     const parameters = model.parameters();
     // They lie in the run's shared memory, and are counted there.
     const into = parameters.map(({ shape }) => zeros(shape));
@@ -214,6 +204,7 @@ export function measurePasses(
       evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
     };
   };
+  const place = new RunPlace();
   const found = (): PassMemory => {
     try {
       return scope(() =>
@@ -222,6 +213,8 @@ export function measurePasses(
     } catch (error) {
       if (error instanceof JobError) throw error;
       return { training: undefined, afterStep: undefined, evaluation: undefined };
+    } finally {
+      place.dispose();
     }
   };
   const what =

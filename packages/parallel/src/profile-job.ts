@@ -109,6 +109,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
     }
     const found = profile(step, { rounds });
     step.dispose();
+    place.dispose();
     return {
       kernels,
       ...(chosen.blas && { blas: chosen.blas.description }),

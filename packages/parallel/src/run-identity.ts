@@ -99,7 +99,9 @@ export function settingsOf(
   test: StoredColumns | undefined,
 ): RunSettings {
   const { clipGradNorm, clipGradValue, onNonFinite, earlyStopping } = rules;
+  const params = Object.entries(job.context.params);
   return {
+    ...Object.fromEntries(params.map(([name, value]) => [`param ${name}`, String(value)])),
     ...optimizerSettings(optimizer),
     ...(clipGradNorm !== undefined && { clipGradNorm }),
     ...(clipGradValue !== undefined && { clipGradValue }),

@@ -9,6 +9,11 @@ export class RunPlace {
     this.set(0, 0);
   }
 
+  dispose(): void {
+    this.step.dispose();
+    this.epoch.dispose();
+  }
+
   /** Steps and epochs that are done. Not for a function that is captured. */
   set(step: number, epoch: number): void {
     this.step.data()[0] = step;

@@ -1,8 +1,8 @@
 // What the job of every model in the zoo is made of. The jobs are modules of their own, one a model, so that they can
 // also be trained by hand: `npx shardgrad train packages/bench/src/jobs/char-gpt.ts`.
-import type { Module, Tensor } from "@shardgrad/core";
+import type { Module, Optimizer, Tensor } from "@shardgrad/core";
 import { Adam, AdamW, crossEntropy, reshape, SGD } from "@shardgrad/core";
-import type { JobDefinition } from "@shardgrad/parallel";
+import type { Batch, JobDefinition } from "@shardgrad/parallel";
 import type { ZooColumns } from "../synthetic-data.ts";
 import { syntheticData } from "../synthetic-data.ts";
 import type { OptimizerChoice } from "../zoo.ts";
@@ -18,12 +18,18 @@ function optimizerOf({ kind, lr }: OptimizerChoice, parameters: readonly Tensor[
   return new optimizers[kind](parameters, { lr });
 }
 
+/** A job whose functions need nothing of a run: whoever compares with it calls them, too. */
+interface ZooJob extends JobDefinition<ZooColumns, Module> {
+  loss: (module: Module, batch: Batch<ZooColumns>) => Tensor;
+  optimizer: (parameters: readonly Tensor[]) => Optimizer;
+}
+
 /**
  * The parts of the job of one model.
  *
  * @param url that of the job's module; `?batches=1` at its end makes a data set of one batch
  */
-export function zooJob(name: string, url: string): JobDefinition<ZooColumns, Module> {
+export function zooJob(name: string, url: string): ZooJob {
   const model = zooModel(name);
   const batches = Number(new URL(url).searchParams.get("batches") ?? model.batches);
   return {

@@ -5,7 +5,14 @@ import { ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
 
 /** The learning rate of the update after `step` others: the first one is at step 0. */
-export type Schedule = (step: number) => number;
+export interface Schedule {
+  (step: number): number;
+  /** The number of updates that it is made for, if it has an end: a longer run goes on as the schedule's text says. */
+  readonly steps?: number;
+}
+
+/** A schedule that knows its end. */
+const ending = (steps: number, lrAt: (step: number) => number): Schedule => Object.assign(lrAt, { steps });
 
 /** What PyTorch's schedules take besides. */
 const scheduleInstead = {
@@ -95,7 +102,7 @@ export function cosineSchedule(options: CosineScheduleOptions): Schedule {
   const { lr, steps, minLr = 0 } = options;
   requireNumbers("cosineSchedule", { lr, minLr });
   requireCount("cosineSchedule", "steps", steps, 1);
-  return (step) => cosine(lr, minLr, step / steps);
+  return ending(steps, (step) => cosine(lr, minLr, step / steps));
 }
 
 /** Options of `linearSchedule`. */
@@ -154,10 +161,11 @@ export function warmupCosineSchedule(options: WarmupCosineScheduleOptions): Sche
   requireNumbers("warmupCosineSchedule", { lr, minLr, startFactor });
   requireCount("warmupCosineSchedule", "warmupSteps", warmupSteps, 0);
   requireCount("warmupCosineSchedule", "steps", steps, warmupSteps + 1);
-  return (step) =>
+  return ending(steps, (step) =>
     step < warmupSteps
       ? lr * linear(startFactor, 1, step / warmupSteps)
-      : cosine(lr, minLr, (step - warmupSteps) / (steps - warmupSteps));
+      : cosine(lr, minLr, (step - warmupSteps) / (steps - warmupSteps)),
+  );
 }
 
 /** Options of `oneCycleSchedule`. */
@@ -219,14 +227,14 @@ export function oneCycleSchedule(options: OneCycleOptions): Schedule {
         [top, first, lr],
         [end, lr, last],
       ];
-  return (step) => {
+  return ending(steps, (step) => {
     let start = 0;
     for (const [stop, from, to] of phases) {
       if (step <= stop) return anneal(from, to, stop > start ? (step - start) / (stop - start) : 1);
       start = stop;
     }
     return last;
-  };
+  });
 }
 
 function requireNumbers(schedule: string, numbers: Readonly<Record<string, number>>): void {

@@ -40,7 +40,10 @@ function number(text: string): number {
   return value;
 }
 
-interface TrainFlags extends Omit<TrainOptions, "checkpoint">, CheckpointFlags {
+const listed = (text: string, before: string[] = []): string[] => [...before, text];
+
+interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, CheckpointFlags {
+  set?: string[];
   json?: boolean;
   stack?: boolean;
 }
@@ -53,13 +56,14 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     checkpointEvery,
     checkpointKeep,
     checkpointBest,
+    set: params = [],
     ...options
   } = flags;
   const reporter = json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
   const misfit = misfitOf(flags);
   if (misfit) return fail(new JobError(misfit), stack);
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
-  const run = train(pathToFileURL(resolve(job)), { ...options, ...saving });
+  const run = train(pathToFileURL(resolve(job)), { ...options, params, ...saving });
   let asked: StopSignal | "SIGPIPE" | undefined;
   const stop = (signal: StopSignal) => {
     asked ??= signal;
@@ -128,16 +132,17 @@ function describe(error: Error): string {
     : (error.stack ?? error.message);
 }
 
-interface ProfileFlags extends ProfileJobOptions {
+interface ProfileFlags extends Omit<ProfileJobOptions, "params"> {
+  set?: string[];
   json?: boolean;
   stack?: boolean;
 }
 
 async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
-  const { json = false, stack = false, ...options } = flags;
+  const { json = false, stack = false, set: params = [], ...options } = flags;
   const output = json ? keepOutput() : process.stdout;
   try {
-    const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), options);
+    const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), { ...options, params });
     output.write(
       json
         ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
@@ -167,6 +172,11 @@ program
   .option("--batch-size <n>", "samples per step, over all workers", integer)
   .option("--accumulate <k>", "micro-batches of --batch-size samples in one step", integer)
   .option("--seed <n>", "decides initial weights and order of samples", integer)
+  .option(
+    "--set <name=value>",
+    "another value of one of the job's params; may be given several times",
+    listed,
+  )
   .option("--sync-every <k>", "Local SGD: each shard by itself, averaged every k steps", integer)
   .option("--hogwild", "all shards update the same weights without waiting: no run is like another")
   .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
@@ -208,6 +218,11 @@ program
   .option("--shards <n>", "parts of a batch", integer)
   .option("--batch-size <n>", "samples per step, over all workers", integer)
   .option("--seed <n>", "decides initial weights", integer)
+  .option(
+    "--set <name=value>",
+    "another value of one of the job's params; may be given several times",
+    listed,
+  )
   .addOption(new Option("--kernels <set>", "what computes").choices(kernelChoices))
   .option("--rounds <n>", "steps to measure (default: 20)", integer)
   .option("--json", "print one JSON object and nothing else")

@@ -29,7 +29,13 @@ function startLines(event: StartEvent): string[] {
   const heldOut = event.evaluates === "test" ? "to test" : "held out";
   const kernels = event.blas ?? `${event.kernels} kernels`;
   const line = `${count.format(parameters)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
-  return event.noBlas === undefined ? [line] : [line, `no BLAS: ${event.noBlas}`];
+  const set = Object.entries(event.params).map(([name, value]) => `${name} ${value}`);
+  return [
+    line,
+    ...(set.length === 0 ? [] : [`with ${set.join(", ")}`]),
+    ...(event.noBlas === undefined ? [] : [`no BLAS: ${event.noBlas}`]),
+    ...event.notes,
+  ];
 }
 
 /** Single numbers, with the set that they were evaluated on. */

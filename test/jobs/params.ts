@@ -1,0 +1,46 @@
+// A job whose every function uses what it is given: params, state, and where the run is.
+import { add, cast, div, Linear, ReLU, Sequential, SGD, square, squeeze, sub, sum } from "@shardgrad/core";
+import { computed, defineJob } from "@shardgrad/parallel";
+
+export default defineJob({
+  params: { lr: 0.1, width: 4, noise: 0.5, smooth: false, units: ["m", "s"], sizes: [8] },
+  dataset: {
+    train: computed({
+      samples: 60,
+      columns: { x: { shape: [2] }, y: {} },
+      sample: (index, rng, { params }) => {
+        const [a, b] = [Math.sin(index), Math.cos(3 * index)];
+        return { x: [a, b], y: 2 * a - b + (params.noise as number) * rng.normal() };
+      },
+    }),
+    test: ({ params }) => ({
+      x: { data: Float32Array.from({ length: 20 }, (_, i) => Math.sin(i)), shape: [2] },
+      y: new Float32Array(10).fill(params.width),
+    }),
+    state: { scale: 2, words: ["one", "two"] },
+  },
+  augment: ({ x }, rng, { params }) => {
+    x[0]! += params.noise * 0.01 * rng.normal();
+  },
+  model: ({ x: [features] }, { params, state }) =>
+    new Sequential(
+      new Linear(features!, params.width * state.words.length),
+      new ReLU(),
+      new Linear(params.width * 2, 1),
+    ),
+  loss: (net, { x, y }, { state, step, epoch }) => {
+    const errors = square(sub(squeeze(net.forward(x), 1), y));
+    // Weighted by where the run is: other weights come out if a replayed pass does not see it move.
+    const age = add(cast(step, "float32"), cast(epoch, "float32"));
+    return div(sum(errors), add(age, state.scale * 30));
+  },
+  optimizer: (parameters, { params }) => new SGD(parameters, { lr: params.lr }),
+  metrics: {
+    error: (net, { x, y }, { params, state }) =>
+      div(square(sub(squeeze(net.forward(x), 1), y)), params.width * state.scale),
+  },
+  batchSize: 16,
+  epochs: 3,
+  shards: 3,
+  seed: 5,
+});
