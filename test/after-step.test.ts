@@ -91,7 +91,9 @@ describe("a teacher that follows has the same bits", () => {
         optimizer.step();
         const number = cast(reshape(tensor([step]), []), "int32");
         noGrad(() =>
-          withGenerator(after.restart(step), () => meanTeacher.afterStep!(model, { ...context, step: number })),
+          withGenerator(after.restart(step), () =>
+            meanTeacher.afterStep!(model, { ...context, step: number }),
+          ),
         );
       });
     }

@@ -1,14 +1,14 @@
 // What a run gives a job: params with other values, state of the data, where the run is, and the arguments and environment
 // that the process was started with; the same on every thread.
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readSafetensors } from "@shardgrad/core";
 import type { Params } from "@shardgrad/parallel";
-import { JobError, train } from "@shardgrad/parallel";
-import { describe, expect, it } from "vitest";
+import { findNewest, JobError, train } from "@shardgrad/parallel";
+import { afterAll, describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
 const job = new URL("./jobs/params.ts", import.meta.url);
@@ -135,6 +135,59 @@ it("params and state are saved with the weights", async () => {
   } finally {
     rmSync(out, { force: true });
   }
+});
+
+describe("a run that is resumed with other params", () => {
+  const pinned = { workers: 1, kernels } as const;
+  const file = writeJob(`
+    import { defineJob } from "@shardgrad/parallel";
+    import { Linear, mse, SGD } from "@shardgrad/core";
+    const x = Float32Array.from({ length: 20 }, (_, i) => i);
+    export default defineJob({
+      params: { lr: 0.001, outputs: 1, shift: 0, scale: 1 },
+      dataset: ({ params }) => ({ train: { x: { data: x.map((v) => v + params.shift), shape: [1] } }, state: { scale: params.scale } }),
+      model: (_, { params }) => new Linear(1, params.outputs),
+      loss: (net, { x }, { state }) => mse(net.forward(x), x),
+      optimizer: (parameters, { params }) => new SGD(parameters, { lr: params.lr }),
+      batchSize: 5, epochs: 2, shards: 1,
+    });`);
+  const directory = mkdtempSync(join(tmpdir(), "shardgrad-params-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const resumed = async (params: Params) => {
+    const checkpoint = { directory: join(directory, "resumed") };
+    rmSync(checkpoint.directory, { recursive: true, force: true });
+    await train(file, { ...pinned, steps: 4, checkpoint });
+    let changes: readonly string[] = [];
+    const run = train(file, { ...pinned, checkpoint, resume: "must", params });
+    run.on("resume", (event) => {
+      changes = event.changes;
+    });
+    await run;
+    return changes;
+  };
+
+  it("goes on, and tells of those that decide the steps to come", async () => {
+    expect(await resumed({})).toEqual([]);
+    const changes = await resumed({ lr: 0.002 });
+    expect(changes).toContain("param lr 0.002 instead of 0.001");
+  });
+
+  it.each<[Params, string]>([
+    [{ shift: 1 }, "column x"],
+    [{ outputs: 2 }, "tensor weight is [2,1]"],
+    [{ scale: 2 }, 'state is {"scale":2}, in the checkpoint {"scale":1}'],
+  ])("%o, which decided those that are done, is refused", async (params, message) => {
+    await expect(resumed(params)).rejects.toThrow(message);
+  });
+
+  it("weights of a checkpoint say of which params they are", async () => {
+    const checkpoint = { directory: join(directory, "described") };
+    await train(file, { ...pinned, checkpoint, params: { lr: 0.003 } });
+    const { path } = (await findNewest(checkpoint.directory)).checkpoint!;
+    const { metadata } = readSafetensors(readFileSync(join(path, "model.safetensors")));
+    expect(JSON.parse(metadata["shardgrad.params"]!)).toMatchObject({ lr: 0.003 });
+    expect(JSON.parse(metadata["shardgrad.state"]!)).toEqual({ scale: 1 });
+  });
 });
 
 it.each([

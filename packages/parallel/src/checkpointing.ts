@@ -24,6 +24,8 @@ import { requireCount } from "./job.ts";
 import type { Direction, Metric } from "./metrics/definition.ts";
 import { steeringDirection } from "./metrics/definition.ts";
 import { cellsOf } from "./metrics/plan.ts";
+import type { JobContext } from "./params.ts";
+import { describeRun } from "./params.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import { newestSlot, readState, tensorIn } from "./snapshots.ts";
 
@@ -116,6 +118,8 @@ export interface Saved {
   optimizer: Optimizer;
   ema: EMA | undefined;
   identity: RunIdentity;
+  /** What the job's functions are given. */
+  context: JobContext;
   /** What may be another than in the checkpoint that it goes on from. */
   settings: RunSettings;
   /** What computes: with anything else a run goes on, but not to the same bits. */
@@ -345,7 +349,16 @@ export class RunCheckpoints {
   }
 
   #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
-    const { optimizer, identity: run, settings, computedBy, batchSize, perEpoch, records } = this.#saved!;
+    const {
+      optimizer,
+      identity: run,
+      context,
+      settings,
+      computedBy,
+      batchSize,
+      perEpoch,
+      records,
+    } = this.#saved!;
     const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
     // This thread's optimizer does no updates; schedules of the learning rate follow its count.
     optimizer.stepCount = stepCount;
@@ -374,6 +387,7 @@ export class RunCheckpoints {
         model: { stateDict: () => weights },
         optimizer: { stateDict: () => ({ ...dict, state }) },
         run,
+        metadata: describeRun(context),
       };
       return encodeCheckpoint(trained, position);
     });

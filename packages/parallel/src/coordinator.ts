@@ -211,6 +211,7 @@ async function resume(
       optimizer,
       ema,
       identity: identifyRun(job, sampling, train),
+      context: job.context,
       settings: settingsOf(job, optimizer, plan, test),
       computedBy: describeKernels(kernels),
       observed: plan.rules.earlyStopping?.metric,

@@ -26,6 +26,12 @@ function describeOptions(options: unknown): string {
   );
 }
 
+/** A job's state by its hash, or if it is short itself. */
+function describeState(state: unknown): string {
+  const text = JSON.stringify(state);
+  return text.length <= 80 ? text : hashBytes(new TextEncoder().encode(text)).slice(0, 16);
+}
+
 /** The identity of a run of a job on a training set. */
 export function identifyRun(
   job: RunJob,
@@ -46,6 +52,7 @@ export function identifyRun(
       ...(job.afterStep && { afterStep: true }),
       sampleWeight: job.sampleWeight ?? "none",
       validation: job.validation === undefined ? "none" : describeOptions(job.validation),
+      ...(job.context.state !== undefined && { state: describeState(job.context.state) }),
       ...Object.fromEntries(columns),
     },
   };

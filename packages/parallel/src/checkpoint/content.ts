@@ -23,6 +23,8 @@ export interface Trained {
   model: { stateDict(): StateDict };
   optimizer: Pick<Optimizer, "stateDict">;
   run: RunIdentity;
+  /** What the file of the model says besides its tensors; that it is laid out as PyTorch's if absent. */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 /** Where a run is. */
@@ -101,7 +103,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       optimizer: { stepCount, paramGroups: structuredClone(paramGroups) },
     },
     files: {
-      "model.safetensors": writeSafetensors(entriesOf(model), { format: "pt" }),
+      "model.safetensors": writeSafetensors(entriesOf(model), trained.metadata ?? { format: "pt" }),
       "optimizer.safetensors": writeSafetensors(flatten(state)),
     },
   };
