@@ -7,7 +7,7 @@ import { callBounded } from "./bounded-call.ts";
 import type { StoredColumns } from "./columns.ts";
 import { hashTensor } from "./digest.ts";
 import type { Phase } from "./errors.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import type { MetricsPlan } from "./metrics/plan.ts";
 import type { Found } from "./probe.ts";
 import { firstRows, firstShard, probe } from "./probe.ts";
@@ -21,7 +21,7 @@ import { runningStatistics } from "./untrained.ts";
 
 /** The run to be looked at, which lies in shared memory. */
 export interface ProbedRun {
-  job: Job;
+  job: RunJob;
   model: AnyModule;
   sampling: SamplingPlan;
   train: StoredColumns;
@@ -76,7 +76,16 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
       phase = next;
     };
     const evaluated = first && { ...first, source: newSource(test!, "evaluation", first.capacity) };
-    const found = probe({ job, model, seed, step: state.step, train: rows, test: evaluated, enter });
+    const found = probe({
+      job,
+      model,
+      seed,
+      step: state.step,
+      epoch: sampler.epochOf(state.step),
+      train: rows,
+      test: evaluated,
+      enter,
+    });
     enter("idle");
     return found;
   };

@@ -10,10 +10,11 @@ import { differenceOf, digestOf } from "./digest.ts";
 import type { Phase } from "./errors.ts";
 import { JobError } from "./errors.ts";
 import { keepModes } from "./evaluate.ts";
-import type { Job } from "./job.ts";
+import type { RunJob } from "./job.ts";
 import { tensorBytes } from "./layout.ts";
 import { functionOf } from "./metrics/definition.ts";
 import { chunkSize } from "./metrics/plan.ts";
+import { RunPlace } from "./run-place.ts";
 import type { Sampler } from "./sampling.ts";
 import { runningStatistics } from "./untrained.ts";
 
@@ -59,11 +60,13 @@ export function firstRows(samples: number, most: number): Choice {
 
 /** What is looked at, and where. */
 export interface Probed {
-  job: Job;
+  job: RunJob;
   model: AnyModule;
   seed: number;
   /** Steps done: the random numbers are those of the next one, and of its first shard. */
   step: number;
+  /** Epochs done. */
+  epoch: number;
   /** Those of the first shard. */
   train: Rows;
   /** The first ones of what is evaluated; undefined without. */
@@ -73,7 +76,7 @@ export interface Probed {
 }
 
 const whatToDo =
-  "it must not depend on the thread: random numbers come from the shard's own stream (rand, randn, dropout of core), in sample and augment from rng; what only the main thread knows goes through the data set";
+  "it must not depend on the thread: random numbers come from the shard's own stream (rand, randn, dropout of core), in sample and augment from rng; what dataset() finds out goes through `state`, what a run is told through `params`";
 
 /** All tensors in what a function returned, by name. */
 function digestsIn(name: string, value: unknown): Digest[] {
@@ -123,7 +126,7 @@ function look(what: string, own: Generator, body: () => unknown, onThrown: OnThr
 
 /** Loads rows, and calls the job's functions with them; changes nothing that lasts. */
 export function probe(
-  { job, model, seed, step, train, test, enter }: Probed,
+  { job, model, seed, step, epoch, train, test, enter }: Probed,
   onThrown: OnThrown = () => undefined,
 ): Found[] {
   const found: Found[] = [];
@@ -141,10 +144,14 @@ export function probe(
     });
     return count;
   };
+  const place = new RunPlace();
+  place.set(step, epoch);
+  const context = { ...job.context, step: place.step, epoch: place.epoch };
   besideStatistics(model, () => {
     const count = load("batch", train, noise.restart(step));
     enter("forward");
-    if (count > 0) take("loss", noise.restart(step), () => job.loss(model, train.source.batch(count)));
+    const loss = () => job.loss(model, train.source.batch(count), context);
+    if (count > 0) take("loss", noise.restart(step), loss);
     if (!test) return;
     const putBack = keepModes(model);
     model.eval();
@@ -152,13 +159,15 @@ export function probe(
       const tested = load("evaluated batch", test, evaluation.restart(0));
       enter("evaluate");
       for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
-        const body = () => noGrad(() => functionOf(metric)(model, test.source.batch(tested)));
+        const evaluated = () => functionOf(metric)(model, test.source.batch(tested), job.context);
+        const body = () => noGrad(evaluated);
         take(`metrics.${name}`, evaluation.restart(0), body);
       }
     } finally {
       putBack();
     }
   });
+  place.dispose();
   return found;
 }
 

@@ -216,6 +216,7 @@ export class Replica {
       model: this.#model,
       seed: sampling.seed,
       step: this.step,
+      epoch: this.#sampler.epochOf(this.step),
       train: { ...firstShard(this.#sampler, this.step), source: this.#train },
       test: this.#evaluated && {
         ...firstRows(this.#evaluated.samples, this.#places.length),
