@@ -58,8 +58,8 @@ import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
-import { tryMetrics } from "./try-metrics.ts";
 import { identifyJob } from "./threads.ts";
+import { tryMetrics } from "./try-metrics.ts";
 import { untrainedTensors } from "./untrained.ts";
 
 /** Memory that belongs to one run, given back in one go. */

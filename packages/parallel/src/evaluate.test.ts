@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import type { EpochEvent, TrainEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 
 const job = new URL("../../../test/jobs/metrics.ts", import.meta.url).href;
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
@@ -12,7 +13,7 @@ async function run(workers: number, faults: Faults = []) {
   const events: TrainEvent[] = [];
   const options = { workers, snapshotEvery: 3, kernels: "wasm" } as const;
   const publish = (event: TrainEvent) => void events.push(event);
-  await coordinate(job, workerUrl, options, publish, () => false, faults);
+  await coordinate(launchNow(job, workerUrl), options, publish, () => false, faults);
   const told = events.filter((event) => event.type === "epoch") as EpochEvent[];
   return {
     restarts: events.filter(({ type }) => type === "restart").length,

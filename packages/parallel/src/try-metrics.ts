@@ -24,8 +24,10 @@ export function tryMetrics(
   test: StoredColumns | undefined,
 ): MetricsPlan {
   if (!test || Object.keys(job.metrics ?? {}).length === 0) return noMetrics;
+  const sources: BatchSource[] = [];
   const load = (count: number) => {
     const source = new BatchSource(job, test, "evaluation", seed, count);
+    sources.push(source);
     source.load(
       Int32Array.from({ length: count }, (_, i) => i % test.samples),
       0,
@@ -43,5 +45,6 @@ export function tryMetrics(
     return quietly(() => callBounded(plan, stallSeconds * 1000, what));
   } finally {
     putBack();
+    for (const source of sources) source.dispose();
   }
 }

@@ -162,7 +162,11 @@ function unlike(name: string, what: string): JobError {
  * @param samples of the set that is evaluated
  * @throws JobError if one does not return what it is to return
  */
-export function planMetrics({ metrics = {}, sampleWeight, context }: RunJob, samples: number, trial: Trial): MetricsPlan {
+export function planMetrics(
+  { metrics = {}, sampleWeight, context }: RunJob,
+  samples: number,
+  trial: Trial,
+): MetricsPlan {
   const tried = Object.entries(metrics).map(([name, metric]) => {
     const [few, more] = trials.map((count) => tryOnce(name, metric, context, trial, count)) as [Tried, Tried];
     if (`${few.shape}` !== `${more.shape}`) throw unlike(name, "values");
