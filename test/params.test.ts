@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { readSafetensors } from "@shardgrad/core";
 import type { Params } from "@shardgrad/parallel";
 import { findNewest, JobError, train } from "@shardgrad/parallel";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { writeJob } from "./write-job.ts";
 
 const job = new URL("./jobs/params.ts", import.meta.url);
@@ -44,7 +44,7 @@ describe("params", () => {
   });
 
   it.each<[params: never, message: string]>([
-    [{ widht: 3 } as never, 'train: the job has no param "widht"'],
+    [{ widht: 3 } as never, 'train: the job has no param "widht"; did you mean width? It has lr, width'],
     [
       { lr: "0.1" } as never,
       'train: params.lr is "0.1", expected a finite number, as the job\'s default 0.1',
@@ -110,19 +110,20 @@ it("a schedule of the learning rate that is shorter than the run is told of", as
     import { cosineSchedule, SGD } from "@shardgrad/core";
     import job from "../jobs/params.ts";
     export default { ...job, optimizer: (parameters) => new SGD(parameters, { lr: cosineSchedule({ lr: 0.1, steps: 8 }) }) };`);
-  const notesOf = async (steps: number) => {
-    let notes: readonly string[] = [];
-    const run = train(file, { workers: 1, kernels, steps });
-    run.on("start", (event) => {
-      notes = event.notes;
-    });
-    await run;
-    return notes;
+  const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const toldOf = async (steps: number) => {
+    written.mockClear();
+    await train(file, { workers: 1, kernels, steps });
+    return written.mock.calls.map(([line]) => line);
   };
-  expect(await notesOf(8)).toEqual([]);
-  expect(await notesOf(9)).toEqual([
-    expect.stringContaining("schedule is made for 8 steps, and the run has 9"),
-  ]);
+  try {
+    expect(await toldOf(8)).toEqual([]);
+    expect(await toldOf(9)).toEqual([
+      expect.stringContaining("schedule is made for 8 steps, and the run has 9"),
+    ]);
+  } finally {
+    written.mockRestore();
+  }
 });
 
 it("params and state are saved with the weights", async () => {

@@ -354,6 +354,7 @@ export async function coordinate<M extends AnyModule>(
       recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
     }
     publish(startEvent(run, kernels));
+    tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resume(run, kernels, options, publish, environment);
     run.kept = planKept(model, layout, run.state.step);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
@@ -417,17 +418,18 @@ export async function coordinate<M extends AnyModule>(
 }
 
 /** A schedule that was made for fewer steps than there are is most likely one that nobody told of them. */
-function scheduleNotes({ paramGroups }: Optimizer, steps: number): string[] {
+function tellOfSchedules({ paramGroups }: Optimizer, steps: number): void {
   const ends = paramGroups.map(({ lr }) => (typeof lr === "function" ? lr.steps : undefined));
-  const shorter = ends.filter((end) => end !== undefined && end < steps);
-  return [...new Set(shorter)].map(
-    (end) =>
-      `the learning rate's schedule is made for ${end} steps, and the run has ${steps}: give it the run's, which optimizer(parameters, { steps }) is told`,
-  );
+  for (const end of new Set(ends)) {
+    if (end === undefined || end >= steps) continue;
+    process.stderr.write(
+      `train: the learning rate's schedule is made for ${end} steps, and the run has ${steps}: give it the run's, which optimizer(parameters, { steps }) is told\n`,
+    );
+  }
 }
 
 function startEvent(
-  { job, plan, model, optimizer, layout, train, test, budget }: Run,
+  { job, plan, model, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   return {
@@ -453,6 +455,5 @@ function startEvent(
     ...(plan.local && { syncEvery: plan.local.syncEvery }),
     ...(plan.local?.hogwild && { hogwild: true }),
     memory: budget,
-    notes: scheduleNotes(optimizer, plan.steps),
   };
 }

@@ -44,8 +44,6 @@ export interface StartEvent {
   hogwild?: boolean;
   /** What the run needs, and what there is. */
   memory: MemoryBudget;
-  /** What a person should know: a schedule of the learning rate that is shorter than the run. */
-  notes: readonly string[];
 }
 
 /** Several times a second, while steps are done. */

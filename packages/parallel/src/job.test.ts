@@ -113,6 +113,45 @@ describe("types", () => {
     });
   });
 
+  it("params and state are what the job says, in every function", () => {
+    defineJob({
+      ...common,
+      params: { lr: 0.1, name: "a", sizes: [1, 2] },
+      dataset: async ({ params }) => {
+        expectTypeOf(params).toEqualTypeOf<{ lr: number; name: string; sizes: number[] }>();
+        return { train: pictures, state: { means: [0.5] } };
+      },
+      model: (_, { params, state }) => {
+        expectTypeOf(params.lr).toEqualTypeOf<number>();
+        expectTypeOf(state).toEqualTypeOf<{ means: number[] }>();
+        return new Linear(2, 1);
+      },
+      loss: (model, { x }, { params, state, step, epoch }) => {
+        expectTypeOf(params.name).toEqualTypeOf<string>();
+        expectTypeOf(state.means).toEqualTypeOf<number[]>();
+        expectTypeOf({ step, epoch }).toEqualTypeOf<{ step: Tensor; epoch: Tensor }>();
+        return mean(model.forward(x));
+      },
+      optimizer: (parameters, { params, model, steps }) => {
+        expectTypeOf(model).toEqualTypeOf<Linear>();
+        expectTypeOf(steps).toEqualTypeOf<number>();
+        // @ts-expect-error -- there is no such param
+        expect(params.momentum).toBe(undefined);
+        return new SGD(parameters, { lr: params.lr });
+      },
+      metrics: {
+        first: (_model, { w }, { state }) => {
+          expectTypeOf(state.means).toEqualTypeOf<number[]>();
+          return w;
+        },
+      },
+    });
+    // @ts-expect-error -- no number, string or boolean
+    expect(() => defineJob({ ...common, params: { lr: null }, dataset: { train: pictures } })).toThrow(
+      "defineJob: params.lr is null, expected a finite number, a string, a boolean",
+    );
+  });
+
   it("columns are named by those that there are", () => {
     const job = {
       ...common,

@@ -1,5 +1,6 @@
 // What a run of a job may be given from outside: `params`, numbers and words with defaults in the job, and `state`, what its
 // dataset() found out. Both are plain data, so that every thread has the same. Knows nothing of jobs.
+import { nearestName } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
 
 /** One value: what a command line can say. */
@@ -70,7 +71,11 @@ export function resolveParams(defaults: Params, given: ParamSettings = {}): Para
   const values: Record<string, ParamValue> = structuredClone(defaults) as Record<string, ParamValue>;
   const presetOf = (name: string): ParamValue => {
     if (Object.hasOwn(defaults, name)) return defaults[name]!;
-    const known = names.length === 0 ? "it declares none: give it params" : `it has ${names.join(", ")}`;
+    const near = nearestName(name, names);
+    const known =
+      names.length === 0
+        ? "it declares none: give it params"
+        : `${near === undefined ? "it has" : `did you mean ${near}? It has`} ${names.join(", ")}`;
     throw new JobError(`train: the job has no param "${name}"; ${known}`);
   };
   if (typeof given !== "object" || given === null) {

@@ -34,7 +34,6 @@ function startLines(event: StartEvent): string[] {
     line,
     ...(set.length === 0 ? [] : [`with ${set.join(", ")}`]),
     ...(event.noBlas === undefined ? [] : [`no BLAS: ${event.noBlas}`]),
-    ...event.notes,
   ];
 }
 
