@@ -18,7 +18,6 @@ import { planCourse, readPaces } from "./course.ts";
 import { usableCores } from "./cpu-limit.ts";
 import type { Digest } from "./digest.ts";
 import { EarlyStopping } from "./early-stopping.ts";
-import { recordSize } from "./epoch-records.ts";
 import type { WorkerError } from "./errors.ts";
 import { UnendingThreadError } from "./errors.ts";
 import type { RestartEvent, StartEvent, TrainEvent, TrainResult } from "./events.ts";
@@ -139,26 +138,28 @@ async function prepare(
   const built = digestModel(model);
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
-  const recordedSteps = options.onStepEnd ? plan.steps : 0;
-  const parts = { job, model, optimizer, plan, recordedSteps, dataBytes: memory.bytes };
+  const sizesFor = (metrics: MetricsPlan) => ({
+    workers,
+    shards,
+    metricBytes: metrics.bytes,
+    // A run may end within one.
+    epochs: Math.ceil(plan.steps / stepsPerEpoch(plan)),
+    cells: metrics.cells,
+    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    untrainedChanges: job.afterStep !== undefined,
+    ema: job.ema !== undefined,
+    local: local && { steps: longestRound(local, stepsPerEpoch(plan)), hogwild: local.hogwild },
+  });
+  const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
   // A signal that came while the data was loaded is told now: what follows may drop it.
   await setImmediate();
   const { metrics, budget } = planMemory(parts, () => ({
     metrics: tryMetrics(job, model, plan, test),
     passes: measurePasses(job, model, plan, { train, test }),
   }));
-  const sizes = {
-    workers,
-    shards,
-    metricBytes: metrics.bytes,
-    // One more than there are epochs: a run may end within one.
-    epochValues: (plan.epochs + 1) * recordSize(metrics.cells),
-    recordedSteps,
-    untrainedChanges: job.afterStep !== undefined,
-    ema: job.ema !== undefined,
-    local: local && { steps: longestRound(local, stepsPerEpoch(plan)), hogwild: local.hogwild },
-  };
-  const layout = planLayout(model, optimizer, sizes, (bytes) => memory.allocate(bytes, "training state"));
+  const layout = planLayout(model, optimizer, sizesFor(metrics), (bytes, contents) =>
+    contents === "any" ? memory.reserve(bytes, "records") : memory.allocate(bytes, "training state"),
+  );
   const described = describeOptimizer(optimizer);
   bindModel(model, optimizer, layout, "copy");
   const ema = bindEMA(model, layout, job.ema, "copy");

@@ -9,8 +9,9 @@
 //   local     weights and state of each shard, if shards train apart from each other
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
-import { bytesPerElement, Storage } from "@shardgrad/core/engine";
+import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
 import { cacheLineBytes, controlBytes } from "./control.ts";
+import { recordSize } from "./epoch-records.ts";
 import { JobError } from "./errors.ts";
 import { blockCount } from "./gradient-norm.ts";
 import type { LocalMemory } from "./local-memory.ts";
@@ -119,26 +120,34 @@ export function tensorBytes({ size, dtype }: Tensor): number {
   return size * bytesPerElement[dtype];
 }
 
-/** Lays out the shared memory of a run; `allocate` gives zeroed storage. */
+/** Gives storage of so many bytes: of zeros, unless it does not matter what is in it. */
+export type Allocate = (bytes: number, contents?: "zeros" | "any") => Pick<Storage, "offset">;
+
+/** How much of what a layout has. */
+export interface LayoutSizes {
+  workers: number;
+  shards: number;
+  /** Bytes for the metrics. */
+  metricBytes: number;
+  /** Epochs that have a record, and numbers of metrics in each. */
+  epochs: number;
+  cells: number;
+  /** Steps with a record; none if absent. */
+  recordedSteps?: number;
+  /** Whether something other than BatchNorm changes what is not trained; false if absent. */
+  untrainedChanges?: boolean;
+  /** Whether there is an average of the weights; false if absent. */
+  ema?: boolean;
+  /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
+  local?: { steps: number; hogwild: boolean } | undefined;
+}
+
+/** Lays out the shared memory of a run. */
 export function planLayout(
   model: AnyModule,
   optimizer: Optimizer,
-  sizes: {
-    workers: number;
-    shards: number;
-    /** Bytes for the metrics. */
-    metricBytes: number;
-    epochValues: number;
-    /** Steps with a record; none if absent. */
-    recordedSteps?: number;
-    /** Whether something other than BatchNorm changes what is not trained; false if absent. */
-    untrainedChanges?: boolean;
-    /** Whether there is an average of the weights; false if absent. */
-    ema?: boolean;
-    /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
-    local?: { steps: number; hogwild: boolean } | undefined;
-  },
-  allocate: (bytes: number) => Storage,
+  sizes: LayoutSizes,
+  allocate: Allocate,
 ): Layout {
   const { parameters, flatSize } = placeParameters(model);
   const flatBytes = flatSize * bytesPerFloat;
@@ -160,7 +169,9 @@ export function planLayout(
       planLocalMemory({ flatSize, shards: sizes.shards, states: stateNames.length }, sizes.local, allocate),
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
-    stepRecords: sizes.recordedSteps ? allocate(8 * stepRecordSize * sizes.recordedSteps).offset : undefined,
+    stepRecords: sizes.recordedSteps
+      ? allocate(8 * stepRecordSize * sizes.recordedSteps, "any").offset
+      : undefined,
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
     meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
@@ -169,8 +180,18 @@ export function planLayout(
     waits: allocate(8 * sizes.workers).offset,
     paces: allocate(8 * 2 * sizes.workers).offset,
     phases: allocate(8 * phaseCells(sizes.workers)).offset,
-    epochs: allocate(8 * sizes.epochValues).offset,
+    epochs: allocate(8 * recordSize(sizes.cells) * sizes.epochs, "any").offset,
   };
+}
+
+/** Bytes of all that it would lay out. */
+export function layoutBytes(model: AnyModule, optimizer: Optimizer, sizes: LayoutSizes): number {
+  let total = 0;
+  planLayout(model, optimizer, sizes, (bytes) => {
+    total += blockSize(bytes);
+    return { offset: 0 };
+  });
+  return total;
 }
 
 /** A tensor over one parameter's part of the flat array at `base`. */

@@ -1,10 +1,9 @@
 // What shards that train apart from each other have of their own in shared memory: weights (but for Hogwild), optimizer
 // state, and what each of their steps brought since the last meeting. At a meeting the run's own arrays, which all else
 // looks at, hold the averages of theirs. See local-steps.ts.
-import type { Storage } from "@shardgrad/core/engine";
 import { heap } from "@shardgrad/core/engine";
 import { blockCount } from "./gradient-norm.ts";
-import type { Layout } from "./layout.ts";
+import type { Allocate, Layout } from "./layout.ts";
 
 export interface LocalMemory {
   /** One flat array per shard; undefined if all shards update the run's weights. */
@@ -22,11 +21,14 @@ export interface LocalMemory {
 
 const stepCells = 3;
 
+/** Bytes of what a shard's step leaves until the next meeting. */
+export const stepBytes = 8 * stepCells;
+
 /** Lays it out for rounds of at most `steps` steps. */
 export function planLocalMemory(
   { shards, flatSize, states }: { shards: number; flatSize: number; states: number },
   { steps, hogwild }: { steps: number; hogwild: boolean },
-  allocate: (bytes: number) => Storage,
+  allocate: Allocate,
 ): LocalMemory {
   const flatArrays = () => allocate(4 * flatSize * shards).offset;
   return {
@@ -35,7 +37,7 @@ export function planLocalMemory(
     squares: allocate(8 * blockCount(flatSize) * shards).offset,
     losses: allocate(8 * shards).offset,
     shardWeights: allocate(8 * shards).offset,
-    steps: allocate(8 * stepCells * steps * shards).offset,
+    steps: allocate(stepBytes * steps * shards).offset,
   };
 }
 

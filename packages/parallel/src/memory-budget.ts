@@ -11,6 +11,11 @@ const advice = {
   gradients: "use fewer shards",
   "arrays of shards that train apart": "use fewer shards",
   "averaged gradient": "use a smaller model",
+  "weights to draw by": "draw without weights, or from fewer samples",
+  "lists of held-out samples": "give a test set instead of validation, or fewer samples",
+  "records of epochs": "use fewer epochs",
+  "steps between meetings": "use a smaller syncEvery",
+  bookkeeping: "use fewer shards, fewer samples to evaluate, or fewer metrics",
   "steps told to onStepEnd": "use onEpochEnd instead, or fewer steps",
   "optimizer state": "use an optimizer with less state, such as SGD",
   "average of the weights": "leave out ema",
@@ -31,7 +36,7 @@ export interface MemoryRow {
   what: keyof typeof advice;
   count: number;
   /** What there are so many of. */
-  unit: "" | "array" | "shard" | "snapshot" | "step" | "worker";
+  unit: "" | "array" | "epoch" | "sample" | "shard" | "snapshot" | "step" | "worker";
   eachBytes: number;
   bytes: number;
 }

@@ -107,6 +107,9 @@ export interface RunPlan {
   useEma: boolean;
 }
 
+/** Threads tell each other of steps in int32 words. */
+const mostSteps = 2 ** 31 - 1;
+
 /** Every option, and the type of those that nothing else would check. */
 const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "object" | "signal"> = {
   workers: "any",
@@ -269,6 +272,11 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPl
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   // A run that goes on from there must find a meeting that the whole one has, too.
   const steps = local ? nextMeeting(last - 1, local, perEpoch) : last;
+  if (steps > mostSteps) {
+    throw new JobError(
+      `train: ${epochs} epochs of ${perEpoch} steps are ${steps} steps, expected at most 2^31 - 1; use fewer epochs, or larger batches`,
+    );
+  }
   // A pass then has as many samples as one over a micro-batch would.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };

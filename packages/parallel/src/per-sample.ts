@@ -24,7 +24,7 @@ interface Found {
 }
 
 /**
- * One number for each sample.
+ * One number for each sample, in an array of its own.
  *
  * @param what names the numbers in errors
  * @throws JobError if there is none for some sample, or one is not as required
@@ -47,7 +47,7 @@ export function perSample(
     if (fits(given[i]!)) continue;
     throw new JobError(`${what}: sample ${i} has ${String(given[i])}, expected ${expected}`);
   }
-  return Float64Array.from(given);
+  return given instanceof Float64Array && given !== spec ? given : Float64Array.from(given);
 }
 
 function numbersOf(

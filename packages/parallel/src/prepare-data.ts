@@ -1,6 +1,7 @@
 // From a job's dataset to the set to train on and the one to evaluate, described as workers need them, their columns in
 // shared memory. For the main thread.
 import type { Storage } from "@shardgrad/core/engine";
+import { blockSize } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
 import { batchDType, storeSet } from "./columns.ts";
 import { resolveDataset } from "./dataset.ts";
@@ -8,7 +9,7 @@ import { JobError } from "./errors.ts";
 import type { Job, RunJob } from "./job.ts";
 import { configureJob } from "./job.ts";
 import type { Params } from "./params.ts";
-import { requireRoomForData } from "./run-memory.ts";
+import { requireRoomForData, requireRoomForOrder } from "./run-memory.ts";
 import { checkSampleWeight } from "./sample-weights.ts";
 import { holdOutOf } from "./split.ts";
 
@@ -44,7 +45,13 @@ export async function prepareData(
   const dataset = await resolveDataset(defined.dataset, params);
   const job = configureJob(defined, { params, state: dataset.state });
   requireRoomForData([dataset.train, dataset.test]);
-  const set = storeSet("train", dataset.train, allocate);
+  let dataBytes = 0;
+  const store = (bytes: number) => {
+    dataBytes += blockSize(bytes);
+    return allocate(bytes);
+  };
+  const set = storeSet("train", dataset.train, store);
+  requireRoomForOrder(job, set.samples, dataBytes);
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
   if (job.validation === undefined) {
     const test = dataset.test && storeSet("test", dataset.test, allocate);

@@ -4,11 +4,15 @@ import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
 import type { FoundSet } from "./dataset.ts";
+import { recordSize } from "./epoch-records.ts";
 import type { RunJob } from "./job.ts";
-import { placeParameters, placeUntrained, tensorBytes } from "./layout.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import type { LayoutSizes } from "./layout.ts";
+import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "./layout.ts";
+import { stepBytes } from "./local-memory.ts";
+import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
 import type { MetricsPlan } from "./metrics/plan.ts";
+import { noMetrics } from "./metrics/plan.ts";
 import type { RunPlan } from "./options.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { snapshotCount } from "./snapshots.ts";
@@ -38,14 +42,39 @@ export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): voi
   requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0, complete: false }));
 }
 
+/**
+ * What is kept for each sample to train on besides its columns, which may be computed.
+ *
+ * @param dataBytes what is stored of the sets
+ * @throws MemoryError if there is no room for it; no function of the job has been asked for any of it yet
+ */
+export function requireRoomForOrder(
+  { validation, sampling = {} }: Pick<RunJob, "validation" | "sampling">,
+  samples: number,
+  dataBytes: number,
+): void {
+  const weighted = sampling.weights !== undefined || sampling.balance !== undefined;
+  const stratified = typeof validation === "object" && validation.stratify !== undefined;
+  const { arena } = heap();
+  const rows = [
+    memoryRow("dataset", dataBytes),
+    memoryRow("weights to draw by", 8, weighted ? samples : 0, "sample"),
+    memoryRow("lists of held-out samples", 4, validation === undefined ? 0 : samples, "sample"),
+  ];
+  const freeBytes = arena.bytes - arena.live + dataBytes;
+  // In JavaScript's memory, until they are in the shared one.
+  const preparingBytes = samples * ((weighted || stratified ? 8 : 0) + (validation === undefined ? 0 : 5));
+  requireRoom(budgetOf(rows, { freeBytes, workers: 0, preparingBytes, complete: false }));
+}
+
 /** Memory that a run's parts take; `dataBytes` lie there already. */
 export interface BudgetParts {
   job: RunJob;
   model: AnyModule;
   optimizer: Optimizer;
   plan: RunPlan;
-  /** Steps that callbacks are told of. */
-  recordedSteps: number;
+  /** What is laid out, once it is known what metrics need. */
+  sizesFor: (metrics: MetricsPlan) => LayoutSizes;
   dataBytes: number;
 }
 
@@ -61,6 +90,39 @@ function buildingBytes({ job, model, optimizer }: BudgetParts): number {
   return weights * (job.ema === undefined ? 1 : 2) + untrained + state;
 }
 
+/** Arrays of optimizer state; and averages of the weights. */
+const statesOf = ({ state }: Optimizer) => new Set(state.flatMap((tensors) => Object.keys(tensors))).size;
+const averagesOf = ({ ema }: RunJob) => (ema === undefined ? 0 : 1);
+
+/** What is laid out by `planLayout`, row by row. */
+function layoutRows(
+  { job, model, optimizer, plan, sizesFor }: BudgetParts,
+  metrics: MetricsPlan,
+): MemoryRow[] {
+  const { shards, local } = plan;
+  const sizes = sizesFor(metrics);
+  const flat = placeParameters(model).flatSize * 4;
+  const states = statesOf(optimizer);
+  const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
+  const untrained = placeUntrained(model, job.afterStep !== undefined);
+  const rows = [
+    memoryRow("weights", blockSize(flat)),
+    memoryRow("gradients", blockSize(flat * shards) / shards, shards, "shard"),
+    memoryRow("arrays of shards that train apart", blockSize(flat * shards), apart, "array"),
+    memoryRow("averaged gradient", blockSize(flat)),
+    memoryRow("optimizer state", blockSize(flat), states, "array"),
+    memoryRow("average of the weights", blockSize(flat), averagesOf(job)),
+    memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
+    memoryRow("steps told to onStepEnd", 8 * stepRecordSize, sizes.recordedSteps ?? 0, "step"),
+    memoryRow("steps between meetings", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
+    memoryRow("records of epochs", 8 * recordSize(metrics.cells), sizes.epochs, "epoch"),
+    memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
+  ];
+  const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  // All that is not worth a row of its own, with what blocks are rounded up to.
+  return [...rows, memoryRow("bookkeeping", rest)];
+}
+
 /**
  * Adds everything up. Lets the metrics be tried and the passes be measured, unless there is no room even without them.
  */
@@ -68,39 +130,28 @@ export function planMemory(
   parts: BudgetParts,
   measure: () => { metrics: MetricsPlan; passes: PassMemory },
 ): { metrics: MetricsPlan; budget: MemoryBudget } {
-  const { job, model, optimizer, plan, recordedSteps, dataBytes } = parts;
-  const { workers, shards, local } = plan;
+  const { job, model, optimizer, plan, dataBytes } = parts;
+  const { workers } = plan;
   const { arena } = heap();
   const building = buildingBytes(parts);
   // The main thread's own model is there now, and gives its place back when it is laid out.
   const freeBytes = arena.bytes - arena.live + dataBytes + building;
   const flat = placeParameters(model).flatSize * 4;
-  const states = new Set(optimizer.state.flatMap((state) => Object.keys(state))).size;
-  const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
-  const averages = job.ema === undefined ? 0 : 1;
-  const untrained = placeUntrained(model, job.afterStep !== undefined);
-  const lasting = flat * (1 + states + averages) + untrained.changingBytes;
-  const shared = [
+  const changing = placeUntrained(model, job.afterStep !== undefined).changingBytes;
+  const lasting = flat * (1 + statesOf(optimizer) + averagesOf(job)) + changing;
+  const besides = [
     memoryRow("dataset", dataBytes),
-    memoryRow("weights", blockSize(flat)),
-    memoryRow("gradients", blockSize(flat * shards) / shards, shards, "shard"),
-    memoryRow("arrays of shards that train apart", blockSize(flat * shards), apart, "array"),
-    memoryRow("averaged gradient", blockSize(flat)),
-    memoryRow("optimizer state", blockSize(flat), states, "array"),
-    memoryRow("average of the weights", blockSize(flat), averages),
-    memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
-    memoryRow("steps told to onStepEnd", 8 * stepRecordSize, recordedSteps, "step"),
     memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
   ];
   // The main thread's model, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
-  requireRoom(budgetOf(shared, { ...around, complete: false }));
+  requireRoom(budgetOf([...besides, ...layoutRows(parts, noMetrics)], { ...around, complete: false }));
   const { metrics, passes: found } = measure();
   const { training, afterStep, evaluation } = found;
   const passes = (training ?? 0) + (afterStep ?? 0) + (evaluation ?? 0);
   const rows = [
-    ...shared,
-    memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
+    ...besides,
+    ...layoutRows(parts, metrics),
     memoryRow("activations", training ?? 0, workers, "worker"),
     memoryRow("afterStep", afterStep ?? 0, workers, "worker"),
     memoryRow("evaluation", evaluation ?? 0, workers, "worker"),

@@ -4,14 +4,14 @@ import { philox, stream } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
 
 /**
- * Running sums of weights: entry i is the sum of the weights up to and with that of sample i.
+ * Running sums of weights, in their place: entry i is the sum of the weights up to and with that of sample i.
  *
  * @throws JobError if all weights are 0
  */
 export function runningSums(what: string, weights: Float64Array): Float64Array {
   let total = 0;
-  const sums = weights.map((weight) => (total += weight));
-  if (total > 0 && Number.isFinite(total)) return sums;
+  for (let i = 0; i < weights.length; i++) weights[i] = total += weights[i]!;
+  if (total > 0 && Number.isFinite(total)) return weights;
   throw new JobError(`${what}: the weights sum to ${total}, expected a finite number above 0`);
 }
 
