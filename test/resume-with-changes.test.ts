@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
-import { readCheckpoint, train } from "@shardgrad/parallel";
+import { openCheckpoints, readCheckpoint, train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
@@ -211,4 +211,42 @@ it("what was changed stands in state.json, for people to read", async () => {
   const name = readdirSync(checkpoint.directory).sort().at(-1)!;
   const text = readFileSync(join(checkpoint.directory, name, "state.json"), "utf8");
   expect(text).toContain('"clipGradNorm 1 instead of none"');
+});
+
+describe("what computed stands in the checkpoint, and a difference is told in one line:", () => {
+  it.each<[what: string, other: Record<string, string>, told: string]>([
+    ["kernels", { kernels: "wasm-plain kernels" }, "wasm-plain kernels"],
+    [
+      "a BLAS of another core",
+      { kernels: "blas kernels", blas: "OpenBLAS 0.3.21 (Haswell)", simd: "multiply-add fused" },
+      "blas kernels, OpenBLAS 0.3.21 (Haswell), multiply-add fused",
+    ],
+    [
+      "SIMD that rounds otherwise",
+      { kernels: "wasm-relaxed kernels", simd: "multiply-add in three steps" },
+      "wasm-relaxed kernels, multiply-add in three steps",
+    ],
+  ])("%s", async (_, computedBy, told) => {
+    const checkpoint = { directory: newDirectory() };
+    await run(plain, { steps: 5, checkpoint });
+    const { state, files } = await newestIn(checkpoint.directory);
+    const own = Object.values(state.computedBy).join(", ");
+    expect(own).toMatch(/^wasm-(plain|relaxed) kernels(, multiply-add (fused|in two steps))?$/);
+    const store = await openCheckpoints(checkpoint.directory);
+    await store.save({ state: { ...state, computedBy }, files });
+    await store.close();
+    const { resumed } = await run(plain, { steps: 6, checkpoint, resume: "must" });
+    expect(resumed!.notes).toEqual([
+      `checkpoint: saved with ${told}, resumed with ${own}: not the bits of an uninterrupted run`,
+    ]);
+  });
+
+  it("the library, its version and its core, where the machine has a BLAS", async () => {
+    const checkpoint = { directory: newDirectory() };
+    const running = train(plain, { workers: 1, steps: 5, checkpoint });
+    const libraries: (string | undefined)[] = [];
+    running.on("start", ({ blas }) => libraries.push(blas));
+    await running;
+    expect([(await newestIn(checkpoint.directory)).state.computedBy.blas]).toEqual(libraries);
+  });
 });

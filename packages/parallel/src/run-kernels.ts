@@ -7,6 +7,7 @@ import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
 import { provideBlas, resolveKernels, withoutBlas } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
+import { relaxedFuses } from "./fused-multiply-add.ts";
 
 /** What was chosen, in a form that crosses threads. */
 export interface RunKernels {
@@ -65,9 +66,17 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
   return { set: withoutBlas() };
 }
 
-/** What decides the bits of a run, for its checkpoints. */
+/**
+ * What decides the bits of a run besides its job, for its checkpoints: the kernels; the BLAS, with its version and the processor whose
+ * kernels it has chosen; and whether relaxed SIMD, which computes the rest beside a BLAS, fuses.
+ */
 export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
-  return { kernels: `${set} kernels`, ...(blas && { blas: blas.description }) };
+  const wasm = set === "blas" ? withoutBlas() : set;
+  return {
+    kernels: `${set} kernels`,
+    ...(blas && { blas: blas.description }),
+    ...(wasm === "wasm-relaxed" && { simd: `multiply-add ${relaxedFuses() ? "fused" : "in two steps"}` }),
+  };
 }
 
 /** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
