@@ -436,7 +436,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "names for classes",
       () => [jobWith('dataset: { train: { x: new Float32Array(2), y: ["a", "b"] } }')],
-      /train column y is of type Array, expected a Float32Array, Int32Array or Uint8Array; .* names of classes/,
+      /train column y is an array of 2 that begins with "a"; make numbers of it: names of classes become integers/,
     ],
     [
       "metrics without a test set",

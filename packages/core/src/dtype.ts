@@ -8,6 +8,15 @@ export type DType = "float32" | "float64" | "int32" | "uint8";
 /** Typed arrays that can hold the elements of a tensor. */
 export type NumericArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
+/** Typed arrays of integers that are taken as int32, if it holds all of them: int64 is what NumPy makes of labels. */
+export type IntegerArray =
+  | BigInt64Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Uint16Array
+  | Uint32Array;
+
 /** Bytes per element. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,
@@ -52,4 +61,35 @@ export function dtypeOfArray(array: unknown): DType | undefined {
   if (array instanceof Int32Array) return "int32";
   if (array instanceof Uint8Array) return "uint8";
   return undefined;
+}
+
+export function isIntegerArray(array: unknown): array is IntegerArray {
+  return (
+    array instanceof BigInt64Array ||
+    array instanceof BigUint64Array ||
+    array instanceof Int8Array ||
+    array instanceof Int16Array ||
+    array instanceof Uint16Array ||
+    array instanceof Uint32Array
+  );
+}
+
+/**
+ * The same integers as int32.
+ *
+ * @param refuse the error for the first element that int32 does not hold
+ */
+export function toInt32(array: IntegerArray, refuse: (place: number) => Error): Int32Array {
+  const held = new Int32Array(array.length);
+  for (let i = 0; i < held.length; i++) {
+    const value = Number(array[i]);
+    held[i] = value;
+    if (held[i] !== value) throw refuse(i);
+  }
+  return held;
+}
+
+/** What to do about numbers that should be int32. */
+export function int32Advice(name: string): string {
+  return `write cast(${name}, "int32"), or keep them in an Int32Array from the start`;
 }

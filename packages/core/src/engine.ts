@@ -2,7 +2,7 @@
 // @shardgrad/parallel. Not for programs that train models: what is here may change with any version.
 export { hostStep, type Meeting, outsideOfCapture, type Share } from "./capture/observer.ts";
 export { compileInRounds, type Rounds, type RoundsOptions } from "./capture.ts";
-export { bytesPerElement } from "./dtype.ts";
+export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
 export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
 export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";

@@ -21,6 +21,54 @@ export class ValueError extends ShardgradError {
   override name = "ValueError";
 }
 
+/**
+ * A class or an index that is outside of its range, which says where in its tensor it stands: a caller that knows what the
+ * rows stand for can say it better, see `at`.
+ */
+export class IndexError extends ValueError {
+  override name = "IndexError";
+  readonly value: number;
+  /** Number of the element in row-major order. */
+  readonly place: number;
+  /** Of the tensor. */
+  readonly shape: readonly number[];
+  readonly #parts: readonly [operation: string, expected: string];
+
+  /** @param where what is said of the place: its position in the tensor if absent */
+  constructor(
+    operation: string,
+    found: { value: number; place: number; shape: readonly number[] },
+    expected: string,
+    where = `at position ${positionOf(found.place, found.shape)}`,
+  ) {
+    super(`${operation}: index ${found.value} ${where}, expected ${expected}`);
+    this.value = found.value;
+    this.place = found.place;
+    this.shape = found.shape;
+    this.#parts = [operation, expected];
+  }
+
+  /** The same error, with other words for the place: "in sample 390". */
+  at(where: string): IndexError {
+    const [operation, expected] = this.#parts;
+    const error = new IndexError(operation, this, expected, where);
+    if (this.stack !== undefined) error.stack = this.stack.replace(this.message, error.message);
+    return error;
+  }
+}
+
+/** The number itself in a vector, else one number per axis. */
+function positionOf(place: number, shape: readonly number[]): string {
+  if (shape.length < 2) return String(place);
+  let rest = place;
+  const indices = shape.toReversed().map((length) => {
+    const index = rest % length;
+    rest = Math.floor(rest / length);
+    return index;
+  });
+  return `[${indices.reverse().join(",")}]`;
+}
+
 /** The memory is used up, or cannot be had. */
 export class MemoryError extends ShardgradError {
   override name = "MemoryError";

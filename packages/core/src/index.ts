@@ -24,7 +24,7 @@ export {
   valueAndGrad,
   vjp,
 } from "./differentiation.ts";
-export type { DType, NumericArray } from "./dtype.ts";
+export type { DType, IntegerArray, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
 export * from "./gradient-free/index.ts";
 export {
@@ -109,7 +109,12 @@ export type {
   ParametersOrGroups,
 } from "./optim/groups.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
-export { Optimizer, type OptimizerRules, type ParameterState } from "./optim/optimizer.ts";
+export {
+  Optimizer,
+  type OptimizerRules,
+  type ParameterState,
+  type ParameterStretch,
+} from "./optim/optimizer.ts";
 export { RMSProp, type RMSPropOptions } from "./optim/rms-prop.ts";
 export {
   type ConstantScheduleOptions,

@@ -1,14 +1,15 @@
 // The samples of a batch as tensors, wherever they come from: gathered from columns in memory, computed by the job, or
 // gathered and then altered by it. In two steps: what the job's functions do is done first, on the host; what follows
 // are kernels only, which a captured pass may replay. Runs on the thread that needs the batch.
-import { ShardgradError, scope, Tensor } from "@shardgrad/core";
+import { IndexError, ShardgradError, scope, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "./columns.ts";
-import { allocateRows, byColumn, gatherRows, rowSize, rowsOf } from "./columns.ts";
+import { allocateRows, batchDType, byColumn, gatherRows, rowSize, rowsOf } from "./columns.ts";
 import { definitionOf, writeValues } from "./computed.ts";
 import { computedPart } from "./dataset.ts";
 import { describeThrown, JobError } from "./errors.ts";
 import type { RunJob } from "./job.ts";
+import { nameSample } from "./name-sample.ts";
 import type { Purpose } from "./sample-random.ts";
 import { SampleStream } from "./sample-random.ts";
 
@@ -89,6 +90,7 @@ function editOf(
  */
 export class BatchSource {
   readonly #stored: StoredColumns;
+  readonly #purpose: Purpose;
   readonly #rowAt: (place: number) => number;
   readonly #random: SampleStream;
   readonly #edit: ReturnType<typeof editOf>;
@@ -113,6 +115,7 @@ export class BatchSource {
   ) {
     this.#onSample = onSample;
     this.#stored = stored;
+    this.#purpose = purpose;
     this.#rowAt = rowsOf(stored);
     this.#random = new SampleStream(seed, purpose);
     this.#edit = editOf(job, stored, this.#random, purpose);
@@ -162,6 +165,36 @@ export class BatchSource {
   /** Gives its memory back. */
   dispose(): void {
     for (const x of [this.#index, ...this.#held]) x.dispose();
+  }
+
+  /**
+   * Does something with the first `count` samples that are loaded; an error about a number in one of them says in which.
+   * Not inside of a function that is captured.
+   */
+  during<T>(count: number, body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      if (!(error instanceof IndexError)) throw error;
+      const { columns } = this.#stored;
+      const part = this.#purpose === "evaluation" && !this.#stored.subset ? "test" : "train";
+      throw nameSample(error, {
+        part: this.#stored.computedBy ?? part,
+        rows: this.#index.data().subarray(0, count) as Int32Array,
+        columns: columns.map((column, i) => {
+          const size = rowSize(column);
+          const held = this.#held[i]?.data();
+          const at = (row: number, place: number) => (held ? place : row) * size;
+          const stored = heap()[column.dtype];
+          const view = held ?? stored.subarray(column.address / stored.BYTES_PER_ELEMENT);
+          return {
+            name: column.name,
+            integers: batchDType(column) === "int32",
+            numbers: (row, place) => view.subarray(at(row, place), at(row, place) + size),
+          };
+        }),
+      });
+    }
   }
 
   /** The numbers of the first `count` samples that are loaded, in a float32 column with one number per sample. */

@@ -2,7 +2,9 @@
 import type { Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import { heap, kernelsFor } from "@shardgrad/core/engine";
+import { findUnknown, heap, kernelsFor, optionNames } from "@shardgrad/core/engine";
+import type { StoredData } from "./column-data.ts";
+import { storable } from "./column-data.ts";
 import { definitionOf, isComputed } from "./computed.ts";
 import type { Column, ColumnData, Columns, FoundSet, Part } from "./dataset.ts";
 import { JobError } from "./errors.ts";
@@ -52,38 +54,44 @@ export function sampleShapes({ columns }: StoredColumns): Readonly<Record<string
 /** A column and what was found out about it. */
 export interface CheckedColumn {
   name: string;
-  column: Column;
+  column: Omit<Column, "data"> & { data: StoredData };
   dtype: StoredColumn["dtype"];
   rowSize: number;
   samples: number;
 }
 
+const columnParts = optionNames<Column>(
+  { data: true, shape: true, scale: true, shift: true },
+  {
+    dtype: "it is that of the data; write Float32Array.from(data) or Int32Array.from(data)",
+    mean: "shift and scale a Uint8Array, or compute it where the data is loaded",
+  },
+);
+
+/** A column with all of its parts in place; what is no such object is taken for its data. */
+function columnOf(where: string, input: unknown): { data: unknown } & Omit<Column, "data"> {
+  const bare = typeof input !== "object" || input === null || ArrayBuffer.isView(input);
+  if (bare || Array.isArray(input) || input instanceof Tensor) return { data: input };
+  const problem = findUnknown(input, columnParts, "part");
+  if (problem !== undefined) throw new JobError(`${where}: ${problem}`);
+  return input as Column;
+}
+
 function checkColumn(prefix: string, name: string, input: Column | ColumnData): CheckedColumn {
-  const column = ArrayBuffer.isView(input) ? { data: input } : (input as Column);
   const where = `${prefix} column ${name}`;
-  const { data, shape = [] } = column ?? {};
-  const dtype =
-    data instanceof Float32Array
-      ? "float32"
-      : data instanceof Int32Array
-        ? "int32"
-        : data instanceof Uint8Array
-          ? "uint8"
-          : undefined;
-  if (!dtype) {
-    const got = Array.isArray(column) ? column : data;
-    throw new JobError(
-      `${where} is of type ${(got as object | undefined)?.constructor?.name ?? typeof got}, expected a Float32Array, Int32Array or Uint8Array; convert it with Float32Array.from(…), and names of classes to numbers`,
-    );
-  }
+  const given = columnOf(where, input);
+  const { shape = [] } = given;
   if (!Array.isArray(shape) || shape.some((length) => !Number.isInteger(length) || length < 1)) {
     throw new JobError(`${where} has shape ${JSON.stringify(shape)}, expected an array of positive integers`);
   }
+  const rowSize = shape.reduce((size, length) => size * length, 1);
+  const data = storable(where, given.data, rowSize);
+  const column = { ...given, data };
+  const dtype = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "uint8";
   if ((column.scale !== undefined || column.shift !== undefined) && dtype !== "uint8") {
     throw new JobError(`${where} is ${dtype} with a scale or shift; only bytes (Uint8Array) are scaled`);
   }
   if (data.length === 0) throw new JobError(`${where} is empty; expected at least one sample`);
-  const rowSize = shape.reduce((size, length) => size * length, 1);
   const samples = data.length / rowSize;
   if (!Number.isInteger(samples) || samples === 0) {
     throw new JobError(

@@ -1,6 +1,6 @@
 // What a job may train on: columns held in memory, or sets computed sample by sample. Types, and getting hold of the
 // sets that a job names. Must not know how they are stored or drawn from: see columns.ts and batches.ts.
-import type { Shape, Tensor } from "@shardgrad/core";
+import type { IntegerArray, Shape, Tensor } from "@shardgrad/core";
 import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
 import { isComputed } from "./computed.ts";
 import { JobError } from "./errors.ts";
@@ -9,9 +9,9 @@ import { takeState } from "./params.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** What a column may hold. */
-export type ColumnData = Float32Array | Int32Array | Uint8Array;
+export type ColumnData = Float32Array | Int32Array | Uint8Array | Uint8ClampedArray | IntegerArray;
 
-/** One value per sample. Integers become int32 tensors in a batch; bytes with a `scale` or `shift` become float32. */
+/** One value per sample. Integers become int32 tensors in a batch, if they fit into one; bytes with a `scale` or `shift` become float32. */
 export interface Column {
   /** The samples, one after another. */
   data: ColumnData;
@@ -74,7 +74,7 @@ export type Part = "train" | "test";
 /** What a batch, and so a single sample, holds of data in memory. */
 type NumbersOf<Data, Scaled> = Data extends Float32Array
   ? Float32Array
-  : Data extends Uint8Array
+  : Data extends Uint8Array | Uint8ClampedArray
     ? Scaled extends true
       ? Float32Array
       : Int32Array

@@ -109,11 +109,8 @@ export function evaluateChunks(
           job.sampleWeight === undefined ? undefined : sampleWeights(job.sampleWeight, source, count);
         if (weights) heap().float32.set(weights, (base + plan.weightsAt!) / 4 + start);
         for (const metric of plan.metrics) {
-          const brought = callMetric(
-            metric.name,
-            job.metrics![metric.name]!,
-            [model, batch, job.context],
-            count,
+          const brought = source.during(count, () =>
+            callMetric(metric.name, job.metrics![metric.name]!, [model, batch, job.context], count),
           );
           keep(base, metric, brought, { chunk, start, count, weights });
         }

@@ -44,6 +44,7 @@ interface OwnShard {
 /** A pass that is under way. */
 interface Pass extends Rounds {
   readonly own: OwnShard;
+  readonly count: number;
   readonly weight: number;
 }
 
@@ -128,9 +129,9 @@ export class Lockstep {
       return undefined;
     }
     try {
-      const rounds = withGenerator(own.noise, () => own.prepare(count));
+      const rounds = own.source.during(count, () => withGenerator(own.noise, () => own.prepare(count)));
       own.block.announce(rounds.meetings);
-      return { own, weight, ...rounds };
+      return { own, count, weight, ...rounds };
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
       throw new JobError(
@@ -141,9 +142,9 @@ export class Lockstep {
   }
 
   /** Replays a pass up to its next meeting, and brings what it has. Undefined if the pass is complete. */
-  #advance({ own, replay }: Pass, start: number, phase: Phase): Meeting | undefined {
+  #advance({ own, count, replay }: Pass, start: number, phase: Phase): Meeting | undefined {
     this.#host.enter(phase);
-    const next = withGenerator(own.noise, () => replay.next());
+    const next = own.source.during(count, () => withGenerator(own.noise, () => replay.next()));
     if (next.done) return undefined;
     own.block.bring(next.value, start);
     return next.value;

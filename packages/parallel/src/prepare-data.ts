@@ -13,21 +13,33 @@ import { requireRoomForData, requireRoomForOrder } from "./run-memory.ts";
 import { checkSampleWeight } from "./sample-weights.ts";
 import { holdOutOf } from "./split.ts";
 
-/** Throws unless there is a test set where one is needed, with the columns of the training set. */
-function checkTest(train: StoredColumns, test: StoredColumns | undefined, job: RunJob): void {
+/**
+ * The test set with its columns in the order of the training set's.
+ *
+ * @throws JobError unless there is one where one is needed, with the columns of the training set
+ */
+function matchTest(
+  train: StoredColumns,
+  test: StoredColumns | undefined,
+  job: RunJob,
+): StoredColumns | undefined {
   if (!test) {
-    if (Object.keys(job.metrics ?? {}).length === 0) return;
+    if (Object.keys(job.metrics ?? {}).length === 0) return undefined;
     throw new JobError(
       "train: the job has metrics, but its dataset has no `test` columns to evaluate them on; add some, or hold samples out with `validation`",
     );
   }
+  const order = train.columns.map(({ name }) => name);
+  const place = ({ name }: StoredColumns["columns"][number]) => order.indexOf(name) + 1 || order.length + 1;
+  const matched = { ...test, columns: test.columns.toSorted((a, b) => place(a) - place(b)) };
   const describe = ({ columns }: StoredColumns) =>
     columns.map((column) => `${column.name} ${batchDType(column)} [${column.shape.join(",")}]`).join(", ");
-  if (describe(test) !== describe(train)) {
+  if (describe(matched) !== describe(train)) {
     throw new JobError(
-      `dataset: test columns are ${describe(test)}, train columns ${describe(train)}; they must agree`,
+      `dataset: test columns are ${describe(matched)}, train columns ${describe(train)}; they must agree`,
     );
   }
+  return matched;
 }
 
 /**
@@ -54,8 +66,7 @@ export async function prepareData(
   requireRoomForOrder(job, set.samples, dataBytes);
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
   if (job.validation === undefined) {
-    const test = dataset.test && storeSet("test", dataset.test, allocate);
-    checkTest(set, test, job);
+    const test = matchTest(set, dataset.test && storeSet("test", dataset.test, allocate), job);
     // Metrics are means by these.
     if (test && job.metrics && job.sampleWeight !== undefined)
       checkSampleWeight(job.sampleWeight, test, false);

@@ -160,7 +160,7 @@ export function probe(
       enter("evaluate");
       for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
         const evaluated = () => functionOf(metric)(model, test.source.batch(tested), job.context);
-        const body = () => noGrad(evaluated);
+        const body = () => test.source.during(tested, () => noGrad(evaluated));
         take(`metrics.${name}`, evaluation.restart(0), body);
       }
     } finally {

@@ -3,6 +3,7 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
+import { storedBytes } from "./column-data.ts";
 import type { FoundSet } from "./dataset.ts";
 import { recordSize } from "./epoch-records.ts";
 import type { RunJob } from "./job.ts";
@@ -29,7 +30,7 @@ function columnBytes(set: FoundSet): number {
   let bytes = 0;
   for (const column of Object.values(set)) {
     const data: unknown = (column as { data?: unknown } | null)?.data ?? column;
-    if (ArrayBuffer.isView(data)) bytes += blockSize(data.byteLength);
+    bytes += blockSize(storedBytes(data));
   }
   return bytes;
 }

@@ -96,7 +96,9 @@ export class ShardPass {
    */
   run(step: number, shard: number, count: number): number {
     const pass = () =>
-      withGenerator(this.#noise.restart(step, shard), () => scope(() => this.#pass(shard, count)));
+      this.#source.during(count, () =>
+        withGenerator(this.#noise.restart(step, shard), () => scope(() => this.#pass(shard, count))),
+      );
     try {
       pass();
     } catch (error) {

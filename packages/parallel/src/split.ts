@@ -3,9 +3,10 @@
 import { Permutation, stream } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
 import { heap } from "@shardgrad/core/engine";
+import type { StoredData } from "./column-data.ts";
 import type { CheckedColumn, StoredColumns } from "./columns.ts";
 import { checkColumns } from "./columns.ts";
-import type { Column, ColumnData, Columns, PerSample } from "./dataset.ts";
+import type { Column, Columns, PerSample } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import { perSample, perSampleOf } from "./per-sample.ts";
 
@@ -136,7 +137,7 @@ export function holdOutOf(
 
 const arrayOf = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 
-function takeRows({ column, dtype, rowSize }: CheckedColumn, rows: Int32Array): ColumnData {
+function takeRows({ column, dtype, rowSize }: CheckedColumn, rows: Int32Array): StoredData {
   const taken = new arrayOf[dtype](rows.length * rowSize);
   rows.forEach((row, i) => {
     taken.set(column.data.subarray(row * rowSize, (row + 1) * rowSize), i * rowSize);
@@ -170,7 +171,7 @@ export function split<C extends Columns>(
         });
   const rows = holdOutRows("split", samples, holdOut, seed, classes);
   const part = (numbers: Int32Array): C => {
-    const taken = checked.map((column): [string, Column | ColumnData] => {
+    const taken = checked.map((column): [string, Column | StoredData] => {
       const data = takeRows(column, numbers);
       return [column.name, ArrayBuffer.isView(columns[column.name]) ? data : { ...column.column, data }];
     });

@@ -21,7 +21,10 @@ export interface StepRules {
    * `accumulate * batchSize` samples: the same samples, the same shards, the same bits.
    */
   accumulate?: number;
-  /** Scales the averaged gradient down so that its norm, over all parameters, is at most this. Before `clipGradValue`. */
+  /**
+   * Scales the averaged gradient down so that its norm, over all parameters, is at most this; Infinity only measures it.
+   * Before `clipGradValue`.
+   */
   clipGradNorm?: number;
   /** Limits every element of the averaged gradient to ± this. */
   clipGradValue?: number;
@@ -59,8 +62,10 @@ export function checkStepRules(
 ): void {
   for (const name of ["clipGradNorm", "clipGradValue"] as const) {
     const limit = rules[name];
-    if (limit === undefined || (Number.isFinite(limit) && limit > 0)) continue;
-    throw new JobError(`defineJob: ${name} is ${String(limit)}, expected a number above 0`);
+    if (limit === undefined || (typeof limit === "number" && limit > 0)) continue;
+    throw new JobError(
+      `defineJob: ${name} is ${String(limit)}, expected a number above 0, or Infinity to clip nothing`,
+    );
   }
   checkNonFiniteRule("defineJob", rules.onNonFinite);
   if (rules.earlyStopping !== undefined) checkEarlyStopping(rules.earlyStopping, metrics);

@@ -1,5 +1,6 @@
 // How often the largest logit is the right class.
-import { ShapeError } from "../errors.ts";
+import { int32Advice } from "../dtype.ts";
+import { DTypeError, ShapeError } from "../errors.ts";
 import { cast } from "../ops/cast.ts";
 import { equal } from "../ops/compare.ts";
 import { argmax } from "../ops/reduce.ts";
@@ -16,6 +17,9 @@ export function accuracy(logits: Tensor, labels: Tensor): Tensor {
     throw new ShapeError(
       `accuracy: got logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n]`,
     );
+  }
+  if (labels.dtype !== "int32") {
+    throw new DTypeError(`accuracy: labels are ${labels.dtype}, expected int32; ${int32Advice("labels")}`);
   }
   return cast(equal(argmax(logits), labels), "float32");
 }

@@ -2,7 +2,7 @@
 // so that it has kernels of its own: one from logits to losses, one from there to the gradient.
 
 import { compute, defineOp } from "../define-op.ts";
-import { bytesPerElement, isFloat } from "../dtype.ts";
+import { bytesPerElement, int32Advice, isFloat } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { Storage } from "../memory/storage.ts";
@@ -193,7 +193,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (isFloat(target.dtype)) {
     if (target.rank < logits.rank) {
       throw new DTypeError(
-        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; cast them, or make them with { dtype: "int32" }`,
+        `crossEntropy: labels are ${target.dtype}, expected int32 class indices; ${int32Advice("labels")}`,
       );
     }
     if (ignoreIndex !== undefined) {

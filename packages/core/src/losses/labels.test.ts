@@ -90,7 +90,11 @@ test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   ],
   ["accuracy: got logits [2,3] and labels [1]", ShapeError, () => accuracy(ones([2, 3]), labels(0))],
   ["accuracy: got logits [2] and labels [2]", ShapeError, () => accuracy(ones([2]), labels(0, 1))],
-  ["equal: got int32 and float32", DTypeError, () => accuracy(ones([2, 3]), ones([2]))],
+  [
+    "accuracy: labels are float32, expected int32; write cast(labels",
+    DTypeError,
+    () => accuracy(ones([2, 3]), ones([2])),
+  ],
 ])("%s", (message, type, call) => {
   expect(call).toThrow(type);
   expect(call).toThrow(message);

@@ -1,6 +1,7 @@
 // How losses over classes see their arguments: logits as [rows, classes], labels as [rows], wherever the class axis is.
 import { hostStep } from "../capture/observer.ts";
-import { DTypeError, ShapeError, ValueError } from "../errors.ts";
+import { int32Advice } from "../dtype.ts";
+import { DTypeError, IndexError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import { reshape } from "../ops/broadcast.ts";
@@ -52,7 +53,9 @@ export function checkLabels(
   const { weight, ignoreIndex } = options;
   requireFloat(operation, logits, "input");
   if (labels.dtype !== "int32") {
-    throw new DTypeError(`${operation}: labels are ${labels.dtype}, expected int32; cast them`);
+    throw new DTypeError(
+      `${operation}: labels are ${labels.dtype}, expected int32; ${int32Advice("labels")}`,
+    );
   }
   if (logits.rank === 0 || !sameShape(logits.shape.toSpliced(classAxis(logits), 1), labels.shape)) {
     throw new ShapeError(
@@ -73,13 +76,13 @@ export function checkLabels(
   }
   scope(() => {
     const { address } = contiguous(labels);
-    const { size } = labels;
+    const { size, shape } = labels;
     hostStep(`check the labels of ${operation}`, () => {
       const bad = kernelsFor("int32").checkLabels(size, classes, ignoreIndex, address);
       if (bad < 0) return;
-      throw new ValueError(
-        `${operation}: index ${heap().int32[address / 4 + bad]} at position ${bad}, expected 0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`,
-      );
+      const value = heap().int32[address / 4 + bad]!;
+      const expected = `0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`;
+      throw new IndexError(operation, { value, place: bad, shape }, expected);
     });
   });
 }

@@ -41,6 +41,26 @@ test.each<[x: Tensor, ...expected: unknown[]]>([
   expect(row(x)).toEqual(expected);
 });
 
+test("int64 and other integers become int32, exactly; the first that does not fit is named", () => {
+  for (const data of [BigInt64Array.of(1n, -2n), Int16Array.of(1, -2), Int8Array.of(1, -2)]) {
+    const x = tensor(data);
+    expect([x.dtype, ...x.toArray()]).toEqual(["int32", 1, -2]);
+  }
+  expect(tensor(BigUint64Array.of(5n, 6n), { shape: [2, 1], dtype: "float32" }).toNested()).toEqual([
+    [5],
+    [6],
+  ]);
+  const wide = BigInt64Array.of(1n, 4294967296n);
+  expect(() => tensor(wide)).toThrow(
+    "tensor: 4294967296 at position 1 of a BigInt64Array, expected integers from -2147483648 to 2147483647",
+  );
+  // As the error says.
+  expect(tensor(Float64Array.from(wide, Number)).toNested()).toEqual([1, 4294967296]);
+  expect(() => tensor([[1n]] as never)).toThrow(
+    "got [object BigInt] at depth 2, expected numbers; write Number(value)",
+  );
+});
+
 test("the numbers are copied", () => {
   const values = Float32Array.of(1, 2);
   const x = tensor(values);

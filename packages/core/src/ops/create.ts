@@ -1,8 +1,8 @@
 // Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
 
 import { refuseHostAccess } from "../capture/observer.ts";
-import type { DType, NumericArray } from "../dtype.ts";
-import { checkDType, dtypeOfArray, isFloat } from "../dtype.ts";
+import type { DType, IntegerArray, NumericArray } from "../dtype.ts";
+import { checkDType, dtypeOfArray, isFloat, isIntegerArray, toInt32 } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../options.ts";
@@ -13,6 +13,9 @@ import { takePositions } from "./generator.ts";
 
 /** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
+
+/** What `tensor` takes: values, or other integers than those of the dtypes, which become int32. */
+export type TensorData = NestedValues | IntegerArray;
 
 /** Options of all functions that make tensors. */
 export interface TensorOptions {
@@ -50,9 +53,15 @@ function flatten(data: NestedValues, shape: Shape, depth: number, into: (number 
   else if (typeof data === "number" || typeof data === "boolean") into.push(data);
   else {
     throw new DTypeError(
-      `tensor: got ${Object.prototype.toString.call(data)} at depth ${depth}, expected numbers; copy other arrays with Array.from`,
+      `tensor: got ${Object.prototype.toString.call(data)} at depth ${depth}, expected numbers; ${typeof data === "bigint" ? "write Number(value)" : "copy other arrays with Array.from"}`,
     );
   }
+}
+
+function outOfRange(data: IntegerArray, place: number): ValueError {
+  return new ValueError(
+    `tensor: ${data[place]} at position ${place} of a ${data.constructor.name}, expected integers from -2147483648 to 2147483647, which int32 holds; pass Float64Array.from(data, Number) for numbers beyond`,
+  );
 }
 
 /** Throws if an integer dtype cannot hold a value; fractions are cut off. */
@@ -69,7 +78,8 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
 /**
  * A tensor from a number, a boolean, nested arrays of them, or a typed array (whose elements are copied).
  *
- * The dtype, unless given, is that of the typed array; uint8 (1 and 0) for booleans alone; otherwise float32, for
+ * The dtype, unless given, is that of the typed array; int32 for those of other integers, such as int64, if it holds all
+ * of them; uint8 (1 and 0) for booleans alone; otherwise float32, for
  * integers too, since JavaScript cannot tell `1` from `1.0`.
  *
  * `shape` in the options is that of a flat typed array; a vector if absent.
@@ -77,18 +87,19 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
  * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements; DTypeError if
  * there is something other than numbers and booleans; ValueError if an integer dtype cannot hold a number
  */
-export function tensor(data: NestedValues, options: TensorOptions & { shape?: Shape } = {}): Tensor {
+export function tensor(data: TensorData, options: TensorOptions & { shape?: Shape } = {}): Tensor {
   checkOptions("tensor", options, shapedOptions);
   let values: ArrayLike<number | boolean>;
   let shape: Shape;
-  let ownType = dtypeOfArray(data);
+  const given = isIntegerArray(data) ? toInt32(data, (place) => outOfRange(data, place)) : data;
+  let ownType = dtypeOfArray(given);
   if (ownType) {
-    values = data as NumericArray;
+    values = given as NumericArray;
     shape = [values.length];
   } else {
-    shape = shapeOfNested(data);
+    shape = shapeOfNested(given);
     const flat: (number | boolean)[] = [];
-    flatten(data, shape, 0, flat);
+    flatten(given, shape, 0, flat);
     if (flat.length > 0 && flat.every((value) => typeof value === "boolean")) ownType = "uint8";
     values = flat;
   }

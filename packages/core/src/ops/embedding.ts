@@ -1,7 +1,7 @@
 // Rows of a table by index, and the sum of rows back into a table: each other's gradient.
 
 import { defineOp } from "../define-op.ts";
-import { bytesPerElement } from "../dtype.ts";
+import { bytesPerElement, int32Advice } from "../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../options.ts";
@@ -87,7 +87,7 @@ export const embeddingOptions = optionNames<EmbeddingOptions>({ paddingIdx: true
 export function embedding(index: Tensor, table: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkOptions("embedding", options, embeddingOptions);
   if (index.dtype !== "int32") {
-    throw new DTypeError(`embedding: index is ${index.dtype}, expected int32; cast it`);
+    throw new DTypeError(`embedding: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   }
   if (table.rank !== 2) {
     throw new ShapeError(`embedding: table has shape ${formatShape(table.shape)}, expected [rows,cols]`);

@@ -172,7 +172,10 @@ const dtypeErrors: Row[] = [
   ["pick: index is float32, expected int32", () => ops.pick(f32(2, 2), f32(2))],
   ["randn: the result is int32", () => randn([2], { dtype: "int32" })],
   ["requiresGrad: x is uint8", () => zeros([2], { dtype: "uint8", requiresGrad: true })],
-  ["tensor: got [object Uint16Array] at depth 0, expected numbers", () => tensor(Uint16Array.of(1) as never)],
+  [
+    "tensor: got [object Uint8ClampedArray] at depth 0, expected numbers",
+    () => tensor(Uint8ClampedArray.of(1) as never),
+  ],
   ["tensor: got [object String] at depth 2, expected numbers", () => tensor([[1, "2"]] as never)],
 ];
 

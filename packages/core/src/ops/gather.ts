@@ -1,6 +1,8 @@
 // Reading and adding at places given by int32 tensors: gather and scatterAdd (element by element), indexSelect and
 // indexAdd (whole slices). Each pair is one another's gradient. All of them move rows at places counted in rows.
+
 import { defineOp } from "../define-op.ts";
+import { int32Advice } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
@@ -113,7 +115,7 @@ const addOp = defineOp<[Tensor, Tensor, Tensor], Places>({
 /** Checks the index of one axis, or one for each element. */
 function placesOf(operation: string, x: Tensor, axis: number, index: Tensor, wide: boolean): Places {
   if (index.dtype !== "int32") {
-    throw new DTypeError(`${operation}: index is ${index.dtype}, expected int32; cast it`);
+    throw new DTypeError(`${operation}: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   }
   const along = normalizeAxis(operation, axis, x.rank);
   const fits = wide

@@ -24,6 +24,7 @@ export {
   type RandOptions,
   rand,
   randn,
+  type TensorData,
   type TensorOptions,
   tensor,
   zeros,

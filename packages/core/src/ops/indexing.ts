@@ -3,13 +3,13 @@
 import { hostStep } from "../capture/observer.ts";
 import { compute, defineOp } from "../define-op.ts";
 import type { DType } from "../dtype.ts";
-import { DTypeError, ShapeError, ValueError } from "../errors.ts";
+import { int32Advice } from "../dtype.ts";
+import { DTypeError, IndexError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
-import type { Shape } from "../shape.ts";
-import { contiguousStrides, formatShape } from "../shape.ts";
+import { formatShape } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 
 /**
@@ -29,18 +29,10 @@ export function checkIndexRange(
     hostStep(`check the indices of ${operation}`, () => {
       const bad = kernelsFor("int32").checkIndex(size, limit, address);
       if (bad < 0) return;
-      throw new ValueError(
-        `${operation}: index ${heap().int32[address / 4 + bad]} at position ${formatPosition(bad, shape)}, expected 0 to ${limit - 1}; ${advice}`,
-      );
+      const value = heap().int32[address / 4 + bad]!;
+      throw new IndexError(operation, { value, place: bad, shape }, `0 to ${limit - 1}; ${advice}`);
     });
   });
-}
-
-/** The place of element number `flat`: the number itself in a vector, else one number per axis. */
-function formatPosition(flat: number, shape: Shape): string {
-  if (shape.length < 2) return String(flat);
-  const strides = contiguousStrides(shape);
-  return formatShape(shape.map((length, axis) => Math.floor(flat / strides[axis]!) % length));
 }
 
 const pickOp = defineOp<[Tensor, Tensor]>({
@@ -70,7 +62,8 @@ const placeOp = defineOp<[Tensor, Tensor], number>({
  * @throws ValueError if an index is not a column; ShapeError, DTypeError
  */
 export function pick(x: Tensor, index: Tensor): Tensor {
-  if (index.dtype !== "int32") throw new DTypeError(`pick: index is ${index.dtype}, expected int32; cast it`);
+  if (index.dtype !== "int32")
+    throw new DTypeError(`pick: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   if (x.rank !== 2 || index.rank !== 1 || index.size !== x.shape[0]) {
     throw new ShapeError(
       `pick: got x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, expected [rows,cols] and [rows]`,
@@ -94,7 +87,7 @@ const oneHotOptions = optionNames<{ dtype?: DType }>(
 export function oneHot(index: Tensor, classes: number, options: { dtype?: DType } = {}): Tensor {
   checkOptions("oneHot", options, oneHotOptions);
   if (index.dtype !== "int32")
-    throw new DTypeError(`oneHot: index is ${index.dtype}, expected int32; cast it`);
+    throw new DTypeError(`oneHot: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   if (!Number.isSafeInteger(classes) || classes < 1) {
     throw new ValueError(`oneHot: got ${classes} classes, expected a positive integer`);
   }

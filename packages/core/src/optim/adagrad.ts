@@ -2,7 +2,7 @@
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast } from "./groups.ts";
-import { Optimizer } from "./optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
@@ -20,7 +20,7 @@ export interface AdagradOptions extends OptimizerOptions {
  * Duchi, Hazan and Singer, https://jmlr.org/papers/v12/duchi11a.html, in PyTorch's form: `s ← s + g²`,
  * `w ← w - lr/(1+(t-1)lrDecay) · g / (√s + eps)`. `lr` is 0.01 if absent. State: `sum`.
  */
-export class Adagrad extends Optimizer<AdagradOptions> {
+export class Adagrad extends KernelOptimizer<AdagradOptions> {
   constructor(parameters: ParametersOrGroups<AdagradOptions>, options: AdagradOptions = {}) {
     super(parameters, options, {
       name: "Adagrad",

@@ -2,7 +2,7 @@
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
-import { Optimizer } from "./optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Adam` and `AdamW`. */
 export interface AdamOptions extends OptimizerOptions {
@@ -14,7 +14,7 @@ export interface AdamOptions extends OptimizerOptions {
   weightDecay?: number;
 }
 
-abstract class AdamFamily extends Optimizer<AdamOptions> {
+abstract class AdamFamily extends KernelOptimizer<AdamOptions> {
   constructor(
     parameters: ParametersOrGroups<AdamOptions>,
     options: AdamOptions,

@@ -85,6 +85,18 @@ it("an infinite norm shows in the gradients, or throws if asked to", () => {
   expect([...parameter.grad.data()]).toEqual([Number.NaN, 0]);
 });
 
+it("with the norm Infinity gradients are measured, and stay as they are to the bit", () => {
+  const parameters = withGradients([5, 3], "float32");
+  const before = gradients(parameters);
+  expect(clipGradNorm(parameters, Infinity).item()).toBeCloseTo(Math.hypot(...before), 4);
+  expect(gradients(parameters)).toEqual(before);
+  parameters[0]!.grad!.data()[0] = Infinity;
+  expect(clipGradNorm(parameters, Infinity).item()).toBe(Infinity);
+  expect(gradients(parameters)).toEqual(before.with(0, Infinity));
+  clipGradValue(parameters, Infinity);
+  expect(gradients(parameters)).toEqual(before.with(0, Infinity));
+});
+
 it("without any gradient the norm is 0", () => {
   expect(clipGradNorm([tensor([1])], 1).item()).toBe(0);
 });

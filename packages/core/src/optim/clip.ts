@@ -33,7 +33,8 @@ const clipGradNormOptions = optionNames<ClipGradNormOptions>({ normType: true, e
 
 /**
  * Scales all gradients by `min(1, maxNorm / (norm + 1e-6))`, in place, where `norm` is that of all of them together, as
- * if they were one vector. Parameters without a gradient are left out. Pascanu, Mikolov and Bengio,
+ * if they were one vector. With `maxNorm` Infinity they stay as they are, and are only measured. Parameters without a
+ * gradient are left out. Pascanu, Mikolov and Bengio,
  * https://arxiv.org/abs/1211.5063; equal to PyTorch's `clip_grad_norm_`, except that squares are summed in float64.
  *
  * @returns the norm before clipping, a scalar of the first gradient's dtype
@@ -69,7 +70,9 @@ export function clipGradNorm(
         `clipGradNorm: the norm of the gradients is ${results.data()[0]}, expected a finite number; look for the first NaN, or pass a smaller learning rate`,
       );
     }
-    for (const { size, dtype, address } of gradients) {
+    // Nothing is clipped: not even an infinite norm, by which Infinity would be divided.
+    const clipped = maxNorm === Number.POSITIVE_INFINITY ? [] : gradients;
+    for (const { size, dtype, address } of clipped) {
       const factor = Tensor.allocate([], dtype, "clipGradNorm");
       kernelsFor(dtype).cast(1, dtypeCode.float64, scale, factor.address);
       kernelsFor(dtype).mul(1, size, address, 0, 1, factor.address, 0, 0, address);

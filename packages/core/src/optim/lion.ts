@@ -2,7 +2,7 @@
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
-import { Optimizer } from "./optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Lion`. */
 export interface LionOptions extends OptimizerOptions {
@@ -16,7 +16,7 @@ export interface LionOptions extends OptimizerOptions {
  * Chen et al., https://arxiv.org/abs/2302.06675, in the order of its published program: `w ← w - lr weightDecay w`,
  * `w ← w - lr sign(β₁m + (1-β₁)g)`, `m ← β₂m + (1-β₂)g`. `lr` is 0.0001 if absent. State: `m`.
  */
-export class Lion extends Optimizer<LionOptions> {
+export class Lion extends KernelOptimizer<LionOptions> {
   constructor(parameters: ParametersOrGroups<LionOptions>, options: LionOptions = {}) {
     super(parameters, options, {
       name: "Lion",

@@ -1,14 +1,14 @@
 // What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
-// what lets several threads share one update. Groups are in groups.ts, saving and loading in state-dict.ts.
+// what lets several threads share one update. A subclass says what an update is: the library's own in kernels
+// (kernel-optimizer.ts), others in plain loops. Groups are in groups.ts, saving and loading in state-dict.ts.
 
-import { hostStep, outsideOfCapture, refuseHostAccess } from "../capture/observer.ts";
+import { hostStep, refuseHostAccess } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import type { Kernels } from "../kernels/table.ts";
 import { heap } from "../memory/heap.ts";
 import type { OptionNames } from "../options.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
@@ -28,23 +28,49 @@ export interface OptimizerRules<Options extends OptimizerOptions> {
   /** Every option with its default. */
   defaults: Required<Options>;
   /** Throws for options that make no sense. Those that all optimizers have are checked already. */
-  check(group: OptimizerGroup<Options>): void;
-  /** The state tensors in the order of the kernel's arguments: initial value, or null if the group needs none. */
-  state(group: OptimizerGroup<Options>): Readonly<Record<string, number | null>>;
+  check?(group: OptimizerGroup<Options>): void;
+  /**
+   * What is remembered of each parameter from step to step: state tensors of its shape by name, each with the value that it
+   * starts as, or null if the group needs none. Nothing if absent.
+   */
+  state?(group: OptimizerGroup<Options>): Readonly<Record<string, number | null>>;
 }
 
-/** Room for the numbers that one kernel call reads: a cache line of float32. */
-const cellCount = 16;
+const ruleNames = optionNames<OptimizerRules<OptimizerOptions>>({
+  name: true,
+  defaults: true,
+  check: true,
+  state: true,
+});
 
-interface Slot {
+/** The group of a parameter, and its state. */
+export interface Slot {
   group: number;
-  /** In the order of the kernel's arguments; null where the group needs none. */
-  state: readonly (Tensor | null)[];
+  /** By name, in the order of the rules; null where the group needs none. */
+  state: readonly (readonly [name: string, tensor: Tensor | null])[];
+}
+
+/** Elements of one parameter and of what belongs to it, to be read and changed in place. All arrays are equally long. */
+export interface ParameterStretch<Options extends OptimizerOptions = OptimizerOptions> {
+  /** The weights. */
+  readonly w: Float32Array | Float64Array;
+  /** Their gradient. */
+  readonly g: Float32Array | Float64Array;
+  /** State by name. */
+  readonly state: Readonly<Record<string, Float32Array | Float64Array>>;
+  /** Options of the parameter's group. */
+  readonly group: OptimizerGroup<Options>;
+  /** The learning rate of this step. */
+  readonly lr: number;
 }
 
 /**
  * What all optimizers share. `step()` updates every parameter; threads that share the work call `advance()` once and
  * `update(index, from, to)` for their parts, which gives the same bits however the elements are cut.
+ *
+ * One of your own extends this class, gives its name, defaults and state to `super`, and defines `update`, most easily
+ * from `stretch(index, from, to)`. Everything that it remembers is in its state, or follows from `stepCount` (1 in the first
+ * step): this is what is saved, resumed, and shared by threads. No element's update depends on another element.
  */
 export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
   readonly name: string;
@@ -58,8 +84,6 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   readonly #rules: OptimizerRules<Options>;
   readonly #names: OptionNames;
   readonly #slots: readonly Slot[];
-  /** Of each group, by dtype. */
-  readonly #cells: readonly Map<string, Tensor>[];
 
   /**
    * @throws ValueError for options out of range, and for a parameter that is listed twice, was computed, or is a view
@@ -67,6 +91,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
    * @throws DTypeError for a parameter that is not of floats
    */
   constructor(parameters: ParametersOrGroups<Options>, options: Options, rules: OptimizerRules<Options>) {
+    checkOptions("Optimizer", rules, ruleNames);
     this.name = rules.name;
     this.#rules = rules;
     const groups: readonly object[] = isGrouped(parameters) ? parameters : [{ params: parameters }];
@@ -79,11 +104,10 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     checkParameters(this.parameters);
     for (const group of this.paramGroups) this.#checkGroup(group);
     const slots = this.paramGroups.flatMap((group, index) =>
-      group.params.map((parameter) => makeSlot(parameter, index, rules.state(group))),
+      group.params.map((parameter) => makeSlot(parameter, index, rules.state?.(group) ?? {})),
     );
     this.#slots = slots.map(({ slot }) => slot);
     this.state = slots.map(({ state }) => state);
-    this.#cells = this.paramGroups.map(() => new Map());
   }
 
   /** The learning rate of the first group: of the last step, or of the first one if none was done. */
@@ -118,34 +142,22 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     });
   }
 
-  /** Begins the next step: counts it and writes what changes from step to step where the kernels read it. */
+  /** Begins the next step: counts it, and does what it must do once for all parameters. */
   advance(): void {
     hostStep(`advance ${this.name}`, () => {
       this.stepCount++;
-      this.#writeAllCells();
+      this.prepare();
     });
   }
 
   /**
-   * Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other.
+   * Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other: every way to cut a
+   * parameter into stretches, in any order, gives the same bits.
    *
    * @throws ValueError if there is no such stretch; DTypeError if the parameter's dtype changed since the optimizer was
    * made; GradientError as `step`
    */
-  update(index: number, from: number, to: number): void {
-    const parameter = requireStretch("update", this.parameters, index, from, to);
-    const { group, state } = this.#slots[index]!;
-    for (const tensor of state) if (tensor) requireSameKind("optimizer", tensor, parameter);
-    const start = from * bytesPerElement[parameter.dtype];
-    this.apply(
-      kernelsFor(parameter.dtype),
-      to - from,
-      parameter.address + start,
-      this.#gradientOf(parameter, index).address + start,
-      state.map((tensor) => (tensor ? tensor.address + start : 0)),
-      this.#cellsFor(group, parameter).address,
-    );
-  }
+  abstract update(index: number, from: number, to: number): void;
 
   /** Forgets the gradients, so that the next `backward` starts afresh. */
   zeroGrad(): void {
@@ -165,7 +177,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
    */
   loadStateDict(dict: OptimizerStateDict): void {
     readStateDict(this, dict, (group) => this.#checkGroup(group));
-    this.#writeAllCells();
+    this.prepare();
   }
 
   /** Of the last step of this group, or of the first one if none was done. */
@@ -176,23 +188,44 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     return rate;
   }
 
-  /** What the kernel reads besides tensors, for the current step: at most sixteen numbers. */
-  protected abstract cellValues(group: OptimizerGroup<Options>, lr: number): readonly number[];
+  /** Called when a step begins, and when a state was loaded: for what does not depend on the parameter. */
+  protected prepare(): void {}
 
-  /** Calls the kernel on `n` elements at the given addresses; a state that is not there has address 0. */
-  protected abstract apply(
-    kernels: Kernels,
-    n: number,
-    w: number,
-    g: number,
-    state: readonly number[],
-    cells: number,
-  ): void;
+  /**
+   * Elements `from` to `to` of parameter `index` as arrays, for an update in plain loops.
+   *
+   * @throws as `update`; CaptureError in a compiled function, which would not do it again
+   */
+  protected stretch(index: number, from: number, to: number): ParameterStretch<Options> {
+    refuseHostAccess(`an update of ${this.name}`, "call step() behind the compiled function");
+    const { parameter, gradient, slot } = this.lookUp(index, from, to);
+    const view = (x: Tensor) => {
+      const start = x.address / bytesPerElement[x.dtype];
+      const elements = heap()[x.dtype] as Float32Array | Float64Array;
+      return elements.subarray(start + from, start + to);
+    };
+    const present = slot.state.flatMap(([name, tensor]) => (tensor ? [[name, view(tensor)] as const] : []));
+    const group = this.paramGroups[slot.group]!;
+    const lr = this.learningRate(group);
+    return { w: view(parameter), g: view(gradient), state: Object.fromEntries(present), group, lr };
+  }
+
+  /** A parameter, its gradient and its slot, if it has elements `from` to `to`; throws as `update`. */
+  protected lookUp(
+    index: number,
+    from: number,
+    to: number,
+  ): { parameter: Tensor; gradient: Tensor; slot: Slot } {
+    const parameter = requireStretch("update", this.parameters, index, from, to);
+    const slot = this.#slots[index]!;
+    for (const [, tensor] of slot.state) if (tensor) requireSameKind("optimizer", tensor, parameter);
+    return { parameter, gradient: this.#gradientOf(parameter, index), slot };
+  }
 
   #checkGroup(group: OptimizerGroup<Options>): void {
     checkOptions(this.name, group, { ...this.#names, params: true });
     this.learningRate(group);
-    this.#rules.check(group);
+    this.#rules.check?.(group);
   }
 
   #gradientOf(parameter: Tensor, index: number): Tensor {
@@ -205,32 +238,6 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
       );
     }
     return grad;
-  }
-
-  #cellsFor(group: number, { dtype }: Tensor): Tensor {
-    const byType = this.#cells[group]!;
-    let cells = byType.get(dtype);
-    if (!cells) {
-      cells = outsideOfCapture(() => {
-        const made = Tensor.allocate([cellCount], dtype, "optimizer").keep();
-        this.#writeCells(made, this.paramGroups[group]!);
-        return made;
-      });
-      byType.set(dtype, cells);
-    }
-    return cells;
-  }
-
-  #writeAllCells(): void {
-    this.#cells.forEach((byType, index) => {
-      for (const cells of byType.values()) this.#writeCells(cells, this.paramGroups[index]!);
-    });
-  }
-
-  #writeCells(cells: Tensor, group: OptimizerGroup<Options>): void {
-    const numbers = heap()[cells.dtype];
-    let at = cells.address / bytesPerElement[cells.dtype];
-    for (const value of this.cellValues(group, this.learningRate(group))) numbers[at++] = value;
   }
 }
 
@@ -246,5 +253,5 @@ function makeSlot(
     return [name, tensor] as const;
   });
   const present = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== null);
-  return { slot: { group, state: tensors.map(([, tensor]) => tensor) }, state: Object.fromEntries(present) };
+  return { slot: { group, state: tensors }, state: Object.fromEntries(present) };
 }

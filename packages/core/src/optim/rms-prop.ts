@@ -2,7 +2,7 @@
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
-import { Optimizer } from "./optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `RMSProp`. */
 export interface RMSPropOptions extends OptimizerOptions {
@@ -25,7 +25,7 @@ export interface RMSPropOptions extends OptimizerOptions {
  * State: `square`; `average`, if centred; `velocity`, with momentum. Where rounding brings `s - a²` below 0, it counts
  * as 0 (PyTorch gives NaN there).
  */
-export class RMSProp extends Optimizer<RMSPropOptions> {
+export class RMSProp extends KernelOptimizer<RMSPropOptions> {
   constructor(parameters: ParametersOrGroups<RMSPropOptions>, options: RMSPropOptions = {}) {
     super(parameters, options, {
       name: "RMSProp",

@@ -3,7 +3,7 @@ import { ValueError } from "../errors.ts";
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast } from "./groups.ts";
-import { Optimizer } from "./optimizer.ts";
+import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
@@ -21,7 +21,7 @@ export interface SGDOptions extends OptimizerOptions {
  * `v ← momentum v + (1 - dampening) g`, `w ← w - lr v`, or `w ← w - lr (g + momentum v)` with `nesterov`: PyTorch's
  * form, where `v` starts as the first gradient. Polyak 1964. `lr` is 0.001 if absent. State: `velocity`, with momentum.
  */
-export class SGD extends Optimizer<SGDOptions> {
+export class SGD extends KernelOptimizer<SGDOptions> {
   constructor(parameters: ParametersOrGroups<SGDOptions>, options: SGDOptions = {}) {
     super(parameters, options, {
       name: "SGD",
