@@ -173,8 +173,9 @@ class FakeWorker implements Member {
     const [rank, workers] = [this.#rank, schedule.workers];
     const [from, to] = sliceOf(weights.length, rank, workers);
     let { lossSum } = state;
-    if (this.#step === schedule.steps && this.#step % perEpoch !== 0) await this.#finishEpoch(lossSum);
-    while (this.#step < schedule.steps) {
+    const over = this.#step === schedule.steps || control.load("stop") === 1;
+    if (over && this.#step % perEpoch !== 0) await this.#finishEpoch(lossSum);
+    while (!over && this.#step < schedule.steps) {
       this.#current = this.#step + 1;
       for (let shard = rank; shard < gradients.length; shard += workers) {
         for (const phase of ["gather", "forward", "backward"] as const) {
@@ -187,7 +188,8 @@ class FakeWorker implements Member {
       this.#enter("reduce");
       await this.#move();
       if (rank === 0) {
-        if (control.load("stopRequested")) control.store("stop", 1);
+        const step = this.#step + 1;
+        if (control.load("stopRequested") && step >= control.load("stopFrom")) control.store("stop", 1);
         const ends = this.#step + 1 === schedule.steps || control.load("stop") === 1;
         this.#snapshots.decide(this.#step + 1, { ends, mayEnd: ends });
       }

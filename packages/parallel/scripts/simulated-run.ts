@@ -21,6 +21,8 @@ export interface Told {
   weights: number[];
   steps: number;
   stopped: boolean;
+  /** The most steps that were told of on the way. */
+  toldSteps: number;
   /** Epochs in the order in which they were told, with their sums. */
   epochs: [number, number][];
   restarts: { failedStep: number; fromStep: number; message: string }[];
@@ -103,6 +105,7 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
     weights: [],
     steps: 0,
     stopped: false,
+    toldSteps: 0,
     epochs: [],
     restarts: [],
     checkpoints: [],
@@ -142,6 +145,7 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
         plan: schedule,
         sampling,
         state: world.state,
+        told: told.toldSteps,
         snapshots: plan,
       });
     },
@@ -157,6 +161,7 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
     waits: (rank) => control.phase(rank) === "barrier",
     look: () => {
       if (schedule.stopMs !== undefined && time.nowMs() >= schedule.stopMs) control.store("stopRequested", 1);
+      told.toldSteps = Math.max(told.toldSteps, control.load("step"));
       tellEpochs(memory, told);
       disk.poll();
     },

@@ -22,6 +22,8 @@ const words = [
   "epochs",
   /** 1 once the coordinator wants the run to end. Written by the coordinator; read by rank 0 only. */
   "stopRequested",
+  /** Steps before which it does not end: they were told before a restart. Written while no worker runs; read by rank 0. */
+  "stopFrom",
   /** 1 once rank 0 has taken up the request. Written between two barriers, so that all see it at the same step. */
   "stop",
   /** 0, or 1 + the slot that a snapshot is to go into after this step. Written by rank 0 between two barriers; read by all. */

@@ -14,7 +14,7 @@ import type { StoredColumns } from "./columns.ts";
 import { sampleShapes } from "./columns.ts";
 import { Control } from "./control.ts";
 import type { Attempted } from "./course.ts";
-import { planCourse, readPaces } from "./course.ts";
+import { planCourse, readPaces, resetWords } from "./course.ts";
 import { usableCores } from "./cpu-limit.ts";
 import type { Digest } from "./digest.ts";
 import { EarlyStopping } from "./early-stopping.ts";
@@ -190,6 +190,7 @@ async function prepare(
     state,
     kept: [],
     begun,
+    told: 0,
   };
 }
 
@@ -279,7 +280,8 @@ function planWorkers(
 }
 
 /** Takes a run in which a worker failed back to its last snapshot; no worker runs. */
-function takeBack(run: Run, failure: WorkerError, restart: number): RestartEvent {
+function takeBack(run: Run, told: number, failure: WorkerError, restart: number): RestartEvent {
+  run.told = told;
   run.state = goBack(run.snapshots!, newestSlot(run.control)!);
   run.found = undefined;
   const { rank, step, phase, message } = failure;
@@ -358,14 +360,18 @@ export async function coordinate<M extends AnyModule>(
     tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resume(run, kernels, options, publish, environment);
     run.kept = planKept(model, layout, run.state.step);
+    resetWords(run);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
     const setupOf = planWorkers(run, launch, kernels.set, memory);
     const progress = new Progress(run, publish);
     const metricsAt = (epochs: number) => progress.metricsAt(epochs);
     const stragglers = new Stragglers();
-    const look = () => {
+    const passOnStop = () => {
       if (stopRequested()) control.store("stopRequested", 1);
+    };
+    const look = () => {
+      passOnStop();
       progress.poll();
       for (const found of stragglers.look(control.load("step"), performance.now(), readPaces(run)))
         publish({ type: "straggler", ...found });
@@ -377,19 +383,23 @@ export async function coordinate<M extends AnyModule>(
         restarts: plan.restarts,
         attempt: (restarts) =>
           attempt(planCourse(run, { kernels, launch, setupOf, fault: faults[restarts], look })),
-        goBack: (failure, restart) => publish(takeBack(run, failure, restart)),
+        goBack: (failure, restart) => {
+          publish(takeBack(run, progress.told, failure, restart));
+          // The next attempt goes no further than it must.
+          passOnStop();
+        },
       });
       await checkpoints?.finish(run.snapshots!, control, metricsAt);
     }
 
-    const { seconds, samplesPerSecond, metrics } = progress;
+    const { seconds, samplesPerSecond } = progress;
+    const steps = control.load("step");
     const waitShare = meanWaitMs(run) / 1000 / seconds;
     if (plan.useEma) lookAt(model, layout, layout.ema!);
     const weightsSha256 = hashWeights(model);
     if (out !== undefined)
       await writeOutput(out, writeSafetensors(model.stateDict(), describeRun(run.job.context)));
     detachModel(model);
-    const steps = control.load("step");
     const best = await checkpoints?.findBest();
     const end = {
       type: "end" as const,
@@ -398,7 +408,7 @@ export async function coordinate<M extends AnyModule>(
       samplesPerSecond,
       waitShare,
       captured: plan.capture && control.load("eager") === 0,
-      metrics,
+      metrics: progress.metricsOf(steps),
       weightsSha256,
       stopped: steps < plan.steps,
       ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),

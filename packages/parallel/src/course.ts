@@ -33,6 +33,8 @@ export interface Attempted {
   snapshots: SnapshotPlan | undefined;
   /** Where the next attempt begins. */
   state: RunState;
+  /** Steps that somebody was told of: whatever happens, the run does not end before them. */
+  told: number;
 }
 
 /** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
@@ -41,10 +43,18 @@ export function resetWords({
   plan,
   sampling,
   state,
+  told,
   snapshots,
-}: Pick<Attempted, "control" | "sampling" | "state" | "snapshots"> & { plan: { workers: number } }): void {
+}: Pick<Attempted, "control" | "sampling" | "state" | "told" | "snapshots"> & {
+  plan: { workers: number };
+}): void {
   const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
+  const stopRequested = control.load("stopRequested");
   control.reset(plan.workers);
+  control.store("stopRequested", stopRequested);
+  control.store("stopFrom", told);
+  // There is nothing to be done again, and nothing else is wanted.
+  if (stopRequested && state.step >= told) control.store("stop", 1);
   control.store("step", state.step);
   control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
   control.store("skipped", state.skipped);

@@ -42,11 +42,13 @@ export class Progress {
   readonly #publish: (event: TrainEvent) => void;
   readonly #startedMs = performance.now();
   #lastStep: number;
+  #told: number;
 
   constructor(run: Followed, publish: (event: TrainEvent) => void) {
     this.#run = run;
     this.#publish = publish;
     this.#lastStep = run.begun.step;
+    this.#told = run.begun.step;
   }
 
   /** Publishes what is new since the last look. */
@@ -57,6 +59,7 @@ export class Progress {
     const step = control.load("step");
     if (step === this.#lastStep) return;
     this.#lastStep = step;
+    this.#told = Math.max(this.#told, step);
     const perEpoch = stepsPerEpoch(sampling);
     const samplesAfter = (steps: number) =>
       Math.floor(steps / perEpoch) * sampling.samples + (steps % perEpoch) * sampling.batchSize;
@@ -74,14 +77,21 @@ export class Progress {
     return (performance.now() - this.#startedMs) / 1000;
   }
 
-  /** Metrics of the last evaluation. */
-  get metrics(): Record<string, MetricValue> {
-    const { metrics, begun } = this.#run;
-    const last = this.records.at(-1);
-    if (last) return namedValues(metrics, last.metrics);
-    if (begun.epoch === 0) return {};
-    const before = Object.entries(namedValues(metrics, this.recordOf(begun.epoch - 1).metrics));
-    return Object.fromEntries(before.filter(([name]) => !begun.lacking.includes(name)));
+  /** The most steps that were told of; after a restart there may be fewer for some time. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** What the weights after so many steps were evaluated to: nothing if the run has not come to it. */
+  metricsOf(steps: number): Record<string, MetricValue> {
+    const { control, metrics, begun } = this.#run;
+    const epochs = control.load("epochs");
+    if (epochs === 0) return {};
+    const record = this.recordOf(epochs - 1);
+    if (record.step !== steps) return {};
+    const lacking = epochs === begun.epoch ? begun.lacking : [];
+    const values = Object.entries(namedValues(metrics, record.metrics));
+    return Object.fromEntries(values.filter(([name]) => !lacking.includes(name)));
   }
 
   /** What an epoch, the first that is over being 1, was evaluated to in single numbers, and as `loss` its training loss. */
@@ -114,12 +124,13 @@ export class Progress {
     const epoch = this.#run.begun.epoch + this.records.length;
     const record = this.recordOf(epoch);
     this.records.push(record);
+    this.#told = Math.max(this.#told, record.step);
     this.#publish({
       type: "epoch",
       epoch: epoch + 1,
       step: record.step,
       loss: record.loss,
-      metrics: this.metrics,
+      metrics: namedValues(this.#run.metrics, record.metrics),
       samplesPerSecond: record.samples / (record.trainMs / 1000),
     });
   }

@@ -176,10 +176,15 @@ export class Replica {
     const perEpoch = stepsPerEpoch(sampling);
     if (this.#setup.found) this.#probe(this.#setup.found);
     this.#epoch.start();
-    if (this.#enough && this.step < steps) this.#endEarly();
+    // A stop that was asked for before a worker failed, and for which no step has to be done again.
+    const over = this.step === steps || this.control.load("stop") === 1;
+    if (this.#enough && !over) this.#endEarly();
     // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
-    if (this.step === steps && this.step % perEpoch !== 0) this.#finishEpoch();
-    while (this.step < steps && !this.#enough) {
+    if (over && this.step % perEpoch !== 0) {
+      this.#current = this.step;
+      this.#finishEpoch();
+    }
+    while (!over && this.step < steps && !this.#enough) {
       const stopped = this.#local ? this.#trainApart(this.#local) : this.#trainTogether();
       const epochOver = this.step % perEpoch === 0;
       if (epochOver || stopped || this.step === steps || this.#snapshots?.wanted) this.#requireFinite();
@@ -439,8 +444,9 @@ export class Replica {
   #decide(step: number): void {
     const { rank, steps, sampling } = this.#setup;
     if (rank !== 0) return;
-    if (this.control.load("stopRequested")) this.control.store("stop", 1);
-    const ends = step === steps || this.control.load("stop") === 1;
+    const { control } = this;
+    if (control.load("stopRequested") && step >= control.load("stopFrom")) control.store("stop", 1);
+    const ends = step === steps || control.load("stop") === 1;
     const mayEnd = ends || (this.#earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
     this.#snapshots?.decide(step, { ends, mayEnd });
     this.#unchanged.decide(step, {

@@ -34,6 +34,7 @@ function violations({ workers: _, ...schedule }: Schedule, told: Told): string[]
 
   if (error === undefined) {
     must(told.steps === schedule.steps || told.stopped, "it ended before its last step");
+    must(told.steps >= told.toldSteps, "a step that was told of was undone");
     must(told.weights.join() === weights[told.steps]!.join(), "the weights are others");
     must(told.epochs.length === Math.ceil(told.steps / perEpoch), "epochs are missing");
     must(failures.length <= restarts.length + 1, "a failure went unnoticed");
@@ -136,6 +137,11 @@ describe("what is planted is found", () => {
       /torn/,
     ],
     ["going back while workers still run", { endsTooEarly: true }, /./],
+    [
+      "a stop that comes before what was told",
+      { reset: (run) => resetWords({ ...run, told: 0 }) },
+      /a step that was told of was undone/,
+    ],
     ["a worker that hangs unnoticed", { stallMs: Number.POSITIVE_INFINITY }, /not over|deadlock/],
   ])("%s", async (_, mutations, message) => {
     expect(await firstViolation(2000, mutations)).toMatch(message);
