@@ -29,6 +29,7 @@ export function sample(step: number, metrics: Record<string, number> = {}, mark 
       settings: {},
       changes: [],
       computedBy: {},
+      sources: {},
       optimizer: { stepCount: step, paramGroups },
     },
     files: {

@@ -171,6 +171,7 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
   const whole = withRestarts({
     restarts: schedule.restarts,
     attempt: (done) => attempt(courseOf(schedule.faults[done])),
+    obstacle: () => undefined,
     goBack: ({ step: failedStep, message }) => {
       world.state = goBack(plan, newestSlot(control)!);
       told.restarts.push({ failedStep, fromStep: world.state.step, message });

@@ -18,7 +18,7 @@ import type { CheckpointStore, StoreEnvironment } from "./checkpoint/store.ts";
 import { openCheckpoints } from "./checkpoint/store.ts";
 import type { Control } from "./control.ts";
 import { writeRecord } from "./epoch-records.ts";
-import { CheckpointError, JobError } from "./errors.ts";
+import { CheckpointError, JobError, oneLine } from "./errors.ts";
 import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "./events.ts";
 import { requireCount } from "./job.ts";
 import type { Direction, Metric } from "./metrics/definition.ts";
@@ -28,6 +28,7 @@ import type { JobContext } from "./params.ts";
 import { describeRun } from "./params.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
 import { newestSlot, readState, tensorIn } from "./snapshots.ts";
+import type { RunSources } from "./sources.ts";
 
 /** By what the best epoch is known: a metric that says its direction, or `loss`. */
 export interface BestOption {
@@ -124,6 +125,7 @@ export interface Saved {
   settings: RunSettings;
   /** What computes: with anything else a run goes on, but not to the same bits. */
   computedBy: Readonly<Record<string, string>>;
+  sources: RunSources;
   /** Samples in a step, and steps in an epoch. */
   batchSize: number;
   perEpoch: number;
@@ -270,6 +272,9 @@ export class RunCheckpoints {
         `checkpoint: saved with ${saver}, resumed with ${resumer}: not the bits of an uninterrupted run`,
       );
     }
+    const edited = saved.sources.changedSince(of.sources);
+    if (edited.length > 0)
+      told.push(`checkpoint: the source has changed since it was saved: ${oneLine(edited.join(", "))}`);
     const changes = changesOf(before, settings);
     this.#changes = changes.length > 0 ? [...earlier, { step, changes }] : earlier;
     this.#past = epochs;
@@ -358,6 +363,7 @@ export class RunCheckpoints {
       batchSize,
       perEpoch,
       records,
+      sources,
     } = this.#saved!;
     const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
     // This thread's optimizer does no updates; schedules of the learning rate follow its count.
@@ -374,6 +380,7 @@ export class RunCheckpoints {
       settings,
       changes: this.#changes,
       computedBy,
+      sources: sources.relative,
       // They are of the weights at the end of an epoch, and of no others.
       metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
     };

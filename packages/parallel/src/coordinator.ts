@@ -55,6 +55,8 @@ import { planMemory, workerBytes } from "./run-memory.ts";
 import { checkApart, checkCapture } from "./running-statistics.ts";
 import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
+import type { Sources } from "./sources.ts";
+import { RunSources } from "./sources.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
 import { identifyJob } from "./threads.ts";
@@ -94,6 +96,7 @@ class RunMemory {
 }
 
 interface Run extends Attempted {
+  sources: RunSources;
   plan: RunPlan;
   job: RunJob;
   /** As in `WorkerSetup`. */
@@ -120,6 +123,7 @@ interface Run extends Attempted {
 
 /** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
 async function prepare(
+  jobUrl: string,
   { job: defined, origin: jobOrigin }: FoundJob,
   options: TrainOptions,
   memory: RunMemory,
@@ -169,6 +173,7 @@ async function prepare(
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
   const begun = { step: 0, epoch: 0, lacking: [], observeFrom: 0 };
   return {
+    sources: new RunSources(jobUrl),
     job,
     jobOrigin,
     length,
@@ -216,6 +221,7 @@ async function resume(
       context: job.context,
       settings: settingsOf(job, optimizer, plan, test),
       computedBy: describeKernels(kernels),
+      sources: run.sources,
       observed: plan.rules.earlyStopping?.metric,
       batchSize,
       perEpoch,
@@ -274,6 +280,7 @@ function planWorkers(
     arena: arenas[rank]!,
     ...rest,
     found: run.found,
+    sources: run.sources.known,
     state: run.state,
     fault,
   });
@@ -351,7 +358,7 @@ export async function coordinate<M extends AnyModule>(
     const out = await checkOutput(options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob(launch.jobUrl, () => identifyJob(launch));
-    const run = await prepare(found, options, memory);
+    const run = await prepare(launch.jobUrl, found, options, memory);
     const { model, control, plan, layout } = run;
     if (layout.stepRecords !== undefined) {
       recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
@@ -366,6 +373,7 @@ export async function coordinate<M extends AnyModule>(
     const setupOf = planWorkers(run, launch, kernels.set, memory);
     const progress = new Progress(run, publish);
     const metricsAt = (epochs: number) => progress.metricsAt(epochs);
+    const hasLoaded = (sources: Sources) => run.sources.note(sources);
     const stragglers = new Stragglers();
     const passOnStop = () => {
       if (stopRequested()) control.store("stopRequested", 1);
@@ -382,7 +390,8 @@ export async function coordinate<M extends AnyModule>(
       await withRestarts({
         restarts: plan.restarts,
         attempt: (restarts) =>
-          attempt(planCourse(run, { kernels, launch, setupOf, fault: faults[restarts], look })),
+          attempt(planCourse(run, { kernels, launch, setupOf, hasLoaded, fault: faults[restarts], look })),
+        obstacle: () => run.sources.obstacle,
         goBack: (failure, restart) => {
           publish(takeBack(run, progress.told, failure, restart));
           // The next attempt goes no further than it must.

@@ -15,6 +15,7 @@ import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { stepsPerEpoch } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import type { Sources } from "./sources.ts";
 import type { Pace } from "./stragglers.ts";
 import type { Clock, Course } from "./supervision.ts";
 import { startThreads } from "./threads.ts";
@@ -114,12 +115,15 @@ export function planCourse(
     kernels,
     launch,
     setupOf,
+    hasLoaded,
     fault,
     look,
   }: {
     kernels: RunKernels;
     launch: Launch;
     setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
+    /** Called with the source of the job that a worker has loaded. */
+    hasLoaded: (sources: Sources) => void;
     fault: Fault | undefined;
     look: () => void;
   },
@@ -136,7 +140,12 @@ export function planCourse(
         phase: control.phase(rank),
       })),
     load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels)),
-    prepare: (gang) => gang.call("prepare", (api, rank) => api.prepare(setupOf(rank, fault))),
+    prepare: (gang) =>
+      gang.call("prepare", async (api, rank) => {
+        const outcome = await api.prepare(setupOf(rank, fault));
+        if (outcome.ok) hasLoaded(outcome.sources!);
+        return outcome;
+      }),
     run: async (gang) => {
       averaging = averageHere(run);
       await Promise.all([gang.call("run", (api) => api.run()), averaging]);

@@ -2,6 +2,8 @@
 // Two threads that load the same module come to the same origins, so a worker can say which of its jobs it trains.
 import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
+import { isMainThread } from "node:worker_threads";
+import { noteGraph } from "./sources.ts";
 
 /** Deeper calls are told apart by their innermost part. */
 const mostCalls = 100;
@@ -48,6 +50,8 @@ export function noteOrigin(job: object): void {
   const modules = [...new Set(calls.map(({ url }) => url))];
   originOf.set(job, { modules, key: count === 0 ? path : `${path} (call ${count + 1})` });
   for (const url of modules) {
+    // A script that trains itself may do other things before.
+    if (isMainThread) noteGraph(url);
     const jobs = definedBy.get(url) ?? [];
     jobs.push(new WeakRef(job));
     definedBy.set(url, jobs);

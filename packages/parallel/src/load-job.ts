@@ -7,6 +7,7 @@ import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { isJob } from "./job.ts";
 import { hasBegun, jobsDefinedBy, jobWithOrigin, originKey, trainsItself } from "./job-origin.ts";
+import { importNoted } from "./sources.ts";
 
 /**
  * The URL of a job module that is given as one, or as a path.
@@ -54,7 +55,7 @@ export async function importJob(url: string): Promise<Job> {
   let module: { default?: unknown };
   const state = { done: false };
   try {
-    module = await importing.run(state, () => import(url));
+    module = await importing.run(state, () => importNoted(() => import(url)));
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {

@@ -14,6 +14,7 @@ import type { Found } from "./probe.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import type { Sources } from "./sources.ts";
 import type { StepRules } from "./step-rules.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
@@ -30,6 +31,8 @@ export interface WorkerSetup {
   context: JobContext;
   /** What its optimizer() is told of the run. */
   length: RunLength;
+  /** What is known of the job's source: this thread must load the same. */
+  sources: Sources;
   memory: WebAssembly.Memory;
   /** The part of the memory that this worker may allocate from. */
   arena: { base: number; bytes: number };
@@ -73,7 +76,7 @@ export interface WorkerSetup {
 
 /** How a call ended. Errors are part of the value: a thrown one may not survive the way between threads. */
 export type Outcome =
-  | { ok: true }
+  | { ok: true; sources?: Sources }
   | { ok: false; aborted: true }
   | { ok: false; aborted: false; error: SerializedError; step: number; phase: Phase };
 
@@ -85,7 +88,7 @@ export interface WorkerApi {
    * that it may make no more objects, would end the process.
    */
   loadKernels(kernels: RunKernels): Promise<Outcome>;
-  /** Imports the job, builds the model and takes up the shared weights. */
+  /** Imports the job, builds the model and takes up the shared weights. Answers with the source that it has loaded. */
   prepare(setup: WorkerSetup): Promise<Outcome>;
   /** Does all steps. The thread answers no other call meanwhile; it is steered by the control words. */
   run(): Promise<Outcome>;

@@ -8,6 +8,7 @@ import { findNewest } from "./checkpoint/find-newest.ts";
 import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
 import type { TrainEvent } from "./events.ts";
+import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "./options.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
@@ -29,7 +30,7 @@ async function run(options: TrainOptions, faults: Faults = [], stopAt?: TrainEve
   };
   const onStepEnd = ({ step }: { step: number }) => void steps.push(step);
   const all = { ...pinned, ...options, onStepEnd };
-  const end = await coordinate(job, workerUrl, all, publish, () => stopped, faults);
+  const end = await coordinate(launchNow(job, workerUrl), all, publish, () => stopped, faults);
   const epochs = events.flatMap((event) => (event.type === "epoch" ? [event] : []));
   const told = epochs.map(({ epoch, step, loss, metrics }) => ({ epoch, step, loss, metrics }));
   return { end, steps, told, restarts: events.filter(({ type }) => type === "restart").length };

@@ -8,6 +8,7 @@ import type { Launch } from "./launch.ts";
 import { launchNow } from "./launch.ts";
 import { jobUrlOf, refuseWhileLoading } from "./load-job.ts";
 import type { TrainOptions } from "./options.ts";
+import { noteGraph } from "./sources.ts";
 import { TrainingRun } from "./training-run.ts";
 import { workerUrl } from "./worker-url.ts";
 
@@ -42,6 +43,7 @@ export function train<M extends AnyModule = Module>(
   const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
     refuseWhileLoading();
     const url = jobUrlOf("train", job);
+    noteGraph(url);
     noteCaller(url);
     resolve({ launch: launchNow(url, workerUrl), options: takeOptions(options) });
   });

@@ -16,6 +16,7 @@ import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "./prot
 import { Replica } from "./replica.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { loadKernels } from "./run-kernels.ts";
+import { loadedSources, requireSource } from "./sources.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;
@@ -47,19 +48,25 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
       }
     },
     loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
-    prepare: (setup: WorkerSetup) =>
-      attempt(async () => {
+    prepare: async (setup: WorkerSetup) => {
+      const outcome = await attempt(async () => {
         firstStep = setup.state.step + 1;
         openHeap({ memory: setup.memory, ...setup.arena });
         useKernels(setup.kernels);
         // Not by process.stderr: a thread that is computing gets no further than its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
-        const job = await importJob(setup.jobUrl);
+        const loading = importJob(setup.jobUrl);
+        await loading.catch(() => undefined);
+        // What was changed may be no job any more; why not is the better thing to say.
+        requireSource(setup.sources, loadedSources());
+        const job = await loading;
         if (setup.jobOrigin !== undefined) requireOrigin(setup.jobUrl, job, setup.jobOrigin);
         replica = new Replica(setup, configureJob(job, setup.context), notify);
         // For the threads of later runs; one that is ended does it no more.
         flushCompileCache();
-      }),
+      });
+      return outcome.ok ? { ...outcome, sources: loadedSources() } : outcome;
+    },
     run: () => attempt(() => replica!.run()),
     close: () => {
       port.close();

@@ -45,6 +45,8 @@ export interface RunPosition {
   changes?: readonly RunChange[];
   /** What computes, such as kernels, by name; nothing if absent. */
   computedBy?: Readonly<Record<string, string>>;
+  /** The files of the source, with their SHA-256 sums; nothing if absent. */
+  sources?: Readonly<Record<string, string>>;
 }
 
 /** The tensors that a run must have in common with a checkpoint. */
@@ -81,7 +83,7 @@ function unflatten(
  */
 export function encodeCheckpoint(trained: Trained, position: RunPosition): CheckpointContent {
   const { step, epoch, cursor = 0, random = null, metrics = {} } = position;
-  const { settings = {}, changes = [], computedBy = {} } = position;
+  const { settings = {}, changes = [], computedBy = {}, sources = {} } = position;
   for (const [name, value] of Object.entries({ step, epoch, cursor })) {
     if (Number.isSafeInteger(value) && value >= 0) continue;
     throw new CheckpointError(`checkpoint: ${name} is ${value}, expected a non-negative integer`);
@@ -100,6 +102,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       settings: { ...settings },
       changes: structuredClone(changes),
       computedBy: { ...computedBy },
+      sources: { ...sources },
       optimizer: { stepCount, paramGroups: structuredClone(paramGroups) },
     },
     files: {

@@ -49,6 +49,7 @@ const saved = encodeCheckpoint(build(), {
   settings: { lr: 0.01, clipGradNorm: 1 },
   changes: [{ step: 4, changes: ["clipGradNorm 1 instead of none"] }],
   computedBy: { kernels: "wasm" },
+  sources: { "job.ts": "ab".repeat(32) },
 });
 
 const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -174,7 +175,7 @@ function mutate({ holder, key }: Place, next: (bound: number) => number): void {
 
 /** Where anything of the right type may stand. */
 const free =
-  /^\.(metrics|settings|changes|computedBy|optimizer\.paramGroups|random\.(lossSum|weight|skipped|epochs\.\d+\.))/;
+  /^\.(metrics|settings|changes|computedBy|sources|optimizer\.paramGroups|random\.(lossSum|weight|skipped|epochs\.\d+\.))/;
 
 test("as it was written, it is read", async () => {
   const disk = diskWith({ ...saved.files, "state.json": formatState(saved.state, recordsOf(saved.files)) });

@@ -45,6 +45,8 @@ export interface CheckpointState {
   changes: readonly RunChange[];
   /** What computed, for information: with anything else a run goes on, but not to the same bits. */
   computedBy: Readonly<Record<string, string>>;
+  /** The files of the job's source, by path from its own folder, with their SHA-256 sums; for information. */
+  sources: Readonly<Record<string, string>>;
   /** The optimizer's state but for its tensors. */
   optimizer: { stepCount: number; paramGroups: readonly SavedGroup[] };
 }
@@ -97,7 +99,8 @@ const fingerprint = object({
   optimizer: object({ name: text, groups: list(list(count)), state: list(list(tensor)) }),
 });
 
-const file = object({ bytes: count, sha256: matching(/^[0-9a-f]{64}$/, "a SHA-256") });
+const sum = matching(/^[0-9a-f]{64}$/, "a SHA-256");
+const file = object({ bytes: count, sha256: sum });
 
 /** All that state.json holds besides its own sum. */
 const schema = object({
@@ -112,6 +115,7 @@ const schema = object({
   settings: record(scalar),
   changes: list(object({ step: count, changes: list(text) })),
   computedBy: record(text),
+  sources: record(sum),
   optimizer: object({ stepCount: count, paramGroups: list(record(plain)) }),
   files: object(Object.fromEntries(tensorFiles.map((name) => [name, file]))),
 });
