@@ -67,7 +67,7 @@ export class CheckpointError extends ShardgradError {
 }
 
 /** A message on one line, whatever is quoted in it. */
-export const oneLine = (text: string): string => text.trim().replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
+export const oneLine = (text: string): string => text.replace(/\s*[\n\r\u2028\u2029]+\s*/g, " ");
 
 /** Name and message of whatever was thrown, in one line. */
 export function describeThrown(error: unknown): string {

@@ -2,7 +2,7 @@
 // for all. Must not know what the workers compute, nor what they are (threads.ts; fakes in the simulation).
 import { ShardgradError } from "@shardgrad/core";
 import type { Phase } from "./errors.ts";
-import { deserializeError, JobError, NonFiniteError, placeOf, WorkerError } from "./errors.ts";
+import { deserializeError, JobError, NonFiniteError, oneLine, placeOf, WorkerError } from "./errors.ts";
 import type { Outcome, WorkerApi } from "./protocol.ts";
 
 /** One worker, from outside. */
@@ -36,7 +36,13 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   // Messages of our own errors say what is wrong with what; of others the kind and the place help.
   const kind = cause.name === "Error" ? "" : `${cause.name}: `;
   const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${place}`;
-  return new WorkerError(`train: worker ${rank} failed ${when}: ${reason}`, rank, step, phase, cause);
+  return new WorkerError(
+    `train: worker ${rank} failed ${when}: ${oneLine(reason)}`,
+    rank,
+    step,
+    phase,
+    cause,
+  );
 }
 
 /** Waits until all have ended, well or not; rejects then, with the error of the first that is not well. */

@@ -8,7 +8,7 @@ import { MessageChannel } from "node:worker_threads";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
-import { describeThrown, deserializeError } from "./errors.ts";
+import { describeThrown, deserializeError, oneLine } from "./errors.ts";
 import type { Member, Members } from "./gang.ts";
 import type { Launch } from "./launch.ts";
 import type { Notice, WorkerApi, WorkerTask } from "./protocol.ts";
@@ -46,7 +46,7 @@ export function startThreads(workers: number, launch: Launch): Members {
   const start = (): Thread => {
     const { port1, port2 } = new MessageChannel();
     port1.on("message", (message: Partial<Notice>) => {
-      if (message.notice !== undefined) process.stderr.write(`${message.notice}\n`);
+      if (message.notice !== undefined) process.stderr.write(`${oneLine(message.notice)}\n`);
     });
     // Piscina's type for the list is taken from the wrong overload of postMessage.
     const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];

@@ -9,6 +9,7 @@ import { launchNow } from "./launch.ts";
 import { jobUrlOf, refuseWhileLoading } from "./load-job.ts";
 import type { TrainOptions } from "./options.ts";
 import { noteGraph } from "./sources.ts";
+import { requireSurroundings } from "./surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
 import { workerUrl } from "./worker-url.ts";
 
@@ -42,6 +43,7 @@ export function train<M extends AnyModule = Module>(
 ): TrainingRun<M> {
   const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
     refuseWhileLoading();
+    requireSurroundings("train");
     const url = jobUrlOf("train", job);
     noteGraph(url);
     noteCaller(url);

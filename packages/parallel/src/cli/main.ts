@@ -4,10 +4,11 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemoryError, ShardgradError } from "@shardgrad/core";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CheckpointError, JobError } from "../errors.ts";
+import { CheckpointError, JobError, oneLine } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
 import type { ProfileJobOptions } from "../profile-job.ts";
 import { profileJob } from "../profile-job.ts";
+import { requireSurroundings } from "../surroundings.ts";
 import { train } from "../train.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
@@ -60,6 +61,11 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     ...options
   } = flags;
   const reporter = json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
+  try {
+    requireSurroundings("train");
+  } catch (error) {
+    return fail(error, stack);
+  }
   const misfit = misfitOf(flags);
   if (misfit) return fail(new JobError(misfit), stack);
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
@@ -120,7 +126,9 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
 /** Tells of an error, and sets the exit code: what does not fit before the run has begun is misuse. */
 function fail(error: unknown, stack: boolean, begun = true): void {
   const known = error instanceof ShardgradError;
-  const text = known && !stack ? error.message : error instanceof Error ? describe(error) : String(error);
+  // Tables of memory have lines of their own; else a line break is one that somebody's message has brought.
+  const message = error instanceof MemoryError ? error.message : known && oneLine(error.message);
+  const text = message && !stack ? message : error instanceof Error ? describe(error) : String(error);
   process.stderr.write(`shardgrad: ${text}\n`);
   const misfit = error instanceof JobError || error instanceof MemoryError || (known && !begun);
   process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
@@ -142,6 +150,7 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   const { json = false, stack = false, set: params = [], ...options } = flags;
   const output = json ? keepOutput() : process.stdout;
   try {
+    requireSurroundings("profile");
     const { profile, ...found } = await profileJob(pathToFileURL(resolve(job)), { ...options, params });
     output.write(
       json

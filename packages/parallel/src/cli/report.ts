@@ -1,4 +1,5 @@
 // What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
+import { oneLine } from "../errors.ts";
 import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
 import type { MetricValue } from "../metrics/definition.ts";
 import { matrixLines } from "./matrix-lines.ts";
@@ -141,7 +142,9 @@ export class LineReporter implements Reporter {
     this.#bar = undefined;
   }
 
-  #line(text: string): void {
+  /** A path or a message may have line breaks, and lines of its own. */
+  #line(line: string): void {
+    const text = oneLine(line);
     if (this.#bar) this.#bar.line(text);
     else this.#stream.write(`${text}\n`);
   }
