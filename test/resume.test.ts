@@ -1,10 +1,11 @@
 // Stopping and going on: the run that was interrupted ends with the bits of the one that was not.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
-import { train } from "@shardgrad/parallel";
+import { CheckpointError, train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signalAtCheckpoint, startCommand } from "./start-command.ts";
 import { writeJob } from "./write-job.ts";
@@ -174,6 +175,22 @@ describe("refuses", () => {
   ])("%s", async (_, options, message) => {
     await expect(run({ workers: 1, ...options })).rejects.toThrow(message);
   });
+});
+
+it("a checkpoint with right sums and wrong contents is refused, and says what is wrong", async () => {
+  const checkpoint = { directory: newDirectory() };
+  await run({ workers: 1, steps: 30, checkpoint });
+  const file = join(checkpoint.directory, "step-0000000030", "state.json");
+  const { sha256: _, ...state } = JSON.parse(readFileSync(file, "utf8"));
+  state.random.epochs = Array(200_000).fill(state.random.epochs[0]);
+  const body = JSON.stringify(state).slice(0, -1);
+  const sum = createHash("sha256").update(body).digest("hex");
+  writeFileSync(file, `${body},\n  "sha256": "${sum}"\n}\n`);
+  const resumed = run({ workers: 1, checkpoint, resume: true });
+  await expect(resumed).rejects.toThrow(CheckpointError);
+  await expect(resumed).rejects.toThrow(
+    /step-0000000030 is damaged: state\.json\.random\.epochs is a list of 200000, expected a list of 1; use another one$/,
+  );
 });
 
 describe("a directory that cannot be written any more", () => {
