@@ -2,7 +2,7 @@
 // with a hash. Workers import the job anew, at the start and after a failure; with another source they would train another
 // job, and a run would have bits of neither. Knows nothing of threads, which each have modules of their own.
 import { createHash } from "node:crypto";
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { dirname, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -20,9 +20,11 @@ const ownFolder = new URL(".", import.meta.url).href;
 const isOfJob = (url: string) =>
   url.startsWith("file:") && !url.includes("/node_modules/") && !url.startsWith(ownFolder);
 
+/** What is in a file; undefined if it is none, such as a pipe, for which one would have to wait. */
 function readText(url: string): Buffer | undefined {
   try {
-    return readFileSync(fileURLToPath(url));
+    const path = fileURLToPath(url);
+    return statSync(path).isFile() ? readFileSync(path) : undefined;
   } catch {
     return undefined;
   }
