@@ -202,6 +202,17 @@ it.each([
   await expect(train(file, { workers: 1, kernels })).rejects.toThrow(`dataset: ${message}`);
 });
 
+it("sampling may be chosen by params and state", async () => {
+  const file = writeJob(`
+    import job from "../jobs/params.ts";
+    export default { ...job, params: { ...job.params, favourite: 0 },
+      sampling: ({ params, state }) => ({ weights: (i) => (i === params.favourite ? 50 : state.scale) }) };`);
+  const hash = async (favourite: number) =>
+    (await train(file, { workers: 2, kernels, params: { favourite } })).weightsSha256;
+  expect(await hash(0)).toBe(await hash(0));
+  expect(await hash(0)).not.toBe(await hash(1));
+});
+
 it("validation may be chosen by params", async () => {
   const file = writeJob(`
     import { defineJob } from "@shardgrad/parallel";

@@ -1,5 +1,6 @@
 // Where jobs were defined: by which calls, from defineJob's caller up to the top level of the module that is being loaded.
 // Two threads that load the same module come to the same origins, so a worker can say which of its jobs it trains.
+import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import { getCallSites } from "node:util";
 import { isMainThread } from "node:worker_threads";
@@ -24,7 +25,7 @@ const counts = new Map<string, number>();
 const trainedByThemselves = new Set<string>();
 
 /** The URL of a script: the names of CommonJS modules are paths. */
-const urlOf = (name: string): string => (name.startsWith("/") ? pathToFileURL(name).href : name);
+const urlOf = (name: string): string => (isAbsolute(name) ? pathToFileURL(name).href : name);
 
 /** The calls that lead here, from the caller of the caller up to the loader of its module. */
 function callers(): { url: string; line: number; column: number }[] {

@@ -62,11 +62,14 @@ export interface JobDefinition<
   /**
    * Holds a part of the training samples out, to be evaluated in place of a `test` set: a fraction of them, or
    * `{ fraction }` or `{ folds, fold }` with `stratify` for as large a share of every class. Keyed by the seed. A function
-   * may choose by `params`.
+   * may choose by `params` and `state`.
    */
   validation?: HoldOut<keyof C & string> | ((context: JobContext<P, S>) => HoldOut<keyof C & string>);
-  /** How training samples are drawn; each exactly once an epoch, in a new order each time, if absent. */
-  sampling?: Sampling<keyof C & string>;
+  /**
+   * How training samples are drawn; each exactly once an epoch, in a new order each time, if absent. A function may choose
+   * by `params` and `state`.
+   */
+  sampling?: Sampling<keyof C & string> | ((context: JobContext<P, S>) => Sampling<keyof C & string>);
   /**
    * Alters training samples, each time that one is drawn: called by the worker that computes with it. Never called for
    * samples that are evaluated.
@@ -140,18 +143,24 @@ export function isJob(value: unknown): value is Job {
 }
 
 /** A job with all that its functions are given in a run. */
-export interface RunJob extends Omit<Job, "validation"> {
+export interface RunJob extends Omit<Job, "sampling" | "validation"> {
   readonly context: JobContext;
+  readonly sampling?: Sampling | undefined;
   readonly validation?: HoldOut | undefined;
 }
 
 /** Gives a job its context, and with it what its functions choose before the run. */
 export function configureJob(job: Job, context: JobContext): RunJob {
-  const { validation } = job;
-  if (typeof validation !== "function") return { ...job, validation, context };
-  const chosen = validation(context);
-  checkHoldOut("train: validation()", chosen);
-  return { ...job, validation: chosen, context };
+  let { sampling, validation } = job;
+  if (typeof sampling === "function") {
+    sampling = sampling(context);
+    checkSampling("train: sampling()", sampling);
+  }
+  if (typeof validation === "function") {
+    validation = validation(context);
+    checkHoldOut("train: validation()", validation);
+  }
+  return { ...job, sampling, validation, context };
 }
 
 function requireFunction(name: string, value: unknown): void {
@@ -190,7 +199,8 @@ export function defineJob<
   if (params !== undefined) checkParams(params);
   if (validation !== undefined && typeof validation !== "function")
     checkHoldOut("defineJob: validation", validation);
-  if (sampling !== undefined) checkSampling(sampling);
+  if (sampling !== undefined && typeof sampling !== "function")
+    checkSampling("defineJob: sampling", sampling);
   if (augment !== undefined) requireFunction("augment", augment);
   if (sampleWeight !== undefined && typeof sampleWeight !== "string") {
     throw new JobError(

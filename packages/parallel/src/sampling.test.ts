@@ -28,7 +28,7 @@ function planOf(
   set: StoredColumns,
   rest: { batchSize: number; shards: number; seed: number },
 ): SamplingPlan {
-  checkSampling(sampling);
+  checkSampling("defineJob: sampling", sampling);
   const epoch = planEpoch(sampling, set.samples, rest.batchSize);
   return { ...rest, ...epoch, order: planOrder(sampling, set, allocate) };
 }

@@ -44,8 +44,8 @@ export type SampleOrder =
 const parts = ["shuffle", "dropLast", "weights", "balance", "samples"];
 
 /** Checks what needs no data. */
-export function checkSampling(sampling: unknown): void {
-  const problem = (reason: string) => new JobError(`defineJob: sampling ${reason}`);
+export function checkSampling(what: string, sampling: unknown): void {
+  const problem = (reason: string) => new JobError(`${what} ${reason}`);
   if (typeof sampling !== "object" || sampling === null) {
     throw problem(`is ${String(sampling)}, expected { ${parts.join(", ")} }`);
   }
