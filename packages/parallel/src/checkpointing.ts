@@ -8,12 +8,13 @@ import { readCarried, readSaved, recordAt } from "./carried.ts";
 import type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 import { changesOf } from "./checkpoint/changes.ts";
 import type { CheckpointContent } from "./checkpoint/content.ts";
-import { averagePrefix, encodeCheckpoint, loadCheckpoint, requireSameJob } from "./checkpoint/content.ts";
+import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "./checkpoint/content.ts";
 import type { Checkpoint } from "./checkpoint/find-newest.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import { checkRetention } from "./checkpoint/retention.ts";
 import type { CheckpointState, Plain } from "./checkpoint/state-file.ts";
+import { besideFiles } from "./checkpoint/state-file.ts";
 import type { CheckpointStore, StoreEnvironment } from "./checkpoint/store.ts";
 import { openCheckpoints } from "./checkpoint/store.ts";
 import type { Control } from "./control.ts";
@@ -145,35 +146,40 @@ export interface Beginning {
   observeFrom: number;
 }
 
-/** The model's tensors, and the averages of its parameters, if there are any. */
-function weightsOf({ model, ema }: Saved): Map<string, Tensor> {
+/** The averages of a model's parameters, by their names; none if there are none. */
+function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
   const names = model.namedParameters().map(([name]) => name);
-  const averages = ema?.averages.map((average, i) => [averagePrefix + names[i], average] as const) ?? [];
-  return new Map([...model.stateDict(), ...averages]);
+  return new Map(ema?.averages.map((average, i) => [names[i]!, average]));
+}
+
+/** @throws CheckpointError if a run that kept an average has saved none */
+function requireAverage({ path, state, files }: Checkpoint): void {
+  if (!Object.hasOwn(state.settings, "ema decay") || besideFiles.some((name) => files[name])) return;
+  throw new CheckpointError(
+    `checkpoint: ${path} is damaged: it has none of ${besideFiles.join(", ")}; use another one`,
+  );
 }
 
 /** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
 function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; carried: Carried } {
-  const { optimizer, identity: run } = saved;
-  const own = weightsOf(saved);
-  const model = {
+  const { model, optimizer, identity: run } = saved;
+  const own = new Map(model.stateDict());
+  const weights = {
     stateDict: () => own,
     loadStateDict: (state: StateDict) => {
-      const loaded = state as ReadonlyMap<string, Tensor>;
-      const averages = [...own.keys()].filter((name) => name.startsWith(averagePrefix));
-      const lacking = averages.filter((name) => !loaded.has(name));
-      const kept = Object.hasOwn(checkpoint.state.settings, "ema decay");
-      if (lacking.length > 0 && (kept || lacking.length < averages.length))
-        throw new CheckpointError(`model.safetensors lacks ${lacking[0]}`);
-      for (const [name, tensor] of own) {
-        // An average that is kept from here on begins with the weights.
-        const from = loaded.get(name) ?? loaded.get(name.replace(averagePrefix, ""))!;
-        tensor.copyFrom(from);
-      }
+      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
     },
   };
-  const into = { model, optimizer, run };
+  const average = {
+    names: model.namedParameters().map(([name]) => name),
+    load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
+      // An average that is kept from here on begins with the weights.
+      for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
+    },
+  };
+  const into = { model: weights, optimizer, run, average };
   requireSameJob(checkpoint.state, into);
+  requireAverage(checkpoint);
   const carried = readCarried(checkpoint, saved);
   const options = optimizer.paramGroups.map((group) => ({ ...group }));
   const state = loadCheckpoint(checkpoint, into);
@@ -355,7 +361,9 @@ export class RunCheckpoints {
 
   #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
     const {
+      model,
       optimizer,
+      ema,
       identity: run,
       context,
       settings,
@@ -387,7 +395,8 @@ export class RunCheckpoints {
     const then = (tensors: Iterable<[string, Tensor]>) =>
       Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
     return scope(() => {
-      const weights = new Map(then(weightsOf(this.#saved!)));
+      const weights = new Map(then(model.stateDict()));
+      const averages = new Map(then(averagesOf(this.#saved!)));
       const dict = optimizer.stateDict();
       const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
       const trained = {
@@ -395,6 +404,7 @@ export class RunCheckpoints {
         optimizer: { stateDict: () => ({ ...dict, state }) },
         run,
         metadata: describeRun(context),
+        ...(ema && { average: { stateDict: () => averages, evaluated: settings.useEma === true } }),
       };
       return encodeCheckpoint(trained, position);
     });

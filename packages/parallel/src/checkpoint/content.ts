@@ -7,16 +7,13 @@ import type { RunChange, RunSettings } from "./changes.ts";
 import type { RunIdentity, TensorSignature } from "./fingerprint.ts";
 import { describeTensor, differencesOf, fingerprintOf } from "./fingerprint.ts";
 import { Damage } from "./schema.ts";
-import type { CheckpointState, Plain, TensorFile } from "./state-file.ts";
+import type { CheckpointState, OfFiles, Plain, TensorFile } from "./state-file.ts";
 
 /** A checkpoint in memory. */
 export interface CheckpointContent {
   state: CheckpointState;
-  files: Readonly<Record<TensorFile, Uint8Array>>;
+  files: Readonly<OfFiles<Uint8Array>>;
 }
-
-/** What averages of parameters are called beside them; a run may have some only now and then. */
-export const averagePrefix = "ema:";
 
 /** What is trained: anything with state dicts, such as a Module and an Optimizer of core. */
 export interface Trained {
@@ -25,6 +22,8 @@ export interface Trained {
   run: RunIdentity;
   /** What the file of the model says besides its tensors; that it is laid out as PyTorch's if absent. */
   metadata?: Readonly<Record<string, string>>;
+  /** Averages of parameters, by their names, and whether these are what is evaluated; none if absent. */
+  average?: { stateDict(): StateDict; evaluated: boolean };
 }
 
 /** Where a run is. */
@@ -47,11 +46,6 @@ export interface RunPosition {
   computedBy?: Readonly<Record<string, string>>;
   /** The files of the source, with their SHA-256 sums; nothing if absent. */
   sources?: Readonly<Record<string, string>>;
-}
-
-/** The tensors that a run must have in common with a checkpoint. */
-function ownOf(state: StateDict): (readonly [string, Tensor])[] {
-  return [...entriesOf(state)].filter(([name]) => !name.startsWith(averagePrefix));
 }
 
 function entriesOf(state: StateDict): Iterable<readonly [string, Tensor]> {
@@ -88,7 +82,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
     if (Number.isSafeInteger(value) && value >= 0) continue;
     throw new CheckpointError(`checkpoint: ${name} is ${value}, expected a non-negative integer`);
   }
-  const model = trained.model.stateDict();
+  const model = [...entriesOf(trained.model.stateDict())];
   const optimizer = trained.optimizer.stateDict();
   const { stepCount, paramGroups, state } = optimizer;
   return {
@@ -98,7 +92,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       cursor,
       random: structuredClone(random),
       metrics: { ...metrics },
-      fingerprint: fingerprintOf(ownOf(model), optimizer, trained.run),
+      fingerprint: fingerprintOf(model, optimizer, trained.run),
       settings: { ...settings },
       changes: structuredClone(changes),
       computedBy: { ...computedBy },
@@ -106,9 +100,25 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       optimizer: { stepCount, paramGroups: structuredClone(paramGroups) },
     },
     files: {
-      "model.safetensors": writeSafetensors(entriesOf(model), trained.metadata ?? { format: "pt" }),
+      ...encodeModel(model, trained),
       "optimizer.safetensors": writeSafetensors(flatten(state)),
     },
+  };
+}
+
+/** The file of the model has what is evaluated, so that it loads into a model as it is; the other weights lie beside it. */
+function encodeModel(
+  model: readonly (readonly [string, Tensor])[],
+  { average, metadata = { format: "pt" } }: Pick<Trained, "average" | "metadata">,
+): Omit<OfFiles<Uint8Array>, "optimizer.safetensors"> {
+  const write = (tensors: Iterable<readonly [string, Tensor]>) => writeSafetensors(tensors, metadata);
+  if (!average) return { "model.safetensors": write(model) };
+  const averages = new Map(entriesOf(average.stateDict()));
+  if (!average.evaluated)
+    return { "model.safetensors": write(model), "average.safetensors": write(averages) };
+  return {
+    "model.safetensors": write(model.map(([name, x]) => [name, averages.get(name) ?? x] as const)),
+    "weights.safetensors": write(model.filter(([name]) => averages.has(name))),
   };
 }
 
@@ -117,6 +127,8 @@ export interface Resumed {
   model: { stateDict(): StateDict; loadStateDict(state: StateDict): unknown };
   optimizer: Pick<Optimizer, "stateDict" | "loadStateDict">;
   run: RunIdentity;
+  /** Averages of parameters, and what takes those that were kept; undefined if none were. */
+  average?: { names: readonly string[]; load(averages: ReadonlyMap<string, Tensor> | undefined): void };
 }
 
 /** So many differences are told one by one. */
@@ -127,7 +139,7 @@ export function requireSameJob(
   { step, fingerprint }: CheckpointState,
   { model, optimizer, run }: Resumed,
 ): void {
-  const own = fingerprintOf(ownOf(model.stateDict()), optimizer.stateDict(), run);
+  const own = fingerprintOf(entriesOf(model.stateDict()), optimizer.stateDict(), run);
   const differences = differencesOf(fingerprint, own);
   if (differences.length === 0) return;
   const told = differences.slice(0, differencesTold).join("; ");
@@ -137,7 +149,7 @@ export function requireSameJob(
   );
 }
 
-/** Throws a Damage unless a file has these tensors, and no others but averages of some of them. */
+/** Throws a Damage unless a file has these tensors, and no others. */
 function requireTensors(
   file: TensorFile,
   expected: readonly TensorSignature[],
@@ -146,8 +158,7 @@ function requireTensors(
   const signatures = new Map(expected.map((signature) => [signature.name, signature]));
   for (const name of signatures.keys()) if (!tensors.has(name)) throw new Damage(`${file} lacks ${name}`);
   for (const [name, tensor] of tensors) {
-    const isAverage = name.startsWith(averagePrefix) && !signatures.has(name);
-    const signature = signatures.get(isAverage ? name.slice(averagePrefix.length) : name);
+    const signature = signatures.get(name);
     if (!signature)
       throw new Damage(`${file} has ${JSON.stringify(name)}, of which state.json knows nothing`);
     const [got, right] = [tensor, signature].map(describeTensor);
@@ -158,7 +169,24 @@ function requireTensors(
 /** A message may quote what is in the file. */
 const mostReason = 300;
 
-function loadTensors({ state, files }: CheckpointContent, { model, optimizer }: Resumed): void {
+/** Weights and averages, if any lie beside the model's file: of all parameters that are averaged, or else of some. */
+function readBeside(
+  { state, files }: CheckpointContent,
+  file: TensorFile,
+  names: readonly string[] | undefined,
+): ReadonlyMap<string, Tensor> | undefined {
+  const bytes = files[file];
+  if (!bytes) return undefined;
+  const { tensors } = readSafetensors(bytes);
+  const expected = state.fingerprint.tensors.filter(({ name }) =>
+    (names ?? [...tensors.keys()]).includes(name),
+  );
+  requireTensors(file, expected, tensors);
+  return tensors;
+}
+
+function loadTensors(content: CheckpointContent, { model, optimizer, average }: Resumed): void {
+  const { state, files } = content;
   const { name, state: moments } = state.fingerprint.optimizer;
   const flat = moments.flatMap((own, index) =>
     own.map((signature) => ({ ...signature, name: `${index}.${signature.name}` })),
@@ -168,8 +196,12 @@ function loadTensors({ state, files }: CheckpointContent, { model, optimizer }: 
     requireTensors("model.safetensors", state.fingerprint.tensors, weights);
     const saved = readSafetensors(files["optimizer.safetensors"]).tensors;
     requireTensors("optimizer.safetensors", flat, saved);
+    const trained = readBeside(content, "weights.safetensors", average?.names);
+    const averages = trained ? weights : readBeside(content, "average.safetensors", average?.names);
     optimizer.loadStateDict({ name, ...state.optimizer, state: unflatten(saved, moments) });
-    model.loadStateDict(weights);
+    // Training goes on from the weights, whatever was evaluated.
+    model.loadStateDict(trained ? new Map([...weights, ...trained]) : weights);
+    average?.load(averages);
   });
 }
 

@@ -8,8 +8,8 @@ import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
 import { Damage } from "./schema.ts";
-import type { FileRecord, FileRecords, TensorFile } from "./state-file.ts";
-import { parseState, tensorFiles } from "./state-file.ts";
+import type { FileRecord, FileRecords, OfFiles, TensorFile } from "./state-file.ts";
+import { filesOf, parseState } from "./state-file.ts";
 
 /** A checkpoint that was read from a disk, every byte of it as it was written. */
 export interface Checkpoint extends CheckpointContent {
@@ -102,15 +102,9 @@ export async function readState(
 
 async function readChecked(disk: Disk, path: string): Promise<Checkpoint> {
   const { state, files } = await readState(disk, path);
-  const [model, optimizer] = tensorFiles;
-  return {
-    path,
-    state,
-    files: {
-      [model]: await readTensors(disk, path, model, files[model]),
-      [optimizer]: await readTensors(disk, path, optimizer, files[optimizer]),
-    },
-  };
+  const read: Partial<OfFiles<Uint8Array>> = {};
+  for (const name of filesOf(files)) read[name] = await readTensors(disk, path, name, files[name]!);
+  return { path, state, files: read as OfFiles<Uint8Array> };
 }
 
 /** Errors of the disk, as ours. */

@@ -57,12 +57,24 @@ export interface FileRecord {
   sha256: string;
 }
 
-/** The files that state.json knows. */
+/** The files that state.json knows, of every checkpoint. */
 export const tensorFiles = ["model.safetensors", "optimizer.safetensors"] as const;
+/**
+ * Those of a run that keeps an average of its weights: the weights, where the average is what was evaluated and stands in the
+ * model's file; or else the average.
+ */
+export const besideFiles = ["weights.safetensors", "average.safetensors"] as const;
 /** All files of a checkpoint: what else is in its directory is not ours. */
-export const checkpointFiles: readonly string[] = [...tensorFiles, "state.json"];
-export type TensorFile = (typeof tensorFiles)[number];
-export type FileRecords = Record<TensorFile, FileRecord>;
+export const checkpointFiles: readonly string[] = [...tensorFiles, ...besideFiles, "state.json"];
+export type TensorFile = (typeof tensorFiles)[number] | (typeof besideFiles)[number];
+/** Something of each file that there is. */
+export type OfFiles<T> = Record<(typeof tensorFiles)[number], T> & Partial<Record<TensorFile, T>>;
+export type FileRecords = OfFiles<FileRecord>;
+
+/** Names of the files that there are, in the order in which they are written. */
+export function filesOf(files: OfFiles<unknown>): TensorFile[] {
+  return [...tensorFiles, ...besideFiles.filter((name) => Object.hasOwn(files, name))];
+}
 
 /** The end of the file: what comes before is what the sum is of. */
 const tail = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
@@ -117,7 +129,10 @@ const schema = object({
   computedBy: record(text),
   sources: record(sum),
   optimizer: object({ stepCount: count, paramGroups: list(record(plain)) }),
-  files: object(Object.fromEntries(tensorFiles.map((name) => [name, file]))),
+  files: (value, at) => {
+    const names = typeof value === "object" && value !== null ? filesOf(value as FileRecords) : tensorFiles;
+    object(Object.fromEntries(names.map((name) => [name, file])))(value, at);
+  },
 });
 
 /** The parameters of an optimizer have the numbers from 0 on, and the groups of the fingerprint are those of its state. */

@@ -6,8 +6,8 @@ import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf } from "./disk.ts";
 import { chunkBytes } from "./find-newest.ts";
-import type { FileRecord } from "./state-file.ts";
-import { checkpointFiles, formatState } from "./state-file.ts";
+import type { FileRecord, FileRecords } from "./state-file.ts";
+import { checkpointFiles, filesOf, formatState } from "./state-file.ts";
 
 /**
  * Makes a directory and those above it, such that they survive a power cut.
@@ -72,11 +72,9 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const write = (name: string, bytes: Uint8Array) => writeFile(disk, join(directory, name), bytes);
   await disk.makeDirectory(directory);
-  const records = {
-    "model.safetensors": await write("model.safetensors", files["model.safetensors"]),
-    "optimizer.safetensors": await write("optimizer.safetensors", files["optimizer.safetensors"]),
-  };
-  await write("state.json", formatState(state, records));
+  const records: Partial<FileRecords> = {};
+  for (const name of filesOf(files)) records[name] = await write(name, files[name]!);
+  await write("state.json", formatState(state, records as FileRecords));
   // The names of the files, before the name of their directory.
   await disk.syncDirectory(directory);
 }
