@@ -176,12 +176,22 @@ describe("what differs from thread to thread is refused before step 1", () => {
     [
       "Math.random in loss",
       "loss: (model, batch) => mul(fit(model, batch), Math.random()),",
-      new RegExp(`^train: loss differs: ${values}, for the same rows; .*rand, randn, dropout`),
+      /^train: loss differs: [\d.e-]+ when it was first called, .*, for the same rows; .*rand, randn, dropout/,
+    ],
+    [
+      "what a model carries on from call to call",
+      "loss: (model, batch) => { const hidden = model.hidden ?? 1; model.hidden = hidden * 2; return mul(fit(model, batch), hidden); },",
+      /^train: loss differs: [\d.e-]+ when it was first called, [\d.e-]+ when it was called again, .*keep no state.*afterStep/,
     ],
     [
       "a variable that dataset() sets, in a metric",
       "dataset: () => { unit = 1000; return { train: columns, test: columns }; }, metrics: { plain: errors, inUnits: (model, batch) => mul(errors(model, batch), unit) },",
       new RegExp(`^train: metrics\\.inUnits differs: element 0 is ${values}`),
+    ],
+    [
+      "a constant of the thread, in the loss",
+      "loss: (model, batch) => mul(fit(model, batch), isMainThread ? 1 : 2),",
+      new RegExp(`^train: loss differs: ${values}, for the same rows; .*rand, randn, dropout`),
     ],
     [
       "Math.random in augment",

@@ -29,6 +29,7 @@ const kinds: { how: FaultKind; called: string; workers: number }[] = [
 ];
 
 /** No worker's fault, so that no restart would help. */
+const changed = "a teacher that follows outside of `afterStep`";
 const notFinite = "a NaN in the weights";
 const sinceCheckpoint = "the steps since the checkpoint before";
 
@@ -152,12 +153,24 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     }
   });
 
+  it(`${file}: state that the loss changes ends the run before it begins`, async () => {
+    const broken = new URL("../../../test/jobs/changing-teacher.ts", import.meta.url).href;
+    const ended = coordinate(
+      launchNow(broken, workerUrl),
+      { ...options, workers: 2 },
+      () => {},
+      () => false,
+    );
+    seen.set(changed, await ended.then(String, (error: Error) => error.message));
+  });
+
   it("what was seen is what the README says", () => {
     const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
     const rows = kinds.map(({ called }) =>
       row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
     );
     rows.push(row(notFinite, "the last step of an epoch", `\`${seen.get(notFinite)!}\``, sinceCheckpoint));
+    rows.push(row(changed, "`loss`", `\`${seen.get(changed)!}\``, "nothing: no step is done"));
     if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
     const heads = [
       row("what was injected", "where", "what the user sees", "what was lost"),

@@ -73,6 +73,8 @@ export interface Probed {
   test: Rows | undefined;
   /** Told what is being done. */
   enter: (phase: Phase) => void;
+  /** Whether functions are called once more, to see whether they give the same again. */
+  again: boolean;
 }
 
 const whatToDo =
@@ -88,14 +90,14 @@ function digestsIn(name: string, value: unknown): Digest[] {
 }
 
 /** Gives BatchNorm statistics of its own while `body` runs: they lie where all threads see them. */
-function besideStatistics(model: AnyModule, body: () => void): void {
+function besideStatistics<T>(model: AnyModule, body: () => T): T {
   const moved = Array.from(runningStatistics(model), (x) => {
     const place = Storage.foreign(x.address, tensorBytes(x));
     x.moveTo(Storage.allocate(tensorBytes(x), "running statistics"));
     return () => x.moveTo(place, "adopt");
   });
   try {
-    body();
+    return body();
   } finally {
     for (const moveBack of moved) moveBack();
   }
@@ -126,49 +128,80 @@ function look(what: string, own: Generator, body: () => unknown, onThrown: OnThr
 
 /** Loads rows, and calls the job's functions with them; changes nothing that lasts. */
 export function probe(
-  { job, model, seed, step, epoch, train, test, enter }: Probed,
+  { job, model, seed, step, epoch, train, test, enter, again }: Probed,
   onThrown: OnThrown = () => undefined,
 ): Found[] {
   const found: Found[] = [];
-  const take = (what: string, own: Generator, body: () => unknown) => {
-    found.push(look(what, own, body, onThrown));
-  };
   const noise = new Generator(seed, stream.noise);
   const evaluation = new Generator(seed, stream.evaluation);
-  const load = (what: string, { source, load }: Rows, own: Generator): number => {
+  const load = (what: string, { source, load }: Rows): number => {
     let count = 0;
     enter("gather");
-    take(what, own, () => {
+    const body = () => {
       count = load(source);
       return source.batch(count);
-    });
+    };
+    found.push(look(what, noise.restart(step), body, onThrown));
     return count;
+  };
+  const call = (what: string, phase: Phase, own: () => Generator, body: () => unknown) => {
+    const once = (): Found => {
+      enter(phase);
+      return besideStatistics(model, () => look(what, own(), body, onThrown));
+    };
+    const first = once();
+    found.push(first);
+    if (again) compareCalls(first, once());
   };
   const place = new RunPlace();
   place.set(step, epoch);
   const context = { ...job.context, step: place.step, epoch: place.epoch };
-  besideStatistics(model, () => {
-    const count = load("batch", train, noise.restart(step));
-    enter("forward");
+  const count = load("batch", train);
+  const lossStream = () => noise.restart(step);
+  try {
     const loss = () => job.loss(model, train.source.batch(count), context);
-    if (count > 0) take("loss", noise.restart(step), loss);
-    if (!test) return;
-    const putBack = keepModes(model);
-    model.eval();
-    try {
-      const tested = load("evaluated batch", test, evaluation.restart(0));
-      enter("evaluate");
-      for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
-        const evaluated = () => functionOf(metric)(model, test.source.batch(tested), job.context);
-        const body = () => test.source.during(tested, () => noGrad(evaluated));
-        take(`metrics.${name}`, evaluation.restart(0), body);
-      }
-    } finally {
-      putBack();
+    if (count > 0) call("loss", "forward", lossStream, loss);
+  } finally {
+    place.dispose();
+  }
+  if (!test) return found;
+  const putBack = keepModes(model);
+  model.eval();
+  try {
+    const tested = load("evaluated batch", test);
+    for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
+      const evaluated = () => functionOf(metric)(model, test.source.batch(tested), job.context);
+      const body = () => test.source.during(tested, () => noGrad(evaluated));
+      call(`metrics.${name}`, "evaluate", () => evaluation.restart(0), body);
     }
-  });
-  place.dispose();
+  } finally {
+    putBack();
+  }
   return found;
+}
+
+/** The first difference between what a function gave in two places, and where in it. */
+function firstDifference(
+  { digests: own }: Found,
+  other: Found | undefined,
+  places: readonly [string, string],
+): string | undefined {
+  const others = other?.digests;
+  if (!own || !others) return undefined;
+  for (let i = 0; i < Math.max(own.length, others.length); i++) {
+    const difference = differenceOf(own[i], others[i], places);
+    if (difference !== undefined)
+      return `${(own[i] ?? others[i])!.name} differs: ${difference}, for the same rows`;
+  }
+  return undefined;
+}
+
+function compareCalls(first: Found, second: Found): void {
+  const difference = firstDifference(first, second, ["when it was first called", "when it was called again"]);
+  if (difference === undefined) return;
+  throw new JobError(
+    `train: ${difference}; it must keep no state of its own: what goes from step to step belongs in buffers, which afterStep(model, { step }) changes; random numbers come from the shard's own stream (rand, randn, dropout of core)`,
+  );
 }
 
 /** A worker's side: @throws JobError if it finds something else than the main thread, or what a metric throws */
@@ -182,15 +215,9 @@ export function compareWithMain(probed: Probed, expected: readonly Found[], rank
 }
 
 function compareFound(own: readonly Found[], expected: readonly Found[], rank: number): void {
-  own.forEach(({ digests }, index) => {
-    const others = expected[index]?.digests;
-    if (!digests || !others) return;
-    for (let i = 0; i < Math.max(digests.length, others.length); i++) {
-      const difference = differenceOf(digests[i], others[i], places(rank));
-      if (difference === undefined) continue;
-      const { name } = (digests[i] ?? others[i])!;
-      throw new JobError(`train: ${name} differs: ${difference}, for the same rows; ${whatToDo}`);
-    }
+  own.forEach((found, index) => {
+    const difference = firstDifference(found, expected[index], places(rank));
+    if (difference !== undefined) throw new JobError(`train: ${difference}; ${whatToDo}`);
   });
 }
 

@@ -228,6 +228,7 @@ export class Replica {
         source: this.#test!,
       },
       enter: this.#enter.bind(this),
+      again: false,
     };
     compareWithMain(probed, expected, rank);
     // Nobody may change weights before all have looked.
