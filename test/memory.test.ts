@@ -256,6 +256,21 @@ describe("a run that does not fit is refused before it starts", () => {
     expect((error as Error).message).toMatch(message);
   });
 
+  it("by the command, for a number of epochs as one writes it", () => {
+    const flags = ["train", jobWith(""), "--epochs", "2e8", "--batch-size", "256"];
+    const { status, stderr } = spawnSync(process.execPath, [command, ...flags], { encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^shardgrad: train: the run needs 7\.\d GiB .* records of epochs: use fewer epochs\n/,
+    );
+  });
+
+  it("and one of more steps than can be counted", async () => {
+    await expect(train(jobWith(""), { epochs: 1e9 })).rejects.toThrow(
+      "train: 1000000000 epochs of 4 steps are 4000000000 steps, expected at most 2^31 - 1; use fewer epochs, or larger batches",
+    );
+  });
+
   it("by the command, with a first line that says it all and an exit code", () => {
     const job = jobWith("dataset: { train: { x: new Uint8Array(4.5e9) } }");
     const { status, stderr } = spawnSync(process.execPath, [command, "train", job], { encoding: "utf8" });

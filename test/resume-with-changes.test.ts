@@ -197,6 +197,17 @@ describe("a resume on other data is refused by the name of the column:", () => {
     await expect(run(jobWith(parts, data), { checkpoint, resume: true })).rejects.toThrow(message);
   });
 
+  it("other samples held out, by the same fraction", async () => {
+    const heldOut = (by: number) =>
+      jobWith(`dataset: { train: columns }, validation: { fraction: 0.25, stratify: (i) => i % ${by} }`);
+    const own = { directory: newDirectory() };
+    await run(heldOut(2), { steps: 3, checkpoint: own });
+    await run(heldOut(2), { steps: 4, checkpoint: own, resume: "must" });
+    await expect(run(heldOut(3), { checkpoint: own, resume: true })).rejects.toThrow(
+      /of another job: validation is .*, which leaves [0-9a-f]{16}, in the checkpoint .*, which leaves [0-9a-f]{16};/,
+    );
+  });
+
   it("but the set to evaluate may be another, which is told", async () => {
     const other = "dataset: { train: columns, test: { a: columns.a, y: { data: a, shape: [1] } } }";
     const { resumed } = await run(jobWith(other), { checkpoint, resume: true });

@@ -1,6 +1,6 @@
 // What the columns of a set hold, as a short text: so that a run goes on from a checkpoint with the very data that it
-// began with. 128 bits, against mistakes and not against malice: about twice as fast as SHA-256 where a processor has no
-// instructions for that, and cheaper than the check that numbers are finite, which every column goes through anyway.
+// began with. 128 bits, against mistakes and not against malice. A set takes a quarter of the time of the check that its
+// numbers are finite, which it goes through anyway.
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumn, StoredColumns } from "./columns.ts";
 import { rowSize } from "./columns.ts";
@@ -19,8 +19,8 @@ function spread(word: number): number {
 }
 
 /**
- * A hash of bytes, of 32 digits. Four lanes, each of every fourth word; a lane that takes in another word comes to
- * another value, as each step can be undone.
+ * A hash of bytes, of 32 digits. Four lanes take in a word each, then they are turned, and one of them takes in another
+ * lane. Every step can be undone, so that one other word is always noticed.
  */
 export function hashBytes(bytes: Uint8Array): string {
   const whole = bytes.byteLength >>> 2;
@@ -37,6 +37,11 @@ export function hashBytes(bytes: Uint8Array): string {
     c ^= c >>> 15;
     d = Math.imul(d ^ words[i + 3]!, p3);
     d ^= d >>> 15;
+    const sum = (a + c) | 0;
+    a = b;
+    b = c;
+    c = d;
+    d = sum;
   }
   const rest = [...words.subarray(fours), ...bytes.subarray(4 * whole), bytes.byteLength];
   for (const word of rest) {

@@ -1,7 +1,6 @@
 // What a checkpoint says of its run besides model and optimizer. Its identity is what decided the steps that are done: a
 // run goes on only if all of it is the same. Its settings are for the steps to come: they may be others, which is told.
 // The number of workers is among neither.
-import { createHash } from "node:crypto";
 import type { Optimizer } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { RunSettings } from "./checkpoint/changes.ts";
@@ -12,11 +11,12 @@ import type { RunJob } from "./job.ts";
 import type { RunPlan } from "./options.ts";
 import type { SampleOrder, SamplingPlan } from "./sampling.ts";
 
+const hashAt = (address: number, bytes: number) =>
+  hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16);
+
 function describeOrder(order: SampleOrder): string {
   if (order.kind !== "weighted") return order.kind;
-  const sums = heap().float64.slice(order.sums / 8, order.sums / 8 + order.rows);
-  const hash = createHash("sha256").update(new Uint8Array(sums.buffer)).digest("hex");
-  return `by weights ${hash.slice(0, 16)}`;
+  return `by weights ${hashAt(order.sums, 8 * order.rows)}`;
 }
 
 /** Options as one line; functions and arrays of a job by their kind, as their contents show in what is drawn. */
@@ -24,6 +24,12 @@ function describeOptions(options: unknown): string {
   return JSON.stringify(options, (_, value: unknown) =>
     typeof value === "function" || ArrayBuffer.isView(value) ? typeof value : value,
   );
+}
+
+/** How samples are held out, and which of them are left to train on. */
+function describeHoldOut({ validation }: RunJob, { samples, subset }: StoredColumns): string {
+  if (validation === undefined || !subset) return "none";
+  return `${describeOptions(validation)}, which leaves ${hashAt(subset.rows, 4 * samples)}`;
 }
 
 /** A job's state by its hash, or if it is short itself. */
@@ -51,7 +57,7 @@ export function identifyRun(
       // Absent in runs without it, as the two at the end.
       ...(job.afterStep && { afterStep: true }),
       sampleWeight: job.sampleWeight ?? "none",
-      validation: job.validation === undefined ? "none" : describeOptions(job.validation),
+      validation: describeHoldOut(job, train),
       ...(job.context.state !== undefined && { state: describeState(job.context.state) }),
       ...Object.fromEntries(columns),
     },

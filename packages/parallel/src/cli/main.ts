@@ -31,7 +31,7 @@ function keepOutput(): NodeJS.WriteStream {
 }
 
 function integer(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("Expected an integer.");
+  if (!/^-?\d+(e\d+)?$/i.test(text)) throw new InvalidArgumentError("Expected an integer.");
   return Number(text);
 }
 
