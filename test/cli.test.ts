@@ -58,7 +58,13 @@ it("--json prints one object a line, and nothing else", async () => {
     .split("\n")
     .map((line) => JSON.parse(line));
   expect(events.map(({ type }) => type)).toEqual(["start", "epoch", "epoch", "end"]);
-  expect(events[0]).toMatchObject({ workers: 2, shards: 4, kernels: expect.any(String), params: 833 });
+  expect(events[0]).toMatchObject({
+    workers: 2,
+    shards: 4,
+    kernels: expect.any(String),
+    params: {},
+    parameters: 833,
+  });
   expect(events[1]).toEqual({
     type: "epoch",
     epoch: 1,

@@ -72,7 +72,7 @@ describe("a batch too small for BatchNorm is refused before the start:", () => {
       "an evaluation without running statistics",
       normalised(
         257,
-        `dataset: { train: { x: columns.x, y: columns.y }, test: columns }, sampling: { dropLast: true }, metrics: { e: (m, b) => mse(m.forward(b.x), b.y) },
+        `dataset: { train: { x: columns.x, y: columns.y }, test: columns }, sampling: { dropLast: true }, metrics: { e: (m, b) => mse(m.forward(b.x), b.y, { reduction: "none" }) },
          model: () => new Sequential(new Linear(2, 8), new BatchNorm1d(8, { trackRunningStats: false }), new Linear(8, 1))`,
       ),
       {},

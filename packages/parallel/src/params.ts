@@ -154,7 +154,7 @@ export function takeState(state: unknown): unknown {
 export function describeRun({ params, state }: JobContext): Record<string, string> {
   return {
     format: "pt",
-    "shardgrad.params": JSON.stringify(params),
+    ...(Object.keys(params).length > 0 && { "shardgrad.params": JSON.stringify(params) }),
     ...(state !== undefined && { "shardgrad.state": JSON.stringify(state) }),
   };
 }

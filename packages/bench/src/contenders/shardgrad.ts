@@ -43,7 +43,7 @@ async function runOf(batches: number, options: TrainOptions): Promise<Run> {
   const run: Partial<Run> & Pick<Run, "epochs"> = { epochs: [] };
   for await (const event of train(job, { workers, batchSize, kernels, ...options })) {
     if (event.type === "start")
-      Object.assign(run, { kernels: event.kernels, blas: event.blas, parameters: event.params });
+      Object.assign(run, { kernels: event.kernels, blas: event.blas, parameters: event.parameters });
     if (event.type === "end") run.end = event;
     if (event.type !== "epoch") continue;
     const { loss, samplesPerSecond } = event;
