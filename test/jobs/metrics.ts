@@ -29,6 +29,11 @@ export default defineJob({
       perSample: (model, batch) => mse(model.forward(batch.a), batch.y, { reduction: "none" }),
       direction: "min",
     },
+    /** Best in the first epoch. */
+    backwards: {
+      perSample: (model, batch) => mse(model.forward(batch.a), batch.y, { reduction: "none" }),
+      direction: "max",
+    },
     rmse: {
       sums: (model, batch) => [sum(square(sub(model.forward(batch.a), batch.y))), tensor(batch.y.size)],
       finish: (squares, count) => Math.sqrt(squares / count),

@@ -228,13 +228,16 @@ class FakeWorker implements Member {
   }
 
   async #takeSnapshot(lossSum: number): Promise<void> {
-    if (!this.#snapshots.wanted) return;
+    if (!this.#snapshots.wanted(false)) return;
     this.#enter("checkpoint");
     await this.#move();
     this.#snapshots.copy();
     await this.#wait();
     if (this.#rank !== 0) return;
-    this.#snapshots.publish({ step: this.#step, stepCount: this.#step, lossSum, weight: 0, skipped: 0 });
+    this.#snapshots.publish(
+      { step: this.#step, stepCount: this.#step, lossSum, weight: 0, skipped: 0 },
+      false,
+    );
   }
 }
 

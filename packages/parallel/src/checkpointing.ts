@@ -25,10 +25,11 @@ import { requireCount } from "./job.ts";
 import type { Direction, Metric } from "./metrics/definition.ts";
 import { steeringDirection } from "./metrics/definition.ts";
 import { cellsOf } from "./metrics/plan.ts";
+import { gainOver } from "./metrics/steering.ts";
 import type { JobContext } from "./params.ts";
 import { describeRun } from "./params.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
-import { newestSlot, readState, tensorIn } from "./snapshots.ts";
+import { bestSlot, newestSlot, readState, tensorIn } from "./snapshots.ts";
 import type { RunSources } from "./sources.ts";
 
 /** By what the best epoch is known: a metric that says its direction, or `loss`. */
@@ -51,8 +52,8 @@ export interface CheckpointOptions {
   /** How many of the newest are kept; 3 if absent, Infinity for all. */
   keep?: number;
   /**
-   * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. The end of every epoch is saved
-   * then, and no other step counts; the run waits for the disk rather than miss one.
+   * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. It is saved at the end of each
+   * epoch that is better than all before; the run does not wait for that, and while the disk is busy a better one takes its place.
    */
   best?: BestOption;
   /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
@@ -108,9 +109,9 @@ export function checkCheckpointOptions(
 
 /** Numbers of steps whose multiples are saved. */
 export function checkpointSteps(options: CheckpointOptions, perEpoch: number): number[] {
-  const { everySteps, everyEpochs, everySeconds, best } = options;
+  const { everySteps, everyEpochs, everySeconds } = options;
   const unsaid = everySteps === undefined && everyEpochs === undefined && everySeconds === undefined;
-  const epochs = unsaid || best ? 1 : (everyEpochs ?? 0);
+  const epochs = unsaid ? 1 : (everyEpochs ?? 0);
   return [everySteps ?? 0, epochs * perEpoch].filter((steps) => steps > 0);
 }
 
@@ -144,6 +145,8 @@ export interface Beginning {
   lacking: readonly string[];
   /** The first epoch, counted from 0, from which on there is a value for early stopping to look at. */
   observeFrom: number;
+  /** The value of the best checkpoint; undefined if there is none, or it is not kept. */
+  bestValue: number | undefined;
 }
 
 /** The averages of a model's parameters, by their names; none if there are none. */
@@ -196,6 +199,10 @@ export type MetricsAt = (epochs: number) => Record<string, number>;
 export class RunCheckpoints {
   readonly #store: CheckpointStore;
   readonly #options: CheckpointOptions;
+  readonly #best: BestBy | undefined;
+  /** The value of the best one that is saved, and the best one if it could not be. */
+  #bestValue: number | undefined;
+  #unsavedBest: CheckpointContent | undefined;
   readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
   #saved: Saved | undefined;
   /** Of the epochs before the run went on from a checkpoint. */
@@ -212,10 +219,12 @@ export class RunCheckpoints {
   private constructor(
     store: CheckpointStore,
     options: CheckpointOptions,
+    best: BestBy | undefined,
     publish: (event: CheckpointEvent | ResumeEvent) => void,
   ) {
     this.#store = store;
     this.#options = options;
+    this.#best = best;
     this.#publish = publish;
   }
 
@@ -228,7 +237,7 @@ export class RunCheckpoints {
     const { directory, keep } = options;
     const retention = { ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) };
     const store = await openCheckpoints(directory, retention, environment);
-    return new RunCheckpoints(store, options, publish);
+    return new RunCheckpoints(store, options, best, publish);
   }
 
   /**
@@ -260,7 +269,7 @@ export class RunCheckpoints {
           notes: [...this.#store.notes, ...notes],
         });
       const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
-      return { state, lacking: [], observeFrom: 0 };
+      return { state, lacking: [], observeFrom: 0, bestValue: undefined };
     }
     const { optimizer, settings, computedBy, steps, observed, records } = saved;
     if (checkpoint.state.step > steps) {
@@ -291,7 +300,9 @@ export class RunCheckpoints {
       const metrics = cellsOf(records.metrics, record.metrics).cells;
       writeRecord(heap().float64, recordAt(records, at), { ...record, metrics });
     });
+    this.#bestValue = (await this.#store.findBest())?.value;
     return {
+      bestValue: this.#bestValue,
       state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
       lacking: epochs.slice(-1).flatMap(lackingIn),
       observeFrom: 1 + epochs.findLastIndex((record) => lackingIn(record).includes(observed!)),
@@ -304,7 +315,9 @@ export class RunCheckpoints {
     if (this.#thrown) throw this.#thrown.error;
     if (this.#saving) return;
     const slot = control.load("checkpointSlot") - 1;
-    if (slot >= 0) {
+    // A best one may have been handed over twice, if a worker failed just then.
+    if (slot >= 0 && readState(plan, slot).step === this.#lastSavedStep) control.store("checkpointSlot", 0);
+    else if (slot >= 0) {
       this.#saving = this.#save(plan, slot, metricsAt)
         .catch((error: unknown) => {
           this.#thrown = { error };
@@ -320,20 +333,22 @@ export class RunCheckpoints {
       control.store("checkpointRequested", 1);
   }
 
-  /** Saves the newest snapshot if it is not saved yet: that of the last step. For after the run. */
+  /** Saves what is not saved yet: the best snapshot, and the newest, that of the last step. For after the run. */
   async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
     await this.#saving;
     if (this.#thrown) throw this.#thrown.error;
-    const slot = newestSlot(control);
-    if (slot !== undefined && readState(plan, slot).step !== this.#lastSavedStep)
+    for (const slot of [bestSlot(control), newestSlot(control)]) {
+      if (slot === undefined || readState(plan, slot).step === this.#lastSavedStep) continue;
       await this.#save(plan, slot, metricsAt);
+    }
+    await this.#saveUnsavedBest();
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
   }
 
   /** The best one, if one is kept. */
   async findBest(): Promise<BestCheckpoint | undefined> {
     const best = await this.#store.findBest();
-    return best && { ...best, metric: this.#options.best!.metric };
+    return best && { ...best, metric: this.#best!.metric };
   }
 
   /** Waits for what is being saved, and lets others write. */
@@ -345,15 +360,38 @@ export class RunCheckpoints {
   /** What goes wrong on the disk is told, and kept; it rejects with what a listener throws. */
   async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
     const content = this.#encode(plan, slot, metricsAt);
-    const { step, epoch } = content.state;
     this.#savedMs = performance.now();
+    await this.#saveUnsavedBest();
+    await this.#write(content);
+  }
+
+  /** The best one, if the disk refused it: once more. */
+  async #saveUnsavedBest(): Promise<void> {
+    const content = this.#unsavedBest;
+    this.#unsavedBest = undefined;
+    if (content) await this.#write(content);
+  }
+
+  /** Whether it is better than what is on the disk, by what the best is known. */
+  #isBest({ state }: CheckpointContent): boolean {
+    const value = this.#best && state.metrics[this.#best.metric];
+    if (value === undefined || Number.isNaN(value)) return false;
+    return this.#bestValue === undefined || gainOver(this.#bestValue, value, this.#best!.direction) > 0;
+  }
+
+  async #write(content: CheckpointContent): Promise<void> {
+    const { step, epoch, metrics } = content.state;
+    const isBest = this.#isBest(content);
     try {
       const { path, removed, notes } = await this.#store.save(content);
       this.#lastSavedStep = step;
+      if (isBest) this.#bestValue = metrics[this.#best!.metric];
       this.#publish({ type: "checkpoint", step, epoch, committed: "yes", path, removed, notes });
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       this.#failure = error;
+      // Its slot is used again: these bytes are all that is left of it.
+      if (isBest) this.#unsavedBest = content;
       const { committed = "no", message } = error;
       this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
     }

@@ -28,6 +28,10 @@ const words = [
   "stop",
   /** 0, or 1 + the slot that a snapshot is to go into after this step. Written by rank 0 between two barriers; read by all. */
   "snapshotInto",
+  /** 1 if it is to be taken only if the epoch that ends is the best so far. Written and read as the one before. */
+  "snapshotIfBest",
+  /** 0, or 1 + the slot of the best epoch, which waits for the disk. Written by rank 0; read by the coordinator at the end. */
+  "bestSnapshot",
   /** 0, or 1 + the slot of the newest whole snapshot. Written by rank 0, first by the coordinator; read by it after a failure. */
   "newestSnapshot",
   /** 0, or 1 + the slot of a snapshot to write to a disk. Set by rank 0; back to 0 by the coordinator, once it is written. */

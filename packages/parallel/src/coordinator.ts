@@ -171,7 +171,7 @@ async function prepare(
   const sampling = { samples, batchSize, shards, seed, order };
   const snapshots = planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots"));
   const state = { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
-  const begun = { step: 0, epoch: 0, lacking: [], observeFrom: 0 };
+  const begun = { step: 0, epoch: 0, lacking: [], observeFrom: 0, bestValue: undefined };
   return {
     sources: new RunSources(jobUrl),
     job,
@@ -268,6 +268,7 @@ function planWorkers(
     spin,
     steps,
     observeFrom: run.begun.observeFrom,
+    best: plan.best && { ...plan.best, value: run.begun.bestValue, from: run.begun.epoch },
     rules,
     useEma,
     optimizer,

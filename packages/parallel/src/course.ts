@@ -15,6 +15,7 @@ import type { RunKernels } from "./run-kernels.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { stepsPerEpoch } from "./sampling.ts";
 import type { RunState, SnapshotPlan } from "./snapshots.ts";
+import { bestSlot, readState } from "./snapshots.ts";
 import type { Sources } from "./sources.ts";
 import type { Pace } from "./stragglers.ts";
 import type { Clock, Course } from "./supervision.ts";
@@ -50,6 +51,7 @@ export function resetWords({
   plan: { workers: number };
 }): void {
   const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
+  const best = bestSlot(control);
   const stopRequested = control.load("stopRequested");
   control.reset(plan.workers);
   control.store("stopRequested", stopRequested);
@@ -64,6 +66,9 @@ export function resetWords({
   // What they say of the slots goes on being true.
   control.store("newestSnapshot", newest);
   control.store("checkpointSlot", checkpoint);
+  // A better one that is not the newest yet is of an epoch that comes again.
+  if (best !== undefined && readState(snapshots, best).step <= state.step)
+    control.store("bestSnapshot", best + 1);
 }
 
 /** The one that the coordinator takes part in. */

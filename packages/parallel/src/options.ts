@@ -205,7 +205,7 @@ function planSafety(
     snapshots: {
       recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
       checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
-      unmissed: checkpoint?.best && perEpoch,
+      bestOfEvery: best && perEpoch,
     },
   };
 }

@@ -21,6 +21,8 @@ export interface Begun {
   lacking: readonly string[];
   /** The first epoch, counted from 0, that early stopping looks at: those before lack its metric. */
   observeFrom: number;
+  /** The value of the best epoch that was saved before; undefined if there was none, or it is not kept. */
+  bestValue: number | undefined;
 }
 
 /** What there is to follow. */

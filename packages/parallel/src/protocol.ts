@@ -1,5 +1,6 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
+import type { BestSoFar } from "./best-epoch.ts";
 import type { RunLength } from "./build-model.ts";
 import type { StoredColumns } from "./columns.ts";
 import type { Digest } from "./digest.ts";
@@ -52,6 +53,8 @@ export interface WorkerSetup {
   steps: number;
   /** The first epoch, counted from 0, that early stopping looks at: those before lack a metric. */
   observeFrom: number;
+  /** By what the best epoch is known, and what there was before; undefined if it is not kept. */
+  best: BestSoFar | undefined;
   rules: StepRules;
   /** Whether evaluations look at the average of the weights. */
   useEma: boolean;

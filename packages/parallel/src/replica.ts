@@ -11,6 +11,7 @@ import { AfterStep } from "./after-step.ts";
 import { blockElements, SliceReducer, sliceOf, sumOverShards } from "./allreduce.ts";
 import { Barrier } from "./barrier.ts";
 import { BatchSource } from "./batches.ts";
+import { BestEpoch } from "./best-epoch.ts";
 import { buildModel } from "./build-model.ts";
 import { sampleShapes } from "./columns.ts";
 import { Control } from "./control.ts";
@@ -78,6 +79,7 @@ export class Replica {
   /** Of the first worker, if the job has it. */
   readonly #afterStep: AfterStep | undefined;
   readonly #earlyStopping: EarlyStopping | undefined;
+  readonly #best: BestEpoch | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
   readonly #unchanged: Unchanged;
   #phase: Phase = "idle";
@@ -125,7 +127,10 @@ export class Replica {
     if (job.afterStep && rank === 0) this.#afterStep = new AfterStep(job, this.#model, seed);
     const { earlyStopping } = setup.rules;
     if (earlyStopping) this.#earlyStopping = new EarlyStopping(earlyStopping, metrics.metrics);
-    for (const record of this.#recordsSoFar()) this.#enough = this.#earlyStopping?.observe(record) ?? false;
+    for (const record of this.#recordsFrom(setup.observeFrom))
+      this.#enough = this.#earlyStopping?.observe(record) ?? false;
+    if (setup.best) this.#best = new BestEpoch(setup.best, metrics.metrics);
+    for (const record of this.#recordsFrom(setup.best?.from ?? 0)) this.#best?.observe(record);
     this.control = new Control(heap().int32, layout.control);
     const capacity = this.#sampler.largestShard;
     this.#places = new Int32Array(capacity);
@@ -187,12 +192,14 @@ export class Replica {
     while (!over && this.step < steps && !this.#enough) {
       const stopped = this.#local ? this.#trainApart(this.#local) : this.#trainTogether();
       const epochOver = this.step % perEpoch === 0;
-      if (epochOver || stopped || this.step === steps || this.#snapshots?.wanted) this.#requireFinite();
+      if (epochOver || stopped || this.step === steps || this.#snapshots?.wanted(false))
+        this.#requireFinite();
       if (rank === 0) this.control.store("step", this.step);
       // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
-      if (!epochOver) this.#takeSnapshot();
-      this.#enough = (epochOver || this.step === steps || stopped) && this.#finishEpoch();
-      if (epochOver) this.#takeSnapshot();
+      if (!epochOver) this.#takeSnapshot(false);
+      const record = epochOver || this.step === steps || stopped ? this.#finishEpoch() : undefined;
+      this.#enough = (record && this.#earlyStopping?.observe(record)) ?? false;
+      if (epochOver) this.#takeSnapshot(this.#best?.observe(record!) ?? false);
       if (stopped) break;
       if (this.#enough && this.step < steps) this.#endEarly();
     }
@@ -292,11 +299,11 @@ export class Replica {
     if (this.step === this.#setup.timePhasesFrom) this.#clock?.start();
   }
 
-  /** Of the epochs before this thread began, that early stopping looks at. */
-  #recordsSoFar(): EpochRecord[] {
-    const { layout, metrics, state, sampling, observeFrom } = this.#setup;
-    const count = Math.max(0, Math.floor(state.step / stepsPerEpoch(sampling)) - observeFrom);
-    const at = (epoch: number) => layout.epochs / 8 + (observeFrom + epoch) * recordSize(metrics.cells);
+  /** Of the epochs before this thread began, from one of them on. */
+  #recordsFrom(first: number): EpochRecord[] {
+    const { layout, metrics, state, sampling } = this.#setup;
+    const count = Math.max(0, Math.floor(state.step / stepsPerEpoch(sampling)) - first);
+    const at = (epoch: number) => layout.epochs / 8 + (first + epoch) * recordSize(metrics.cells);
     return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.cells));
   }
 
@@ -452,7 +459,7 @@ export class Replica {
     this.#snapshots?.decide(step, { ends, mayEnd });
     this.#unchanged.decide(step, {
       last: steps,
-      saves: mayEnd || (this.#snapshots?.handsOver ?? false),
+      saves: mayEnd || (this.#snapshots?.maySave ?? false),
       savesNext: this.#snapshots?.savesAt(step + 1) ?? false,
     });
   }
@@ -477,9 +484,9 @@ export class Replica {
     );
   }
 
-  /** Copies the state as it is after this step, if rank 0 has decided so. */
-  #takeSnapshot(): void {
-    if (!this.#snapshots?.wanted) return;
+  /** Copies the state as it is after this step, which ends the best epoch so far or not, if rank 0 has decided so. */
+  #takeSnapshot(isBest: boolean): void {
+    if (!this.#snapshots?.wanted(isBest)) return;
     this.#enter("checkpoint");
     this.#unchanged.beforeSave();
     this.#snapshots.copy();
@@ -488,7 +495,7 @@ export class Replica {
     const { lossSum, weight } = this.#epoch;
     const { stepCount } = this.#local ?? this.#optimizer;
     const { skipped } = this.#update;
-    this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped });
+    this.#snapshots.publish({ step: this.step, stepCount, lossSum, weight, skipped }, isBest);
   }
 
   /** In the first step that has any weight. */
@@ -518,8 +525,8 @@ export class Replica {
     if (this.#setup.reduce === "coordinator") this.#wait(this.#reduceBarrier);
   }
 
-  /** Evaluates, and publishes what the epoch brought. True if no other epoch is to follow. */
-  #finishEpoch(): boolean {
+  /** Evaluates, and publishes what the epoch brought. */
+  #finishEpoch(): EpochRecord {
     const { rank, layout, metrics } = this.#setup;
     const trainedMs = performance.now();
     const cells = this.#evaluated ? this.#evaluate(this.#evaluated) : [];
@@ -532,7 +539,7 @@ export class Replica {
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.cells), record);
       this.control.store("epochs", number + 1);
     }
-    return this.#earlyStopping?.observe(record) ?? false;
+    return record;
   }
 
   /** Evaluates my chunks of the test set, and then makes numbers of my metrics: the numbers of all of them. */

@@ -14,7 +14,7 @@ function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): 
   const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: from });
   return steps.filter((step) => {
     writer.decide(step, { ends: false, mayEnd: false });
-    if (!writer.wanted) return false;
+    if (!writer.wanted(false)) return false;
     writer.copy();
     writer.publish({ step, stepCount: step, lossSum: 0, weight: 0, skipped: 0 });
     // The coordinator has written it.
@@ -53,7 +53,7 @@ it("the last step is not missed while the disk is at one of two slots", () => {
     return load(name);
   };
   writer.decide(3, { ends: false, mayEnd: true });
-  expect(writer.wanted).toBe(true);
+  expect(writer.wanted(false)).toBe(true);
 });
 
 it("for checkpoints", () => {

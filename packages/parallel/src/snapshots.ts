@@ -22,8 +22,8 @@ export interface SnapshotSchedule {
   recovery: number | "cheap" | "never";
   /** For checkpoints: at multiples of these, or the first meeting after each; undefined without. */
   checkpoints: readonly number[] | undefined;
-  /** Those at multiples of this are not put off while the one before is being written: the run waits for the disk. */
-  unmissed?: number | undefined;
+  /** If the best epoch is to be saved, too: steps in an epoch. Its snapshot stays until it is written, or there is a better one. */
+  bestOfEvery?: number | undefined;
 }
 
 /** Where the slots are; sent to every worker. */
@@ -57,9 +57,13 @@ function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): Sh
   return bytes > 0 ? [...flat, { address, bytes }] : flat;
 }
 
-/** Slots that a schedule needs: one to go back to, one to write into, and one that is being written to a disk. */
-export function snapshotCount({ recovery, checkpoints }: SnapshotSchedule): number {
+/**
+ * Slots that a schedule needs: one to go back to, one to write into, one that is being written to a disk, and the best one,
+ * which waits for that.
+ */
+export function snapshotCount({ recovery, checkpoints, bestOfEvery }: SnapshotSchedule): number {
   if (recovery === "never" && !checkpoints) return 0;
+  if (bestOfEvery !== undefined) return 4;
   return recovery !== "never" && checkpoints ? 3 : 2;
 }
 
@@ -124,6 +128,12 @@ export function newestSlot(control: Control): number | undefined {
   return slot < 0 ? undefined : slot;
 }
 
+/** The best snapshot that is still to be written; undefined if there is none. For the coordinator, when no worker runs. */
+export function bestSlot(control: Control): number | undefined {
+  const slot = control.load("bestSnapshot") - 1;
+  return slot < 0 ? undefined : slot;
+}
+
 /** Makes the first snapshot, before any worker runs. */
 export function takeFirst(plan: SnapshotPlan, control: Control, state: RunState): void {
   copyArrays(plan, 0, "to slot");
@@ -184,24 +194,36 @@ export class SnapshotWriter {
 
   /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
   decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): void {
-    const { recovery, checkpoints, unmissed } = this.#plan;
+    const { recovery, checkpoints, bestOfEvery } = this.#plan;
     const control = this.#control;
     const requested = control.load("checkpointRequested") === 1;
     if (requested) control.store("checkpointRequested", 0);
     this.#due ||= requested || (checkpoints?.some((every) => this.#passes(step, every)) ?? false);
-    if (this.#due && !ends && unmissed !== undefined && step % unmissed === 0) this.#waitForDisk();
+    this.#handOverBest();
     // While the one before is still being written, it waits: snapshots must not pile up.
     this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
+    const mayBeBest = bestOfEvery !== undefined && step % bestOfEvery === 0;
     // With two slots, one of which is being written: the last step must not be missed.
     if (take && this.#freeSlot() < 0) this.#waitForDisk();
-    control.store("snapshotInto", take ? this.#freeSlot() + 1 : 0);
+    control.store("snapshotInto", take || mayBeBest ? this.#freeSlot() + 1 : 0);
+    control.store("snapshotIfBest", mayBeBest && !take ? 1 : 0);
     this.#decidedAt = step;
   }
 
-  /** Whether a checkpoint is due after so many steps, as far as it is known beforehand. */
+  /** Whether a checkpoint is due after so many steps, or may be, as far as it is known beforehand. */
   savesAt(step: number): boolean {
-    return this.#plan.checkpoints?.some((every) => step % every === 0) ?? false;
+    const { checkpoints = [], bestOfEvery } = this.#plan;
+    return [...checkpoints, bestOfEvery].some((every) => every !== undefined && step % every === 0);
+  }
+
+  /** Rank 0: the best snapshot that waits for the disk goes there before any other, once that is free. */
+  #handOverBest(): void {
+    const control = this.#control;
+    const best = control.load("bestSnapshot");
+    if (best === 0 || control.load("checkpointSlot") !== 0) return;
+    control.store("checkpointSlot", best);
+    control.store("bestSnapshot", 0);
   }
 
   #waitForDisk(): void {
@@ -216,14 +238,15 @@ export class SnapshotWriter {
     return Math.floor(step / every) > Math.floor(this.#decidedAt / every);
   }
 
-  /** Rank 0: whether the next snapshot is for a checkpoint. */
-  get handsOver(): boolean {
-    return this.#handOver;
+  /** Rank 0: whether the next snapshot is for a checkpoint, or is if the epoch is the best. */
+  get maySave(): boolean {
+    return this.#handOver || this.#control.load("snapshotIfBest") === 1;
   }
 
-  /** Whether it was decided so; for everybody, at the same step. */
-  get wanted(): boolean {
-    return this.#control.load("snapshotInto") > 0;
+  /** Whether it was decided so, given whether the epoch that ends is the best so far; for everybody, at the same step. */
+  wanted(isBest: boolean): boolean {
+    const control = this.#control;
+    return control.load("snapshotInto") > 0 && (isBest || control.load("snapshotIfBest") === 0);
   }
 
   /** Counts time that a snapshot took before it is copied. */
@@ -237,16 +260,20 @@ export class SnapshotWriter {
     copyArrays(this.#plan, this.#control.load("snapshotInto") - 1, "to slot", this.#share);
   }
 
-  /** Rank 0, behind that barrier: the snapshot is whole. */
-  publish(state: RunState): void {
+  /** Rank 0, behind that barrier: the snapshot is whole; `isBest` if it is of the best epoch so far. */
+  publish(state: RunState, isBest = false): void {
     const control = this.#control;
     const slot = control.load("snapshotInto") - 1;
     writeState(this.#plan, slot, state);
+    // First, as a run that goes back to the newest one does not come to the end of this epoch again.
+    if (isBest) control.store("bestSnapshot", slot + 1);
     control.store("newestSnapshot", slot + 1);
     if (this.#handOver) {
       control.store("checkpointSlot", slot + 1);
+      if (isBest) control.store("bestSnapshot", 0);
       this.#due = false;
     }
+    this.#handOverBest();
     const nowMs = performance.now();
     const tookMs = nowMs - this.#startedMs + this.#checkedMs;
     this.#nextMs = nowMs + Math.max(leastPauseMs, tookMs / mostCost);
@@ -259,7 +286,8 @@ export class SnapshotWriter {
 
   /** One that nobody reads or goes back to. */
   #freeSlot(): number {
-    const taken = [this.#control.load("newestSnapshot") - 1, this.#control.load("checkpointSlot") - 1];
+    const words = ["newestSnapshot", "checkpointSlot", "bestSnapshot"] as const;
+    const taken = words.map((word) => this.#control.load(word) - 1);
     return this.#plan.slots.findIndex((_, slot) => !taken.includes(slot));
   }
 }

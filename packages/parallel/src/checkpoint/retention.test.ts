@@ -16,7 +16,7 @@ test.each<[what: string, kept: Kept[], retention: Retention, removed: string[]]>
   ["the last and the lowest", kept(5, 4, 1, 3), { keepLast: 1, keepBest: min }, ["c1", "c3"]],
   ["the last and the highest", kept(5, 4, 1, 9), { keepLast: 1, keepBest: max }, ["c2", "c3"]],
   ["the last, which is also the best", kept(1, 4, 2), { keepLast: 1, keepBest: min }, ["c1", "c2"]],
-  ["of equal ones the newest", kept(5, 1, 1, 1), { keepLast: 1, keepBest: min }, ["c1", "c2"]],
+  ["of equal ones the oldest", kept(5, 1, 1, 1), { keepLast: 1, keepBest: min }, ["c2", "c3"]],
   ["NaN is not best", kept(5, Number.NaN, 7), { keepLast: 1, keepBest: max }, ["c2"]],
   ["nor is what was not evaluated", kept(5, undefined, 9), { keepLast: 1, keepBest: min }, ["c1", "c2"]],
   ["infinity may be", kept(5, Number.POSITIVE_INFINITY, 7), { keepLast: 1, keepBest: max }, ["c1"]],

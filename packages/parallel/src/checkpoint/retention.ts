@@ -38,7 +38,7 @@ export function checkRetention({ keepLast = 3, keepBest }: Retention): void {
   }
 }
 
-/** The best checkpoint and its value, of equal ones the newest; NaN is never best. */
+/** The best checkpoint and its value, of equal ones the oldest; NaN is never best. */
 export function bestOf(
   newestFirst: readonly Kept[],
   { metric, direction }: BestBy,
@@ -47,7 +47,7 @@ export function bestOf(
   for (const { name, metrics } of newestFirst) {
     const value = metrics?.[metric];
     if (value === undefined || Number.isNaN(value)) continue;
-    if (!best || (direction === "min" ? value < best.value : value > best.value)) best = { name, value };
+    if (!best || (direction === "min" ? value <= best.value : value >= best.value)) best = { name, value };
   }
   return best;
 }
