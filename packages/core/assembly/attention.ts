@@ -1,29 +1,16 @@
 // Softmax with scale and mask, and its gradient. A row stays in the first-level cache for the three passes over it.
-import { loadLanes, storeLanes } from "./lanes";
+import { addWide, firstLanes, loadLanes, storeLanes, sumWide } from "./lanes";
 import { exp4 } from "./math";
+import { RUN_BYTES } from "./sums";
 
 const NO_MASK: i32 = 0;
 const ADDED: i32 = 1;
 
 // @ts-ignore: decorator
 @inline
-function horizontalSum(v: v128): f32 {
-  const pairs = f32x4.add(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
-}
-
-// @ts-ignore: decorator
-@inline
 function horizontalMax(v: v128): f32 {
   const pairs = f32x4.max(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
   return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
-}
-
-/** All bits set in the lanes from the `count`-th on. */
-// @ts-ignore: decorator
-@inline
-function lanesFrom(count: i32): v128 {
-  return i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }
 
 /** x·scale + added, and -Infinity where that is added, whatever x is. */
@@ -70,7 +57,7 @@ function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i
   if (rest) {
     const added = kind == NO_MASK ? none : maskLanes(kind, mask, step, rest);
     const t = score(loadLanes(x, rest), scale, added);
-    most = f32x4.pmax(most, v128.bitselect(most, t, lanesFrom(rest)));
+    most = f32x4.pmax(most, v128.bitselect(t, most, firstLanes(rest)));
     storeLanes(y, t, rest);
   }
   return horizontalMax(most);
@@ -82,18 +69,22 @@ function normalizeRow(n: i32, most: f32, y: usize): void {
   const whole = <usize>(n & ~3) << 2;
   const rest = n & 3;
   const shift = f32x4.splat(most);
-  let sums = f32x4.splat(0);
-  for (let i: usize = 0; i < whole; i += 16) {
-    const e = exp4(f32x4.sub(v128.load(y + i), shift));
-    sums = f32x4.add(sums, e);
-    v128.store(y + i, e);
+  let total = f64x2.splat(0);
+  for (let i: usize = 0; i < whole; ) {
+    let sums = f32x4.splat(0);
+    for (const end = min(i + RUN_BYTES, whole); i < end; i += 16) {
+      const e = exp4(f32x4.sub(v128.load(y + i), shift));
+      sums = f32x4.add(sums, e);
+      v128.store(y + i, e);
+    }
+    total = addWide(total, sums);
   }
   if (rest) {
     const e = exp4(f32x4.sub(loadLanes(y + whole, rest), shift));
-    sums = f32x4.add(sums, v128.andnot(e, lanesFrom(rest)));
+    total = addWide(total, v128.and(e, firstLanes(rest)));
     storeLanes(y + whole, e, rest);
   }
-  const share: f32 = <f32>1 / horizontalSum(sums);
+  const share = <f32>(1 / sumWide(total));
   const shares = f32x4.splat(share);
   for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.mul(v128.load(y + i), shares));
   for (let i = whole; i < size; i += 4) store<f32>(y + i, load<f32>(y + i) * share);
@@ -138,12 +129,16 @@ export function maskedSoftmaxGrad(rows: i32, cols: i32, scale: f32, dy: usize, y
   const rest = cols & 3;
   const scales = f32x4.splat(scale);
   for (let r = 0; r < rows; r++, dy += size, y += size, dx += size) {
-    let sums = f32x4.splat(0);
-    for (let i: usize = 0; i < whole; i += 16) {
-      sums = f32x4.add(sums, f32x4.mul(v128.load(dy + i), v128.load(y + i)));
+    let total = f64x2.splat(0);
+    for (let i: usize = 0; i < whole; ) {
+      let sums = f32x4.splat(0);
+      for (const end = min(i + RUN_BYTES, whole); i < end; i += 16) {
+        sums = f32x4.add(sums, f32x4.mul(v128.load(dy + i), v128.load(y + i)));
+      }
+      total = addWide(total, sums);
     }
-    if (rest) sums = f32x4.add(sums, f32x4.mul(loadLanes(dy + whole, rest), loadLanes(y + whole, rest)));
-    const sum = f32x4.splat(horizontalSum(sums));
+    if (rest) total = addWide(total, f32x4.mul(loadLanes(dy + whole, rest), loadLanes(y + whole, rest)));
+    const sum = f32x4.splat(<f32>sumWide(total));
     for (let i: usize = 0; i < whole; i += 16) {
       const weighted = f32x4.mul(scales, v128.load(y + i));
       v128.store(dx + i, f32x4.mul(weighted, f32x4.sub(v128.load(dy + i), sum)));

@@ -3,6 +3,7 @@
 // One tile kernel serves every layout: it follows pointers and steps, so that packing an operand only changes where they point.
 // The bits of an element of C depend on its row of A, its column of B, k and beta; never on m, n, strides or packing.
 import { loadLanes, storeLanes } from "./lanes";
+import { scratch } from "./scratch";
 import { transpose4 } from "./transpose";
 
 // The register tile: 4 rows x 2 vectors. Its 8 sums, 2 vectors of B, a broadcast of A and, where madd is two instructions, a
@@ -18,20 +19,6 @@ const MC: i32 = 64;
 
 const TILE_BYTES: usize = <usize>(MR * NR) << 2;
 const A_BYTES: usize = <usize>(MC * KC) << 2;
-const B_BYTES: usize = <usize>(KC * NC) << 2;
-
-let scratch: usize = 0;
-
-/** Bytes that `setScratch` needs. */
-export function scratchBytes(): usize {
-  return TILE_BYTES + A_BYTES + B_BYTES;
-}
-
-/** Lends this instance, which is one per thread, its packing buffer: 64-byte aligned, of `scratchBytes` or more. */
-export function setScratch(ptr: usize, bytes: usize): void {
-  if (bytes < scratchBytes()) unreachable();
-  scratch = ptr;
-}
 
 /**
  * C[z] = A[z]·B[z] + beta·C[z] for z < batch; A [m,k], B [k,n], C [m,n]; beta is 0 (C is not read) or 1.

@@ -3,6 +3,7 @@
 // `@ts-ignore: decorator` above each, the language's own idiom, which keeps editors quiet and silences nothing else.
 export * from "./activations";
 export * from "./attention";
+export * from "./channels";
 export * from "./columns";
 export * from "./convolution";
 export * from "./elementwise";
@@ -16,5 +17,7 @@ export * from "./pooling";
 export * from "./random";
 export * from "./recurrent";
 export * from "./reduce";
+export { scratchBytes, setScratch } from "./scratch";
 export * from "./softmax";
+export * from "./spread";
 export * from "./training";

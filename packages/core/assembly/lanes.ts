@@ -31,13 +31,24 @@ export function storeUpTo4(p: usize, v: v128, left: i32): void {
   else storeLanes(p, v, left);
 }
 
-/** The sum of the first `count` lanes. */
+/** All bits set in the first `count` lanes; in all from 4 on. */
 // @ts-ignore: decorator
 @inline
-export function sumLanes(v: v128, count: i32): f32 {
-  let sum = f32x4.extract_lane(v, 0);
-  if (count > 1) sum += f32x4.extract_lane(v, 1);
-  if (count > 2) sum += f32x4.extract_lane(v, 2);
-  if (count > 3) sum += f32x4.extract_lane(v, 3);
-  return sum;
+export function firstLanes(count: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
+}
+
+/** A total of two float64 lanes and four float32: what was added up in float32 goes on where it loses nothing. */
+// @ts-ignore: decorator
+@inline
+export function addWide(total: v128, v: v128): v128 {
+  const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
+  return f64x2.add(total, f64x2.add(f64x2.promote_low_f32x4(v), high));
+}
+
+/** The sum of both lanes of such a total. */
+// @ts-ignore: decorator
+@inline
+export function sumWide(total: v128): f64 {
+  return f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
 }

@@ -1,6 +1,7 @@
 // Losses against class labels. The order of additions depends on the sizes alone, so equal inputs give equal bits.
-import { loadLanes, loadUpTo4, storeLanes, storeUpTo4 } from "./lanes";
+import { addWide, loadLanes, loadUpTo4, storeLanes, storeUpTo4, sumWide } from "./lanes";
 import { exp4, log4 } from "./math";
+import { RUN_BYTES } from "./sums";
 
 export function labelWeights(n: i32, ignored: i32, labels: usize, weight: usize, y: usize): void {
   for (let i = 0; i < n; i++, labels += 4, y += 4) {
@@ -24,13 +25,6 @@ export function nllGrad(rows: i32, cols: i32, dy: usize, labels: usize, ignored:
     const label = load<i32>(labels);
     if (label != ignored) store<f32>(y + (<usize>label << 2), -load<f32>(dy));
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function horizontalSum(v: v128): f32 {
-  const pairs = f32x4.add(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
 /** In all lanes. pmax(a, b) is a < b ? b : a: one instruction where max is eight; a NaN in b is passed over. */
@@ -84,23 +78,29 @@ export function crossEntropy(
     }
     for (; p < start + whole; p += 16) m0 = f32x4.pmax(m0, v128.load(p));
     const most = horizontalMax(f32x4.pmax(f32x4.pmax(m0, m1), f32x4.pmax(m2, m3)));
-    let sums = f32x4.splat(0);
-    let spread = f32x4.splat(0);
-    for (p = start; p < start + whole; p += 16) {
-      const v = v128.load(p);
-      sums = f32x4.add(sums, exp4(f32x4.sub(v, most)));
-      if (smoothing != 0) spread = f32x4.add(spread, f32x4.sub(most, v));
+    let sum = f64x2.splat(0);
+    let distance = sum;
+    for (p = start; p < start + whole; ) {
+      let terms = f32x4.splat(0);
+      let below = terms;
+      for (const stop = min(p + RUN_BYTES, start + whole); p < stop; p += 16) {
+        const v = f32x4.sub(v128.load(p), most);
+        terms = f32x4.add(terms, exp4(v));
+        if (smoothing != 0) below = f32x4.add(below, v);
+      }
+      sum = addWide(sum, terms);
+      if (smoothing != 0) distance = addWide(distance, below);
     }
     if (rest) {
       // Lanes that do not count are masked afterwards: exp(-Infinity) underflows, which processors are slow at.
       const below = v128.and(f32x4.sub(loadLast(end, cols), most), last);
-      sums = f32x4.add(sums, v128.and(exp4(below), last));
-      spread = f32x4.sub(spread, below);
+      sum = addWide(sum, v128.and(exp4(below), last));
+      distance = addWide(distance, below);
     }
     const at = <usize>r << 2;
-    if (smoothing != 0) store<f32>(y + at, horizontalSum(spread) / <f32>cols);
+    if (smoothing != 0) store<f32>(y + at, <f32>(-sumWide(distance) / <f64>cols));
     store<f32>(largest + at, f32x4.extract_lane(most, 0));
-    store<f32>(logSums + at, horizontalSum(sums));
+    store<f32>(logSums + at, <f32>sumWide(sum));
   }
   // … then the logarithms of four rows at a time …
   for (let left = rows, p = logSums; left > 0; left -= 4, p += 16) storeUpTo4(p, log4(loadUpTo4(p, left)), left);

@@ -1,48 +1,49 @@
 // Reductions of [outer, length, inner] along the middle axis: sums, products, extrema, and where the extrema are.
 // The order of operations depends on the sizes alone, so equal inputs give equal bits.
 import { loadLanes, storeLanes } from "./lanes";
-import { combine, isSum, MAX, MIN, neutral, PROD, reduceRow, SQUARES, SUM, term } from "./rows";
+import { combine, MAX, MIN, neutral, PROD, reduceRow } from "./rows";
+import { PLAIN, STRIPE, sumColumns, sumTerms } from "./sums";
 
-// Columns that are reduced together: 4 KiB of results, which stay in the first-level cache.
-const STRIPE: i32 = 1024;
-
-// Rows that are added up before their sum is put aside, and from how many rows on that is worth its slower walk.
-const ROWS: i32 = 256;
-const TALL: i32 = 8192;
+export function sum(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
+  const zero = f32x4.splat(0);
+  const step = <usize>inner << 2;
+  for (; outer > 0; outer--, x += <usize>length * step, y += step) {
+    if (inner == 1) store<f32>(y, <f32>sumTerms(PLAIN, length, x, 0, zero, zero));
+    else sumColumns(PLAIN, length, inner, x, 0, 0, 0, y);
+  }
+}
 
 /** What the next `rows` rows (1 or 8) add to the result in some columns; `count` is 4, or fewer for the last lanes. */
 // @ts-ignore: decorator
 @inline
-function termsOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v128 {
-  if (rows == 1) return rowTerm(code, p, count);
+function partOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v128 {
+  if (rows == 1) return loadCount(p, count);
   const p4 = p + (row << 2);
-  return combine(code, termsOfFour(code, p, row, count), termsOfFour(code, p4, row, count));
+  return combine(code, partOfFour(code, p, row, count), partOfFour(code, p4, row, count));
 }
 
 // @ts-ignore: decorator
 @inline
-function termsOfFour(code: i32, p: usize, row: usize, count: i32): v128 {
+function partOfFour(code: i32, p: usize, row: usize, count: i32): v128 {
   const p2 = p + (row << 1);
-  const first = combine(code, rowTerm(code, p, count), rowTerm(code, p + row, count));
-  return combine(code, first, combine(code, rowTerm(code, p2, count), rowTerm(code, p2 + row, count)));
+  const first = combine(code, loadCount(p, count), loadCount(p + row, count));
+  return combine(code, first, combine(code, loadCount(p2, count), loadCount(p2 + row, count)));
 }
 
 // @ts-ignore: decorator
 @inline
-function rowTerm(code: i32, p: usize, count: i32): v128 {
-  return term(code, count == 4 ? v128.load(p) : loadLanes(p, count));
+function loadCount(p: usize, count: i32): v128 {
+  return count == 4 ? v128.load(p) : loadLanes(p, count);
 }
 
-/** Adds the next `rows` rows (1 or 8) to a stripe of results. */
+/** Combines the next `rows` rows (1 or 8) with a stripe of results. */
 // @ts-ignore: decorator
 @inline
 function accumulate(code: i32, rows: i32, cols: i32, x: usize, row: usize, y: usize): void {
   const end = y + (<usize>(cols & ~3) << 2);
-  for (; y < end; x += 16, y += 16) {
-    v128.store(y, combine(code, v128.load(y), termsOfRows(code, rows, x, row, 4)));
-  }
+  for (; y < end; x += 16, y += 16) v128.store(y, combine(code, v128.load(y), partOfRows(code, rows, x, row, 4)));
   const rest = cols & 3;
-  if (rest) storeLanes(y, combine(code, loadLanes(y, rest), termsOfRows(code, rows, x, row, rest)), rest);
+  if (rest) storeLanes(y, combine(code, loadLanes(y, rest), partOfRows(code, rows, x, row, rest)), rest);
 }
 
 /** One output row of `inner` elements from `length` input rows, in stripes of columns. */
@@ -61,68 +62,16 @@ function reduceRows(code: i32, length: i32, inner: i32, x: usize, y: usize): voi
   }
 }
 
-/** The sums of up to 16 columns in blocks of rows, so that the error does not grow with their number. */
-// @ts-ignore: decorator
-@inline
-function sumTallColumns(code: i32, length: i32, cols: i32, x: usize, row: usize, y: usize): void {
-  let t0 = neutral(code);
-  let t1 = t0;
-  let t2 = t0;
-  let t3 = t0;
-  for (; length > 0; length -= ROWS) {
-    let r0 = neutral(code);
-    let r1 = r0;
-    let r2 = r0;
-    let r3 = r0;
-    for (const end = x + <usize>min(length, ROWS) * row; x < end; x += row) {
-      r0 = combine(code, r0, rowTerm(code, x, min(cols, 4)));
-      if (cols == 16) {
-        r1 = combine(code, r1, rowTerm(code, x + 16, 4));
-        r2 = combine(code, r2, rowTerm(code, x + 32, 4));
-        r3 = combine(code, r3, rowTerm(code, x + 48, 4));
-      }
-    }
-    t0 = combine(code, t0, r0);
-    t1 = combine(code, t1, r1);
-    t2 = combine(code, t2, r2);
-    t3 = combine(code, t3, r3);
-  }
-  if (cols < 4) storeLanes(y, t0, cols);
-  else v128.store(y, t0);
-  if (cols == 16) {
-    v128.store(y, t1, 16);
-    v128.store(y, t2, 32);
-    v128.store(y, t3, 48);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function sumTall(code: i32, length: i32, inner: i32, x: usize, y: usize): void {
-  const row = <usize>inner << 2;
-  const end = y + row;
-  for (; y + 64 <= end; x += 64, y += 64) sumTallColumns(code, length, 16, x, row, y);
-  for (; y + 16 <= end; x += 16, y += 16) sumTallColumns(code, length, 4, x, row, y);
-  if (y < end) sumTallColumns(code, length, <i32>((end - y) >> 2), x, row, y);
-}
-
 // @ts-ignore: decorator
 @inline
 function reduce(code: i32, outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
   const block = (<usize>length * <usize>inner) << 2;
   for (; outer > 0; outer--, x += block, y += <usize>inner << 2) {
     if (inner == 1) store<f32>(y, f32x4.extract_lane(reduceRow(code, length, x), 0));
-    else if (isSum(code) && length >= TALL) sumTall(code, length, inner, x, y);
     else reduceRows(code, length, inner, x, y);
   }
 }
 
-export function sum(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
-  reduce(SUM, outer, length, inner, x, y);
-}
-export function sumSquares(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
-  reduce(SQUARES, outer, length, inner, x, y);
-}
 export function prod(outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
   reduce(PROD, outer, length, inner, x, y);
 }

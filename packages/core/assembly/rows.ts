@@ -1,33 +1,19 @@
-// One row as one number: a sum, a product or an extremum. Knows no other layout; reduce.ts and softmax.ts do.
+// One row as one number: a product or an extremum. Knows no other layout; reduce.ts and softmax.ts do. Sums are in sums.ts.
 // The order of operations depends on the length alone, so equal inputs give equal bits.
 
 // Codes of the reductions; they are compile-time constants wherever they are used, so no branch on them is left.
-export const SUM: i32 = 0;
-export const SQUARES: i32 = 1;
-export const PROD: i32 = 2;
-export const MAX: i32 = 3;
-export const MIN: i32 = 4;
+export const PROD: i32 = 0;
+export const MAX: i32 = 1;
+export const MIN: i32 = 2;
 /** The largest of those that are not NaN: one instruction, where MAX takes seven. */
-const LARGEST: i32 = 5;
-
-// Elements that are added up before their sum is put aside, so that the error does not grow with the length.
-const ROW_BLOCK: i32 = 4096;
-
-/** Whether rounding errors add up. */
-// @ts-ignore: decorator
-@inline
-export function isSum(code: i32): bool {
-  return code == SUM || code == SQUARES;
-}
+const LARGEST: i32 = 3;
 
 /** What a reduction of no elements gives. */
 // @ts-ignore: decorator
 @inline
 export function neutral(code: i32): v128 {
   if (code == PROD) return f32x4.splat(1);
-  if (code == MAX || code == LARGEST) return f32x4.splat(-Infinity);
-  if (code == MIN) return f32x4.splat(Infinity);
-  return f32x4.splat(0);
+  return f32x4.splat(code == MIN ? Infinity : -Infinity);
 }
 
 /** Two partial results as one. */
@@ -37,15 +23,7 @@ export function combine(code: i32, a: v128, b: v128): v128 {
   if (code == PROD) return f32x4.mul(a, b);
   if (code == MAX) return f32x4.max(a, b);
   if (code == MIN) return f32x4.min(a, b);
-  if (code == LARGEST) return f32x4.pmax(a, b);
-  return f32x4.add(a, b);
-}
-
-/** What an element adds to the result. */
-// @ts-ignore: decorator
-@inline
-export function term(code: i32, x: v128): v128 {
-  return code == SQUARES ? f32x4.mul(x, x) : x;
+  return f32x4.pmax(a, b);
 }
 
 // @ts-ignore: decorator
@@ -59,28 +37,23 @@ function horizontal(code: i32, v: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function reduceRow(code: i32, n: i32, x: usize): v128 {
-  let total = neutral(code);
-  for (; n > 0; n -= ROW_BLOCK) {
-    const count = min(n, ROW_BLOCK);
-    let r0 = neutral(code);
-    let r1 = r0;
-    let r2 = r0;
-    let r3 = r0;
-    let end = x + (<usize>(count & ~15) << 2);
-    for (; x < end; x += 64) {
-      r0 = combine(code, r0, term(code, v128.load(x)));
-      r1 = combine(code, r1, term(code, v128.load(x, 16)));
-      r2 = combine(code, r2, term(code, v128.load(x, 32)));
-      r3 = combine(code, r3, term(code, v128.load(x, 48)));
-    }
-    end = x + (<usize>(count & 12) << 2);
-    for (; x < end; x += 16) r0 = combine(code, r0, term(code, v128.load(x)));
-    let block = horizontal(code, combine(code, combine(code, r0, r1), combine(code, r2, r3)));
-    end = x + (<usize>(count & 3) << 2);
-    for (; x < end; x += 4) block = combine(code, block, term(code, v128.load32_splat(x)));
-    total = combine(code, total, block);
+  let r0 = neutral(code);
+  let r1 = r0;
+  let r2 = r0;
+  let r3 = r0;
+  let end = x + (<usize>(n & ~15) << 2);
+  for (; x < end; x += 64) {
+    r0 = combine(code, r0, v128.load(x));
+    r1 = combine(code, r1, v128.load(x, 16));
+    r2 = combine(code, r2, v128.load(x, 32));
+    r3 = combine(code, r3, v128.load(x, 48));
   }
-  return total;
+  end = x + (<usize>(n & 12) << 2);
+  for (; x < end; x += 16) r0 = combine(code, r0, v128.load(x));
+  let result = horizontal(code, combine(code, combine(code, r0, r1), combine(code, r2, r3)));
+  end = x + (<usize>(n & 3) << 2);
+  for (; x < end; x += 4) result = combine(code, result, v128.load32_splat(x));
+  return result;
 }
 
 /** The largest element of a row, in every lane; NaN counts as less than all others. */

@@ -1,8 +1,9 @@
 // softmax, its logarithm, the logarithm of its denominator, and their gradients, row by row. The largest element is
 // taken off first, so that nothing overflows. The order of additions depends on the row's length alone.
-import { loadLanes, storeLanes, sumLanes } from "./lanes";
+import { addWide, firstLanes, loadLanes, storeLanes, sumWide } from "./lanes";
 import { exp4, log4 } from "./math";
 import { largestOf } from "./rows";
+import { RUN_BYTES } from "./sums";
 
 // Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
 const SOFTMAX: i32 = 0;
@@ -13,18 +14,23 @@ const LOG_SUM_EXP: i32 = 2;
 // @ts-ignore: decorator
 @inline
 function sumOfExp(code: i32, cols: i32, x: usize, shift: v128, y: usize): f32 {
-  let sums = f32x4.splat(0);
-  for (const end = x + (<usize>(cols & ~3) << 2); x < end; x += 16, y += 16) {
-    const terms = exp4(f32x4.sub(v128.load(x), shift));
-    sums = f32x4.add(sums, terms);
-    if (code == SOFTMAX) v128.store(y, terms);
+  let total = f64x2.splat(0);
+  for (const whole = x + (<usize>(cols & ~3) << 2); x < whole; ) {
+    let sums = f32x4.splat(0);
+    for (const end = min(x + RUN_BYTES, whole); x < end; x += 16, y += 16) {
+      const terms = exp4(f32x4.sub(v128.load(x), shift));
+      sums = f32x4.add(sums, terms);
+      if (code == SOFTMAX) v128.store(y, terms);
+    }
+    total = addWide(total, sums);
   }
-  const total = sumLanes(sums, 4);
   const rest = cols & 3;
-  if (!rest) return total;
-  const terms = exp4(f32x4.sub(loadLanes(x, rest), shift));
-  if (code == SOFTMAX) storeLanes(y, terms, rest);
-  return total + sumLanes(terms, rest);
+  if (rest) {
+    const terms = exp4(f32x4.sub(loadLanes(x, rest), shift));
+    if (code == SOFTMAX) storeLanes(y, terms, rest);
+    total = addWide(total, v128.and(terms, firstLanes(rest)));
+  }
+  return <f32>sumWide(total);
 }
 
 /** The last pass: from the terms in y for SOFTMAX, from x for LOG_SOFTMAX; `scale` is the sum, or its logarithm. */
@@ -88,13 +94,17 @@ function gradOverRows(code: i32, rows: i32, cols: i32, dy: usize, y: usize, dx: 
   const whole = <usize>(cols & ~3) << 2;
   const rest = cols & 3;
   for (; rows > 0; rows--) {
-    let sums = f32x4.splat(0);
-    for (let i: usize = 0; i < whole; i += 16) {
-      sums = f32x4.add(sums, summand(code, v128.load(dy + i), v128.load(y + i)));
+    let total = f64x2.splat(0);
+    for (let i: usize = 0; i < whole; ) {
+      let sums = f32x4.splat(0);
+      for (const end = min(i + RUN_BYTES, whole); i < end; i += 16) {
+        sums = f32x4.add(sums, summand(code, v128.load(dy + i), v128.load(y + i)));
+      }
+      total = addWide(total, sums);
     }
-    let total = sumLanes(sums, 4);
-    if (rest) total += sumLanes(summand(code, loadLanes(dy + whole, rest), loadLanes(y + whole, rest)), rest);
-    const sum = f32x4.splat(total);
+    // Lanes past the end are 0, and add nothing.
+    if (rest) total = addWide(total, summand(code, loadLanes(dy + whole, rest), loadLanes(y + whole, rest)));
+    const sum = f32x4.splat(<f32>sumWide(total));
     for (const end = dx + whole; dx < end; dy += 16, y += 16, dx += 16) {
       v128.store(dx, gradLanes(code, v128.load(dy), v128.load(y), sum));
     }

@@ -444,6 +444,22 @@ const reductions: Record<string, (n: number) => [number, number, number]> = {
   "to n": (n) => [2, 3, n],
 };
 
+/** Whether the mean is taken off, what is divided by, whether the root is taken. */
+const spreads = [
+  [0, 1, 1],
+  [1, 3, 0],
+  [1, 0, 1],
+] as const;
+
+/** Arguments of a kernel that writes as many elements as it reads. */
+const inPlaces =
+  (shape: (n: number) => [number, number, number], numbers: typeof hard) =>
+  (area: Area, n: number, seed: number) => {
+    const [outer, length, inner] = shape(n);
+    const x = area.input(numbers(outer * length * inner, seed));
+    return [outer, length, inner, x, area.output(outer * length * inner)];
+  };
+
 const reduce: Row[] = Object.entries(reductions).flatMap(([variant, shape]) => {
   const args = (numbers: typeof hard) => (area: Area, n: number, seed: number) => {
     const [outer, length, inner] = shape(n);
@@ -457,7 +473,21 @@ const reduce: Row[] = Object.entries(reductions).flatMap(([variant, shape]) => {
     { kernel: "min", variant, args: args(hard) },
     { kernel: "sum", variant: `${variant}, exact`, args: args(dyadicOrNot) },
     { kernel: "sum", variant, args: args(smooth), agree: anyOrder },
-    { kernel: "sumSquares", variant, args: args(dyadicOrNot) },
+    ...spreads.map(([centered, divisor, root]) => ({
+      kernel: "spread" as const,
+      variant: `${variant}, centered ${centered}, divisor ${divisor}, root ${root}`,
+      args: (area: Area, n: number, seed: number) => {
+        return [...args(centered ? dyadic : dyadicOrNot)(area, n, seed), centered, divisor, root];
+      },
+      agree: () => near(2 ** -23, 0),
+    })),
+    { kernel: "center", variant, args: inPlaces(shape, smooth), agree: () => withinUlps(1) },
+    {
+      kernel: "center",
+      variant: `${variant}, NaN`,
+      args: inPlaces(shape, dyadicOrNot),
+      agree: () => withinUlps(1),
+    },
     { kernel: "prod", variant, args: args(factors) },
     ...(["argmax", "argmin"] as const).flatMap((kernel) => [
       { kernel, variant: `${variant}, ties`, args: args(dyadic) },
@@ -810,12 +840,15 @@ describe.each(builds)("%s", (build) => {
     }
   });
 
-  test.each(["sum", "sumSquares"] as const)("%s of very many rows", (kernel) => {
-    const args = (area: Area, n: number, seed: number) => {
-      const x = area.input(dyadic(2 * 8195 * n, seed));
-      return [2, 8195, n, x, area.output(2 * n)];
+  test.each(["sum", "spread"] as const)("%s of very many rows, and of very many columns", (kernel) => {
+    const more = kernel === "spread" ? [1, 7, 0] : [];
+    const args = (length: number) => (area: Area, n: number, seed: number) => {
+      const x = area.input(dyadic(2 * length * n, seed));
+      return [2, length, n, x, area.output(2 * n), ...more];
     };
-    for (const n of [2, 3, 4, 7, 16, 21, 39]) compare({ kernel, args }, n, n);
+    const agree = () => near(kernel === "spread" ? 2 ** -23 : 0, 0);
+    for (const n of [2, 3, 4, 7, 16, 21, 39]) compare({ kernel, args: args(8195), agree }, n, n);
+    for (const n of [1023, 1024, 1025, 3001]) compare({ kernel, args: args(19), agree }, n, n);
   });
 
   test.each(unary.filter(({ variant }) => !variant))("$kernel over the whole range", ({ kernel, agree }) => {

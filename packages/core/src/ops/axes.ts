@@ -41,28 +41,46 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDim: boo
   return shape.flatMap((length, axis) => (axes.includes(axis) ? (keepDim ? [1] : []) : [length]));
 }
 
-/** Moves the reduced axes of `x` to the end, so that one run of them is left, and lays it out. */
-function gatherAxes(x: Tensor, axes: readonly number[]): Tensor {
-  const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-  const order = [...others, ...axes];
-  return contiguous(
-    x.view(
-      order.map((axis) => x.shape[axis]!),
-      order.map((axis) => x.strides[axis]!),
-    ),
-  );
-}
-
-/** Runs a reduction kernel over sorted `axes`, which stay, with length 1. */
-export function reduceAxes(kernel: keyof ReduceToValueKernels, x: Tensor, axes: readonly number[]): Tensor {
-  const y = Tensor.allocate(reducedShape(x.shape, axes, true), x.dtype, kernel);
+/** `x` laid out so that the sorted `axes` are one run of [outer, length, inner], and in which order its axes lie then. */
+function layOut(x: Tensor, axes: readonly number[]) {
+  const all = x.shape.map((_, axis) => axis);
   const first = axes[0] ?? 0;
   const last = axes.at(-1) ?? -1;
-  const neighbours = last - first + 1 === axes.length;
-  const dense = neighbours ? contiguous(x) : gatherAxes(x, axes);
-  const [outer, length, inner] = neighbours
-    ? around(x.shape, first, last)
-    : around(dense.shape, x.rank - axes.length, x.rank - 1);
-  kernelsFor(x.dtype)[kernel](outer, length, inner, dense.address, y.address);
+  if (last - first + 1 === axes.length) {
+    return { dense: contiguous(x), order: all, sizes: around(x.shape, first, last) };
+  }
+  // They are moved to the end.
+  const order = [...all.filter((axis) => !axes.includes(axis)), ...axes];
+  const shape = order.map((axis) => x.shape[axis]!);
+  const strides = order.map((axis) => x.strides[axis]!);
+  return {
+    dense: contiguous(x.view(shape, strides)),
+    order,
+    sizes: around(shape, x.rank - axes.length, x.rank - 1),
+  };
+}
+
+/** Runs a reduction kernel over sorted `axes`, which stay, with length 1; `more` is what it takes besides. */
+export function reduceAxes(
+  kernel: keyof ReduceToValueKernels | "spread",
+  x: Tensor,
+  axes: readonly number[],
+  ...more: number[]
+): Tensor {
+  const y = Tensor.allocate(reducedShape(x.shape, axes, true), x.dtype, kernel);
+  const { dense, sizes } = layOut(x, axes);
+  const run = kernelsFor(x.dtype)[kernel] as (...args: number[]) => void;
+  run(...sizes, dense.address, y.address, ...more);
   return y;
+}
+
+/** `x` without its mean over sorted `axes`. */
+export function centerAxes(x: Tensor, axes: readonly number[]): Tensor {
+  const { dense, order, sizes } = layOut(x, axes);
+  const y = Tensor.allocate(dense.shape, x.dtype, "center");
+  kernelsFor(x.dtype).center(...sizes, dense.address, y.address);
+  return y.view(
+    x.shape,
+    x.shape.map((_, axis) => y.strides[order.indexOf(axis)]!),
+  );
 }

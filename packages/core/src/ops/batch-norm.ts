@@ -12,6 +12,7 @@ import type { Tensor } from "../tensor.ts";
 import { commonDType, requireFloat } from "../tensor.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { reshape } from "./broadcast.ts";
+import type { Moments } from "./channels.ts";
 import {
   centeredDot,
   channelAffine,
@@ -34,19 +35,29 @@ interface Normalization {
 
 const inverseRoot = (variance: Tensor, eps: number) => div(1, sqrt(add(variance, eps)));
 
-/** `(x - mean)·factor + bias` as `x·factor + (bias - mean·factor)`, with factor = weight/√(variance + eps). */
+/**
+ * `(x - mean)·factor + bias` with factor = weight/√(variance + eps). The mean may have a rest, without which a mean of
+ * 1000 would cost 3e-5 of each result; it goes into the bias.
+ */
 function normalizeBy(
   x: Tensor,
-  mean: Tensor,
-  variance: Tensor,
+  { mean, rest, variance }: Pick<Moments, "mean" | "variance"> & Partial<Moments>,
   weight: Tensor | null,
   bias: Tensor | null,
   eps: number,
 ): Tensor {
   const inverse = inverseRoot(variance, eps);
   const factor = weight ? mul(inverse, weight) : inverse;
-  const offset = mul(mean, factor);
-  return channelAffine(x, factor, bias ? sub(bias, offset) : neg(offset));
+  if (!rest) return channelAffine(x, factor, bias, mean);
+  const offset = mul(rest, factor);
+  return channelAffine(x, factor, bias ? sub(bias, offset) : neg(offset), mean);
+}
+
+/** Inputs of a batchNorm by name: x and its moments as constants, then weight and bias if there are any. */
+function parts(inputs: readonly Tensor[], { weighted }: Normalization) {
+  const [x, mean, rest, variance, ...parameters] = inputs as [Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
+  const weight = weighted ? parameters[0]! : null;
+  return { x, moments: { mean, rest, variance }, weight, bias: parameters[weighted ? 1 : 0] ?? null };
 }
 
 /** What the gradients need, in ops that are recorded: moments of x that gradients flow through. */
@@ -58,7 +69,7 @@ function momentsInOps(x: Tensor, { eps, sharded }: Normalization): { distance: T
   }
   const count = x.size / x.shape[1]!;
   const one = ones([x.shape[1]!], { dtype: x.dtype });
-  const distance = channelAffine(x, one, neg(div(channelSum(x), count)));
+  const distance = channelAffine(x, one, null, div(channelSum(x), count));
   return { distance, inverse: inverseRoot(div(channelDot(distance, distance), count), eps) };
 }
 
@@ -67,9 +78,8 @@ function momentsInOps(x: Tensor, { eps, sharded }: Normalization): { distance: T
  * `dy·p + (x - mean)·q + r`, p = factor, q = -factor·inverse²·mean(dy (x - mean)), r = -factor·mean(dy).
  */
 function inputGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normalization): Tensor {
-  const { eps, weighted, sharded } = attributes;
-  const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
-  const weight = weighted ? inputs[3] : undefined;
+  const { eps, sharded } = attributes;
+  const { x, moments, weight } = parts(inputs, attributes);
   const count = x.size / x.shape[1]!;
   const perChannel = (inverse: Tensor, dots: Tensor, sums: Tensor) => {
     const p = weight ? mul(inverse, weight) : inverse;
@@ -78,10 +88,10 @@ function inputGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normal
   };
   return fusedGradient(
     () => {
-      const [dots, sums] = [centeredDot(dy, x, mean), channelSum(dy)];
+      const [dots, sums] = [centeredDot(dy, x, moments), channelSum(dy)];
       if (sharded) meetForSums(dots, sums, count);
-      const { p, q, r } = perChannel(inverseRoot(variance, eps), dots, sums);
-      return channelCombine(dy, x, mean, p, q, r);
+      const { p, q, r } = perChannel(inverseRoot(moments.variance, eps), dots, sums);
+      return channelCombine(dy, x, moments.mean, p, q, sub(r, mul(moments.rest, q)));
     },
     () => {
       const { distance, inverse } = momentsInOps(x, attributes);
@@ -93,9 +103,9 @@ function inputGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normal
 
 /** dw = sum of dy n */
 function weightGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Normalization): Tensor {
-  const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
+  const { x, moments } = parts(inputs, attributes);
   return fusedGradient(
-    () => mul(centeredDot(dy, x, mean), inverseRoot(variance, attributes.eps)),
+    () => mul(centeredDot(dy, x, moments), inverseRoot(moments.variance, attributes.eps)),
     () => {
       const { distance, inverse } = momentsInOps(x, attributes);
       return mul(channelDot(dy, distance), inverse);
@@ -103,17 +113,16 @@ function weightGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Norma
   );
 }
 
-/** By the batch's own moments: inputs are x, its mean and variance as constants, weight and bias if there are any. */
+/** By the batch's own moments. */
 const batchNormOp = defineVariadicOp<Normalization>({
   name: "batchNorm",
-  forward: (inputs, { eps, weighted }) => {
-    const [x, mean, variance] = inputs as [Tensor, Tensor, Tensor];
-    const bias = inputs[weighted ? 4 : 3] ?? null;
-    return normalizeBy(x, mean, variance, weighted ? inputs[3]! : null, bias, eps);
+  forward: (inputs, attributes) => {
+    const { x, moments, weight, bias } = parts(inputs, attributes);
+    return normalizeBy(x, moments, weight, bias, attributes.eps);
   },
   vjp: (dy, _, inputs, attributes, index) => {
     if (index === 0) return inputGradient(dy, inputs, attributes);
-    if (index === 3 && attributes.weighted) return weightGradient(dy, inputs, attributes);
+    if (index === 4 && attributes.weighted) return weightGradient(dy, inputs, attributes);
     return channelSum(dy);
   },
 });
@@ -201,7 +210,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { runningMean, runningVar, weight, bias, momentum = 0.1, eps = 1e-5 } = options;
   checkChannels("batchNorm", x, [runningMean, runningVar, weight, bias]);
   if (!options.training && runningMean && runningVar) {
-    return normalizeBy(x, runningMean, runningVar, weight ?? null, bias ?? null, eps);
+    return normalizeBy(x, { mean: runningMean, variance: runningVar }, weight ?? null, bias ?? null, eps);
   }
   const followed = options.training ? followMoments(runningMean, runningVar, momentum) : undefined;
   return normalizeBatch(x, options, followed);
@@ -218,17 +227,17 @@ export function normalizeBatch(
   const sharded = meetings() !== null;
   // One value is enough for a shard, if there are others.
   if (!(count > (sharded ? 0 : 1))) throw new ValueError(tooFew(formatShape(x.shape), count));
-  const { mean, variance } = channelMoments(x);
+  const moments = channelMoments(x);
+  const { mean, rest, variance } = moments;
   // A checkpoint that runs again has seen this batch before.
   const follow = isRecomputing() ? undefined : followed;
-  if (sharded) meetForMoments(mean, variance, count, follow && followArrays(follow));
+  if (sharded) meetForMoments(moments, count, follow && followArrays(follow));
   else follow?.(mean, variance, count);
   // They go with the graph.
-  mean.constant = true;
-  variance.constant = true;
+  for (const moment of [mean, rest, variance]) moment.constant = true;
   const parameters = [weight, bias].filter((parameter) => parameter != null);
-  const y = batchNormOp([x, mean, variance, ...parameters], { eps, weighted: weight != null, sharded });
-  if (y.node === null) for (const moment of [mean, variance]) moment.dispose();
+  const y = batchNormOp([x, mean, rest, variance, ...parameters], { eps, weighted: weight != null, sharded });
+  if (y.node === null) for (const moment of [mean, rest, variance]) moment.dispose();
   return y;
 }
 
@@ -237,9 +246,11 @@ function followArrays(follow: FollowMoments): (moments: Float64Array, count: num
   return (moments, count) =>
     noGrad(() =>
       scope(() => {
-        const channels = moments.length / 2;
-        const [mean, variance] = [moments.subarray(0, channels), moments.subarray(channels)];
-        follow(tensor(Float32Array.from(mean)), tensor(Float32Array.from(variance)), count);
+        const channels = moments.length / 3;
+        const [mean, variance] = [0, 2].map((part) =>
+          moments.subarray(part * channels, (part + 1) * channels),
+        );
+        follow(tensor(Float32Array.from(mean!)), tensor(Float32Array.from(variance!)), count);
       }),
     );
 }

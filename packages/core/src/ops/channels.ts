@@ -5,6 +5,7 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";
 import { contiguous, Tensor } from "../tensor.ts";
+import { mul, neg } from "./arithmetic.ts";
 import { expand, reshape } from "./broadcast.ts";
 
 /** [n, channels, …] as [outer, channels, inner]. */
@@ -12,62 +13,92 @@ export function channelSizes(shape: Shape): [outer: number, channels: number, in
   return [shape[0]!, shape[1]!, sizeOf(shape.slice(2))];
 }
 
-/** `x · scale[channel] + shift[channel]`; inputs x, scale, and shift if there is one. */
-const affineOp = defineVariadicOp<undefined>({
+const addressOf = (x: Tensor | null | undefined) => (x ? contiguous(x).address : 0);
+
+/** Inputs x, scale, and then shift and center where there are any. */
+const affineOp = defineVariadicOp<{ shifted: boolean }>({
   name: "channelAffine",
-  forward: ([x, scale, shift]) => {
+  forward: ([x, scale, ...rest], { shifted }) => {
     const y = Tensor.allocate(x!.shape, x!.dtype, "channelAffine");
-    const added = shift ? contiguous(shift).address : 0;
-    const [input, factor] = [contiguous(x!).address, contiguous(scale!).address];
-    kernelsFor(y.dtype).channelAffine(...channelSizes(y.shape), input, factor, added, y.address);
+    const [input, factor] = [addressOf(x), addressOf(scale)];
+    const [added, middle] = [addressOf(shifted ? rest[0] : null), addressOf(rest[shifted ? 1 : 0])];
+    kernelsFor(y.dtype).channelAffine(...channelSizes(y.shape), input, middle, factor, added, y.address);
     return y;
   },
-  vjp: (dy, _, [x, scale], _attributes, index): Tensor => {
+  vjp: (dy, _, [x, scale, ...rest], { shifted }, index): Tensor => {
     if (index === 0) return channelAffine(dy, scale!);
-    return index === 1 ? channelDot(dy, x!) : channelSum(dy);
+    if (index === 1) return channelDot(dy, x!, rest[shifted ? 1 : 0]);
+    return index === 2 && shifted ? channelSum(dy) : neg(mul(scale!, channelSum(dy)));
   },
 });
 
-/** `y = x · scale[channel] + shift[channel]` with `x [n, channels, …]`, `scale` and `shift [channels]`. */
-export function channelAffine(x: Tensor, scale: Tensor, shift?: Tensor | null): Tensor {
-  return affineOp(shift ? [x, scale, shift] : [x, scale], undefined);
+/** `y = (x - center[channel]) · scale[channel] + shift[channel]` with `x [n, channels, …]`, the others `[channels]`. */
+export function channelAffine(
+  x: Tensor,
+  scale: Tensor,
+  shift?: Tensor | null,
+  center?: Tensor | null,
+): Tensor {
+  const inputs = [x, scale, shift, center].filter((input) => input != null);
+  return affineOp(inputs, { shifted: shift != null });
 }
 
-function dot(a: Tensor, b: Tensor | null, center: Tensor | null): Tensor {
+function dot(a: Tensor, b?: Tensor, center?: Tensor, rest?: Tensor): Tensor {
   const y = Tensor.allocate([a.shape[1]!], a.dtype, "channelDot");
-  const [left, right, middle] = [a, b, center].map((x) => (x ? contiguous(x).address : 0));
-  kernelsFor(a.dtype).channelDot(...channelSizes(a.shape), left!, right!, middle!, y.address);
+  const [left, right] = [addressOf(a), addressOf(b)];
+  const [middle, more] = [addressOf(center), addressOf(rest)];
+  kernelsFor(a.dtype).channelDot(...channelSizes(a.shape), left, right, middle, more, y.address);
   return y;
 }
 
-/** `y[channel] = sum of a b`, both [n, channels, …]. */
-export const channelDot = defineOp<[Tensor, Tensor]>({
+/** Inputs a and b, and center if there is one. */
+const dotOp = defineVariadicOp<undefined>({
   name: "channelDot",
-  forward: (a, b) => dot(a, b, null),
-  vjp: [(dy, _, _a, b): Tensor => channelAffine(b, dy), (dy, _, a): Tensor => channelAffine(a, dy)],
+  forward: ([a, b, center]) => dot(a!, b, center),
+  vjp: (dy, _, [a, b, center], _attributes, index): Tensor => {
+    if (index === 0) return channelAffine(b!, dy, null, center);
+    return index === 1 ? channelAffine(a!, dy) : neg(mul(dy, channelSum(a!)));
+  },
 });
+
+/** `y[channel] = sum of a (b - center[channel])`, a and b [n, channels, …]. */
+export function channelDot(a: Tensor, b: Tensor, center?: Tensor): Tensor {
+  return dotOp(center ? [a, b, center] : [a, b], undefined);
+}
 
 /** `y[channel] = sum of x` over all other axes. */
 export const channelSum = defineOp<[Tensor]>({
   name: "channelSum",
-  forward: (x) => dot(x, null, null),
+  forward: (x) => dot(x),
   vjp: [(dy, _, x) => expand(reshape(dy, [dy.size, ...x.shape.slice(2).fill(1)]), x.shape)],
 });
 
-/** `sum of a (b - center[channel])`; for gradients by kernel, not differentiable itself. */
-export function centeredDot(a: Tensor, b: Tensor, center: Tensor): Tensor {
-  return dot(a, b, center);
+/** `sum of a (b - mean)`, the mean in two parts; for gradients by kernel, not differentiable itself. */
+export function centeredDot(a: Tensor, b: Tensor, { mean, rest }: Moments): Tensor {
+  return dot(a, b, mean, rest);
 }
 
-/** Mean and variance (divided by the count) per channel; not differentiable. */
-export function channelMoments(x: Tensor): { mean: Tensor; variance: Tensor } {
-  const moments = [x.shape[1]!];
-  const mean = Tensor.allocate(moments, x.dtype, "channelMoments");
-  const variance = Tensor.allocate(moments, x.dtype, "channelMoments");
+/** Of each channel: mean, what that has lost to its rounding, and variance (divided by the count). */
+export interface Moments {
+  mean: Tensor;
+  rest: Tensor;
+  variance: Tensor;
+}
+
+/** Not differentiable. */
+export function channelMoments(x: Tensor): Moments {
+  const make = () => Tensor.allocate([x.shape[1]!], x.dtype, "channelMoments");
+  const [mean, rest, variance] = [make(), make(), make()];
   const input = contiguous(x);
-  kernelsFor(x.dtype).channelMoments(...channelSizes(x.shape), input.address, mean.address, variance.address);
+  kernelsFor(x.dtype).channelMoments(
+    ...channelSizes(x.shape),
+    input.address,
+    mean.address,
+    rest.address,
+    variance.address,
+  );
   if (input !== x) input.dispose();
-  return { mean, variance };
+  return { mean, rest, variance };
 }
 
 /** `a · p + (b - center) · q + r`, all but a and b per channel; for gradients by kernel, not differentiable itself. */

@@ -5,6 +5,7 @@ import type { Share } from "../capture/observer.ts";
 import { meetings } from "../capture/observer.ts";
 import { CaptureError, ValueError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import type { Moments } from "./channels.ts";
 
 /** What batchNorm says of a batch that has no variance. */
 export function tooFew(batch: string, count: number): string {
@@ -15,27 +16,37 @@ export function tooFew(batch: string, count: number): string {
 const countAll = (shares: readonly Share[]): number => shares.reduce((sum, { count }) => sum + count, 0);
 
 /**
- * Mean and variance of the whole batch from those of its shards, pairwise (Chan, Golub, LeVeque 1979,
+ * Mean (in two parts, of which the second is what the rounding of the first to float32 loses) and variance of the whole
+ * batch from those of its shards, pairwise (Chan, Golub, LeVeque 1979,
  * http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf):
  * `mean += d·n/(N + n)`, `M2 += n·variance + d²·N·n/(N + n)` with d = the shard's mean - mean.
  */
 export function mergeMoments(shares: readonly Share[]): Float64Array {
   const total = countAll(shares);
   if (!(total > 1)) throw new ValueError(tooFew("of all shards", total));
-  const length = shares[0]!.values.length;
-  const channels = length / 2;
-  const merged = new Float64Array(length);
+  // Of one shard they are its own.
+  if (shares.length === 1) return Float64Array.from(shares[0]!.values);
+  const channels = shares[0]!.values.length / 3;
+  const merged = new Float64Array(3 * channels);
+  const [means, rests, variances] = [0, 1, 2].map((part) =>
+    merged.subarray(part * channels, (part + 1) * channels),
+  );
   let before = 0;
   for (const { count, values } of shares) {
     const after = before + count;
     for (let c = 0; c < channels; c++) {
-      const distance = values[c]! - merged[c]!;
-      merged[c]! += (distance * count) / after;
-      merged[channels + c]! += values[channels + c]! * count + (distance * distance * before * count) / after;
+      const distance = values[c]! + values[channels + c]! - means![c]!;
+      means![c]! += (distance * count) / after;
+      variances![c]! += values[2 * channels + c]! * count + (distance * distance * before * count) / after;
     }
     before = after;
   }
-  for (let c = channels; c < length; c++) merged[c]! /= total;
+  for (let c = 0; c < channels; c++) {
+    const mean = Math.fround(means![c]!);
+    rests![c] = means![c]! - mean;
+    means![c] = mean;
+    variances![c]! /= total;
+  }
   return merged;
 }
 
@@ -53,14 +64,13 @@ export function mergeSums(shares: readonly Share[], own: Share): Float64Array {
   return merged;
 }
 
-/** Has the moments of a shard, [channels], replaced by those of the batch; `settle` gets these, mean before variance. */
+/** Has the moments of a shard, [channels], replaced by those of the batch; `settle` gets these, in this order. */
 export function meetForMoments(
-  mean: Tensor,
-  variance: Tensor,
+  { mean, rest, variance }: Moments,
   count: number,
   settle?: (moments: Float64Array, count: number) => void,
 ): void {
-  meet("meet for moments", [mean, variance], count, mergeMoments, settle);
+  meet("meet for moments", [mean, rest, variance], count, mergeMoments, settle);
 }
 
 /** Has two sums per channel over the gradients of a shard replaced by what `mergeSums` says. */
@@ -70,7 +80,7 @@ export function meetForSums(dots: Tensor, sums: Tensor, count: number): void {
 
 function meet(
   name: string,
-  tensors: readonly [Tensor, Tensor],
+  tensors: readonly [Tensor, ...Tensor[]],
   count: number,
   merge: (shares: readonly Share[], own: Share) => Float64Array,
   settle?: (merged: Float64Array, count: number) => void,

@@ -6,13 +6,13 @@ import { checkOptions, optionNames } from "../options.ts";
 import { normalizeAxes, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireFloat } from "../tensor.ts";
-import { div, mul, sub } from "./arithmetic.ts";
+import { div, mul } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
-import { axesInstead, reduceAxes, reducedShape } from "./axes.ts";
+import { axesInstead, centerAxes, reduceAxes, reducedShape } from "./axes.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { equal } from "./compare.ts";
-import { max, mean } from "./reduce.ts";
-import { abs, sqrt } from "./unary.ts";
+import { max } from "./reduce.ts";
+import { abs } from "./unary.ts";
 import { where } from "./where.ts";
 
 /** Options of `variance` and `std`. */
@@ -28,22 +28,27 @@ interface Spread {
   divisor: number;
 }
 
-/** `x` with its mean over `axes` taken off. */
-const centred = (x: Tensor, axes: readonly number[]) => sub(x, mean(x, axes, { keepDim: true }));
+/** `x` with its mean over `axes` taken off. Linear and symmetric, so it is its own gradient. */
+const centred = defineOp<[Tensor], readonly number[]>({
+  name: "center",
+  forward: centerAxes,
+  vjp: [(dy, _, _x, axes): Tensor => centred(dy, axes)],
+});
 
 /** `y`, or 1 where it is 0: what is divided by it is 0 there too, and so is the gradient. */
 const nonZero = (y: Tensor) => where(equal(y, 0), 1, y);
 
 const varianceOp = defineOp<[Tensor], Spread>({
   name: "variance",
-  forward: (x, { axes, divisor }) => div(reduceAxes("sumSquares", centred(x, axes), axes), divisor),
+  forward: (x, { axes, divisor }) => reduceAxes("spread", x, axes, 1, divisor, 0),
   vjp: [(dy, _, x, { axes, divisor }) => mul(mul(dy, 2 / divisor), centred(x, axes))],
 });
 
 const stdOp = defineOp<[Tensor], Spread>({
   name: "std",
-  forward: (x, spread) => sqrt(varianceOp(x, spread)),
-  vjp: [(dy, y, x, { axes, divisor }) => mul(div(dy, mul(nonZero(y), divisor)), centred(x, axes))],
+  forward: (x, { axes, divisor }) => reduceAxes("spread", x, axes, 1, divisor, 1),
+  // First the quotient, which is not large where y is small, nor small where it is large.
+  vjp: [(dy, y, x, { axes, divisor }) => mul(div(dy, divisor), div(centred(x, axes), nonZero(y)))],
 });
 
 function spreadOf(
@@ -94,8 +99,8 @@ const normOptions = optionNames<NormOptions>({ keepDim: true, p: true }, axesIns
 
 const euclideanOp = defineOp<[Tensor], readonly number[]>({
   name: "norm",
-  forward: (x, axes) => sqrt(reduceAxes("sumSquares", x, axes)),
-  vjp: [(dy, y, x) => mul(div(dy, nonZero(y)), x)],
+  forward: (x, axes) => reduceAxes("spread", x, axes, 0, 1, 1),
+  vjp: [(dy, y, x) => mul(dy, div(x, nonZero(y)))],
 });
 
 /**

@@ -28,19 +28,18 @@ export function norm(F: NumericArray) {
     }
   }
 
-  /** Adds up in float64 and stores at the end. */
+  /** Adds up in float64. */
   function channelSums(
     outer: number,
     channels: number,
     inner: number,
-    y: number,
     term: (place: number, channel: number) => number,
-  ): void {
+  ): Float64Array {
     const sums = new Float64Array(channels);
     eachElement(outer, channels, inner, (place, c) => {
       sums[c]! += term(place, c);
     });
-    F.set(sums, y / width);
+    return sums;
   }
 
   return {
@@ -84,26 +83,30 @@ export function norm(F: NumericArray) {
       F.set(sums, dw / width);
     },
 
-    channelMoments(outer, channels, inner, x, mean, variance) {
+    channelMoments(outer, channels, inner, x, mean, rest, variance) {
       const count = outer * inner;
-      channelSums(outer, channels, inner, mean, (place) => F[x / width + place]! / count);
-      channelSums(outer, channels, inner, variance, (place, c) => {
-        return (F[x / width + place]! - F[mean / width + c]!) ** 2 / count;
+      const means = channelSums(outer, channels, inner, (place) => F[x / width + place]! / count);
+      const variances = channelSums(outer, channels, inner, (place, c) => {
+        return (F[x / width + place]! - means[c]!) ** 2 / count;
       });
+      F.set(means, mean / width);
+      for (let c = 0; c < channels; c++) F[rest / width + c] = means[c]! - F[mean / width + c]!;
+      F.set(variances, variance / width);
     },
 
-    channelAffine(outer, channels, inner, x, scale, shift, y) {
+    channelAffine(outer, channels, inner, x, center, scale, shift, y) {
       eachElement(outer, channels, inner, (place, c) => {
-        const added = shift ? F[shift / width + c]! : 0;
-        F[y / width + place] = F[x / width + place]! * F[scale / width + c]! + added;
+        const distance = F[x / width + place]! - (center ? F[center / width + c]! : 0);
+        F[y / width + place] = distance * F[scale / width + c]! + (shift ? F[shift / width + c]! : 0);
       });
     },
 
-    channelDot(outer, channels, inner, a, b, center, y) {
-      channelSums(outer, channels, inner, y, (place, c) => {
-        const factor = b ? F[b / width + place]! - (center ? F[center / width + c]! : 0) : 1;
-        return F[a / width + place]! * factor;
+    channelDot(outer, channels, inner, a, b, center, rest, y) {
+      const sums = channelSums(outer, channels, inner, (place, c) => {
+        const middle = (center ? F[center / width + c]! : 0) + (rest ? F[rest / width + c]! : 0);
+        return F[a / width + place]! * (b ? F[b / width + place]! - middle : 1);
       });
+      F.set(sums, y / width);
     },
 
     channelCombine(outer, channels, inner, a, b, center, p, q, r, y) {

@@ -30,6 +30,16 @@ export function reduce(heap: Heap, F: NumericArray) {
         F[y / width + output] = result;
       });
 
+  /** The elements of one run, divided by a power of two so that the largest is 1 or so, and by what; and their mean. */
+  const scaledRun = (first: number, length: number, inner: number) => {
+    const run = Array.from({ length }, (_, r) => F[first + r * inner]!);
+    const most = run.reduce((size, x) => Math.max(size, Math.abs(x)), 0);
+    const scale =
+      most > 0 && most < Number.POSITIVE_INFINITY ? 2 ** Math.min(1023, Math.floor(Math.log2(most))) : 1;
+    const scaled = run.map((x) => x / scale);
+    return { scaled, scale, mean: scaled.reduce((sum, x) => sum + x, 0) / length };
+  };
+
   const toPlace =
     (better: (x: number, best: number) => boolean): ReduceKernel =>
     (outer, length, inner, x, y) =>
@@ -48,12 +58,29 @@ export function reduce(heap: Heap, F: NumericArray) {
 
   return {
     sum: toValue(0, add),
-    sumSquares: toValue(0, (sum, x) => sum + x * x),
     prod: toValue(1, multiply),
     max: toValue(Number.NEGATIVE_INFINITY, Math.max),
     min: toValue(Number.POSITIVE_INFINITY, Math.min),
     argmax: toPlace((x, best) => x > best),
     argmin: toPlace((x, best) => x < best),
+
+    spread(outer, length, inner, x, y, centered, divisor, root) {
+      overAxes(outer, length, inner, (first, output) => {
+        const { scaled, scale, mean } = scaledRun(x / width + first, length, inner);
+        const middle = centered ? mean : 0;
+        const quotient = scaled.reduce((sum, value) => sum + (value - middle) ** 2, 0) / divisor;
+        F[y / width + output] = root ? Math.sqrt(quotient) * scale : quotient * scale * scale;
+      });
+    },
+
+    center(outer, length, inner, x, y) {
+      overAxes(outer, length, inner, (first) => {
+        const { scaled, scale, mean } = scaledRun(x / width + first, length, inner);
+        scaled.forEach((value, r) => {
+          F[y / width + first + r * inner] = (value - mean) * scale;
+        });
+      });
+    },
 
     prodOthers(outer, length, inner, x, y) {
       overAxes(outer, length, inner, (first) => {

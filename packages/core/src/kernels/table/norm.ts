@@ -41,26 +41,31 @@ export interface NormKernels {
     x: number,
     dw: number,
   ): void;
-  /** Mean and variance (divided by the count) of each channel. */
+  /** Mean of each channel, what the mean has lost to its rounding, and variance (divided by the count). */
   channelMoments(
     outer: number,
     channels: number,
     inner: number,
     x: number,
     mean: number,
+    rest: number,
     variance: number,
   ): void;
-  /** `y = x * scale[channel] + shift[channel]`; `shift` may be 0. */
+  /** `y = (x - center[channel]) * scale[channel] + shift[channel]`; `center` and `shift` may be 0. */
   channelAffine(
     outer: number,
     channels: number,
     inner: number,
     x: number,
+    center: number,
     scale: number,
     shift: number,
     y: number,
   ): void;
-  /** `y[channel] = sum of a * (b - center[channel])`; `center` may be 0, and so may `b`: then the sum of a. */
+  /**
+   * `y[channel] = sum of a * (b - center[channel] - rest[channel])`; `center` and `rest` may be 0, and so may `b`: then
+   * the sum of a.
+   */
   channelDot(
     outer: number,
     channels: number,
@@ -68,6 +73,7 @@ export interface NormKernels {
     a: number,
     b: number,
     center: number,
+    rest: number,
     y: number,
   ): void;
   /** `y = a * p[channel] + (b - center[channel]) * q[channel] + r[channel]`. */

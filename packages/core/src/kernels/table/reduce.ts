@@ -6,13 +6,28 @@ export type ReduceKernel = (outer: number, length: number, inner: number, x: num
 /** Reductions that give elements of the dtype of x. Extrema of no elements are infinite; NaN counts as both. */
 export interface ReduceToValueKernels {
   sum: ReduceKernel;
-  sumSquares: ReduceKernel;
   prod: ReduceKernel;
   max: ReduceKernel;
   min: ReduceKernel;
 }
 
 export interface ReduceKernels extends ReduceToValueKernels {
+  /**
+   * `y[o,i]` = sum over r of `(x[o,r,i] - mean)²`, divided by `divisor`; its root if `root` is 1. The mean is 0 unless
+   * `centered` is 1. Neither overflows nor vanishes on the way to a result that does not.
+   */
+  spread(
+    outer: number,
+    length: number,
+    inner: number,
+    x: number,
+    y: number,
+    centered: number,
+    divisor: number,
+    root: number,
+  ): void;
+  /** `y[o,r,i]` = `x[o,r,i]` without its mean over r. */
+  center: ReduceKernel;
   /** Index (int32) of the first largest element; a NaN counts as the largest. */
   argmax: ReduceKernel;
   /** Index (int32) of the first smallest element; a NaN counts as the smallest. */

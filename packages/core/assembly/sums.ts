@@ -1,0 +1,236 @@
+// Sums that keep their digits, however many elements they have: float32 in runs of 16, whose sums go on in float64. So
+// the error stays below 1e-6 of the sum of sizes, and the wide additions are few enough to cost nothing. The order of
+// additions depends on the sizes alone; plain multiply and add, so both builds give the same bits.
+import { addWide, firstLanes, loadLanes, loadUpTo4, sumWide } from "./lanes";
+import { scratch } from "./scratch";
+
+// Codes of the terms; compile-time constants wherever they are used.
+/** a */
+export const PLAIN: i32 = 0;
+/** a - center */
+export const DISTANCE: i32 = 1;
+/** (a - center)² */
+export const SQUARE: i32 = 2;
+/** a·((b - center) - rest) */
+export const DOT: i32 = 3;
+
+/** Elements of a row that 16 lanes add up in float32. */
+const BLOCK: i32 = 256;
+
+/** Bytes of the 16 vectors that one vector of sums takes up in float32. */
+export const RUN_BYTES: usize = 256;
+
+/** Columns that are added up together: 8 KiB of float64 sums, which stay in the first-level cache. */
+export const STRIPE: i32 = 1024;
+
+// @ts-ignore: decorator
+@inline
+function term(code: i32, a: v128, b: v128, center: v128, rest: v128): v128 {
+  if (code == PLAIN) return a;
+  if (code == DOT) return f32x4.mul(a, f32x4.sub(f32x4.sub(b, center), rest));
+  const distance = f32x4.sub(a, center);
+  return code == DISTANCE ? distance : f32x4.mul(distance, distance);
+}
+
+/** Sum of the terms of n elements at `a` (and `b`). A call, so that there is one copy of each loop. */
+export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
+  if (code == PLAIN) return sumOf(PLAIN, n, a, b, center, rest);
+  return code == DOT ? sumOf(DOT, n, a, b, center, rest) : sumOf(SQUARE, n, a, b, center, rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function sumOf(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
+  const zero = f32x4.splat(0);
+  let total = f64x2.splat(0);
+  for (; n > 0; n -= BLOCK) {
+    const count = min(n, BLOCK);
+    let s0 = zero;
+    let s1 = zero;
+    let s2 = zero;
+    let s3 = zero;
+    for (const end = a + (<usize>(count & ~15) << 2); a < end; a += 64, b += 64) {
+      s0 = f32x4.add(s0, term(code, v128.load(a), code == DOT ? v128.load(b) : zero, center, rest));
+      s1 = f32x4.add(s1, term(code, v128.load(a, 16), code == DOT ? v128.load(b, 16) : zero, center, rest));
+      s2 = f32x4.add(s2, term(code, v128.load(a, 32), code == DOT ? v128.load(b, 32) : zero, center, rest));
+      s3 = f32x4.add(s3, term(code, v128.load(a, 48), code == DOT ? v128.load(b, 48) : zero, center, rest));
+    }
+    for (const end = a + (<usize>(count & 12) << 2); a < end; a += 16, b += 16) {
+      s0 = f32x4.add(s0, term(code, v128.load(a), code == DOT ? v128.load(b) : zero, center, rest));
+    }
+    const left = count & 3; // only of the last block
+    if (left) {
+      const last = term(code, loadLanes(a, left), code == DOT ? loadLanes(b, left) : zero, center, rest);
+      s1 = f32x4.add(s1, v128.and(last, firstLanes(left)));
+    }
+    total = addWide(total, f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  }
+  return sumWide(total);
+}
+
+/** What `sumDistances` found last: the sum of x - center, and that of its square. */
+export let distances: f64 = 0;
+export let squares: f64 = 0;
+
+/** Both sums of n elements in one pass. */
+export function sumDistances(n: i32, x: usize, center: v128): void {
+  let sum = f64x2.splat(0);
+  let sumOfSquares = sum;
+  for (; n > 0; n -= BLOCK) {
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let q0 = s0;
+    let q1 = s0;
+    let q2 = s0;
+    let q3 = s0;
+    const count = min(n, BLOCK);
+    for (const end = x + (<usize>(count & ~15) << 2); x < end; x += 64) {
+      const d0 = f32x4.sub(v128.load(x), center);
+      const d1 = f32x4.sub(v128.load(x, 16), center);
+      const d2 = f32x4.sub(v128.load(x, 32), center);
+      const d3 = f32x4.sub(v128.load(x, 48), center);
+      s0 = f32x4.add(s0, d0);
+      s1 = f32x4.add(s1, d1);
+      s2 = f32x4.add(s2, d2);
+      s3 = f32x4.add(s3, d3);
+      q0 = f32x4.add(q0, f32x4.mul(d0, d0));
+      q1 = f32x4.add(q1, f32x4.mul(d1, d1));
+      q2 = f32x4.add(q2, f32x4.mul(d2, d2));
+      q3 = f32x4.add(q3, f32x4.mul(d3, d3));
+    }
+    for (let left = count & 15; left > 0; left -= 4, x += 16) {
+      const d = v128.and(f32x4.sub(loadUpTo4(x, left), center), firstLanes(left));
+      s0 = f32x4.add(s0, d);
+      q0 = f32x4.add(q0, f32x4.mul(d, d));
+    }
+    sum = addWide(sum, f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+    sumOfSquares = addWide(sumOfSquares, f32x4.add(f32x4.add(q0, q1), f32x4.add(q2, q3)));
+  }
+  distances = sumWide(sum);
+  squares = sumWide(sumOfSquares);
+}
+
+// ---- down the columns of a matrix, whose rows lie `step` bytes apart: eight rows at a time ----
+
+/** The terms of four columns, or of the last `count`, in one row. */
+// @ts-ignore: decorator
+@inline
+function rowTerm(code: i32, a: usize, b: usize, center: v128, rest: v128, count: i32): v128 {
+  const left = count == 4 ? v128.load(a) : loadLanes(a, count);
+  if (code != DOT) return term(code, left, left, center, rest);
+  return term(code, left, count == 4 ? v128.load(b) : loadLanes(b, count), center, rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function termsOfFour(code: i32, a: usize, b: usize, step: usize, center: v128, rest: v128, count: i32): v128 {
+  const half = step << 1;
+  const first = f32x4.add(
+    rowTerm(code, a, b, center, rest, count),
+    rowTerm(code, a + step, b + step, center, rest, count),
+  );
+  const second = f32x4.add(
+    rowTerm(code, a + half, b + half, center, rest, count),
+    rowTerm(code, a + half + step, b + half + step, center, rest, count),
+  );
+  return f32x4.add(first, second);
+}
+
+/** The terms of `rows` rows, from 1 to 8, added up. */
+// @ts-ignore: decorator
+@inline
+function termsOfRows(
+  code: i32, rows: i32, a: usize, b: usize, step: usize, center: v128, rest: v128, count: i32,
+): v128 {
+  if (rows == 8) {
+    const half = step << 2;
+    return f32x4.add(
+      termsOfFour(code, a, b, step, center, rest, count),
+      termsOfFour(code, a + half, b + half, step, center, rest, count),
+    );
+  }
+  let sum = rowTerm(code, a, b, center, rest, count);
+  for (; rows > 1; rows--) {
+    a += step;
+    b += step;
+    sum = f32x4.add(sum, rowTerm(code, a, b, center, rest, count));
+  }
+  return sum;
+}
+
+/** Adds four lanes to as many float64. */
+// @ts-ignore: decorator
+@inline
+function addToTotals(totals: usize, v: v128): void {
+  const high = v128.shuffle<i64>(v, v, 1, 1);
+  v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(v)));
+  v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(high)), 16);
+}
+
+/** Adds up to 8 rows of a stripe to its totals; `center` and `rest`, one number per column, may be 0. */
+// @ts-ignore: decorator
+@inline
+function addRows(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
+): void {
+  const zero = f32x4.splat(0);
+  let at: usize = 0;
+  for (const end = <usize>(cols & ~3) << 2; at < end; at += 16, totals += 32) {
+    const c = code != PLAIN && center ? v128.load(center + at) : zero;
+    const r = code == DOT && rest ? v128.load(rest + at) : zero;
+    addToTotals(totals, termsOfRows(code, rows, a + at, b + at, step, c, r, 4));
+  }
+  const left = cols & 3;
+  if (!left) return;
+  const c = code != PLAIN && center ? loadLanes(center + at, left) : zero;
+  const r = code == DOT && rest ? loadLanes(rest + at, left) : zero;
+  // Totals are in fours: what the lanes that are no columns have there is never read.
+  addToTotals(totals, termsOfRows(code, rows, a + at, b + at, step, c, r, left));
+}
+
+/** Adds the rows of a stripe to its totals. A call, so that there is one copy of each loop. */
+export function addColumns(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
+): void {
+  if (code == PLAIN) addAll(PLAIN, rows, cols, a, b, step, center, rest, totals);
+  else if (code == DISTANCE) addAll(DISTANCE, rows, cols, a, b, step, center, rest, totals);
+  else if (code == SQUARE) addAll(SQUARE, rows, cols, a, b, step, center, rest, totals);
+  else addAll(DOT, rows, cols, a, b, step, center, rest, totals);
+}
+
+// @ts-ignore: decorator
+@inline
+function addAll(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
+): void {
+  for (; rows >= 8; rows -= 8, a += step << 3, b += step << 3) {
+    addRows(code, 8, cols, a, b, step, center, rest, totals);
+  }
+  if (rows) addRows(code, rows, cols, a, b, step, center, rest, totals);
+}
+
+/** Zeros for `n` totals, and those that fill up the last four. */
+export function clearTotals(n: i32, totals: usize): void {
+  memory.fill(totals, 0, <usize>((n + 3) & ~3) << 3);
+}
+
+/** y = totals, rounded. */
+export function writeTotals(n: i32, totals: usize, y: usize): void {
+  for (const end = y + (<usize>n << 2); y < end; y += 4, totals += 8) store<f32>(y, <f32>load<f64>(totals));
+}
+
+/** y[c] = sum over the rows of the terms of column c, for [rows, cols] without gaps. */
+export function sumColumns(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
+): void {
+  const step = <usize>cols << 2;
+  for (let start = 0; start < cols; start += STRIPE) {
+    const count = min(cols - start, STRIPE);
+    const at = <usize>start << 2;
+    clearTotals(count, scratch);
+    addColumns(code, rows, count, a + at, b + at, step, center ? center + at : 0, rest ? rest + at : 0, scratch);
+    writeTotals(count, scratch, y + at);
+  }
+}
