@@ -1,31 +1,15 @@
 // The normalisations per channel of [outer, channels, inner]: sums (see sums.ts), moments, and what is done with them.
 // Plain multiply and add, so both builds give the same bits.
-import { loadLanes, storeLanes } from "./lanes";
+import { loadLanes, loadUpTo4, storeLanes, storeUpTo4 } from "./lanes";
 import { scratch } from "./scratch";
 import {
-  addColumns, clearTotals, DISTANCE, distances, DOT, PLAIN, SQUARE, squares, STRIPE, sumColumns, sumDistances,
-  sumTerms, writeTotals,
+  clearTotals, distances, DOT, moveToTotals, PLAIN, ROWS, squares, STRIPE, sumColumns, sumDistances, sumTerms,
+  writeTotals,
 } from "./sums";
 
-/** Adds to the totals of `channels` channels, which lie `step` bytes apart from one outer index to the next. */
-function addChannels(
-  code: i32, outer: i32, channels: i32, inner: i32, a: usize, b: usize, step: usize, center: usize, rest: usize,
-  totals: usize,
-): void {
-  const size = <usize>inner << 2;
-  for (let o = 0; o < outer; o++, a += step, b += step) {
-    let p = a;
-    let q = b;
-    for (let c: usize = 0; c < <usize>channels; c++, p += size, q += size) {
-      const m = center ? v128.load32_splat(center + (c << 2)) : f32x4.splat(0);
-      const r = rest ? v128.load32_splat(rest + (c << 2)) : f32x4.splat(0);
-      const to = totals + (c << 3);
-      store<f64>(to, load<f64>(to) + sumTerms(code, inner, p, q, m, r));
-    }
-  }
-}
-
 /** y[channel] = sum of terms; `center` and `rest` may be 0. With one inner element the channels are the lanes. */
+// @ts-ignore: decorator
+@inline
 function channelSums(
   code: i32, outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
 ): void {
@@ -33,47 +17,81 @@ function channelSums(
     sumColumns(code, outer, channels, a, b, center, rest, y);
     return;
   }
-  const step = (<usize>channels * <usize>inner) << 2;
+  const zero = f32x4.splat(0);
+  const size = <usize>inner << 2;
+  const step = <usize>channels * size;
   for (let start = 0; start < channels; start += STRIPE) {
-    const count = min(channels - start, STRIPE);
-    const from = (<usize>start * <usize>inner) << 2;
-    const at = <usize>start << 2;
-    const c: usize = center ? center + at : 0;
-    const r: usize = rest ? rest + at : 0;
-    clearTotals(count, scratch);
-    addChannels(code, outer, count, inner, a + from, b + from, step, c, r, scratch);
-    writeTotals(count, scratch, y + at);
+    const end = <usize>min(channels - start, STRIPE) << 2;
+    const from = <usize>start << 2;
+    clearTotals(<i32>(end >> 2), scratch);
+    for (let o = 0; o < outer; o++) {
+      let p = a + <usize>o * step + <usize>start * size;
+      let q = b + <usize>o * step + <usize>start * size;
+      for (let c: usize = 0; c < end; c += 4, p += size, q += size) {
+        const m = center ? v128.load32_splat(center + from + c) : zero;
+        const r = rest ? v128.load32_splat(rest + from + c) : zero;
+        const to = scratch + (c << 1);
+        store<f64>(to, load<f64>(to) + sumTerms(code, inner, p, q, m, r));
+      }
+    }
+    writeTotals(<i32>(end >> 2), scratch, y + from);
   }
+}
+
+/** A call, so that there is one copy of it. */
+function plainSums(outer: i32, channels: i32, inner: i32, x: usize, y: usize): void {
+  channelSums(PLAIN, outer, channels, inner, x, 0, 0, 0, y);
 }
 
 export function channelDot(
   outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
 ): void {
   if (b) channelSums(DOT, outer, channels, inner, a, b, center, rest, y);
-  else channelSums(PLAIN, outer, channels, inner, a, 0, 0, 0, y);
+  else plainSums(outer, channels, inner, a, y);
 }
 
-/** Adds x - center and its square to two rows of totals. */
-function addDistances(
-  outer: i32, channels: i32, inner: i32, x: usize, step: usize, center: usize, sums: usize, squareSums: usize,
-): void {
-  if (inner == 1) {
-    // Eight rows at a time, which are still in the cache for the second sum.
-    for (; outer > 0; outer -= 8, x += step << 3) {
-      const rows = min(outer, 8);
-      addColumns(DISTANCE, rows, channels, x, 0, step, center, 0, sums);
-      addColumns(SQUARE, rows, channels, x, 0, step, center, 0, squareSums);
+/** Adds x - center and its square, of up to 8 rows, to two rows of sums. */
+function addDistances(rows: i32, cols: i32, x: usize, step: usize, center: usize, sums: usize, squareSums: usize): void {
+  for (let left = cols; left > 0; left -= 4, x += 16, center += 16, sums += 16, squareSums += 16) {
+    const middle = loadUpTo4(center, left);
+    let s = f32x4.splat(0);
+    let q = s;
+    let p = x;
+    for (let r = 0; r < rows; r++, p += step) {
+      const d = f32x4.sub(loadUpTo4(p, left), middle);
+      s = f32x4.add(s, d);
+      q = f32x4.add(q, f32x4.mul(d, d));
     }
-    return;
+    storeUpTo4(sums, f32x4.add(loadUpTo4(sums, left), s), left);
+    storeUpTo4(squareSums, f32x4.add(loadUpTo4(squareSums, left), q), left);
   }
+}
+
+/** Adds x - center and its square, of all rows, to two rows of totals; `sums` and `squareSums` are 0 before and after. */
+function columnDistances(
+  rows: i32, cols: i32, x: usize, step: usize, center: usize, sums: usize, squareSums: usize, totals: usize,
+  squareTotals: usize,
+): void {
+  for (let r = 0; r < rows; r += 8, x += step << 3) {
+    addDistances(min(rows - r, 8), cols, x, step, center, sums, squareSums);
+    if ((r + 8) % ROWS != 0 && r + 8 < rows) continue;
+    moveToTotals(cols, sums, totals);
+    moveToTotals(cols, squareSums, squareTotals);
+  }
+}
+
+/** The same for channels of more than one element. */
+function channelDistances(
+  outer: i32, channels: i32, inner: i32, x: usize, step: usize, center: usize, totals: usize, squareTotals: usize,
+): void {
   const size = <usize>inner << 2;
   for (; outer > 0; outer--, x += step) {
     let p = x;
     for (let c: usize = 0; c < <usize>channels; c++, p += size) {
       sumDistances(inner, p, v128.load32_splat(center + (c << 2)));
       const at = c << 3;
-      store<f64>(sums + at, load<f64>(sums + at) + distances);
-      store<f64>(squareSums + at, load<f64>(squareSums + at) + squares);
+      store<f64>(totals + at, load<f64>(totals + at) + distances);
+      store<f64>(squareTotals + at, load<f64>(squareTotals + at) + squares);
     }
   }
 }
@@ -84,30 +102,33 @@ export function channelMoments(
 ): void {
   const n = <f64>outer * <f64>inner;
   const step = (<usize>channels * <usize>inner) << 2;
-  const sums = scratch;
-  const squareSums = scratch + (<usize>STRIPE << 3);
+  const totals = scratch;
+  const squareTotals = scratch + (<usize>STRIPE << 3);
+  plainSums(outer, channels, inner, x, mean);
   for (let start = 0; start < channels; start += STRIPE) {
     const count = min(channels - start, STRIPE);
-    clearTotals(count, sums);
-    if (inner == 1) addColumns(PLAIN, outer, count, x, 0, step, 0, 0, sums);
-    else addChannels(PLAIN, outer, count, inner, x, 0, step, 0, 0, sums);
-    for (let c: usize = 0; c < <usize>count; c++) store<f32>(mean + (c << 2), <f32>(load<f64>(sums + (c << 3)) / n));
-    clearTotals(count, sums);
-    clearTotals(count, squareSums);
-    addDistances(outer, count, inner, x, step, mean, sums, squareSums);
-    for (let c: usize = 0; c < <usize>count; c++) {
-      const off = load<f64>(sums + (c << 3)) / n;
+    const end = <usize>count << 2;
+    for (let c: usize = 0; c < end; c += 4) store<f32>(mean + c, <f32>(<f64>load<f32>(mean + c) / n));
+    clearTotals(count, totals);
+    clearTotals(count, squareTotals);
+    if (inner == 1) {
+      memory.fill(rest, 0, end);
+      memory.fill(variance, 0, end);
+      columnDistances(outer, count, x, step, mean, rest, variance, totals, squareTotals);
+    } else channelDistances(outer, count, inner, x, step, mean, totals, squareTotals);
+    for (let c: usize = 0; c < end; c += 4) {
+      const off = load<f64>(totals + (c << 1)) / n;
       // An infinite mean has no distances.
-      const middle = <f64>load<f32>(mean + (c << 2)) + (off == off ? off : 0);
+      const middle = <f64>load<f32>(mean + c) + (off == off ? off : 0);
       const rounded = <f32>middle;
-      store<f32>(mean + (c << 2), rounded);
-      store<f32>(rest + (c << 2), <f32>(middle - <f64>rounded));
-      store<f32>(variance + (c << 2), <f32>max<f64>(0, load<f64>(squareSums + (c << 3)) / n - off * off));
+      store<f32>(mean + c, rounded);
+      store<f32>(rest + c, <f32>(middle - <f64>rounded));
+      store<f32>(variance + c, <f32>max<f64>(0, load<f64>(squareTotals + (c << 1)) / n - off * off));
     }
-    x += (<usize>count * <usize>inner) << 2;
-    mean += <usize>count << 2;
-    rest += <usize>count << 2;
-    variance += <usize>count << 2;
+    x += <usize>end * <usize>inner;
+    mean += end;
+    rest += end;
+    variance += end;
   }
 }
 

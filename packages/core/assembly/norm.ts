@@ -2,7 +2,9 @@
 // same bits.
 import { addWide, loadLanes, storeLanes, sumWide } from "./lanes";
 import { scratch } from "./scratch";
-import { clearTotals, distances, PLAIN, RUN_BYTES, SQUARE, squares, sumDistances, sumTerms, writeTotals } from "./sums";
+import {
+  clearTotals, distances, moveToTotals, PLAIN, RUN_BYTES, SQUARE, squares, sumDistances, sumTerms, writeTotals,
+} from "./sums";
 
 // What `measure` found of a row: the mean in two parts, the second of which is what the rounding of the first has lost
 // (a mean of 1000 would cost 3e-5 of each result), and 1/√(variance + eps).
@@ -10,65 +12,81 @@ let center: f32 = 0;
 let lost: f32 = 0;
 let scale: f32 = 0;
 
-function measure(cols: i32, x: usize, eps: f32, centered: i32): void {
+/** `share` is 1/cols. */
+function measure(cols: i32, share: f64, x: usize, eps: f32, centered: i32): void {
   const zero = f32x4.splat(0);
-  const n = <f64>cols;
   let variance: f64;
-  center = 0;
-  lost = 0;
   if (centered) {
-    center = <f32>(sumTerms(PLAIN, cols, x, 0, zero, zero) / n);
+    center = <f32>(sumTerms(PLAIN, cols, x, 0, zero, zero) * share);
     sumDistances(cols, x, f32x4.splat(center));
-    const off = distances / n;
+    const off = distances * share;
     lost = <f32>off;
-    variance = max<f64>(0, squares / n - off * off);
+    variance = max<f64>(0, squares * share - off * off);
   } else {
-    variance = sumTerms(SQUARE, cols, x, 0, zero, zero) / n;
+    center = 0;
+    lost = 0;
+    variance = sumTerms(SQUARE, cols, x, 0, zero, zero) * share;
   }
-  scale = <f32>(1 / sqrt<f64>(variance + <f64>eps));
+  scale = 1 / sqrt<f32>(<f32>variance + eps);
 }
 
 /** ((x - mean) - lost)·scale */
 // @ts-ignore: decorator
 @inline
-function normal(x: v128, mean: v128, rest: v128, factor: v128): v128 {
-  return f32x4.mul(f32x4.sub(f32x4.sub(x, mean), rest), factor);
+function normal(centered: bool, x: v128, mean: v128, rest: v128, factor: v128): v128 {
+  return f32x4.mul(centered ? f32x4.sub(f32x4.sub(x, mean), rest) : x, factor);
 }
 
 export function rowNorm(rows: i32, cols: i32, eps: f32, centered: i32, x: usize, weight: usize, bias: usize, y: usize): void {
+  if (centered) normRows(true, rows, cols, eps, x, weight, bias, y);
+  else normRows(false, rows, cols, eps, x, weight, bias, y);
+}
+
+// @ts-ignore: decorator
+@inline
+function normRows(centered: bool, rows: i32, cols: i32, eps: f32, x: usize, weight: usize, bias: usize, y: usize): void {
   const size = <usize>cols << 2;
   const whole = <usize>(cols & ~3) << 2;
   const rest = cols & 3;
   const one = f32x4.splat(1);
   // -0 added changes nothing, not even the sign of a zero.
   const none = f32x4.splat(-0.0);
+  const share = 1 / <f64>cols;
   for (let r = 0; r < rows; r++, x += size, y += size) {
-    measure(cols, x, eps, centered);
+    measure(cols, share, x, eps, centered);
     const m = f32x4.splat(center);
     const l = f32x4.splat(lost);
     const s = f32x4.splat(scale);
     for (let i: usize = 0; i < whole; i += 16) {
       const w = weight ? v128.load(weight + i) : one;
       const b = bias ? v128.load(bias + i) : none;
-      v128.store(y + i, f32x4.add(f32x4.mul(normal(v128.load(x + i), m, l, s), w), b));
+      v128.store(y + i, f32x4.add(f32x4.mul(normal(centered, v128.load(x + i), m, l, s), w), b));
     }
     if (rest) {
       const w = weight ? loadLanes(weight + whole, rest) : one;
       const b = bias ? loadLanes(bias + whole, rest) : none;
-      storeLanes(y + whole, f32x4.add(f32x4.mul(normal(loadLanes(x + whole, rest), m, l, s), w), b), rest);
+      const n = normal(centered, loadLanes(x + whole, rest), m, l, s);
+      storeLanes(y + whole, f32x4.add(f32x4.mul(n, w), b), rest);
     }
   }
 }
 
 export function rowNormGrad(rows: i32, cols: i32, eps: f32, centered: i32, dy: usize, x: usize, weight: usize, dx: usize): void {
+  if (centered) gradOfRows(true, rows, cols, eps, dy, x, weight, dx);
+  else gradOfRows(false, rows, cols, eps, dy, x, weight, dx);
+}
+
+// @ts-ignore: decorator
+@inline
+function gradOfRows(centered: bool, rows: i32, cols: i32, eps: f32, dy: usize, x: usize, weight: usize, dx: usize): void {
   const size = <usize>cols << 2;
   const whole = <usize>(cols & ~3) << 2;
   const rest = cols & 3;
   const one = f32x4.splat(1);
   const zero = f32x4.splat(0);
-  const n = <f64>cols;
+  const share = 1 / <f64>cols;
   for (let r = 0; r < rows; r++, dy += size, x += size, dx += size) {
-    measure(cols, x, eps, centered);
+    measure(cols, share, x, eps, centered);
     const m = f32x4.splat(center);
     const l = f32x4.splat(lost);
     const s = f32x4.splat(scale);
@@ -79,29 +97,29 @@ export function rowNormGrad(rows: i32, cols: i32, eps: f32, centered: i32, dy: u
       let sumGN = zero;
       for (const end = min(i + RUN_BYTES, whole); i < end; i += 16) {
         const g = f32x4.mul(v128.load(dy + i), weight ? v128.load(weight + i) : one);
-        sumG = f32x4.add(sumG, g);
-        sumGN = f32x4.add(sumGN, f32x4.mul(g, normal(v128.load(x + i), m, l, s)));
+        if (centered) sumG = f32x4.add(sumG, g);
+        sumGN = f32x4.add(sumGN, f32x4.mul(g, normal(centered, v128.load(x + i), m, l, s)));
       }
-      totalG = addWide(totalG, sumG);
+      if (centered) totalG = addWide(totalG, sumG);
       totalGN = addWide(totalGN, sumGN);
     }
     if (rest) {
       // Lanes past the end have g = 0, as dy is 0 there, and so add nothing.
       const g = f32x4.mul(loadLanes(dy + whole, rest), weight ? loadLanes(weight + whole, rest) : one);
-      totalG = addWide(totalG, g);
-      totalGN = addWide(totalGN, f32x4.mul(g, normal(loadLanes(x + whole, rest), m, l, s)));
+      if (centered) totalG = addWide(totalG, g);
+      totalGN = addWide(totalGN, f32x4.mul(g, normal(centered, loadLanes(x + whole, rest), m, l, s)));
     }
-    const meanG = f32x4.splat(centered ? <f32>(sumWide(totalG) / n) : 0);
-    const meanGN = f32x4.splat(<f32>(sumWide(totalGN) / n));
+    const meanG = f32x4.splat(<f32>(sumWide(totalG) * share));
+    const meanGN = f32x4.splat(<f32>(sumWide(totalGN) * share));
     for (let i: usize = 0; i < whole; i += 16) {
       const g = f32x4.mul(v128.load(dy + i), weight ? v128.load(weight + i) : one);
-      const along = f32x4.mul(normal(v128.load(x + i), m, l, s), meanGN);
-      v128.store(dx + i, f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), along), s));
+      const along = f32x4.mul(normal(centered, v128.load(x + i), m, l, s), meanGN);
+      v128.store(dx + i, f32x4.mul(f32x4.sub(centered ? f32x4.sub(g, meanG) : g, along), s));
     }
     if (rest) {
       const g = f32x4.mul(loadLanes(dy + whole, rest), weight ? loadLanes(weight + whole, rest) : one);
-      const along = f32x4.mul(normal(loadLanes(x + whole, rest), m, l, s), meanGN);
-      storeLanes(dx + whole, f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), along), s), rest);
+      const along = f32x4.mul(normal(centered, loadLanes(x + whole, rest), m, l, s), meanGN);
+      storeLanes(dx + whole, f32x4.mul(f32x4.sub(centered ? f32x4.sub(g, meanG) : g, along), s), rest);
     }
   }
 }
@@ -112,6 +130,7 @@ const ROWS: i32 = 16;
 
 export function rowNormGradWeight(rows: i32, cols: i32, eps: f32, centered: i32, dy: usize, x: usize, dw: usize): void {
   const size = <usize>cols << 2;
+  const share = 1 / <f64>cols;
   for (let start = 0; start < cols; start += WIDEST) {
     const count = min(cols - start, WIDEST);
     const at = <usize>start << 2;
@@ -120,7 +139,7 @@ export function rowNormGradWeight(rows: i32, cols: i32, eps: f32, centered: i32,
     memory.fill(sums, 0, <usize>count << 2);
     for (let r = 0; r < rows; r++) {
       const row = <usize>r * size;
-      measure(cols, x + row, eps, centered);
+      measure(cols, share, x + row, eps, centered);
       addGradients(count, dy + row + at, x + row + at, sums);
       if (r % ROWS == ROWS - 1) moveToTotals(count, sums, scratch);
     }
@@ -135,19 +154,11 @@ function addGradients(n: i32, dy: usize, x: usize, sums: usize): void {
   const l = f32x4.splat(lost);
   const s = f32x4.splat(scale);
   for (const end = sums + (<usize>(n & ~3) << 2); sums < end; dy += 16, x += 16, sums += 16) {
-    const product = f32x4.mul(v128.load(dy), normal(v128.load(x), m, l, s));
+    const product = f32x4.mul(v128.load(dy), normal(true, v128.load(x), m, l, s));
     v128.store(sums, f32x4.add(v128.load(sums), product));
   }
   const rest = n & 3;
   if (!rest) return;
-  const product = f32x4.mul(loadLanes(dy, rest), normal(loadLanes(x, rest), m, l, s));
+  const product = f32x4.mul(loadLanes(dy, rest), normal(true, loadLanes(x, rest), m, l, s));
   storeLanes(sums, f32x4.add(loadLanes(sums, rest), product), rest);
-}
-
-/** totals += sums, which are 0 then. */
-function moveToTotals(n: i32, sums: usize, totals: usize): void {
-  for (const end = sums + (<usize>n << 2); sums < end; sums += 4, totals += 8) {
-    store<f64>(totals, load<f64>(totals) + <f64>load<f32>(sums));
-    store<f32>(sums, 0);
-  }
 }

@@ -17,12 +17,13 @@ function high(v: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
 }
 
-/** x - mean, or its square. */
+/** x, or (x - mean)². */
 // @ts-ignore: decorator
 @inline
 function term(squared: bool, x: v128, mean: v128): v128 {
+  if (!squared) return x;
   const distance = f64x2.sub(x, mean);
-  return squared ? f64x2.mul(distance, distance) : distance;
+  return f64x2.mul(distance, distance);
 }
 
 // @ts-ignore: decorator
@@ -44,30 +45,44 @@ function sumOfRow(squared: bool, n: i32, x: usize, mean: f64): f64 {
   let total = sumWide(f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3)));
   for (const end = x + (<usize>(n & 7) << 2); x < end; x += 4) {
     const distance = <f64>load<f32>(x) - mean;
-    total += squared ? distance * distance : distance;
+    total += squared ? distance * distance : <f64>load<f32>(x);
   }
   return total;
 }
 
-/** Adds one row of a stripe to its totals; `means`, in float64 as these, may be 0. */
+/** Adds up to 8 rows, `step` bytes apart, to the totals of a stripe; `means`, in float64 as these, may be 0. */
 // @ts-ignore: decorator
 @inline
-function addRow(squared: bool, cols: i32, x: usize, means: usize, totals: usize): void {
+function addRows(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {
   const zero = f64x2.splat(0);
   for (let left = cols; left > 0; left -= 4, x += 16, totals += 32) {
-    const v = left >= 4 ? v128.load(x) : loadLanes(x, left);
     const m0 = means ? v128.load(means) : zero;
     const m1 = means ? v128.load(means, 16) : zero;
-    v128.store(totals, f64x2.add(v128.load(totals), term(squared, low(v), m0)));
-    v128.store(totals, f64x2.add(v128.load(totals, 16), term(squared, high(v), m1)), 16);
+    let s0 = v128.load(totals);
+    let s1 = v128.load(totals, 16);
+    let p = x;
+    for (let r = 0; r < rows; r++, p += step) {
+      const v = left >= 4 ? v128.load(p) : loadLanes(p, left);
+      s0 = f64x2.add(s0, term(squared, low(v), m0));
+      s1 = f64x2.add(s1, term(squared, high(v), m1));
+    }
+    v128.store(totals, s0);
+    v128.store(totals, s1, 16);
     if (means) means += 32;
   }
 }
 
+/** The totals of a stripe over all rows. They are in fours: what the last ones hold that are no columns is never read. */
+// @ts-ignore: decorator
+@inline
+function sumColumns(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {
+  clearTotals((cols + 3) & ~3, totals);
+  for (let r = 0; r < rows; r += 8, x += step << 3) addRows(squared, min(rows - r, 8), cols, x, step, means, totals);
+}
+
 /** The means of a stripe, in float64. */
 function meansOfColumns(rows: i32, cols: i32, x: usize, step: usize, means: usize): void {
-  clearTotals(cols, means);
-  for (let r = 0; r < rows; r++, x += step) addRow(false, cols, x, 0, means);
+  sumColumns(false, rows, cols, x, step, 0, means);
   for (const end = means + (<usize>cols << 3); means < end; means += 8) store<f64>(means, load<f64>(means) / <f64>rows);
 }
 
@@ -93,8 +108,7 @@ export function spread(
       const cols = min(inner - start, STRIPE);
       const at = <usize>start << 2;
       if (centered) meansOfColumns(length, cols, x + at, step, means);
-      clearTotals(cols, totals);
-      for (let r = 0; r < length; r++) addRow(true, cols, x + at + <usize>r * step, centered ? means : 0, totals);
+      sumColumns(true, length, cols, x + at, step, centered ? means : 0, totals);
       for (let c: usize = 0; c < <usize>cols; c++) {
         store<f32>(y + at + (c << 2), finish(load<f64>(totals + (c << 3)), divisor, root));
       }

@@ -1,46 +1,40 @@
 // Sums that keep their digits, however many elements they have: float32 in runs of 16, whose sums go on in float64. So
 // the error stays below 1e-6 of the sum of sizes, and the wide additions are few enough to cost nothing. The order of
 // additions depends on the sizes alone; plain multiply and add, so both builds give the same bits.
-import { addWide, firstLanes, loadLanes, loadUpTo4, sumWide } from "./lanes";
+import { addWide, firstLanes, loadLanes, loadUpTo4, storeLanes, sumWide } from "./lanes";
 import { scratch } from "./scratch";
 
 // Codes of the terms; compile-time constants wherever they are used.
 /** a */
 export const PLAIN: i32 = 0;
-/** a - center */
-export const DISTANCE: i32 = 1;
-/** (a - center)² */
-export const SQUARE: i32 = 2;
+/** a² */
+export const SQUARE: i32 = 1;
 /** a·((b - center) - rest) */
-export const DOT: i32 = 3;
+export const DOT: i32 = 2;
 
 /** Elements of a row that 16 lanes add up in float32. */
 const BLOCK: i32 = 256;
 
+/** Rows that are added up in float32, eight at a time. */
+export const ROWS: i32 = 128;
+
 /** Bytes of the 16 vectors that one vector of sums takes up in float32. */
 export const RUN_BYTES: usize = 256;
 
-/** Columns that are added up together: 8 KiB of float64 sums, which stay in the first-level cache. */
+/** Columns that are added up together: 4 KiB of sums, which stay in the first-level cache. */
 export const STRIPE: i32 = 1024;
 
 // @ts-ignore: decorator
 @inline
 function term(code: i32, a: v128, b: v128, center: v128, rest: v128): v128 {
   if (code == PLAIN) return a;
-  if (code == DOT) return f32x4.mul(a, f32x4.sub(f32x4.sub(b, center), rest));
-  const distance = f32x4.sub(a, center);
-  return code == DISTANCE ? distance : f32x4.mul(distance, distance);
+  return f32x4.mul(a, code == SQUARE ? a : f32x4.sub(f32x4.sub(b, center), rest));
 }
 
-/** Sum of the terms of n elements at `a` (and `b`). A call, so that there is one copy of each loop. */
-export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
-  if (code == PLAIN) return sumOf(PLAIN, n, a, b, center, rest);
-  return code == DOT ? sumOf(DOT, n, a, b, center, rest) : sumOf(SQUARE, n, a, b, center, rest);
-}
-
+/** Sum of the terms of n elements at `a` (and `b`). */
 // @ts-ignore: decorator
 @inline
-function sumOf(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
+export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
   const zero = f32x4.splat(0);
   let total = f64x2.splat(0);
   for (; n > 0; n -= BLOCK) {
@@ -73,6 +67,8 @@ export let distances: f64 = 0;
 export let squares: f64 = 0;
 
 /** Both sums of n elements in one pass. */
+// @ts-ignore: decorator
+@inline
 export function sumDistances(n: i32, x: usize, center: v128): void {
   let sum = f64x2.splat(0);
   let sumOfSquares = sum;
@@ -160,68 +156,31 @@ function termsOfRows(
   return sum;
 }
 
-/** Adds four lanes to as many float64. */
-// @ts-ignore: decorator
-@inline
-function addToTotals(totals: usize, v: v128): void {
-  const high = v128.shuffle<i64>(v, v, 1, 1);
-  v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(v)));
-  v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(high)), 16);
-}
-
-/** Adds up to 8 rows of a stripe to its totals; `center` and `rest`, one number per column, may be 0. */
+/** Adds up to 8 rows to the sums of a stripe of columns. */
 // @ts-ignore: decorator
 @inline
 function addRows(
-  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,
 ): void {
   const zero = f32x4.splat(0);
   let at: usize = 0;
-  for (const end = <usize>(cols & ~3) << 2; at < end; at += 16, totals += 32) {
-    const c = code != PLAIN && center ? v128.load(center + at) : zero;
+  for (const end = <usize>(cols & ~3) << 2; at < end; at += 16) {
+    const c = code == DOT && center ? v128.load(center + at) : zero;
     const r = code == DOT && rest ? v128.load(rest + at) : zero;
-    addToTotals(totals, termsOfRows(code, rows, a + at, b + at, step, c, r, 4));
+    const terms = termsOfRows(code, rows, a + at, b + at, step, c, r, 4);
+    v128.store(sums + at, f32x4.add(v128.load(sums + at), terms));
   }
   const left = cols & 3;
   if (!left) return;
-  const c = code != PLAIN && center ? loadLanes(center + at, left) : zero;
+  const c = code == DOT && center ? loadLanes(center + at, left) : zero;
   const r = code == DOT && rest ? loadLanes(rest + at, left) : zero;
-  // Totals are in fours: what the lanes that are no columns have there is never read.
-  addToTotals(totals, termsOfRows(code, rows, a + at, b + at, step, c, r, left));
+  const terms = termsOfRows(code, rows, a + at, b + at, step, c, r, left);
+  storeLanes(sums + at, f32x4.add(loadLanes(sums + at, left), terms), left);
 }
 
-/** Adds the rows of a stripe to its totals. A call, so that there is one copy of each loop. */
-export function addColumns(
-  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
-): void {
-  if (code == PLAIN) addAll(PLAIN, rows, cols, a, b, step, center, rest, totals);
-  else if (code == DISTANCE) addAll(DISTANCE, rows, cols, a, b, step, center, rest, totals);
-  else if (code == SQUARE) addAll(SQUARE, rows, cols, a, b, step, center, rest, totals);
-  else addAll(DOT, rows, cols, a, b, step, center, rest, totals);
-}
-
+/** y[c] = sum over the rows of the terms of column c, for [rows, cols] without gaps; `center` and `rest` may be 0. */
 // @ts-ignore: decorator
 @inline
-function addAll(
-  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, totals: usize,
-): void {
-  for (; rows >= 8; rows -= 8, a += step << 3, b += step << 3) {
-    addRows(code, 8, cols, a, b, step, center, rest, totals);
-  }
-  if (rows) addRows(code, rows, cols, a, b, step, center, rest, totals);
-}
-
-/** Zeros for `n` totals, and those that fill up the last four. */
-export function clearTotals(n: i32, totals: usize): void {
-  memory.fill(totals, 0, <usize>((n + 3) & ~3) << 3);
-}
-
-/** y = totals, rounded. */
-export function writeTotals(n: i32, totals: usize, y: usize): void {
-  for (const end = y + (<usize>n << 2); y < end; y += 4, totals += 8) store<f32>(y, <f32>load<f64>(totals));
-}
-
-/** y[c] = sum over the rows of the terms of column c, for [rows, cols] without gaps. */
 export function sumColumns(
   code: i32, rows: i32, cols: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
 ): void {
@@ -229,8 +188,48 @@ export function sumColumns(
   for (let start = 0; start < cols; start += STRIPE) {
     const count = min(cols - start, STRIPE);
     const at = <usize>start << 2;
-    clearTotals(count, scratch);
-    addColumns(code, rows, count, a + at, b + at, step, center ? center + at : 0, rest ? rest + at : 0, scratch);
-    writeTotals(count, scratch, y + at);
+    const c: usize = center ? center + at : 0;
+    const r: usize = rest ? rest + at : 0;
+    let p = a + at;
+    let q = b + at;
+    memory.fill(y + at, 0, <usize>count << 2);
+    if (rows > ROWS) clearTotals(count, scratch);
+    for (let left = rows; left > 0; ) {
+      const last = max(0, left - ROWS);
+      for (; left - last >= 8; left -= 8, p += step << 3, q += step << 3) {
+        addRows(code, 8, count, p, q, step, c, r, y + at);
+      }
+      if (left > last) addRows(code, left, count, p, q, step, c, r, y + at);
+      left = last;
+      if (rows > ROWS) moveToTotals(count, y + at, scratch);
+    }
+    if (rows > ROWS) writeTotals(count, scratch, y + at);
   }
+}
+
+// ---- totals in float64 ----
+
+/** Zeros for `n` totals. */
+export function clearTotals(n: i32, totals: usize): void {
+  memory.fill(totals, 0, <usize>n << 3);
+}
+
+/** totals += sums, which are 0 then. */
+export function moveToTotals(n: i32, sums: usize, totals: usize): void {
+  for (const end = sums + (<usize>(n & ~3) << 2); sums < end; sums += 16, totals += 32) {
+    const v = v128.load(sums);
+    const high = v128.shuffle<i64>(v, v, 1, 1);
+    v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(v)));
+    v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(high)), 16);
+    v128.store(sums, f32x4.splat(0));
+  }
+  for (const end = sums + (<usize>(n & 3) << 2); sums < end; sums += 4, totals += 8) {
+    store<f64>(totals, load<f64>(totals) + <f64>load<f32>(sums));
+    store<f32>(sums, 0);
+  }
+}
+
+/** y = totals, rounded. */
+export function writeTotals(n: i32, totals: usize, y: usize): void {
+  for (const end = y + (<usize>n << 2); y < end; y += 4, totals += 8) store<f32>(y, <f32>load<f64>(totals));
 }
