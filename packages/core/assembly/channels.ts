@@ -1,47 +1,9 @@
-// The normalisations per channel of [outer, channels, inner]: sums (see sums.ts), moments, and what is done with them.
+// The normalisations per channel of [outer, channels, inner]: sums and moments (see channel-sums.ts), and what is done with them.
 // Plain multiply and add, so both builds give the same bits.
+import { COLUMN_TOTALS, COLUMNS, channelSums, columnArray, isNarrow, plainSums, repeat } from "./channel-sums";
 import { loadLanes, loadUpTo4, storeLanes, storeUpTo4 } from "./lanes";
 import { scratch } from "./scratch";
-import {
-  clearTotals, distances, DOT, moveToTotals, PLAIN, ROWS, squares, STRIPE, sumColumns, sumDistances, sumTerms,
-  writeTotals,
-} from "./sums";
-
-/** y[channel] = sum of terms; `center` and `rest` may be 0. With one inner element the channels are the lanes. */
-// @ts-ignore: decorator
-@inline
-function channelSums(
-  code: i32, outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
-): void {
-  if (inner == 1) {
-    sumColumns(code, outer, channels, a, b, center, rest, y);
-    return;
-  }
-  const zero = f32x4.splat(0);
-  const size = <usize>inner << 2;
-  const step = <usize>channels * size;
-  for (let start = 0; start < channels; start += STRIPE) {
-    const end = <usize>min(channels - start, STRIPE) << 2;
-    const from = <usize>start << 2;
-    clearTotals(<i32>(end >> 2), scratch);
-    for (let o = 0; o < outer; o++) {
-      let p = a + <usize>o * step + <usize>start * size;
-      let q = b + <usize>o * step + <usize>start * size;
-      for (let c: usize = 0; c < end; c += 4, p += size, q += size) {
-        const m = center ? v128.load32_splat(center + from + c) : zero;
-        const r = rest ? v128.load32_splat(rest + from + c) : zero;
-        const to = scratch + (c << 1);
-        store<f64>(to, load<f64>(to) + sumTerms(code, inner, p, q, m, r));
-      }
-    }
-    writeTotals(<i32>(end >> 2), scratch, y + from);
-  }
-}
-
-/** A call, so that there is one copy of it. */
-function plainSums(outer: i32, channels: i32, inner: i32, x: usize, y: usize): void {
-  channelSums(PLAIN, outer, channels, inner, x, 0, 0, 0, y);
-}
+import { clearTotals, distances, DOT, moveToTotals, ROWS, squares, STRIPE, sumDistances } from "./sums";
 
 export function channelDot(
   outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
@@ -80,7 +42,7 @@ function columnDistances(
   }
 }
 
-/** The same for channels of more than one element. */
+/** The same for channels of more elements. */
 function channelDistances(
   outer: i32, channels: i32, inner: i32, x: usize, step: usize, center: usize, totals: usize, squareTotals: usize,
 ): void {
@@ -96,6 +58,16 @@ function channelDistances(
   }
 }
 
+/** Each `count` of the totals added up, in place. */
+function fold(n: i32, count: i32, totals: usize): void {
+  let from = totals;
+  for (const end = totals + (<usize>n << 3); totals < end; totals += 8) {
+    let total: f64 = 0;
+    for (const last = from + (<usize>count << 3); from < last; from += 8) total += load<f64>(from);
+    store<f64>(totals, total);
+  }
+}
+
 /** From a mean that is almost right, and the distances from it, which are small, come the right one and the variance. */
 export function channelMoments(
   outer: i32, channels: i32, inner: i32, x: usize, mean: usize, rest: usize, variance: usize,
@@ -103,18 +75,22 @@ export function channelMoments(
   const n = <f64>outer * <f64>inner;
   const step = (<usize>channels * <usize>inner) << 2;
   const totals = scratch;
-  const squareTotals = scratch + (<usize>STRIPE << 3);
+  const squareTotals = scratch + COLUMN_TOTALS;
+  const width = isNarrow(inner) ? inner : 1;
   plainSums(outer, channels, inner, x, mean);
-  for (let start = 0; start < channels; start += STRIPE) {
-    const count = min(channels - start, STRIPE);
+  for (let left = channels; left > 0; left -= STRIPE / width) {
+    const count = min(left, STRIPE / width);
+    const cols = count * width;
     const end = <usize>count << 2;
     for (let c: usize = 0; c < end; c += 4) store<f32>(mean + c, <f32>(<f64>load<f32>(mean + c) / n));
-    clearTotals(count, totals);
-    clearTotals(count, squareTotals);
-    if (inner == 1) {
-      memory.fill(rest, 0, end);
-      memory.fill(variance, 0, end);
-      columnDistances(outer, count, x, step, mean, rest, variance, totals, squareTotals);
+    clearTotals(cols, totals);
+    clearTotals(cols, squareTotals);
+    if (isNarrow(inner)) {
+      repeat(count, inner, mean, columnArray(0));
+      memory.fill(columnArray(1), 0, 2 * COLUMNS);
+      columnDistances(outer, cols, x, step, columnArray(0), columnArray(1), columnArray(2), totals, squareTotals);
+      fold(count, inner, totals);
+      fold(count, inner, squareTotals);
     } else channelDistances(outer, count, inner, x, step, mean, totals, squareTotals);
     for (let c: usize = 0; c < end; c += 4) {
       const off = load<f64>(totals + (c << 1)) / n;
@@ -125,7 +101,7 @@ export function channelMoments(
       store<f32>(rest + c, <f32>(middle - <f64>rounded));
       store<f32>(variance + c, <f32>max<f64>(0, load<f64>(squareTotals + (c << 1)) / n - off * off));
     }
-    x += <usize>end * <usize>inner;
+    x += (<usize>count * <usize>inner) << 2;
     mean += end;
     rest += end;
     variance += end;

@@ -178,32 +178,47 @@ function addRows(
   storeLanes(sums + at, f32x4.add(loadLanes(sums + at, left), terms), left);
 }
 
-/** y[c] = sum over the rows of the terms of column c, for [rows, cols] without gaps; `center` and `rest` may be 0. */
+/**
+ * sums[c] = sum over the rows, `step` bytes apart, of the terms (PLAIN or DOT) of column c of a stripe; `center` and
+ * `rest` may be 0. A call, so that there is one copy of the loops.
+ */
+export function sumStripe(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,
+): void {
+  if (code == PLAIN) stripeOf(PLAIN, rows, cols, a, 0, step, 0, 0, sums);
+  else stripeOf(DOT, rows, cols, a, b, step, center, rest, sums);
+}
+
 // @ts-ignore: decorator
 @inline
+function stripeOf(
+  code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,
+): void {
+  const many = rows > ROWS;
+  memory.fill(sums, 0, <usize>cols << 2);
+  if (many) clearTotals(cols, scratch);
+  for (let left = rows; left > 0; ) {
+    const last = max(0, left - ROWS);
+    for (; left - last >= 8; left -= 8, a += step << 3, b += step << 3) {
+      addRows(code, 8, cols, a, b, step, center, rest, sums);
+    }
+    if (left > last) addRows(code, left, cols, a, b, step, center, rest, sums);
+    left = last;
+    if (many) moveToTotals(cols, sums, scratch);
+  }
+  if (many) writeTotals(cols, scratch, sums);
+}
+
+/** The same for all columns of [rows, cols] without gaps. */
 export function sumColumns(
   code: i32, rows: i32, cols: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
 ): void {
   const step = <usize>cols << 2;
   for (let start = 0; start < cols; start += STRIPE) {
-    const count = min(cols - start, STRIPE);
     const at = <usize>start << 2;
     const c: usize = center ? center + at : 0;
     const r: usize = rest ? rest + at : 0;
-    let p = a + at;
-    let q = b + at;
-    memory.fill(y + at, 0, <usize>count << 2);
-    if (rows > ROWS) clearTotals(count, scratch);
-    for (let left = rows; left > 0; ) {
-      const last = max(0, left - ROWS);
-      for (; left - last >= 8; left -= 8, p += step << 3, q += step << 3) {
-        addRows(code, 8, count, p, q, step, c, r, y + at);
-      }
-      if (left > last) addRows(code, left, count, p, q, step, c, r, y + at);
-      left = last;
-      if (rows > ROWS) moveToTotals(count, y + at, scratch);
-    }
-    if (rows > ROWS) writeTotals(count, scratch, y + at);
+    sumStripe(code, rows, min(cols - start, STRIPE), a + at, b + at, step, c, r, y + at);
   }
 }
 
