@@ -71,6 +71,8 @@ it("--json prints one object a line, and nothing else", async () => {
     step: 11,
     loss: expect.any(Number),
     metrics: { accuracy: expect.any(Number) },
+    gradNorm: expect.any(Number),
+    lr: expect.any(Number),
     samplesPerSecond: expect.any(Number),
   });
   expect(events[3]).toMatchObject({

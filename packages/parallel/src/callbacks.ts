@@ -2,11 +2,11 @@
 // thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
 import type { CheckpointEvent, EpochEvent, TrainEvent } from "./events.ts";
 import type { MetricValue } from "./metrics/definition.ts";
-import type { StepRecord } from "./step-records.ts";
-import { readStepRecord } from "./step-records.ts";
+import type { StepRecord, StepTable, ToldRates } from "./step-records.ts";
+import { readStepRecord, toldRates } from "./step-records.ts";
 
 /** What one step brought. */
-export interface StepEnd extends StepRecord {
+export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
   /** Counted from 1. */
   step: number;
   /** Counted from 1. */
@@ -41,7 +41,7 @@ export interface Callbacks {
 export function withCallbacks(
   { onStepEnd, onEpochEnd, onEvaluate, onCheckpoint }: Callbacks,
   publish: (event: TrainEvent) => void,
-  steps: () => { table: number; perEpoch: number } | undefined,
+  steps: () => { table: StepTable; perEpoch: number } | undefined,
 ): (event: TrainEvent) => void {
   let told = 0;
   let rejected: { error: unknown } | undefined;
@@ -60,7 +60,8 @@ export function withCallbacks(
     if (!where) return;
     for (; told < upTo; told++) {
       const epoch = Math.floor(told / where.perEpoch) + 1;
-      watch(onStepEnd({ step: told + 1, epoch, ...readStepRecord(where.table, told) }));
+      const { lrs, ...record } = readStepRecord(where.table, told);
+      watch(onStepEnd({ step: told + 1, epoch, ...record, ...toldRates(lrs) }));
     }
   };
   return (event) => {

@@ -57,6 +57,7 @@ import { planOrder, stepsPerEpoch } from "./sampling.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "./snapshots.ts";
 import type { Sources } from "./sources.ts";
 import { RunSources } from "./sources.ts";
+import type { StepTable } from "./step-records.ts";
 import { Stragglers } from "./stragglers.ts";
 import { attempt } from "./supervision.ts";
 import { identifyJob } from "./threads.ts";
@@ -352,7 +353,7 @@ export async function coordinate<M extends AnyModule>(
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let checkpoints: RunCheckpoints | undefined;
-  let recorded: { table: number; perEpoch: number } | undefined;
+  let recorded: { table: StepTable; perEpoch: number } | undefined;
   const publish = withCallbacks(options, emit, () => recorded);
   try {
     checkOptions(options);

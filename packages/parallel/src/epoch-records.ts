@@ -6,10 +6,10 @@ export interface EpochRecord {
   step: number;
   /** Mean of the loss over the samples of the epoch, by their weights if they have any; each with its step's model. */
   loss: number;
-  /** Samples trained on in this epoch. */
+  /** How fast it was trained, see `training-clock.ts`: samples, and the time of their steps. */
   samples: number;
-  /** Time from the first to the last step, and for the evaluation after it. */
   trainMs: number;
+  /** Time of the evaluation after it. */
   evaluateMs: number;
   /** The numbers of all metrics over the test set, in the order of the job. */
   metrics: number[];

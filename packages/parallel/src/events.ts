@@ -6,6 +6,7 @@ import type { MetricValue } from "./metrics/definition.ts";
 import type { Params } from "./params.ts";
 import type { TimedPhase } from "./phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
+import type { ToldRates } from "./step-records.ts";
 
 export interface StartEvent {
   type: "start";
@@ -53,10 +54,11 @@ export interface ProgressEvent {
   step: number;
   steps: number;
   epoch: number;
+  /** Over the run so far, see `EndEvent`. */
   samplesPerSecond: number;
 }
 
-export interface EpochEvent {
+export interface EpochEvent extends ToldRates {
   type: "epoch";
   /** Counted from 1. */
   epoch: number;
@@ -66,7 +68,9 @@ export interface EpochEvent {
   loss: number;
   /** Each metric over the test set. */
   metrics: Record<string, MetricValue>;
-  /** Training samples per second of this epoch, evaluation not counted. */
+  /** The norm of the averaged gradient in its last step, before clipping; NaN if that was skipped. So is the learning rate. */
+  gradNorm: number;
+  /** Of this epoch, see `EndEvent`. */
   samplesPerSecond: number;
 }
 
@@ -81,9 +85,12 @@ export interface BestCheckpoint {
 export interface EndEvent {
   type: "end";
   steps: number;
-  /** From the first step to the end of the last evaluation. */
+  /** From the start of the workers until the last evaluation is done, and the last checkpoint saved. */
   seconds: number;
-  /** Training samples per second over the whole run, evaluation not counted. */
+  /**
+   * Training samples by the time spent in steps, over the whole run. Evaluations, saving, and starting do not count, nor do the
+   * first two steps of the workers, in which passes are recorded, unless there are no others. 0 if there was no step.
+   */
   samplesPerSecond: number;
   /**
    * Share of the time that workers waited for each other, 0 to 1, as a mean over them. High values mean that steps are

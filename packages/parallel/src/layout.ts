@@ -18,7 +18,9 @@ import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseCells } from "./phase-clock.ts";
 import { meetingCells } from "./shard-meetings.ts";
+import type { StepTable } from "./step-records.ts";
 import { stepRecordSize } from "./step-records.ts";
+import { throughputCells } from "./training-clock.ts";
 import { runningStatistics, untrainedTensors } from "./untrained.ts";
 
 /** One parameter in the flat arrays. */
@@ -58,8 +60,9 @@ export interface Layout {
   squares: number;
   /** One byte per shard and parameter, see `first-step.ts`. */
   reached: number;
-  /** One record of float64 per step, if somebody wants them, see `step-records.ts`. */
-  stepRecords: number | undefined;
+  /** What each step brought, if somebody wants to know, and the last step of each epoch, see `step-records.ts`. */
+  stepRecords: StepTable | undefined;
+  lastSteps: StepTable;
   untrained: UntrainedPlaces & { address: number };
   /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
   meetings: number;
@@ -73,6 +76,8 @@ export interface Layout {
   waits: number;
   /** Two float64 per worker: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
   paces: number;
+  /** How fast the run trains, see `training-clock.ts`. */
+  throughput: number;
   /** Cells in which workers count the time of their phases, see `phase-clock.ts`. */
   phases: number;
   /** One record of float64 per epoch, see `epoch-records.ts`. */
@@ -154,6 +159,11 @@ export function planLayout(
   const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
   // Parameter groups may differ in their state: a name that any parameter has gets an array.
   const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
+  const groups = optimizer.paramGroups.length;
+  const stepTable = (records: number): StepTable => ({
+    address: allocate(8 * stepRecordSize(groups) * records, "any").offset,
+    groups,
+  });
   return {
     parameters,
     flatSize,
@@ -169,9 +179,8 @@ export function planLayout(
       planLocalMemory({ flatSize, shards: sizes.shards, states: stateNames.length }, sizes.local, allocate),
     squares: allocate(8 * blockCount(flatSize)).offset,
     reached: allocate(sizes.shards * parameters.length).offset,
-    stepRecords: sizes.recordedSteps
-      ? allocate(8 * stepRecordSize * sizes.recordedSteps, "any").offset
-      : undefined,
+    stepRecords: sizes.recordedSteps ? stepTable(sizes.recordedSteps) : undefined,
+    lastSteps: stepTable(sizes.epochs),
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
     meetings: allocate(8 * meetingCells * sizes.shards).offset,
     losses: allocate(8 * sizes.shards).offset,
@@ -179,6 +188,7 @@ export function planLayout(
     metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
     waits: allocate(8 * sizes.workers).offset,
     paces: allocate(8 * 2 * sizes.workers).offset,
+    throughput: allocate(8 * throughputCells).offset,
     phases: allocate(8 * phaseCells(sizes.workers)).offset,
     epochs: allocate(8 * recordSize(sizes.cells) * sizes.epochs, "any").offset,
   };

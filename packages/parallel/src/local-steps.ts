@@ -21,6 +21,7 @@ import type { Brought, LocalMemory } from "./local-memory.ts";
 import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "./local-memory.ts";
 import { compareModels, digestModel } from "./probe.ts";
 import type { WorkerSetup } from "./protocol.ts";
+import { nextLearningRates } from "./step-records.ts";
 import { UpdateStep } from "./update-step.ts";
 
 /** A shard that trains by itself. */
@@ -40,8 +41,9 @@ export class LocalSteps {
   readonly #averages: { own: number; average: number; reducer: SliceReducer }[];
   /** Parameters of all learners. */
   readonly #trained = new Set<Tensor>();
-  /** Steps done at the last meeting. */
+  /** Steps done at the last meeting, and at the next one. */
   #metAt = 0;
+  #meetsAt = 0;
 
   /**
    * Builds the learners of a worker's shards, and gives them what the run's arrays hold: nobody else may write to these yet.
@@ -94,19 +96,34 @@ export class LocalSteps {
     cells[layout.losses / 8] = loss;
     cells[layout.shardWeights / 8] = weight;
     cells[this.#layout.shardWeights / 8 + shard]! += weight;
+    const isRecorded = this.#layout.stepRecords !== undefined || step + 1 === this.#meetsAt;
+    const measured = update.needsWholeAverage || isRecorded;
     if (weight === 0) optimizer.advance();
     else {
-      if (update.needsWholeAverage) update.measure();
+      if (measured) {
+        update.measure();
+        update.takeNorm();
+      }
       update.admit(step + 1);
       update.apply(true);
     }
     const place = { index: step - this.#metAt, shard };
-    noteStep(this.#layout, this.#local, place, { loss, weight, gradNorm: update.norm });
+    noteStep(this.#layout, this.#local, place, {
+      loss,
+      weight,
+      gradNorm: measured ? update.norm : Number.NaN,
+    });
   }
 
-  /** Begins a round of steps, when all have read what the last one brought. */
-  begin(step: number): void {
-    this.#metAt = step;
+  /** The learning rates of the next step: the same for all shards. */
+  nextLearningRates(): number[] {
+    const [any] = this.#learners.values();
+    return nextLearningRates(any!.optimizer);
+  }
+
+  /** Begins a round of steps, up to `end`, when all have read what the last one brought. */
+  begin(step: number, end: number): void {
+    [this.#metAt, this.#meetsAt] = [step, end];
     for (const shard of this.#learners.keys()) heap().float64[this.#layout.shardWeights / 8 + shard] = 0;
   }
 

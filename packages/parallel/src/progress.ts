@@ -11,6 +11,8 @@ import type { MetricsPlan } from "./metrics/plan.ts";
 import { namedValues } from "./metrics/plan.ts";
 import type { SamplingPlan } from "./sampling.ts";
 import { stepsPerEpoch } from "./sampling.ts";
+import { readStepRecord, toldRates } from "./step-records.ts";
+import { rateOf, readThroughput } from "./training-clock.ts";
 
 /** Where a run began: at a checkpoint, or at 0. */
 export interface Begun {
@@ -62,19 +64,16 @@ export class Progress {
     if (step === this.#lastStep) return;
     this.#lastStep = step;
     this.#told = Math.max(this.#told, step);
-    const perEpoch = stepsPerEpoch(sampling);
-    const samplesAfter = (steps: number) =>
-      Math.floor(steps / perEpoch) * sampling.samples + (steps % perEpoch) * sampling.batchSize;
     this.#publish({
       type: "progress",
       step,
       steps: plan.steps,
-      epoch: Math.min(plan.epochs, Math.floor(step / perEpoch) + 1),
-      samplesPerSecond: (samplesAfter(step) - samplesAfter(begun.step)) / this.seconds,
+      epoch: Math.min(plan.epochs, Math.floor(step / stepsPerEpoch(sampling)) + 1),
+      samplesPerSecond: this.samplesPerSecond,
     });
   }
 
-  /** Since the first step. */
+  /** Since the workers were started. */
   get seconds(): number {
     return (performance.now() - this.#startedMs) / 1000;
   }
@@ -107,12 +106,9 @@ export class Progress {
     ]);
   }
 
-  /** Training samples per second over all epochs so far, evaluation not counted. */
+  /** Over all steps so far. */
   get samplesPerSecond(): number {
-    const sumOf = (field: "samples" | "trainMs") =>
-      this.records.reduce((sum, record) => sum + record[field], 0);
-    const samples = sumOf("samples");
-    return samples === 0 ? 0 : samples / (sumOf("trainMs") / 1000);
+    return rateOf(readThroughput(this.#run.layout.throughput));
   }
 
   /** The record of an epoch that is over, counted from 0. */
@@ -127,13 +123,16 @@ export class Progress {
     const record = this.recordOf(epoch);
     this.records.push(record);
     this.#told = Math.max(this.#told, record.step);
+    const { gradNorm, lrs } = readStepRecord(this.#run.layout.lastSteps, epoch);
     this.#publish({
       type: "epoch",
       epoch: epoch + 1,
       step: record.step,
       loss: record.loss,
       metrics: namedValues(this.#run.metrics, record.metrics),
-      samplesPerSecond: record.samples / (record.trainMs / 1000),
+      gradNorm,
+      ...toldRates(lrs),
+      samplesPerSecond: rateOf({ samples: record.samples, ms: record.trainMs }),
     });
   }
 }

@@ -44,9 +44,11 @@ import { Sampler, samplesInStep, stepsPerEpoch } from "./sampling.ts";
 import type { PassHost } from "./shard-pass.ts";
 import { ShardPass } from "./shard-pass.ts";
 import { SnapshotWriter } from "./snapshots.ts";
-import { writeStepRecord } from "./step-records.ts";
+import type { StepRecord } from "./step-records.ts";
+import { nextLearningRates, writeStepRecord } from "./step-records.ts";
+import { TrainingClock } from "./training-clock.ts";
 import { Unchanged } from "./unchanged.ts";
-import { needsWholeAverage, UpdateStep } from "./update-step.ts";
+import { UpdateStep } from "./update-step.ts";
 
 export class Replica {
   /** Steps done so far. */
@@ -82,12 +84,17 @@ export class Replica {
   readonly #best: BestEpoch | undefined;
   readonly #snapshots: SnapshotWriter | undefined;
   readonly #unchanged: Unchanged;
+  /** What the last step brought. */
+  #last: StepRecord;
+  /** Whether the norm in it is known, or never will be. */
+  #lastIsMeasured = true;
   #phase: Phase = "idle";
   #current: number;
   #first = true;
   /** Whether early stopping has ended the run. */
   #enough = false;
   readonly #epoch: EpochSums;
+  readonly #training: TrainingClock;
 
   readonly #notify: (line: string) => void;
 
@@ -101,6 +108,7 @@ export class Replica {
     this.step = setup.state.step;
     this.#current = this.step + 1;
     this.#epoch = new EpochSums(setup.state);
+    this.#training = new TrainingClock(rank === 0 ? layout.throughput : undefined);
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train), setup.length));
     this.#parameters = this.#model.parameters();
@@ -113,8 +121,10 @@ export class Replica {
     // Both count the same updates.
     if (ema) ema.updates += setup.state.stepCount - this.#optimizer.stepCount;
     this.#optimizer.stepCount = setup.state.stepCount;
-    const unit = needsWholeAverage(setup.rules) ? blockElements : undefined;
-    const slice = sliceOf(layout.flatSize, rank, workers, unit);
+    const lrs = this.#optimizer.paramGroups.map(() => Number.NaN);
+    this.#last = { loss: Number.NaN, gradNorm: Number.NaN, skipped: false, lrs };
+    // Whole blocks, as their squares are summed for the norm.
+    const slice = sliceOf(layout.flatSize, rank, workers, blockElements);
     this.#reducer = new SliceReducer(layout, slice);
     this.#update = new UpdateStep(setup.rules, layout, {
       slice,
@@ -180,7 +190,6 @@ export class Replica {
     const { steps, sampling, rank } = this.#setup;
     const perEpoch = stepsPerEpoch(sampling);
     if (this.#setup.found) this.#probe(this.#setup.found);
-    this.#epoch.start();
     // A stop that was asked for before a worker failed, and for which no step has to be done again.
     const over = this.step === steps || this.control.load("stop") === 1;
     if (this.#enough && !over) this.#endEarly();
@@ -190,7 +199,10 @@ export class Replica {
       this.#finishEpoch();
     }
     while (!over && this.step < steps && !this.#enough) {
+      const begun = this.step;
+      this.#training.start();
       const stopped = this.#local ? this.#trainApart(this.#local) : this.#trainTogether();
+      this.#training.stop(this.step - begun, this.#samplesSince(begun));
       const epochOver = this.step % perEpoch === 0;
       if (epochOver || stopped || this.step === steps || this.#snapshots?.wanted(false))
         this.#requireFinite();
@@ -205,6 +217,13 @@ export class Replica {
     }
     this.#unchanged.atEnd();
     this.#enter("idle");
+  }
+
+  /** Samples that were trained on since `begun` steps were done. */
+  #samplesSince(begun: number): number {
+    let samples = 0;
+    for (let step = begun; step < this.step; step++) samples += samplesInStep(this.#setup.sampling, step);
+    return samples;
   }
 
   #watchJob(slice: readonly [from: number, to: number]): Unchanged {
@@ -267,10 +286,12 @@ export class Replica {
     const { sampling, local: schedule } = this.#setup;
     const begun = this.step;
     const end = nextMeeting(begun, schedule!, stepsPerEpoch(sampling));
-    local.begin(begun);
+    local.begin(begun, end);
+    const rates: number[][] = [];
     const startedMs = this.#computingMs();
     for (; this.step < end; this.step++) {
       this.#beginStep();
+      rates.push(local.nextLearningRates());
       for (const shard of this.#shards) {
         const brought = this.#computeShard(shard);
         this.#enter("update");
@@ -284,9 +305,11 @@ export class Replica {
     if (this.#first) this.#checkFirst();
     this.#decide(end);
     local.meet(end).forEach((brought, index) => {
-      const step = begun + index;
-      if (brought.weight === 0) this.#update.skipWeightless(step + 1);
-      this.#account(step, brought, brought.weight > 0);
+      const { loss, weight, gradNorm } = brought;
+      if (weight === 0) this.#update.skipWeightless(begun + index + 1);
+      this.#account(brought, weight > 0);
+      this.#last = { loss: loss / weight, gradNorm, skipped: weight === 0, lrs: rates[index]! };
+      this.#tell(begun + index, this.#last);
     });
     this.#wait(this.#barrier);
     return this.control.load("stop") === 1;
@@ -419,21 +442,31 @@ export class Replica {
     this.#decide(this.step + 1);
     // The coordinator averages between these two; the workers' own averages touch their own slices only.
     if (reduce === "coordinator") this.#wait(this.#reduceBarrier);
-    if (update.needsWholeAverage && weight > 0) {
+    const measured = weight > 0 && (update.needsWholeAverage || layout.stepRecords !== undefined);
+    if (measured) {
       this.#enter("reduce");
       if (reduce === "workers") this.#reducer.average();
       update.measure();
+    }
+    if (measured && update.needsWholeAverage) {
       this.#wait(this.#barrier);
+      update.takeNorm();
     }
     this.#enter("update");
+    const lrs = nextLearningRates(this.#optimizer);
     const admitted = weight > 0 && update.admit(this.step + 1);
     if (weight === 0) update.skipWeightless(this.step + 1);
-    this.#account(this.step, { loss, weight, gradNorm: update.norm }, admitted);
+    this.#account({ loss, weight }, admitted);
     if (admitted) {
       this.#lockstep?.settle();
-      update.apply(reduce === "coordinator" || update.needsWholeAverage);
+      update.apply(reduce === "coordinator" || measured);
     }
     this.#wait(this.#barrier);
+    if (measured && !update.needsWholeAverage) update.takeNorm();
+    const gradNorm = measured ? update.norm : Number.NaN;
+    this.#last = { loss: loss / weight, gradNorm, skipped: !admitted, lrs };
+    this.#lastIsMeasured = measured || !admitted;
+    this.#tell(this.step, this.#last);
     if (admitted && this.#job.afterStep) this.#changeState();
     return this.control.load("stop") === 1;
   }
@@ -509,14 +542,27 @@ export class Replica {
     );
   }
 
-  /** Adds what a step (counted from 0) brought to the sums of the epoch, without losses that are not finite. */
-  #account(step: number, { loss, weight, gradNorm }: Brought, admitted: boolean): void {
-    const { rank, layout, sampling } = this.#setup;
-    this.#epoch.add({ samples: samplesInStep(sampling, step), loss, weight }, admitted);
-    if (rank !== 0) return;
-    this.control.store("skipped", this.#update.skipped);
-    if (layout.stepRecords === undefined) return;
-    writeStepRecord(layout.stepRecords, step, { loss: loss / weight, gradNorm, skipped: !admitted });
+  /** Adds what a step brought to the sums of the epoch, without losses that are not finite. */
+  #account({ loss, weight }: Pick<Brought, "loss" | "weight">, admitted: boolean): void {
+    if (admitted) this.#epoch.add({ loss, weight });
+    if (this.#setup.rank === 0) this.control.store("skipped", this.#update.skipped);
+  }
+
+  /** Tells what a step, counted from 0, brought, if somebody wants to know. */
+  #tell(step: number, record: StepRecord): void {
+    const { rank, layout } = this.#setup;
+    if (rank === 0 && layout.stepRecords) writeStepRecord(layout.stepRecords, step, record);
+  }
+
+  /** The norm of the last step's gradient, which nobody has taken: all that shards brought is still there. */
+  #measureLast(): void {
+    this.#enter("reduce");
+    this.#reducer.weighShards();
+    this.#reducer.average();
+    this.#update.measure();
+    this.#wait(this.#barrier);
+    this.#update.takeNorm();
+    this.#last = { ...this.#last, gradNorm: this.#update.norm };
   }
 
   /** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
@@ -528,15 +574,22 @@ export class Replica {
   /** Evaluates, and publishes what the epoch brought. */
   #finishEpoch(): EpochRecord {
     const { rank, layout, metrics } = this.#setup;
-    const trainedMs = performance.now();
+    const { samples, ms: trainMs } = this.#training.closeEpoch();
+    if (!this.#lastIsMeasured) this.#measureLast();
+    const startedMs = performance.now();
     const cells = this.#evaluated ? this.#evaluate(this.#evaluated) : [];
-    const record = this.#epoch.close(trainedMs, {
+    const record = {
       step: this.step,
+      loss: this.#epoch.close(),
+      samples,
+      trainMs,
+      evaluateMs: performance.now() - startedMs,
       metrics: cells,
-    });
+    };
     if (rank === 0) {
       const number = this.control.load("epochs");
       writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.cells), record);
+      writeStepRecord(layout.lastSteps, number, this.#last);
       this.control.store("epochs", number + 1);
     }
     return record;

@@ -105,6 +105,7 @@ function layoutRows(
   const flat = placeParameters(model).flatSize * 4;
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
+  const stepBytesTold = 8 * stepRecordSize(optimizer.paramGroups.length);
   const untrained = placeUntrained(model, job.afterStep !== undefined);
   const rows = [
     memoryRow("weights", blockSize(flat)),
@@ -114,9 +115,9 @@ function layoutRows(
     memoryRow("optimizer state", blockSize(flat), states, "array"),
     memoryRow("average of the weights", blockSize(flat), averagesOf(job)),
     memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
-    memoryRow("steps told to onStepEnd", 8 * stepRecordSize, sizes.recordedSteps ?? 0, "step"),
+    memoryRow("steps told to onStepEnd", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
     memoryRow("steps between meetings", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
-    memoryRow("records of epochs", 8 * recordSize(metrics.cells), sizes.epochs, "epoch"),
+    memoryRow("records of epochs", 8 * recordSize(metrics.cells) + stepBytesTold, sizes.epochs, "epoch"),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
   const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -23,7 +23,7 @@ export function needsWholeAverage({ clipGradNorm, onNonFinite }: StepRules): boo
 export class UpdateStep {
   /** As the function of this name says. */
   readonly needsWholeAverage: boolean;
-  /** The norm of the last step's average, before it was clipped; NaN unless the whole average is needed. */
+  /** The norm of the average, before it was clipped, when it was last taken. */
   norm = Number.NaN;
   /** Steps that were skipped. */
   skipped = 0;
@@ -64,20 +64,25 @@ export class UpdateStep {
     this.needsWholeAverage = needsWholeAverage(rules);
   }
 
-  /** If the whole average is needed: looks at this worker's part of it, which must be there. A barrier follows. */
+  /** Looks at this worker's part of the average, which must be there. */
   measure(): void {
     sumBlocks(this.#layout, this.#slice);
   }
 
+  /** Takes the norm of the average, when all workers have looked at theirs. */
+  takeNorm(): void {
+    this.norm = normOfBlocks(this.#layout);
+  }
+
   /**
-   * Whether the step may change the weights. All workers get the same answer.
+   * Whether the step may change the weights. All workers get the same answer. If the whole average is needed, its norm must
+   * have been taken.
    *
    * @param step counted from 1; it has some weight
    * @throws NonFiniteError if it may not, and such steps are not to be skipped
    */
   admit(step: number): boolean {
     const { onNonFinite } = this.#rules;
-    if (this.needsWholeAverage) this.norm = normOfBlocks(this.#layout);
     const loss = sumOverShards(this.#layout, "losses");
     if (Number.isFinite(loss) && (!this.needsWholeAverage || Number.isFinite(this.norm))) return true;
     if (onNonFinite !== "skip") {

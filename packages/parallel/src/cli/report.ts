@@ -71,7 +71,8 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
   const { steps, seconds, samplesPerSecond, waitShare, metrics, weightsSha256, stopped, out } = event;
   const { stoppedEarly, skipped, best } = event;
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
-  const waited = waitShare > idleShare ? [idleHint(waitShare, (seconds / steps) * 1000)] : [];
+  const waited =
+    waitShare > idleShare ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000)] : [];
   if (steps === begunAt && !stopped)
     return [
       "",

@@ -1,0 +1,40 @@
+import { Storage } from "@shardgrad/core/engine";
+import { expect, it, vi } from "vitest";
+import { rateOf, readThroughput, TrainingClock, throughputCells } from "./training-clock.ts";
+
+it("counts time in steps alone, and the first two steps of a thread only if there are no others", () => {
+  let nowMs = 0;
+  const now = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  try {
+    const cells = Storage.allocate(8 * throughputCells, "test");
+    const rate = () => rateOf(readThroughput(cells.offset));
+    const step = (clock: TrainingClock, ms: number, steps = 1) => {
+      clock.start();
+      nowMs += ms;
+      clock.stop(steps, 10 * steps);
+      // An evaluation, or a snapshot.
+      nowMs += 1000;
+    };
+    const clock = new TrainingClock(cells.offset);
+    expect(rate()).toBe(0);
+    step(clock, 400);
+    step(clock, 100);
+    expect(rate()).toBe(40);
+    expect(clock.closeEpoch()).toEqual({ samples: 20, ms: 500 });
+    step(clock, 5);
+    step(clock, 15);
+    expect(rate()).toBe(1000);
+    expect(clock.closeEpoch()).toEqual({ samples: 20, ms: 20 });
+    // After a restart: steps that are done again count, those in which passes are recorded again do not.
+    const restarted = new TrainingClock(cells.offset);
+    step(restarted, 700, 2);
+    step(restarted, 40, 4);
+    expect(rate()).toBe(1000);
+    expect(restarted.closeEpoch()).toEqual({ samples: 40, ms: 40 });
+    // Another worker of the run keeps its sums to itself.
+    step(new TrainingClock(undefined), 1);
+    expect(rate()).toBe(1000);
+  } finally {
+    now.mockRestore();
+  }
+});
