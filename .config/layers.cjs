@@ -23,7 +23,7 @@ const layers = [
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|testing|worker|cli/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|testing|worker|node-version|cli/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 const layersOfCore = layers.slice(0, -1).map((names, layer) => ({
   name: `core-layer-${layer}`,

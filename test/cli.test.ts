@@ -525,6 +525,27 @@ describe("a mistake is answered by one line and an exit code", () => {
     expect(types.filter((type) => type !== "start")).toEqual(stdout ? ["error"] : []);
   });
 
+  it.each([
+    ["help tarin", "unknown command 'tarin'; did you mean train?"],
+    ["help nothing-like-it", "unknown command 'nothing-like-it'; there are train, profile, help"],
+    ["trian job.ts", "unknown command 'trian'; did you mean train?"],
+    ["train job.ts --epocs 3", "unknown option '--epocs'; did you mean --epochs?"],
+    ["train job.ts --batchSize 3", "unknown option '--batchSize'; did you mean --batch-size?"],
+    ["train job.ts --learning-rate 3", "unknown option '--learning-rate'; --help lists them"],
+  ])("%s", async (args, message) => {
+    expect(await shardgrad(...args.split(" "))).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `shardgrad: ${message}\n`,
+    });
+  });
+
+  it("help of a command is what it says of itself", async () => {
+    const [help, flag] = [await shardgrad("help", "train"), await shardgrad("train", "--help")];
+    expect(help).toEqual(flag);
+    expect(help.stdout).toMatch(/^Usage: shardgrad train \[options\] <job>\n/);
+  });
+
   it("a dataset that takes for ever is ended by Ctrl-C", async () => {
     const endless = jobWith('dataset: () => { for (writeSync(2, "loading"); ; ); }');
     const flags = [command, "train", endless];

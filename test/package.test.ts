@@ -1,9 +1,10 @@
 // The packages as somebody installs them: what they contain, which Node.js versions run them, and bundlers.
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
@@ -75,6 +76,19 @@ it("core has no export without documentation", async () => {
   expect(stdout).not.toMatch(/warning/);
 });
 
+/** The Node.js programs that the PATH leads to. */
+function installedNodes(): string[] {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, "node")).filter((file) => existsSync(file));
+}
+
+function isOld(node: string): boolean {
+  const [major, minor] = spawnSync(node, ["-p", "process.versions.node"], { encoding: "utf8" })
+    .stdout.split(".")
+    .map(Number);
+  return major! < 22 || (major === 22 && minor! < 18);
+}
+
 const program = `
   import { backward, Linear, manualSeed, mean, rand, SGD, kernelSet } from "@shardgrad/core";
   manualSeed(1);
@@ -112,5 +126,36 @@ describe("a small program over core", () => {
     });
     const { stdout } = await run(process.execPath, [outfile], { cwd: directory });
     expect(stdout.trim()).toMatch(expected);
+  });
+});
+
+describe("a Node.js that is too old is told in one line", () => {
+  const entry = `${packageOf("parallel")}dist/index.js`;
+  const command = `${packageOf("parallel")}bin/shardgrad.js`;
+  const failure = (node: string, ...args: string[]) =>
+    run(node, args).then(
+      () => expect.fail("it ran"),
+      ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
+    );
+  const message =
+    /@shardgrad\/parallel needs Node\.js 22\.18 or newer, and this is [\d.]+; install a newer one/;
+  const oneLine = new RegExp(`^shardgrad: ${message.source}.*\n$`);
+
+  it.each(["18.0.0", "22.17.1"])("%s, as it says of itself", async (version) => {
+    const pretend = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } })`;
+    const flags = ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`];
+    expect((await failure(process.execPath, ...flags, entry)).stderr).toMatch(message);
+    const { code, stderr } = await failure(process.execPath, ...flags, command, "train", "job.ts");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(oneLine)]);
+  });
+
+  // A name that it does not have would be an error before any of this could be said.
+  const old = installedNodes().find(isOld);
+  it.skipIf(!old)("one that is installed here", async () => {
+    const { stderr } = await failure(old!, entry);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/SyntaxError|\n {4}at /);
+    const { code, stderr: line } = await failure(old!, command, "train", "job.ts");
+    expect([code, line]).toEqual([2, expect.stringMatching(oneLine)]);
   });
 });

@@ -141,7 +141,7 @@ it("a file of weights that cannot be written leaves the one before as it was", a
 it.each<[options: object, message: RegExp]>([
   [
     { checkpoints: { directory: "." } },
-    /^train: there is no option "checkpoints"; there are workers, .*checkpoint,/,
+    /^train: there is no option "checkpoints"; did you mean checkpoint\? There are workers, .*checkpoint,/,
   ],
   [{ checkpoint: "runs" }, /^train: checkpoint is "runs", expected an object, such as \{ directory \}/],
   [{ out: 3 }, /^train: out is 3, expected the path of a file/],

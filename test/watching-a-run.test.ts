@@ -164,7 +164,9 @@ describe("several watch a run", () => {
 
   it("an event that there is not cannot be listened to", () => {
     const run = train(job, { workers: 1, steps: 1 });
-    expect(() => run.on("epcoh" as never, () => undefined)).toThrow('on: there is no event "epcoh"');
+    expect(() => run.on("epcoh" as never, () => undefined)).toThrow(
+      'on: there is no event "epcoh"; did you mean epoch?',
+    );
     expect(() => run.on("epoch", undefined as never)).toThrow("on: got undefined, expected a function");
     return run;
   });

@@ -1,7 +1,13 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", engine: "src/engine.ts", worker: "src/worker.ts", cli: "src/cli/main.ts" },
+  entry: {
+    "node-version": "src/node-version.ts",
+    index: "src/index.ts",
+    engine: "src/engine.ts",
+    worker: "src/worker.ts",
+    cli: "src/cli/main.ts",
+  },
   format: "esm",
   platform: "node",
   target: "node22",

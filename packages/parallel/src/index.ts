@@ -1,4 +1,6 @@
 // @shardgrad/parallel: everything that is public.
+import "./node-version.ts";
+
 export type { Callbacks, Evaluation, StepEnd } from "./callbacks.ts";
 export type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 export {

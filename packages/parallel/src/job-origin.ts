@@ -2,7 +2,7 @@
 // Two threads that load the same module come to the same origins, so a worker can say which of its jobs it trains.
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
-import { getCallSites } from "node:util";
+import * as util from "node:util";
 import { isMainThread } from "node:worker_threads";
 import { noteGraph } from "./sources.ts";
 
@@ -30,7 +30,8 @@ const urlOf = (name: string): string => (isAbsolute(name) ? pathToFileURL(name).
 /** The calls that lead here, from the caller of the caller up to the loader of its module. */
 function callers(): { url: string; line: number; column: number }[] {
   // Functions of the language, such as map, are no script.
-  const sites = getCallSites(mostCalls)
+  const sites = util
+    .getCallSites(mostCalls)
     .slice(3)
     .filter(({ scriptName }) => scriptName !== "");
   const end = sites.findIndex(({ scriptName }) => scriptName.startsWith("node:"));

@@ -3,6 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { describeCommonJS } from "./common-js.ts";
 import { JobError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { isJob } from "./job.ts";
@@ -42,7 +43,7 @@ export function refuseWhileLoading(): void {
   // What it started, such as a timer, may go on when it is imported.
   if (importing.getStore()?.done !== false) return;
   throw new JobError(
-    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }",
+    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }, or in CommonJS: if (require.main === module) { train(__filename) }",
   );
 }
 
@@ -163,6 +164,8 @@ function describeLoadError(error: unknown, url: string): string {
   if (code === "ERR_UNSUPPORTED_DIR_IMPORT") return "it is a folder; name a file";
   if (code === "ERR_UNKNOWN_FILE_EXTENSION") return "expected a .ts or .js module that exports a job";
   if ((error as { url?: string }).url === url) return "there is no such file";
+  const commonJS = describeCommonJS(error, url);
+  if (commonJS !== undefined) return commonJS;
   const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
 }

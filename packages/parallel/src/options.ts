@@ -1,5 +1,6 @@
 // From a job and the options of a run to checked numbers.
 import type { KernelChoice } from "@shardgrad/core";
+import { findUnknown } from "@shardgrad/core/engine";
 import type { Callbacks } from "./callbacks.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import type { CheckpointOptions } from "./checkpointing.ts";
@@ -154,12 +155,10 @@ const expectedOf = {
  * @throws JobError if there is none of that name, or it is of another type
  */
 export function checkOptions(options: TrainOptions): void {
+  const names = Object.fromEntries(Object.keys(optionTypes).map((name) => [name, true] as const));
+  const unknown = findUnknown(options, names);
+  if (unknown !== undefined) throw new JobError(`train: ${unknown}`);
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(optionTypes, name)) {
-      throw new JobError(
-        `train: there is no option "${name}"; there are ${Object.keys(optionTypes).join(", ")}`,
-      );
-    }
     const expected = optionTypes[name as keyof TrainOptions];
     if (value === undefined || expected === "any") continue;
     const fits = expected === "signal" ? value instanceof AbortSignal : typeof value === expected;

@@ -36,13 +36,14 @@ function takeOptions(options: TrainOptions): TrainOptions {
  * @typeParam M the class of the job's model, as the result holds it
  * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the job or
  *   an option does not fit, a WorkerError if a worker fails or dies, and the reason of `signal` if that aborts it
+ * @throws JobError if a job module calls it while it is imported for a run
  */
 export function train<M extends AnyModule = Module>(
   job: string | URL,
   options: TrainOptions = {},
 ): TrainingRun<M> {
+  refuseWhileLoading();
   const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
-    refuseWhileLoading();
     requireSurroundings("train");
     const url = jobUrlOf("train", job);
     noteGraph(url);

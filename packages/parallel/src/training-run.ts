@@ -1,5 +1,6 @@
 // A run as scripts hold it: a promise of the result that also tells its events. Knows nothing of how a run is done.
 import type { AnyModule, Module } from "@shardgrad/core";
+import { nearestName } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
 import type { TrainEvent, TrainResult } from "./events.ts";
 
@@ -85,7 +86,10 @@ export class TrainingRun<M extends AnyModule = Module>
    */
   on<T extends TrainEvent["type"]>(type: T, listener: Listener<T>): this {
     if (!Object.hasOwn(eventTypes, type)) {
-      throw new JobError(`on: there is no event "${type}"; there are ${Object.keys(eventTypes).join(", ")}`);
+      const types = Object.keys(eventTypes);
+      const near = nearestName(type, types);
+      const advice = near ? `did you mean ${near}?` : `there are ${types.join(", ")}`;
+      throw new JobError(`on: there is no event "${type}"; ${advice}`);
     }
     if (typeof listener !== "function") throw new JobError(`on: got ${typeof listener}, expected a function`);
     const listeners = this.#listeners.get(type) ?? new Set();

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemoryError, ShardgradError } from "@shardgrad/core";
+import { nearestName } from "@shardgrad/core/engine";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CheckpointError, JobError, oneLine } from "../errors.ts";
 import type { TrainOptions } from "../options.ts";
@@ -17,6 +18,7 @@ import { JsonReporter, LineReporter } from "./report.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
 import { directly, divert, letProcessEnd } from "./streams.ts";
+import { leaveOutWarnings } from "./warnings.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -162,12 +164,21 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   }
 }
 
+/** An error of commander's, with what to write. */
+function oneLine(text: string): string {
+  const line = text
+    .replace(/^error:/, "shardgrad:")
+    .replace(/\n\(Did you mean (.*)\?\)/, "; did you mean $1?");
+  return /unknown option '[^']*'\n$/.test(line) ? line.replace(/\n$/, "; --help lists them\n") : line;
+}
+
 const kernelChoices = ["auto", "blas", "wasm", "wasm-plain", "reference"];
 
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "shardgrad:")) })
+  .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
+  .helpCommand(false)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
 
 program
@@ -238,5 +249,20 @@ program
   .option("--stack", "print stack traces of errors")
   .action(runProfile);
 
+program
+  .command("help")
+  .description("display help for a command")
+  .argument("[command]")
+  .action((name?: string) => {
+    const names = program.commands.map((command) => command.name());
+    const command = name === undefined ? program : program.commands[names.indexOf(name)];
+    if (command) command.help();
+    const near = nearestName(name!, names);
+    program.error(
+      `error: unknown command '${name}'; ${near ? `did you mean ${near}?` : `there are ${names.join(", ")}`}`,
+    );
+  });
+
+leaveOutWarnings();
 await program.parseAsync();
 await letProcessEnd();

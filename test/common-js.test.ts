@@ -1,0 +1,97 @@
+// Projects as `npm init` makes them, whose package.json says "type": "commonjs": jobs in CommonJS train, and those that are ES
+// modules are told in one line what to write.
+import { execFile } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+/** Where the packages are found. */
+const project = fileURLToPath(new URL(`./.tmp/common-js-${process.pid}/`, import.meta.url));
+beforeAll(() => {
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", type: "commonjs" }));
+});
+afterAll(() => rmSync(project, { recursive: true }));
+
+function write(name: string, text: string): string {
+  const file = join(project, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) =>
+    execFile(process.execPath, args, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    ),
+  );
+}
+
+const parts = `{
+  dataset: { train: { x: { data: new Float32Array(16).fill(1), shape: [2] } } },
+  model: () => new Linear(2, 1),
+  loss: (model, { x }) => mean(square(model.forward(x))),
+  optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+  batchSize: 8, epochs: 2,
+}`;
+const required = `
+  const { Linear, mean, SGD, square } = require("@shardgrad/core");
+  const { defineJob, train } = require("@shardgrad/parallel");`;
+const imported = `
+  import { Linear, mean, SGD, square } from "@shardgrad/core";
+  import { defineJob, train } from "@shardgrad/parallel";`;
+
+describe("a job in CommonJS", () => {
+  it("trains by the command, and by itself", async () => {
+    const file = write(
+      "job.js",
+      `${required}
+      module.exports = defineJob(${parts});
+      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps }) => console.log("steps", steps));`,
+    );
+    const [commanded, alone] = await Promise.all([
+      run(command, "train", file, "--workers", "1", "--json"),
+      run(file),
+    ]);
+    expect([commanded.code, commanded.stderr]).toEqual([0, ""]);
+    expect(commanded.stdout).toMatch(/"type":"end","steps":2,/);
+    expect(alone).toEqual({ code: 0, stdout: "steps 2\n", stderr: "" });
+  });
+
+  it("that trains whenever it is loaded is told what to write", async () => {
+    const file = write("endless.js", `${required}\nmodule.exports = defineJob(${parts}); train(__filename);`);
+    const { code, stderr } = await run(command, "train", file);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^shardgrad: train: called by a job module while it is imported; .*, or in CommonJS: if \(require\.main === module\) \{ train\(__filename\) \}\n$/,
+    );
+  });
+});
+
+it.each<[name: string, renamed: string, text: string]>([
+  ["job.ts", "job.mts", `${imported}\nexport default defineJob(${parts});`],
+  ["es.js", "es.mjs", `${imported}\nexport default defineJob(${parts});`],
+  ["meta.ts", "meta.mts", `${required}\nmodule.exports = defineJob(${parts}); console.log(import.meta.url);`],
+  ["export.js", "export.mjs", `${required}\nexport default defineJob(${parts});`],
+  ["await.js", "await.mjs", `${required}\nawait 1; module.exports = defineJob(${parts});`],
+])("an ES module, %s, is told in one line to be %s", async (name, renamed, text) => {
+  const { code, stdout, stderr } = await run(command, "train", write(name, text));
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(
+    /^shardgrad: train: cannot load the job file:.*: .*package\.json says "type": "commonjs", but it is an ES module \(.*\); rename it to .*, or write "type": "module" there\n$/,
+  );
+  expect(stderr).toContain(`rename it to ${renamed},`);
+  const moved = write(
+    renamed,
+    text.replace(required, imported).replace("module.exports =", "export default"),
+  );
+  expect(await run(command, "train", moved, "--workers", "1", "--json")).toMatchObject({ code: 0 });
+});
+
+it("any other syntax error is told as it is", async () => {
+  const file = write("broken.js", `${required}\nmodule.exports = defineJob({ loss: ( });`);
+  const { stderr } = await run(command, "train", file);
+  expect(stderr).toMatch(/: SyntaxError: Unexpected token '\}' \(.*broken\.js:4\)\n$/);
+});
