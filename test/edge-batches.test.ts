@@ -150,7 +150,13 @@ describe("a step whose samples have no weight is left out, and counted:", () => 
     const running = run(weighted("clipGradNorm: 1"), { onStepEnd: (step) => told.push(step) });
     running.on("epoch", ({ loss }) => losses.push(loss));
     await running;
-    expect(told[2]).toMatchObject({ step: 3, epoch: 1, loss: Number.NaN, gradNorm: Number.NaN, skipped: true });
+    expect(told[2]).toMatchObject({
+      step: 3,
+      epoch: 1,
+      loss: Number.NaN,
+      gradNorm: Number.NaN,
+      skipped: true,
+    });
     expect(told[3]).toMatchObject({ step: 4, skipped: false });
     expect(losses.every(Number.isFinite)).toBe(true);
   });

@@ -1,9 +1,11 @@
 // A worker fails in every phase of a step, in every way: the run ends with the bits of one in which nothing happened.
 // The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in the package's
 // README, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import type { Worker } from "node:worker_threads";
 import { BroadcastChannel } from "node:worker_threads";
@@ -18,6 +20,7 @@ import { launchNow } from "../src/launch.ts";
 import type { TrainOptions } from "../src/options.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
+const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
 const readme = new URL("../README.md", import.meta.url);
 
 const kinds: { how: FaultKind; called: string; workers: number }[] = [
@@ -47,6 +50,38 @@ const inMeetings: Place[] = [
 ];
 
 const options = { shards: 8, epochs: 3, snapshotEvery: 2, kernels: "wasm" } as const;
+
+const signals = ["SIGTERM", "SIGHUP", "SIGUSR2"] as const;
+const signalled = signals.map((signal) => `\`${signal}\``).join(", ");
+
+/** Sends the command a signal in its first epoch or later; it must leave one checkpoint, that of its last step. */
+async function endBySignal(
+  job: string,
+  signal: NodeJS.Signals,
+): Promise<{ code: number | null; stderr: string }> {
+  const directory = mkdtempSync(join(tmpdir(), "shardgrad-faults-"));
+  try {
+    const saving = ["--checkpoint", directory, "--checkpoint-every", "1000000"];
+    const flags = ["--workers", "1", "--epochs", "100000", "--kernels", "wasm", ...saving];
+    const child = spawn(process.execPath, [command, "train", fileURLToPath(job), ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const begun = stdout.includes("\nepoch");
+      stdout += text;
+      if (!begun && stdout.includes("\nepoch")) child.kill(signal);
+    });
+    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    expect(readdirSync(directory).filter((name) => name.startsWith("step-"))).toHaveLength(1);
+    return { code, stderr };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
 /** The rows of the table between its marks in the README, as Markdown has them before a formatter. */
 function tableInReadme() {
@@ -164,14 +199,24 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     seen.set(changed, await ended.then(String, (error: Error) => error.message));
   });
 
+  it(`${file}: the command saves when a signal asks it to end`, async () => {
+    const told = await Promise.all(signals.map((signal) => endBySignal(job, signal)));
+    expect(new Set(told.map(({ stderr }) => stderr)).size).toBe(1);
+    const codes = told.map(({ code }) => code).join(", ");
+    seen.set(signalled, `\`${told[0]!.stderr.trim()}\`, and the exit code ${codes}`);
+  });
+
   it("what was seen is what the README says", () => {
     const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
     const rows = kinds.map(({ called }) =>
       row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
     );
+    if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
     rows.push(row(notFinite, "the last step of an epoch", `\`${seen.get(notFinite)!}\``, sinceCheckpoint));
     rows.push(row(changed, "`loss`", `\`${seen.get(changed)!}\``, "nothing: no step is done"));
-    if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
+    rows.push(
+      row(signalled, "anywhere after the start", seen.get(signalled)!, "nothing, with `--checkpoint`"),
+    );
     const heads = [
       row("what was injected", "where", "what the user sees", "what was lost"),
       row("---", "---", "---", "---"),
