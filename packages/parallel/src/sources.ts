@@ -3,7 +3,7 @@
 // job, and a run would have bits of neither. Knows nothing of threads, which each have modules of their own.
 import { createHash } from "node:crypto";
 import { readFileSync, realpathSync, statSync } from "node:fs";
-import { createRequire, registerHooks } from "node:module";
+import * as nodeModule from "node:module";
 import { dirname, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { JobError } from "./errors.ts";
@@ -41,7 +41,7 @@ function note(url: string): Buffer | undefined {
 
 /** Imports a module, and notes all that is loaded with it for the first time. */
 export async function importNoted<T>(load: () => Promise<T>): Promise<T> {
-  const hooks = registerHooks({
+  const hooks = nodeModule.registerHooks({
     load(url, context, nextLoad) {
       note(url);
       return nextLoad(url, context);
@@ -59,7 +59,7 @@ const imports = /\b(?:from|import|require)\s*\(?\s*(["'])([.#/][^"'\n]*|file:[^"
 
 /** The URLs of the files that a module seems to import. */
 function importedBy(url: string, text: string): string[] {
-  const require = createRequire(fileURLToPath(url));
+  const require = nodeModule.createRequire(fileURLToPath(url));
   return [...text.matchAll(imports)].flatMap(([, , name]) => {
     const [path, query] = name!.split(/(?=[?])/, 2);
     try {
