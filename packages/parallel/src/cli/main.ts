@@ -165,7 +165,7 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
 }
 
 /** An error of commander's, with what to write. */
-function oneLine(text: string): string {
+function withAdvice(text: string): string {
   const line = text
     .replace(/^error:/, "shardgrad:")
     .replace(/\n\(Did you mean (.*)\?\)/, "; did you mean $1?");
@@ -177,7 +177,7 @@ const kernelChoices = ["auto", "blas", "wasm", "wasm-plain", "reference"];
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
-  .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
+  .configureOutput({ outputError: (text, write) => write(withAdvice(text)) })
   .helpCommand(false)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
 
