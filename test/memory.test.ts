@@ -227,7 +227,7 @@ describe("a run that does not fit is refused before it starts", () => {
     [
       "for the records of its epochs",
       jobWith(""),
-      /the run needs 7\.\d GiB of shared memory, .* most of it is records of epochs: use fewer epochs\n {2}records of epochs +200000000 epochs × 40 B/,
+      /the run needs 13\.\d GiB of shared memory, .* most of it is records of epochs: use fewer epochs\n {2}records of epochs +200000000 epochs × 72 B/,
       { epochs: 2e8, batchSize: 256 },
     ],
     [
@@ -261,7 +261,7 @@ describe("a run that does not fit is refused before it starts", () => {
     const { status, stderr } = spawnSync(process.execPath, [command, ...flags], { encoding: "utf8" });
     expect(status).toBe(2);
     expect(stderr).toMatch(
-      /^shardgrad: train: the run needs 7\.\d GiB .* records of epochs: use fewer epochs\n/,
+      /^shardgrad: train: the run needs 13\.\d GiB .* records of epochs: use fewer epochs\n/,
     );
   });
 
