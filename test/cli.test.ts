@@ -454,7 +454,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "an unknown part",
       () => [jobWith("epoch: 3")],
-      /there is no part "epoch"; a job has params, dataset, .*epochs/,
+      /there is no part "epoch"; did you mean epochs\? There are params, dataset, .*epochs/,
     ],
     [
       "no optimizer",

@@ -174,7 +174,7 @@ describe("refuses", () => {
     [
       "an unknown option",
       { checkpoint: { ...checkpoint, every: 3 } as never },
-      /checkpoint\.every is unknown/,
+      /train: checkpoint: there is no option "every"; .*everySteps/,
     ],
     ["restarts below 0", { restarts: -1 }, /restarts is -1, expected an integer of at least 0/],
   ])("%s", async (_, options, message) => {

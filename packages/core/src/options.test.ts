@@ -15,6 +15,7 @@ test("what is near is proposed, and all are listed", () => {
   expect(findUnknown({ beta: 1 }, names)).toBe('there is no option "beta": use delta');
   expect(findUnknown({ constructor: 1 }, names)).toContain('there is no option "constructor"');
   expect(findUnknown({ x: 1 }, optionNames<object>({}), "part")).toBe('there is no part "x"; it takes none');
+  expect(findUnknown(3, names, "part")).toBe("got 3, expected an object, such as { reduction: … }");
   expect(findUnknown({ reduction: "sum" }, names)).toBeUndefined();
   expect(nearestName("weigth", ["lr", "weight"])).toBe("weight");
   expect(nearestName("a", ["lr"])).toBeUndefined();

@@ -119,9 +119,13 @@ function describeUnknown(name: string, names: OptionNames, noun: string): string
 /**
  * What is wrong with `options`, as the end of a message; undefined if every name is one of `names`.
  *
- * @param noun what an option is called in the message
+ * @param noun what a name stands for
  */
-export function findUnknown(options: unknown, names: OptionNames, noun = "option"): string | undefined {
+export function findUnknown(
+  options: unknown,
+  names: OptionNames,
+  noun: "option" | "part" = "option",
+): string | undefined {
   if (typeof options === "object" && options !== null) {
     let unknown: string | undefined;
     // A loop over names alone: every op with options does this.
@@ -132,7 +136,7 @@ export function findUnknown(options: unknown, names: OptionNames, noun = "option
   }
   const some = Object.keys(names).find((key) => names[key] === true);
   const expected = some ? `an object, such as { ${some}: … }` : "none";
-  return `${noun}s are ${kindOf(options)}, expected ${expected}`;
+  return `${noun === "option" ? "options are" : "got"} ${kindOf(options)}, expected ${expected}`;
 }
 
 /**

@@ -1,10 +1,12 @@
 // Checkpoints of a run: opens the directory, resumes from it, and writes what workers have left in a snapshot while they
 // go on. For the coordinator; how a checkpoint gets onto a disk safely is checkpoint/'s affair.
+
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import { heap, optionNames } from "@shardgrad/core/engine";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
 import { readCarried, readSaved, recordAt } from "./carried.ts";
+import { checkParts } from "./check-parts.ts";
 import type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 import { changesOf } from "./checkpoint/changes.ts";
 import type { CheckpointContent } from "./checkpoint/content.ts";
@@ -60,7 +62,15 @@ export interface CheckpointOptions {
   onError?: "continue" | "stop";
 }
 
-const names = ["directory", "everySteps", "everyEpochs", "everySeconds", "keep", "best", "onError"];
+const names = optionNames<CheckpointOptions>({
+  directory: true,
+  everySteps: true,
+  everyEpochs: true,
+  everySeconds: true,
+  keep: true,
+  best: true,
+  onError: true,
+});
 
 /**
  * By what the best epoch is known.
@@ -89,8 +99,7 @@ export function checkCheckpointOptions(
 ): BestBy | undefined {
   const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
   const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) throw refuse(`${unknown} is unknown; there are ${names.join(", ")}`);
+  checkParts("train: checkpoint", options, names, "option");
   if (typeof directory !== "string" || directory === "") {
     throw refuse(`directory is ${JSON.stringify(directory)}, expected the path of a folder`);
   }

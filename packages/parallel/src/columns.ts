@@ -1,8 +1,10 @@
 // Dataset columns in shared memory: stored once by the coordinator, gathered into batches by the workers.
+
 import type { Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import { findUnknown, heap, kernelsFor, optionNames } from "@shardgrad/core/engine";
+import { heap, kernelsFor, optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { StoredData } from "./column-data.ts";
 import { storable } from "./column-data.ts";
 import { definitionOf, isComputed } from "./computed.ts";
@@ -72,8 +74,7 @@ const columnParts = optionNames<Column>(
 function columnOf(where: string, input: unknown): { data: unknown } & Omit<Column, "data"> {
   const bare = typeof input !== "object" || input === null || ArrayBuffer.isView(input);
   if (bare || Array.isArray(input) || input instanceof Tensor) return { data: input };
-  const problem = findUnknown(input, columnParts, "part");
-  if (problem !== undefined) throw new JobError(`${where}: ${problem}`);
+  checkParts(where, input, columnParts);
   return input as Column;
 }
 

@@ -1,6 +1,9 @@
 // Data sets that are computed sample by sample, by the worker that needs the sample; and the writing of what a job's
 // function gave for a sample into a batch, with every mistake named. Knows nothing of batches or of where sets lie.
+
 import type { Shape } from "@shardgrad/core";
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import { JobError } from "./errors.ts";
 import type { JobContext, Params } from "./params.ts";
 import type { SampleRandom } from "./sample-random.ts";
@@ -32,6 +35,13 @@ export interface ComputedDefinition<C extends ComputedColumns, P = Params, S = u
   sample: (index: number, rng: SampleRandom, context: JobContext<P, S>) => SampleValues<C>;
 }
 
+const parts = optionNames<ComputedDefinition<ComputedColumns>>({
+  samples: true,
+  columns: true,
+  sample: true,
+});
+const columnParts = optionNames<ComputedColumn>({ shape: true, dtype: true });
+
 const brand = Symbol.for("shardgrad.computed");
 
 /** A checked set, as `computed` returns it. */
@@ -50,6 +60,7 @@ export interface Computed<C extends ComputedColumns = ComputedColumns> {
 export function computed<C extends ComputedColumns, P = Params, S = unknown>(
   definition: ComputedDefinition<C, P, S>,
 ): Computed<C> {
+  checkParts("computed", definition, parts);
   const { samples, columns, sample } = definition;
   if (!(Number.isInteger(samples) && samples >= 1 && samples < 2 ** 31)) {
     throw new JobError(`computed: samples is ${samples}, expected an integer from 1 to 2^31 - 1`);
@@ -57,7 +68,9 @@ export function computed<C extends ComputedColumns, P = Params, S = unknown>(
   if (typeof columns !== "object" || columns === null || Object.keys(columns).length === 0) {
     throw new JobError("computed: there are no columns; expected { name: { shape, dtype }, … }");
   }
-  for (const [name, { shape = [], dtype = "float32" }] of Object.entries(columns)) {
+  for (const [name, column] of Object.entries(columns)) {
+    checkParts(`computed: column ${name}`, column, columnParts);
+    const { shape = [], dtype = "float32" } = column;
     if (!Array.isArray(shape) || shape.some((length) => !Number.isInteger(length) || length < 1)) {
       throw new JobError(
         `computed: column ${name} has shape ${JSON.stringify(shape)}, expected an array of positive integers`,

@@ -29,6 +29,11 @@ it.each<[name: string, dataset: unknown, message: RegExp]>([
     /test is computed, but a function/,
   ],
   [
+    "a part that does not exist",
+    { train: columns, validation: columns },
+    /^dataset: there is no part "validation": the set to evaluate is called test here/,
+  ],
+  [
     "a part that cannot be loaded",
     {
       train: columns,

@@ -1,6 +1,8 @@
 // What a job may train on: columns held in memory, or sets computed sample by sample. Types, and getting hold of the
 // sets that a job names. Must not know how they are stored or drawn from: see columns.ts and batches.ts.
 import type { IntegerArray, Shape, Tensor } from "@shardgrad/core";
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
 import { isComputed } from "./computed.ts";
 import { JobError } from "./errors.ts";
@@ -137,6 +139,16 @@ export function computedPart(dataset: unknown, part: Part): Computed {
   return (dataset as Record<Part, Computed>)[part];
 }
 
+const datasetParts = optionNames<{ train: unknown; test: unknown; state: unknown }>(
+  { train: true, test: true, state: true },
+  {
+    validation:
+      "the set to evaluate is called test here; or give the job validation, to hold samples of train out",
+    valid: "the set to evaluate is called test here",
+    val: "the set to evaluate is called test here",
+  },
+);
+
 /**
  * The sets that a job names, with every function that loads one called, and what it says of them for its other functions.
  * For the main thread only.
@@ -152,6 +164,7 @@ export async function resolveDataset(
     | (Partial<Record<Part, unknown>> & { state?: unknown })
     | undefined;
   const train = await findPart("train", parts?.train, loaded, params);
+  checkParts("dataset", parts, datasetParts);
   const test = parts?.test === undefined ? {} : { test: await findPart("test", parts.test, loaded, params) };
   return { train, ...test, state: takeState(parts?.state) };
 }

@@ -39,20 +39,23 @@ it("says why", () => {
 });
 
 it.each([
-  [null, "earlyStopping is null, expected { metric, patience, minDelta }"],
+  [null, "earlyStopping: got null, expected an object, such as { metric: … }"],
   [{ metric: "m", patience: 0 }, "earlyStopping patience is 0, expected an integer of at least 1"],
   [{ metric: 3, patience: 1 }, 'earlyStopping metric is 3, expected "loss" or the name of a metric'],
   [{ metric: "m", patience: 1, minDelta: -1 }, "earlyStopping minDelta is -1"],
   [
     { metric: "m", patience: 1, direction: "max" },
-    "earlyStopping has a direction, which is the metric's to say",
+    'earlyStopping: there is no part "direction": it is the metric\'s to say',
   ],
   [{ metric: "n", patience: 1 }, 'earlyStopping looks at "n", expected one of loss, m, silent'],
   [
     { metric: "silent", patience: 1 },
     'earlyStopping looks at "silent", which does not say whether more or less is better',
   ],
-  [{ metric: "m", patience: 1, mode: "min" }, 'earlyStopping has no part "mode"'],
+  [
+    { metric: "m", patience: 1, mode: "min" },
+    'earlyStopping: there is no part "mode": the direction is the metric\'s to say',
+  ],
 ])("%o is refused", (rule, message) => {
   const perSample = () => zeros([1]);
   const metrics = { m: { perSample, direction: "max" as const }, silent: perSample };

@@ -1,5 +1,7 @@
 // When a run ends before its last epoch because a value has stopped improving. Every worker comes to the same decision by
 // itself, from values that are the same bits on all of them: nobody asks anybody. Knows nothing of threads.
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import { JobError } from "./errors.ts";
 import type { Metric } from "./metrics/definition.ts";
 import { steeringDirection } from "./metrics/definition.ts";
@@ -17,7 +19,14 @@ export interface EarlyStoppingRule {
   minDelta?: number;
 }
 
-const parts = ["metric", "patience", "minDelta"];
+const parts = optionNames<EarlyStoppingRule>(
+  { metric: true, patience: true, minDelta: true },
+  {
+    direction: "it is the metric's to say; move it there",
+    mode: "the direction is the metric's to say; put it there",
+    monitor: "it is called metric here",
+  },
+);
 
 /** @throws JobError unless it is a rule for a job with these metrics */
 export function checkEarlyStopping(
@@ -25,13 +34,8 @@ export function checkEarlyStopping(
   metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): void {
   const problem = (reason: string) => new JobError(`defineJob: earlyStopping ${reason}`);
-  if (typeof rule !== "object" || rule === null) {
-    throw problem(`is ${String(rule)}, expected { ${parts.join(", ")} }`);
-  }
+  checkParts("defineJob: earlyStopping", rule, parts);
   const { metric, patience, minDelta = 0 } = rule as Partial<EarlyStoppingRule>;
-  if ("direction" in rule) throw problem("has a direction, which is the metric's to say; move it there");
-  const unknown = Object.keys(rule).find((name) => !parts.includes(name));
-  if (unknown) throw problem(`has no part "${unknown}"; there are ${parts.join(", ")}`);
   if (typeof metric !== "string") {
     throw problem(`metric is ${String(metric)}, expected "loss" or the name of a metric`);
   }

@@ -179,7 +179,11 @@ it.each<[name: string, change: object, message: RegExp]>([
     { validation: 2 },
     /defineJob: validation: fraction is 2, expected a number/,
   ],
-  ["sampling that is none", { sampling: "balanced" }, /defineJob: sampling is balanced, expected \{ shuffle/],
+  [
+    "sampling that is none",
+    { sampling: "balanced" },
+    /defineJob: sampling: got "balanced", expected an object, such as \{ shuffle/,
+  ],
   ["augmentation that is no function", { augment: {} }, /defineJob: augment is object, expected a function/],
   [
     "weights that are no name",
@@ -204,9 +208,12 @@ describe("rules of steps", () => {
     [{ clipGradNorm: -1 }, "defineJob: clipGradNorm is -1, expected a number above 0"],
     [{ clipGradValue: Number.NaN }, "defineJob: clipGradValue is NaN, expected a number above 0"],
     [{ onNonFinite: "ignore" }, 'defineJob: onNonFinite is "ignore", expected "stop" or "skip"'],
-    [{ ema: 0.9 }, "defineJob: ema has the decay undefined, expected { decay } with a number from 0 to 1"],
+    [{ ema: 0.9 }, "defineJob: ema: got 0.9, expected an object, such as { decay: … }"],
     [{ ema: { decay: 1.5 } }, "defineJob: ema has the decay 1.5"],
-    [{ earlyStopping: "loss" }, "defineJob: earlyStopping is loss, expected { metric, patience"],
+    [
+      { earlyStopping: "loss" },
+      'defineJob: earlyStopping: got "loss", expected an object, such as { metric: … }',
+    ],
   ])("%o is refused", (change, message) => {
     expect(() => defineJob({ ...parts, ...change })).toThrow(message);
   });

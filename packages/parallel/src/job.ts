@@ -1,6 +1,8 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
 // of a module, and every worker imports that module. Knows core only, nothing of threads.
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "./dataset.ts";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
@@ -107,24 +109,24 @@ export interface JobDefinition<
   shards?: number;
 }
 
-const parts = [
-  "params",
-  "dataset",
-  "validation",
-  "sampling",
-  "augment",
-  "sampleWeight",
-  "model",
-  "loss",
-  "afterStep",
-  "optimizer",
-  "metrics",
-  "batchSize",
-  "epochs",
-  "seed",
-  "shards",
+const parts = optionNames<JobDefinition<Columns, AnyModule>>({
+  params: true,
+  dataset: true,
+  validation: true,
+  sampling: true,
+  augment: true,
+  sampleWeight: true,
+  model: true,
+  loss: true,
+  afterStep: true,
+  optimizer: true,
+  metrics: true,
+  batchSize: true,
+  epochs: true,
+  seed: true,
+  shards: true,
   ...stepRuleNames,
-];
+});
 
 const brand = Symbol.for("shardgrad.job");
 
@@ -188,9 +190,8 @@ export function defineJob<
   P extends Params = Params,
   S = undefined,
 >(definition: JobDefinition<C, M, P, S>): Job<C, M, P, S> {
+  checkParts("defineJob", definition, parts);
   const { params, dataset, validation, sampling, augment, sampleWeight, metrics = {} } = definition;
-  const unknown = Object.keys(definition).find((name) => !parts.includes(name));
-  if (unknown) throw new JobError(`defineJob: there is no part "${unknown}"; a job has ${parts.join(", ")}`);
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
     throw new JobError(
       `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,

@@ -1,7 +1,8 @@
 // From a job and the options of a run to checked numbers.
 import type { KernelChoice } from "@shardgrad/core";
-import { findUnknown } from "@shardgrad/core/engine";
+import type { OptionNames } from "@shardgrad/core/engine";
 import type { Callbacks } from "./callbacks.ts";
+import { checkParts } from "./check-parts.ts";
 import type { BestBy } from "./checkpoint/retention.ts";
 import type { CheckpointOptions } from "./checkpointing.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpointing.ts";
@@ -142,6 +143,8 @@ const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "o
   onCheckpoint: "function",
 };
 
+const optionNames: OptionNames = Object.fromEntries(Object.keys(optionTypes).map((name) => [name, true]));
+
 const expectedOf = {
   string: "the path of a file",
   function: "a function",
@@ -155,9 +158,7 @@ const expectedOf = {
  * @throws JobError if there is none of that name, or it is of another type
  */
 export function checkOptions(options: TrainOptions): void {
-  const names = Object.fromEntries(Object.keys(optionTypes).map((name) => [name, true] as const));
-  const unknown = findUnknown(options, names);
-  if (unknown !== undefined) throw new JobError(`train: ${unknown}`);
+  checkParts("train", options, optionNames, "option");
   for (const [name, value] of Object.entries(options)) {
     const expected = optionTypes[name as keyof TrainOptions];
     if (value === undefined || expected === "any") continue;

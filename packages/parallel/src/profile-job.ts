@@ -2,9 +2,10 @@
 // thread, captured and measured. No other thread is started; the weights that come out are nobody's.
 import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
-import { Storage } from "@shardgrad/core/engine";
+import { optionNames, Storage } from "@shardgrad/core/engine";
 import { BatchSource } from "./batches.ts";
 import { buildModel } from "./build-model.ts";
+import { checkParts } from "./check-parts.ts";
 import { sampleShapes } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
@@ -28,6 +29,16 @@ export interface ProfileJobOptions
   rounds?: number;
 }
 
+const optionsOfProfile = optionNames<ProfileJobOptions>({
+  workers: true,
+  shards: true,
+  batchSize: true,
+  seed: true,
+  kernels: true,
+  params: true,
+  rounds: true,
+});
+
 /** What `profileJob` found. */
 export interface JobProfile {
   kernels: KernelSet;
@@ -49,6 +60,7 @@ export interface JobProfile {
  */
 export async function profileJob(job: string | URL, given: ProfileJobOptions = {}): Promise<JobProfile> {
   const options = frozenCopy(given);
+  checkParts("profile", options, optionsOfProfile, "option");
   const { rounds = 20 } = options;
   requireCount("profile", "rounds", rounds);
   const url = jobUrlOf("profileJob", job);

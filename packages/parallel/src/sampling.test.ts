@@ -250,8 +250,12 @@ describe("says what is wrong with", () => {
       allocate,
     );
   it.each<[name: string, sampling: unknown, message: RegExp]>([
-    ["no object", 3, /sampling is 3, expected \{ shuffle/],
-    ["an unknown part", { weigths: "w" }, /no part "weigths"; there are shuffle, dropLast, weights/],
+    ["no object", 3, /sampling: got 3, expected an object, such as \{ shuffle/],
+    [
+      "an unknown part",
+      { weigths: "w" },
+      /sampling: there is no part "weigths"; did you mean weights\? There are shuffle, dropLast, weights/,
+    ],
     ["a number for a boolean", { dropLast: 1 }, /dropLast is 1, expected a boolean/],
     ["two ways to weigh", { weights: "w", balance: "w" }, /weights and balance; give one/],
     ["draws in order", { weights: "w", shuffle: false }, /shuffle: false, but draws by weights are random/],

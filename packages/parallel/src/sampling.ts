@@ -1,8 +1,10 @@
 // Which samples each shard of each step sees. Everything follows from (seed, epoch, step): no state, no messages,
 // and any step can be computed by itself.
+
 import { Permutation } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import { heap } from "@shardgrad/core/engine";
+import { heap, optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { StoredColumns } from "./columns.ts";
 import type { PerSample } from "./dataset.ts";
 import { JobError } from "./errors.ts";
@@ -41,17 +43,19 @@ export type SampleOrder =
   /** With the byte where the running sums of the weights start. */
   | { kind: "weighted"; rows: number; sums: number };
 
-const parts = ["shuffle", "dropLast", "weights", "balance", "samples"];
+const parts = optionNames<Sampling>({
+  shuffle: true,
+  dropLast: true,
+  weights: true,
+  balance: true,
+  samples: true,
+});
 
 /** Checks what needs no data. */
 export function checkSampling(what: string, sampling: unknown): void {
   const problem = (reason: string) => new JobError(`${what} ${reason}`);
-  if (typeof sampling !== "object" || sampling === null) {
-    throw problem(`is ${String(sampling)}, expected { ${parts.join(", ")} }`);
-  }
+  checkParts(what, sampling, parts);
   const { shuffle, dropLast, weights, balance, samples } = sampling as Sampling;
-  const unknown = Object.keys(sampling).find((name) => !parts.includes(name));
-  if (unknown) throw problem(`has no part "${unknown}"; there are ${parts.join(", ")}`);
   for (const [name, value] of Object.entries({ shuffle, dropLast })) {
     if (value !== undefined && typeof value !== "boolean")
       throw problem(`${name} is ${value}, expected a boolean`);

@@ -1,8 +1,10 @@
 // Splitting one set into samples to train on and samples that are held out: by a fraction or into folds, keyed by the
 // seed, if asked with the same share of every class. `split` copies columns; a job's `validation` only lists rows.
+
 import { Permutation, stream } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import { heap } from "@shardgrad/core/engine";
+import { heap, optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { StoredData } from "./column-data.ts";
 import type { CheckedColumn, StoredColumns } from "./columns.ts";
 import { checkColumns } from "./columns.ts";
@@ -18,7 +20,12 @@ export type HoldOut<Name extends string = string> =
   /** One of `folds` parts that differ by one sample at most; `fold` counts from 0. */
   | { folds: number; fold: number; stratify?: PerSample<Name> };
 
-const parts = ["fraction", "folds", "fold", "stratify"];
+const parts = optionNames<{ fraction: unknown; folds: unknown; fold: unknown; stratify: unknown }>({
+  fraction: true,
+  folds: true,
+  fold: true,
+  stratify: true,
+});
 
 /** Checks what needs no data. */
 export function checkHoldOut(operation: string, holdOut: unknown): void {
@@ -27,9 +34,7 @@ export function checkHoldOut(operation: string, holdOut: unknown): void {
     throw problem(`got ${String(holdOut)}, expected a fraction, { fraction }, or { folds, fold }`);
   }
   const spec = typeof holdOut === "number" ? { fraction: holdOut } : holdOut;
-  const unknown = Object.keys(spec).find((name) => !parts.includes(name));
-  if (unknown)
-    throw problem(`there is no part "${unknown}"; expected { fraction } or { folds, fold }, and stratify`);
+  checkParts(operation, spec, parts);
   if ("fraction" in spec) {
     if ("folds" in spec || "fold" in spec) throw problem("got fraction and folds; give one of them");
     const { fraction } = spec as { fraction: number };

@@ -1,5 +1,7 @@
 // What a job may say of a step beyond its loss and its optimizer: of how many micro-batches it is made, what happens to
 // the averaged gradient, and when the run ends early. Types and checks only; who does it is said at each part.
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "./check-parts.ts";
 import type { EarlyStoppingRule } from "./early-stopping.ts";
 import { checkEarlyStopping } from "./early-stopping.ts";
 import { JobError } from "./errors.ts";
@@ -13,6 +15,8 @@ export interface EMARule {
   /** Share of the average that is kept, or a function of the number of updates done so far. */
   decay: number | ((updates: number) => number);
 }
+
+const emaParts = optionNames<EMARule>({ decay: true });
 
 /** Parts of a job that are about its steps. */
 export interface StepRules {
@@ -40,14 +44,14 @@ export interface StepRules {
 }
 
 /** The names of these parts. */
-export const stepRuleNames = [
-  "accumulate",
-  "clipGradNorm",
-  "clipGradValue",
-  "ema",
-  "onNonFinite",
-  "earlyStopping",
-] as const satisfies (keyof StepRules)[];
+export const stepRuleNames: Readonly<Record<keyof StepRules, true>> = {
+  accumulate: true,
+  clipGradNorm: true,
+  clipGradValue: true,
+  ema: true,
+  onNonFinite: true,
+  earlyStopping: true,
+};
 
 /** @throws JobError unless it is one of the rules */
 export function checkNonFiniteRule(operation: string, value: unknown): void {
@@ -70,7 +74,8 @@ export function checkStepRules(
   checkNonFiniteRule("defineJob", rules.onNonFinite);
   if (rules.earlyStopping !== undefined) checkEarlyStopping(rules.earlyStopping, metrics);
   if (rules.ema === undefined) return;
-  const decay: unknown = (rules.ema as EMARule | null)?.decay;
+  checkParts("defineJob: ema", rules.ema, emaParts);
+  const { decay }: { decay: unknown } = rules.ema;
   if (typeof decay === "function" || (typeof decay === "number" && decay >= 0 && decay <= 1)) return;
   throw new JobError(
     `defineJob: ema has the decay ${String(decay)}, expected { decay } with a number from 0 to 1, or a function that returns one`,

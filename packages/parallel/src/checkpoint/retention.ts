@@ -1,4 +1,6 @@
 // Which checkpoints are kept: the last ones, and the best by a metric.
+import type { OptionNames } from "@shardgrad/core/engine";
+import { findUnknown, optionNames } from "@shardgrad/core/engine";
 import { CheckpointError } from "../errors.ts";
 
 /** The metric by which the best checkpoint is known. */
@@ -24,8 +26,25 @@ export interface Kept {
   metrics: Readonly<Record<string, number>> | undefined;
 }
 
+const retentionNames = optionNames<Retention>(
+  { keepLast: true, keepBest: true },
+  { keep: "it is called keepLast here" },
+);
+const bestNames = optionNames<BestBy>(
+  { metric: true, direction: true },
+  { mode: "it is called direction here" },
+);
+
+function checkNames(operation: string, given: unknown, names: OptionNames): void {
+  const problem = findUnknown(given, names);
+  if (problem !== undefined) throw new CheckpointError(`${operation}: ${problem}`);
+}
+
 /** Throws unless the options make sense. */
-export function checkRetention({ keepLast = 3, keepBest }: Retention): void {
+export function checkRetention(retention: Retention): void {
+  checkNames("checkpoint", retention, retentionNames);
+  const { keepLast = 3, keepBest } = retention;
+  if (keepBest) checkNames("checkpoint: keepBest", keepBest, bestNames);
   if (!(keepLast === Number.POSITIVE_INFINITY || (Number.isSafeInteger(keepLast) && keepLast >= 1))) {
     throw new CheckpointError(
       `checkpoint: keepLast is ${keepLast}, expected an integer of at least 1, or Infinity`,

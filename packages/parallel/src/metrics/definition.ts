@@ -1,6 +1,8 @@
 // What a job may write as a metric: three kinds, told apart by what they are defined with, since a mean of batches is no
 // number of the whole set. Types, and what can be checked without a model. Which numbers they come to: brought.ts.
+
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
+import { checkParts } from "../check-parts.ts";
 import type { AnyColumns, Batch } from "../dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
@@ -102,9 +104,8 @@ export function checkMetric(name: string, metric: unknown): void {
     throw problem(`is ${typeof metric}, expected ${expected}`);
   const functions = Object.entries(kinds).find(([kind]) => kind in metric)?.[1];
   if (!functions) throw problem(`has ${Object.keys(metric).join(", ") || "no parts"}, expected ${expected}`);
-  const parts: readonly string[] = [...functions, "direction"];
-  const unknown = Object.keys(metric).find((part) => !parts.includes(part));
-  if (unknown) throw problem(`has no part "${unknown}"; there are ${parts.join(", ")}`);
+  const parts = Object.fromEntries([...functions, "direction"].map((part) => [part, true as const]));
+  checkParts(`defineJob: metrics.${name}`, metric, parts);
   const given = metric as Readonly<Record<string, unknown>>;
   for (const part of functions) {
     if (typeof given[part] !== "function")

@@ -1,14 +1,19 @@
 // Scores of predicted classes: how many are right, of which, and what is taken for what. Each is scikit-learn's function of
 // that name. Only the predicted class and the label of a sample are collected, or whether it is a hit.
+
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Collected, CollectedOutputs, Score, ScoreInfo } from "./definition.ts";
 import { defineScore } from "./definition.ts";
 import type { PredictionOptions } from "./readings.ts";
 import {
   classesOf,
+  predictionOptions,
   readLabels,
   readPredictions,
   requireClasses,
+  scoreInstead,
   weightedMean,
   weightOf,
 } from "./readings.ts";
@@ -32,6 +37,7 @@ const keepClasses =
 
 /** The share of samples whose class is predicted. */
 export function accuracyScore(options: PredictionOptions = {}): Score {
+  checkParts("accuracyScore", options, predictionOptions, "option");
   return defineScore("max", keepClasses(options), ([predictions, labels], { weights }) =>
     weightedMean(
       predictions.data.map((prediction, i) => Number(prediction === labels.data[i])),
@@ -40,8 +46,12 @@ export function accuracyScore(options: PredictionOptions = {}): Score {
   );
 }
 
+const topKOptions = optionNames<{ k: number }>({ k: true }, scoreInstead);
+
 /** The share of samples whose class is among the `k` with the highest scores. */
-export function topKAccuracyScore({ k }: { k: number }): Score {
+export function topKAccuracyScore(options: { k: number }): Score {
+  checkParts("topKAccuracyScore", options, topKOptions, "option");
+  const { k } = options;
   const keep = ([scores, labels]: CollectedOutputs): CollectedOutputs => {
     const classes = requireClasses(scores);
     const { data } = scores;
@@ -68,6 +78,7 @@ export function topKAccuracyScore({ k }: { k: number }): Score {
  * weights. It needs scores of classes, `[n,classes]`, or a threshold.
  */
 export function confusionMatrix(options: PredictionOptions = {}): Score {
+  checkParts("confusionMatrix", options, predictionOptions, "option");
   const keep = (outputs: CollectedOutputs): CollectedOutputs => {
     if (classCount(outputs[0]) !== undefined) return keepClasses(options)(outputs);
     throw new JobError(
@@ -93,6 +104,8 @@ export interface AverageOptions extends PredictionOptions {
    */
   average?: "binary" | "macro" | "micro" | "weighted";
 }
+
+const averageOptions = optionNames<AverageOptions>({ threshold: true, average: true }, scoreInstead);
 
 /** Of one class, in samples or their weights. */
 interface Counts {
@@ -126,6 +139,7 @@ const averages = ["binary", "macro", "micro", "weighted"];
 
 /** A score of single classes, from the counts of each. */
 function averaged(name: string, of: (counts: Counts) => number, options: AverageOptions): Score {
+  checkParts(name, options, averageOptions, "option");
   const { average = "binary" } = options;
   if (!averages.includes(average)) {
     throw new JobError(`${name}: average is ${JSON.stringify(average)}, expected ${averages.join(", ")}`);

@@ -1,10 +1,14 @@
 // Scores of probabilities: how likely the labels are by what a model says. Only the loss of each sample is collected.
+
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Collected, CollectedOutputs, Score } from "./definition.ts";
 import { defineScore } from "./definition.ts";
 import type { ProbabilityOptions } from "./readings.ts";
 import {
   logSoftmaxRow,
+  probabilityOptions,
   readBinaryProbabilities,
   readLabels,
   readProbabilities,
@@ -42,6 +46,7 @@ function labelLosses([scores, labels]: CollectedOutputs, options: ProbabilityOpt
  * `[n,classes]`, or those of class 1 `[n]`; with `logits`, of what softmax or sigmoid makes of them.
  */
 export function logLoss(options: ProbabilityOptions = {}): Score {
+  checkParts("logLoss", options, probabilityOptions, "option");
   const keep = (outputs: CollectedOutputs): CollectedOutputs => {
     const data = labelLosses(outputs, options);
     const losses: Collected = { data, shape: [data.length] };
@@ -50,11 +55,15 @@ export function logLoss(options: ProbabilityOptions = {}): Score {
   return defineScore("min", keep, ([losses], { weights }) => weightedMean(losses.data, weights));
 }
 
+const perplexityOptions = optionNames<{ ignoreIndex?: number }>({ ignoreIndex: true });
+
 /**
  * The exponential of the mean cross entropy of all labels: of logits `[n,…,classes]` and labels `[n,…]`, such as the tokens
  * of a text, without those that are `ignoreIndex` (-100 if absent, as in `crossEntropy`).
  */
-export function perplexity({ ignoreIndex = -100 }: { ignoreIndex?: number } = {}): Score {
+export function perplexity(options: { ignoreIndex?: number } = {}): Score {
+  checkParts("perplexity", options, perplexityOptions, "option");
+  const { ignoreIndex = -100 } = options;
   const keep = ([logits, labels]: CollectedOutputs): CollectedOutputs => {
     const classes = logits.shape.at(-1)!;
     if (logits.shape.length < 2 || `${logits.shape.slice(0, -1)}` !== `${labels.shape}`) {

@@ -1,10 +1,18 @@
 // Scores of how samples are ordered by what a model says, whatever the threshold: ROC AUC and average precision. Each is
 // scikit-learn's function of that name; of several classes, the mean of each against all others.
 import type { NumericArray } from "@shardgrad/core";
+import { checkParts } from "../check-parts.ts";
 import type { Collected, CollectedOutputs, Score } from "./definition.ts";
 import { defineScore } from "./definition.ts";
 import type { ProbabilityOptions } from "./readings.ts";
-import { readLabels, readProbabilities, requireClasses, rowSize, weightOf } from "./readings.ts";
+import {
+  probabilityOptions,
+  readLabels,
+  readProbabilities,
+  requireClasses,
+  rowSize,
+  weightOf,
+} from "./readings.ts";
 
 /** What lies at or above each of the thresholds that there are, from the highest score on: by label, in weights. */
 interface Curve {
@@ -63,7 +71,8 @@ const isClass = (labels: NumericArray, of: number) =>
   Uint8Array.from(labels, (label) => Number(label === of));
 
 /** A score of two classes, and the mean over all classes of it if there are more. */
-function ranking(of: (curve: Curve) => number, options: ProbabilityOptions): Score {
+function ranking(name: string, of: (curve: Curve) => number, options: ProbabilityOptions): Score {
+  checkParts(name, options, probabilityOptions, "option");
   const keep = ([scores, labels]: CollectedOutputs): CollectedOutputs => {
     const samples = scores.shape[0]!;
     const binary = binaryScores(scores);
@@ -95,10 +104,10 @@ function ranking(of: (curve: Curve) => number, options: ProbabilityOptions): Sco
  * the mean of each class against all others. NaN if a class has no samples, or all.
  */
 export function rocAucScore(options: ProbabilityOptions = {}): Score {
-  return ranking(areaUnder, options);
+  return ranking("rocAucScore", areaUnder, options);
 }
 
 /** Average precision: the mean precision over the recall that each threshold brings. Scores as for `rocAucScore`. */
 export function averagePrecisionScore(options: ProbabilityOptions = {}): Score {
-  return ranking(precisionOver, options);
+  return ranking("averagePrecisionScore", precisionOver, options);
 }

@@ -1,6 +1,8 @@
 // How the scores read what a job's outputs hold: labels, scores of classes, probabilities, single numbers per sample. All
 // in float64, and with a mistake in them told. Knows nothing of any score.
+
 import type { NumericArray, Shape } from "@shardgrad/core";
+import { optionNames } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import type { Collected } from "./definition.ts";
 
@@ -34,6 +36,10 @@ export interface PredictionOptions {
    */
   threshold?: number;
 }
+
+/** What scikit-learn takes besides, and scores here do not. */
+export const scoreInstead = { sampleWeight: "the job's sampleWeight counts; leave it out" };
+export const predictionOptions = optionNames<PredictionOptions>({ threshold: true }, scoreInstead);
 
 /** Classes that what a model says has: the last axis of `[n,classes]`, 2 for one number per sample. */
 export function classesOf(shape: Shape): number {
@@ -82,6 +88,8 @@ export interface ProbabilityOptions {
   /** Whether a model gives logits, of which softmax, or sigmoid, makes probabilities; they are these if absent. */
   logits?: boolean;
 }
+
+export const probabilityOptions = optionNames<ProbabilityOptions>({ logits: true }, scoreInstead);
 
 /** Beyond this a row of float32 probabilities does not sum to 1. */
 const tolerance = 1e-4;
