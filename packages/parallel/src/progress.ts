@@ -40,26 +40,27 @@ export interface Followed {
 }
 
 export class Progress {
-  /** Of the epochs that are over since the run began. */
-  readonly records: EpochRecord[] = [];
   readonly #run: Followed;
   readonly #publish: (event: TrainEvent) => void;
   readonly #startedMs = performance.now();
+  /** Epochs that were told of. */
+  #epochs: number;
   #lastStep: number;
   #told: number;
 
   constructor(run: Followed, publish: (event: TrainEvent) => void) {
     this.#run = run;
     this.#publish = publish;
+    this.#epochs = run.begun.epoch;
     this.#lastStep = run.begun.step;
     this.#told = run.begun.step;
   }
 
   /** Publishes what is new since the last look. */
   poll(): void {
-    const { control, plan, sampling, begun } = this.#run;
+    const { control, plan, sampling } = this.#run;
     // After a restart there may be fewer than have been told of: they come again, the same.
-    while (begun.epoch + this.records.length < control.load("epochs")) this.#publishEpoch();
+    while (this.#epochs < control.load("epochs")) this.#publishEpoch();
     const step = control.load("step");
     if (step === this.#lastStep) return;
     this.#lastStep = step;
@@ -119,9 +120,8 @@ export class Progress {
   }
 
   #publishEpoch(): void {
-    const epoch = this.#run.begun.epoch + this.records.length;
+    const epoch = this.#epochs++;
     const record = this.recordOf(epoch);
-    this.records.push(record);
     this.#told = Math.max(this.#told, record.step);
     const { gradNorm, lrs } = readStepRecord(this.#run.layout.lastSteps, epoch);
     this.#publish({
