@@ -19,7 +19,7 @@ afterAll(() => {
 
 let count = 0;
 
-/** A job of three files, one of which is imported by a name that is computed; `die` is when a worker ends, once. */
+/** A job of three files, one of which is imported by a name that is computed; `die` is the number of updates after which a worker ends, once. */
 function writeJob({ die = 0, more = "" } = {}) {
   const name = `job-${count++}`;
   const path = (file: string) => join(folder, `${name}-${file}.ts`);
@@ -39,9 +39,8 @@ function writeJob({ die = 0, more = "" } = {}) {
     const { xs } = await import(["./${name}", "data.ts"].join("-"));
     const y = xs.map((x: number) => 3 * x);
     const edit = (file: string) => writeFileSync(new URL(\`./${name}-\${file}.ts\`, import.meta.url), "no job (");
-    let n = 0;
-    const lr = () => {
-      if (!isMainThread && ++n === ${die} && !existsSync(${once})) {
+    const lr = (updates: number) => {
+      if (!isMainThread && updates === ${die} && !existsSync(${once})) {
         writeFileSync(${once}, "");
         process.exit(9);
       }
