@@ -212,8 +212,8 @@ test("this process is there, and one that has ended is not", async () => {
 
 test("a process that has ended is not there, though nobody has asked how it ended", async ({ skip }) => {
   if (process.platform !== "linux") return skip("needs /proc");
-  // The shell becomes a program that never asks for its child.
-  const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+  // The shell becomes a program that never asks for its child, before that has ended.
+  const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   try {
