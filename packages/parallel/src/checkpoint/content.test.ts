@@ -22,7 +22,7 @@ import { heap } from "@shardgrad/core/engine";
 import { describe, expect, it, test } from "vitest";
 import { simulatedProcesses } from "../../scripts/checkpoint-samples.ts";
 import { SimulatedDisk } from "../../scripts/simulated-disk.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, NonFiniteError } from "../errors.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
 import { findNewest } from "./find-newest.ts";
 import type { RunIdentity } from "./fingerprint.ts";
@@ -230,4 +230,20 @@ test.each([
       position,
     ),
   ).toThrow(message);
+});
+
+test("nothing that is not finite is saved by a loop of one's own either", () => {
+  const setup = build((parameters) => new Adam(parameters, { lr: 0.01 }));
+  train(setup, 0, 2);
+  expect(() => encodeCheckpoint(setup, { step: 2, epoch: 0 })).not.toThrow();
+  const [m] = Object.values(setup.optimizer.state[0]!);
+  const finite = m!.toArray();
+  m!.copyFrom(finite.map(() => Number.POSITIVE_INFINITY));
+  expect(() => encodeCheckpoint(setup, { step: 2, epoch: 0 })).toThrow(/^checkpoint: 0\.\w+ holds Infinity/);
+  m!.copyFrom(finite);
+  const [weight] = setup.model.parameters();
+  weight!.copyFrom(weight!.toArray().map(() => Number.NaN));
+  const saved = () => encodeCheckpoint(setup, { step: 2, epoch: 0 });
+  expect(saved).toThrow(NonFiniteError);
+  expect(saved).toThrow("checkpoint: 0.weight holds NaN, expected finite numbers; nothing is saved");
 });

@@ -2,7 +2,7 @@
 // go on while the bytes are written. Knows nothing of files.
 import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
 import { readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
-import { CheckpointError, oneLine } from "../errors.ts";
+import { CheckpointError, NonFiniteError, oneLine } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
 import type { RunIdentity, TensorSignature } from "./fingerprint.ts";
 import { describeTensor, differencesOf, fingerprintOf } from "./fingerprint.ts";
@@ -70,10 +70,26 @@ function unflatten(
 }
 
 /**
+ * Throws if what trains is no longer finite: nobody could go on from it. What a run of `train` hands over are copies, in
+ * which nothing trains, and which it has looked at.
+ */
+function requireFinite(model: readonly (readonly [string, Tensor])[], state: [string, Tensor][]): void {
+  const trained = model.filter(([, x]) => x.requiresGrad);
+  for (const [name, x] of trained.length > 0 ? [...trained, ...state] : []) {
+    const bad = x.toArray().find((value) => !Number.isFinite(value));
+    if (bad === undefined) continue;
+    throw new NonFiniteError(
+      `checkpoint: ${name} holds ${bad}, expected finite numbers; nothing is saved: go on from the checkpoint before, with a lower learning rate or clipped gradients`,
+    );
+  }
+}
+
+/**
  * Copies everything that a run needs to go on from here. Does not wait for anything: what it returns is of one moment,
  * and nothing that happens to the tensors afterwards changes it.
  *
  * @throws CheckpointError if step, epoch or cursor is not a non-negative integer
+ * @throws NonFiniteError if a weight or a number of the optimizer is NaN or infinite
  */
 export function encodeCheckpoint(trained: Trained, position: RunPosition): CheckpointContent {
   const { step, epoch, cursor = 0, random = null, metrics = {} } = position;
@@ -85,6 +101,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
   const model = [...entriesOf(trained.model.stateDict())];
   const optimizer = trained.optimizer.stateDict();
   const { stepCount, paramGroups, state } = optimizer;
+  requireFinite(model, flatten(state));
   return {
     state: {
       step,
