@@ -195,7 +195,7 @@ describe("refuses before the first step", () => {
     [
       "a score that throws",
       "{ outputs, score: ([scores]) => scores.foo.bar }",
-      /^metrics\.m: TypeError: Cannot read properties of undefined \(reading 'bar'\) \(job-[\w-]+\.ts:\d+:\d+\); it was tried on the first 2 samples: let it return NaN where there is no value$/,
+      /^metrics\.m: TypeError: Cannot read properties of undefined \(reading 'bar'\) \(job-[\w-]+\.ts:\d+:\d+\); it was tried on the first 2 samples; where so few have no value, let it return NaN$/,
     ],
     ["unknown parts", "{ outputs, score, weights: 3 }", /^defineJob: metrics\.m: there is no part "weights"/],
     ["half a definition", "{ sums: perSample }", /^defineJob: metrics\.m has finish of type undefined/],

@@ -1,7 +1,7 @@
 // No checkpoint, snapshot or file ever holds a number that is not finite: weights, optimizer state, averages, statistics.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { TrainEvent, TrainOptions } from "@shardgrad/parallel";
 import { NonFiniteError, readCheckpoint, train } from "@shardgrad/parallel";
 import { afterAll, describe, expect, it } from "vitest";
@@ -152,4 +152,17 @@ describe("before the first step", () => {
     expect(events.at(-1)).toMatchObject({ type: "end", out });
     expect(existsSync(out)).toBe(true);
   });
+});
+
+it("a buffer that begins infinite and changes, such as the least value so far, may not become NaN", async () => {
+  const least = (then: string) =>
+    jobWith(`model: () => { const model = new Linear(1, 1); model.least = c.buffer(c.tensor([Infinity, 1])); return model; },
+      afterStep: (m) => m.least.copyFrom([${then}, 1]),`);
+  expect((await run(least("Infinity"), {})).error).toBeUndefined();
+  const out = join(newDirectory(), "weights.safetensors");
+  mkdirSync(dirname(out));
+  const { error } = await run(least("NaN"), { out });
+  expect(error).toBeInstanceOf(NonFiniteError);
+  expect((error as Error).message).toMatch(/^train: after step \d+, least holds NaN; nothing of it is saved/);
+  expect(existsSync(out)).toBe(false);
 });

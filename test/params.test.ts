@@ -54,7 +54,8 @@ describe("params", () => {
     [["lr"] as never, 'train: the setting "lr" has no value, expected name=value'],
     [["lr="] as never, "train: params.lr is , expected a finite number"],
     [["smooth=yes"] as never, "train: params.smooth is yes, expected true or false"],
-    [null as never, "train: params is null"],
+    [new Map([["lr", 0.5]]) as never, "train: params is {}, expected values by name"],
+    [[5] as never, "train: params is [5], expected values by name"],
   ])("%o is refused", async (params, message) => {
     const refused = train(job, { workers: 1, kernels, params });
     await expect(refused).rejects.toThrow(message);
@@ -96,7 +97,9 @@ it("optimizer() is told of the whole run, and of the model's names", async () =>
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(JSON.parse((error as Error).message)).toEqual({
+  const { message } = error as Error;
+  expect(message).toMatch(/^train: the job's optimizer\(\) threw Error: /);
+  expect(JSON.parse(message.slice(message.indexOf("{"), message.lastIndexOf("}") + 1))).toEqual({
     params: { lr: 0.1, width: 4, noise: 0.5, smooth: false, units: ["m", "s"], sizes: [8] },
     state: { scale: 2, words: ["one", "two"] },
     names: ["0.weight", "0.bias", "2.weight", "2.bias"],
@@ -195,11 +198,21 @@ it.each([
   ["state: { at: new Float32Array(2) }", "state.at is Float32Array"],
   ["state: { mean: [0, NaN] }", "state.mean[1] is NaN"],
   ["state: { f: () => 1 }", "state.f is a function"],
+  ["state: (() => { const own = {}; own.own = own; return own; })()", "state cannot be read (RangeError"],
 ])("state that JSON cannot hold is refused: %s", async (state, message) => {
   const file = writeJob(`
     import job from "../jobs/params.ts";
     export default { ...job, dataset: { ...job.dataset, ${state} } };`);
   await expect(train(file, { workers: 1, kernels })).rejects.toThrow(`dataset: ${message}`);
+});
+
+it("state may be what Object.groupBy makes, and have any names", async () => {
+  const file = writeJob(`
+    import job from "../jobs/params.ts";
+    const state = Object.assign(Object.groupBy([1, 2], (v) => (v > 1 ? "__proto__" : "few")), { scale: 2, words: ["a", "b"] });
+    export default { ...job, dataset: { ...job.dataset, state },
+      optimizer: (parameters, context) => { if (context.state.few[0] !== 1) throw new Error("another state"); return job.optimizer(parameters, context); } };`);
+  expect((await train(file, { workers: 1, steps: 1, kernels })).steps).toBe(1);
 });
 
 it("sampling may be chosen by params and state", async () => {

@@ -34,6 +34,7 @@ const fit = (model, { x, y }) => mse(model.forward(x), y);
 const errors = (model, { x, y }) => mse(model.forward(x), y, { reduction: "none" });
 const generator = new Generator(3);
 let calls = 0;
+const drawn = new Map();
 let unit = 1;
 export default defineJob({
   dataset: { train: columns, test: columns },
@@ -58,6 +59,29 @@ async function refuses(parts: string, options: TrainOptions, message: RegExp) {
 }
 
 const loss = (statement: string) => `loss: (model, batch) => { ${statement} return fit(model, batch); },`;
+
+describe("what sample() or augment() keep from call to call is refused before step 1", () => {
+  it.each<[what: string, parts: string, message: RegExp]>([
+    [
+      "a counter",
+      "augment: (sample) => { sample.x[0] += 0.01 * calls++; },",
+      /^train: batch\.x differs: .* when it was first called, .* when it was called again/,
+    ],
+    [
+      "the first draw of each sample",
+      "augment: ({ x, y }, rng) => { const key = y[0]; if (!drawn.has(key)) drawn.set(key, rng.normal()); x[0] += drawn.get(key); },",
+      /^train: batch\.x differs: .* on worker 0, .* on the main thread/,
+    ],
+    [
+      "the first draw of each sample of a computed set",
+      `dataset: { train: computed({ samples: 160, columns: { x: { shape: [2] }, y: { shape: [1] } },
+        sample: (i, rng) => { if (!drawn.has(i)) drawn.set(i, rng.normal()); return { x: [x[2 * i], drawn.get(i)], y: [y[i]] }; } }) }, metrics: {},`,
+      /^train: batch\.x differs: .* on worker 0, .* on the main thread/,
+    ],
+  ])("%s", async (_, parts, message) => {
+    await refuses(parts, {}, message);
+  });
+});
 
 describe("state that a job's functions change is refused before step 1", () => {
   it.each<[what: string, parts: string, message: RegExp]>([

@@ -84,14 +84,15 @@ it("where all checkpoints are damaged, or there is none, a run says so and begin
   expect(anew.weightsSha256).toBe(expected.weightsSha256);
 });
 
+/** It is worst, and so the best, in the first epoch. */
+const backwards = writeJob(`
+  import job from ${JSON.stringify(fileURLToPath(job))};
+  import { defineJob } from "@shardgrad/parallel";
+  const { perSample } = job.metrics.accuracy;
+  export default defineJob({ ...job, metrics: { mistakes: { perSample, direction: "min" } } });`);
+
 it("keeps the newest, and the best: no epoch is missed for it, and no step within one counts", async () => {
   const directory = newDirectory();
-  // It is worst, and so the best, in the first epoch.
-  const backwards = writeJob(`
-    import job from ${JSON.stringify(fileURLToPath(job))};
-    import { defineJob } from "@shardgrad/parallel";
-    const { perSample } = job.metrics.accuracy;
-    export default defineJob({ ...job, metrics: { mistakes: { perSample, direction: "min" } } });`);
   const checkpoint = { directory, everySteps: 7, keep: 1, best: { metric: "mistakes" } };
   const epochs: EpochEvent[] = [];
   const { best } = await train(backwards, { ...common, workers: 2, epochs: 8, checkpoint }).on(
@@ -101,6 +102,24 @@ it("keeps the newest, and the best: no epoch is missed for it, and no step withi
   expect(stepsIn(directory)).toEqual(["step-0000000025", "step-0000000200"]);
   const { mistakes } = epochs[0]!.metrics;
   expect(best).toEqual({ path: join(directory, "step-0000000025"), metric: "mistakes", value: mistakes });
+});
+
+it("a run that goes on without looking for the best keeps the one that there is, and says so", async () => {
+  const directory = newDirectory();
+  const first = { directory, keep: 1, best: { metric: "mistakes" } };
+  await train(backwards, { ...common, workers: 1, epochs: 4, checkpoint: first });
+  const told: string[] = [];
+  const goingOn = {
+    ...common,
+    workers: 1,
+    epochs: 8,
+    checkpoint: { directory, keep: 1 },
+    resume: "must",
+  } as const;
+  await train(backwards, goingOn).on("resume", ({ changes, notes }) => told.push(...changes, ...notes));
+  expect(told).toContain("best checkpoint none instead of mistakes by min");
+  expect(told.join()).toContain("checkpoint: step-0000000025, the best one so far, is kept");
+  expect(stepsIn(directory)).toEqual(["step-0000000025", "step-0000000200"]);
 });
 
 it("averages of weights, clipping and early stopping go on as they were", async () => {

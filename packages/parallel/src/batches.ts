@@ -123,6 +123,11 @@ export class BatchSource {
     this.#held = this.#edit ? stored.columns.map((column) => allocateRows(column, capacity).keep()) : [];
   }
 
+  /** Whether functions of the job have a part in what is loaded. */
+  get callsJob(): boolean {
+    return this.#edit !== undefined;
+  }
+
   /**
    * Loads the samples at the given places of the set. On the host: not for a function that is captured.
    *

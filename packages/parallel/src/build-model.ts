@@ -1,8 +1,8 @@
 // From a job to its model and optimizer, on any thread, and what is checked of them.
 import type { AnyModule } from "@shardgrad/core";
-import { MemoryError, Module, Optimizer } from "@shardgrad/core";
+import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
 import type { Columns, SampleShapes } from "./dataset.ts";
-import { JobError } from "./errors.ts";
+import { describeThrown, JobError, placeOf } from "./errors.ts";
 import type { OptimizerContext, RunJob } from "./job.ts";
 import { checkUntrained } from "./untrained.ts";
 
@@ -13,13 +13,28 @@ function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
   try {
     return job.model(shapes, job.context);
   } catch (error) {
-    if (!(error instanceof MemoryError)) throw error;
+    if (!(error instanceof MemoryError)) throw naming("model", error);
     throw new MemoryError(
       `train: there is no room for what model() makes; use a smaller model: ${error.message}`,
       {
         cause: error,
       },
     );
+  }
+}
+
+/** What one of the job's functions threw: its own errors with the place, those of shardgrad as they are. */
+function naming(name: string, error: unknown): unknown {
+  if (error instanceof ShardgradError) return error;
+  const place = error instanceof Error ? placeOf(error) : "";
+  return new JobError(`train: the job's ${name}() threw ${describeThrown(error)}${place}`, { cause: error });
+}
+
+function callOptimizer(job: RunJob, model: AnyModule, length: RunLength): unknown {
+  try {
+    return job.optimizer(model.parameters(), { ...job.context, ...length, model });
+  } catch (error) {
+    throw naming("optimizer", error);
   }
 }
 
@@ -47,7 +62,7 @@ export function buildModel(
       );
     }
   }
-  const optimizer: unknown = job.optimizer(model.parameters(), { ...job.context, ...length, model });
+  const optimizer: unknown = callOptimizer(job, model, length);
   if (!(optimizer instanceof Optimizer)) {
     throw new JobError(
       `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,

@@ -205,6 +205,11 @@ function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; c
 export type MetricsAt = (epochs: number) => Record<string, number>;
 
 /** Checkpoints of one run, open for writing. */
+/** What the choice of the best checkpoint is called among the settings of a run. */
+const bestSetting = "best checkpoint";
+
+const describeBest = ({ metric, direction }: BestBy): string => `${metric} by ${direction}`;
+
 export class RunCheckpoints {
   readonly #store: CheckpointStore;
   readonly #options: CheckpointOptions;
@@ -256,7 +261,8 @@ export class RunCheckpoints {
    * @throws CheckpointError naming the differences if it is of another job
    */
   async begin(saved: Saved, resume: boolean | "must"): Promise<Beginning> {
-    this.#saved = saved;
+    const settings = { ...saved.settings, ...(this.#best && { [bestSetting]: describeBest(this.#best) }) };
+    this.#saved = { ...saved, settings };
     const { directory } = this.#store;
     const { checkpoint, notes } = await this.#store.findNewest();
     if (!resume && (checkpoint || notes.length > 0)) {
@@ -280,7 +286,7 @@ export class RunCheckpoints {
       const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
       return { state, lacking: [], observeFrom: 0, bestValue: undefined };
     }
-    const { optimizer, settings, computedBy, steps, observed, records } = saved;
+    const { optimizer, computedBy, steps, observed, records } = saved;
     if (checkpoint.state.step > steps) {
       throw new JobError(
         `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
@@ -295,6 +301,13 @@ export class RunCheckpoints {
       told.push(
         `checkpoint: saved with ${saver}, resumed with ${resumer}: not the bits of an uninterrupted run`,
       );
+    }
+    if (!this.#best) {
+      const name = await this.#keepBestOf(before[bestSetting]);
+      if (name)
+        told.push(
+          `checkpoint: ${name}, the best one so far, is kept; name best again to look for a better one`,
+        );
     }
     const edited = saved.sources.changedSince(of.sources);
     if (edited.length > 0)
@@ -316,6 +329,13 @@ export class RunCheckpoints {
       lacking: epochs.slice(-1).flatMap(lackingIn),
       observeFrom: 1 + epochs.findLastIndex((record) => lackingIn(record).includes(observed!)),
     };
+  }
+
+  /** Keeps the best checkpoint of a run that looked for one, when it goes on without; returns its name. */
+  async #keepBestOf(described: RunSettings[string] | undefined): Promise<string | undefined> {
+    const [metric, direction] = String(described ?? "").split(" by ");
+    if (!metric || (direction !== "min" && direction !== "max")) return undefined;
+    return await this.#store.keepNowBest(metric, direction);
   }
 
   /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */

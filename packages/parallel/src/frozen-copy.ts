@@ -20,7 +20,13 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
     : Object.create(prototype as object | null);
   copies.set(value, own);
   for (const key of Reflect.ownKeys(value)) {
-    if (key !== "length" || !isArray) own[key] = copy((value as typeof own)[key], copies);
+    if (key === "length" && isArray) continue;
+    const { enumerable } = Object.getOwnPropertyDescriptor(value, key)!;
+    // By definition: an assignment takes `__proto__` for something else.
+    Object.defineProperty(own, key, {
+      value: copy((value as typeof own)[key], copies),
+      enumerable: enumerable!,
+    });
   }
   return Object.freeze(own);
 }

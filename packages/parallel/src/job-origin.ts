@@ -85,7 +85,13 @@ export function trainsItself(url: string): boolean {
   return trainedByThemselves.has(url);
 }
 
+/** The URL of the file that the process was started with. */
+function programUrl(): string | undefined {
+  const [, program] = process.argv;
+  return program === undefined ? undefined : urlOf(program);
+}
+
 /** True if a module may be in the middle of being loaded: importing it then could wait for itself for ever. */
 export function hasBegun(url: string): boolean {
-  return trainsItself(url) || jobsDefinedBy(url).length > 0;
+  return trainsItself(url) || jobsDefinedBy(url).length > 0 || url === programUrl();
 }

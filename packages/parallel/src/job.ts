@@ -192,6 +192,11 @@ export function defineJob<
 >(definition: JobDefinition<C, M, P, S>): Job<C, M, P, S> {
   checkParts("defineJob", definition, parts);
   const { params, dataset, validation, sampling, augment, sampleWeight, metrics = {} } = definition;
+  if (typeof metrics !== "object" || metrics === null) {
+    throw new JobError(
+      `defineJob: metrics is ${String(metrics)}, expected metrics by name, such as { accuracy }`,
+    );
+  }
   if (typeof dataset !== "function" && (typeof dataset !== "object" || dataset === null)) {
     throw new JobError(
       `defineJob: dataset is ${typeof dataset}, expected { train, test } or a function that returns it`,

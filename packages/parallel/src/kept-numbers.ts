@@ -13,13 +13,20 @@ export interface KeptNumbers {
   what: string;
   address: number;
   size: number;
+  /** True for what begins infinite, such as the least value so far, and changes: then NaN alone is refused. */
+  mayBeInfinite?: true;
 }
 
-/** Whether numbers `from` … `to`-1 are finite: float32 squares cannot overflow the float64 that they are summed in. */
-function areFinite(address: number, from: number, to: number, cell: Storage): boolean {
+type Fits = (value: number) => boolean;
+
+const fitsOf = ({ mayBeInfinite }: KeptNumbers): Fits =>
+  mayBeInfinite ? (value) => !Number.isNaN(value) : Number.isFinite;
+
+/** Whether numbers `from` … `to`-1 fit: float32 squares cannot overflow the float64 that they are summed in. */
+function allFit(fits: Fits, address: number, [from, to]: readonly [number, number], cell: Storage): boolean {
   heap().float64[cell.offset / 8] = 0;
   kernelsFor("float32").addSquares(to - from, address + 4 * from, cell.offset);
-  return Number.isFinite(heap().float64[cell.offset / 8]);
+  return fits(heap().float64[cell.offset / 8]!);
 }
 
 /** Whether worker `rank` of `workers` finds its part of all of them finite. */
@@ -30,7 +37,10 @@ export function isShareFinite(
   const cell = Storage.allocate(8, "finite");
   cell.retain();
   try {
-    return kept.every(({ address, size }) => areFinite(address, ...sliceOf(size, rank, workers), cell));
+    return kept.every((numbers) => {
+      const { address, size } = numbers;
+      return allFit(fitsOf(numbers), address, sliceOf(size, rank, workers), cell);
+    });
   } finally {
     cell.release();
   }
@@ -38,9 +48,11 @@ export function isShareFinite(
 
 /** `0.weight holds NaN`, of the first that is not finite; undefined if all are. */
 export function describeKept(kept: readonly KeptNumbers[]): string | undefined {
-  for (const { what, address, size } of kept) {
+  for (const numbers of kept) {
+    const { what, address, size } = numbers;
+    const fits = fitsOf(numbers);
     const values = heap().float32.subarray(address / 4, address / 4 + size);
-    const found = values.find((value) => !Number.isFinite(value));
+    const found = values.find((value) => !fits(value));
     if (found !== undefined) return `${what} holds ${found}`;
   }
   return undefined;
@@ -69,9 +81,12 @@ export function planKept(model: AnyModule, layout: Layout, step: number): KeptNu
   }
   const rest = untrainedTensors(model)
     .filter(([, { dtype }]) => dtype === "float32")
-    .map(([what, { address, size }]) => ({ what, address, size }))
-    .filter((numbers) => describeKept([numbers]) === undefined);
+    .map(([what, { address, size }]) => ({ what, address, size }));
   // Those that no step changes need no second look.
   const changing = rest.filter(({ address }) => address < untrained.address + untrained.changingBytes);
-  return [...trained, ...changing];
+  const looked = changing.map(
+    (numbers): KeptNumbers =>
+      describeKept([numbers]) === undefined ? numbers : { ...numbers, mayBeInfinite: true },
+  );
+  return [...trained, ...looked.filter((numbers) => describeKept([numbers]) === undefined)];
 }

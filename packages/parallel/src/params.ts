@@ -1,7 +1,7 @@
 // What a run of a job may be given from outside: `params`, numbers and words with defaults in the job, and `state`, what its
 // dataset() found out. Both are plain data, so that every thread has the same. Knows nothing of jobs.
 import { nearestName } from "@shardgrad/core/engine";
-import { JobError } from "./errors.ts";
+import { describeThrown, JobError } from "./errors.ts";
 
 /** One value: what a command line can say. */
 export type ParamValue = number | string | boolean | readonly (number | string | boolean)[];
@@ -22,7 +22,20 @@ export interface JobContext<P = Params, S = unknown> {
 
 const kindOf = (value: unknown): string => (Array.isArray(value) ? "array" : typeof value);
 
-const show = (value: unknown): string => JSON.stringify(value) ?? String(value);
+function show(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return kindOf(value);
+  }
+}
+
+/** True for what `{ … }` makes, or JSON.parse. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
 
 /** True if it is the same after a way through JSON, and between threads. */
 function isScalar(value: unknown): boolean {
@@ -78,10 +91,10 @@ export function resolveParams(defaults: Params, given: ParamSettings = {}): Para
         : `${near === undefined ? "it has" : `did you mean ${near}? It has`} ${names.join(", ")}`;
     throw new JobError(`train: the job has no param "${name}"; ${known}`);
   };
-  if (typeof given !== "object" || given === null) {
+  const isText = Array.isArray(given) && given.every((setting) => typeof setting === "string");
+  if (!isText && !isPlainObject(given)) {
     throw new JobError(`train: params is ${show(given)}, expected values by name, such as { lr: 0.1 }`);
   }
-  const isText = Array.isArray(given);
   const entries: [string, unknown][] = isText ? given.map(settingOf) : Object.entries(given);
   for (const [name, value] of entries) {
     const preset = presetOf(name);
@@ -119,9 +132,7 @@ function freeze<T>(value: T): T {
 /** Where in a value something is that JSON does not keep; undefined if nowhere. */
 function misfitOf(value: unknown, path: string): string | undefined {
   if (value === null || isScalar(value)) return undefined;
-  const isPlain =
-    Array.isArray(value) || (typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype);
-  if (!isPlain) {
+  if (!Array.isArray(value) && !isPlainObject(value)) {
     const name = typeof value === "object" ? value.constructor?.name : undefined;
     return `${path} is ${name ?? (typeof value === "function" ? "a function" : String(value))}`;
   }
@@ -141,7 +152,12 @@ function misfitOf(value: unknown, path: string): string | undefined {
  */
 export function takeState(state: unknown): unknown {
   if (state === undefined) return undefined;
-  const misfit = misfitOf(state, "state");
+  let misfit: string | undefined;
+  try {
+    misfit = misfitOf(state, "state");
+  } catch (error) {
+    misfit = `state cannot be read (${describeThrown(error)})${error instanceof RangeError ? "; does it hold itself?" : ""}`;
+  }
   if (misfit) {
     throw new JobError(
       `dataset: ${misfit}, expected plain data that JSON can hold (finite numbers, strings, booleans, null, arrays, objects): it is saved with the weights; write Array.from(…) for a typed array`,

@@ -28,8 +28,8 @@ export interface Found {
 /** Rows to look at. */
 export interface Rows {
   source: BatchSource;
-  /** Loads them; returns how many there are. */
-  load: (source: BatchSource) => number;
+  /** Loads them, as in an epoch that is so many later; returns how many there are. */
+  load: (source: BatchSource, later: number) => number;
 }
 
 type Choice = Pick<Rows, "load"> & { capacity: number };
@@ -37,9 +37,9 @@ type Choice = Pick<Rows, "load"> & { capacity: number };
 /** The rows of a step's first shard. */
 export function firstShard(sampler: Sampler, step: number): Choice {
   const places = new Int32Array(sampler.largestShard);
-  const load = (source: BatchSource) => {
+  const load = (source: BatchSource, later: number) => {
     const count = sampler.shardSamples(step, 0, places);
-    source.load(places.subarray(0, count), sampler.epochOf(step), sampler.firstDraw(step, 0));
+    source.load(places.subarray(0, count), sampler.epochOf(step) + later, sampler.firstDraw(step, 0));
     return count;
   };
   return { capacity: places.length, load };
@@ -137,11 +137,25 @@ export function probe(
   const load = (what: string, { source, load }: Rows): number => {
     let count = 0;
     enter("gather");
-    const body = () => {
-      count = load(source);
-      return source.batch(count);
+    const once = (name: string, later: number): Found => {
+      const body = () => {
+        count = load(source, later);
+        return source.batch(count);
+      };
+      return look(name, noise.restart(step), body, onThrown);
     };
-    found.push(look(what, noise.restart(step), body, onThrown));
+    if (!source.callsJob) {
+      found.push(once(what, 0));
+      return count;
+    }
+    // The main thread goes on to the next epoch and back, workers begin with the next one: what sample() or augment() keeps
+    // from call to call shows in one of them.
+    const next = `${what} of the next epoch`;
+    const before = again ? once(what, 0) : undefined;
+    const later = once(next, 1);
+    const now = once(what, 0);
+    if (before) compareCalls(before, now);
+    found.push(now, later);
     return count;
   };
   const call = (what: string, phase: Phase, own: () => Generator, body: () => unknown) => {
@@ -200,7 +214,7 @@ function compareCalls(first: Found, second: Found): void {
   const difference = firstDifference(first, second, ["when it was first called", "when it was called again"]);
   if (difference === undefined) return;
   throw new JobError(
-    `train: ${difference}; it must keep no state of its own: what goes from step to step belongs in buffers, which afterStep(model, { step }) changes; random numbers come from the shard's own stream (rand, randn, dropout of core)`,
+    `train: ${difference}; it must keep no state of its own: what goes from step to step belongs in buffers, which afterStep(model, { step }) changes; random numbers come from the shard's own stream (rand, randn, dropout of core), in sample and augment from rng`,
   );
 }
 

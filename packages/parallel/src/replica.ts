@@ -419,7 +419,9 @@ export class Replica {
       },
       foundEager: (reason) => {
         this.control.store("eager", 1);
-        this.#report(`train: steps are run anew instead of replayed, which is slower: ${reason}`);
+        this.#report(
+          `train: steps are run anew instead of replayed, which is slower: ${reason} (constants of a loss belong into the model, as buffer(tensor(…)))`,
+        );
       },
     };
   }

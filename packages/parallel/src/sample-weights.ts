@@ -2,6 +2,7 @@
 // loss of a shard is a mean by that weight, so that the average over shards is the mean over the batch, however split.
 import type { BatchSource } from "./batches.ts";
 import type { StoredColumns } from "./columns.ts";
+import { rowSize } from "./columns.ts";
 import { JobError } from "./errors.ts";
 import { perSampleOf } from "./per-sample.ts";
 
@@ -12,7 +13,7 @@ import { perSampleOf } from "./per-sample.ts";
  */
 export function checkSampleWeight(name: string, train: StoredColumns, augmented: boolean): void {
   const column = train.columns.find((candidate) => candidate.name === name);
-  if (!column || column.shape.length > 0 || column.dtype !== "float32") {
+  if (!column || rowSize(column) !== 1 || column.dtype !== "float32") {
     const got = column && `${column.dtype} [${column.shape.join(",")}]`;
     throw new JobError(
       `train: sampleWeight names column ${name}, ${got ? `which is ${got}` : "which is not there"}; expected a column of single float32 numbers`,

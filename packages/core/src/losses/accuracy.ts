@@ -18,6 +18,11 @@ export function accuracy(logits: Tensor, labels: Tensor): Tensor {
       `accuracy: got logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n]`,
     );
   }
+  if (logits.shape[1] === 1) {
+    throw new ShapeError(
+      `accuracy: got logits ${formatShape(logits.shape)}, of a single class, which would always be the largest; for one logit per sample write cast(equal(cast(greater(reshape(logits, [-1]), 0), "int32"), labels), "float32")`,
+    );
+  }
   if (labels.dtype !== "int32") {
     throw new DTypeError(`accuracy: labels are ${labels.dtype}, expected int32; ${int32Advice("labels")}`);
   }

@@ -91,6 +91,11 @@ test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   ["accuracy: got logits [2,3] and labels [1]", ShapeError, () => accuracy(ones([2, 3]), labels(0))],
   ["accuracy: got logits [2] and labels [2]", ShapeError, () => accuracy(ones([2]), labels(0, 1))],
   [
+    "accuracy: got logits [2,1], of a single class, which would always be the largest; for one logit per sample write cast(",
+    ShapeError,
+    () => accuracy(ones([2, 1]), labels(0, 1)),
+  ],
+  [
     "accuracy: labels are float32, expected int32; write cast(labels",
     DTypeError,
     () => accuracy(ones([2, 3]), ones([2])),

@@ -222,3 +222,9 @@ test.each<[message: string, type: typeof ValueError, call: () => unknown]>([
   expect(call).toThrow(type);
   expect(call).toThrow(message);
 });
+
+test("a model in place of its parameters is told what to write", () => {
+  expect(() => new SGD(new Linear(2, 1) as never, { lr: 0.1 })).toThrow(
+    "SGD: got a Linear in place of parameters, expected an array of tensors, such as model.parameters()",
+  );
+});

@@ -2,9 +2,10 @@
 // what lets several threads share one update. A subclass says what an update is: the library's own in kernels
 // (kernel-optimizer.ts), others in plain loops. Groups are in groups.ts, saving and loading in state-dict.ts.
 
+import { kindOf } from "../arguments.ts";
 import { hostStep, refuseHostAccess } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
-import { GradientError } from "../errors.ts";
+import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import type { OptionNames } from "../options.ts";
@@ -94,6 +95,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     checkOptions("Optimizer", rules, ruleNames);
     this.name = rules.name;
     this.#rules = rules;
+    if (!Array.isArray(parameters)) {
+      throw new ValueError(
+        `${rules.name}: got ${kindOf(parameters)} in place of parameters, expected an array of tensors, such as model.parameters()`,
+      );
+    }
     const groups: readonly object[] = isGrouped(parameters) ? parameters : [{ params: parameters }];
     this.#names = Object.fromEntries(Object.keys(rules.defaults).map((name) => [name, true]));
     checkOptions(rules.name, options, this.#names);

@@ -21,16 +21,16 @@ test.each<[what: string, kept: Kept[], retention: Retention, removed: string[]]>
   ["nor is what was not evaluated", kept(5, undefined, 9), { keepLast: 1, keepBest: min }, ["c1", "c2"]],
   ["infinity may be", kept(5, Number.POSITIVE_INFINITY, 7), { keepLast: 1, keepBest: max }, ["c1"]],
 ])("keeps %s", (_, checkpoints, retention, removed) => {
-  expect(surplus(checkpoints, "c0", retention)).toEqual(removed);
+  expect(surplus(checkpoints, ["c0"], retention)).toEqual(removed);
 });
 
 test("keeps the one that was just saved, also if later steps are there", () => {
-  expect(surplus(kept(1, 2, 3, 4), "c2", { keepLast: 1 })).toEqual(["c1", "c3"]);
+  expect(surplus(kept(1, 2, 3, 4), ["c2"], { keepLast: 1 })).toEqual(["c1", "c3"]);
 });
 
 test("does not count damaged ones, nor remove them", () => {
   const [newest, ...rest] = kept(1, 2, 3);
-  expect(surplus([{ ...newest!, metrics: undefined }, ...rest], "c2", { keepLast: 1 })).toEqual(["c1"]);
+  expect(surplus([{ ...newest!, metrics: undefined }, ...rest], ["c2"], { keepLast: 1 })).toEqual(["c1"]);
 });
 
 test.each<[retention: object, message: RegExp]>([

@@ -71,13 +71,17 @@ export function bestOf(
   return best;
 }
 
-/** Names of the checkpoints to remove, oldest first. The one that was just saved stays, whatever its step. */
-export function surplus(newestFirst: readonly Kept[], justSaved: string, retention: Retention): string[] {
+/** Names of the checkpoints to remove, oldest first. Those in `stays`, such as the one that was just saved, do, whatever their steps. */
+export function surplus(
+  newestFirst: readonly Kept[],
+  stays: readonly string[],
+  retention: Retention,
+): string[] {
   const { keepLast = 3, keepBest } = retention;
   const whole = newestFirst.filter(({ metrics }) => metrics);
   const best = keepBest && bestOf(whole, keepBest)?.name;
   return whole
-    .filter(({ name }, index) => index >= keepLast && name !== best && name !== justSaved)
+    .filter(({ name }, index) => index >= keepLast && name !== best && !stays.includes(name))
     .map(({ name }) => name)
     .reverse();
 }

@@ -13,7 +13,7 @@ import type { Lock } from "./lock.ts";
 import { lockLeftover, signLeftover, takeLock } from "./lock.ts";
 import type { Processes } from "./processes.ts";
 import { nodeProcesses } from "./processes.ts";
-import type { Kept, Retention } from "./retention.ts";
+import type { BestBy, Kept, Retention } from "./retention.ts";
 import { bestOf, checkRetention, surplus } from "./retention.ts";
 import { Damage } from "./schema.ts";
 import { makeDirectories, removeCheckpoint, writeCheckpoint } from "./write-checkpoint.ts";
@@ -61,6 +61,8 @@ export class CheckpointStore {
   readonly #disk: Disk;
   readonly #lock: Lock;
   readonly #retention: Retention;
+  /** Names of checkpoints that stay, whatever the retention says. */
+  readonly #alsoKept: string[] = [];
   readonly #token: string;
   /** Of the checkpoints whose state has been read or written. */
   readonly #metrics = new Map<string, Kept["metrics"]>();
@@ -107,6 +109,15 @@ export class CheckpointStore {
     return this.#inTurn(async () => {
       const best = bestOf(await this.#kept(), keepBest);
       return best && { path: join(this.directory, best.name), value: best.value };
+    }).catch(() => undefined);
+  }
+
+  /** Keeps the best checkpoint there is now by another measure than `keepBest`, whatever is saved later; returns its name. */
+  keepNowBest(metric: string, direction: BestBy["direction"]): Promise<string | undefined> {
+    return this.#inTurn(async () => {
+      const best = bestOf(await this.#kept(), { metric, direction });
+      if (best) this.#alsoKept.push(best.name);
+      return best?.name;
     }).catch(() => undefined);
   }
 
@@ -211,7 +222,7 @@ export class CheckpointStore {
     const removed: string[] = [];
     const notes: string[] = [];
     try {
-      for (const name of surplus(await this.#kept(), justSaved, this.#retention)) {
+      for (const name of surplus(await this.#kept(), [justSaved, ...this.#alsoKept], this.#retention)) {
         const { aside, left } = await this.#remove(name);
         removed.push(name);
         if (left.length > 0) notes.push(leftNote(name, aside, left));

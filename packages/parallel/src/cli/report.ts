@@ -73,10 +73,13 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited =
     waitShare > idleShare ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000)] : [];
-  if (steps === begunAt && !stopped)
+  if (steps === begunAt && (!stopped || stoppedEarly !== undefined))
     return [
       "",
       `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics, start)}`,
+      ...(stoppedEarly === undefined
+        ? []
+        : [`it had ended early: ${stoppedEarly}; to go on, give it more patience`]),
       weights,
     ];
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";

@@ -101,7 +101,7 @@ function tryOnce(
     if (error instanceof JobError || error instanceof MemoryError) throw error;
     const place = error instanceof Error ? placeOf(error) : "";
     throw new JobError(
-      `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples: let it return NaN where there is no value`,
+      `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples; where so few have no value, let it return NaN`,
       { cause: error },
     );
   }
