@@ -220,7 +220,7 @@ describe("what differs from thread to thread is refused before step 1", () => {
     [
       "Math.random in augment",
       "augment: ({ x }) => { x[1] += Math.random(); },",
-      new RegExp(`^train: batch\\.x differs: element 1 is ${values}`),
+      /^train: batch\.x differs: element 1 is [\d.e-]+ when it was first called, [\d.e-]+ when it was called again, .* from rng$/,
     ],
     [
       "a counter in sample()",
