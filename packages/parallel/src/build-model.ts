@@ -1,4 +1,5 @@
 // From a job to its model and optimizer, on any thread, and what is checked of them.
+import { isMainThread } from "node:worker_threads";
 import type { AnyModule } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
 import type { Columns, SampleShapes } from "./dataset.ts";
@@ -23,9 +24,12 @@ function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
   }
 }
 
-/** What one of the job's functions threw: its own errors with the place, those of shardgrad as they are. */
+/**
+ * What one of the job's functions threw: its own errors with the place, those of shardgrad as they are. On a worker a run
+ * may go on after it: there all stay as they are.
+ */
 function naming(name: string, error: unknown): unknown {
-  if (error instanceof ShardgradError) return error;
+  if (!isMainThread || error instanceof ShardgradError) return error;
   const place = error instanceof Error ? placeOf(error) : "";
   return new JobError(`train: the job's ${name}() threw ${describeThrown(error)}${place}`, { cause: error });
 }
