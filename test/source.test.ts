@@ -131,7 +131,8 @@ it("a checkpoint says what source it is of, and a resume, in one line, what has 
     const told: ResumeEvent[] = [];
     // In a process of its own, as this one has the first version.
     const cli = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
-    const flags = ["--json", "--workers", "1", "--checkpoint", checkpoint.directory, "--resume"];
+    const kernels = ["--kernels", "wasm"];
+    const flags = ["--json", "--workers", "1", ...kernels, "--checkpoint", checkpoint.directory, "--resume"];
     const stdout = await new Promise<string>((resolve) =>
       execFile(process.execPath, [cli, "train", job, ...flags], (_, text) => resolve(text)),
     );

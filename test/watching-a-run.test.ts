@@ -64,7 +64,7 @@ describe("a run is a promise", () => {
       await expect(train("no-such-job.ts").on("epoch", () => undefined)).rejects.toThrow("no such file");
       train("no-such-job-1.ts").on("epoch", () => undefined);
       // Left at its first event, before it fails.
-      for await (const event of train(failing, { workers: 1, restarts: 0 }))
+      for await (const event of train(failing, { workers: 1, restarts: 0, kernels: "wasm" }))
         if (event.type === "start") break;
     });
     expect(errors.map(String)).toEqual([
