@@ -58,18 +58,18 @@ describe("a run is a promise", () => {
   it("an error that nobody awaits is not lost, neither with listeners nor after a loop was left", async () => {
     const failing = writeJob(`
       import job from ${JSON.stringify(job.href)};
-      const loss = () => { throw new Error("on purpose"); };
-      export default { ...job, loss };`);
+      const afterStep = (_, { step }) => { if (step.item() >= 11) throw new Error("on purpose"); };
+      export default { ...job, afterStep };`);
     const errors = await unhandled(2, async () => {
       await expect(train("no-such-job.ts").on("epoch", () => undefined)).rejects.toThrow("no such file");
       train("no-such-job-1.ts").on("epoch", () => undefined);
-      // Left at its first event, before it fails.
-      for await (const event of train(failing, { workers: 1, restarts: 0, kernels: "wasm" }))
-        if (event.type === "start") break;
+      // Left after step 11: a stop is heeded at the end of a step, so that there is a twelfth whenever it comes.
+      for await (const event of train(failing, { ...endless, restarts: 0 }))
+        if (event.type === "epoch") break;
     });
     expect(errors.map(String)).toEqual([
       expect.stringMatching(/JobError: .*no-such-job-1\.ts: there is no such file/),
-      expect.stringMatching(/WorkerError: .*on purpose/),
+      expect.stringMatching(/WorkerError: .*step 12 .*on purpose/),
     ]);
   });
 });
