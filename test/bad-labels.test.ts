@@ -7,7 +7,7 @@ import { writeJob } from "./write-job.ts";
 
 const head = `
 import { BatchNorm1d, Embedding, Flatten, Linear, Sequential, SGD, accuracy, crossEntropy, reshape, transpose } from "@shardgrad/core";
-import { computed, defineJob } from "@shardgrad/parallel";
+import { accuracyScore, computed, defineJob, f1Score, logLoss, perplexity, topKAccuracyScore } from "@shardgrad/parallel";
 const n = 400;
 const x = Float32Array.from({ length: n }, (_, i) => Math.sin(i));
 const label = Int32Array.from({ length: n }, (_, i) => i % 3);
@@ -39,6 +39,37 @@ it.each<[name: string, source: string, message: string, options?: object]>([
     "in a metric",
     "{ ...job, dataset: { train: good, test: bad }, metrics: { right: (m, b) => crossEntropy(m.forward(b.x), b.label, { reduction: 'none' }) } }",
     "crossEntropy: index 3 in sample 390 of dataset.test (column label)",
+  ],
+  ...[
+    "accuracyScore()",
+    "topKAccuracyScore({ k: 2 })",
+    "f1Score({ average: 'macro' })",
+    "logLoss({ logits: true })",
+    "perplexity()",
+  ].map((score): [string, string, string] => [
+    `in ${score}`,
+    `{ ...job, dataset: { train: good, test: bad }, metrics: { right: { outputs: (m, b) => [m.forward(b.x), b.label], score: ${score} } } }`,
+    "metrics.right: labels: index 3 in sample 390 of dataset.test (column label), expected integers from 0 to 2",
+  ]),
+  [
+    "in accuracy",
+    "{ ...job, dataset: { train: good, test: bad }, metrics: { right: (m, b) => accuracy(m.forward(b.x), b.label) } }",
+    "accuracy: index 3 in sample 390 of dataset.test (column label), expected 0 to 2",
+  ],
+  [
+    "a negative one",
+    "{ ...job, dataset: { train: good, test: { ...good, label: label.with(390, -1) } }, metrics: { right: (m, b) => accuracy(m.forward(b.x), b.label) } }",
+    "accuracy: index -1 in sample 390 of dataset.test (column label), expected 0 to 2",
+  ],
+  [
+    "a fraction",
+    "{ ...job, dataset: { train: { ...good, y: Float32Array.from(label) }, test: { ...good, y: Float32Array.from(label).with(390, 1.5) } }, metrics: { right: { outputs: (m, b) => [m.forward(b.x), b.y], score: accuracyScore() } } }",
+    "metrics.right: labels: index 1.5 in sample 390 of dataset.test, expected integers from 0 to 2",
+  ],
+  [
+    "among the samples that metrics are tried on",
+    "{ ...job, dataset: { train: good, test: { ...good, label: label.with(1, 3) } }, metrics: { right: (m, b) => accuracy(m.forward(b.x), b.label) } }",
+    "accuracy: index 3 in sample 1 of dataset.test (column label), expected 0 to 2",
   ],
   [
     "in a metric over samples that were held out",

@@ -235,14 +235,14 @@ it.each<[name: string, score: Score, output: Collected, target: Collected, messa
     accuracyScore(),
     floats([[1, 2]]),
     labels([2]),
-    "got the label 2, expected integers from 0 to 1",
+    "labels: index 2 at position 0, expected integers from 0 to 1",
   ],
   [
     "labels that are none",
     accuracyScore(),
     floats([[1, 2]]),
     floats([0.5]),
-    "got the label 0.5, expected integers",
+    "labels: index 0.5 at position 0, expected integers",
   ],
   [
     "several labels a sample",

@@ -32,7 +32,8 @@ export class IndexError extends ValueError {
   readonly place: number;
   /** Of the tensor. */
   readonly shape: readonly number[];
-  readonly #parts: readonly [operation: string, expected: string];
+  readonly operation: string;
+  readonly expected: string;
 
   /** @param where what is said of the place: its position in the tensor if absent */
   constructor(
@@ -45,13 +46,22 @@ export class IndexError extends ValueError {
     this.value = found.value;
     this.place = found.place;
     this.shape = found.shape;
-    this.#parts = [operation, expected];
+    this.operation = operation;
+    this.expected = expected;
   }
 
   /** The same error, with other words for the place: "in sample 390". */
   at(where: string): IndexError {
-    const [operation, expected] = this.#parts;
-    const error = new IndexError(operation, this, expected, where);
+    return this.#reworded(new IndexError(this.operation, this, this.expected, where));
+  }
+
+  /** The same error, with another name for who noticed: "metrics.accuracy". */
+  by(operation: string): IndexError {
+    return this.#reworded(new IndexError(operation, this, this.expected));
+  }
+
+  /** Thrown where this one was. */
+  #reworded(error: IndexError): IndexError {
     if (this.stack !== undefined) error.stack = this.stack.replace(this.message, error.message);
     return error;
   }

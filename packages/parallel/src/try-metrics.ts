@@ -35,7 +35,8 @@ export function tryMetrics(
     const { sampleWeight } = job;
     const weights =
       sampleWeight === undefined ? undefined : sampleWeights(sampleWeight, source, count).slice();
-    return { batch: source.batch(count), weights };
+    const during = <T>(body: () => T) => source.during(count, body);
+    return { batch: source.batch(count), weights, during };
   };
   const putBack = keepState(model);
   model.eval();

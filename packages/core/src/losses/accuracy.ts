@@ -6,11 +6,13 @@ import { equal } from "../ops/compare.ts";
 import { argmax } from "../ops/reduce.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkClasses, defaultIgnoreIndex } from "./labels.ts";
 
 /**
- * 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`.
+ * 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`. A label that
+ * losses ignore, -100, counts as missed: where there are such, divide the sum by the number of the others.
  *
- * @throws ShapeError, DTypeError
+ * @throws IndexError for a label that is no class, naming it and its place; ShapeError, DTypeError
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
   if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== logits.shape[0]) {
@@ -26,5 +28,6 @@ export function accuracy(logits: Tensor, labels: Tensor): Tensor {
   if (labels.dtype !== "int32") {
     throw new DTypeError(`accuracy: labels are ${labels.dtype}, expected int32; ${int32Advice("labels")}`);
   }
+  checkClasses("accuracy", labels, logits.shape[1]!, defaultIgnoreIndex);
   return cast(equal(argmax(logits), labels), "float32");
 }

@@ -75,6 +75,10 @@ test("accuracy is 1 where the first largest logit is at the label", () => {
   expect([result.dtype, ...result.toArray()]).toEqual(["float32", 1, 1, 0, 1]);
 });
 
+test("accuracy counts an ignored label as missed", () => {
+  expect([...accuracy(ones([2, 3]), labels(-100, 0)).toArray()]).toEqual([0, 1]);
+});
+
 test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
   [
     "crossEntropy: got input [2,3] and labels [3]",
@@ -94,6 +98,16 @@ test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
     "accuracy: got logits [2,1], of a single class, which would always be the largest; for one logit per sample write cast(",
     ShapeError,
     () => accuracy(ones([2, 1]), labels(0, 1)),
+  ],
+  [
+    "accuracy: index 3 at position 1, expected 0 to 2 (or -100 to be ignored)",
+    ValueError,
+    () => accuracy(ones([2, 3]), labels(0, 3)),
+  ],
+  [
+    "accuracy: index -1 at position 0, expected 0 to 2",
+    ValueError,
+    () => accuracy(ones([2, 3]), labels(-1, 0)),
   ],
   [
     "accuracy: labels are float32, expected int32; write cast(labels",

@@ -74,6 +74,15 @@ export function checkLabels(
   if (!Number.isInteger(ignoreIndex)) {
     throw new ValueError(`${operation}: ignoreIndex is ${ignoreIndex}, expected an integer`);
   }
+  checkClasses(operation, labels, classes, ignoreIndex);
+}
+
+/**
+ * Checks that every one of int32 labels is a class, or the one that is ignored. Names the first that is not.
+ *
+ * @throws IndexError
+ */
+export function checkClasses(operation: string, labels: Tensor, classes: number, ignoreIndex: number): void {
   scope(() => {
     const { address } = contiguous(labels);
     const { size, shape } = labels;

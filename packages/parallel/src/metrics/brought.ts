@@ -1,7 +1,7 @@
 // What a metric brings for one batch, as plain numbers, and comes to over a set, with every mistake in it told: by its name, what it returned, and
 // what it is to return. Knows nothing of sets or of shared memory.
 import type { AnyModule, NumericArray, Shape } from "@shardgrad/core";
-import { Tensor } from "@shardgrad/core";
+import { IndexError, Tensor } from "@shardgrad/core";
 import type { Batch, Columns } from "../dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext } from "../params.ts";
@@ -80,6 +80,7 @@ function naming<T>(where: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
+    if (error instanceof IndexError) throw error.by(`${where}: ${error.operation}`);
     if (!(error instanceof JobError)) throw error;
     throw new JobError(`${where}: ${error.message}`, { cause: error });
   }

@@ -7,6 +7,7 @@ import type { Collected, CollectedOutputs, Score } from "./definition.ts";
 import { defineScore } from "./definition.ts";
 import type { ProbabilityOptions } from "./readings.ts";
 import {
+  labelError,
   logSoftmaxRow,
   probabilityOptions,
   readBinaryProbabilities,
@@ -77,7 +78,7 @@ export function perplexity(options: { ignoreIndex?: number } = {}): Score {
     labels.data.forEach((label, i) => {
       if (label === ignoreIndex) return;
       if (!(Number.isInteger(label) && label >= 0 && label < classes))
-        throw new JobError(`perplexity got the label ${label}, expected integers from 0 to ${classes - 1}`);
+        throw labelError("labels", labels, i, classes);
       const sample = 2 * Math.floor(i / perSample);
       sums[sample]! -= logSoftmaxRow(logits.data, i * classes, classes)[label]!;
       sums[sample + 1]! += 1;

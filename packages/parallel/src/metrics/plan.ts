@@ -2,7 +2,7 @@
 // and where these lie in the shared memory. Found by trying each on the first samples, on the main thread, so that a
 // mistake in one is told before the first step and not after the first epoch.
 import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
-import { Generator, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
+import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import type { Batch, Columns } from "../dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
 import type { RunJob } from "../job.ts";
@@ -76,7 +76,12 @@ function dtypeOf(data: NumericArray): DType {
 export interface Trial {
   model: AnyModule;
   /** The first so many samples, and their weights if the job has any. */
-  load: (count: number) => { batch: Batch<Columns>; weights: Float32Array | undefined };
+  load: (count: number) => {
+    batch: Batch<Columns>;
+    weights: Float32Array | undefined;
+    /** Has an error about a number of a sample say in which. */
+    during: <T>(body: () => T) => T;
+  };
   seed: number;
 }
 
@@ -89,8 +94,8 @@ function tryOnce(
   samples: number,
 ): { brought: Brought; shape: Shape } {
   const evaluate = () => {
-    const { batch, weights } = load(samples);
-    const brought = callMetric(name, metric, [model, batch, context], samples);
+    const { batch, weights, during } = load(samples);
+    const brought = during(() => callMetric(name, metric, [model, batch, context], samples));
     const gathered = gatheredFrom(brought, samples, weights);
     return { brought, shape: flatten(`metrics.${name}`, finishMetric(name, metric, gathered)).shape };
   };
@@ -98,7 +103,7 @@ function tryOnce(
     const noise = new Generator(seed, stream.evaluation).restart(0);
     return noGrad(() => withGenerator(noise, () => scope(evaluate)));
   } catch (error) {
-    if (error instanceof JobError || error instanceof MemoryError) throw error;
+    if (error instanceof JobError || error instanceof MemoryError || error instanceof IndexError) throw error;
     const place = error instanceof Error ? placeOf(error) : "";
     throw new JobError(
       `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples; where so few have no value, let it return NaN`,

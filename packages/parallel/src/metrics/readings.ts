@@ -2,6 +2,7 @@
 // in float64, and with a mistake in them told. Knows nothing of any score.
 
 import type { NumericArray, Shape } from "@shardgrad/core";
+import { IndexError } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import type { Collected } from "./definition.ts";
@@ -19,13 +20,28 @@ export function single(what: string, x: Collected): NumericArray {
   throw new JobError(`got ${what} ${format(x.shape)}, expected one per sample, [n]`);
 }
 
+/**
+ * A label that is no class: an error that whoever knows the samples can word with theirs.
+ *
+ * @param classes how many there are, infinitely many if that is not known
+ */
+export function labelError(
+  what: string,
+  { data, shape }: Collected,
+  place: number,
+  classes: number,
+): IndexError {
+  const range = Number.isFinite(classes) ? `from 0 to ${classes - 1}` : "of at least 0";
+  const expected = `integers ${range}; check the labels against the number of classes`;
+  return new IndexError(what, { value: data[place]!, place, shape }, expected);
+}
+
 /** Labels, one per sample: integers from 0 on, below `classes` if that is known; floats if they are whole. */
 export function readLabels(what: string, x: Collected, classes = Number.POSITIVE_INFINITY): Int32Array {
   const data = single(what, x);
   const bad = data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
   if (bad < 0) return Int32Array.from(data);
-  const expected = Number.isFinite(classes) ? `from 0 to ${classes - 1}` : "of at least 0";
-  throw new JobError(`got the label ${data[bad]}, expected integers ${expected}`);
+  throw labelError(what, x, bad, classes);
 }
 
 /** How predicted classes are read from what a model says. */
