@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { KernelChoice } from "@shardgrad/core";
 import { kernelSet } from "@shardgrad/core";
 import type { StartEvent } from "@shardgrad/parallel";
-import { JobError, train } from "@shardgrad/parallel";
+import { JobError, train, WorkerError } from "@shardgrad/parallel";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
 import { writeJob } from "./write-job.ts";
@@ -90,22 +90,32 @@ describe.skipIf(!foundBlas)("with the BLAS of this machine", () => {
     expect(Math.abs((await accuracyOf("blas")) - expected)).toBeLessThan(0.05);
   });
 
-  describe("when the variable changes between the choice and the start of the workers", () => {
+  describe("when the variable is another one for the workers", () => {
     const { SHARDGRAD_BLAS } = process.env;
-    afterEach(() => {
-      if (SHARDGRAD_BLAS === undefined) delete process.env.SHARDGRAD_BLAS;
-      else process.env.SHARDGRAD_BLAS = SHARDGRAD_BLAS;
-    });
-    /** Imported by the main thread once it has chosen; workers inherit what is set then. */
-    const changing = (value: string) =>
-      train(telling(`process.env.SHARDGRAD_BLAS = ${JSON.stringify(value)};`), { workers: 2 });
+    const setTo = (value: string | undefined) => {
+      if (value === undefined) delete process.env.SHARDGRAD_BLAS;
+      else process.env.SHARDGRAD_BLAS = value;
+    };
+    afterEach(() => setTo(SHARDGRAD_BLAS));
+
+    /** Workers have the environment of the call; the main thread chooses a moment later. */
+    const startWith = (value: string) => {
+      setTo(value);
+      const run = train(telling(), { workers: 2, restarts: 0 });
+      setTo(SHARDGRAD_BLAS);
+      return run;
+    };
 
     it("they load the library that was chosen", async () => {
-      await expect(changing("/no/blas.so")).rejects.toThrow("computed by blas");
+      await expect(startWith("/no/blas.so")).rejects.toThrow("computed by blas");
     });
 
-    it("a thread that cannot load it fails, and says so", async () => {
-      await expect(changing("off")).rejects.toThrow("blas: switched off by SHARDGRAD_BLAS=off");
+    it("one that cannot load it fails, and says so", async () => {
+      const run = startWith("off");
+      await expect(run).rejects.toThrow(WorkerError);
+      await expect(run).rejects.toThrow(
+        /^train: worker \d failed while preparing: blas: switched off by SHARDGRAD_BLAS=off$/,
+      );
     });
   });
 });
@@ -167,5 +177,25 @@ describe("@shardgrad/blas is optional", () => {
     const expected = foundBlas ? { blas: foundBlas.description } : { noBlas: expect.any(String) };
     expect(await start(from, "auto")).toMatchObject(expected);
     await rm(installed);
+  });
+
+  it("a worker that cannot load the library that the main thread has loaded fails, and says so", async () => {
+    const standIn = join(directory, "job/node_modules/@shardgrad/blas");
+    await mkdir(standIn, { recursive: true });
+    await writeFile(join(standIn, "package.json"), '{ "type": "module", "exports": "./index.js" }');
+    await writeFile(
+      join(standIn, "index.js"),
+      `import { isMainThread } from "node:worker_threads";
+      import { BlasError } from ${JSON.stringify(new URL("../packages/blas/dist/index.js", import.meta.url).href)};
+      export function findBlas() {
+        if (!isMainThread) throw new BlasError("blas: libstandin.so cannot be loaded: no room left");
+        return { path: "libstandin.so", description: "a stand-in", kernels: () => ({ float32: {}, float64: {} }) };
+      }`,
+    );
+    expect(await start("job", "blas")).toEqual([
+      1,
+      "shardgrad: train: worker 0 failed while preparing: blas: libstandin.so cannot be loaded: no room left\n",
+    ]);
+    await rm(standIn, { recursive: true });
   });
 });
