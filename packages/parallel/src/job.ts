@@ -7,8 +7,8 @@ import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, Sample
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
 import { noteOrigin } from "./job-origin.ts";
+import { checkMetric } from "./metrics/check-metric.ts";
 import type { Metric } from "./metrics/definition.ts";
-import { checkMetric } from "./metrics/definition.ts";
 import type { JobContext, Params } from "./params.ts";
 import { checkParams } from "./params.ts";
 import type { Sampling } from "./sampling.ts";

@@ -1,8 +1,7 @@
 // What a job may write as a metric: three kinds, told apart by what they are defined with, since a mean of batches is no
-// number of the whole set. Types, and what can be checked without a model. Which numbers they come to: brought.ts.
+// number of the whole set. What is checked of them: check-metric.ts; which numbers they come to: brought.ts.
 
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
-import { checkParts } from "../check-parts.ts";
 import type { AnyColumns, Batch } from "../dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
@@ -84,42 +83,8 @@ export type Metric<C extends AnyColumns, M extends AnyModule, P = Params, S = un
   | SumsMetric<C, M, P, S>
   | OutputsMetric<C, M, P, S>;
 
-/** The functions that each kind consists of. */
-const kinds = { perSample: ["perSample"], sums: ["sums", "finish"], outputs: ["outputs", "score"] } as const;
-
 /** The mean training loss of an epoch steers under this name, so no metric may have it. */
 export const trainingLoss = "loss";
-
-const expected =
-  "a function that returns one number per sample, or { perSample }, { sums, finish } or { outputs, score }, with a direction if it is to steer";
-
-/** @throws JobError unless it is one of the kinds */
-export function checkMetric(name: string, metric: unknown): void {
-  const problem = (reason: string) => new JobError(`defineJob: metrics.${name} ${reason}`);
-  if (name === trainingLoss) {
-    throw problem(`has the name of the training loss; give it another, such as testLoss`);
-  }
-  if (typeof metric === "function") return;
-  if (typeof metric !== "object" || metric === null)
-    throw problem(`is ${typeof metric}, expected ${expected}`);
-  const functions = Object.entries(kinds).find(([kind]) => kind in metric)?.[1];
-  if (!functions) throw problem(`has ${Object.keys(metric).join(", ") || "no parts"}, expected ${expected}`);
-  const parts = Object.fromEntries([...functions, "direction"].map((part) => [part, true as const]));
-  checkParts(`defineJob: metrics.${name}`, metric, parts);
-  const given = metric as Readonly<Record<string, unknown>>;
-  for (const part of functions) {
-    if (typeof given[part] !== "function")
-      throw problem(`has ${part} of type ${typeof given[part]}, expected a function`);
-  }
-  const { direction } = given;
-  if (direction !== undefined && direction !== "max" && direction !== "min") {
-    throw problem(`has the direction ${JSON.stringify(direction)}, expected "max" or "min"`);
-  }
-  const own = (metric as { score?: Score }).score?.direction;
-  if (direction !== undefined && own !== undefined && own !== direction) {
-    throw problem(`has the direction "${direction}", but its score says "${own}"; leave it out`);
-  }
-}
 
 /** The function of a metric that is called for each batch. */
 export function functionOf<C extends AnyColumns, M extends AnyModule>(
