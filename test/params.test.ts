@@ -173,16 +173,24 @@ describe("a run that is resumed with other params", () => {
   it("goes on, and tells of those that decide the steps to come", async () => {
     expect(await resumed({})).toEqual([]);
     const changes = await resumed({ lr: 0.002 });
-    expect(changes).toContain("param lr 0.002 instead of 0.001");
+    // Not also as the optimizer's lr, which it is.
+    expect(changes).toEqual(["param lr 0.002 instead of 0.001"]);
   });
 
   it.each<[Params, string]>([
-    [{ shift: 1 }, "column x"],
-    [{ outputs: 2 }, "tensor weight is [2,1]"],
-    [{ scale: 2 }, 'state is {"scale":2}, in the checkpoint {"scale":1}'],
-  ])("%o, which decided those that are done, is refused", async (params, message) => {
-    await expect(resumed(params)).rejects.toThrow(message);
-  });
+    [{ shift: 1 }, "params.shift was 0, now 1; column x is "],
+    [{ outputs: 2 }, "params.outputs was 1, now 2; tensor weight is [2,1]"],
+    [{ scale: 2 }, 'params.scale was 1, now 2; state is {"scale":2}, in the checkpoint {"scale":1};'],
+  ])(
+    "%o, which decided those that are done, is refused, by the param's name first",
+    async (params, message) => {
+      const error = await resumed(params).catch((reason: Error) => reason);
+      expect((error as Error).message).toContain(`of another job: ${message}`);
+      expect((error as Error).message).toMatch(
+        /; resume with the params of the checkpoint, or start afresh$/,
+      );
+    },
+  );
 
   it("weights of a checkpoint say of which params they are", async () => {
     const checkpoint = { directory: join(directory, "described") };

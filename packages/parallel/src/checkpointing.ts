@@ -174,7 +174,7 @@ function requireAverage({ path, state, files }: Checkpoint): void {
 
 /** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
 function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; carried: Carried } {
-  const { model, optimizer, identity: run } = saved;
+  const { model, optimizer, identity: run, settings } = saved;
   const own = new Map(model.stateDict());
   const weights = {
     stateDict: () => own,
@@ -189,7 +189,7 @@ function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; c
       for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
     },
   };
-  const into = { model: weights, optimizer, run, average };
+  const into = { model: weights, optimizer, run, settings, average };
   requireSameJob(checkpoint.state, into);
   requireAverage(checkpoint);
   const carried = readCarried(checkpoint, saved);

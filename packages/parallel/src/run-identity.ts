@@ -4,6 +4,7 @@
 import type { Optimizer } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { RunSettings } from "./checkpoint/changes.ts";
+import { paramPrefix } from "./checkpoint/changes.ts";
 import type { RunIdentity } from "./checkpoint/fingerprint.ts";
 import { describeColumns, hashBytes } from "./column-hash.ts";
 import type { StoredColumns } from "./columns.ts";
@@ -114,7 +115,7 @@ export function settingsOf(
   const { clipGradNorm, clipGradValue, onNonFinite, earlyStopping } = rules;
   const params = Object.entries(job.context.params);
   return {
-    ...Object.fromEntries(params.map(([name, value]) => [`param ${name}`, String(value)])),
+    ...Object.fromEntries(params.map(([name, value]) => [`${paramPrefix}${name}`, String(value)])),
     ...optimizerSettings(optimizer),
     ...(clipGradNorm !== undefined && { clipGradNorm }),
     ...(clipGradValue !== undefined && { clipGradValue }),

@@ -11,6 +11,9 @@ export interface RunChange {
   changes: readonly string[];
 }
 
+/** Before the name of each param of a job, among the settings of its run. */
+export const paramPrefix = "param ";
+
 function changeOf(name: string, before: RunSettings[string] | undefined, now: typeof before): string[] {
   if (Object.is(before, now)) return [];
   if (now === true && before === undefined) return [`${name} added`];
@@ -18,10 +21,28 @@ function changeOf(name: string, before: RunSettings[string] | undefined, now: ty
   return [`${name} ${String(now ?? "none")} instead of ${String(before ?? "none")}`];
 }
 
-/** Every difference between the settings of a checkpoint and those of a run, in words; none if they are the same. */
-export function changesOf(before: RunSettings, now: RunSettings): string[] {
+type Compared = [name: string, before: RunSettings[string] | undefined, now: RunSettings[string] | undefined];
+
+/** Each setting of either, with both values. */
+function compare(before: RunSettings, now: RunSettings): Compared[] {
   const names = [...new Set([...Object.keys(now), ...Object.keys(before)])];
   const valueIn = (settings: RunSettings, name: string) =>
     Object.hasOwn(settings, name) ? settings[name] : undefined;
-  return names.flatMap((name) => changeOf(name, valueIn(before, name), valueIn(now, name)));
+  return names.map((name) => [name, valueIn(before, name), valueIn(now, name)]);
+}
+
+/** Every difference between the settings of a checkpoint and those of a run, in words; none if they are the same. */
+export function changesOf(before: RunSettings, now: RunSettings): string[] {
+  const told = compare(before, now).flatMap((compared) => changeOf(...compared));
+  // What a param of the same name has made another is told once.
+  return told.filter((change) => !told.includes(`${paramPrefix}${change}`));
+}
+
+/** The params that are others than in a checkpoint: "params.width was 64, now 128". */
+export function changedParams(before: RunSettings, now: RunSettings): string[] {
+  return compare(before, now).flatMap(([name, then, own]) =>
+    name.startsWith(paramPrefix) && then !== own
+      ? [`params.${name.slice(paramPrefix.length)} was ${then ?? "not there"}, now ${own ?? "not there"}`]
+      : [],
+  );
 }

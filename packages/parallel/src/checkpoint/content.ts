@@ -4,6 +4,7 @@ import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgra
 import { readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
 import { CheckpointError, NonFiniteError, oneLine } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
+import { changedParams } from "./changes.ts";
 import type { RunIdentity, TensorSignature } from "./fingerprint.ts";
 import { describeTensor, differencesOf, fingerprintOf } from "./fingerprint.ts";
 import { Damage } from "./schema.ts";
@@ -144,6 +145,8 @@ export interface Resumed {
   model: { stateDict(): StateDict; loadStateDict(state: StateDict): unknown };
   optimizer: Pick<Optimizer, "stateDict" | "loadStateDict">;
   run: RunIdentity;
+  /** The settings of the run, among which a param may be why it is of another job; nothing if absent. */
+  settings?: RunSettings;
   /** Averages of parameters, and what takes those that were kept; undefined if none were. */
   average?: { names: readonly string[]; load(averages: ReadonlyMap<string, Tensor> | undefined): void };
 }
@@ -153,16 +156,21 @@ const differencesTold = 5;
 
 /** @throws CheckpointError naming the differences if a checkpoint is not of this model, optimizer and run */
 export function requireSameJob(
-  { step, fingerprint }: CheckpointState,
-  { model, optimizer, run }: Resumed,
+  { step, fingerprint, settings: before }: CheckpointState,
+  { model, optimizer, run, settings }: Resumed,
 ): void {
   const own = fingerprintOf(entriesOf(model.stateDict()), optimizer.stateDict(), run);
   const differences = differencesOf(fingerprint, own);
   if (differences.length === 0) return;
-  const told = differences.slice(0, differencesTold).join("; ");
+  const params = settings ? changedParams(before, settings) : [];
+  const told = [...params, ...differences.slice(0, differencesTold)].join("; ");
   const more = differences.length - differencesTold;
+  const advice =
+    params.length > 0
+      ? "resume with the params of the checkpoint"
+      : "build the same model and optimizer and pass the same options";
   throw new CheckpointError(
-    `checkpoint: that of step ${step} is of another job: ${oneLine(told)}${more > 0 ? `; and ${more} more` : ""}; build the same model and optimizer and pass the same options, or start afresh`,
+    `checkpoint: that of step ${step} is of another job: ${oneLine(told)}${more > 0 ? `; and ${more} more` : ""}; ${advice}, or start afresh`,
   );
 }
 
