@@ -1,5 +1,5 @@
 // @shardgrad/parallel/engine: what threads meet at, for programs that measure or test it. Not for programs that train
 // models: what is here may change with any version.
-export { Barrier, type BarrierOptions } from "./barrier.ts";
-export { Control, controlBytes } from "./control.ts";
-export { usableCores } from "./cpu-limit.ts";
+export { Barrier, type BarrierOptions } from "./shared/barrier.ts";
+export { Control, controlBytes } from "./shared/control.ts";
+export { usableCores } from "./plan/cpu-limit.ts";

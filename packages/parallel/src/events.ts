@@ -1,12 +1,12 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import type { MemoryBudget } from "./plan/memory-budget.ts";
 import type { MetricValue } from "./metrics/definition.ts";
 import type { Params } from "./params.ts";
-import type { TimedPhase } from "./phase-clock.ts";
+import type { TimedPhase } from "./shared/phase-clock.ts";
 import type { ReduceMode } from "./protocol.ts";
-import type { ToldRates } from "./step-records.ts";
+import type { ToldRates } from "./shared/step-records.ts";
 
 export interface StartEvent {
   type: "start";

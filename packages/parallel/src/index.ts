@@ -1,7 +1,7 @@
 // @shardgrad/parallel: everything that is public.
 import "./node-version.ts";
 
-export type { Callbacks, Evaluation, StepEnd } from "./callbacks.ts";
+export type { Callbacks, Evaluation, StepEnd } from "./run/callbacks.ts";
 export type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 export {
   type CheckpointContent,
@@ -28,7 +28,7 @@ export {
   type SavedCheckpoint,
   type StoreEnvironment,
 } from "./checkpoint/store.ts";
-export type { BestOption, CheckpointOptions } from "./checkpointing.ts";
+export type { BestOption, CheckpointOptions } from "./run/checkpointing.ts";
 export {
   type Computed,
   type ComputedColumn,
@@ -36,7 +36,7 @@ export {
   type ComputedDefinition,
   computed,
   type SampleValues,
-} from "./computed.ts";
+} from "./data/computed.ts";
 export type {
   AnyColumns,
   Augment,
@@ -49,8 +49,8 @@ export type {
   PerSample,
   Sample,
   SampleShapes,
-} from "./dataset.ts";
-export type { EarlyStoppingRule } from "./early-stopping.ts";
+} from "./data/dataset.ts";
+export type { EarlyStoppingRule } from "./job/early-stopping.ts";
 export {
   CheckpointError,
   type Committed,
@@ -81,8 +81,8 @@ export {
   type JobDefinition,
   type LossContext,
   type OptimizerContext,
-} from "./job.ts";
-export type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
+} from "./job/define-job.ts";
+export type { MemoryBudget, MemoryRow } from "./plan/memory-budget.ts";
 export type {
   Collected,
   CollectedOutputs,
@@ -114,14 +114,14 @@ export {
   r2Score,
   rootMeanSquaredError,
 } from "./metrics/regression-scores.ts";
-export type { TrainOptions } from "./options.ts";
+export type { TrainOptions } from "./plan/options.ts";
 export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts";
-export type { TimedPhase } from "./phase-clock.ts";
+export type { TimedPhase } from "./shared/phase-clock.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { ReduceMode } from "./protocol.ts";
-export type { SampleRandom } from "./sample-random.ts";
-export type { Sampling } from "./sampling.ts";
-export { type HoldOut, split } from "./split.ts";
-export type { EMARule, NonFiniteRule, StepRules } from "./step-rules.ts";
+export type { SampleRandom } from "./data/sample-random.ts";
+export type { Sampling } from "./data/sampling.ts";
+export { type HoldOut, split } from "./data/split.ts";
+export type { EMARule, NonFiniteRule, StepRules } from "./job/step-rules.ts";
 export { train } from "./train.ts";
 export { TrainingRun } from "./training-run.ts";

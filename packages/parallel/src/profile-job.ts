@@ -3,24 +3,24 @@
 import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { optionNames, Storage } from "@shardgrad/core/engine";
-import { BatchSource } from "./batches.ts";
-import { buildModel } from "./build-model.ts";
+import { BatchSource } from "./step/batches.ts";
+import { buildModel } from "./job/build-model.ts";
 import { checkParts } from "./check-parts.ts";
-import { sampleShapes } from "./columns.ts";
+import { sampleShapes } from "./data/columns.ts";
 import { JobError } from "./errors.ts";
-import { frozenCopy } from "./frozen-copy.ts";
-import { requireCount } from "./job.ts";
-import { noteCaller } from "./job-origin.ts";
-import { launchNow } from "./launch.ts";
-import { findJob, jobUrlOf } from "./load-job.ts";
-import type { TrainOptions } from "./options.ts";
-import { planRun, runSeed } from "./options.ts";
+import { frozenCopy } from "./job/frozen-copy.ts";
+import { requireCount } from "./job/define-job.ts";
+import { noteCaller } from "./job/job-origin.ts";
+import { launchNow } from "./attempt/launch.ts";
+import { findJob, jobUrlOf } from "./job/load-job.ts";
+import type { TrainOptions } from "./plan/options.ts";
+import { planRun, runSeed } from "./plan/options.ts";
 import { resolveParams } from "./params.ts";
-import { prepareData } from "./prepare-data.ts";
-import { chooseKernels, loadKernels } from "./run-kernels.ts";
-import { RunPlace } from "./run-place.ts";
-import { stepsPerEpoch } from "./sampling.ts";
-import { workerUrl } from "./worker-url.ts";
+import { prepareData } from "./run/prepare-data.ts";
+import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
+import { RunPlace } from "./step/run-place.ts";
+import { stepsPerEpoch } from "./data/sampling.ts";
+import { workerUrl } from "./attempt/worker-url.ts";
 
 /** What `profileJob` takes. */
 export interface ProfileJobOptions
@@ -68,7 +68,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   const launch = launchNow(url, workerUrl);
   const { job: defined } = await findJob(url, async () => {
     // Not also for workers, which import this package.
-    const { identifyJob } = await import("./threads.ts");
+    const { identifyJob } = await import("./attempt/threads.ts");
     return identifyJob(launch);
   });
   const chosen = await chooseKernels(options.kernels ?? "auto", url);

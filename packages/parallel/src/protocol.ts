@@ -1,22 +1,22 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
-import type { BestSoFar } from "./best-epoch.ts";
-import type { RunLength } from "./build-model.ts";
-import type { StoredColumns } from "./columns.ts";
-import type { Digest } from "./digest.ts";
+import type { BestSoFar } from "./step/best-epoch.ts";
+import type { RunLength } from "./job/build-model.ts";
+import type { StoredColumns } from "./data/columns.ts";
+import type { Digest } from "./shared/digest.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
-import type { KeptNumbers } from "./kept-numbers.ts";
-import type { Layout } from "./layout.ts";
-import type { LocalSchedule } from "./local-schedule.ts";
+import type { KeptNumbers } from "./checks/kept-numbers.ts";
+import type { Layout } from "./shared/layout.ts";
+import type { LocalSchedule } from "./plan/local-schedule.ts";
 import type { MetricsPlan } from "./metrics/plan.ts";
 import type { JobContext } from "./params.ts";
-import type { Found } from "./probe.ts";
-import type { RunKernels } from "./run-kernels.ts";
-import type { SamplingPlan } from "./sampling.ts";
-import type { RunState, SnapshotPlan } from "./snapshots.ts";
-import type { Sources } from "./sources.ts";
-import type { StepRules } from "./step-rules.ts";
+import type { Found } from "./checks/probe.ts";
+import type { RunKernels } from "./plan/run-kernels.ts";
+import type { SamplingPlan } from "./data/sampling.ts";
+import type { RunState, SnapshotPlan } from "./shared/snapshots.ts";
+import type { Sources } from "./job/sources.ts";
+import type { StepRules } from "./job/step-rules.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
 export type ReduceMode = "workers" | "coordinator";

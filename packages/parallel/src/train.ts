@@ -2,16 +2,16 @@
 import { resolve } from "node:path";
 import type { AnyModule, Module } from "@shardgrad/core";
 import { JobError } from "./errors.ts";
-import { frozenCopy } from "./frozen-copy.ts";
-import { noteCaller } from "./job-origin.ts";
-import type { Launch } from "./launch.ts";
-import { launchNow } from "./launch.ts";
-import { jobUrlOf, refuseWhileLoading } from "./load-job.ts";
-import type { TrainOptions } from "./options.ts";
-import { noteGraph } from "./sources.ts";
-import { requireSurroundings } from "./surroundings.ts";
+import { frozenCopy } from "./job/frozen-copy.ts";
+import { noteCaller } from "./job/job-origin.ts";
+import type { Launch } from "./attempt/launch.ts";
+import { launchNow } from "./attempt/launch.ts";
+import { jobUrlOf, refuseWhileLoading } from "./job/load-job.ts";
+import type { TrainOptions } from "./plan/options.ts";
+import { noteGraph } from "./job/sources.ts";
+import { requireSurroundings } from "./run/surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
-import { workerUrl } from "./worker-url.ts";
+import { workerUrl } from "./attempt/worker-url.ts";
 
 /** The options as they are now: the run reads them later, and their owner may change them for the next one. */
 function takeOptions(options: TrainOptions): TrainOptions {
@@ -56,7 +56,7 @@ export function train<M extends AnyModule = Module>(
   return new TrainingRun(async (publish, stopRequested) => {
     const { launch, options } = await taken;
     // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
-    const { coordinate } = await import("./coordinator.ts");
+    const { coordinate } = await import("./run/coordinator.ts");
     return await coordinate<M>(launch, options, publish, stopRequested);
   }, signal);
 }

@@ -20,8 +20,8 @@ import {
 } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { describe, expect, it, test } from "vitest";
-import { simulatedProcesses } from "../../scripts/checkpoint-samples.ts";
-import { SimulatedDisk } from "../../scripts/simulated-disk.ts";
+import { simulatedProcesses } from "../../testing/checkpoint-samples.ts";
+import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { CheckpointError, NonFiniteError } from "../errors.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
 import { findNewest } from "./find-newest.ts";

@@ -1,7 +1,7 @@
 // A checkpoint that was changed in any way after it was written is noticed, and the one before it is used.
 import { beforeEach, describe, expect, test } from "vitest";
-import { sample, simulatedProcesses } from "../../scripts/checkpoint-samples.ts";
-import { SimulatedDisk } from "../../scripts/simulated-disk.ts";
+import { sample, simulatedProcesses } from "../../testing/checkpoint-samples.ts";
+import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 import { findNewest, readCheckpoint } from "./find-newest.ts";

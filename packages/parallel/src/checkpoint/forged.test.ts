@@ -14,7 +14,7 @@ import {
   writeSafetensors,
 } from "@shardgrad/core";
 import { describe, expect, it, test } from "vitest";
-import { readCarried } from "../carried.ts";
+import { readCarried } from "../run/carried.ts";
 import { CheckpointError } from "../errors.ts";
 import type { CheckpointContent } from "./content.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./content.ts";

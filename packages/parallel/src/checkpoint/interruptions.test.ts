@@ -1,9 +1,9 @@
 // A save that fails or is interrupted at any of its operations, on a simulated disk: the newest whole checkpoint is the
 // old one or the new one, never a torn one, and an error tells which.
 import { describe, expect, test } from "vitest";
-import { sample, simulatedProcesses, simulatedToken } from "../../scripts/checkpoint-samples.ts";
-import type { Incident } from "../../scripts/simulated-disk.ts";
-import { Crash, SimulatedDisk } from "../../scripts/simulated-disk.ts";
+import { sample, simulatedProcesses, simulatedToken } from "../../testing/checkpoint-samples.ts";
+import type { Incident } from "../../testing/simulated-disk.ts";
+import { Crash, SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
 import { findNewest } from "./find-newest.ts";
 import { openCheckpoints } from "./store.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { sample } from "../../scripts/checkpoint-samples.ts";
+import { sample } from "../../testing/checkpoint-samples.ts";
 import { CheckpointError } from "../errors.ts";
 import type { CheckpointState } from "./state-file.ts";
 import { formatState, parseState } from "./state-file.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sample } from "../../scripts/checkpoint-samples.ts";
+import { sample } from "../../testing/checkpoint-samples.ts";
 import { CheckpointError } from "../errors.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
@@ -262,7 +262,7 @@ describe("a store", () => {
 });
 
 it("a process that is killed leaves whole checkpoints, and a lock that is taken over", async () => {
-  const sources = ["./store.ts", "../../scripts/checkpoint-samples.ts"];
+  const sources = ["./store.ts", "../../testing/checkpoint-samples.ts"];
   const [storeUrl, samplesUrl] = sources.map((path) => JSON.stringify(new URL(path, import.meta.url)));
   const script = `
     const { openCheckpoints } = await import(${storeUrl});

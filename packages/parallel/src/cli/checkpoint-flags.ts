@@ -1,6 +1,6 @@
 // The command's flags about checkpoints, as options of a run.
 import { InvalidArgumentError } from "commander";
-import type { BestOption, CheckpointOptions } from "../checkpointing.ts";
+import type { BestOption, CheckpointOptions } from "../run/checkpointing.ts";
 
 export interface CheckpointFlags {
   checkpoint?: string | undefined;

@@ -2,7 +2,7 @@
 // what it is to return. Knows nothing of sets or of shared memory.
 import type { AnyModule, NumericArray, Shape } from "@shardgrad/core";
 import { IndexError, Tensor } from "@shardgrad/core";
-import type { Batch, Columns } from "../dataset.ts";
+import type { Batch, Columns } from "../data/dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext } from "../params.ts";
 import type {

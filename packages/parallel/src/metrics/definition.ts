@@ -2,7 +2,7 @@
 // number of the whole set. What is checked of them: check-metric.ts; which numbers they come to: brought.ts.
 
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
-import type { AnyColumns, Batch } from "../dataset.ts";
+import type { AnyColumns, Batch } from "../data/dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
 

@@ -3,9 +3,9 @@
 // mistake in one is told before the first step and not after the first epoch.
 import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
 import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
-import type { Batch, Columns } from "../dataset.ts";
+import type { Batch, Columns } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import type { RunJob } from "../job.ts";
+import type { RunJob } from "../job/define-job.ts";
 import type { JobContext } from "../params.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";

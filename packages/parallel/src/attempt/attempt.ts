@@ -1,0 +1,92 @@
+// One attempt at a run, from where it is to its end, with workers of its own: starts them, follows them, notices one
+// that hangs, and ends them all. Knows neither threads nor memory nor the time, so that it can be run with fakes
+// (scripts/simulated-run.ts).
+import { UnendingThreadError } from "../errors.ts";
+import type { Gang } from "./gang.ts";
+import { StallWatch } from "./stall-watch.ts";
+
+/** How often the shared words are looked at. */
+export const pollMs = 50;
+
+/** Ending a thread takes milliseconds, unless native code holds it. */
+const endingMs = 10_000;
+
+/** A clock that may be a fake. */
+export interface Clock {
+  nowMs(): number;
+  /** Resolves after so long, or earlier once the signal is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<unknown>;
+}
+
+/** What belongs to the whole of a run, whatever happens to its workers. */
+export interface Course {
+  readonly clock: Clock;
+  /** Time without a sign of life after which a worker counts as failed. */
+  readonly stallMs: number;
+  /** Makes the shared words those of a run at the place where it is; no worker runs. */
+  reset(): void;
+  start(): Gang;
+  /** Makes the workers ready for what may not be interrupted, and then for all else. */
+  load(gang: Gang): Promise<void>;
+  prepare(gang: Gang): Promise<void>;
+  run(gang: Gang): Promise<void>;
+  /** Signs of life that a worker has given so far; and whether it waits for others. */
+  beatsOf(rank: number): number;
+  waits(rank: number): boolean;
+  /** Called several times a second while workers run, and once when all are done. */
+  look(): void;
+  /** Ends what waits for the workers on this thread; some of them may be gone. */
+  giveUp(): Promise<void>;
+}
+
+/** Calls `look` again and again until `work` has settled, and once more then. */
+async function follow(work: Promise<void>, clock: Clock, look: () => void): Promise<void> {
+  let running = true;
+  // Awaited below; until then a failure only ends the loop.
+  const ended = work.catch(() => undefined).finally(() => (running = false));
+  while (running) {
+    await Promise.race([ended, clock.sleep(pollMs)]);
+    look();
+  }
+  await work;
+}
+
+async function end(gang: Gang, clock: Clock, failure: unknown): Promise<void> {
+  const ended = new AbortController();
+  const ending = gang.destroy().finally(() => ended.abort());
+  await Promise.race([ending, clock.sleep(endingMs, ended.signal)]);
+  if (ended.signal.aborted) return;
+  const reason = failure instanceof Error ? failure.message : "train: the run is over";
+  throw new UnendingThreadError(
+    `${reason}; a thread does not end within ${endingMs / 1000} s, as native code seems to hang in it: end the process`,
+    { cause: failure },
+  );
+}
+
+/**
+ * Does the rest of a run, once. No worker runs any more when it settles.
+ *
+ * @throws WorkerError for the first worker that failed, died or hung; UnendingThreadError if one could not be ended
+ */
+export async function attempt(course: Course): Promise<void> {
+  const { clock, stallMs } = course;
+  course.reset();
+  const gang = course.start();
+  const watch = new StallWatch(course, gang, stallMs);
+  const check = () => watch.look(clock.nowMs());
+  let failure: unknown;
+  try {
+    await follow(course.load(gang), clock, check);
+    await follow(course.prepare(gang), clock, check);
+    await follow(course.run(gang), clock, () => {
+      check();
+      course.look();
+    });
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    await course.giveUp();
+    await end(gang, clock, failure);
+  }
+}

@@ -1,0 +1,167 @@
+// A run's course on this machine: what supervision.ts needs of the shared memory, the threads and the clock. For the
+// coordinator; must not know worker.ts.
+import { setTimeout as sleep } from "node:timers/promises";
+import { heap } from "@shardgrad/core/engine";
+import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
+import { AbortedError, Barrier } from "../shared/barrier.ts";
+import type { Control } from "../shared/control.ts";
+import type { Fault } from "../fault.ts";
+import { Gang } from "./gang.ts";
+import type { Launch } from "./launch.ts";
+import type { Layout } from "../shared/layout.ts";
+import type { RunPlan } from "../plan/options.ts";
+import type { WorkerSetup } from "../protocol.ts";
+import type { RunKernels } from "../plan/run-kernels.ts";
+import type { SamplingPlan } from "../data/sampling.ts";
+import { stepsPerEpoch } from "../data/sampling.ts";
+import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
+import { bestSlot, readState } from "../shared/snapshots.ts";
+import type { Sources } from "../job/sources.ts";
+import type { Pace } from "./stragglers.ts";
+import type { Clock, Course } from "./attempt.ts";
+import { startThreads } from "./threads.ts";
+
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined),
+};
+
+/** What there is to attempt. */
+export interface Attempted {
+  plan: Pick<RunPlan, "workers" | "steps" | "reduce" | "stallSeconds">;
+  layout: Layout;
+  control: Control;
+  sampling: SamplingPlan;
+  snapshots: SnapshotPlan | undefined;
+  /** Where the next attempt begins. */
+  state: RunState;
+  /** Steps that somebody was told of: whatever happens, the run does not end before them. */
+  told: number;
+}
+
+/** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
+export function resetWords({
+  control,
+  plan,
+  sampling,
+  state,
+  told,
+  snapshots,
+}: Pick<Attempted, "control" | "sampling" | "state" | "told" | "snapshots"> & {
+  plan: { workers: number };
+}): void {
+  const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
+  const best = bestSlot(control);
+  const stopRequested = control.load("stopRequested");
+  control.reset(plan.workers);
+  control.store("stopRequested", stopRequested);
+  control.store("stopFrom", told);
+  // There is nothing to be done again, and nothing else is wanted.
+  if (stopRequested && state.step >= told) control.store("stop", 1);
+  control.store("step", state.step);
+  control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
+  control.store("skipped", state.skipped);
+  for (let rank = 0; rank < plan.workers; rank++) control.setPhase(rank, "idle", state.step + 1);
+  if (!snapshots) return;
+  // What they say of the slots goes on being true.
+  control.store("newestSnapshot", newest);
+  control.store("checkpointSlot", checkpoint);
+  // A better one that is not the newest yet is of an epoch that comes again.
+  if (best !== undefined && readState(snapshots, best).step <= state.step)
+    control.store("bestSnapshot", best + 1);
+}
+
+/** The one that the coordinator takes part in. */
+function averagingBarrier({ control, plan }: Attempted): Barrier {
+  return new Barrier(control, {
+    parties: plan.workers + 1,
+    spin: false,
+    words: ["reduceArrived", "reduceGeneration"],
+  });
+}
+
+/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
+async function averageHere(run: Attempted): Promise<void> {
+  const { plan, layout, control, state } = run;
+  if (plan.reduce !== "coordinator") return;
+  const barrier = averagingBarrier(run);
+  const reducer = new SliceReducer(layout, [0, layout.flatSize]);
+  try {
+    for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
+      await barrier.waitAsync();
+      if (control.load("endedEarly")) break;
+      if (sumOverShards(layout, "shardWeights") > 0) {
+        reducer.weighShards();
+        reducer.average();
+      }
+      await barrier.waitAsync();
+    }
+  } catch (error) {
+    // A worker failed; its own error is the one to report.
+    if (!(error instanceof AbortedError)) throw error;
+  } finally {
+    reducer.dispose();
+  }
+}
+
+/** What each worker has done since the run began. */
+export function readPaces({ layout, plan }: Pick<Attempted, "layout" | "plan">): Pace[] {
+  const cells = heap().float64.subarray(layout.paces / 8);
+  return Array.from({ length: plan.workers }, (_, rank) => ({
+    computeMs: cells[2 * rank]!,
+    samples: cells[2 * rank + 1]!,
+  }));
+}
+
+/** The course of one attempt at a run. */
+export function planCourse(
+  run: Attempted,
+  {
+    kernels,
+    launch,
+    setupOf,
+    hasLoaded,
+    fault,
+    look,
+  }: {
+    kernels: RunKernels;
+    launch: Launch;
+    setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
+    /** Called with the source of the job that a worker has loaded. */
+    hasLoaded: (sources: Sources) => void;
+    fault: Fault | undefined;
+    look: () => void;
+  },
+): Course {
+  const { control, plan } = run;
+  let averaging: Promise<void> | undefined;
+  return {
+    clock,
+    stallMs: plan.stallSeconds * 1000,
+    reset: () => resetWords(run),
+    start: () =>
+      new Gang(startThreads(plan.workers, launch), (rank) => ({
+        step: control.stepOf(rank),
+        phase: control.phase(rank),
+      })),
+    load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels)),
+    prepare: (gang) =>
+      gang.call("prepare", async (api, rank) => {
+        const outcome = await api.prepare(setupOf(rank, fault));
+        if (outcome.ok) hasLoaded(outcome.sources!);
+        return outcome;
+      }),
+    run: async (gang) => {
+      averaging = averageHere(run);
+      await Promise.all([gang.call("run", (api) => api.run()), averaging]);
+    },
+    beatsOf: (rank) => control.beatsOf(rank),
+    waits: (rank) => control.phase(rank) === "barrier",
+    look,
+    giveUp: async () => {
+      // Whoever still waits for a worker that is gone must not wait on: the words are used again.
+      averagingBarrier(run).abort(plan.workers);
+      await averaging?.catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+// Steps, shards or chunks with a single sample, in which a BatchNorm may find no variance: known before the start.
+import { ValueError } from "@shardgrad/core";
+import { JobError } from "../errors.ts";
+import type { RunPlan } from "../plan/options.ts";
+
+const need = "needs two values per channel";
+
+/** Whether a pass fails as BatchNorm has one value per channel: the only ValueError that it throws. */
+function findsNoVariance(pass: () => void): boolean {
+  try {
+    pass();
+    return false;
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    // All else that is wrong with it the run itself tells, with the place.
+    return error instanceof ValueError && error.message.startsWith("batchNorm:");
+  }
+}
+
+/**
+ * Refuses a run that would come to a batch without a variance.
+ *
+ * @param shardsMeet whether BatchNorm is over the samples of a step; over those of a shard if not
+ * @param pass the pass over so many samples
+ * @throws JobError if there is one
+ */
+export function refuseTooSmall(
+  { samples, batchSize, shards, steps }: Pick<RunPlan, "samples" | "batchSize" | "shards" | "steps">,
+  shardsMeet: boolean,
+  pass: (count: number) => void,
+): void {
+  const inLast = steps >= Math.ceil(samples / batchSize) ? samples % batchSize : 0;
+  const isSmall = (step: number) => step > 0 && (shardsMeet ? step === 1 : step < 2 * shards);
+  const [small, smallLast] = [isSmall(batchSize), isSmall(inLast)];
+  if (!(small || smallLast) || !findsNoVariance(() => pass(1))) return;
+  const last = `the last step of an epoch has ${inLast} of ${samples} samples`;
+  const without = "leave it out with sampling: { dropLast: true }";
+  if (shardsMeet) {
+    throw new JobError(
+      small
+        ? `train: a step has 1 sample, but BatchNorm ${need}; use a batchSize of at least 2`
+        : `train: ${last}, but BatchNorm ${need}; ${without}, or use another batchSize`,
+    );
+  }
+  throw new JobError(
+    small
+      ? `train: ${shards} shards of ${batchSize} samples have 1 sample each, or some of them, but batchNorm, which is over a shard in a model without a BatchNorm layer, ${need}; use fewer shards, or BatchNorm layers`
+      : `train: ${last}, for ${shards} shards, but batchNorm, which is over a shard in a model without a BatchNorm layer, ${need}; ${without}, or use fewer shards, or BatchNorm layers`,
+  );
+}
+
+/**
+ * The same for an evaluation, of a model that keeps no running statistics.
+ *
+ * @param chunkSize samples in a pass
+ */
+export function refuseTooSmallTest(samples: number, chunkSize: number, pass: (count: number) => void): void {
+  if (samples % chunkSize !== 1 || !findsNoVariance(() => pass(1))) return;
+  throw new JobError(
+    `train: ${samples} samples are evaluated ${chunkSize} at a time, and the last one is alone, but BatchNorm without running statistics ${need}; leave one out, or keep running statistics`,
+  );
+}

@@ -1,0 +1,87 @@
+// What is checked once, when the shards of a run's first step are done: that every worker still has the parameters that
+// were laid out, that every shard's loss went through the same of them, and which ones no loss depends on. Each worker
+// comes to the same answers, from a shared table of one byte per shard and parameter.
+import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import { JobError } from "../errors.ts";
+import type { Layout } from "../shared/layout.ts";
+
+/** Says for one shard which parameters its loss depends on: those whose gradient was found. */
+export function noteReached(layout: Layout, shard: number, found: readonly (Tensor | null)[]): void {
+  const { reached, parameters } = layout;
+  const bytes = heap().uint8;
+  found.forEach((gradient, index) => {
+    bytes[reached + shard * parameters.length + index] = gradient === null ? 0 : 1;
+  });
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(", ");
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+}
+
+/** Parameters that the loss of a shard depends on, by number. */
+function rowOf({ reached, parameters }: Layout, shard: number): Uint8Array {
+  const start = reached + shard * parameters.length;
+  return heap().uint8.subarray(start, start + parameters.length);
+}
+
+/**
+ * Compares the shards of the first step.
+ *
+ * @returns names of parameters that want a gradient and got none
+ * @throws JobError if graphs differ, or this worker's model has got other parameters meanwhile
+ */
+export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
+  const named = model.namedParameters();
+  const names = (places: readonly { name: string; shape: readonly number[] }[]) =>
+    places.map(({ name, shape }) => `${name} [${shape.join(",")}]`);
+  const before = names(layout.parameters);
+  const now = names(named.map(([name, { shape }]) => ({ name, shape })));
+  if (before.join() !== now.join()) {
+    const other = [
+      ...now.filter((name) => !before.includes(name)),
+      ...before.filter((name) => !now.includes(name)),
+    ];
+    throw new JobError(
+      `train: the first pass changed the model's parameters (${list(other)}); make all of them in model(), before training`,
+    );
+  }
+  const weights = heap().float64.subarray(layout.shardWeights / 8, layout.shardWeights / 8 + layout.shards);
+  const shards = [...weights.keys()].filter((shard) => weights[shard] !== 0);
+  const first = rowOf(layout, shards[0]!);
+  for (const shard of shards.slice(1)) {
+    const differing = layout.parameters.filter((_, i) => rowOf(layout, shard)[i] !== first[i]);
+    if (differing.length === 0) continue;
+    throw new JobError(
+      `train: step 1 has different graphs: ${list(differing.map(({ name }) => name))} got a gradient from only one of shard ${shards[0]} and shard ${shard}; the loss must use the same parameters on every thread and for all samples: add 0 * sum(…) of what it leaves out`,
+    );
+  }
+  return named.flatMap(([name, { requiresGrad }], i) => (requiresGrad && first[i] === 0 ? [name] : []));
+}
+
+/**
+ * What updates an optimizer does, as text that is the same on two threads only if its settings are; of a schedule, where
+ * it begins. What it has done so far does not count.
+ */
+export function describeOptimizer(optimizer: Optimizer): string {
+  let next = 0;
+  const groups = optimizer.paramGroups.map(({ params, ...options }) => {
+    const numbers = params.map(() => next++).join(" ");
+    const settings = Object.entries(options).map(([name, value]) => {
+      const text = typeof value === "function" ? `from ${String(value(0))}` : String(value);
+      return `${name} ${text}`;
+    });
+    return `parameters ${numbers}: ${settings.join(", ")}`;
+  });
+  return `${optimizer.name} (${groups.join("; ")})`;
+}
+
+/** @throws JobError if this thread's optimizer is not that of the main thread, as `describeOptimizer` gave it */
+export function checkOptimizer(optimizer: Optimizer, expected: string): void {
+  const own = describeOptimizer(optimizer);
+  if (own === expected) return;
+  throw new JobError(
+    `train: optimizer() built another one on this thread, ${own}, than on the main thread, ${expected}; it must not depend on the thread`,
+  );
+}

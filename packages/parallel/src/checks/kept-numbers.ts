@@ -1,0 +1,92 @@
+// All numbers that outlive a step must be finite before any of them is saved: weights, optimizer state, averages, and what
+// is not trained. Each worker looks at its part of every tensor; that all come to the same answer is replica.ts's affair.
+import type { AnyModule } from "@shardgrad/core";
+import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
+import { sliceOf } from "../step/allreduce.ts";
+import { NonFiniteError } from "../errors.ts";
+import type { Layout } from "../shared/layout.ts";
+import { untrainedTensors } from "../shared/untrained.ts";
+
+/** Float32 numbers that outlive a step, in a form that crosses threads. */
+export interface KeptNumbers {
+  /** "0.weight", or what is kept beside it. */
+  what: string;
+  address: number;
+  size: number;
+  /** True for what begins infinite, such as the least value so far, and changes: then NaN alone is refused. */
+  mayBeInfinite?: true;
+}
+
+type Fits = (value: number) => boolean;
+
+const fitsOf = ({ mayBeInfinite }: KeptNumbers): Fits =>
+  mayBeInfinite ? (value) => !Number.isNaN(value) : Number.isFinite;
+
+/** Whether numbers `from` … `to`-1 fit: float32 squares cannot overflow the float64 that they are summed in. */
+function allFit(fits: Fits, address: number, [from, to]: readonly [number, number], cell: Storage): boolean {
+  heap().float64[cell.offset / 8] = 0;
+  kernelsFor("float32").addSquares(to - from, address + 4 * from, cell.offset);
+  return fits(heap().float64[cell.offset / 8]!);
+}
+
+/** Whether worker `rank` of `workers` finds its part of all of them finite. */
+export function isShareFinite(
+  kept: readonly KeptNumbers[],
+  [rank, workers]: readonly [rank: number, workers: number],
+): boolean {
+  const cell = Storage.allocate(8, "finite");
+  cell.retain();
+  try {
+    return kept.every((numbers) => {
+      const { address, size } = numbers;
+      return allFit(fitsOf(numbers), address, sliceOf(size, rank, workers), cell);
+    });
+  } finally {
+    cell.release();
+  }
+}
+
+/** `0.weight holds NaN`, of the first that is not finite; undefined if all are. */
+export function describeKept(kept: readonly KeptNumbers[]): string | undefined {
+  for (const numbers of kept) {
+    const { what, address, size } = numbers;
+    const fits = fitsOf(numbers);
+    const values = heap().float32.subarray(address / 4, address / 4 + size);
+    const found = values.find((value) => !fits(value));
+    if (found !== undefined) return `${what} holds ${found}`;
+  }
+  return undefined;
+}
+
+/**
+ * Everything that a run keeps, once it is laid out and before its first step.
+ *
+ * @param step steps done so far
+ * @throws NonFiniteError if something that is to be trained is not finite yet. A constant may be: a mask of -Infinity, say.
+ */
+export function planKept(model: AnyModule, layout: Layout, step: number): KeptNumbers[] {
+  const { parameters, weights, state, ema, untrained } = layout;
+  const flat = (base: number, nameOf: (name: string) => string) =>
+    parameters.map(({ name, start, size }) => ({ what: nameOf(name), address: base + 4 * start, size }));
+  const trained = [
+    ...flat(weights, (name) => name),
+    ...state.flatMap(({ name: kind, address }) => flat(address, (name) => `${kind} of ${name}`)),
+    ...(ema === undefined ? [] : flat(ema, (name) => `the average of ${name}`)),
+  ];
+  const first = describeKept(trained);
+  if (first !== undefined) {
+    throw new NonFiniteError(
+      `train: before step ${step + 1}, ${first}; expected finite numbers: look at what model() makes, or freeze what is constant with requiresGrad = false`,
+    );
+  }
+  const rest = untrainedTensors(model)
+    .filter(([, { dtype }]) => dtype === "float32")
+    .map(([what, { address, size }]) => ({ what, address, size }));
+  // Those that no step changes need no second look.
+  const changing = rest.filter(({ address }) => address < untrained.address + untrained.changingBytes);
+  const looked = changing.map(
+    (numbers): KeptNumbers =>
+      describeKept([numbers]) === undefined ? numbers : { ...numbers, mayBeInfinite: true },
+  );
+  return [...trained, ...looked.filter((numbers) => describeKept([numbers]) === undefined)];
+}

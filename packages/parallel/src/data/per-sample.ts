@@ -1,0 +1,99 @@
+// Numbers that a job gives for each sample (weights, classes): from a column, an array or a function, checked. For the
+// main thread.
+import { heap } from "@shardgrad/core/engine";
+import type { StoredColumns } from "./columns.ts";
+import { rowSize, rowsOf } from "./columns.ts";
+import type { PerSample } from "./dataset.ts";
+import { JobError } from "../errors.ts";
+
+/** What the numbers must be. */
+export type Requirement = "weights" | "classes";
+
+const requirements: Record<Requirement, { fits: (value: number) => boolean; expected: string }> = {
+  weights: {
+    fits: (value) => Number.isFinite(value) && value >= 0,
+    expected: "a finite number of at least 0",
+  },
+  classes: { fits: (value) => Number.isInteger(value), expected: "an integer" },
+};
+
+/** A column as it is looked up by name. */
+interface Found {
+  values: ArrayLike<number>;
+  rowSize: number;
+}
+
+/**
+ * One number for each sample, in an array of its own.
+ *
+ * @param what names the numbers in errors
+ * @throws JobError if there is none for some sample, or one is not as required
+ */
+export function perSample(
+  what: string,
+  spec: PerSample,
+  samples: number,
+  requirement: Requirement,
+  find: (name: string) => Found | undefined,
+): Float64Array {
+  const given = numbersOf(what, spec, samples, find);
+  if (given?.length !== samples) {
+    throw new JobError(
+      `${what}: got ${given?.length ?? typeof spec} numbers for ${samples} samples; expected one for each, or the name of a column`,
+    );
+  }
+  const { fits, expected } = requirements[requirement];
+  for (let i = 0; i < samples; i++) {
+    if (fits(given[i]!)) continue;
+    throw new JobError(`${what}: sample ${i} has ${String(given[i])}, expected ${expected}`);
+  }
+  return given instanceof Float64Array && given !== spec ? given : Float64Array.from(given);
+}
+
+function numbersOf(
+  what: string,
+  spec: PerSample,
+  samples: number,
+  find: (name: string) => Found | undefined,
+): ArrayLike<number> {
+  if (typeof spec === "function") return Float64Array.from({ length: samples }, (_, i) => spec(i));
+  if (typeof spec !== "string") return spec as ArrayLike<number>;
+  const found = find(spec);
+  if (!found) throw new JobError(`${what}: there is no column ${spec}; name one of the training set`);
+  if (found.rowSize === 1) return found.values;
+  throw new JobError(
+    `${what}: column ${spec} has ${found.rowSize} numbers per sample, expected one; name a column of single numbers`,
+  );
+}
+
+/** The column of that name of a stored set, all of it also if the set is a part of another. */
+function findStored(what: string, name: string, { samples, columns, computedBy, subset }: StoredColumns) {
+  const column = columns.find((candidate) => candidate.name === name);
+  if (!column) return undefined;
+  if (computedBy) {
+    throw new JobError(
+      `${what}: column ${name} is computed, and not known beforehand; give an array, or a function of the sample's number`,
+    );
+  }
+  const { address, dtype, scaling } = column;
+  const view = heap()[dtype];
+  const start = address / view.BYTES_PER_ELEMENT;
+  const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
+  const size = rowSize(column);
+  const stored = view.subarray(start, start + (subset?.of ?? samples) * size);
+  return { values: Float64Array.from(stored, (value) => value * scale + shift), rowSize: size };
+}
+
+/** One number for each sample of a stored set. If that is a part of another, they are given for the other. */
+export function perSampleOf(
+  what: string,
+  spec: PerSample,
+  set: StoredColumns,
+  requirement: Requirement,
+): Float64Array {
+  const given = perSample(what, spec, set.subset?.of ?? set.samples, requirement, (name) =>
+    findStored(what, name, set),
+  );
+  const rowAt = rowsOf(set);
+  return set.subset ? Float64Array.from({ length: set.samples }, (_, place) => given[rowAt(place)]!) : given;
+}

@@ -1,4 +1,0 @@
-// Failures of workers that train LeNet-5 with BatchNorm, also between the meetings of a step.
-import { describeFaults } from "../scripts/fault-matrix.ts";
-
-describeFaults("batch-norm", { meets: true });

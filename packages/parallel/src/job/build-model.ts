@@ -1,0 +1,82 @@
+// From a job to its model and optimizer, on any thread, and what is checked of them.
+import { isMainThread } from "node:worker_threads";
+import type { AnyModule } from "@shardgrad/core";
+import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
+import type { Columns, SampleShapes } from "../data/dataset.ts";
+import { describeThrown, JobError, placeOf } from "../errors.ts";
+import type { OptimizerContext, RunJob } from "./define-job.ts";
+import { checkUntrained } from "../shared/untrained.ts";
+
+/** How long a run is, for schedules. */
+export type RunLength = Pick<OptimizerContext, "steps" | "stepsPerEpoch">;
+
+function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
+  try {
+    return job.model(shapes, job.context);
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw naming("model", error);
+    throw new MemoryError(
+      `train: there is no room for what model() makes; use a smaller model: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * What one of the job's functions threw: its own errors with the place, those of shardgrad as they are. On a worker a run
+ * may go on after it: there all stay as they are.
+ */
+function naming(name: string, error: unknown): unknown {
+  if (!isMainThread || error instanceof ShardgradError) return error;
+  const place = error instanceof Error ? placeOf(error) : "";
+  return new JobError(`train: the job's ${name}() threw ${describeThrown(error)}${place}`, { cause: error });
+}
+
+function callOptimizer(job: RunJob, model: AnyModule, length: RunLength): unknown {
+  try {
+    return job.optimizer(model.parameters(), { ...job.context, ...length, model });
+  } catch (error) {
+    throw naming("optimizer", error);
+  }
+}
+
+/** Builds a job's model and optimizer, and checks what came out. */
+export function buildModel(
+  job: RunJob,
+  shapes: SampleShapes<Columns>,
+  length: RunLength,
+): { model: AnyModule; optimizer: Optimizer } {
+  const model = callModel(job, shapes);
+  if (!(model instanceof Module)) {
+    throw new JobError(
+      "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+    );
+  }
+  checkUntrained(model);
+  const parameters = model.namedParameters();
+  if (parameters.length === 0) {
+    throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");
+  }
+  for (const [name, parameter] of parameters) {
+    if (parameter.dtype !== "float32") {
+      throw new JobError(
+        `train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`,
+      );
+    }
+  }
+  const optimizer: unknown = callOptimizer(job, model, length);
+  if (!(optimizer instanceof Optimizer)) {
+    throw new JobError(
+      `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
+    );
+  }
+  const own = new Set(model.parameters());
+  if (optimizer.parameters.some((parameter) => !own.has(parameter))) {
+    throw new JobError(
+      "train: the job's optimizer() has tensors that are no parameters of the model, and would never be trained; pass it those that it is given, and hold all in the model",
+    );
+  }
+  return { model, optimizer };
+}

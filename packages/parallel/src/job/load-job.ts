@@ -1,0 +1,171 @@
+// From the URL of a job module to its job: the module's default export. Workers import it; the main thread may be in the
+// middle of it, and finds the job that it has defined. Must not know threads: asking one is the caller's.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { describeCommonJS } from "./common-js.ts";
+import { JobError } from "../errors.ts";
+import type { Job } from "./define-job.ts";
+import { isJob } from "./define-job.ts";
+import { hasBegun, jobsDefinedBy, jobWithOrigin, originKey, trainsItself } from "./job-origin.ts";
+import { importNoted } from "./sources.ts";
+
+/**
+ * The URL of a job module that is given as one, or as a path.
+ *
+ * @throws JobError if it is something else, such as the job itself
+ */
+export function jobUrlOf(operation: string, job: unknown): string {
+  if (typeof job !== "string" && !(job instanceof URL)) {
+    const got = isJob(job)
+      ? "a job"
+      : job instanceof Promise
+        ? "a promise"
+        : job === null
+          ? "null"
+          : typeof job;
+    throw new JobError(
+      `${operation}: got ${got}, expected the URL or the path of the module that exports the job, as workers import it themselves; write ${operation}(import.meta.url) in that module, or ${operation}(new URL("./define-job.ts", import.meta.url)) in another`,
+    );
+  }
+  const text = String(job);
+  return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
+}
+
+/** Set for what a job module does while it is imported, and for nobody else: other runs may start meanwhile. */
+const importing = new AsyncLocalStorage<{ done: boolean }>();
+
+/**
+ * Throws if a job module that is being imported calls: one that trains whenever it is imported would do so in every
+ * worker, whose workers would import it in their turn, without end.
+ */
+export function refuseWhileLoading(): void {
+  // What it started, such as a timer, may go on when it is imported.
+  if (importing.getStore()?.done !== false) return;
+  throw new JobError(
+    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }, or in CommonJS: if (require.main === module) { train(__filename) }",
+  );
+}
+
+/**
+ * The job that a module exports, by importing it: for a thread that is not in the middle of it.
+ *
+ * @throws JobError if the module cannot be loaded, or its default export is not a job
+ */
+export async function importJob(url: string): Promise<Job> {
+  let module: { default?: unknown };
+  const state = { done: false };
+  try {
+    module = await importing.run(state, () => importNoted(() => import(url)));
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {
+      cause: error,
+    });
+  } finally {
+    state.done = true;
+  }
+  const job = module.default;
+  if (!isJob(job)) {
+    throw new JobError(
+      `train: ${url} has no job as its default export; write: export default defineJob({ … })`,
+    );
+  }
+  return job;
+}
+
+/**
+ * Refuses a job that is another one than the main thread found, which could not ask its module.
+ *
+ * @param origin of the main thread's job, as `originKey` gives it
+ */
+export function requireOrigin(url: string, job: Job, origin: string): void {
+  const own = originKey(job);
+  if (own === origin) return;
+  throw new JobError(
+    `train: the default export of ${url} is the job defined at ${placeOf(own)}, but that module was not done loading when it called train, and had defined another one, at ${placeOf(origin)}; call train from another file`,
+  );
+}
+
+const placeOf = (key: string | undefined): string => key?.split(" < ")[0] ?? "a place that is not known";
+
+/** Rejects when the process has nothing left to do: a promise that is pending then never settles. */
+function untilNothingIsLeft(url: string): { promise: Promise<never>; done: () => void } {
+  let done = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    const tell = () =>
+      reject(
+        new JobError(
+          `train: ${url} waits for something that never comes; if it waits for train() itself, call train from another file`,
+        ),
+      );
+    process.once("beforeExit", tell);
+    done = () => void process.off("beforeExit", tell);
+  });
+  return { promise, done };
+}
+
+/** The job that is trained, and its origin if its module was not asked: workers must find the same. */
+export interface FoundJob {
+  job: Job;
+  origin: string | undefined;
+}
+
+/** Importing a module that is done takes less. */
+const importMs = 50;
+
+/** Jobs of the main thread by the URL of their module: one that is trained again is the same. */
+const loaded = new Map<string, Job>();
+
+/**
+ * The job that a module exports, on the main thread. A module that waits for `train(import.meta.url)` is not done loading,
+ * and importing it would wait for itself: then it is the job that it has defined, or, if these are several, the one that a
+ * new thread finds when it imports the module.
+ *
+ * @param identify imports the module on another thread, and says the origin of its job
+ */
+export async function findJob(url: string, identify: () => Promise<string | undefined>): Promise<FoundJob> {
+  const known = loaded.get(url);
+  if (known) return { job: known, origin: undefined };
+  const left = untilNothingIsLeft(url);
+  try {
+    const imported = importJob(url).then((job): FoundJob => ({ job, origin: undefined }));
+    if (!hasBegun(url)) {
+      const found = await Promise.race([imported, left.promise]);
+      loaded.set(url, found.job);
+      return found;
+    }
+    // Settles for a module that is done; for another nobody waits.
+    imported.catch(() => undefined);
+    left.promise.catch(() => undefined);
+    const [only, ...others] = jobsDefinedBy(url) as Job[];
+    if (only && others.length === 0 && trainsItself(url)) return { job: only, origin: originKey(only) };
+    const soon = await Promise.race([imported, sleep(importMs, undefined)]);
+    const found = soon ?? named(url, await identify());
+    loaded.set(url, found.job);
+    return found;
+  } finally {
+    left.done();
+  }
+}
+
+function named(url: string, key: string | undefined): FoundJob {
+  const job = key === undefined ? undefined : jobWithOrigin(key);
+  if (job) return { job: job as Job, origin: key };
+  throw new JobError(
+    `train: ${url} is not done loading, and has not defined its default export${key === undefined ? "" : ` (at ${placeOf(key)})`} yet; call train below it, or from another file`,
+  );
+}
+
+/** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
+function describeLoadError(error: unknown, url: string): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ERR_UNSUPPORTED_DIR_IMPORT") return "it is a folder; name a file";
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION") return "expected a .ts or .js module that exports a job";
+  if ((error as { url?: string }).url === url) return "there is no such file";
+  const commonJS = describeCommonJS(error, url);
+  if (commonJS !== undefined) return commonJS;
+  const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
+  return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
+}

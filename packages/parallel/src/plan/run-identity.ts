@@ -1,0 +1,132 @@
+// What a checkpoint says of its run besides model and optimizer. Its identity is what decided the steps that are done: a
+// run goes on only if all of it is the same. Its settings are for the steps to come: they may be others, which is told.
+// The number of workers is among neither.
+import type { Optimizer } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import type { RunSettings } from "../checkpoint/changes.ts";
+import { paramPrefix } from "../checkpoint/changes.ts";
+import type { RunIdentity } from "../checkpoint/fingerprint.ts";
+import { describeColumns, hashBytes } from "../data/column-hash.ts";
+import type { StoredColumns } from "../data/columns.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { RunPlan } from "./options.ts";
+import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
+
+const hashAt = (address: number, bytes: number) =>
+  hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16);
+
+function describeOrder(order: SampleOrder): string {
+  if (order.kind !== "weighted") return order.kind;
+  return `by weights ${hashAt(order.sums, 8 * order.rows)}`;
+}
+
+/** Options as one line; functions and arrays of a job by their kind, as their contents show in what is drawn. */
+function describeOptions(options: unknown): string {
+  return JSON.stringify(options, (_, value: unknown) =>
+    typeof value === "function" || ArrayBuffer.isView(value) ? typeof value : value,
+  );
+}
+
+/** How samples are held out, and which of them are left to train on. */
+function describeHoldOut({ validation }: RunJob, { samples, subset }: StoredColumns): string {
+  if (validation === undefined || !subset) return "none";
+  return `${describeOptions(validation)}, which leaves ${hashAt(subset.rows, 4 * samples)}`;
+}
+
+/** A job's state by its hash, or if it is short itself. */
+function describeState(state: unknown): string {
+  const text = JSON.stringify(state);
+  return text.length <= 80 ? text : hashBytes(new TextEncoder().encode(text)).slice(0, 16);
+}
+
+/** The identity of a run of a job on a training set. */
+export function identifyRun(
+  job: RunJob,
+  { seed, batchSize, shards, samples, order }: SamplingPlan,
+  train: StoredColumns,
+): RunIdentity {
+  const columns = [...describeColumns(train)].map(([name, text]) => [`column ${name}`, text]);
+  return {
+    seed,
+    batchSize,
+    shards,
+    samples,
+    details: {
+      rows: train.samples,
+      order: describeOrder(order),
+      augment: job.augment !== undefined,
+      // Absent in runs without it, as the two at the end.
+      ...(job.afterStep && { afterStep: true }),
+      sampleWeight: job.sampleWeight ?? "none",
+      validation: describeHoldOut(job, train),
+      ...(job.context.state !== undefined && { state: describeState(job.context.state) }),
+      ...Object.fromEntries(columns),
+    },
+  };
+}
+
+/** Numbers of updates at which functions of them are compared: 0, 1, 4, 16, … */
+const probes = [0, ...Array.from({ length: 11 }, (_, power) => 4 ** power)];
+
+/** `from 0.1 by a function (3fa2c1d0)`: functions that give the same there have the same text. */
+function describeFunction(of: (updates: number) => unknown): string {
+  const values = probes.map((updates) => {
+    try {
+      return String(of(updates));
+    } catch {
+      // It may be made for so many updates and no more.
+      return "none";
+    }
+  });
+  const hash = hashBytes(new TextEncoder().encode(values.join(" ")));
+  return `from ${values[0]} by a function (${hash.slice(0, 8)})`;
+}
+
+function describeSetting(value: unknown): RunSettings[string] {
+  if (typeof value === "function") return describeFunction(value as (updates: number) => unknown);
+  return typeof value === "number" || typeof value === "boolean" ? value : String(value);
+}
+
+/** The options of an optimizer, by group if there are several. */
+function optimizerSettings({ paramGroups }: Optimizer): RunSettings {
+  const entries = paramGroups.flatMap(({ params: _, ...options }, index) =>
+    Object.entries(options).map(([name, value]) => {
+      const where = paramGroups.length === 1 ? name : `${name} of parameter group ${index}`;
+      return [where, describeSetting(value)] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** A set that is evaluated, whose columns are those of the training set. */
+function describeTest(test: StoredColumns): string {
+  const columns = [...describeColumns(test)].sort().join("; ");
+  const hash = hashBytes(new TextEncoder().encode(columns));
+  return `with ${test.samples} samples (${hash.slice(0, 8)})`;
+}
+
+/** The settings of a run; those that are "none" are absent. */
+export function settingsOf(
+  job: RunJob,
+  optimizer: Optimizer,
+  { rules, local, useEma }: Pick<RunPlan, "rules" | "local" | "useEma">,
+  test: StoredColumns | undefined,
+): RunSettings {
+  const { clipGradNorm, clipGradValue, onNonFinite, earlyStopping } = rules;
+  const params = Object.entries(job.context.params);
+  return {
+    ...Object.fromEntries(params.map(([name, value]) => [`${paramPrefix}${name}`, String(value)])),
+    ...optimizerSettings(optimizer),
+    ...(clipGradNorm !== undefined && { clipGradNorm }),
+    ...(clipGradValue !== undefined && { clipGradValue }),
+    ...(onNonFinite !== undefined && { onNonFinite }),
+    ...(earlyStopping && { earlyStopping: describeOptions(earlyStopping) }),
+    ...(job.ema && { "ema decay": describeSetting(job.ema.decay) }),
+    ...(useEma && { useEma }),
+    ...(local && { syncEvery: local.syncEvery }),
+    ...(local?.hogwild && { hogwild: true }),
+    // What is held out follows from the training set, and is compared with it.
+    ...(test && job.validation === undefined && { "test set": describeTest(test) }),
+    ...Object.fromEntries(Object.keys(job.metrics ?? {}).map((name) => [`metric ${name}`, true])),
+  };
+}

@@ -1,0 +1,88 @@
+// Which kernels a run computes with: chosen once by the coordinator, then taken up by every worker. The machine's BLAS
+// comes from @shardgrad/blas, which is optional: it is looked for where users install it, and imported only then.
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as Blas from "@shardgrad/blas";
+import type { KernelChoice, KernelSet } from "@shardgrad/core";
+import { provideBlas, resolveKernels, withoutBlas } from "@shardgrad/core/engine";
+import { JobError } from "../errors.ts";
+import { relaxedFuses } from "./fused-multiply-add.ts";
+
+/** What was chosen, in a form that crosses threads. */
+export interface RunKernels {
+  set: KernelSet;
+  /** Where the package is, which library it found, and what that is; absent unless the set is "blas". */
+  blas?: { packageUrl: string; library: string; description: string };
+  /** Why there is no BLAS, although the package is installed and the best kernels were asked for. */
+  noBlas?: string;
+}
+
+const choices: readonly KernelChoice[] = ["auto", "blas", "wasm", "wasm-relaxed", "wasm-plain", "reference"];
+
+/** The URL of @shardgrad/blas as seen from here, from the job, or from the working directory. */
+function findPackage(jobUrl: string): string | undefined {
+  const places = [import.meta.url, jobUrl, pathToFileURL(join(process.cwd(), "job")).href];
+  for (const place of places.filter((url) => url.startsWith("file:"))) {
+    try {
+      return pathToFileURL(createRequire(place).resolve("@shardgrad/blas")).href;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+    }
+  }
+  return undefined;
+}
+
+const importPackage = (url: string): Promise<typeof Blas> => import(url);
+
+/** Undefined if the package is not installed; throws if it is, and finds no library that it can use. */
+async function findBlas(jobUrl: string): Promise<RunKernels["blas"]> {
+  const packageUrl = findPackage(jobUrl);
+  if (packageUrl === undefined) return undefined;
+  const { path, description } = (await importPackage(packageUrl)).findBlas();
+  return { packageUrl, library: path, description };
+}
+
+/**
+ * Chooses the kernels of a run.
+ *
+ * @throws JobError if there is no such choice, or a BLAS was asked for and cannot be had
+ */
+export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promise<RunKernels> {
+  if (!choices.includes(choice))
+    throw new JobError(`train: kernels is "${String(choice)}", expected one of ${choices.join(", ")}`);
+  if (choice !== "auto" && choice !== "blas") return { set: resolveKernels(choice) };
+  const refuse = (reason: string, cause?: unknown) =>
+    new JobError(`train: kernels is "blas", but ${reason}`, { cause });
+  try {
+    const blas = await findBlas(jobUrl);
+    if (blas) return { set: "blas", blas };
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^blas: /, "").split("\n")[0]!;
+    if (choice === "blas") throw refuse(`there is none to use: ${reason}`, error);
+    return { set: withoutBlas(), noBlas: reason };
+  }
+  if (choice === "blas") throw refuse("@shardgrad/blas is not installed; npm install @shardgrad/blas");
+  return { set: withoutBlas() };
+}
+
+/**
+ * What decides the bits of a run besides its job, for its checkpoints: the kernels; the BLAS, with its version and the processor whose
+ * kernels it has chosen; and whether relaxed SIMD, which computes the rest beside a BLAS, fuses.
+ */
+export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
+  const wasm = set === "blas" ? withoutBlas() : set;
+  return {
+    kernels: `${set} kernels`,
+    ...(blas && { blas: blas.description }),
+    ...(wasm === "wasm-relaxed" && { simd: `multiply-add ${relaxedFuses() ? "fused" : "in two steps"}` }),
+  };
+}
+
+/** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
+export async function loadKernels({ blas }: RunKernels): Promise<void> {
+  if (!blas) return;
+  const { packageUrl, library } = blas;
+  const { findBlas } = await importPackage(packageUrl);
+  provideBlas(findBlas({ library }).kernels);
+}

@@ -1,0 +1,51 @@
+// Each metric of a job is tried once, on the main thread and on the first samples of what will be evaluated, before
+// anything is laid out for it. The run does not notice: nothing printed, the model as it was.
+import type { AnyModule } from "@shardgrad/core";
+import { BatchSource } from "../step/batches.ts";
+import { callBounded } from "../job/bounded-call.ts";
+import type { StoredColumns } from "../data/columns.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import { noMetrics, planMetrics } from "../metrics/plan.ts";
+import type { RunPlan } from "./options.ts";
+import { keepState } from "./pass-memory.ts";
+import { quietly } from "../job/quietly.ts";
+import { sampleWeights } from "../step/sample-weights.ts";
+
+/**
+ * Finds out of what sizes a job's metrics are.
+ *
+ * @throws JobError if one does not return what it is to return, or does not return at all
+ */
+export function tryMetrics(
+  job: RunJob,
+  model: AnyModule,
+  { seed, stallSeconds }: RunPlan,
+  test: StoredColumns | undefined,
+): MetricsPlan {
+  if (!test || Object.keys(job.metrics ?? {}).length === 0) return noMetrics;
+  const sources: BatchSource[] = [];
+  const load = (count: number) => {
+    const source = new BatchSource(job, test, "evaluation", seed, count);
+    sources.push(source);
+    source.load(
+      Int32Array.from({ length: count }, (_, i) => i % test.samples),
+      0,
+    );
+    const { sampleWeight } = job;
+    const weights =
+      sampleWeight === undefined ? undefined : sampleWeights(sampleWeight, source, count).slice();
+    const during = <T>(body: () => T) => source.during(count, body);
+    return { batch: source.batch(count), weights, during };
+  };
+  const putBack = keepState(model);
+  model.eval();
+  const what = "a metric, tried on the main thread,";
+  const plan = () => planMetrics(job, test.samples, { model, load, seed });
+  try {
+    return quietly(() => callBounded(plan, stallSeconds * 1000, what));
+  } finally {
+    putBack();
+    for (const source of sources) source.dispose();
+  }
+}

@@ -1,0 +1,479 @@
+// Checkpoints of a run: opens the directory, resumes from it, and writes what workers have left in a snapshot while they
+// go on. For the coordinator; how a checkpoint gets onto a disk safely is checkpoint/'s affair.
+
+import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
+import { scope } from "@shardgrad/core";
+import { heap, optionNames } from "@shardgrad/core/engine";
+import type { Carried, Records, SavedRecord } from "./carried.ts";
+import { readCarried, readSaved, recordAt } from "./carried.ts";
+import { checkParts } from "../check-parts.ts";
+import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
+import { changesOf } from "../checkpoint/changes.ts";
+import type { CheckpointContent } from "../checkpoint/content.ts";
+import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/content.ts";
+import type { Checkpoint } from "../checkpoint/find-newest.ts";
+import type { RunIdentity } from "../checkpoint/fingerprint.ts";
+import type { BestBy } from "../checkpoint/retention.ts";
+import { checkRetention } from "../checkpoint/retention.ts";
+import type { CheckpointState, Plain } from "../checkpoint/state-file.ts";
+import { besideFiles } from "../checkpoint/state-file.ts";
+import type { CheckpointStore, StoreEnvironment } from "../checkpoint/store.ts";
+import { openCheckpoints } from "../checkpoint/store.ts";
+import type { Control } from "../shared/control.ts";
+import { writeRecord } from "../shared/epoch-records.ts";
+import { CheckpointError, JobError, oneLine } from "../errors.ts";
+import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "../events.ts";
+import { requireCount } from "../job/define-job.ts";
+import type { Direction, Metric } from "../metrics/definition.ts";
+import { steeringDirection } from "../metrics/definition.ts";
+import { cellsOf } from "../metrics/plan.ts";
+import { gainOver } from "../metrics/steering.ts";
+import type { JobContext } from "../params.ts";
+import { describeRun } from "../params.ts";
+import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
+import { bestSlot, newestSlot, readState, tensorIn } from "../shared/snapshots.ts";
+import type { RunSources } from "../job/sources.ts";
+
+/** By what the best epoch is known: a metric that says its direction, or `loss`. */
+export interface BestOption {
+  metric: string;
+  /** Need not be said, and must not contradict the metric. */
+  direction?: Direction;
+}
+
+/** Where and when a run saves checkpoints; at the end of every epoch, if it is not said when. The last step always is. */
+export interface CheckpointOptions {
+  /** Made if it is not there. One run, one directory. */
+  directory: string;
+  /** After every so many steps. A save that is due while the one before is being written follows it. */
+  everySteps?: number;
+  /** After every so many epochs. */
+  everyEpochs?: number;
+  /** When so many seconds have gone by since the last one. */
+  everySeconds?: number;
+  /** How many of the newest are kept; 3 if absent, Infinity for all. */
+  keep?: number;
+  /**
+   * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. It is saved at the end of each
+   * epoch that is better than all before; the run does not wait for that, and while the disk is busy a better one takes its place.
+   */
+  best?: BestOption;
+  /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
+  onError?: "continue" | "stop";
+}
+
+const names = optionNames<CheckpointOptions>({
+  directory: true,
+  everySteps: true,
+  everyEpochs: true,
+  everySeconds: true,
+  keep: true,
+  best: true,
+  onError: true,
+});
+
+/**
+ * By what the best epoch is known.
+ *
+ * @throws JobError if the job has no such metric, or it says another direction or none
+ */
+function bestBy(
+  { metric, direction }: BestOption,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
+): BestBy {
+  const own = steeringDirection("train: checkpoint.best.metric is", metric, metrics);
+  if (direction === undefined || direction === own) return { metric, direction: own };
+  throw new JobError(
+    `train: checkpoint.best.direction is ${JSON.stringify(direction)}, but that of ${metric} is "${own}"; leave it out`,
+  );
+}
+
+/**
+ * Throws unless the options make sense for a job with these metrics.
+ *
+ * @returns by what the best epoch is known, if it is to be kept
+ */
+export function checkCheckpointOptions(
+  options: CheckpointOptions,
+  metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
+): BestBy | undefined {
+  const { directory, everySteps, everyEpochs, everySeconds, keep, best, onError = "continue" } = options;
+  const refuse = (problem: string) => new JobError(`train: checkpoint.${problem}`);
+  checkParts("train: checkpoint", options, names, "option");
+  if (typeof directory !== "string" || directory === "") {
+    throw refuse(`directory is ${JSON.stringify(directory)}, expected the path of a folder`);
+  }
+  for (const [name, value] of Object.entries({ everySteps, everyEpochs })) {
+    if (value !== undefined) requireCount("train", `checkpoint.${name}`, value);
+  }
+  if (everySeconds !== undefined && !(everySeconds > 0)) {
+    throw refuse(`everySeconds is ${everySeconds}, expected a number above 0`);
+  }
+  if (onError !== "continue" && onError !== "stop") {
+    throw refuse(`onError is "${String(onError)}", expected "continue" or "stop"`);
+  }
+  if (keep !== undefined) checkRetention({ keepLast: keep });
+  return best && bestBy(best, metrics);
+}
+
+/** Numbers of steps whose multiples are saved. */
+export function checkpointSteps(options: CheckpointOptions, perEpoch: number): number[] {
+  const { everySteps, everyEpochs, everySeconds } = options;
+  const unsaid = everySteps === undefined && everyEpochs === undefined && everySeconds === undefined;
+  const epochs = unsaid ? 1 : (everyEpochs ?? 0);
+  return [everySteps ?? 0, epochs * perEpoch].filter((steps) => steps > 0);
+}
+
+/** What a checkpoint of a run consists of. */
+export interface Saved {
+  model: AnyModule;
+  optimizer: Optimizer;
+  ema: EMA | undefined;
+  identity: RunIdentity;
+  /** What the job's functions are given. */
+  context: JobContext;
+  /** What may be another than in the checkpoint that it goes on from. */
+  settings: RunSettings;
+  /** What computes: with anything else a run goes on, but not to the same bits. */
+  computedBy: Readonly<Record<string, string>>;
+  sources: RunSources;
+  /** Samples in a step, and steps in an epoch. */
+  batchSize: number;
+  perEpoch: number;
+  /** Steps to do in all. */
+  steps: number;
+  /** The metric, or "loss", that early stopping looks at, if there is any. */
+  observed: string | undefined;
+  records: Records;
+}
+
+/** Where a run begins, and what went before. */
+export interface Beginning {
+  state: RunState;
+  /** Metrics of which the last epoch that is over has no value, as the run did not have them then. */
+  lacking: readonly string[];
+  /** The first epoch, counted from 0, from which on there is a value for early stopping to look at. */
+  observeFrom: number;
+  /** The value of the best checkpoint; undefined if there is none, or it is not kept. */
+  bestValue: number | undefined;
+}
+
+/** The averages of a model's parameters, by their names; none if there are none. */
+function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
+  const names = model.namedParameters().map(([name]) => name);
+  return new Map(ema?.averages.map((average, i) => [names[i]!, average]));
+}
+
+/** @throws CheckpointError if a run that kept an average has saved none */
+function requireAverage({ path, state, files }: Checkpoint): void {
+  if (!Object.hasOwn(state.settings, "ema decay") || besideFiles.some((name) => files[name])) return;
+  throw new CheckpointError(
+    `checkpoint: ${path} is damaged: it has none of ${besideFiles.join(", ")}; use another one`,
+  );
+}
+
+/** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
+function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; carried: Carried } {
+  const { model, optimizer, identity: run, settings } = saved;
+  const own = new Map(model.stateDict());
+  const weights = {
+    stateDict: () => own,
+    loadStateDict: (state: StateDict) => {
+      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
+    },
+  };
+  const average = {
+    names: model.namedParameters().map(([name]) => name),
+    load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
+      // An average that is kept from here on begins with the weights.
+      for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
+    },
+  };
+  const into = { model: weights, optimizer, run, settings, average };
+  requireSameJob(checkpoint.state, into);
+  requireAverage(checkpoint);
+  const carried = readCarried(checkpoint, saved);
+  const options = optimizer.paramGroups.map((group) => ({ ...group }));
+  const state = loadCheckpoint(checkpoint, into);
+  options.forEach((group, index) => {
+    Object.assign(optimizer.paramGroups[index]!, group);
+  });
+  return { state, carried };
+}
+
+/** What an epoch, the first that is over being 1, was evaluated to, with its training loss as `loss`. */
+export type MetricsAt = (epochs: number) => Record<string, number>;
+
+/** Checkpoints of one run, open for writing. */
+/** What the choice of the best checkpoint is called among the settings of a run. */
+const bestSetting = "best checkpoint";
+
+const describeBest = ({ metric, direction }: BestBy): string => `${metric} by ${direction}`;
+
+export class RunCheckpoints {
+  readonly #store: CheckpointStore;
+  readonly #options: CheckpointOptions;
+  readonly #best: BestBy | undefined;
+  /** The value of the best one that is saved, and the best one if it could not be. */
+  #bestValue: number | undefined;
+  #unsavedBest: CheckpointContent | undefined;
+  readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
+  #saved: Saved | undefined;
+  /** Of the epochs before the run went on from a checkpoint. */
+  #past: readonly SavedRecord[] = [];
+  /** What was another each time that it went on. */
+  #changes: readonly RunChange[] = [];
+  #lastSavedStep = -1;
+  #savedMs = performance.now();
+  #saving: Promise<void> | undefined;
+  #failure: CheckpointError | undefined;
+  /** What a listener has thrown. */
+  #thrown: { error: unknown } | undefined;
+
+  private constructor(
+    store: CheckpointStore,
+    options: CheckpointOptions,
+    best: BestBy | undefined,
+    publish: (event: CheckpointEvent | ResumeEvent) => void,
+  ) {
+    this.#store = store;
+    this.#options = options;
+    this.#best = best;
+    this.#publish = publish;
+  }
+
+  static async open(
+    options: CheckpointOptions,
+    best: BestBy | undefined,
+    publish: (event: CheckpointEvent | ResumeEvent) => void,
+    environment?: StoreEnvironment,
+  ): Promise<RunCheckpoints> {
+    const { directory, keep } = options;
+    const retention = { ...(keep !== undefined && { keepLast: keep }), ...(best && { keepBest: best }) };
+    const store = await openCheckpoints(directory, retention, environment);
+    return new RunCheckpoints(store, options, best, publish);
+  }
+
+  /**
+   * Takes the run to where its newest checkpoint was, or to its beginning if there is none.
+   *
+   * @throws JobError if there is one and it was not asked for, or it must be there and is not
+   * @throws CheckpointError naming the differences if it is of another job
+   */
+  async begin(saved: Saved, resume: boolean | "must"): Promise<Beginning> {
+    const settings = { ...saved.settings, ...(this.#best && { [bestSetting]: describeBest(this.#best) }) };
+    this.#saved = { ...saved, settings };
+    const { directory } = this.#store;
+    const { checkpoint, notes } = await this.#store.findNewest();
+    if (!resume && (checkpoint || notes.length > 0)) {
+      throw new JobError(
+        `train: ${directory} holds checkpoints of an earlier run; resume it, or use another directory`,
+      );
+    }
+    if (!checkpoint) {
+      if (resume === "must")
+        throw new JobError(
+          `train: no checkpoint to resume from in ${directory}${notes.map((note) => `; ${note}`).join("")}`,
+        );
+      if (resume)
+        this.#publish({
+          type: "resume",
+          step: 0,
+          epoch: 0,
+          changes: [],
+          notes: [...this.#store.notes, ...notes],
+        });
+      const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
+      return { state, lacking: [], observeFrom: 0, bestValue: undefined };
+    }
+    const { optimizer, computedBy, steps, observed, records } = saved;
+    if (checkpoint.state.step > steps) {
+      throw new JobError(
+        `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
+      );
+    }
+    const { state, carried } = load(checkpoint, saved);
+    const { step, epoch, settings: before, changes: earlier, ...of } = state;
+    const { lossSum, weight, skipped, epochs } = carried;
+    const told = [...this.#store.notes, ...notes];
+    const [saver, resumer] = [of.computedBy, computedBy].map((parts) => Object.values(parts).join(", "));
+    if (saver !== resumer) {
+      told.push(
+        `checkpoint: saved with ${saver}, resumed with ${resumer}: not the bits of an uninterrupted run`,
+      );
+    }
+    if (!this.#best) {
+      const name = await this.#keepBestOf(before[bestSetting]);
+      if (name)
+        told.push(
+          `checkpoint: ${name}, the best one so far, is kept; name best again to look for a better one`,
+        );
+    }
+    const edited = saved.sources.changedSince(of.sources);
+    if (edited.length > 0)
+      told.push(`checkpoint: the source has changed since it was saved: ${oneLine(edited.join(", "))}`);
+    const changes = changesOf(before, settings);
+    this.#changes = changes.length > 0 ? [...earlier, { step, changes }] : earlier;
+    this.#past = epochs;
+    this.#lastSavedStep = step;
+    this.#publish({ type: "resume", path: checkpoint.path, step, epoch, changes, notes: told });
+    const lackingIn = (record: SavedRecord) => cellsOf(records.metrics, record.metrics).lacking;
+    epochs.forEach((record, at) => {
+      const metrics = cellsOf(records.metrics, record.metrics).cells;
+      writeRecord(heap().float64, recordAt(records, at), { ...record, metrics });
+    });
+    this.#bestValue = (await this.#store.findBest())?.value;
+    return {
+      bestValue: this.#bestValue,
+      state: { step, stepCount: optimizer.stepCount, lossSum, weight, skipped },
+      lacking: epochs.slice(-1).flatMap(lackingIn),
+      observeFrom: 1 + epochs.findLastIndex((record) => lackingIn(record).includes(observed!)),
+    };
+  }
+
+  /** Keeps the best checkpoint of a run that looked for one, when it goes on without; returns its name. */
+  async #keepBestOf(described: RunSettings[string] | undefined): Promise<string | undefined> {
+    const [metric, direction] = String(described ?? "").split(" by ");
+    if (!metric || (direction !== "min" && direction !== "max")) return undefined;
+    return await this.#store.keepNowBest(metric, direction);
+  }
+
+  /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
+  poll(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): void {
+    if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+    if (this.#thrown) throw this.#thrown.error;
+    if (this.#saving) return;
+    const slot = control.load("checkpointSlot") - 1;
+    // A best one may have been handed over twice, if a worker failed just then.
+    if (slot >= 0 && readState(plan, slot).step === this.#lastSavedStep) control.store("checkpointSlot", 0);
+    else if (slot >= 0) {
+      this.#saving = this.#save(plan, slot, metricsAt)
+        .catch((error: unknown) => {
+          this.#thrown = { error };
+        })
+        .finally(() => {
+          control.store("checkpointSlot", 0);
+          this.#saving = undefined;
+        });
+      return;
+    }
+    const { everySeconds } = this.#options;
+    if (everySeconds !== undefined && performance.now() - this.#savedMs >= everySeconds * 1000)
+      control.store("checkpointRequested", 1);
+  }
+
+  /** Saves what is not saved yet: the best snapshot, and the newest, that of the last step. For after the run. */
+  async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
+    await this.#saving;
+    if (this.#thrown) throw this.#thrown.error;
+    for (const slot of [bestSlot(control), newestSlot(control)]) {
+      if (slot === undefined || readState(plan, slot).step === this.#lastSavedStep) continue;
+      await this.#save(plan, slot, metricsAt);
+    }
+    await this.#saveUnsavedBest();
+    if (this.#failure && this.#options.onError === "stop") throw this.#failure;
+  }
+
+  /** The best one, if one is kept. */
+  async findBest(): Promise<BestCheckpoint | undefined> {
+    const best = await this.#store.findBest();
+    return best && { ...best, metric: this.#best!.metric };
+  }
+
+  /** Waits for what is being saved, and lets others write. */
+  async close(): Promise<void> {
+    await this.#saving;
+    await this.#store.close();
+  }
+
+  /** What goes wrong on the disk is told, and kept; it rejects with what a listener throws. */
+  async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
+    const content = this.#encode(plan, slot, metricsAt);
+    this.#savedMs = performance.now();
+    await this.#saveUnsavedBest();
+    await this.#write(content);
+  }
+
+  /** The best one, if the disk refused it: once more. */
+  async #saveUnsavedBest(): Promise<void> {
+    const content = this.#unsavedBest;
+    this.#unsavedBest = undefined;
+    if (content) await this.#write(content);
+  }
+
+  /** Whether it is better than what is on the disk, by what the best is known. */
+  #isBest({ state }: CheckpointContent): boolean {
+    const value = this.#best && state.metrics[this.#best.metric];
+    if (value === undefined || Number.isNaN(value)) return false;
+    return this.#bestValue === undefined || gainOver(this.#bestValue, value, this.#best!.direction) > 0;
+  }
+
+  async #write(content: CheckpointContent): Promise<void> {
+    const { step, epoch, metrics } = content.state;
+    const isBest = this.#isBest(content);
+    try {
+      const { path, removed, notes } = await this.#store.save(content);
+      this.#lastSavedStep = step;
+      if (isBest) this.#bestValue = metrics[this.#best!.metric];
+      this.#publish({ type: "checkpoint", step, epoch, committed: "yes", path, removed, notes });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      this.#failure = error;
+      // Its slot is used again: these bytes are all that is left of it.
+      if (isBest) this.#unsavedBest = content;
+      const { committed = "no", message } = error;
+      this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
+    }
+  }
+
+  #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
+    const {
+      model,
+      optimizer,
+      ema,
+      identity: run,
+      context,
+      settings,
+      computedBy,
+      batchSize,
+      perEpoch,
+      records,
+      sources,
+    } = this.#saved!;
+    const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
+    // This thread's optimizer does no updates; schedules of the learning rate follow its count.
+    optimizer.stepCount = stepCount;
+    const epoch = Math.floor(step / perEpoch);
+    const epochs = Array.from({ length: epoch }, (_, at) => this.#past[at] ?? readSaved(records, at));
+    const carried: Carried = { lossSum, weight, skipped, epochs };
+    const random = carried as unknown as Plain;
+    const position = {
+      step,
+      epoch,
+      cursor: (step % perEpoch) * batchSize,
+      random,
+      settings,
+      changes: this.#changes,
+      computedBy,
+      sources: sources.relative,
+      // They are of the weights at the end of an epoch, and of no others.
+      metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
+    };
+    const then = (tensors: Iterable<[string, Tensor]>) =>
+      Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
+    return scope(() => {
+      const weights = new Map(then(model.stateDict()));
+      const averages = new Map(then(averagesOf(this.#saved!)));
+      const dict = optimizer.stateDict();
+      const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
+      const trained = {
+        model: { stateDict: () => weights },
+        optimizer: { stateDict: () => ({ ...dict, state }) },
+        run,
+        metadata: describeRun(context),
+        ...(ema && { average: { stateDict: () => averages, evaluated: settings.useEma === true } }),
+      };
+      return encodeCheckpoint(trained, position);
+    });
+  }
+}

@@ -1,0 +1,102 @@
+// The main thread's side of the comparison before step 1: what the job's functions give here, for workers to compare
+// (probe.ts), and whether they leave the model as it is.
+import type { AnyModule } from "@shardgrad/core";
+import { kernelSet, useKernels } from "@shardgrad/core";
+import { BatchSource } from "../step/batches.ts";
+import { callBounded } from "../job/bounded-call.ts";
+import type { StoredColumns } from "../data/columns.ts";
+import { hashTensor } from "../shared/digest.ts";
+import type { Phase } from "../errors.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import type { Found } from "../checks/probe.ts";
+import { firstRows, firstShard, probe } from "../checks/probe.ts";
+import { quietly } from "../job/quietly.ts";
+import type { RunKernels } from "../plan/run-kernels.ts";
+import { loadKernels } from "../plan/run-kernels.ts";
+import type { SamplingPlan } from "../data/sampling.ts";
+import { Sampler } from "../data/sampling.ts";
+import { changedError } from "../checks/unchanged.ts";
+import { runningStatistics } from "../shared/untrained.ts";
+
+/** The run to be looked at, which lies in shared memory. */
+export interface ProbedRun {
+  job: RunJob;
+  model: AnyModule;
+  sampling: SamplingPlan;
+  train: StoredColumns;
+  test: StoredColumns | undefined;
+  metrics: MetricsPlan;
+  plan: { stallSeconds: number };
+  state: { step: number };
+}
+
+/** Throws a JobError if a tensor of the model is not as it was at the last call, by whoever was at work since. */
+function watchModel(model: AnyModule): (who: string | undefined) => void {
+  const statistics = runningStatistics(model);
+  const watched = model
+    .namedTensors()
+    .filter(([, x]) => !statistics.has(x))
+    .map(([name, x]) => ({ name, x, hash: hashTensor(x) }));
+  return (who) => {
+    for (const { name, x, hash } of who === undefined ? [] : watched) {
+      if (x.alive && hashTensor(x) !== hash)
+        throw changedError(model, name, who!, "when it was called before step 1");
+    }
+  };
+}
+
+/** Who may be at work in a phase. */
+const workers: Partial<Record<Phase, string>> = {
+  gather: "sample() or augment()",
+  forward: "loss()",
+  evaluate: "a metric",
+};
+
+/** What the job's functions give for the next step's first shard, with the kernels that workers compute with. */
+export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<Found[]> {
+  const { job, model, sampling, train, test, metrics, plan, state } = run;
+  const { seed } = sampling;
+  const before = kernelSet();
+  if (before !== kernels.set) await loadKernels(kernels);
+  const sampler = new Sampler(sampling);
+  const sources: BatchSource[] = [];
+  const newSource = (stored: StoredColumns, purpose: "training" | "evaluation", capacity: number) => {
+    const source = new BatchSource(job, stored, purpose, seed, capacity);
+    sources.push(source);
+    return source;
+  };
+  const look = (): Found[] => {
+    const shard = firstShard(sampler, state.step);
+    const rows = { ...shard, source: newSource(train, "training", shard.capacity) };
+    const first = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
+    const check = watchModel(model);
+    let phase: Phase = "idle";
+    const enter = (next: Phase) => {
+      check(workers[phase]);
+      phase = next;
+    };
+    const evaluated = first && { ...first, source: newSource(test!, "evaluation", first.capacity) };
+    const found = probe({
+      job,
+      model,
+      seed,
+      step: state.step,
+      epoch: sampler.epochOf(state.step),
+      train: rows,
+      test: evaluated,
+      enter,
+      again: true,
+    });
+    enter("idle");
+    return found;
+  };
+  const what = "the job's loss or a metric, called on the main thread to compare it with the workers',";
+  try {
+    if (before !== kernels.set) useKernels(kernels.set);
+    return quietly(() => callBounded(look, plan.stallSeconds * 1000, what));
+  } finally {
+    if (before !== kernels.set) useKernels(before);
+    for (const source of sources) source.dispose();
+  }
+}

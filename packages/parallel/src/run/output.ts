@@ -1,0 +1,60 @@
+// The file that a run's weights are written to: looked at before the training, and replaced in one go after it. Knows
+// nothing of models; what is written is bytes.
+import { randomBytes } from "node:crypto";
+import { access, constants, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { describeThrown, JobError, OutputError } from "../errors.ts";
+
+/**
+ * The path of the file, whose place is found out now rather than after the training.
+ *
+ * @throws JobError if nothing can be written there
+ */
+export async function checkOutput(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const path = resolve(file);
+  const refuse = (reason: string, cause?: unknown) => {
+    throw new JobError(`train: cannot write ${path}: ${reason}`, { cause });
+  };
+  await access(dirname(path), constants.W_OK).catch((error) =>
+    refuse("its folder does not exist or is not writable", error),
+  );
+  const existing = await stat(path).catch(() => undefined);
+  if (existing?.isDirectory()) refuse("it is a folder; name a file");
+  return path;
+}
+
+/** Writes a file that must not be there yet, a link neither; all of it is on the disk when the promise is fulfilled. */
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes beside, under a name that no other run has, then in its place: a file that is there already stays until the new
+ * one is whole, and of several runs with the same file the last one to end has it.
+ *
+ * @throws OutputError if that fails; then nothing is left behind
+ */
+export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+  // A link stays one, and a device or a pipe what it is.
+  const target = await realpath(path).catch(() => path);
+  const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
+  const beside = `${target}.${randomBytes(6).toString("hex")}.part`;
+  try {
+    if (!replaces) return await writeFile(target, bytes);
+    await writeNew(beside, bytes);
+    await rename(beside, target);
+  } catch (error) {
+    if (replaces) await rm(beside, { force: true }).catch(() => undefined);
+    throw new OutputError(
+      `train: cannot write the weights to ${path}: ${describeThrown(error)}; make room there, or name another file`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,81 @@
+// From a job's dataset to the set to train on and the one to evaluate, described as workers need them, their columns in
+// shared memory. For the main thread.
+import type { Storage } from "@shardgrad/core/engine";
+import { blockSize } from "@shardgrad/core/engine";
+import type { StoredColumns } from "../data/columns.ts";
+import { batchDType, storeSet } from "../data/columns.ts";
+import { resolveDataset } from "../data/dataset.ts";
+import { JobError } from "../errors.ts";
+import type { Job, RunJob } from "../job/define-job.ts";
+import { configureJob } from "../job/define-job.ts";
+import type { Params } from "../params.ts";
+import { requireRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
+import { checkSampleWeight } from "../step/sample-weights.ts";
+import { holdOutOf } from "../data/split.ts";
+
+/**
+ * The test set with its columns in the order of the training set's.
+ *
+ * @throws JobError unless there is one where one is needed, with the columns of the training set
+ */
+function matchTest(
+  train: StoredColumns,
+  test: StoredColumns | undefined,
+  job: RunJob,
+): StoredColumns | undefined {
+  if (!test) {
+    if (Object.keys(job.metrics ?? {}).length === 0) return undefined;
+    throw new JobError(
+      "train: the job has metrics, but its dataset has no `test` columns to evaluate them on; add some, or hold samples out with `validation`",
+    );
+  }
+  const order = train.columns.map(({ name }) => name);
+  const place = ({ name }: StoredColumns["columns"][number]) => order.indexOf(name) + 1 || order.length + 1;
+  const matched = { ...test, columns: test.columns.toSorted((a, b) => place(a) - place(b)) };
+  const describe = ({ columns }: StoredColumns) =>
+    columns.map((column) => `${column.name} ${batchDType(column)} [${column.shape.join(",")}]`).join(", ");
+  if (describe(matched) !== describe(train)) {
+    throw new JobError(
+      `dataset: test columns are ${describe(matched)}, train columns ${describe(train)}; they must agree`,
+    );
+  }
+  return matched;
+}
+
+/**
+ * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate. The job then has all that
+ * its functions are given.
+ *
+ * @throws JobError if the sets are not as they should be, or do not fit each other or the job; MemoryError if there is no
+ *   room for them
+ */
+export async function prepareData(
+  defined: Job,
+  { params, seed }: { params: Params; seed: number },
+  allocate: (bytes: number) => Storage,
+): Promise<{ job: RunJob; train: StoredColumns; test: StoredColumns | undefined }> {
+  const dataset = await resolveDataset(defined.dataset, params);
+  const job = configureJob(defined, { params, state: dataset.state });
+  requireRoomForData([dataset.train, dataset.test]);
+  let dataBytes = 0;
+  const store = (bytes: number) => {
+    dataBytes += blockSize(bytes);
+    return allocate(bytes);
+  };
+  const set = storeSet("train", dataset.train, store);
+  requireRoomForOrder(job, set.samples, dataBytes);
+  if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
+  if (job.validation === undefined) {
+    const test = matchTest(set, dataset.test && storeSet("test", dataset.test, allocate), job);
+    // Metrics are means by these.
+    if (test && job.metrics && job.sampleWeight !== undefined)
+      checkSampleWeight(job.sampleWeight, test, false);
+    return { job, train: set, test };
+  }
+  if (dataset.test) {
+    throw new JobError(
+      "train: the job has `validation`, and its dataset has `test` columns; leave one of them out: there is one set to evaluate",
+    );
+  }
+  return { job, ...holdOutOf(set, job.validation, seed, allocate) };
+}

@@ -1,0 +1,138 @@
+// Reads the shared words and records of a run as they change, and turns them into events.
+import { heap } from "@shardgrad/core/engine";
+import type { Control } from "../shared/control.ts";
+import type { EpochRecord } from "../shared/epoch-records.ts";
+import { readRecord, recordSize } from "../shared/epoch-records.ts";
+import type { TrainEvent } from "../events.ts";
+import type { Layout } from "../shared/layout.ts";
+import type { MetricValue } from "../metrics/definition.ts";
+import { trainingLoss } from "../metrics/definition.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import { namedValues } from "../metrics/plan.ts";
+import type { SamplingPlan } from "../data/sampling.ts";
+import { stepsPerEpoch } from "../data/sampling.ts";
+import { readStepRecord, toldRates } from "../shared/step-records.ts";
+import { rateOf, readThroughput } from "../shared/training-clock.ts";
+
+/** Where a run began: at a checkpoint, or at 0. */
+export interface Begun {
+  /** Steps and epochs done; the records of these are there. */
+  step: number;
+  epoch: number;
+  /** Metrics of which the last of these epochs has no value. */
+  lacking: readonly string[];
+  /** The first epoch, counted from 0, that early stopping looks at: those before lack its metric. */
+  observeFrom: number;
+  /** The value of the best epoch that was saved before; undefined if there was none, or it is not kept. */
+  bestValue: number | undefined;
+}
+
+/** What there is to follow. */
+export interface Followed {
+  control: Control;
+  layout: Layout;
+  sampling: SamplingPlan;
+  /** Steps and epochs to do in all. */
+  plan: { steps: number; epochs: number };
+  /** What is evaluated. */
+  metrics: MetricsPlan;
+  begun: Begun;
+}
+
+export class Progress {
+  readonly #run: Followed;
+  readonly #publish: (event: TrainEvent) => void;
+  readonly #startedMs = performance.now();
+  /** Epochs that were told of. */
+  #epochs: number;
+  #lastStep: number;
+  #told: number;
+
+  constructor(run: Followed, publish: (event: TrainEvent) => void) {
+    this.#run = run;
+    this.#publish = publish;
+    this.#epochs = run.begun.epoch;
+    this.#lastStep = run.begun.step;
+    this.#told = run.begun.step;
+  }
+
+  /** Publishes what is new since the last look. */
+  poll(): void {
+    const { control, plan, sampling } = this.#run;
+    // After a restart there may be fewer than have been told of: they come again, the same.
+    while (this.#epochs < control.load("epochs")) this.#publishEpoch();
+    const step = control.load("step");
+    if (step === this.#lastStep) return;
+    this.#lastStep = step;
+    this.#told = Math.max(this.#told, step);
+    this.#publish({
+      type: "progress",
+      step,
+      steps: plan.steps,
+      epoch: Math.min(plan.epochs, Math.floor(step / stepsPerEpoch(sampling)) + 1),
+      samplesPerSecond: this.samplesPerSecond,
+    });
+  }
+
+  /** Since the workers were started. */
+  get seconds(): number {
+    return (performance.now() - this.#startedMs) / 1000;
+  }
+
+  /** The most steps that were told of; after a restart there may be fewer for some time. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** What the weights after so many steps were evaluated to: nothing if the run has not come to it. */
+  metricsOf(steps: number): Record<string, MetricValue> {
+    const { control, metrics, begun } = this.#run;
+    const epochs = control.load("epochs");
+    if (epochs === 0) return {};
+    const record = this.recordOf(epochs - 1);
+    if (record.step !== steps) return {};
+    const lacking = epochs === begun.epoch ? begun.lacking : [];
+    const values = Object.entries(namedValues(metrics, record.metrics));
+    return Object.fromEntries(values.filter(([name]) => !lacking.includes(name)));
+  }
+
+  /** What an epoch, the first that is over being 1, was evaluated to in single numbers, and as `loss` its training loss. */
+  metricsAt(epochs: number): Record<string, number> {
+    if (epochs === 0) return {};
+    const record = this.recordOf(epochs - 1);
+    const named = Object.entries(namedValues(this.#run.metrics, record.metrics));
+    return Object.fromEntries([
+      [trainingLoss, record.loss],
+      ...named.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    ]);
+  }
+
+  /** Over all steps so far. */
+  get samplesPerSecond(): number {
+    return rateOf(readThroughput(this.#run.layout.throughput));
+  }
+
+  /** The record of an epoch that is over, counted from 0. */
+  recordOf(epoch: number): EpochRecord {
+    const { layout, metrics } = this.#run;
+    const at = layout.epochs / 8 + epoch * recordSize(metrics.cells);
+    return readRecord(heap().float64, at, metrics.cells);
+  }
+
+  #publishEpoch(): void {
+    const epoch = this.#epochs++;
+    const record = this.recordOf(epoch);
+    this.#told = Math.max(this.#told, record.step);
+    const { gradNorm, lrs } = readStepRecord(this.#run.layout.lastSteps, epoch);
+    this.#publish({
+      type: "epoch",
+      epoch: epoch + 1,
+      step: record.step,
+      loss: record.loss,
+      metrics: namedValues(this.#run.metrics, record.metrics),
+      gradNorm,
+      ...toldRates(lrs),
+      samplesPerSecond: rateOf({ samples: record.samples, ms: record.trainMs }),
+    });
+  }
+}

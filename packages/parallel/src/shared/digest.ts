@@ -1,0 +1,56 @@
+// The bits of a tensor in short, to compare threads with each other, and now with before. Knows nothing of jobs.
+import type { Tensor } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import { hashBytes } from "../data/column-hash.ts";
+import { tensorBytes } from "./layout.ts";
+
+/** A tensor by name: its kind, a hash of its elements, and some of these to show. */
+export interface Digest {
+  name: string;
+  /** `float32 [2,3]`. */
+  kind: string;
+  hash: string;
+  /** Elements at even distances. */
+  shown: { at: number; value: number }[];
+}
+
+const mostShown = 16;
+
+/** The bytes of a contiguous tensor, in the heap. */
+function bytesOf(x: Tensor): Uint8Array {
+  const { address } = x;
+  return heap().uint8.subarray(address, address + tensorBytes(x));
+}
+
+/** A hash of a tensor's elements. */
+export function hashTensor(x: Tensor): string {
+  return hashBytes(x.contiguous ? bytesOf(x) : new Uint8Array(x.toArray().buffer));
+}
+
+export function digestOf(name: string, x: Tensor): Digest {
+  const values = x.contiguous ? x.data() : x.toArray();
+  const count = Math.min(mostShown, x.size);
+  const shown = Array.from({ length: count }, (_, i) => {
+    const at = Math.floor((i * x.size) / count);
+    return { at, value: Number(values[at]!) };
+  });
+  return { name, kind: `${x.dtype} [${x.shape.join(",")}]`, hash: hashTensor(x), shown };
+}
+
+/** What two digests of a tensor differ in, as `0.5 here, 0.25 there`; undefined if in nothing. */
+export function differenceOf(
+  here: Digest | undefined,
+  there: Digest | undefined,
+  names: readonly [here: string, there: string],
+): string | undefined {
+  const tell = (a: unknown, b: unknown) => `${String(a)} ${names[0]}, ${String(b)} ${names[1]}`;
+  if (here?.kind !== there?.kind) return tell(here?.kind ?? "nothing", there?.kind ?? "nothing");
+  if (here?.hash === there?.hash) return undefined;
+  const differing = here!.shown.find(({ value }, i) => !Object.is(value, there!.shown[i]!.value));
+  if (!differing)
+    return `in some elements, as a hash ${tell(here!.hash.slice(0, 8), there!.hash.slice(0, 8))}`;
+  const { at, value } = differing;
+  const other = there!.shown.find((shown) => shown.at === at)!.value;
+  const place = here!.kind.endsWith("[]") ? "" : `element ${at} is `;
+  return place + tell(value, other);
+}

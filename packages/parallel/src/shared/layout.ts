@@ -1,0 +1,283 @@
+// Where everything that the threads of a run share lies in memory. Made by the coordinator, sent to every worker.
+//
+//   weights   one flat array; each parameter starts on a cache line
+//   untrained frozen parameters and buffers, one after another
+//   average   the averaged gradient, laid out like the weights
+//   gradients one such array per shard
+//   state     one such array per optimizer state name (velocity, or m and v)
+//   ema       the average of the weights, if the job has one, laid out like them
+//   local     weights and state of each shard, if shards train apart from each other
+import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
+import { EMA, Tensor } from "@shardgrad/core";
+import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
+import { cacheLineBytes, controlBytes } from "./control.ts";
+import { recordSize } from "./epoch-records.ts";
+import { JobError } from "../errors.ts";
+import { blockCount } from "../step/gradient-norm.ts";
+import type { LocalMemory } from "./local-memory.ts";
+import { planLocalMemory } from "./local-memory.ts";
+import { phaseCells } from "./phase-clock.ts";
+import { meetingCells } from "./shard-meetings.ts";
+import type { StepTable } from "./step-records.ts";
+import { stepRecordSize } from "./step-records.ts";
+import { throughputCells } from "./training-clock.ts";
+import { runningStatistics, untrainedTensors } from "./untrained.ts";
+
+/** One parameter in the flat arrays. */
+export interface ParameterPlace {
+  name: string;
+  shape: readonly number[];
+  /** First element. */
+  start: number;
+  /** Number of elements. */
+  size: number;
+}
+
+/** Frozen parameters and buffers, one after another in whole cache lines: first those that may change from step to step. */
+export interface UntrainedPlaces {
+  bytes: number;
+  /** Bytes of those that may change. */
+  changingBytes: number;
+  /** In the order of the model. */
+  places: { name: string; shape: readonly number[]; offset: number; bytes: number }[];
+}
+
+export interface Layout {
+  parameters: ParameterPlace[];
+  /** Elements of one flat array: whole cache lines. */
+  flatSize: number;
+  shards: number;
+  control: number;
+  weights: number;
+  average: number;
+  gradients: number;
+  state: { name: string; address: number }[];
+  /** The average of the weights, laid out like them, if the job has one. */
+  ema: number | undefined;
+  /** What shards have of their own, if they train apart from each other. */
+  local: LocalMemory | undefined;
+  /** One float64 per block of the average: the sum of its squares, see `gradient-norm.ts`. */
+  squares: number;
+  /** One byte per shard and parameter, see `first-step.ts`. */
+  reached: number;
+  /** What each step brought, if somebody wants to know, and the last step of each epoch, see `step-records.ts`. */
+  stepRecords: StepTable | undefined;
+  lastSteps: StepTable;
+  untrained: UntrainedPlaces & { address: number };
+  /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
+  meetings: number;
+  /** One float64 per shard: its loss times its weight. */
+  losses: number;
+  /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
+  shardWeights: number;
+  /** What is evaluated comes to, and is made of: a block that `metrics/plan.ts` divides. */
+  metrics: number;
+  /** One float64 per worker: milliseconds that it has waited in barriers. */
+  waits: number;
+  /** Two float64 per worker: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
+  paces: number;
+  /** How fast the run trains, see `training-clock.ts`. */
+  throughput: number;
+  /** Cells in which workers count the time of their phases, see `phase-clock.ts`. */
+  phases: number;
+  /** One record of float64 per epoch, see `epoch-records.ts`. */
+  epochs: number;
+}
+
+const floatsPerLine = cacheLineBytes / 4;
+const bytesPerFloat = 4;
+
+/** The parameters of a model, one after another, each on a cache line of its own. */
+export function placeParameters(model: AnyModule): { parameters: ParameterPlace[]; flatSize: number } {
+  let start = 0;
+  const parameters = model.namedParameters().map(([name, { shape, size }]): ParameterPlace => {
+    const place = { name, shape, start, size };
+    start += Math.ceil(size / floatsPerLine) * floatsPerLine;
+    return place;
+  });
+  return { parameters, flatSize: start };
+}
+
+/** What a model does not train, each tensor on a cache line of its own; `changes` says whether all of it may change. */
+export function placeUntrained(model: AnyModule, changes: boolean): UntrainedPlaces {
+  const statistics = runningStatistics(model);
+  const untrained = untrainedTensors(model);
+  let end = 0;
+  const offsets = new Map<Tensor, number>();
+  const place = (changing: boolean) => {
+    for (const [, x] of untrained) {
+      if ((changes || statistics.has(x)) !== changing) continue;
+      offsets.set(x, end);
+      end += Math.ceil(tensorBytes(x) / cacheLineBytes) * cacheLineBytes;
+    }
+    return end;
+  };
+  const changingBytes = place(true);
+  const bytes = place(false);
+  const places = untrained.map(([name, x]) => {
+    return { name, shape: x.shape, offset: offsets.get(x)!, bytes: tensorBytes(x) };
+  });
+  return { bytes, changingBytes, places };
+}
+
+/** Bytes of a tensor's elements. */
+export function tensorBytes({ size, dtype }: Tensor): number {
+  return size * bytesPerElement[dtype];
+}
+
+/** Gives storage of so many bytes: of zeros, unless it does not matter what is in it. */
+export type Allocate = (bytes: number, contents?: "zeros" | "any") => Pick<Storage, "offset">;
+
+/** How much of what a layout has. */
+export interface LayoutSizes {
+  workers: number;
+  shards: number;
+  /** Bytes for the metrics. */
+  metricBytes: number;
+  /** Epochs that have a record, and numbers of metrics in each. */
+  epochs: number;
+  cells: number;
+  /** Steps with a record; none if absent. */
+  recordedSteps?: number;
+  /** Whether something other than BatchNorm changes what is not trained; false if absent. */
+  untrainedChanges?: boolean;
+  /** Whether there is an average of the weights; false if absent. */
+  ema?: boolean;
+  /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
+  local?: { steps: number; hogwild: boolean } | undefined;
+}
+
+/** Lays out the shared memory of a run. */
+export function planLayout(
+  model: AnyModule,
+  optimizer: Optimizer,
+  sizes: LayoutSizes,
+  allocate: Allocate,
+): Layout {
+  const { parameters, flatSize } = placeParameters(model);
+  const flatBytes = flatSize * bytesPerFloat;
+  const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
+  // Parameter groups may differ in their state: a name that any parameter has gets an array.
+  const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
+  const groups = optimizer.paramGroups.length;
+  const stepTable = (records: number): StepTable => ({
+    address: allocate(8 * stepRecordSize(groups) * records, "any").offset,
+    groups,
+  });
+  return {
+    parameters,
+    flatSize,
+    shards: sizes.shards,
+    control: allocate(controlBytes(sizes.workers)).offset,
+    weights: allocate(flatBytes).offset,
+    average: allocate(flatBytes).offset,
+    gradients: allocate(flatBytes * sizes.shards).offset,
+    state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
+    ema: sizes.ema ? allocate(flatBytes).offset : undefined,
+    local:
+      sizes.local &&
+      planLocalMemory({ flatSize, shards: sizes.shards, states: stateNames.length }, sizes.local, allocate),
+    squares: allocate(8 * blockCount(flatSize)).offset,
+    reached: allocate(sizes.shards * parameters.length).offset,
+    stepRecords: sizes.recordedSteps ? stepTable(sizes.recordedSteps) : undefined,
+    lastSteps: stepTable(sizes.epochs),
+    untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
+    meetings: allocate(8 * meetingCells * sizes.shards).offset,
+    losses: allocate(8 * sizes.shards).offset,
+    shardWeights: allocate(8 * sizes.shards).offset,
+    metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
+    waits: allocate(8 * sizes.workers).offset,
+    paces: allocate(8 * 2 * sizes.workers).offset,
+    throughput: allocate(8 * throughputCells).offset,
+    phases: allocate(8 * phaseCells(sizes.workers)).offset,
+    epochs: allocate(8 * recordSize(sizes.cells) * sizes.epochs, "any").offset,
+  };
+}
+
+/** Bytes of all that it would lay out. */
+export function layoutBytes(model: AnyModule, optimizer: Optimizer, sizes: LayoutSizes): number {
+  let total = 0;
+  planLayout(model, optimizer, sizes, (bytes) => {
+    total += blockSize(bytes);
+    return { offset: 0 };
+  });
+  return total;
+}
+
+/** A tensor over one parameter's part of the flat array at `base`. */
+export function tensorAt(base: number, { start, size, shape }: ParameterPlace): Tensor {
+  return Tensor.over(blockAt(base, { start, size }), shape, "float32").keep();
+}
+
+function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "size">): Storage {
+  return Storage.foreign(base + start * bytesPerFloat, size * bytesPerFloat);
+}
+
+type Described = { name: string; shape: readonly number[] };
+
+/** @throws JobError if a model's tensors are not those that were laid out */
+function requireSame(what: string, own: readonly [string, Tensor][], laidOut: readonly Described[]): void {
+  const describe = (list: readonly Described[]) =>
+    list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ") || "none";
+  const [here, there] = [describe(own.map(([name, { shape }]) => ({ name, shape }))), describe(laidOut)];
+  if (here === there) return;
+  throw new JobError(
+    `train: model() built other ${what} on this thread (${here}) than on the main thread (${there}); it must not depend on the thread`,
+  );
+}
+
+/** @throws JobError if a model is not the one that was laid out */
+export function checkModel(model: AnyModule, layout: Layout): void {
+  requireSame("parameters", model.namedParameters(), layout.parameters);
+  requireSame("frozen parameters and buffers", untrainedTensors(model), layout.untrained.places);
+}
+
+/**
+ * Makes a model's parameters, what it does not train, and its optimizer's state look at the shared arrays, and its gradients at the average.
+ *
+ * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
+ */
+export function bindModel(
+  model: AnyModule,
+  optimizer: Optimizer,
+  layout: Layout,
+  contents: "copy" | "adopt",
+): void {
+  const named = model.namedParameters();
+  const untrained = untrainedTensors(model);
+  untrained.forEach(([, x], index) => {
+    const { offset, bytes } = layout.untrained.places[index]!;
+    x.moveTo(Storage.foreign(layout.untrained.address + offset, bytes), contents);
+  });
+  named.forEach(([, parameter], index) => {
+    const place = layout.parameters[index]!;
+    parameter.moveTo(blockAt(layout.weights, place), contents);
+    parameter.grad = tensorAt(layout.average, place);
+    const number = optimizer.parameters.indexOf(parameter);
+    for (const { name, address } of layout.state)
+      optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
+  });
+}
+
+/** An average of a model's weights in the shared memory, if the layout has one; `contents` as for `bindModel`. */
+export function bindEMA(
+  model: AnyModule,
+  layout: Layout,
+  options: EMAOptions | undefined,
+  contents: "copy" | "adopt",
+): EMA | undefined {
+  const { ema: base } = layout;
+  if (base === undefined || !options) return undefined;
+  const ema = new EMA(model.parameters(), options);
+  ema.averages.forEach((average, index) => {
+    average.moveTo(blockAt(base, layout.parameters[index]!), contents);
+  });
+  return ema;
+}
+
+/** Makes a model's parameters look at one of the flat arrays: the weights, or their average. */
+export function lookAt(model: AnyModule, layout: Layout, base: number): void {
+  model.parameters().forEach((parameter, index) => {
+    parameter.moveTo(blockAt(base, layout.parameters[index]!), "adopt");
+  });
+}

@@ -1,0 +1,29 @@
+// A run that loses a worker goes back to a snapshot with all that afterStep has changed.
+import { expect, it } from "vitest";
+import type { Faults } from "../run/coordinator.ts";
+import { coordinate } from "../run/coordinator.ts";
+import type { Phase } from "../errors.ts";
+import { launchNow } from "../attempt/launch.ts";
+
+const workerUrl = new URL("../../dist/worker.js", import.meta.url);
+const job = new URL("../../../../test/jobs/mean-teacher.ts", import.meta.url).href;
+
+async function run(faults: Faults) {
+  const options = { workers: 2, kernels: "wasm", snapshotEvery: 2, restarts: faults.length } as const;
+  const { weightsSha256, metrics } = await coordinate(
+    launchNow(job, workerUrl),
+    options,
+    () => undefined,
+    () => false,
+    faults,
+  );
+  return { weightsSha256, metrics };
+}
+
+it("a teacher has the bits of a run in which nothing failed", async () => {
+  const fault = (rank: number, step: number, phase: Phase, afterBarriers: number) =>
+    ({ rank, step, phase, afterBarriers, how: "throw" }) as const;
+  // The second is in the call itself, which is the first worker's, the third while the other waits for it.
+  const faults = [fault(1, 4, "forward", 0), fault(0, 7, "update", 2), fault(1, 8, "barrier", 2)];
+  expect(await run(faults)).toEqual(await run([]));
+});

@@ -1,0 +1,143 @@
+// Averaging the shards' gradients in fixed order, and updating the weights, one slice per worker. Every element is
+// added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
+// number of workers nor on where the slices are cut.
+import type { EMA, Optimizer } from "@shardgrad/core";
+import { Tensor } from "@shardgrad/core";
+import { heap, kernelsFor } from "@shardgrad/core/engine";
+import { cacheLineBytes } from "../shared/control.ts";
+import type { Layout } from "../shared/layout.ts";
+
+const floatsPerLine = cacheLineBytes / 4;
+
+/** A stretch of an average that stays in the second-level cache, beside weights and optimizer state: 128 KiB. */
+const elementsInCache = 32768;
+
+/** Elements whose squares are summed together when a norm is asked for. */
+export const blockElements = 1024;
+
+/**
+ * Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines, or
+ * whole blocks of `unit` elements.
+ */
+export function sliceOf(
+  flatSize: number,
+  rank: number,
+  workers: number,
+  unit = floatsPerLine,
+): [from: number, to: number] {
+  const units = Math.ceil(flatSize / unit);
+  const cut = (part: number) => Math.min(flatSize, Math.floor((units * part) / workers) * unit);
+  return [cut(rank), cut(rank + 1)];
+}
+
+/** Averages and updates one slice of the weights. */
+export class SliceReducer {
+  readonly #layout: Layout;
+  readonly #from: number;
+  readonly #to: number;
+  readonly #weights: Tensor;
+  readonly #factor: Tensor;
+
+  constructor(layout: Layout, [from, to]: readonly [from: number, to: number]) {
+    this.#layout = layout;
+    this.#from = from;
+    this.#to = to;
+    this.#weights = Tensor.allocate([layout.shards], "float32", "shard weights").keep();
+    this.#factor = Tensor.allocate([], "float32", "clipping").keep();
+  }
+
+  /**
+   * Computes what each shard counts in the average; comes before it in every step that has any weight.
+   */
+  weighShards(): void {
+    const total = sumOverShards(this.#layout, "shardWeights");
+    const weights = this.#weights.data();
+    perShard(this.#layout, "shardWeights").forEach((weight, shard) => {
+      weights[shard] = weight / total;
+    });
+  }
+
+  /**
+   * `average = sum over shards of (weight of shard / weight of batch) * gradient of shard`: the gradient of the mean
+   * loss over the batch, also when its shards are of different size. The weight of a shard is its number of samples,
+   * or the sum of their weights.
+   */
+  average(): void {
+    this.#averageElements(this.#from, this.#to);
+  }
+
+  /** Multiplies the slice's averages, in place. */
+  scale(factor: number): void {
+    const [n, at] = [this.#to - this.#from, this.#layout.average + this.#from * 4];
+    this.#factor.data()[0] = factor;
+    kernelsFor("float32").mul(1, n, at, 0, 1, this.#factor.address, 0, 0, at);
+  }
+
+  /** Steps the optimizer, and then the average of the weights, over the part of each parameter in the slice. */
+  update(optimizer: Optimizer, ema?: EMA): void {
+    this.#overStretches(optimizer, ema, (index, from, to) => optimizer.update(index, from, to));
+  }
+
+  /** `average` and `update`, so much at a time that an average is still in the cache when it is used. */
+  averageAndUpdate(optimizer: Optimizer, ema?: EMA): void {
+    this.#overStretches(optimizer, ema, (index, from, to, start) => {
+      this.#averageElements(start + from, start + to);
+      optimizer.update(index, from, to);
+    });
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+    this.#factor.dispose();
+  }
+
+  #averageElements(from: number, to: number): void {
+    const { gradients, average, flatSize, shards } = this.#layout;
+    kernelsFor("float32").average(
+      to - from,
+      shards,
+      gradients + from * 4,
+      flatSize,
+      this.#weights.address,
+      average + from * 4,
+    );
+  }
+
+  /**
+   * Begins an update, and visits the elements `from` … `to`-1 of each parameter, which starts at `start`, in the slice; so
+   * many at a time that they stay in the cache.
+   */
+  #overStretches(
+    optimizer: Optimizer,
+    ema: EMA | undefined,
+    visit: (index: number, from: number, to: number, start: number) => void,
+  ): void {
+    optimizer.advance();
+    ema?.advance();
+    const base = this.#layout.weights;
+    optimizer.parameters.forEach((parameter, index) => {
+      const start = (parameter.address - base) / 4;
+      const from = Math.max(this.#from, start) - start;
+      const to = Math.min(this.#to, start + parameter.size) - start;
+      const number = ema?.parameters.indexOf(parameter);
+      for (let first = from; first < to; first += elementsInCache) {
+        const end = Math.min(to, first + elementsInCache);
+        visit(index, first, end, start);
+        if (ema) ema.updateRange(number!, first, end);
+      }
+    });
+  }
+}
+
+/** What each shard has put into one of the arrays that have a float64 per shard. */
+function perShard(layout: Layout, name: "losses" | "shardWeights"): Float64Array {
+  const start = layout[name] / 8;
+  return heap().float64.subarray(start, start + layout.shards);
+}
+
+/** The sum over the shards of a step, in their order: of losses times weights, or of weights. */
+export function sumOverShards(layout: Layout, name: "losses" | "shardWeights"): number {
+  let total = 0;
+  for (const value of perShard(layout, name)) total += value;
+  return total;
+}

@@ -1,0 +1,183 @@
+// One worker's shards when they train apart from each other: each has a model and an optimizer of its own, and updates
+// its weights by its own gradient in every step. At a meeting, every worker averages its slice of all shards' arrays into
+// the run's own, in the order of the shards, and gives each shard the averages back.
+//
+//   step, step, … (each shard by itself) → barrier → average my slice, hand it out → barrier → step, step, …
+//
+// Shards, not workers, have the weights, so the bits do not depend on the number of workers. With Hogwild the weights are
+// the run's own, which all shards read and write at any time: only optimizer state is averaged. Knows no barrier, as
+// update-step.ts: replica.ts has them in between.
+import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import { manualSeed } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import { SliceReducer, sumOverShards } from "./allreduce.ts";
+import { buildModel } from "../job/build-model.ts";
+import { sampleShapes } from "../data/columns.ts";
+import { JobError } from "../errors.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { Layout } from "../shared/layout.ts";
+import { bindModel, checkModel } from "../shared/layout.ts";
+import type { Brought, LocalMemory } from "../shared/local-memory.ts";
+import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "../shared/local-memory.ts";
+import { compareModels, digestModel } from "../checks/probe.ts";
+import type { WorkerSetup } from "../protocol.ts";
+import { nextLearningRates } from "../shared/step-records.ts";
+import { UpdateStep } from "./update-step.ts";
+
+/** A shard that trains by itself. */
+interface Learner {
+  readonly layout: Layout;
+  readonly model: AnyModule;
+  readonly parameters: readonly Tensor[];
+  readonly optimizer: Optimizer;
+  readonly update: UpdateStep;
+}
+
+export class LocalSteps {
+  readonly #layout: Layout;
+  readonly #local: LocalMemory;
+  readonly #slice: readonly [from: number, to: number];
+  readonly #learners: Map<number, Learner>;
+  readonly #averages: { own: number; average: number; reducer: SliceReducer }[];
+  /** Parameters of all learners. */
+  readonly #trained = new Set<Tensor>();
+  /** Steps done at the last meeting, and at the next one. */
+  #metAt = 0;
+  #meetsAt = 0;
+
+  /**
+   * Builds the learners of a worker's shards, and gives them what the run's arrays hold: nobody else may write to these yet.
+   *
+   * @param slice the part of each array that this worker averages
+   */
+  constructor(
+    setup: WorkerSetup,
+    job: RunJob,
+    { shards, slice }: { shards: readonly number[]; slice: readonly [from: number, to: number] },
+  ) {
+    const { layout } = setup;
+    this.#layout = layout;
+    this.#local = layout.local!;
+    this.#slice = slice;
+    this.#learners = new Map(shards.map((shard) => [shard, this.#learn(shard, setup, job)]));
+    this.#averages = arraysToAverage(layout, this.#local).map(({ own, average }) => {
+      const reducer = new SliceReducer({ ...layout, gradients: own, average }, slice);
+      return { own, average, reducer };
+    });
+    this.#handOut(shards, [0, layout.flatSize]);
+  }
+
+  /** The model and the parameters that a shard's pass is to be over. */
+  learner(shard: number): Pick<Learner, "model" | "parameters"> {
+    return this.#learners.get(shard)!;
+  }
+
+  /** Those of all shards of this worker. */
+  get models(): AnyModule[] {
+    return Array.from(this.#learners.values(), ({ model }) => model);
+  }
+
+  /** Updates that the shards' optimizers count: all of them the same, one a step. */
+  get stepCount(): number {
+    const [any] = this.#learners.values();
+    return any!.optimizer.stepCount;
+  }
+
+  /**
+   * Updates a shard's weights by its gradient, which must be there. One without weight counts the step, and leaves it at
+   * that.
+   *
+   * @param step counted from 0
+   * @throws NonFiniteError if what the shard brought is not finite
+   */
+  update(step: number, shard: number, { loss, weight }: Pick<Brought, "loss" | "weight">): void {
+    const { layout, optimizer, update } = this.#learners.get(shard)!;
+    const cells = heap().float64;
+    cells[layout.losses / 8] = loss;
+    cells[layout.shardWeights / 8] = weight;
+    cells[this.#layout.shardWeights / 8 + shard]! += weight;
+    const isRecorded = this.#layout.stepRecords !== undefined || step + 1 === this.#meetsAt;
+    const measured = update.needsWholeAverage || isRecorded;
+    if (weight === 0) optimizer.advance();
+    else {
+      if (measured) {
+        update.measure();
+        update.takeNorm();
+      }
+      update.admit(step + 1);
+      update.apply(true);
+    }
+    const place = { index: step - this.#metAt, shard };
+    noteStep(this.#layout, this.#local, place, {
+      loss,
+      weight,
+      gradNorm: measured ? update.norm : Number.NaN,
+    });
+  }
+
+  /** The learning rates of the next step: the same for all shards. */
+  nextLearningRates(): number[] {
+    const [any] = this.#learners.values();
+    return nextLearningRates(any!.optimizer);
+  }
+
+  /** Begins a round of steps, up to `end`, when all have read what the last one brought. */
+  begin(step: number, end: number): void {
+    [this.#metAt, this.#meetsAt] = [step, end];
+    for (const shard of this.#learners.keys()) heap().float64[this.#layout.shardWeights / 8 + shard] = 0;
+  }
+
+  /**
+   * Between the barriers of a meeting: averages this worker's slice, by what each shard's samples weighed since the last
+   * meeting, and hands it out to all shards.
+   *
+   * @param step steps done
+   * @returns what each step since the last meeting brought
+   */
+  meet(step: number): Brought[] {
+    const { shards } = this.#layout;
+    // If nobody had any weight since the last meeting, all are as they were then.
+    if (sumOverShards(this.#layout, "shardWeights") > 0) {
+      for (const { reducer } of this.#averages) {
+        reducer.weighShards();
+        reducer.average();
+      }
+      this.#handOut(Array(shards).keys(), this.#slice);
+    }
+    return Array.from({ length: step - this.#metAt }, (_, index) =>
+      sumOfStep(this.#layout, this.#local, index),
+    );
+  }
+
+  #learn(shard: number, setup: WorkerSetup, job: RunJob): Learner {
+    const { rank, layout: whole, rules, sampling, state, train, length, built } = setup;
+    const layout = layoutOfShard(whole, this.#local, shard);
+    manualSeed(sampling.seed);
+    const { model, optimizer } = buildModel(job, sampleShapes(train), length);
+    if (this.#trained.has(model.parameters()[0]!)) {
+      throw new JobError(
+        "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",
+      );
+    }
+    for (const parameter of model.parameters()) this.#trained.add(parameter);
+    checkModel(model, layout);
+    compareModels(digestModel(model), built, rank);
+    bindModel(model, optimizer, layout, "adopt");
+    optimizer.stepCount = state.stepCount;
+    const slice = [0, layout.flatSize] as const;
+    const reducer = new SliceReducer(layout, slice);
+    const update = new UpdateStep(rules, layout, { slice, reducer, optimizer, ema: undefined, shard });
+    return { layout, model, parameters: model.parameters(), optimizer, update };
+  }
+
+  /** Copies elements `from` … `to`-1 of the run's arrays to those of some shards. */
+  #handOut(shards: Iterable<number>, [from, to]: readonly [from: number, to: number]): void {
+    const bytes = heap().uint8;
+    const flatBytes = 4 * this.#layout.flatSize;
+    for (const shard of shards) {
+      for (const { own, average } of this.#averages) {
+        bytes.copyWithin(own + flatBytes * shard + 4 * from, average + 4 * from, average + 4 * to);
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// The pass over one shard's samples, forward and backward: from a batch to its loss, and to gradients in the shard's slot.
+// Captured in its first runs, and replayed from then on. Knows nothing of other workers, nor of what comes of gradients.
+import type { AnyModule } from "@shardgrad/core";
+import {
+  CaptureError,
+  cast,
+  compile,
+  Generator,
+  grad,
+  noGrad,
+  scope,
+  stream,
+  Tensor,
+  withGenerator,
+} from "@shardgrad/core";
+import { hostStep } from "@shardgrad/core/engine";
+import type { BatchSource } from "./batches.ts";
+import type { Phase } from "../errors.ts";
+import { JobError } from "../errors.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { Layout } from "../shared/layout.ts";
+import { tensorAt } from "../shared/layout.ts";
+import { RunPlace } from "./run-place.ts";
+
+/** What the passes need of the replica that they belong to. */
+export interface PassHost {
+  /** What the pass over a shard differentiates. */
+  trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] };
+  enter(phase: Phase): void;
+  /** Throws if the loss has changed what is trained. */
+  checkTraining(): void;
+  /** Told, in passes that are no replays, of the gradients that were found: null where the loss does not depend on a parameter. */
+  found(shard: number, gradients: readonly (Tensor | null)[]): void;
+  /** Told once, if passes are run anew from now on, and why. */
+  foundEager(reason: string): void;
+}
+
+/** Throws unless a job's loss is a scalar tensor. */
+function checkLoss(loss: unknown): Tensor {
+  if (loss instanceof Tensor && loss.size === 1) return loss;
+  if (loss instanceof Promise) {
+    loss.catch(() => undefined);
+    throw new JobError(
+      "loss: got a promise, expected a scalar tensor; a step cannot wait: let it not be async",
+    );
+  }
+  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
+  throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
+}
+
+export class ShardPass {
+  readonly #job: RunJob;
+  readonly #host: PassHost;
+  readonly #source: BatchSource;
+  /** Where the gradients of each of the worker's shards go. */
+  readonly #gradients: ReadonlyMap<number, Tensor[]>;
+  readonly #loss = Tensor.allocate([], "float32", "loss").keep();
+  readonly #noise: Generator;
+  readonly #place = new RunPlace();
+  #pass: (shard: number, count: number) => void;
+
+  /** @param source where the samples of a shard are loaded before its pass */
+  constructor(
+    job: RunJob,
+    source: BatchSource,
+    {
+      layout,
+      shards,
+      seed,
+      capture,
+    }: { layout: Layout; shards: readonly number[]; seed: number; capture: boolean },
+    host: PassHost,
+  ) {
+    this.#job = job;
+    this.#host = host;
+    this.#source = source;
+    this.#gradients = new Map(
+      shards.map((shard) => {
+        const base = layout.gradients + shard * layout.flatSize * 4;
+        return [shard, layout.parameters.map((place) => tensorAt(base, place))];
+      }),
+    );
+    this.#noise = new Generator(seed, stream.noise);
+    // Each shard has a full size, and another one in the last batch of an epoch.
+    this.#pass = capture ? compile(this.compute, { limit: 2 * shards.length }) : this.compute;
+  }
+
+  /** Tells the loss of the step that comes next; both counted from 0. */
+  begin(step: number, epoch: number): void {
+    this.#place.set(step, epoch);
+  }
+
+  /**
+   * The mean loss of the `count` samples that are loaded. Random numbers depend on the step and the shard, not on who
+   * computes it.
+   */
+  run(step: number, shard: number, count: number): number {
+    const pass = () =>
+      this.#source.during(count, () =>
+        withGenerator(this.#noise.restart(step, shard), () => scope(() => this.#pass(shard, count))),
+      );
+    try {
+      pass();
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      if (error.replays > 0) {
+        throw new JobError(
+          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
+          { cause: error },
+        );
+      }
+      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
+      this.#pass = this.compute;
+      this.#host.foundEager(error.message);
+      pass();
+    }
+    return this.#loss.item();
+  }
+
+  /** The part of a pass that is the same in every step. */
+  readonly compute = (shard: number, count: number, source = this.#source, lossPlace = this.#loss): void => {
+    const { model, parameters } = this.#host.trained(shard);
+    const batch = source.batch(count);
+    hostStep("enter forward", () => this.#host.enter("forward"));
+    const { step, epoch } = this.#place;
+    const loss = checkLoss(this.#job.loss(model, batch, { ...this.#job.context, step, epoch }));
+    this.#host.checkTraining();
+    lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
+    hostStep("enter backward", () => this.#host.enter("backward"));
+    const found = grad(loss, parameters, { into: this.#gradients.get(shard)! });
+    this.#host.found(shard, found);
+    if (found.every((gradient) => gradient === null)) {
+      throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
+    }
+  };
+}
