@@ -1,7 +1,6 @@
 // Who may import whom, for dependency-cruiser (`npm run layers`). The map is the table in the design: data flows
 // from the coordinator down to the memory, and imports point the same way, never back up.
-// Type imports count (naming a type is knowing it), except for cycles: tensor and tape may name each other's
-// types, which are erased; a cycle of values would make the order of loading matter.
+// Type imports count: naming a type is knowing it.
 // Tests may look anywhere in their own package; most rules are about the code that ships.
 
 const core = "^packages/core/src/";
@@ -20,28 +19,51 @@ const layers = [
   ["ops", "io"],
   ["nn", "losses", "optim", "data", "testing", "gradient-free", "graph"],
 ];
+/** The rooms of parallel, from left to right: each member is a file or a folder, as above. Its README says what they are. */
+const rooms = [
+  ["errors", "check-parts", "frozen-copy", "params", "node-version", "own-folder", "surroundings"],
+  ["data", "checkpoint"],
+  ["shared"],
+  ["metrics"],
+  ["job"],
+  ["step"],
+  ["checks"],
+  ["plan", "events"],
+  ["protocol", "fault"],
+  ["worker", "attempt"],
+  ["run"],
+  ["training-run", "train", "profile-job"],
+  ["index", "engine"],
+  ["cli"],
+];
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|testing|worker|node-version|cli/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|testing|worker/worker|node-version|cli/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
-const layersOfCore = layers.slice(0, -1).map((names, layer) => ({
-  name: `core-layer-${layer}`,
-  comment: `Layer ${layer} (${names.join(", ")}) knows nothing of the layers above it.`,
-  severity: "error",
-  from: { path: members(core, names), ...shipped },
-  to: { path: members(core, layers.slice(layer + 1).flat()) },
-}));
+/** A level knows nothing of those above it. */
+const upwards = (name, root, levels) =>
+  levels.slice(0, -1).map((names, level) => ({
+    name: `${name}-${level}`,
+    comment: `${names.join(", ")}: know nothing of what comes after them in the table.`,
+    severity: "error",
+    from: { path: members(root, names), ...shipped },
+    to: { path: members(root, levels.slice(level + 1).flat()) },
+  }));
 
 module.exports = {
   forbidden: [
-    ...layersOfCore,
+    ...upwards("core-layer", core, layers),
+    ...upwards("room", parallel, rooms),
     {
-      name: "core-file-without-a-layer",
-      comment: "A new file takes its place in the table above, or none of the layer rules would see it.",
+      name: "file-without-a-layer",
+      comment: "A new file takes its place in the tables above, or none of the layer rules would see it.",
       severity: "error",
       from: {},
-      to: { path: core, pathNot: [members(core, layers.flat()), coreEntry] },
+      to: {
+        path: [core, parallel],
+        pathNot: [members(core, layers.flat()), coreEntry, members(parallel, rooms.flat()), "\\.d\\.ts$"],
+      },
     },
     {
       name: "core-entry-is-for-users",
@@ -90,19 +112,19 @@ module.exports = {
       to: { path: "(^|/)koffi/" },
     },
     {
-      name: "worker-and-coordinator-apart",
+      name: "threads-apart",
       comment:
-        "They run in different threads and meet in protocol and control only, not even through a third.",
+        "The worker's thread and the main thread meet in protocol and shared memory only, not even through a third.",
       severity: "error",
-      from: { path: members(parallel, ["worker"]), ...shipped },
-      to: { path: members(parallel, ["coordinator"]), reachable: true },
+      from: { path: `${parallel}worker/`, ...shipped },
+      to: { path: `${parallel}(attempt|run)/`, reachable: true },
     },
     {
-      name: "coordinator-and-worker-apart",
-      comment: "The other direction: the coordinator starts the worker by its URL.",
+      name: "worker-is-started-by-its-url",
+      comment: "The other direction: imported, it would run in the main thread.",
       severity: "error",
-      from: { path: members(parallel, ["coordinator"]), ...shipped },
-      to: { path: members(parallel, ["worker"]), reachable: true },
+      from: { path: `${parallel}(attempt|run)/`, ...shipped },
+      to: { path: `${parallel}worker/`, reachable: true },
     },
     {
       name: "nothing-imports-the-command",
@@ -110,6 +132,13 @@ module.exports = {
       severity: "error",
       from: { pathNot: [`${parallel}cli/`, shipped.pathNot] },
       to: { path: `${parallel}cli/` },
+    },
+    {
+      name: "command-uses-the-public-face",
+      comment: "What the command can do, a script can do.",
+      severity: "error",
+      from: { path: `${parallel}cli/`, ...shipped },
+      to: { path: parallel, pathNot: [`${parallel}cli/`, `${parallel}(index|errors|surroundings)\\.ts$`] },
     },
     {
       name: "packages-meet-by-name",
@@ -123,7 +152,7 @@ module.exports = {
       comment: "Whoever reads a cycle has no place to start; nor has the loader.",
       severity: "error",
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true },
     },
     {
       name: "no-dead-file",

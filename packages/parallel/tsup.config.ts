@@ -5,7 +5,7 @@ export default defineConfig({
     "node-version": "src/node-version.ts",
     index: "src/index.ts",
     engine: "src/engine.ts",
-    worker: "src/worker.ts",
+    worker: "src/worker/worker.ts",
     cli: "src/cli/main.ts",
   },
   format: "esm",

@@ -1,10 +1,21 @@
 // What a tensor looks like to people: its head, and its elements in aligned rows, as NumPy and PyTorch print them.
 // Reads only the elements that it shows. Knows nothing of gradients or ops; Tensor.toString is the way in.
+import type { DType } from "./dtype.ts";
 import { bytesPerElement, isFloat } from "./dtype.ts";
 import { heap } from "./memory/heap.ts";
 import type { NestedNumbers, Shape } from "./shape.ts";
 import { formatShape, sizeOf } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+
+/** What is to be known of a tensor. */
+interface Printable {
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly dtype: DType;
+  readonly size: number;
+  readonly address: number;
+  readonly requiresGrad: boolean;
+  readonly node: { readonly op: string } | null;
+}
 
 /** A tensor of more elements than this is shortened to `edge` first and last ones per axis. */
 const threshold = 1000;
@@ -13,7 +24,7 @@ const lineWidth = 80;
 const decimals = 4;
 
 /** `Tensor [2,3] float32`, for messages and lists. */
-export function describeTensor(x: Tensor): string {
+export function describeTensor(x: Omit<Printable, "address">): string {
   const origin = x.requiresGrad ? " requiresGrad" : x.node ? ` from ${x.node.op}` : "";
   return `Tensor ${formatShape(x.shape)} ${x.dtype}${origin}`;
 }
@@ -27,7 +38,7 @@ export function nest(values: ArrayLike<number>, shape: Shape): NestedNumbers {
 }
 
 /** The head and the elements; those of a matrix, or of anything larger, on lines of their own. */
-export function printTensor(x: Tensor): string {
+export function printTensor(x: Printable): string {
   const shortened = x.size > threshold;
   const values = shownValues(x, shortened);
   const format = formatterFor(values, isFloat(x.dtype));
@@ -41,7 +52,7 @@ function shownPlaces(length: number, shortened: boolean): number[] {
   return shortened && length > 2 * edge ? places.map((i) => (i < edge ? i : length - 2 * edge + i)) : places;
 }
 
-function shownValues(x: Tensor, shortened: boolean): number[] {
+function shownValues(x: Printable, shortened: boolean): number[] {
   const elements = heap()[x.dtype];
   const first = x.address / bytesPerElement[x.dtype];
   let places = sizeOf(x.shape) === 0 ? [] : [first];

@@ -1,12 +1,12 @@
 // What a run tells while it goes on: typed events, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
-import type { MemoryBudget } from "./plan/memory-budget.ts";
 import type { MetricValue } from "./metrics/definition.ts";
 import type { Params } from "./params.ts";
+import type { MemoryBudget } from "./plan/memory-budget.ts";
 import type { TimedPhase } from "./shared/phase-clock.ts";
-import type { ReduceMode } from "./protocol.ts";
-import type { ToldRates } from "./shared/step-records.ts";
+import type { StepRecord, ToldRates } from "./shared/step-records.ts";
+import type { ReduceMode } from "./step/allreduce.ts";
 
 export interface StartEvent {
   type: "start";
@@ -188,4 +188,32 @@ export type TrainEvent =
 export interface TrainResult<M extends AnyModule = Module> extends EndEvent {
   /** The trained model, on this thread. */
   model: M;
+}
+
+/** What one step brought. */
+export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
+  /** Counted from 1. */
+  step: number;
+  /** Counted from 1. */
+  epoch: number;
+}
+
+/** What one evaluation brought. */
+export interface Evaluation {
+  /** Steps done so far. */
+  step: number;
+  epoch: number;
+  metrics: Record<string, MetricValue>;
+}
+
+/** Functions that a run calls on the main thread; the training does not wait for them. An error in one ends the run. */
+export interface Callbacks {
+  /** After every step, in order; several at a time, as training is faster than what watches it. */
+  onStepEnd?: (step: StepEnd) => void;
+  /** After every epoch, and the part of one that a run may end with. */
+  onEpochEnd?: (epoch: EpochEvent) => void;
+  /** After every evaluation, before `onEpochEnd`. */
+  onEvaluate?: (evaluation: Evaluation) => void;
+  /** After every checkpoint, also one that could not be saved. */
+  onCheckpoint?: (checkpoint: CheckpointEvent) => void;
 }

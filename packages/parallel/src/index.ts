@@ -1,7 +1,6 @@
 // @shardgrad/parallel: everything that is public.
 import "./node-version.ts";
 
-export type { Callbacks, Evaluation, StepEnd } from "./run/callbacks.ts";
 export type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 export {
   type CheckpointContent,
@@ -28,7 +27,6 @@ export {
   type SavedCheckpoint,
   type StoreEnvironment,
 } from "./checkpoint/store.ts";
-export type { BestOption, CheckpointOptions } from "./run/checkpointing.ts";
 export {
   type Computed,
   type ComputedColumn,
@@ -50,7 +48,9 @@ export type {
   Sample,
   SampleShapes,
 } from "./data/dataset.ts";
-export type { EarlyStoppingRule } from "./job/early-stopping.ts";
+export type { SampleRandom } from "./data/sample-random.ts";
+export type { Sampling } from "./data/sampling.ts";
+export { type HoldOut, split } from "./data/split.ts";
 export {
   CheckpointError,
   type Committed,
@@ -63,13 +63,16 @@ export {
 } from "./errors.ts";
 export type {
   BestCheckpoint,
+  Callbacks,
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  Evaluation,
   ProgressEvent,
   RestartEvent,
   ResumeEvent,
   StartEvent,
+  StepEnd,
   StragglerEvent,
   TrainEvent,
   TrainResult,
@@ -82,7 +85,8 @@ export {
   type LossContext,
   type OptimizerContext,
 } from "./job/define-job.ts";
-export type { MemoryBudget, MemoryRow } from "./plan/memory-budget.ts";
+export type { EarlyStoppingRule } from "./job/early-stopping.ts";
+export type { EMARule, NonFiniteRule, StepRules } from "./job/step-rules.ts";
 export type {
   Collected,
   CollectedOutputs,
@@ -114,14 +118,12 @@ export {
   r2Score,
   rootMeanSquaredError,
 } from "./metrics/regression-scores.ts";
-export type { TrainOptions } from "./plan/options.ts";
 export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts";
-export type { TimedPhase } from "./shared/phase-clock.ts";
+export type { BestOption, CheckpointOptions } from "./plan/checkpoint-options.ts";
+export type { MemoryBudget, MemoryRow } from "./plan/memory-budget.ts";
+export type { TrainOptions } from "./plan/options.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
-export type { ReduceMode } from "./protocol.ts";
-export type { SampleRandom } from "./data/sample-random.ts";
-export type { Sampling } from "./data/sampling.ts";
-export { type HoldOut, split } from "./data/split.ts";
-export type { EMARule, NonFiniteRule, StepRules } from "./job/step-rules.ts";
+export type { TimedPhase } from "./shared/phase-clock.ts";
+export type { ReduceMode } from "./step/allreduce.ts";
 export { train } from "./train.ts";
 export { TrainingRun } from "./training-run.ts";

@@ -3,24 +3,24 @@
 import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { optionNames, Storage } from "@shardgrad/core/engine";
-import { BatchSource } from "./step/batches.ts";
-import { buildModel } from "./job/build-model.ts";
+import { launchNow } from "./attempt/launch.ts";
 import { checkParts } from "./check-parts.ts";
 import { sampleShapes } from "./data/columns.ts";
+import { stepsPerEpoch } from "./data/sampling.ts";
 import { JobError } from "./errors.ts";
-import { frozenCopy } from "./job/frozen-copy.ts";
+import { frozenCopy } from "./frozen-copy.ts";
+import { buildModel } from "./job/build-model.ts";
 import { requireCount } from "./job/define-job.ts";
 import { noteCaller } from "./job/job-origin.ts";
-import { launchNow } from "./attempt/launch.ts";
 import { findJob, jobUrlOf } from "./job/load-job.ts";
+import { workerUrl } from "./own-folder.ts";
+import { resolveParams } from "./params.ts";
 import type { TrainOptions } from "./plan/options.ts";
 import { planRun, runSeed } from "./plan/options.ts";
-import { resolveParams } from "./params.ts";
-import { prepareData } from "./run/prepare-data.ts";
 import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
+import { prepareData } from "./run/prepare-data.ts";
+import { BatchSource } from "./step/batches.ts";
 import { RunPlace } from "./step/run-place.ts";
-import { stepsPerEpoch } from "./data/sampling.ts";
-import { workerUrl } from "./attempt/worker-url.ts";
 
 /** What `profileJob` takes. */
 export interface ProfileJobOptions

@@ -1,25 +1,23 @@
 // What coordinator and workers say to each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
-import type { BestSoFar } from "./step/best-epoch.ts";
-import type { RunLength } from "./job/build-model.ts";
+import type { KeptNumbers } from "./checks/kept-numbers.ts";
+import type { Found } from "./checks/probe.ts";
 import type { StoredColumns } from "./data/columns.ts";
-import type { Digest } from "./shared/digest.ts";
+import type { SamplingPlan } from "./data/sampling.ts";
 import type { Phase, SerializedError } from "./errors.ts";
 import type { Fault } from "./fault.ts";
-import type { KeptNumbers } from "./checks/kept-numbers.ts";
-import type { Layout } from "./shared/layout.ts";
-import type { LocalSchedule } from "./plan/local-schedule.ts";
-import type { MetricsPlan } from "./metrics/plan.ts";
-import type { JobContext } from "./params.ts";
-import type { Found } from "./checks/probe.ts";
-import type { RunKernels } from "./plan/run-kernels.ts";
-import type { SamplingPlan } from "./data/sampling.ts";
-import type { RunState, SnapshotPlan } from "./shared/snapshots.ts";
+import type { RunLength } from "./job/build-model.ts";
 import type { Sources } from "./job/sources.ts";
 import type { StepRules } from "./job/step-rules.ts";
-
-/** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
-export type ReduceMode = "workers" | "coordinator";
+import type { MetricsPlan } from "./metrics/plan.ts";
+import type { JobContext } from "./params.ts";
+import type { LocalSchedule } from "./plan/local-schedule.ts";
+import type { RunKernels } from "./plan/run-kernels.ts";
+import type { Digest } from "./shared/digest.ts";
+import type { Layout } from "./shared/layout.ts";
+import type { RunState, SnapshotPlan } from "./shared/snapshots.ts";
+import type { ReduceMode } from "./step/allreduce.ts";
+import type { BestSoFar } from "./step/best-epoch.ts";
 
 /** Everything a worker needs to know; sent once. */
 export interface WorkerSetup {

@@ -1,17 +1,17 @@
 // train(): the face of the package for scripts.
 import { resolve } from "node:path";
 import type { AnyModule, Module } from "@shardgrad/core";
-import { JobError } from "./errors.ts";
-import { frozenCopy } from "./job/frozen-copy.ts";
-import { noteCaller } from "./job/job-origin.ts";
 import type { Launch } from "./attempt/launch.ts";
 import { launchNow } from "./attempt/launch.ts";
+import { JobError } from "./errors.ts";
+import { frozenCopy } from "./frozen-copy.ts";
+import { noteCaller } from "./job/job-origin.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job/load-job.ts";
-import type { TrainOptions } from "./plan/options.ts";
 import { noteGraph } from "./job/sources.ts";
-import { requireSurroundings } from "./run/surroundings.ts";
+import { workerUrl } from "./own-folder.ts";
+import type { TrainOptions } from "./plan/options.ts";
+import { requireSurroundings } from "./surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
-import { workerUrl } from "./attempt/worker-url.ts";
 
 /** The options as they are now: the run reads them later, and their owner may change them for the next one. */
 function takeOptions(options: TrainOptions): TrainOptions {

@@ -1,4 +1,4 @@
-// Explores the barrier further than the tests do: node --max-old-space-size=8000 scripts/check-barrier.ts
+// Explores the barrier further than the tests do: node --max-old-space-size=8000 testing/check-barrier.ts
 // Some minutes. Prints the counts that barrier.md gives; ends with an error, and the way there, if a rule is broken.
 import { BarrierModel } from "./barrier-model.ts";
 import { byCoordinator, byWorkers } from "./barrier-runs.ts";

@@ -1,13 +1,14 @@
 // A fake worker of a simulated run: replica.ts in outline, in small moves of random length, at any of which it may fail.
 // Snapshots, control words and the barrier's algorithm are the product's own.
-import { sliceOf } from "../src/step/allreduce.ts";
-import type { SharedWords } from "../src/shared/barrier.ts";
-import { AbortedError, Barrier } from "../src/shared/barrier.ts";
+
 import type { resetWords } from "../src/attempt/course.ts";
+import type { Member, Members } from "../src/attempt/gang.ts";
 import type { Phase } from "../src/errors.ts";
 import { serializeError, WorkerError } from "../src/errors.ts";
-import type { Member, Members } from "../src/attempt/gang.ts";
 import type { Outcome } from "../src/protocol.ts";
+import type { SharedWords } from "../src/shared/barrier.ts";
+import { AbortedError, Barrier } from "../src/shared/barrier.ts";
+import { sliceOf } from "../src/shared/slices.ts";
 import type { RunState } from "../src/shared/snapshots.ts";
 import { SnapshotWriter } from "../src/shared/snapshots.ts";
 import type { SimulatedMemory } from "./simulated-memory.ts";

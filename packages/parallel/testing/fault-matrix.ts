@@ -10,14 +10,14 @@ import { setFlagsFromString } from "node:v8";
 import type { Worker } from "node:worker_threads";
 import { BroadcastChannel } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Faults } from "../src/run/coordinator.ts";
-import { coordinate } from "../src/run/coordinator.ts";
+import { launchNow } from "../src/attempt/launch.ts";
 import { phases } from "../src/errors.ts";
 import type { RestartEvent, TrainEvent } from "../src/events.ts";
 import type { Fault, FaultKind } from "../src/fault.ts";
 import { faultChannel } from "../src/fault.ts";
-import { launchNow } from "../src/attempt/launch.ts";
 import type { TrainOptions } from "../src/plan/options.ts";
+import type { Faults } from "../src/run/coordinator.ts";
+import { coordinate } from "../src/run/coordinator.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));

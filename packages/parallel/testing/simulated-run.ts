@@ -2,13 +2,13 @@
 // supervision, the gang, the watch, recovery, snapshots, the control words, the barrier's algorithm). The weights are
 // numbers that show every step that was lost, done twice, or done from torn weights.
 import { Storage } from "@shardgrad/core/engine";
-import type { Control } from "../src/shared/control.ts";
+import type { Course } from "../src/attempt/attempt.ts";
+import { attempt } from "../src/attempt/attempt.ts";
 import { resetWords } from "../src/attempt/course.ts";
 import { Gang } from "../src/attempt/gang.ts";
 import { withRestarts } from "../src/attempt/recovery.ts";
+import type { Control } from "../src/shared/control.ts";
 import { goBack, newestSlot, readState, takeFirst } from "../src/shared/snapshots.ts";
-import type { Course } from "../src/attempt/attempt.ts";
-import { attempt } from "../src/attempt/attempt.ts";
 import type { Mutations, Schedule, SimulatedFault, World } from "./fake-worker.ts";
 import { faultKinds, SleepingWords, startFakes } from "./fake-worker.ts";
 import { perEpoch, simulateMemory } from "./simulated-memory.ts";

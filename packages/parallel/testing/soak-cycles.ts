@@ -1,5 +1,5 @@
 // Starts, trains and ends runs in one process, over and over, 1,000 times unless told otherwise:
-//   node scripts/soak-cycles.ts [cycles]
+//   node testing/soak-cycles.ts [cycles]
 // Some save checkpoints, some are stopped, some lose a worker, some fail. After each the shared memory must be as before;
 // threads, open files, handles and resident memory must not grow. On WebAssembly: koffi, with which @shardgrad/blas calls a
 // library, leaves 40 KB behind in each thread that imports it, whatever the thread then does.
@@ -10,10 +10,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ShardgradError } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import type { Faults } from "../src/run/coordinator.ts";
-import { coordinate } from "../src/run/coordinator.ts";
 import { launchNow } from "../src/attempt/launch.ts";
 import type { TrainOptions } from "../src/plan/options.ts";
+import type { Faults } from "../src/run/coordinator.ts";
+import { coordinate } from "../src/run/coordinator.ts";
 
 const cycles = Number(process.argv[2] ?? 1000);
 const job = new URL("../../../test/jobs/clusters.ts", import.meta.url).href;

@@ -1,5 +1,5 @@
 // One long run with snapshots, checkpoints and evaluations, in which a worker is ended every three minutes from outside:
-//   node scripts/soak-hour.ts [minutes]
+//   node testing/soak-hour.ts [minutes]
 // Looks at it once a minute, and compares the last quarter with the first: memory, threads and open files must not grow,
 // and the work done per second of the processors' time must stay within 10 %. What a processor does in a second depends on
 // the machine's other work, too: let there be none, in these quarters.
@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { heap } from "@shardgrad/core/engine";
-import { coordinate } from "../src/run/coordinator.ts";
-import type { TrainEvent } from "../src/events.ts";
 import { launchNow } from "../src/attempt/launch.ts";
+import type { TrainEvent } from "../src/events.ts";
+import { coordinate } from "../src/run/coordinator.ts";
 
 const [minutes = 60] = process.argv.slice(2).map(Number);
 const job = new URL("../../../test/jobs/long-epochs.ts", import.meta.url).href;

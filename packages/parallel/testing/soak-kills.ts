@@ -1,5 +1,5 @@
 // Kills a training process at random moments, 200 times unless told otherwise, and resumes it each time on 1 to 4 workers:
-//   node scripts/soak-kills.ts [kills] [seed]
+//   node testing/soak-kills.ts [kills] [seed]
 // After each kill the newest checkpoint must be whole, and no older than before. Whenever a run comes to its end, its
 // weights must be those of one that was never killed; then the next begins.
 import { spawn } from "node:child_process";

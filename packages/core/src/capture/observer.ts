@@ -3,7 +3,11 @@
 import { CaptureError } from "../errors.ts";
 import type { Storage } from "../memory/storage.ts";
 import type { Generator } from "../random.ts";
-import type { Tensor } from "../tensor.ts";
+
+/** A tensor, to whoever passes it on without a look at it. */
+interface Passed {
+  readonly alive: boolean;
+}
 
 /** What one shard of a batch brings to a meeting. */
 export interface Share {
@@ -37,12 +41,12 @@ export interface Observer {
   /** Whether the step is one shard's part of a batch, done in turns with the others'; null if it is all there is. */
   readonly meet: ((meeting: Meeting) => void) | null;
   /** The elements of `x` are about to be used. */
-  uses(x: Tensor, storage: Storage, address: number): void;
+  uses(x: Passed, storage: Storage, address: number): void;
   /** `grad` is what it is before. */
-  readsGrad(leaf: Tensor, grad: Tensor | null): void;
-  writesGrad(leaf: Tensor, grad: Tensor | null): void;
+  readsGrad(leaf: Passed, grad: Passed | null): void;
+  writesGrad(leaf: Passed, grad: Passed | null): void;
   /** Its gradient is given back, and is null from now on. */
-  clearsGrad(leaf: Tensor): void;
+  clearsGrad(leaf: Passed): void;
   /** What is recorded holds only as long as `holds()` is true. */
   dependsOn(holds: () => boolean): void;
   /** Does `body` now, and at this place of every replay. */

@@ -7,7 +7,16 @@ import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import type { AnyModule } from "./module.ts";
+
+/** What is to be known of a module. */
+export interface SummarizedModule {
+  training: boolean;
+  modules(): SummarizedModule[];
+  namedModules(): [name: string, module: SummarizedModule][];
+  parameters(): Tensor[];
+  namedBuffers(): [name: string, buffer: Tensor][];
+  stateDict(): Iterable<[name: string, tensor: Tensor]>;
+}
 
 /** `[2,3]`, or the shapes of all tensors in an output of several. */
 function describeOutput(output: unknown): string {
@@ -17,9 +26,9 @@ function describeOutput(output: unknown): string {
 }
 
 /** The output shape of each module for a sample, which is run in evaluation mode. */
-function traceShapes(root: AnyModule, sample: readonly unknown[]): Map<AnyModule, string> {
-  const shapes = new Map<AnyModule, string>();
-  const modules = root.modules() as (AnyModule & { forward: (...inputs: unknown[]) => unknown })[];
+function traceShapes(root: SummarizedModule, sample: readonly unknown[]): Map<SummarizedModule, string> {
+  const shapes = new Map<SummarizedModule, string>();
+  const modules = root.modules() as (SummarizedModule & { forward: (...inputs: unknown[]) => unknown })[];
   // While the sample runs, each module has a forward of its own that writes down what comes out.
   const restore = modules.map((module) => {
     const { training } = module;
@@ -61,7 +70,7 @@ function layOut(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** The name of the module that holds the tensor or module called `name`. */
-function ownerOf(name: string, modules: readonly (readonly [string, AnyModule])[]): string {
+function ownerOf(name: string, modules: readonly (readonly [string, SummarizedModule])[]): string {
   const holders = modules.map(([path]) => path).filter((path) => path === "" || name.startsWith(`${path}.`));
   return holders.reduce((longest, path) => (path.length > longest.length ? path : longest), "");
 }
@@ -70,9 +79,9 @@ const count = (tensors: readonly Tensor[]) => tensors.reduce((total, x) => total
 const format = (n: number) => n.toLocaleString("en-US");
 
 /** The table; `sample` are the inputs, or one shape, or nothing. */
-export function summarize(root: AnyModule, sample: readonly unknown[]): string {
+export function summarize(root: SummarizedModule, sample: readonly unknown[]): string {
   const shapes = scope(() => {
-    if (sample.length === 0) return new Map<AnyModule, string>();
+    if (sample.length === 0) return new Map<SummarizedModule, string>();
     if (!isShape(sample[0])) return traceShapes(root, sample);
     const dtype = root.parameters()[0]?.dtype ?? "float32";
     return traceShapes(root, [zeros(sample[0], { dtype })]);

@@ -1,6 +1,6 @@
 // One attempt at a run, from where it is to its end, with workers of its own: starts them, follows them, notices one
 // that hangs, and ends them all. Knows neither threads nor memory nor the time, so that it can be run with fakes
-// (scripts/simulated-run.ts).
+// (testing/simulated-run.ts).
 import { UnendingThreadError } from "../errors.ts";
 import type { Gang } from "./gang.ts";
 import { StallWatch } from "./stall-watch.ts";

@@ -2,23 +2,23 @@
 // coordinator; must not know worker.ts.
 import { setTimeout as sleep } from "node:timers/promises";
 import { heap } from "@shardgrad/core/engine";
-import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
-import { AbortedError, Barrier } from "../shared/barrier.ts";
-import type { Control } from "../shared/control.ts";
-import type { Fault } from "../fault.ts";
-import { Gang } from "./gang.ts";
-import type { Launch } from "./launch.ts";
-import type { Layout } from "../shared/layout.ts";
-import type { RunPlan } from "../plan/options.ts";
-import type { WorkerSetup } from "../protocol.ts";
-import type { RunKernels } from "../plan/run-kernels.ts";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
+import type { Fault } from "../fault.ts";
+import type { Sources } from "../job/sources.ts";
+import type { RunPlan } from "../plan/options.ts";
+import type { RunKernels } from "../plan/run-kernels.ts";
+import type { WorkerSetup } from "../protocol.ts";
+import { AbortedError, Barrier } from "../shared/barrier.ts";
+import type { Control } from "../shared/control.ts";
+import type { Layout } from "../shared/layout.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, readState } from "../shared/snapshots.ts";
-import type { Sources } from "../job/sources.ts";
-import type { Pace } from "./stragglers.ts";
+import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
 import type { Clock, Course } from "./attempt.ts";
+import { Gang } from "./gang.ts";
+import type { Launch } from "./launch.ts";
+import type { Pace } from "./stragglers.ts";
 import { startThreads } from "./threads.ts";
 
 const clock: Clock = {

@@ -1,11 +1,11 @@
 // After a failure a run goes on, as long as that makes sense. Failures in every phase: faults-*.test.ts.
 import { beforeAll, expect, it } from "vitest";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
 import { WorkerError } from "../errors.ts";
 import type { RestartEvent, TrainEvent } from "../events.ts";
-import { launchNow } from "./launch.ts";
 import type { TrainOptions } from "../plan/options.ts";
+import type { Faults } from "../run/coordinator.ts";
+import { coordinate } from "../run/coordinator.ts";
+import { launchNow } from "./launch.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);

@@ -9,9 +9,9 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import { describeThrown, deserializeError, oneLine } from "../errors.ts";
+import type { Notice, WorkerApi, WorkerTask } from "../protocol.ts";
 import type { Member, Members } from "./gang.ts";
 import type { Launch } from "./launch.ts";
-import type { Notice, WorkerApi, WorkerTask } from "../protocol.ts";
 
 interface Thread extends Member {
   api: Comlink.Remote<WorkerApi>;

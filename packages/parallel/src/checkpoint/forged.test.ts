@@ -14,8 +14,8 @@ import {
   writeSafetensors,
 } from "@shardgrad/core";
 import { describe, expect, it, test } from "vitest";
-import { readCarried } from "../run/carried.ts";
 import { CheckpointError } from "../errors.ts";
+import { readCarried } from "../run/carried.ts";
 import type { CheckpointContent } from "./content.ts";
 import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
 import type { Disk } from "./disk.ts";

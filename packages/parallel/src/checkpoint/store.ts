@@ -3,7 +3,7 @@
 import { join, resolve } from "node:path";
 import type { Committed } from "../errors.ts";
 import { CheckpointError } from "../errors.ts";
-import { frozenCopy } from "../job/frozen-copy.ts";
+import { frozenCopy } from "../frozen-copy.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";

@@ -2,9 +2,9 @@
 // is not trained. Each worker looks at its part of every tensor; that all come to the same answer is replica.ts's affair.
 import type { AnyModule } from "@shardgrad/core";
 import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
-import { sliceOf } from "../step/allreduce.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Layout } from "../shared/layout.ts";
+import { sliceOf } from "../shared/slices.ts";
 import { untrainedTensors } from "../shared/untrained.ts";
 
 /** Float32 numbers that outlive a step, in a form that crosses threads. */

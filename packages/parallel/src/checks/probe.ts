@@ -4,19 +4,19 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { drawnUnkeyed, Storage } from "@shardgrad/core/engine";
-import type { BatchSource } from "../step/batches.ts";
-import type { Digest } from "../shared/digest.ts";
-import { differenceOf, digestOf } from "../shared/digest.ts";
+import type { Sampler } from "../data/sampling.ts";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
-import { keepModes } from "../step/evaluate.ts";
 import type { RunJob } from "../job/define-job.ts";
-import { tensorBytes } from "../shared/layout.ts";
 import { functionOf } from "../metrics/definition.ts";
 import { chunkSize } from "../metrics/plan.ts";
-import { RunPlace } from "../step/run-place.ts";
-import type { Sampler } from "../data/sampling.ts";
+import type { Digest } from "../shared/digest.ts";
+import { differenceOf, digestOf, places } from "../shared/digest.ts";
+import { tensorBytes } from "../shared/layout.ts";
 import { runningStatistics } from "../shared/untrained.ts";
+import type { BatchSource } from "../step/batches.ts";
+import { keepModes } from "../step/evaluate.ts";
+import { RunPlace } from "../step/run-place.ts";
 
 /** What a function of the job gave; nothing if it threw, which has its own place to be told. */
 export interface Found {
@@ -233,25 +233,4 @@ function compareFound(own: readonly Found[], expected: readonly Found[], rank: n
     const difference = firstDifference(found, expected[index], places(rank));
     if (difference !== undefined) throw new JobError(`train: ${difference}; ${whatToDo}`);
   });
-}
-
-const places = (rank: number) => [`on worker ${rank}`, "on the main thread"] as const;
-
-/** The tensors of a model as model() has made it. */
-export function digestModel(model: AnyModule): Digest[] {
-  return model.namedTensors().map(([name, x]) => digestOf(name, x));
-}
-
-/** @throws JobError if model() made something else on a worker than on the main thread */
-export function compareModels(own: readonly Digest[], expected: readonly Digest[], rank: number): void {
-  const others = new Map(expected.map((digest) => [digest.name, digest]));
-  const names = new Set([...own, ...expected].map(({ name }) => name));
-  const mine = new Map(own.map((digest) => [digest.name, digest]));
-  for (const name of names) {
-    const difference = differenceOf(mine.get(name), others.get(name), places(rank));
-    if (difference === undefined) continue;
-    throw new JobError(
-      `train: model() made another ${name}: ${difference}; it must not depend on the thread: draw initial values with core's rand, randn or init functions, which follow the seed, and not with Math.random`,
-    );
-  }
 }

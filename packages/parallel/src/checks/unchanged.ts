@@ -10,9 +10,9 @@
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
+import { JobError } from "../errors.ts";
 import type { Control } from "../shared/control.ts";
 import { hashTensor } from "../shared/digest.ts";
-import { JobError } from "../errors.ts";
 import type { Layout } from "../shared/layout.ts";
 import { plainTensors, runningStatistics, untrainedTensors, watchTraining } from "../shared/untrained.ts";
 

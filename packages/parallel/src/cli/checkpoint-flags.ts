@@ -1,6 +1,6 @@
 // The command's flags about checkpoints, as options of a run.
 import { InvalidArgumentError } from "commander";
-import type { BestOption, CheckpointOptions } from "../run/checkpointing.ts";
+import type { BestOption, CheckpointOptions } from "../index.ts";
 
 export interface CheckpointFlags {
   checkpoint?: string | undefined;

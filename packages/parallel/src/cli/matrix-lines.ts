@@ -1,5 +1,5 @@
 // What a person sees of a metric that is no single number, such as a confusion matrix: a table, if it fits a terminal.
-import type { MetricValue } from "../metrics/definition.ts";
+import type { MetricValue } from "../index.ts";
 
 /** Columns of the narrowest terminal that is thought of. */
 const mostColumns = 80;

@@ -1,6 +1,6 @@
 // What `shardgrad profile` prints: what was measured, which kinds of kernels dominate, and the table.
 import type { Profile } from "@shardgrad/core";
-import type { JobProfile } from "../profile-job.ts";
+import type { JobProfile } from "../index.ts";
 
 /** The kinds of kernels that take most of the time, with their shares. */
 function dominant({ rows }: Profile): string {

@@ -1,7 +1,6 @@
 // What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
 import { oneLine } from "../errors.ts";
-import type { EndEvent, EpochEvent, StartEvent, TrainEvent } from "../events.ts";
-import type { MetricValue } from "../metrics/definition.ts";
+import type { EndEvent, EpochEvent, MetricValue, StartEvent, TrainEvent } from "../index.ts";
 import { matrixLines } from "./matrix-lines.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { safetyLines } from "./safety-lines.ts";

@@ -1,5 +1,5 @@
 // What a person sees of checkpoints, of a run that goes on after a failure, and of a worker that is slow.
-import type { CheckpointEvent, RestartEvent, ResumeEvent, StragglerEvent } from "../events.ts";
+import type { CheckpointEvent, RestartEvent, ResumeEvent, StragglerEvent } from "../index.ts";
 
 function checkpointLines({ step, committed, path, error, notes }: CheckpointEvent): string[] {
   const outcome = committed === "yes" ? `step ${step} saved in ${path}` : error!.replace(/^checkpoint: /, "");

@@ -1,9 +1,9 @@
 // What a column may be given as: integers of any kind if int32 holds them; for all else an error whose advice works.
 import { ones } from "@shardgrad/core";
 import { describe, expect, test } from "vitest";
+import { JobError } from "../errors.ts";
 import { storable } from "./column-data.ts";
 import { checkColumns } from "./columns.ts";
-import { JobError } from "../errors.ts";
 
 describe("integers of any kind become int32, exactly", () => {
   test.each([

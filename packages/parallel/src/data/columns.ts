@@ -5,11 +5,11 @@ import { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
 import { heap, kernelsFor, optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
+import { JobError } from "../errors.ts";
 import type { StoredData } from "./column-data.ts";
 import { storable } from "./column-data.ts";
 import { definitionOf, isComputed } from "./computed.ts";
 import type { Column, ColumnData, Columns, FoundSet, Part } from "./dataset.ts";
-import { JobError } from "../errors.ts";
 
 /** Where a column lies, in a form that crosses threads. */
 export interface StoredColumn {

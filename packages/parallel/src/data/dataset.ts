@@ -3,11 +3,11 @@
 import type { IntegerArray, Shape, Tensor } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
-import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
-import { isComputed } from "./computed.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
 import { takeState } from "../params.ts";
+import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
+import { isComputed } from "./computed.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** What a column may hold. */

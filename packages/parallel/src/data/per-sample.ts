@@ -1,10 +1,10 @@
 // Numbers that a job gives for each sample (weights, classes): from a column, an array or a function, checked. For the
 // main thread.
 import { heap } from "@shardgrad/core/engine";
+import { JobError } from "../errors.ts";
 import type { StoredColumns } from "./columns.ts";
 import { rowSize, rowsOf } from "./columns.ts";
 import type { PerSample } from "./dataset.ts";
-import { JobError } from "../errors.ts";
 
 /** What the numbers must be. */
 export type Requirement = "weights" | "classes";

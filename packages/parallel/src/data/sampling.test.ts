@@ -1,9 +1,9 @@
 import { heap, Storage } from "@shardgrad/core/engine";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { JobError } from "../errors.ts";
 import type { StoredColumns } from "./columns.ts";
 import { storeSet } from "./columns.ts";
-import { JobError } from "../errors.ts";
 import type { Sampling, SamplingPlan } from "./sampling.ts";
 import {
   checkSampling,

@@ -5,9 +5,9 @@ import { Permutation } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
 import { heap, optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
+import { JobError } from "../errors.ts";
 import type { StoredColumns } from "./columns.ts";
 import type { PerSample } from "./dataset.ts";
-import { JobError } from "../errors.ts";
 import { perSampleOf } from "./per-sample.ts";
 import { balancedWeights, runningSums, weightedDraw } from "./weighted-draws.ts";
 

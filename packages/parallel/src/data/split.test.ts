@@ -1,9 +1,9 @@
 import { Storage } from "@shardgrad/core/engine";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { JobError } from "../errors.ts";
 import { rowsOf, storeSet } from "./columns.ts";
 import type { Columns } from "./dataset.ts";
-import { JobError } from "../errors.ts";
 import type { HoldOut } from "./split.ts";
 import { holdOutOf, holdOutRows, split } from "./split.ts";
 

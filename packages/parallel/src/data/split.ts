@@ -5,11 +5,11 @@ import { Permutation, stream } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
 import { heap, optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
+import { JobError } from "../errors.ts";
 import type { StoredData } from "./column-data.ts";
 import type { CheckedColumn, StoredColumns } from "./columns.ts";
 import { checkColumns } from "./columns.ts";
 import type { Column, Columns, PerSample } from "./dataset.ts";
-import { JobError } from "../errors.ts";
 import { perSample, perSampleOf } from "./per-sample.ts";
 
 /** Which samples are held out. */

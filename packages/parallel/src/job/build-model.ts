@@ -4,8 +4,8 @@ import type { AnyModule } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
 import type { Columns, SampleShapes } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import type { OptimizerContext, RunJob } from "./define-job.ts";
 import { checkUntrained } from "../shared/untrained.ts";
+import type { OptimizerContext, RunJob } from "./define-job.ts";
 
 /** How long a run is, for schedules. */
 export type RunLength = Pick<OptimizerContext, "steps" | "stepsPerEpoch">;

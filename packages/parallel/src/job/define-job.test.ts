@@ -4,9 +4,9 @@ import { Linear, mean, mse, SGD } from "@shardgrad/core";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { computed } from "../data/computed.ts";
 import type { Columns } from "../data/dataset.ts";
+import { split } from "../data/split.ts";
 import { JobError } from "../errors.ts";
 import { defineJob } from "./define-job.ts";
-import { split } from "../data/split.ts";
 
 const common = {
   model: () => new Linear(2, 1),

@@ -3,18 +3,26 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
-import type { AnyColumns, Augment, Batch, Columns, Dataset, DatasetParts, SampleShapes } from "../data/dataset.ts";
-import { JobError } from "../errors.ts";
-import { frozenCopy } from "./frozen-copy.ts";
-import { noteOrigin } from "./job-origin.ts";
-import { checkMetric } from "../metrics/check-metric.ts";
-import type { Metric } from "../metrics/definition.ts";
-import type { JobContext, Params } from "../params.ts";
-import { checkParams } from "../params.ts";
+import type {
+  AnyColumns,
+  Augment,
+  Batch,
+  Columns,
+  Dataset,
+  DatasetParts,
+  SampleShapes,
+} from "../data/dataset.ts";
 import type { Sampling } from "../data/sampling.ts";
 import { checkSampling } from "../data/sampling.ts";
 import type { HoldOut } from "../data/split.ts";
 import { checkHoldOut } from "../data/split.ts";
+import { JobError } from "../errors.ts";
+import { frozenCopy } from "../frozen-copy.ts";
+import { checkMetric } from "../metrics/check-metric.ts";
+import type { Metric } from "../metrics/definition.ts";
+import type { JobContext, Params } from "../params.ts";
+import { checkParams } from "../params.ts";
+import { noteOrigin } from "./job-origin.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
 

@@ -1,9 +1,9 @@
 import { zeros } from "@shardgrad/core";
 import { expect, it } from "vitest";
-import type { EarlyStoppingRule } from "./early-stopping.ts";
-import { checkEarlyStopping, EarlyStopping } from "./early-stopping.ts";
 import type { Direction } from "../metrics/definition.ts";
 import type { PlannedMetric } from "../metrics/plan.ts";
+import type { EarlyStoppingRule } from "./early-stopping.ts";
+import { checkEarlyStopping, EarlyStopping } from "./early-stopping.ts";
 
 function planned(name: string, direction: Direction, cell: number): PlannedMetric {
   return { name, direction, shape: [], cell, table: { kind: "perSample", numbers: 2, at: 0 } };

@@ -3,8 +3,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { describeCommonJS } from "./common-js.ts";
 import { JobError } from "../errors.ts";
+import { describeCommonJS } from "./common-js.ts";
 import type { Job } from "./define-job.ts";
 import { isJob } from "./define-job.ts";
 import { hasBegun, jobsDefinedBy, jobWithOrigin, originKey, trainsItself } from "./job-origin.ts";

@@ -7,6 +7,7 @@ import * as nodeModule from "node:module";
 import { dirname, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { JobError } from "../errors.ts";
+import { ownFolder } from "../own-folder.ts";
 
 /** SHA-256 sums by the URL of a module. */
 export type Sources = Readonly<Record<string, string>>;
@@ -15,8 +16,6 @@ export type Sources = Readonly<Record<string, string>>;
 const loaded = new Map<string, string>();
 
 /** This library is no part of a job, wherever it lies. */
-const ownFolder = new URL(".", import.meta.url).href;
-
 const isOfJob = (url: string) =>
   url.startsWith("file:") && !url.includes("/node_modules/") && !url.startsWith(ownFolder);
 

@@ -2,10 +2,10 @@
 // the averaged gradient, and when the run ends early. Types and checks only; who does it is said at each part.
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
-import type { EarlyStoppingRule } from "./early-stopping.ts";
-import { checkEarlyStopping } from "./early-stopping.ts";
 import { JobError } from "../errors.ts";
 import type { Metric } from "../metrics/definition.ts";
+import type { EarlyStoppingRule } from "./early-stopping.ts";
+import { checkEarlyStopping } from "./early-stopping.ts";
 
 /** What to do about a loss or a gradient that is infinite or NaN. */
 export type NonFiniteRule = "stop" | "skip";

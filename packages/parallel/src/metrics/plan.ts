@@ -5,7 +5,6 @@ import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
 import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import type { Batch, Columns } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import type { RunJob } from "../job/define-job.ts";
 import type { JobContext } from "../params.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";
@@ -70,6 +69,13 @@ function dtypeOf(data: NumericArray): DType {
   if (data instanceof Float32Array) return "float32";
   if (data instanceof Float64Array) return "float64";
   return data instanceof Int32Array ? "int32" : "uint8";
+}
+
+/** What is to be known of a job. */
+export interface EvaluatingJob {
+  metrics?: Readonly<Record<string, Metric<Columns, AnyModule>>>;
+  sampleWeight?: unknown;
+  context: JobContext;
 }
 
 /** What to try metrics with. */
@@ -168,7 +174,7 @@ function unlike(name: string, what: string): JobError {
  * @throws JobError if one does not return what it is to return
  */
 export function planMetrics(
-  { metrics = {}, sampleWeight, context }: RunJob,
+  { metrics = {}, sampleWeight, context }: EvaluatingJob,
   samples: number,
   trial: Trial,
 ): MetricsPlan {

@@ -4,8 +4,8 @@
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { requireCount } from "../job/define-job.ts";
-import type { ReduceMode } from "../protocol.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
+import type { ReduceMode } from "../step/allreduce.ts";
 
 export interface LocalSchedule {
   /** Steps between meetings, counted from the start of each epoch; there is one at its end, too. */

@@ -1,23 +1,23 @@
 // From a job and the options of a run to checked numbers.
 import type { KernelChoice } from "@shardgrad/core";
 import type { OptionNames } from "@shardgrad/core/engine";
-import type { Callbacks } from "../run/callbacks.ts";
 import { checkParts } from "../check-parts.ts";
 import type { BestBy } from "../checkpoint/retention.ts";
-import type { CheckpointOptions } from "../run/checkpointing.ts";
-import { checkCheckpointOptions, checkpointSteps } from "../run/checkpointing.ts";
-import { usableCores } from "./cpu-limit.ts";
+import { planEpoch, stepsPerEpoch } from "../data/sampling.ts";
 import { JobError } from "../errors.ts";
+import type { Callbacks } from "../events.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
 import { requireCount } from "../job/define-job.ts";
-import type { LocalSchedule } from "./local-schedule.ts";
-import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
-import type { ParamSettings } from "../params.ts";
-import type { ReduceMode } from "../protocol.ts";
-import { planEpoch, stepsPerEpoch } from "../data/sampling.ts";
-import type { SnapshotSchedule } from "../shared/snapshots.ts";
 import type { NonFiniteRule, StepRules } from "../job/step-rules.ts";
 import { checkNonFiniteRule } from "../job/step-rules.ts";
+import type { ParamSettings } from "../params.ts";
+import type { SnapshotSchedule } from "../shared/snapshots.ts";
+import type { ReduceMode } from "../step/allreduce.ts";
+import type { CheckpointOptions } from "./checkpoint-options.ts";
+import { checkCheckpointOptions, checkpointSteps } from "./checkpoint-options.ts";
+import { usableCores } from "./cpu-limit.ts";
+import type { LocalSchedule } from "./local-schedule.ts";
+import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
 
 export interface TrainOptions extends Callbacks {
   /** Threads that compute; as many as there are cores, or as the container or control group allows, if absent. */

@@ -3,23 +3,23 @@
 // The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
-import type { BlockTrace, TracePair } from "./block-trace.ts";
-import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
-import { callBounded } from "../job/bounded-call.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "../data/columns.ts";
-import { refuseTooSmall, refuseTooSmallTest } from "../checks/edge-batches.ts";
+import { shardRange } from "../data/sampling.ts";
 import { JobError } from "../errors.ts";
-import { keepModes } from "../step/evaluate.ts";
+import { callBounded } from "../job/bounded-call.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { quietly } from "../job/quietly.ts";
+import { normalisesOverBatch } from "../job/running-statistics.ts";
 import { callMetric } from "../metrics/brought.ts";
 import { chunkSize } from "../metrics/plan.ts";
-import type { RunPlan } from "./options.ts";
-import { quietly } from "../job/quietly.ts";
-import { RunPlace } from "../step/run-place.ts";
-import { normalisesOverBatch } from "../job/running-statistics.ts";
-import { shardRange } from "../data/sampling.ts";
 import { untrainedTensors } from "../shared/untrained.ts";
+import { keepModes } from "../step/evaluate.ts";
+import { RunPlace } from "../step/run-place.ts";
+import type { BlockTrace, TracePair } from "./block-trace.ts";
+import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
+import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
+import type { RunPlan } from "./options.ts";
 
 /** What a worker holds for its passes, in bytes; undefined for what could not be found out. */
 export interface PassMemory {

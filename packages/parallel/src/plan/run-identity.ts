@@ -8,9 +8,9 @@ import { paramPrefix } from "../checkpoint/changes.ts";
 import type { RunIdentity } from "../checkpoint/fingerprint.ts";
 import { describeColumns, hashBytes } from "../data/column-hash.ts";
 import type { StoredColumns } from "../data/columns.ts";
+import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { RunPlan } from "./options.ts";
-import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
 
 const hashAt = (address: number, bytes: number) =>
   hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16);

@@ -5,20 +5,20 @@ import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
 import { storedBytes } from "../data/column-data.ts";
 import type { FoundSet } from "../data/dataset.ts";
-import { recordSize } from "../shared/epoch-records.ts";
 import type { RunJob } from "../job/define-job.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import { noMetrics } from "../metrics/plan.ts";
+import { recordSize } from "../shared/epoch-records.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
-import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
-import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
-import type { MetricsPlan } from "../metrics/plan.ts";
-import { noMetrics } from "../metrics/plan.ts";
-import type { RunPlan } from "./options.ts";
-import type { PassMemory } from "./pass-memory.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
 import { stepRecordSize } from "../shared/step-records.ts";
 import { untrainedTensors } from "../shared/untrained.ts";
+import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
+import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
+import type { RunPlan } from "./options.ts";
+import type { PassMemory } from "./pass-memory.ts";
 
 const mebibyte = 1024 ** 2;
 

@@ -1,16 +1,16 @@
 // Each metric of a job is tried once, on the main thread and on the first samples of what will be evaluated, before
 // anything is laid out for it. The run does not notice: nothing printed, the model as it was.
 import type { AnyModule } from "@shardgrad/core";
-import { BatchSource } from "../step/batches.ts";
-import { callBounded } from "../job/bounded-call.ts";
 import type { StoredColumns } from "../data/columns.ts";
+import { callBounded } from "../job/bounded-call.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { quietly } from "../job/quietly.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics, planMetrics } from "../metrics/plan.ts";
+import { BatchSource } from "../step/batches.ts";
+import { sampleWeights } from "../step/sample-weights.ts";
 import type { RunPlan } from "./options.ts";
 import { keepState } from "./pass-memory.ts";
-import { quietly } from "../job/quietly.ts";
-import { sampleWeights } from "../step/sample-weights.ts";
 
 /**
  * Finds out of what sizes a job's metrics are.

@@ -2,13 +2,13 @@
 // is being written, better ones take each other's place; after failures and a resume it is the best of all.
 import { expect, it } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
+import { launchNow } from "../attempt/launch.ts";
 import type { Disk } from "../checkpoint/disk.ts";
-import type { CheckpointOptions } from "./checkpointing.ts";
+import type { CheckpointEvent, EpochEvent, TrainEvent } from "../events.ts";
+import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
+import type { TrainOptions } from "../plan/options.ts";
 import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
-import type { CheckpointEvent, EpochEvent, TrainEvent } from "../events.ts";
-import { launchNow } from "../attempt/launch.ts";
-import type { TrainOptions } from "../plan/options.ts";
 
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const directory = "/runs/best";

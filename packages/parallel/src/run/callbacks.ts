@@ -1,37 +1,8 @@
 // Functions of a script that a run calls, from its events and from a table with a record per step. Always on the main
 // thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
-import type { CheckpointEvent, EpochEvent, TrainEvent } from "../events.ts";
-import type { MetricValue } from "../metrics/definition.ts";
-import type { StepRecord, StepTable, ToldRates } from "../shared/step-records.ts";
+import type { Callbacks, TrainEvent } from "../events.ts";
+import type { StepTable } from "../shared/step-records.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
-
-/** What one step brought. */
-export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
-  /** Counted from 1. */
-  step: number;
-  /** Counted from 1. */
-  epoch: number;
-}
-
-/** What one evaluation brought. */
-export interface Evaluation {
-  /** Steps done so far. */
-  step: number;
-  epoch: number;
-  metrics: Record<string, MetricValue>;
-}
-
-/** Functions that a run calls on the main thread; the training does not wait for them. An error in one ends the run. */
-export interface Callbacks {
-  /** After every step, in order; several at a time, as training is faster than what watches it. */
-  onStepEnd?: (step: StepEnd) => void;
-  /** After every epoch, and the part of one that a run may end with. */
-  onEpochEnd?: (epoch: EpochEvent) => void;
-  /** After every evaluation, before `onEpochEnd`. */
-  onEvaluate?: (evaluation: Evaluation) => void;
-  /** After every checkpoint, also one that could not be saved. */
-  onCheckpoint?: (checkpoint: CheckpointEvent) => void;
-}
 
 /**
  * Publishes events and calls the callbacks that go with them, steps before the epoch that they belong to.

@@ -14,12 +14,12 @@ import {
   plain,
   record,
 } from "../checkpoint/schema.ts";
-import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord, recordSize } from "../shared/epoch-records.ts";
 import { CheckpointError } from "../errors.ts";
 import type { MetricValue } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
+import type { EpochRecord } from "../shared/epoch-records.ts";
+import { readRecord, recordSize } from "../shared/epoch-records.ts";
 
 /** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
 export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, MetricValue>> };

@@ -2,22 +2,22 @@
 // (probe.ts), and whether they leave the model as it is.
 import type { AnyModule } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
-import { BatchSource } from "../step/batches.ts";
-import { callBounded } from "../job/bounded-call.ts";
-import type { StoredColumns } from "../data/columns.ts";
-import { hashTensor } from "../shared/digest.ts";
-import type { Phase } from "../errors.ts";
-import type { RunJob } from "../job/define-job.ts";
-import type { MetricsPlan } from "../metrics/plan.ts";
 import type { Found } from "../checks/probe.ts";
 import { firstRows, firstShard, probe } from "../checks/probe.ts";
-import { quietly } from "../job/quietly.ts";
-import type { RunKernels } from "../plan/run-kernels.ts";
-import { loadKernels } from "../plan/run-kernels.ts";
+import { changedError } from "../checks/unchanged.ts";
+import type { StoredColumns } from "../data/columns.ts";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { Sampler } from "../data/sampling.ts";
-import { changedError } from "../checks/unchanged.ts";
+import type { Phase } from "../errors.ts";
+import { callBounded } from "../job/bounded-call.ts";
+import type { RunJob } from "../job/define-job.ts";
+import { quietly } from "../job/quietly.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import type { RunKernels } from "../plan/run-kernels.ts";
+import { loadKernels } from "../plan/run-kernels.ts";
+import { hashTensor } from "../shared/digest.ts";
 import { runningStatistics } from "../shared/untrained.ts";
+import { BatchSource } from "../step/batches.ts";
 
 /** The run to be looked at, which lies in shared memory. */
 export interface ProbedRun {

@@ -5,13 +5,13 @@ import { blockSize } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
 import { batchDType, storeSet } from "../data/columns.ts";
 import { resolveDataset } from "../data/dataset.ts";
+import { holdOutOf } from "../data/split.ts";
 import { JobError } from "../errors.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
 import { configureJob } from "../job/define-job.ts";
 import type { Params } from "../params.ts";
 import { requireRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
 import { checkSampleWeight } from "../step/sample-weights.ts";
-import { holdOutOf } from "../data/split.ts";
 
 /**
  * The test set with its columns in the order of the training set's.

@@ -1,16 +1,16 @@
 // Reads the shared words and records of a run as they change, and turns them into events.
 import { heap } from "@shardgrad/core/engine";
-import type { Control } from "../shared/control.ts";
-import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord, recordSize } from "../shared/epoch-records.ts";
+import type { SamplingPlan } from "../data/sampling.ts";
+import { stepsPerEpoch } from "../data/sampling.ts";
 import type { TrainEvent } from "../events.ts";
-import type { Layout } from "../shared/layout.ts";
 import type { MetricValue } from "../metrics/definition.ts";
 import { trainingLoss } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
-import type { SamplingPlan } from "../data/sampling.ts";
-import { stepsPerEpoch } from "../data/sampling.ts";
+import type { Control } from "../shared/control.ts";
+import type { EpochRecord } from "../shared/epoch-records.ts";
+import { readRecord, recordSize } from "../shared/epoch-records.ts";
+import type { Layout } from "../shared/layout.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
 import { rateOf, readThroughput } from "../shared/training-clock.ts";
 

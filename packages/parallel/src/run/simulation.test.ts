@@ -5,11 +5,11 @@ import type { Mutations, Schedule } from "../../testing/fake-worker.ts";
 import { perEpoch, withoutWorkers } from "../../testing/simulated-memory.ts";
 import type { Told } from "../../testing/simulated-run.ts";
 import { scheduleOf, simulate, stallMs } from "../../testing/simulated-run.ts";
+import { pollMs } from "../attempt/attempt.ts";
 import { resetWords } from "../attempt/course.ts";
 import { UnendingThreadError, WorkerError } from "../errors.ts";
 import type { RunState } from "../shared/snapshots.ts";
 import { SnapshotWriter } from "../shared/snapshots.ts";
-import { pollMs } from "../attempt/attempt.ts";
 
 /** What is wrong with what came out; nothing, as it should be. */
 function violations({ workers: _, ...schedule }: Schedule, told: Told): string[] {

@@ -1,11 +1,11 @@
 // Workers that hang, that fail after the last step, and that are slow; on real threads.
 import { expect, it } from "vitest";
-import type { Faults } from "./coordinator.ts";
-import { coordinate } from "./coordinator.ts";
+import { launchNow } from "../attempt/launch.ts";
 import { JobError } from "../errors.ts";
 import type { TrainEvent } from "../events.ts";
-import { launchNow } from "../attempt/launch.ts";
 import type { TrainOptions } from "../plan/options.ts";
+import type { Faults } from "./coordinator.ts";
+import { coordinate } from "./coordinator.ts";
 
 const jobAt = (name: string) => new URL(`../../../../test/jobs/${name}.ts`, import.meta.url).href;
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { launchNow } from "../attempt/launch.ts";
 import { findNewest } from "../checkpoint/find-newest.ts";
+import type { TrainEvent } from "../events.ts";
+import type { TrainOptions } from "../plan/options.ts";
 import type { Faults } from "./coordinator.ts";
 import { coordinate } from "./coordinator.ts";
-import type { TrainEvent } from "../events.ts";
-import { launchNow } from "../attempt/launch.ts";
-import type { TrainOptions } from "../plan/options.ts";
 
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;

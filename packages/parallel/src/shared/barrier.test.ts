@@ -1,6 +1,6 @@
 // The barrier, model-checked: every interleaving of two and three ranks, with a crash, a failure and an abort anywhere;
 // mutants of it, which the checker must find; and, so that the real words behave as the simulated ones, real threads.
-// scripts/check-barrier.ts explores more, in some minutes.
+// testing/check-barrier.ts explores more, in some minutes.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";

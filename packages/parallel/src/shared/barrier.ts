@@ -1,6 +1,6 @@
 // The barrier: nobody passes a round before everybody has reached it. The only file that waits on shared words or
 // wakes others. It is a machine whose every step is one operation on a shared word, so that the model checker in
-// scripts/ can run this very code in any order. Stages, proof and the reason for each step: barrier.md beside this file.
+// testing/ can run this very code in any order. Stages, proof and the reason for each step: barrier.md beside this file.
 import type { Control, ControlWord } from "./control.ts";
 import { afterLooking, afterSleep, looksAt, mostLooks } from "./spinning.ts";
 

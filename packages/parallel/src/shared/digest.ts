@@ -1,7 +1,8 @@
 // The bits of a tensor in short, to compare threads with each other, and now with before. Knows nothing of jobs.
-import type { Tensor } from "@shardgrad/core";
+import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
+import { JobError } from "../errors.ts";
 import { tensorBytes } from "./layout.ts";
 
 /** A tensor by name: its kind, a hash of its elements, and some of these to show. */
@@ -53,4 +54,26 @@ export function differenceOf(
   const other = there!.shown.find((shown) => shown.at === at)!.value;
   const place = here!.kind.endsWith("[]") ? "" : `element ${at} is `;
   return place + tell(value, other);
+}
+
+/** Whose the two are, in messages. */
+export const places = (rank: number) => [`on worker ${rank}`, "on the main thread"] as const;
+
+/** The tensors of a model as model() has made it. */
+export function digestModel(model: AnyModule): Digest[] {
+  return model.namedTensors().map(([name, x]) => digestOf(name, x));
+}
+
+/** @throws JobError if model() made something else on a worker than on the main thread */
+export function compareModels(own: readonly Digest[], expected: readonly Digest[], rank: number): void {
+  const others = new Map(expected.map((digest) => [digest.name, digest]));
+  const names = new Set([...own, ...expected].map(({ name }) => name));
+  const mine = new Map(own.map((digest) => [digest.name, digest]));
+  for (const name of names) {
+    const difference = differenceOf(mine.get(name), others.get(name), places(rank));
+    if (difference === undefined) continue;
+    throw new JobError(
+      `train: model() made another ${name}: ${difference}; it must not depend on the thread: draw initial values with core's rand, randn or init functions, which follow the seed, and not with Math.random`,
+    );
+  }
 }

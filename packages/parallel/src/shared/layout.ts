@@ -10,14 +10,15 @@
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
 import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
+import { JobError } from "../errors.ts";
+import type { Allocate } from "./allocate.ts";
 import { cacheLineBytes, controlBytes } from "./control.ts";
 import { recordSize } from "./epoch-records.ts";
-import { JobError } from "../errors.ts";
-import { blockCount } from "../step/gradient-norm.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseCells } from "./phase-clock.ts";
 import { meetingCells } from "./shard-meetings.ts";
+import { blockCount, floatsPerLine } from "./slices.ts";
 import type { StepTable } from "./step-records.ts";
 import { stepRecordSize } from "./step-records.ts";
 import { throughputCells } from "./training-clock.ts";
@@ -84,7 +85,6 @@ export interface Layout {
   epochs: number;
 }
 
-const floatsPerLine = cacheLineBytes / 4;
 const bytesPerFloat = 4;
 
 /** The parameters of a model, one after another, each on a cache line of its own. */
@@ -124,9 +124,6 @@ export function placeUntrained(model: AnyModule, changes: boolean): UntrainedPla
 export function tensorBytes({ size, dtype }: Tensor): number {
   return size * bytesPerElement[dtype];
 }
-
-/** Gives storage of so many bytes: of zeros, unless it does not matter what is in it. */
-export type Allocate = (bytes: number, contents?: "zeros" | "any") => Pick<Storage, "offset">;
 
 /** How much of what a layout has. */
 export interface LayoutSizes {

@@ -2,8 +2,21 @@
 // state, and what each of their steps brought since the last meeting. At a meeting the run's own arrays, which all else
 // looks at, hold the averages of theirs. See local-steps.ts.
 import { heap } from "@shardgrad/core/engine";
-import { blockCount } from "../step/gradient-norm.ts";
-import type { Allocate, Layout } from "./layout.ts";
+import type { Allocate } from "./allocate.ts";
+import { blockCount } from "./slices.ts";
+
+/** The addresses of a layout that a shard has for itself. */
+interface ShardArrays {
+  shards: number;
+  flatSize: number;
+  weights: number;
+  average: number;
+  gradients: number;
+  state: readonly { name: string; address: number }[];
+  squares: number;
+  losses: number;
+  shardWeights: number;
+}
 
 export interface LocalMemory {
   /** One flat array per shard; undefined if all shards update the run's weights. */
@@ -42,7 +55,7 @@ export function planLocalMemory(
 }
 
 /** One shard's part as a layout with a single shard, whose average is its own gradient. */
-export function layoutOfShard(layout: Layout, local: LocalMemory, shard: number): Layout {
+export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemory, shard: number): L {
   const { flatSize, state } = layout;
   const flatArray = (base: number) => base + 4 * flatSize * shard;
   const gradients = flatArray(layout.gradients);
@@ -60,7 +73,10 @@ export function layoutOfShard(layout: Layout, local: LocalMemory, shard: number)
 }
 
 /** The arrays that are averaged at a meeting: all shards' one after another, and where the average goes. */
-export function arraysToAverage(layout: Layout, local: LocalMemory): { own: number; average: number }[] {
+export function arraysToAverage(
+  layout: Pick<ShardArrays, "weights" | "state">,
+  local: LocalMemory,
+): { own: number; average: number }[] {
   const states = layout.state.map(({ address }, index) => ({ own: local.state[index]!, average: address }));
   return local.weights === undefined ? states : [{ own: local.weights, average: layout.weights }, ...states];
 }
@@ -76,7 +92,7 @@ export interface Brought {
 
 /** Notes what a shard brought in the `index`-th step since the last meeting. */
 export function noteStep(
-  { shards }: Layout,
+  { shards }: Pick<ShardArrays, "shards">,
   { steps }: LocalMemory,
   { index, shard }: { index: number; shard: number },
   { loss, weight, gradNorm }: Brought,
@@ -85,7 +101,11 @@ export function noteStep(
 }
 
 /** What all shards brought in that step, added in their order; the norm is the mean of theirs, by weight. */
-export function sumOfStep({ shards }: Layout, { steps }: LocalMemory, index: number): Brought {
+export function sumOfStep(
+  { shards }: Pick<ShardArrays, "shards">,
+  { steps }: LocalMemory,
+  index: number,
+): Brought {
   const cells = heap().float64;
   const sum: Brought = { loss: 0, weight: 0, gradNorm: 0 };
   for (let shard = 0; shard < shards; shard++) {

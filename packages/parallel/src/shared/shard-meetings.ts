@@ -4,7 +4,14 @@
 import type { Meeting, Share } from "@shardgrad/core/engine";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
-import type { Layout } from "./layout.ts";
+
+/** Addresses of what the shards of a batch have in common. */
+export interface ShardTables {
+  shards: number;
+  /** Three float64 per shard, see `meetingCells`. */
+  meetings: number;
+  shardWeights: number;
+}
 
 /** Cells of the table per shard: number of meetings, float64 in all, address. */
 export const meetingCells = 3;
@@ -13,11 +20,11 @@ const numbersOf = ({ addresses, size }: Meeting): number => addresses.length * s
 
 /** What one shard brings to the meetings of a step. Its owner writes, all read. */
 export class ShardBlock {
-  readonly #layout: Layout;
+  readonly #layout: ShardTables;
   readonly #shard: number;
   #block: Storage | undefined;
 
-  constructor(layout: Layout, shard: number) {
+  constructor(layout: ShardTables, shard: number) {
     this.#layout = layout;
     this.#shard = shard;
   }
@@ -56,7 +63,7 @@ export function shareCells(meeting: Meeting): number {
  *
  * @throws JobError if they do not agree
  */
-export function agreeOnMeetings({ meetings, shardWeights, shards }: Layout): number {
+export function agreeOnMeetings({ meetings, shardWeights, shards }: ShardTables): number {
   const { float64 } = heap();
   let first: number | undefined;
   for (let shard = 0; shard < shards; shard++) {
@@ -72,7 +79,7 @@ export function agreeOnMeetings({ meetings, shardWeights, shards }: Layout): num
 }
 
 /** What all shards with samples have brought to a meeting, in their order, by shard. */
-export function sharesAt(layout: Layout, meeting: Meeting, start: number): Map<number, Share> {
+export function sharesAt(layout: ShardTables, meeting: Meeting, start: number): Map<number, Share> {
   const { float64 } = heap();
   const shares = new Map<number, Share>();
   for (let shard = 0; shard < layout.shards; shard++) {

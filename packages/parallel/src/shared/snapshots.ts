@@ -4,11 +4,11 @@
 import type { Tensor } from "@shardgrad/core";
 import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
-import { sliceOf } from "../step/allreduce.ts";
 import { sleepOn } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Layout } from "./layout.ts";
 import { tensorBytes } from "./layout.ts";
+import { sliceOf } from "./slices.ts";
 
 /** A stretch of shared memory. */
 export interface SharedArray {

@@ -1,9 +1,9 @@
 // A run that loses a worker goes back to a snapshot with all that afterStep has changed.
 import { expect, it } from "vitest";
+import { launchNow } from "../attempt/launch.ts";
+import type { Phase } from "../errors.ts";
 import type { Faults } from "../run/coordinator.ts";
 import { coordinate } from "../run/coordinator.ts";
-import type { Phase } from "../errors.ts";
-import { launchNow } from "../attempt/launch.ts";
 
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const job = new URL("../../../../test/jobs/mean-teacher.ts", import.meta.url).href;

@@ -4,31 +4,13 @@
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
-import { cacheLineBytes } from "../shared/control.ts";
 import type { Layout } from "../shared/layout.ts";
 
-const floatsPerLine = cacheLineBytes / 4;
+/** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
+export type ReduceMode = "workers" | "coordinator";
 
 /** A stretch of an average that stays in the second-level cache, beside weights and optimizer state: 128 KiB. */
 const elementsInCache = 32768;
-
-/** Elements whose squares are summed together when a norm is asked for. */
-export const blockElements = 1024;
-
-/**
- * Elements `from` … `to`-1 of the flat arrays that worker `rank` of `workers` is responsible for: whole cache lines, or
- * whole blocks of `unit` elements.
- */
-export function sliceOf(
-  flatSize: number,
-  rank: number,
-  workers: number,
-  unit = floatsPerLine,
-): [from: number, to: number] {
-  const units = Math.ceil(flatSize / unit);
-  const cut = (part: number) => Math.min(flatSize, Math.floor((units * part) / workers) * unit);
-  return [cut(rank), cut(rank + 1)];
-}
 
 /** Averages and updates one slice of the weights. */
 export class SliceReducer {

@@ -2,14 +2,14 @@
 import { matmul, ones, scope } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { describe, expect, it } from "vitest";
-import { BatchSource } from "./batches.ts";
 import { storeSet } from "../data/columns.ts";
 import type { ComputedDefinition } from "../data/computed.ts";
 import { computed } from "../data/computed.ts";
 import type { Columns } from "../data/dataset.ts";
+import type { Purpose, SampleRandom } from "../data/sample-random.ts";
 import { JobError } from "../errors.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
-import type { Purpose, SampleRandom } from "../data/sample-random.ts";
+import { BatchSource } from "./batches.ts";
 
 const allocate = (bytes: number) => {
   const storage = Storage.allocate(bytes, "batches test");

@@ -7,11 +7,11 @@ import type { StoredColumns } from "../data/columns.ts";
 import { allocateRows, batchDType, byColumn, gatherRows, rowSize, rowsOf } from "../data/columns.ts";
 import { definitionOf, writeValues } from "../data/computed.ts";
 import { computedPart } from "../data/dataset.ts";
+import type { Purpose } from "../data/sample-random.ts";
+import { SampleStream } from "../data/sample-random.ts";
 import { describeThrown, JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { nameSample } from "./name-sample.ts";
-import type { Purpose } from "../data/sample-random.ts";
-import { SampleStream } from "../data/sample-random.ts";
 
 /** What a job's function returned for one sample, by column. */
 type Returned = Record<string, unknown> | undefined;

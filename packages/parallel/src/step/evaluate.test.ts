@@ -1,10 +1,10 @@
 // A worker fails while a run is evaluated, before its chunks or between them and the scores: the metrics of every kind, and
 // of every epoch, are those of a run in which nothing happened.
 import { expect, it } from "vitest";
+import { launchNow } from "../attempt/launch.ts";
+import type { EpochEvent, TrainEvent } from "../events.ts";
 import type { Faults } from "../run/coordinator.ts";
 import { coordinate } from "../run/coordinator.ts";
-import type { EpochEvent, TrainEvent } from "../events.ts";
-import { launchNow } from "../attempt/launch.ts";
 
 const job = new URL("../../../../test/jobs/metrics.ts", import.meta.url).href;
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);

@@ -3,7 +3,6 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import type { BatchSource } from "./batches.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { Brought, Gathered } from "../metrics/brought.ts";
@@ -11,6 +10,7 @@ import { callMetric, finishMetric, flatten } from "../metrics/brought.ts";
 import type { Collected, CollectedOutputs } from "../metrics/definition.ts";
 import type { CollectedPlace, MetricsPlan, PlannedMetric } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
+import type { BatchSource } from "./batches.ts";
 import { sampleWeights } from "./sample-weights.ts";
 
 /** Puts every module of a model back into the mode that it was in: a job may have frozen some. */

@@ -1,9 +1,9 @@
 import { randn, scope, useKernels } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
-import { blockElements, sliceOf } from "./allreduce.ts";
-import { blockCount, normOfBlocks, sumBlocks } from "./gradient-norm.ts";
 import type { Layout } from "../shared/layout.ts";
+import { blockCount, blockElements, sliceOf } from "../shared/slices.ts";
+import { normOfBlocks, sumBlocks } from "./gradient-norm.ts";
 
 useKernels("wasm");
 

@@ -2,13 +2,8 @@
 // blocks of the flat array, each by the worker whose slice it lies in; the sums of the blocks are added in their order, by
 // every worker for itself. What lies between parameters is zero, and adds nothing.
 import { heap, kernelsFor } from "@shardgrad/core/engine";
-import { blockElements } from "./allreduce.ts";
 import type { Layout } from "../shared/layout.ts";
-
-/** Cells that the sums of an array of `flatSize` elements take. */
-export function blockCount(flatSize: number): number {
-  return Math.ceil(flatSize / blockElements);
-}
+import { blockCount, blockElements } from "../shared/slices.ts";
 
 /** Sums the squares of the average in the blocks from element `from` to `to`, which are whole blocks. */
 export function sumBlocks(

@@ -1,12 +1,12 @@
 // A worker fails while shards train apart from each other: the run goes back to a meeting, and ends with the bits of one
 // in which nothing happened.
 import { expect, it } from "vitest";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
+import { launchNow } from "../attempt/launch.ts";
 import type { Phase } from "../errors.ts";
 import type { RestartEvent } from "../events.ts";
-import { launchNow } from "../attempt/launch.ts";
 import type { TrainOptions } from "../plan/options.ts";
+import type { Faults } from "../run/coordinator.ts";
+import { coordinate } from "../run/coordinator.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 const workerUrl = new URL("../../dist/worker.js", import.meta.url);

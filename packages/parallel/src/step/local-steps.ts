@@ -10,19 +10,37 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { SliceReducer, sumOverShards } from "./allreduce.ts";
-import { buildModel } from "../job/build-model.ts";
+import type { StoredColumns } from "../data/columns.ts";
 import { sampleShapes } from "../data/columns.ts";
+import type { SamplingPlan } from "../data/sampling.ts";
 import { JobError } from "../errors.ts";
+import type { RunLength } from "../job/build-model.ts";
+import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
+import type { StepRules } from "../job/step-rules.ts";
+import type { Digest } from "../shared/digest.ts";
+import { compareModels, digestModel } from "../shared/digest.ts";
 import type { Layout } from "../shared/layout.ts";
 import { bindModel, checkModel } from "../shared/layout.ts";
 import type { Brought, LocalMemory } from "../shared/local-memory.ts";
 import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "../shared/local-memory.ts";
-import { compareModels, digestModel } from "../checks/probe.ts";
-import type { WorkerSetup } from "../protocol.ts";
 import { nextLearningRates } from "../shared/step-records.ts";
+import { SliceReducer, sumOverShards } from "./allreduce.ts";
 import { UpdateStep } from "./update-step.ts";
+
+/** What is to be known of a run, and of this worker in it. */
+export interface LocalSetup {
+  rank: number;
+  layout: Layout;
+  rules: StepRules;
+  sampling: SamplingPlan;
+  /** Where to begin. */
+  state: { stepCount: number };
+  train: StoredColumns;
+  length: RunLength;
+  /** The main thread's model as it was built: each of the shards' must be the same. */
+  built: readonly Digest[];
+}
 
 /** A shard that trains by itself. */
 interface Learner {
@@ -51,7 +69,7 @@ export class LocalSteps {
    * @param slice the part of each array that this worker averages
    */
   constructor(
-    setup: WorkerSetup,
+    setup: LocalSetup,
     job: RunJob,
     { shards, slice }: { shards: readonly number[]; slice: readonly [from: number, to: number] },
   ) {
@@ -149,7 +167,7 @@ export class LocalSteps {
     );
   }
 
-  #learn(shard: number, setup: WorkerSetup, job: RunJob): Learner {
+  #learn(shard: number, setup: LocalSetup, job: RunJob): Learner {
     const { rank, layout: whole, rules, sampling, state, train, length, built } = setup;
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);

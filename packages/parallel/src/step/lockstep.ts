@@ -8,12 +8,12 @@
 import { CaptureError, Generator, stream, Tensor, withGenerator } from "@shardgrad/core";
 import type { Meeting, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds, heap } from "@shardgrad/core/engine";
-import { sumOverShards } from "./allreduce.ts";
-import type { BatchSource } from "./batches.ts";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { Layout } from "../shared/layout.ts";
 import { agreeOnMeetings, ShardBlock, shareCells, sharesAt, takeHome } from "../shared/shard-meetings.ts";
+import { sumOverShards } from "./allreduce.ts";
+import type { BatchSource } from "./batches.ts";
 
 /** What the passes need of the replica that they belong to. */
 export interface LockstepHost {

@@ -1,10 +1,11 @@
 // What a shard weighs in the average: its number of samples or, where a job names a column of weights, their sum. The
 // loss of a shard is a mean by that weight, so that the average over shards is the mean over the batch, however split.
-import type { BatchSource } from "./batches.ts";
+
 import type { StoredColumns } from "../data/columns.ts";
 import { rowSize } from "../data/columns.ts";
-import { JobError } from "../errors.ts";
 import { perSampleOf } from "../data/per-sample.ts";
+import { JobError } from "../errors.ts";
+import type { BatchSource } from "./batches.ts";
 
 /**
  * Refuses what can be known to be wrong before training: no such column, or weights in memory below 0, or all of them 0.

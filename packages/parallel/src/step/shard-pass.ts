@@ -14,12 +14,12 @@ import {
   withGenerator,
 } from "@shardgrad/core";
 import { hostStep } from "@shardgrad/core/engine";
-import type { BatchSource } from "./batches.ts";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { Layout } from "../shared/layout.ts";
 import { tensorAt } from "../shared/layout.ts";
+import type { BatchSource } from "./batches.ts";
 import { RunPlace } from "./run-place.ts";
 
 /** What the passes need of the replica that they belong to. */

@@ -3,13 +3,13 @@
 // worker for itself, from shared numbers that are the same bits for all. Knows no barrier: replica.ts has them in between.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
+import { NonFiniteError } from "../errors.ts";
+import type { StepRules } from "../job/step-rules.ts";
+import type { Layout } from "../shared/layout.ts";
 import type { SliceReducer } from "./allreduce.ts";
 import { sumOverShards } from "./allreduce.ts";
-import { NonFiniteError } from "../errors.ts";
 import { normOfBlocks, sumBlocks } from "./gradient-norm.ts";
-import type { Layout } from "../shared/layout.ts";
 import { describeNonFinite } from "./non-finite.ts";
-import type { StepRules } from "../job/step-rules.ts";
 
 /** Steps whose skipping is told in a line of its own; all are counted. */
 const mostReports = 5;

@@ -7,16 +7,16 @@ import { useKernels } from "@shardgrad/core";
 import { openHeap } from "@shardgrad/core/engine";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { AbortedError } from "../shared/barrier.ts";
 import { serializeError } from "../errors.ts";
 import { configureJob } from "../job/define-job.ts";
 import { originKey } from "../job/job-origin.ts";
 import { importJob, requireOrigin } from "../job/load-job.ts";
-import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
-import { Replica } from "./replica.ts";
+import { loadedSources, requireSource } from "../job/sources.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
-import { loadedSources, requireSource } from "../job/sources.ts";
+import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
+import { AbortedError } from "../shared/barrier.ts";
+import { Replica } from "./replica.ts";
 
 function serve(port: MessagePort, closed: () => void): WorkerApi {
   let replica: Replica | undefined;

@@ -1,5 +1,5 @@
 // What a run needs of its process besides a job: a working directory that is there, and leave to start threads.
-import { JobError } from "../errors.ts";
+import { JobError } from "./errors.ts";
 
 /** @throws JobError that says what is missing, and what to do */
 export function requireSurroundings(operation: string): void {

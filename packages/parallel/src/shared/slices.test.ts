@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { sliceOf } from "./allreduce.ts";
+import { sliceOf } from "./slices.ts";
 
 it("slices partition the weights at cache lines", () => {
   fc.assert(

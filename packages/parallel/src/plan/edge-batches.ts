@@ -1,7 +1,7 @@
 // Steps, shards or chunks with a single sample, in which a BatchNorm may find no variance: known before the start.
 import { ValueError } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
-import type { RunPlan } from "../plan/options.ts";
+import type { RunPlan } from "./options.ts";
 
 const need = "needs two values per channel";
 

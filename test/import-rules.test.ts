@@ -1,0 +1,121 @@
+// `npm run layers` refuses what it is there to refuse: each rule about layers and rooms is shown an import against it.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "shardgrad-imports-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let count = 0;
+
+/** Names of the rules that a repository of these files, each with its imports, breaks. */
+async function broken(files: Record<string, string>): Promise<Set<string>> {
+  const cwd = join(folder, String(count++));
+  for (const [path, source] of Object.entries(files)) {
+    mkdirSync(dirname(join(cwd, path)), { recursive: true });
+    writeFileSync(join(cwd, path), source);
+  }
+  const [command, config] = [
+    "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
+    ".config/layers.cjs",
+  ];
+  const args = [join(root, command), "--config", join(root, config), "--output-type", "json", "packages"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd }).catch((error) => error);
+  const { violations } = JSON.parse(stdout).summary as { violations: { rule: { name: string } }[] };
+  return new Set(violations.map(({ rule }) => rule.name));
+}
+
+const [core, parallel] = ["packages/core/src/", "packages/parallel/src/"];
+
+describe("refused:", () => {
+  it.each<[what: string, rule: string, files: Record<string, string>]>([
+    [
+      "a room that looks to the right",
+      "room-2",
+      {
+        [`${parallel}shared/layout.ts`]:
+          'import { pass } from "../step/shard-pass.ts";\nexport const a = pass;',
+        [`${parallel}step/shard-pass.ts`]: "export const pass = 1;",
+      },
+    ],
+    [
+      "a type from the right",
+      "room-1",
+      {
+        [`${parallel}data/columns.ts`]: 'import type { Run } from "../run/run.ts";\nexport type A = Run;',
+        [`${parallel}run/run.ts`]: "export type Run = 1;",
+      },
+    ],
+    [
+      "a layer of core that looks up",
+      "core-layer-1",
+      {
+        [`${core}memory/heap.ts`]: 'import { relu } from "../ops/activations.ts";\nexport const a = relu;',
+        [`${core}ops/activations.ts`]: "export const relu = 1;",
+      },
+    ],
+    [
+      "a circle",
+      "no-cycle",
+      {
+        [`${core}ops/a.ts`]: 'import { b } from "./b.ts";\nexport const a = b;',
+        [`${core}ops/b.ts`]: 'import { a } from "./a.ts";\nexport const b = () => a;',
+      },
+    ],
+    [
+      "a circle of types",
+      "no-cycle",
+      {
+        [`${core}ops/a.ts`]: 'import type { B } from "./b.ts";\nexport type A = B[];',
+        [`${core}ops/b.ts`]: 'import type { A } from "./a.ts";\nexport type B = A[];',
+      },
+    ],
+    [
+      "a worker that reaches the main thread's part through a third",
+      "threads-apart",
+      {
+        [`${parallel}worker/worker.ts`]: 'import { a } from "../plan/a.ts";\nexport const w = a;',
+        [`${parallel}plan/a.ts`]: 'import { b } from "../attempt/b.ts";\nexport const a = b;',
+        [`${parallel}attempt/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
+      "a file in no room",
+      "file-without-a-layer",
+      {
+        [`${parallel}index.ts`]: 'export { a } from "./odds/ends.ts";',
+        [`${parallel}odds/ends.ts`]: "export const a = 1;",
+      },
+    ],
+    [
+      "a command that goes around the public face",
+      "command-uses-the-public-face",
+      {
+        [`${parallel}cli/main.ts`]: 'import { a } from "../run/a.ts";\nexport const b = a;',
+        [`${parallel}run/a.ts`]: "export const a = 1;",
+      },
+    ],
+  ])("%s", async (_, rule, files) => expect(await broken(files)).toContain(rule));
+});
+
+it("accepts imports to the left", async () => {
+  const files = {
+    [`${parallel}index.ts`]: 'export { a } from "./step/a.ts";',
+    [`${parallel}step/a.ts`]: 'import { b } from "../shared/b.ts";\nexport const a = b;',
+    [`${parallel}shared/b.ts`]: "export const b = 1;",
+  };
+  expect(await broken(files)).toEqual(new Set());
+});
+
+it("the README of the rooms names each of them", () => {
+  const source = join(root, parallel);
+  const readme = readFileSync(join(source, "README.md"), "utf8");
+  const rooms = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect([...readme.matchAll(/^\| `(\w+)\/`/gm)].map(([, name]) => name).sort()).toEqual(
+    rooms.map(({ name }) => name).sort(),
+  );
+});
