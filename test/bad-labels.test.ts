@@ -1,7 +1,7 @@
 // A label that is no class, or an index that is outside, is named by its sample in the data set: not by its place in a
 // shuffled shard, which says nothing to anybody.
 import { IndexError } from "@shardgrad/core";
-import { train } from "@shardgrad/parallel";
+import { profileJob, train } from "@shardgrad/parallel";
 import { expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
@@ -98,6 +98,11 @@ it.each<[name: string, source: string, message: string, options?: object]>([
 ])("%s", async (_, source, message, options = {}) => {
   const path = writeJob(`${head}export default defineJob(${source});`);
   await expect(train(path, { workers: 2, restarts: 0, ...options })).rejects.toThrow(message);
+});
+
+it("in what is profiled", async () => {
+  const path = writeJob(`${head}export default defineJob({ ...job, batchSize: 400, shards: 1 });`);
+  await expect(profileJob(path, { workers: 1 })).rejects.toThrow(inTrain);
 });
 
 it("an error of core says where in its tensor the element is, and can say it otherwise", () => {

@@ -56,7 +56,7 @@ export interface JobProfile {
  * Measures the kernels of one worker's step of a job: forward and backward pass over its first shard, and the optimizer over
  * all weights (in a run, workers share that).
  *
- * @throws JobError as `train`, and if the loss cannot be captured
+ * @throws JobError as `train`, and if the loss cannot be captured; IndexError for a label of the shard that is no class
  */
 export async function profileJob(job: string | URL, given: ProfileJobOptions = {}): Promise<JobProfile> {
   const options = frozenCopy(given);
@@ -111,7 +111,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
       optimizer.step();
     });
     try {
-      for (let call = 0; call < 3; call++) scope(() => step());
+      for (let call = 0; call < 3; call++) source.during(samples, () => scope(() => step()));
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
       throw new JobError(
