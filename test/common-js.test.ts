@@ -21,9 +21,11 @@ function write(name: string, text: string): string {
   return file;
 }
 
-function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+const run = (...args: string[]) => runBy(process.execPath, ...args);
+
+function runBy(node: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) =>
-    execFile(process.execPath, args, (error, stdout, stderr) =>
+    execFile(node, args, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     ),
   );
@@ -43,7 +45,28 @@ const imported = `
   import { Linear, mean, SGD, square } from "@shardgrad/core";
   import { defineJob, train } from "@shardgrad/parallel";`;
 
+/** This one, and another one that the environment names, such as the oldest that is supported. */
+const nodes = [process.execPath, process.env.SHARDGRAD_OTHER_NODE].filter((node) => node !== undefined);
+
 describe("a job in CommonJS", () => {
+  it.each(nodes.flatMap((node) => ["job.ts", "job.cts"].map((name) => ({ node, name }))))(
+    "in TypeScript, $name, trains on $node, by the command and by itself",
+    async ({ node, name }) => {
+      write("rate.cts", "const rate: number = 0.1; module.exports = { rate };");
+      const file = write(
+        name,
+        `${required}
+      const { rate } = require("./rate.cts");
+      const epochs: number = 2;
+      module.exports = defineJob(${parts.replace("lr: 0.1", "lr: rate").replace("epochs: 2", "epochs")});
+      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps }) => console.log("steps", steps));`,
+      );
+      const commanded = await runBy(node, command, "train", file, "--workers", "1", "--json");
+      expect(commanded).toMatchObject({ code: 0, stdout: expect.stringMatching(/"type":"end","steps":2,/) });
+      expect(await runBy(node, file)).toMatchObject({ code: 0, stdout: "steps 2\n" });
+    },
+  );
+
   it("trains by the command, and by itself", async () => {
     const file = write(
       "job.js",

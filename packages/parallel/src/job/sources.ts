@@ -38,12 +38,25 @@ function note(url: string): Buffer | undefined {
   return bytes;
 }
 
+/**
+ * CommonJS in TypeScript, when it is imported, is left to the loader of `require`: what Node.js 22 has for it otherwise cannot
+ * require an ES module ("request for … is from a module not been linked").
+ */
+function asRequired(
+  found: nodeModule.LoadFnOutput,
+  { conditions }: Pick<nodeModule.LoadHookContext, "conditions">,
+): nodeModule.LoadFnOutput {
+  if (found.format !== "commonjs-typescript" || !conditions.includes("import")) return found;
+  const { source: _, ...rest } = found;
+  return { ...rest, format: "commonjs" };
+}
+
 /** Imports a module, and notes all that is loaded with it for the first time. */
 export async function importNoted<T>(load: () => Promise<T>): Promise<T> {
   const hooks = nodeModule.registerHooks({
     load(url, context, nextLoad) {
       note(url);
-      return nextLoad(url, context);
+      return asRequired(nextLoad(url, context), context);
     },
   });
   try {
