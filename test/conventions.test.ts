@@ -78,7 +78,15 @@ describe.skipIf(git("rev-parse", "--show-prefix") !== "\n")("what git tracks", (
   const built = (path: string): boolean => builtFile.test(path) || builtFolder.test(path);
   const binary = (content: Buffer): boolean => content.subarray(0, 8000).includes(0);
   const mayBeBinary = (path: string): boolean => /^test\/fixtures\/|\.png$/.test(path);
-  const top = ["packages", "examples", "test", "pnpm-workspace.yaml", "package.json", "tsconfig.base.json"];
+  const top = [
+    "packages",
+    "examples",
+    "docs",
+    "test",
+    "pnpm-workspace.yaml",
+    "package.json",
+    "tsconfig.base.json",
+  ];
   const besides = ["README.md", "LICENSE", "CHANGELOG.md", "pnpm-lock.yaml"];
   const belongsOnTop = (path: string): boolean =>
     path.startsWith(".") || [...top, ...besides].includes(path.split("/")[0] ?? "");

@@ -233,7 +233,7 @@ describe("a run that does not fit is refused before it starts", () => {
     [
       "for the steps that its shards do apart from each other",
       large("batchSize: 4, shards: 4"),
-      /most of it is steps between meetings: use a smaller syncEvery\n/,
+      /most of it is steps between synchronization points: use a smaller syncEvery\n/,
       { syncEvery: 1e9 },
     ],
     [

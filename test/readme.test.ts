@@ -1,38 +1,48 @@
-// Every code block of a README that is marked `ts run` runs, and is type-checked by Node's own rules: as a module of
-// its own, in a process of its own, with no warning and no error.
+// Every code block of the READMEs and of docs/ that is marked `ts run` runs, and is type-checked by Node's own rules: as a
+// module of its own, in a process of its own, with no warning and no error.
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import * as core from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-const readmes = [
-  "README.md",
-  "packages/core/README.md",
-  "packages/parallel/README.md",
-  "packages/blas/README.md",
-];
+const root = fileURLToPath(new URL("..", import.meta.url));
+const read = (name: string) => readFileSync(root + name, "utf8");
+
+const readmes = ["README.md", ...["core", "parallel", "blas"].map((name) => `packages/${name}/README.md`)];
+const pages = globSync("docs/*.md", { cwd: root }).map((path) => path.replaceAll("\\", "/"));
+
+const blocksOf = (name: string) =>
+  [...read(name).matchAll(/^```(ts[^\n]*)\n(.*?)^```$/gms)].map(([, info, code]) => ({ info, code: code! }));
 
 it("core's README names everything that core exports", () => {
-  const text = readFileSync(fileURLToPath(new URL("../packages/core/README.md", import.meta.url)), "utf8");
-  const named = new Set(text.match(/\w+/g));
+  const named = new Set(read("packages/core/README.md").match(/\w+/g));
   const missing = Object.keys(core).filter(
     (name) => !named.has(name) && !/Error$|^(Tensor|Optimizer)$/.test(name),
   );
   expect(missing).toEqual([]);
 });
 
-describe.each(readmes)("%s", (name) => {
-  const text = readFileSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), "utf8");
-  const blocks = [...text.matchAll(/^```(ts[^\n]*)\n(.*?)^```$/gms)].map(([, info, code]) => ({
-    info,
-    code: code!,
-  }));
+it("the root README has at most 150 lines", () => {
+  expect(read("README.md").trimEnd().split("\n").length).toBeLessThanOrEqual(150);
+});
+
+it("the index of the docs lists every page", () => {
+  const index = read("docs/README.md");
+  expect(pages.length).toBeGreaterThan(10);
+  expect(
+    pages.filter((path) => path !== "docs/README.md" && !index.includes(`(${path.slice("docs/".length)})`)),
+  ).toEqual([]);
+});
+
+it.each(readmes)("%s has code", (name) => expect(blocksOf(name)).not.toEqual([]));
+
+describe.each([...readmes, ...pages].filter((name) => blocksOf(name).length > 0))("%s", (name) => {
+  const blocks = blocksOf(name);
 
   it("marks every TypeScript block as one that runs", () => {
-    expect(blocks.length).toBeGreaterThan(0);
     expect(blocks.map(({ info }) => info)).toEqual(blocks.map(() => "ts run"));
   });
 

@@ -1,6 +1,6 @@
 // A worker fails in every phase of a step, in every way: the run ends with the bits of one in which nothing happened.
-// The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in the package's
-// README, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
+// The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in
+// docs/checkpoints-and-recovery.md, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ import { coordinate } from "../src/run/coordinator.ts";
 
 const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
-const readme = new URL("../README.md", import.meta.url);
+const page = new URL("../../../docs/checkpoints-and-recovery.md", import.meta.url);
 
 const kinds: { how: FaultKind; called: string; workers: number }[] = [
   { how: "process.exit", workers: 2, called: "`process.exit(7)`" },
@@ -83,14 +83,14 @@ async function endBySignal(
   }
 }
 
-/** The rows of the table between its marks in the README, as Markdown has them before a formatter. */
-function tableInReadme() {
+/** The rows of the table between its marks in the docs, as Markdown has them before a formatter. */
+function tableInDocs() {
   const [start, end] = ["<!-- faults -->\n\n", "\n\n<!-- /faults -->"];
-  const text = readFileSync(readme, "utf8");
+  const text = readFileSync(page, "utf8");
   const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
   const rows = text.slice(from, to).replace(/ +\|/g, " |").replace(/-{3,}/g, "---").split("\n");
   const write = (lines: readonly string[]) =>
-    writeFileSync(readme, text.slice(0, from) + lines.join("\n") + text.slice(to));
+    writeFileSync(page, text.slice(0, from) + lines.join("\n") + text.slice(to));
   return { rows, write };
 }
 
@@ -206,12 +206,12 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     seen.set(signalled, `\`${told[0]!.stderr.trim()}\`, and the exit code ${codes}`);
   });
 
-  it("what was seen is what the README says", () => {
+  it("what was seen is what the docs say", () => {
     const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
     const rows = kinds.map(({ called }) =>
       row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
     );
-    if (meets) rows.push(row("any of these", "between two meetings of BatchNorm", "the same", "nothing"));
+    if (meets) rows.push(row("any of these", "between two barriers of BatchNorm", "the same", "nothing"));
     rows.push(row(notFinite, "the last step of an epoch", `\`${seen.get(notFinite)!}\``, sinceCheckpoint));
     rows.push(row(changed, "`loss`", `\`${seen.get(changed)!}\``, "nothing: no step is done"));
     rows.push(
@@ -221,7 +221,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
       row("what was injected", "where", "what the user sees", "what was lost"),
       row("---", "---", "---", "---"),
     ];
-    const table = tableInReadme();
+    const table = tableInDocs();
     if (process.env.SHARDGRAD_UPDATE) {
       if (meets) table.write([...heads, ...rows]);
     } else if (meets) expect(table.rows).toEqual([...heads, ...rows]);

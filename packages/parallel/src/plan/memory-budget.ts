@@ -14,7 +14,7 @@ const advice = {
   "weights to draw by": "draw without weights, or from fewer samples",
   "lists of held-out samples": "give a test set instead of validation, or fewer samples",
   "records of epochs": "use fewer epochs",
-  "steps between meetings": "use a smaller syncEvery",
+  "steps between synchronization points": "use a smaller syncEvery",
   bookkeeping: "use fewer shards, fewer samples to evaluate, or fewer metrics",
   "steps told to onStepEnd": "use onEpochEnd instead, or fewer steps",
   "optimizer state": "use an optimizer with less state, such as SGD",

@@ -116,7 +116,7 @@ function layoutRows(
     memoryRow("average of the weights", blockSize(flat), averagesOf(job)),
     memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
     memoryRow("steps told to onStepEnd", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
-    memoryRow("steps between meetings", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
+    memoryRow("steps between synchronization points", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
     memoryRow("records of epochs", 8 * recordSize(metrics.cells) + stepBytesTold, sizes.epochs, "epoch"),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
