@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Tensor } from "@shardgrad/core";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { JobError, train } from "@shardgrad/parallel";
 import { afterAll, describe, expect, it } from "vitest";
@@ -59,6 +60,89 @@ async function refuses(parts: string, options: TrainOptions, message: RegExp) {
 }
 
 const loss = (statement: string) => `loss: (model, batch) => { ${statement} return fit(model, batch); },`;
+
+describe("what functions that see no rows keep from call to call is refused before step 1", () => {
+  const lost = "what it keeps in variables of its own begins anew after a restart or a resume$";
+  const sgd = (lr: string) => `optimizer: (parameters) => new SGD(parameters, { lr: ${lr} }),`;
+
+  it.each<[what: string, parts: string, message: string]>([
+    [
+      "a schedule that counts its calls",
+      sgd("() => 0.1 / ++calls"),
+      `^train: lr\\(0\\) differs: [\\d.]+ when it was first called, [\\d.]+ when it was called again; .*${lost}`,
+    ],
+    [
+      "a schedule that lowers a variable at some steps",
+      sgd("(step) => (step % 7 === 6 ? (unit *= 0.5) : unit)"),
+      `^train: lr\\(0\\) differs: 1 when it was first called, 0.5 when it was called again; .*${lost}`,
+    ],
+    [
+      "that of a parameter group",
+      "optimizer: (parameters) => new SGD([{ params: parameters.slice(0, 2) }, { params: parameters.slice(2), lr: (step) => (unit = Math.max(unit, step)) }], { lr: 0.1 }),",
+      `^train: lr of parameter group 1\\(0\\) differs: 1 when .*, 9 when .*${lost}`,
+    ],
+    [
+      "the decay of an average",
+      "ema: { decay: () => Math.min(0.9, ++calls / 100) },",
+      `^train: ema\\.decay\\(0\\) differs: .*${lost}`,
+    ],
+    [
+      "finish",
+      "metrics: { mean: { sums: (model, batch) => [errors(model, batch), ones([])], finish: (...sums) => (unit = 0.9 * unit + 0.1 * sums[0]) } },",
+      `^metrics\\.mean: finish gave [\\d.e-]+ when it was first called, [\\d.e-]+ when it was called again, for the same numbers; ${lost}`,
+    ],
+    [
+      "score",
+      "metrics: { best: { outputs: (model, { x, y }) => [model.forward(x), y], score: ([, { data }]) => (unit = Math.max(unit, data.length)) } },",
+      "^metrics\\.best: score gave 2 when it was first called, 3 when it was called again",
+    ],
+    [
+      "afterStep: a variable",
+      "afterStep: ({ mean }) => { mean.copyFrom(mul(mean, 1 / ++calls)); },",
+      `^train: afterStep\\(\\) gives another mean: element 0 is [\\d.]+ when it was first called, [\\d.]+ when it was called again, from the same tensors; keep .* in a buffer of the model: ${lost}`,
+    ],
+    [
+      "afterStep: what it has seen before",
+      "afterStep: (model) => { model.head.bias.copyFrom([model.before ?? 0]); model.before = model.body.weight.toArray()[0]; },",
+      "^train: afterStep\\(\\) gives another head\\.bias: element 0 is 0 when",
+    ],
+    [
+      "afterStep: Math.random",
+      "afterStep: ({ mean }) => { mean.copyFrom(mul(mean, Math.random())); },",
+      "^train: afterStep\\(\\) gives another mean: element 0 is",
+    ],
+    [
+      "afterStep: a generator of its own",
+      "afterStep: ({ mean }) => { mean.copyFrom(withGenerator(generator, () => rand([2]))); },",
+      "^afterStep: it draws from a generator of its own \\(seed 3\\), .*leave the generator out",
+    ],
+    [
+      "afterStep: another tensor in place of one",
+      "afterStep: (model) => { model.mean = buffer(mul(model.mean, 2)); },",
+      "^train: afterStep\\(\\) put something else in the place of mean; change it in place with copyFrom\\(\\)",
+    ],
+  ])("%s", async (_what, parts, message) => {
+    await refuses(parts, {}, new RegExp(message));
+  });
+
+  it("what is the same again is not, and the calls leave the model as it is", async () => {
+    const parts = `${sgd("(step) => 0.1 / (1 + step)")}
+      ema: { decay: (updates) => Math.min(0.9, updates / 10) },
+      metrics: { median: { outputs: (model, { x, y }) => [model.forward(x), y], score: ([{ data }]) => data.sort()[data.length >> 1] } },
+      afterStep: ({ mean, body, teacher }, { step }) => {
+        mean.copyFrom(add(mean, rand([2])));
+        body.weight.copyFrom(clamp(body.weight, { min: -0.5, max: 0.5 }));
+        teacher.bias.copyFrom([step.item()]);
+      },`;
+    const { model, weightsSha256 } = await run(parts);
+    expect((model as unknown as { teacher: { bias: Tensor } }).teacher.bias.item()).toBe(9);
+    expect((await run(parts, { workers: 2 })).weightsSha256).toBe(weightsSha256);
+    // Called for steps 3 and 4 on the main thread as it goes on.
+    const checkpoint = { directory: join(root, "again"), everySteps: 3 };
+    await run(parts, { checkpoint, steps: 3 });
+    expect((await run(parts, { checkpoint, resume: "must" })).weightsSha256).toBe(weightsSha256);
+  });
+});
 
 describe("what sample() or augment() keep from call to call is refused before step 1", () => {
   it.each<[what: string, parts: string, message: RegExp]>([

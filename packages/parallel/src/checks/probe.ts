@@ -119,10 +119,15 @@ function look(what: string, own: Generator, body: () => unknown, onThrown: OnThr
     }
   };
   const { result: digests, found } = withGenerator(own, () => scope(() => drawnUnkeyed(own, call)));
-  const [first] = found;
-  if (!first) return { what, digests };
+  refuseOwnGenerator(what, found);
+  return { what, digests };
+}
+
+/** @throws JobError if a function of the job was found to draw from a generator that it keeps */
+export function refuseOwnGenerator(what: string, [found]: readonly Generator[]): void {
+  if (!found) return;
   throw new JobError(
-    `${what}: it draws from a generator of its own (seed ${first.seed}), whose numbers follow from how often it was called, and not from the step and the shard; leave the generator out: rand, randn and dropout draw from the shard's own`,
+    `${what}: it draws from a generator of its own (seed ${found.seed}), whose numbers follow from how often it was called, and not from the step and the shard; leave the generator out: rand, randn and dropout draw from the shard's own`,
   );
 }
 

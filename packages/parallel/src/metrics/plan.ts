@@ -98,12 +98,14 @@ function tryOnce(
   context: JobContext,
   { model, load, seed }: Trial,
   samples: number,
-): { brought: Brought; shape: Shape } {
+): { brought: Brought; shape: Shape; numbers: number[]; finishAgain: () => number[] } {
   const evaluate = () => {
     const { batch, weights, during } = load(samples);
     const brought = during(() => callMetric(name, metric, [model, batch, context], samples));
-    const gathered = gatheredFrom(brought, samples, weights);
-    return { brought, shape: flatten(`metrics.${name}`, finishMetric(name, metric, gathered)).shape };
+    const gathered = gatheredFrom(brought, samples, weights?.slice());
+    // Copies, as a score may sort in place.
+    const finish = () => flatten(`metrics.${name}`, finishMetric(name, metric, structuredClone(gathered)));
+    return { brought, ...finish(), finishAgain: () => finish().numbers };
   };
   try {
     const noise = new Generator(seed, stream.evaluation).restart(0);
@@ -116,6 +118,17 @@ function tryOnce(
       { cause: error },
     );
   }
+}
+
+/** @throws JobError if what makes a number of the sums, or of the outputs, made another one when it was first called */
+function checkSameAgain(name: string, { brought, numbers, finishAgain }: Tried): void {
+  const again = finishAgain();
+  const at = numbers.findIndex((number, i) => !Object.is(number, again[i]));
+  if (at < 0) return;
+  const part = brought.kind === "outputs" ? "score" : "finish";
+  throw new JobError(
+    `metrics.${name}: ${part} gave ${numbers[at]} when it was first called, ${again[at]} when it was called again, for the same numbers; what it keeps in variables of its own begins anew after a restart or a resume`,
+  );
 }
 
 function gatheredFrom(brought: Brought, samples: number, weights: Float32Array | undefined): Gathered {
@@ -181,6 +194,7 @@ export function planMetrics(
   const tried = Object.entries(metrics).map(([name, metric]) => {
     const [few, more] = trials.map((count) => tryOnce(name, metric, context, trial, count)) as [Tried, Tried];
     if (`${few.shape}` !== `${more.shape}`) throw unlike(name, "values");
+    for (const once of [few, more]) checkSameAgain(name, once);
     const direction = directionOf(metric);
     if (direction && few.shape.length > 0) {
       throw new JobError(

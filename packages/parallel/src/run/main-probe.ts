@@ -1,9 +1,10 @@
 // The main thread's side of the comparison before step 1: what the job's functions give here, for workers to compare
 // (probe.ts), and whether they leave the model as it is.
-import type { AnyModule } from "@shardgrad/core";
+import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
 import type { Found } from "../checks/probe.ts";
 import { firstRows, firstShard, probe } from "../checks/probe.ts";
+import { checkSameAgain } from "../checks/same-again.ts";
 import { changedError } from "../checks/unchanged.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import type { SamplingPlan } from "../data/sampling.ts";
@@ -23,11 +24,12 @@ import { BatchSource } from "../step/batches.ts";
 export interface ProbedRun {
   job: RunJob;
   model: AnyModule;
+  optimizer: Optimizer;
   sampling: SamplingPlan;
   train: StoredColumns;
   test: StoredColumns | undefined;
   metrics: MetricsPlan;
-  plan: { stallSeconds: number };
+  plan: { stallSeconds: number; steps: number };
   state: { step: number };
 }
 
@@ -55,7 +57,7 @@ const workers: Partial<Record<Phase, string>> = {
 
 /** What the job's functions give for the next step's first shard, with the kernels that workers compute with. */
 export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<Found[]> {
-  const { job, model, sampling, train, test, metrics, plan, state } = run;
+  const { job, model, optimizer, sampling, train, test, metrics, plan, state } = run;
   const { seed } = sampling;
   const before = kernelSet();
   if (before !== kernels.set) await loadKernels(kernels);
@@ -89,9 +91,11 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
       again: true,
     });
     enter("idle");
+    checkSameAgain({ job, model, optimizer, seed, step: state.step, steps: plan.steps });
     return found;
   };
-  const what = "the job's loss or a metric, called on the main thread to compare it with the workers',";
+  const what =
+    "the job's loss, a metric or afterStep, called on the main thread to compare it with the workers',";
   try {
     if (before !== kernels.set) useKernels(kernels.set);
     return quietly(() => callBounded(look, plan.stallSeconds * 1000, what));

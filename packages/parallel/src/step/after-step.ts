@@ -44,4 +44,8 @@ export class AfterStep {
     returned.catch(() => undefined);
     throw new JobError("afterStep: it returned a promise; a step cannot wait: let it not be async");
   }
+
+  dispose(): void {
+    this.#step.dispose();
+  }
 }
