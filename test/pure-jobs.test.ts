@@ -347,13 +347,30 @@ describe("a generator of the job's own is refused", () => {
 });
 
 describe("unfreezing in mid-run", () => {
-  const unfreeze = "for (const p of model.teacher.stateDict().values()) p.requiresGrad = true;";
+  const unfreeze = "for (const p of model.teacher.parameters()) p.requiresGrad = true;";
   const message =
     /^train: requiresGrad of teacher\.weight was false and is true in step \d+; .*two runs, .*learning rate of 0 .*schedule/;
 
   it.each<[where: string, parts: string, options: TrainOptions]>([
     ["in the loss", loss(`if (!isMainThread && ++calls === 20) { ${unfreeze} }`), { capture: false }],
     ["in the loss, at once", loss(`if (!isMainThread) { ${unfreeze} }`), {}],
+    ["in the loss, on all threads", loss(unfreeze), {}],
+    ["in the loss, on all threads but with shards apart", loss(unfreeze), { syncEvery: 2 }],
+    [
+      "in the loss, when the first epoch is over",
+      loss(`if (!isMainThread && epoch.item() === 1) { ${unfreeze} }`).replace("batch)", "batch, { epoch })"),
+      {},
+    ],
+    [
+      "in afterStep of the last step",
+      `afterStep: (model, { step }) => { if (step.item() === 9) { ${unfreeze} } },`,
+      {},
+    ],
+    [
+      "in a metric of averaged weights",
+      `ema: { decay: 0.9 }, metrics: { error: (model, batch) => { if (!isMainThread) { ${unfreeze} } return errors(model, batch); } },`,
+      { useEma: true },
+    ],
     ["in afterStep", `afterStep: (model, { step }) => { if (step.item() === 3) { ${unfreeze} } },`, {}],
     [
       "in a metric",

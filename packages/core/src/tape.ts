@@ -176,7 +176,7 @@ export function gradOfSum(
   inputs.forEach((input, index) => {
     if (!input.tracked) {
       throw new GradientError(
-        `${operation}: input ${index} (shape ${formatShape(input.shape)}) requires no gradient; set requiresGrad before computing with it`,
+        `${operation}: input ${index} (shape ${formatShape(input.shape)}) requires no gradient; ${input.frozen ? "leave it out, or set requiresGrad" : "set requiresGrad"} before computing with it`,
       );
     }
   });

@@ -82,8 +82,6 @@ export class Tensor {
   /** First element, counted from the start of the storage. */
   readonly offset: number;
   readonly dtype: DType;
-  /** True for leaves whose gradient `backward` should write to `grad`. */
-  requiresGrad = false;
   /** How it was computed; null for leaves and for results that no gradient flows through. */
   node: Node | null = null;
   /** Called in turn with its gradient, by every backward pass that comes by. */
@@ -95,6 +93,8 @@ export class Tensor {
   #storage: Storage | null;
   #released = "";
   #grad: Tensor | null = null;
+  #requiresGrad = false;
+  #frozen = false;
 
   constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: DType) {
     this.#storage = storage;
@@ -126,6 +126,24 @@ export class Tensor {
     }
     observer()?.uses(this, this.#storage, this.#storage.offset + this.offset * bytesPerElement[this.dtype]);
     return this.#storage;
+  }
+
+  /** True for leaves whose gradient `backward` should write to `grad`. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+
+  /** Set to false, it freezes what gradients were wanted of. */
+  set requiresGrad(requiresGrad: boolean) {
+    this.#frozen = !requiresGrad && (this.#requiresGrad || this.#frozen);
+    this.#requiresGrad = requiresGrad;
+  }
+
+  /** True once `requiresGrad` was switched off: a module's parameter is still one, and optimizers leave it as it is. */
+  get frozen(): boolean {
+    const frozen = this.#frozen;
+    observer()?.dependsOn(() => this.#frozen === frozen);
+    return frozen;
   }
 
   /** The accumulated gradient of a leaf, of the same shape; null before the first `backward`. */

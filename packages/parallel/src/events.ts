@@ -22,8 +22,9 @@ export interface StartEvent {
   noBlas?: string;
   /** The job's `params`, with the values of this run. */
   params: Params;
-  /** Number of trainable numbers in the model. */
+  /** Numbers in the model's parameters, and how many of them are frozen, if any are. */
   parameters: number;
+  frozen?: number;
   trainSamples: number;
   /** Samples to evaluate: the job's test set, or what its `validation` holds out. */
   testSamples: number;

@@ -1,5 +1,6 @@
 // What one worker's step of a job is made of, kernel by kernel: one shard's pass and an update of all weights, on this
 // thread, captured and measured. No other thread is started; the weights that come out are nobody's.
+
 import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
 import { optionNames, Storage } from "@shardgrad/core/engine";
@@ -19,6 +20,7 @@ import type { TrainOptions } from "./plan/options.ts";
 import { planRun, runSeed } from "./plan/options.ts";
 import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
 import { prepareData } from "./run/prepare-data.ts";
+import { trainedParameters } from "./shared/untrained.ts";
 import { BatchSource } from "./step/batches.ts";
 import { RunPlace } from "./step/run-place.ts";
 
@@ -99,7 +101,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
       0,
       0,
     );
-    const parameters = model.parameters();
+    const parameters = trainedParameters(model);
     const into = parameters.map((parameter) => {
       parameter.grad = zeros(parameter.shape).keep();
       return parameter.grad;

@@ -1,6 +1,7 @@
 // One interface for all ways to a gradient: backpropagation, and those that do without it. See README.md beside it.
 import { noGrad, withGrad } from "../define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
+import { zerosLike } from "../ops/like.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -8,7 +9,7 @@ import { requireFloat } from "../tensor.ts";
 
 /** What an estimator gives. */
 export interface GradientEstimate {
-  /** One for each parameter, of its shape and dtype, contiguous. */
+  /** One for each parameter, of its shape and dtype, contiguous; zeros for a frozen one. */
   gradients: Tensor[];
   /** The loss at the parameters; for random perturbations the mean over them, which costs no evaluation more. */
   loss: number;
@@ -23,7 +24,7 @@ export interface GradientEstimator {
   step: number;
   /**
    * Estimates the gradient of a scalar loss. Parameters may be changed meanwhile, in place, and are put back bit for
-   * bit, also if the loss throws.
+   * bit, also if the loss throws; frozen ones are left alone.
    *
    * @param loss computes the loss from the parameters as they are; must give the same result each time
    */
@@ -48,8 +49,12 @@ export function defineEstimator(
   return {
     name,
     step: 0,
-    estimate(loss, parameters) {
-      checkParameters(name, parameters);
+    estimate(loss, all) {
+      checkParameters(name, all);
+      const parameters = all.filter(({ frozen }) => !frozen);
+      if (parameters.length === 0) {
+        throw new ValueError(`${name}: all parameters are frozen; set requiresGrad of some to true`);
+      }
       let evaluations = 0;
       const compute = (): Tensor => {
         evaluations++;
@@ -64,7 +69,11 @@ export function defineEstimator(
         requireGradients(name, parameters);
         return withGrad(true, compute);
       };
-      const estimate = scope(() => rule({ parameters, step: this.step, evaluate, record }));
+      const estimate = scope(() => {
+        const { gradients, loss } = rule({ parameters, step: this.step, evaluate, record });
+        const own = new Map(parameters.map((parameter, index) => [parameter, gradients[index]!]));
+        return { loss, gradients: all.map((parameter) => own.get(parameter) ?? zerosLike(parameter)) };
+      });
       this.step++;
       return { ...estimate, evaluations };
     },

@@ -53,7 +53,7 @@ describe("state", () => {
     gate.linear.bias!.requiresGrad = false;
     expect([...gate.stateDict().keys()]).toEqual(["linear.weight", "linear.bias", "steps", "tied.0"]);
     expect(gate.stateDict().get("tied.0")).toBe(gate.linear.weight);
-    expect(gate.namedParameters().map(([name]) => name)).toEqual(["linear.weight"]);
+    expect(gate.namedParameters().map(([name]) => name)).toEqual(["linear.weight", "linear.bias"]);
     expect(gate.namedBuffers()).toEqual([["steps", gate.steps]]);
     const all = ["linear.weight", "linear.bias", "steps", "scratch"];
     expect(gate.namedTensors().map(([name]) => name)).toEqual(all);
@@ -71,6 +71,29 @@ describe("state", () => {
 
   test("maps and sets of other things are nobody's business", () => {
     expect(new Holder([new Map([["a", ones([1])]]), new Set([1])]).parameters()).toEqual([]);
+  });
+
+  test("a frozen parameter stays one, however it was made, and a buffer a buffer", () => {
+    const [made, leaf, constant] = [parameter(ones([1])), ones([2], { requiresGrad: true }), ones([3])];
+    const state = buffer(ones([4]));
+    const holder = new Holder({ made, leaf, constant, state });
+    const kinds = () => [
+      holder.parameters(),
+      holder.namedBuffers().map(([, x]) => x),
+      [...holder.stateDict().values()],
+    ];
+    const expected = [[made, leaf], [state], [made, leaf, state]];
+    for (const requiresGrad of [true, false, true]) {
+      for (const x of holder.parameters()) x.requiresGrad = requiresGrad;
+      expect(holder.parameters().map(({ frozen }) => frozen)).toEqual([!requiresGrad, !requiresGrad]);
+      expect(kinds().map((list) => list.map(({ shape }) => shape))).toEqual(
+        expected.map((list) => list.map(({ shape }) => shape)),
+      );
+    }
+    state.requiresGrad = true;
+    constant.requiresGrad = false;
+    expect(holder.parameters()).toHaveLength(2);
+    expect(constant.frozen).toBe(false);
   });
 
   test("buffers survive scopes and are not trained", () => {

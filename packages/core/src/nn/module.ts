@@ -10,13 +10,16 @@ import type { LoadOptions, StateDict } from "./state-dict.ts";
 import { loadInto } from "./state-dict.ts";
 import { summarize } from "./summary.ts";
 
-/** What a tensor is to the module that holds it; kept when training of it is switched off. */
-const roles = new WeakMap<Tensor, "parameter" | "buffer">();
+/** What is a module's state, and not one of its parameters. */
+const buffers = new WeakSet<Tensor>();
+
+const isParameter = (x: Tensor): boolean => (x.requiresGrad || x.frozen) && !buffers.has(x);
+const isState = (x: Tensor): boolean => isParameter(x) || buffers.has(x);
 
 /** Makes a tensor, without a copy, a parameter of the module that it becomes a property of: trained, saved, kept. */
 export function parameter(x: Tensor): Tensor {
   requireFloat("parameter", x);
-  roles.set(x, "parameter");
+  buffers.delete(x);
   x.requiresGrad = true;
   return x.keep();
 }
@@ -28,7 +31,7 @@ export function buffer(x: Tensor): Tensor {
       "buffer: got a tensor that gradients flow to; compute it inside noGrad, or make it a parameter",
     );
   }
-  roles.set(x, "buffer");
+  buffers.add(x);
   return x.keep();
 }
 
@@ -38,7 +41,8 @@ export type AnyModule = Module<never, unknown>;
 /**
  * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays and plain objects
  * of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
- * were set. Tensors with `requiresGrad` are parameters also without `parameter()`. What is in `#private` fields cannot be
+ * were set. Tensors with `requiresGrad` are parameters also without `parameter()`, and stay parameters when it is switched
+ * off. What is in `#private` fields cannot be
  * seen from outside, and is not found; parameters or modules in a Map or a Set are refused.
  *
  * A module whose `forward` is not one tensor to one tensor names its inputs and its output:
@@ -68,19 +72,22 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this;
   }
 
-  /** Parameters that are trained, with their names; one that is used twice counts once, under its first name. */
+  /** Parameters, also frozen ones, with their names; one that is used twice counts once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
-    return this.#distinctTensors((x) => x.requiresGrad);
+    return this.#distinctTensors(isParameter);
   }
 
-  /** Parameters that are trained: set `requiresGrad` of one to false to freeze it. */
+  /**
+   * Parameters. Set `requiresGrad` of one to false to freeze it: it gets no gradient, and optimizers leave it as it is,
+   * until it is set to true again.
+   */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, x]) => x);
   }
 
   /** State that is not trained, with its names; once each. */
   namedBuffers(): [name: string, buffer: Tensor][] {
-    return this.#distinctTensors((x) => roles.get(x) === "buffer");
+    return this.#distinctTensors((x) => buffers.has(x));
   }
 
   /** All tensors that it holds, with their names, once each: parameters, frozen or not, buffers, and those that are neither. */
@@ -106,7 +113,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   stateDict(): Map<string, Tensor> {
     const state = new Map<string, Tensor>();
     for (const { name, value } of walk(this)) {
-      if (value instanceof Tensor && (value.requiresGrad || roles.has(value))) state.set(name, value);
+      if (value instanceof Tensor && isState(value)) state.set(name, value);
     }
     return state;
   }
@@ -187,7 +194,7 @@ function* walk(
 /** Throws if there are parameters, buffers or modules where the walk does not look, so that they are not lost. */
 function refuseParts(owner: object, name: string, values: Map<unknown, unknown> | Set<unknown>): void {
   for (const value of values.values()) {
-    if (value instanceof Module || (value instanceof Tensor && (value.requiresGrad || roles.has(value)))) {
+    if (value instanceof Module || (value instanceof Tensor && isState(value))) {
       throw new ValueError(
         `${owner.constructor.name}: ${name} is a ${values.constructor.name}, in which parameters are not found; use an array, a plain object, or properties of a module`,
       );

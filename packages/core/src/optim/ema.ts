@@ -21,6 +21,7 @@ const emaOptions = optionNames<EMAOptions>({ decay: true });
 /**
  * `average ← decay · average + (1 - decay) w`; the first update copies the weights (PyTorch's `AveragedModel` with
  * `get_ema_multi_avg_fn`). Polyak and Juditsky 1992. Until the first update the averages are the weights as they were.
+ * The average of a frozen parameter is the parameter, without any rounding.
  */
 export class EMA {
   readonly parameters: readonly Tensor[];
@@ -124,22 +125,22 @@ export class EMA {
     return decay;
   }
 
-  /** Decay and the rest, for the current update. */
+  /** Decay and the rest, for the current update; and no decay and all of the weights, for what is frozen. */
   #writeCells(cells: Tensor): void {
     const decay = this.updates <= 1 ? 0 : this.#decayAt(this.updates - 1);
-    cells.data().set([decay, 1 - decay]);
+    cells.data().set([decay, 1 - decay, 0, 1]);
   }
 
-  #cellsFor({ dtype }: Tensor): number {
+  #cellsFor({ dtype, frozen }: Tensor): number {
     let cells = this.#cells.get(dtype);
     if (!cells) {
       cells = outsideOfCapture(() => {
-        const made = Tensor.allocate([2], dtype, "EMA").keep();
+        const made = Tensor.allocate([4], dtype, "EMA").keep();
         this.#writeCells(made);
         return made;
       });
       this.#cells.set(dtype, cells);
     }
-    return cells.address;
+    return cells.address + (frozen ? 2 * bytesPerElement[dtype] : 0);
   }
 }

@@ -137,14 +137,15 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 
   /**
-   * Updates every parameter from its `.grad`.
+   * Updates every parameter from its `.grad`, but for frozen ones, which stay as they are, weight decay or not. It counts
+   * for all of them: to train what was frozen at first, better make a new optimizer, whose bias correction begins anew.
    *
-   * @throws GradientError if a parameter has no gradient
+   * @throws GradientError if a parameter has no gradient, and is not frozen
    */
   step(): void {
     this.advance();
     this.parameters.forEach((parameter, index) => {
-      this.update(index, 0, parameter.size);
+      if (!parameter.frozen) this.update(index, 0, parameter.size);
     });
   }
 

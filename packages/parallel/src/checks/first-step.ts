@@ -1,10 +1,12 @@
 // What is checked once, when the shards of a run's first step are done: that every worker still has the parameters that
 // were laid out, that every shard's loss went through the same of them, and which ones no loss depends on. Each worker
 // comes to the same answers, from a shared table of one byte per shard and parameter.
+
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import type { Layout } from "../shared/layout.ts";
+import { trainedTensors } from "../shared/untrained.ts";
 
 /** Says for one shard which parameters its loss depends on: those whose gradient was found. */
 export function noteReached(layout: Layout, shard: number, found: readonly (Tensor | null)[]): void {
@@ -33,7 +35,7 @@ function rowOf({ reached, parameters }: Layout, shard: number): Uint8Array {
  * @throws JobError if graphs differ, or this worker's model has got other parameters meanwhile
  */
 export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
-  const named = model.namedParameters();
+  const named = trainedTensors(model);
   const names = (places: readonly { name: string; shape: readonly number[] }[]) =>
     places.map(({ name, shape }) => `${name} [${shape.join(",")}]`);
   const before = names(layout.parameters);
@@ -57,7 +59,7 @@ export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
       `train: step 1 has different graphs: ${list(differing.map(({ name }) => name))} got a gradient from only one of shard ${shards[0]} and shard ${shard}; the loss must use the same parameters on every thread and for all samples: add 0 * sum(…) of what it leaves out`,
     );
   }
-  return named.flatMap(([name, { requiresGrad }], i) => (requiresGrad && first[i] === 0 ? [name] : []));
+  return named.flatMap(([name], i) => (first[i] === 0 ? [name] : []));
 }
 
 /**

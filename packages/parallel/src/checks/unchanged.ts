@@ -168,6 +168,7 @@ export class Unchanged {
 
   /** Behind `afterStep`, which may change all but tensors of this thread alone. */
   afterStep(): void {
+    this.checkTraining();
     if (this.#looks) this.#checkPlain("afterStep()", `in step ${this.#step}`);
   }
 
@@ -231,6 +232,7 @@ export class Unchanged {
    */
   #check(who: string, when: string, all: boolean): void {
     const startedMs = performance.now();
+    this.checkTraining();
     this.#checkPlain(who, when);
     for (const block of all ? [...this.#constants, ...this.#changing] : this.#constants) {
       if (hashBlock(block) !== block.hash) throw changedError(this.#model, block.name, who, when);

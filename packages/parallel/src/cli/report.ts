@@ -22,13 +22,15 @@ function describeApart({ syncEvery, hogwild }: StartEvent): string {
 }
 
 function startLines(event: StartEvent): string[] {
-  const { parameters, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } = event;
+  const { parameters, frozen, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } =
+    event;
   const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
   const heldOut = event.evaluates === "test" ? "to test" : "held out";
   const kernels = event.blas ?? `${event.kernels} kernels`;
-  const line = `${count.format(parameters)} parameters, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
+  const still = frozen === undefined ? "" : ` (${count.format(frozen)} frozen)`;
+  const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
   const set = Object.entries(event.params).map(([name, value]) => `${name} ${value}`);
   return [
     line,

@@ -4,7 +4,7 @@ import type { AnyModule } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
 import type { Columns, SampleShapes } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import { checkUntrained } from "../shared/untrained.ts";
+import { checkUntrained, trainedParameters, trainedTensors } from "../shared/untrained.ts";
 import type { OptimizerContext, RunJob } from "./define-job.ts";
 
 /** How long a run is, for schedules. */
@@ -36,7 +36,8 @@ function naming(name: string, error: unknown): unknown {
 
 function callOptimizer(job: RunJob, model: AnyModule, length: RunLength): unknown {
   try {
-    return job.optimizer(model.parameters(), { ...job.context, ...length, model });
+    const parameters = trainedParameters(model);
+    return job.optimizer(parameters, { ...job.context, ...length, model });
   } catch (error) {
     throw naming("optimizer", error);
   }
@@ -55,11 +56,17 @@ export function buildModel(
     );
   }
   checkUntrained(model);
-  const parameters = model.namedParameters();
+  const parameters = model.parameters();
   if (parameters.length === 0) {
     throw new JobError("train: the model has no parameters; hold them in properties, with requiresGrad");
   }
-  for (const [name, parameter] of parameters) {
+  const trained = trainedTensors(model);
+  if (trained.length === 0) {
+    throw new JobError(
+      "train: all parameters of the model are frozen; set requiresGrad of those that are to be trained to true",
+    );
+  }
+  for (const [name, parameter] of trained) {
     if (parameter.dtype !== "float32") {
       throw new JobError(
         `train: parameter ${name} is ${parameter.dtype}; only float32 models can be trained in parallel`,
@@ -72,7 +79,7 @@ export function buildModel(
       `train: the job's optimizer() returned ${typeof optimizer}, expected an optimizer of core, such as new Adam(parameters)`,
     );
   }
-  const own = new Set(model.parameters());
+  const own = new Set(parameters);
   if (optimizer.parameters.some((parameter) => !own.has(parameter))) {
     throw new JobError(
       "train: the job's optimizer() has tensors that are no parameters of the model, and would never be trained; pass it those that it is given, and hold all in the model",

@@ -92,7 +92,10 @@ export interface JobDefinition<
   sampleWeight?: keyof C & string;
   /** Builds the model for samples of these shapes. Called on every thread with the same random stream. */
   model: (shapes: SampleShapes<C>, context: JobContext<P, S>) => M;
-  /** A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. */
+  /**
+   * A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. Its code runs in
+   * the first steps, and when these are checked; later its kernels are replayed. Compute with `step`, which is a tensor.
+   */
   loss: (model: M, batch: Batch<C>, context: LossContext<P, S>) => Tensor;
   /**
    * Changes what no gradient trains: a teacher that follows the weights, a target network, a codebook. Called once after
@@ -100,7 +103,7 @@ export interface JobDefinition<
    * place (`copyFrom`); nothing else may change these but the optimizer. Not called for steps that are skipped.
    */
   afterStep?: (model: M, context: AfterStepContext<P, S>) => void;
-  /** Any optimizer of core, over the given parameters (those of the model). */
+  /** Any optimizer of core, over the given parameters: those of the model that are not frozen. */
   optimizer: (parameters: readonly Tensor[], context: OptimizerContext<M, P, S>) => Optimizer;
   /**
    * Evaluated on the test samples after each epoch: functions that return one number per sample, whose mean is reported, or

@@ -13,7 +13,7 @@ import { quietly } from "../job/quietly.ts";
 import { normalisesOverBatch } from "../job/running-statistics.ts";
 import { callMetric } from "../metrics/brought.ts";
 import { chunkSize } from "../metrics/plan.ts";
-import { untrainedTensors } from "../shared/untrained.ts";
+import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import { keepModes } from "../step/evaluate.ts";
 import { RunPlace } from "../step/run-place.ts";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
@@ -169,7 +169,7 @@ export function measurePasses(
   const metrics = Object.entries(job.metrics ?? {});
   const evaluated = metrics.length > 0 ? test : undefined;
   const measure = (model: AnyModule): PassMemory => {
-    const parameters = model.parameters();
+    const parameters = trainedParameters(model);
     // They lie in the run's shared memory, and are counted there.
     const into = parameters.map(({ shape }) => zeros(shape));
     const pass = (count: number) => {

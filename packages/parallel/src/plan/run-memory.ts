@@ -14,7 +14,7 @@ import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "../sh
 import { stepBytes } from "../shared/local-memory.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
 import { stepRecordSize } from "../shared/step-records.ts";
-import { untrainedTensors } from "../shared/untrained.ts";
+import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
 import type { RunPlan } from "./options.ts";
@@ -83,7 +83,7 @@ export interface BudgetParts {
 function buildingBytes({ job, model, optimizer }: BudgetParts): number {
   const bytesOf = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, x) => sum + blockSize(tensorBytes(x)), 0);
-  const weights = bytesOf(model.parameters());
+  const weights = bytesOf(trainedParameters(model));
   const untrained = bytesOf(untrainedTensors(model).map(([, x]) => x));
   let state = 0;
   for (const tensors of optimizer.state)

@@ -27,6 +27,7 @@ import type { Control } from "../shared/control.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, newestSlot, readState, tensorIn } from "../shared/snapshots.ts";
+import { trainedTensors } from "../shared/untrained.ts";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
 import { readCarried, readSaved, recordAt } from "./carried.ts";
 
@@ -66,7 +67,7 @@ export interface Beginning {
 
 /** The averages of a model's parameters, by their names; none if there are none. */
 function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
-  const names = model.namedParameters().map(([name]) => name);
+  const names = trainedTensors(model).map(([name]) => name);
   return new Map(ema?.averages.map((average, i) => [names[i]!, average]));
 }
 
@@ -89,7 +90,7 @@ function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; c
     },
   };
   const average = {
-    names: model.namedParameters().map(([name]) => name),
+    names: trainedTensors(model).map(([name]) => name),
     load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
       // An average that is kept from here on begins with the weights.
       for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);

@@ -2,7 +2,7 @@
 // up. On no critical path: workers do all steps on their own. Must not know worker.ts.
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import type { AnyModule, EMA, KernelSet, Optimizer } from "@shardgrad/core";
+import type { AnyModule, EMA, KernelSet, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed, writeSafetensors } from "@shardgrad/core";
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
 import { attempt } from "../attempt/attempt.ts";
@@ -55,7 +55,7 @@ import type { TimedPhase } from "../shared/phase-clock.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "../shared/snapshots.ts";
 import type { StepTable } from "../shared/step-records.ts";
-import { untrainedTensors } from "../shared/untrained.ts";
+import { trainedParameters, trainedTensors, untrainedTensors } from "../shared/untrained.ts";
 import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import { probeOnMain } from "./main-probe.ts";
@@ -305,11 +305,11 @@ function meanWaitMs({ layout, plan }: Run): number {
   return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
 }
 
-/** SHA-256 over the bytes of the parameters, then of frozen ones and buffers, in order. */
+/** SHA-256 over the bytes of the trained parameters, then of frozen ones and buffers, in order. */
 function hashWeights(model: AnyModule): string {
   const hash = createHash("sha256");
-  const untrained = untrainedTensors(model).map(([, x]) => x);
-  for (const x of [...model.parameters(), ...untrained]) hash.update(new Uint8Array(x.toArray().buffer));
+  for (const [, x] of [...trainedTensors(model), ...untrainedTensors(model)])
+    hash.update(new Uint8Array(x.toArray().buffer));
   return hash.digest("hex");
 }
 
@@ -327,7 +327,7 @@ function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
 
 /** Makes the model independent of the run's memory. */
 function detachModel(model: AnyModule): void {
-  for (const parameter of model.parameters()) {
+  for (const [, parameter] of trainedTensors(model)) {
     parameter.grad?.dispose();
     parameter.grad = null;
     parameter.moveTo(Storage.allocate(parameter.size * 4, "model"));
@@ -406,7 +406,7 @@ export async function coordinate<M extends AnyModule>(
     const { seconds, samplesPerSecond } = progress;
     const steps = control.load("step");
     const waitShare = meanWaitMs(run) / 1000 / seconds;
-    if (plan.useEma) lookAt(model, layout, layout.ema!);
+    if (plan.useEma) lookAt(trainedParameters(model), layout, layout.ema!);
     const weightsSha256 = hashWeights(model);
     if (out !== undefined)
       await writeOutput(out, writeSafetensors(model.stateDict(), describeRun(run.job.context)));
@@ -454,6 +454,9 @@ function startEvent(
   { job, plan, model, layout, train, test, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
+  const parameters = model.parameters();
+  const frozen = parameters.filter((x) => x.frozen);
+  const numbersIn = (tensors: readonly Tensor[]) => tensors.reduce((sum, { size }) => sum + size, 0);
   return {
     type: "start",
     workers: plan.workers,
@@ -463,7 +466,8 @@ function startEvent(
     ...(blas && { blas: blas.description }),
     ...(noBlas !== undefined && { noBlas }),
     params: job.context.params,
-    parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
+    parameters: numbersIn(parameters),
+    ...(frozen.length > 0 && { frozen: numbersIn(frozen) }),
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
     evaluates: job.validation === undefined ? "test" : "validation",

@@ -17,7 +17,7 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
 import { hashTensor } from "../shared/digest.ts";
-import { runningStatistics } from "../shared/untrained.ts";
+import { runningStatistics, watchTraining } from "../shared/untrained.ts";
 import { BatchSource } from "../step/batches.ts";
 
 /** The run to be looked at, which lies in shared memory. */
@@ -34,13 +34,15 @@ export interface ProbedRun {
 }
 
 /** Throws a JobError if a tensor of the model is not as it was at the last call, by whoever was at work since. */
-function watchModel(model: AnyModule): (who: string | undefined) => void {
+function watchModel(model: AnyModule, step: number): (who: string | undefined) => void {
   const statistics = runningStatistics(model);
+  const checkTraining = watchTraining([model]);
   const watched = model
     .namedTensors()
     .filter(([, x]) => !statistics.has(x))
     .map(([name, x]) => ({ name, x, hash: hashTensor(x) }));
   return (who) => {
+    checkTraining(step);
     for (const { name, x, hash } of who === undefined ? [] : watched) {
       if (x.alive && hashTensor(x) !== hash)
         throw changedError(model, name, who!, "when it was called before step 1");
@@ -72,7 +74,7 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
     const shard = firstShard(sampler, state.step);
     const rows = { ...shard, source: newSource(train, "training", shard.capacity) };
     const first = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
-    const check = watchModel(model);
+    const check = watchModel(model, state.step + 1);
     let phase: Phase = "idle";
     const enter = (next: Phase) => {
       check(workers[phase]);

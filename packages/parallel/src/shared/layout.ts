@@ -1,6 +1,6 @@
 // Where everything that the threads of a run share lies in memory. Made by the coordinator, sent to every worker.
 //
-//   weights   one flat array; each parameter starts on a cache line
+//   weights   one flat array; each trained parameter starts on a cache line
 //   untrained frozen parameters and buffers, one after another
 //   average   the averaged gradient, laid out like the weights
 //   gradients one such array per shard
@@ -22,7 +22,7 @@ import { blockCount, floatsPerLine } from "./slices.ts";
 import type { StepTable } from "./step-records.ts";
 import { stepRecordSize } from "./step-records.ts";
 import { throughputCells } from "./training-clock.ts";
-import { runningStatistics, untrainedTensors } from "./untrained.ts";
+import { runningStatistics, trainedParameters, trainedTensors, untrainedTensors } from "./untrained.ts";
 
 /** One parameter in the flat arrays. */
 export interface ParameterPlace {
@@ -87,10 +87,10 @@ export interface Layout {
 
 const bytesPerFloat = 4;
 
-/** The parameters of a model, one after another, each on a cache line of its own. */
+/** What a model trains, one parameter after another, each on a cache line of its own. */
 export function placeParameters(model: AnyModule): { parameters: ParameterPlace[]; flatSize: number } {
   let start = 0;
-  const parameters = model.namedParameters().map(([name, { shape, size }]): ParameterPlace => {
+  const parameters = trainedTensors(model).map(([name, { shape, size }]): ParameterPlace => {
     const place = { name, shape, start, size };
     start += Math.ceil(size / floatsPerLine) * floatsPerLine;
     return place;
@@ -225,7 +225,7 @@ function requireSame(what: string, own: readonly [string, Tensor][], laidOut: re
 
 /** @throws JobError if a model is not the one that was laid out */
 export function checkModel(model: AnyModule, layout: Layout): void {
-  requireSame("parameters", model.namedParameters(), layout.parameters);
+  requireSame("parameters", trainedTensors(model), layout.parameters);
   requireSame("frozen parameters and buffers", untrainedTensors(model), layout.untrained.places);
 }
 
@@ -240,7 +240,7 @@ export function bindModel(
   layout: Layout,
   contents: "copy" | "adopt",
 ): void {
-  const named = model.namedParameters();
+  const named = trainedTensors(model);
   const untrained = untrainedTensors(model);
   untrained.forEach(([, x], index) => {
     const { offset, bytes } = layout.untrained.places[index]!;
@@ -265,16 +265,17 @@ export function bindEMA(
 ): EMA | undefined {
   const { ema: base } = layout;
   if (base === undefined || !options) return undefined;
-  const ema = new EMA(model.parameters(), options);
+  const parameters = trainedParameters(model);
+  const ema = new EMA(parameters, options);
   ema.averages.forEach((average, index) => {
     average.moveTo(blockAt(base, layout.parameters[index]!), contents);
   });
   return ema;
 }
 
-/** Makes a model's parameters look at one of the flat arrays: the weights, or their average. */
-export function lookAt(model: AnyModule, layout: Layout, base: number): void {
-  model.parameters().forEach((parameter, index) => {
+/** Makes the parameters that a model trains look at one of the flat arrays: the weights, or their average. */
+export function lookAt(parameters: readonly Tensor[], layout: Layout, base: number): void {
+  parameters.forEach((parameter, index) => {
     parameter.moveTo(blockAt(base, layout.parameters[index]!), "adopt");
   });
 }

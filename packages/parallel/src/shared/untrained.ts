@@ -1,13 +1,24 @@
-// What a model holds besides the parameters that are trained: frozen parameters and buffers, which belong to its state
+// What a run trains of a model, and what the model holds besides: frozen parameters and buffers, which belong to its state
 // and lie in shared memory; and plain tensors, which are constants. Knows core only; where they lie is in layout.ts.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
 
+/** Parameters that are not frozen with their names, once each. */
+export function trainedTensors(model: AnyModule): [name: string, x: Tensor][] {
+  return model.namedParameters().filter(([, { frozen }]) => !frozen);
+}
+
+/** The same without names. */
+export function trainedParameters(model: AnyModule): Tensor[] {
+  return trainedTensors(model).map(([, x]) => x);
+}
+
 /** Frozen parameters and buffers with their names, once each. */
 export function untrainedTensors(model: AnyModule): [name: string, x: Tensor][] {
+  const trained = new Set(trainedParameters(model));
   const found = new Map<Tensor, string>();
-  for (const [name, x] of model.stateDict()) if (!x.requiresGrad && !found.has(x)) found.set(x, name);
+  for (const [name, x] of model.stateDict()) if (!trained.has(x) && !found.has(x)) found.set(x, name);
   return [...found].map(([x, name]) => [name, x]);
 }
 

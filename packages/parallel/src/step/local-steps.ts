@@ -7,6 +7,7 @@
 // Shards, not workers, have the weights, so the bits do not depend on the number of workers. With Hogwild the weights are
 // the run's own, which all shards read and write at any time: only optimizer state is averaged. Knows no barrier, as
 // update-step.ts: replica.ts has them in between.
+
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -25,6 +26,7 @@ import { bindModel, checkModel } from "../shared/layout.ts";
 import type { Brought, LocalMemory } from "../shared/local-memory.ts";
 import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "../shared/local-memory.ts";
 import { nextLearningRates } from "../shared/step-records.ts";
+import { trainedParameters } from "../shared/untrained.ts";
 import { SliceReducer, sumOverShards } from "./allreduce.ts";
 import { UpdateStep } from "./update-step.ts";
 
@@ -172,12 +174,13 @@ export class LocalSteps {
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);
     const { model, optimizer } = buildModel(job, sampleShapes(train), length);
-    if (this.#trained.has(model.parameters()[0]!)) {
+    const parameters = trainedParameters(model);
+    if (this.#trained.has(parameters[0]!)) {
       throw new JobError(
         "train: the job's model() returns the same model each time, but with syncEvery each shard trains one of its own; build it in model()",
       );
     }
-    for (const parameter of model.parameters()) this.#trained.add(parameter);
+    for (const parameter of parameters) this.#trained.add(parameter);
     checkModel(model, layout);
     compareModels(digestModel(model), built, rank);
     bindModel(model, optimizer, layout, "adopt");
@@ -185,7 +188,7 @@ export class LocalSteps {
     const slice = [0, layout.flatSize] as const;
     const reducer = new SliceReducer(layout, slice);
     const update = new UpdateStep(rules, layout, { slice, reducer, optimizer, ema: undefined, shard });
-    return { layout, model, parameters: model.parameters(), optimizer, update };
+    return { layout, model, parameters, optimizer, update };
   }
 
   /** Copies elements `from` … `to`-1 of the run's arrays to those of some shards. */

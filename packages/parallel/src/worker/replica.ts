@@ -4,6 +4,7 @@
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier → next step
 //
 // Shards that train apart from each other (local-steps.ts) update in the first part, step by step, and are averaged in the second.
+
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -37,6 +38,7 @@ import { SnapshotWriter } from "../shared/snapshots.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
 import { TrainingClock } from "../shared/training-clock.ts";
+import { trainedParameters } from "../shared/untrained.ts";
 import { AfterStep } from "../step/after-step.ts";
 import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
 import { BatchSource } from "../step/batches.ts";
@@ -113,7 +115,7 @@ export class Replica {
     this.#training = new TrainingClock(rank === 0 ? layout.throughput : undefined);
     manualSeed(seed);
     ({ model: this.#model, optimizer: this.#optimizer } = buildModel(job, sampleShapes(train), setup.length));
-    this.#parameters = this.#model.parameters();
+    this.#parameters = trainedParameters(this.#model);
     checkModel(this.#model, layout);
     compareModels(digestModel(this.#model), setup.built, rank);
     bindModel(this.#model, this.#optimizer, layout, "adopt");
@@ -604,10 +606,10 @@ export class Replica {
     const { rank, workers, layout, sampling, useEma } = this.#setup;
     this.#unchanged.aroundEvaluation(() => {
       this.#enter("evaluate");
-      if (useEma) lookAt(this.#model, layout, layout.ema!);
+      if (useEma) lookAt(this.#parameters, layout, layout.ema!);
       const share = { rank, workers, seed: sampling.seed, beat: this.#beat };
       evaluateChunks(evaluated, this.#model, this.#test!, share);
-      if (useEma) lookAt(this.#model, layout, layout.weights);
+      if (useEma) lookAt(this.#parameters, layout, layout.weights);
       this.#wait(this.#barrier);
       this.#enter("evaluate");
       finishMetrics(evaluated, share);
