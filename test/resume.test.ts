@@ -4,8 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { scope, writeSafetensors, zeros } from "@shardgrad/core";
 import type { EpochEvent, TrainEvent, TrainOptions } from "@shardgrad/parallel";
-import { CheckpointError, train } from "@shardgrad/parallel";
+import { train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signalAtCheckpoint, startCommand } from "./start-command.ts";
 import { writeJob } from "./write-job.ts";
@@ -201,20 +202,65 @@ describe("refuses", () => {
   });
 });
 
-it("a checkpoint with right sums and wrong contents is refused, and says what is wrong", async () => {
-  const checkpoint = { directory: newDirectory() };
-  await run({ workers: 1, steps: 30, checkpoint });
-  const file = join(checkpoint.directory, "step-0000000030", "state.json");
-  const { sha256: _, ...state } = JSON.parse(readFileSync(file, "utf8"));
-  state.random.epochs = Array(200_000).fill(state.random.epochs[0]);
-  const body = JSON.stringify(state).slice(0, -1);
-  const sum = createHash("sha256").update(body).digest("hex");
-  writeFileSync(file, `${body},\n  "sha256": "${sum}"\n}\n`);
-  const resumed = run({ workers: 1, checkpoint, resume: true });
-  await expect(resumed).rejects.toThrow(CheckpointError);
-  await expect(resumed).rejects.toThrow(
-    /step-0000000030 is damaged: state\.json\.random\.epochs is a list of 200000, expected a list of 1; use another one$/,
-  );
+describe("a checkpoint with right sums and wrong contents is passed over, and told:", () => {
+  const sumOf = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
+
+  interface State {
+    random: { epochs: unknown[] };
+    files: Record<string, { bytes: number; sha256: string }>;
+  }
+
+  /** Checkpoints of steps 20 and 30, the latter with another state.json. */
+  async function forged(change: (state: State, folder: string) => void, keep = 2): Promise<string> {
+    const directory = newDirectory();
+    const checkpoint = { directory, everySteps: 1000, keep };
+    for (const steps of [20, 30]) await run({ workers: 1, steps, checkpoint, resume: true });
+    const folder = join(directory, "step-0000000030");
+    const file = join(folder, "state.json");
+    const { sha256: _, ...state } = JSON.parse(readFileSync(file, "utf8"));
+    change(state, folder);
+    const body = JSON.stringify(state).slice(0, -1);
+    writeFileSync(file, `${body},\n  "sha256": "${sumOf(body)}"\n}\n`);
+    return directory;
+  }
+
+  it.each<[what: string, change: Parameters<typeof forged>[0], reason: string]>([
+    [
+      "records of epochs that never were",
+      (state) => {
+        state.random.epochs = Array(200_000).fill(state.random.epochs[0]);
+      },
+      "state.json.random.epochs is a list of 200000, expected a list of 1",
+    ],
+    [
+      "a file of another model",
+      ({ files }, folder) => {
+        const bytes = scope(() => writeSafetensors(new Map([["0.weight", zeros([2, 2])]])));
+        writeFileSync(join(folder, "model.safetensors"), bytes);
+        files["model.safetensors"] = { bytes: bytes.length, sha256: sumOf(bytes) };
+      },
+      "model.safetensors lacks ",
+    ],
+  ])("%s", async (_, change, reason) => {
+    const directory = await forged(change);
+    const { events, weightsSha256 } = await run({ workers: 2, checkpoint: { directory }, resume: "must" });
+    const [resumed] = events.flatMap((event) => (event.type === "resume" ? [event] : []));
+    expect(resumed!.step).toBe(20);
+    expect(resumed!.notes).toEqual([
+      expect.stringMatching(/^checkpoint: step-0000000030 is damaged \(.*\); step-0000000020 is used$/),
+    ]);
+    expect(resumed!.notes[0]).toContain(`(${reason}`);
+    expect(weightsSha256).toBe(expected.weightsSha256);
+  });
+
+  it("where there is no other, a run that must go on says why it cannot", async () => {
+    const directory = await forged((state) => {
+      state.random.epochs = [];
+    }, 1);
+    await expect(run({ workers: 1, checkpoint: { directory }, resume: "must" })).rejects.toThrow(
+      /^train: no checkpoint to resume from in .*; checkpoint: step-0000000030 is damaged \(state\.json\.random\.epochs is a list of 0, expected a list of 1\); there is no other$/,
+    );
+  });
 });
 
 describe("a directory that cannot be written any more", () => {

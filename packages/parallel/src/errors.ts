@@ -58,12 +58,23 @@ export class CheckpointError extends ShardgradError {
   override name = "CheckpointError";
   /** Of errors of a save: whether the checkpoint is there nevertheless. */
   readonly committed: Committed | undefined;
+  /** What is wrong with a checkpoint that is damaged: the one before it may be whole. */
+  readonly damage: string | undefined;
 
   /** `committed` is given by saves only. */
-  constructor(message: string, options: { cause?: unknown; committed?: Committed } = {}) {
+  constructor(message: string, options: { cause?: unknown; committed?: Committed; damage?: string } = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.committed = options.committed;
+    this.damage = options.damage;
   }
+}
+
+/** A checkpoint, by its path or its step, that is not what was written. */
+export function damagedCheckpoint(which: string, damage: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(`checkpoint: ${which} is damaged: ${damage}; use another one`, {
+    cause,
+    damage,
+  });
 }
 
 /** A message on one line, whatever is quoted in it. */

@@ -1,8 +1,8 @@
 // From a model and its optimizer to the bytes of a checkpoint, and back. Copies the tensors at once, so that training may
 // go on while the bytes are written. Knows nothing of files.
 import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
-import { readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
-import { CheckpointError, NonFiniteError, oneLine } from "../errors.ts";
+import { FormatError, MemoryError, readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
+import { CheckpointError, damagedCheckpoint, NonFiniteError, oneLine } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
 import { changedParams } from "./changes.ts";
 import type { RunIdentity, TensorSignature } from "./fingerprint.ts";
@@ -243,14 +243,14 @@ export function loadCheckpoint(content: CheckpointContent, into: Resumed): Check
   try {
     loadTensors(content, into);
   } catch (error) {
-    // Whatever it is that a file makes an optimizer or a model stumble over.
+    if (error instanceof MemoryError) throw error;
     const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, mostReason);
-    throw new CheckpointError(
-      `checkpoint: that of step ${state.step} is damaged: ${reason}; use another one`,
-      {
-        cause: error,
-      },
-    );
+    if (error instanceof Damage || error instanceof FormatError)
+      throw damagedCheckpoint(`that of step ${state.step}`, reason, error);
+    // An optimizer or a model has stumbled, over what is in the files or over a mistake of its own.
+    throw new CheckpointError(`checkpoint: that of step ${state.step} cannot be loaded: ${reason}`, {
+      cause: error,
+    });
   }
   return state;
 }

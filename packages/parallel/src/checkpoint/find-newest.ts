@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, damagedCheckpoint } from "../errors.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
@@ -26,6 +26,9 @@ export interface NewestCheckpoint {
   /** The same in words, one line each, for a log; empty if all is well. */
   notes: string[];
 }
+
+/** Something that is done with a checkpoint that was found. */
+export type Use = (checkpoint: Checkpoint) => void;
 
 /** Bytes that are hashed, or written, before the event loop has its turn. */
 export const chunkBytes = 2 ** 20;
@@ -107,10 +110,10 @@ async function readChecked(disk: Disk, path: string): Promise<Checkpoint> {
   return { path, state, files: read as OfFiles<Uint8Array> };
 }
 
-/** Errors of the disk, as ours. */
+/** Errors of the disk, as ours; others as they are. */
 function unreadable(path: string, error: unknown): never {
-  if (error instanceof CheckpointError) throw error;
-  const message = error instanceof Error ? error.message : String(error);
+  if (codeOf(error) === undefined) throw error;
+  const { message } = error as Error;
   throw new CheckpointError(
     `checkpoint: cannot read ${path}: ${message}; look at the disk and its permissions`,
     {
@@ -129,7 +132,7 @@ export async function readCheckpoint(path: string, disk: Disk = nodeDisk): Promi
     return await readChecked(disk, path);
   } catch (error) {
     if (!(error instanceof Damage)) return unreadable(path, error);
-    throw new CheckpointError(`checkpoint: ${path} is damaged: ${error.message}; use another one`);
+    throw damagedCheckpoint(path, error.message, error);
   }
 }
 
@@ -143,16 +146,24 @@ async function namesIn(disk: Disk, directory: string): Promise<string[]> {
   }
 }
 
-async function search(disk: Disk, directory: string): Promise<Omit<NewestCheckpoint, "notes">> {
+/** What is wrong with a checkpoint, if that is what was thrown. */
+function damageIn(error: unknown): string | undefined {
+  if (error instanceof Damage) return error.message;
+  return error instanceof CheckpointError ? error.damage : undefined;
+}
+
+async function search(disk: Disk, directory: string, use: Use): Promise<Omit<NewestCheckpoint, "notes">> {
   const passedOver: NewestCheckpoint["passedOver"] = [];
   for (const { name, step } of checkpointsIn(await namesIn(disk, directory))) {
     try {
       const checkpoint = await readChecked(disk, join(directory, name));
       if (checkpoint.state.step !== step) throw new Damage(`it is of step ${checkpoint.state.step}`);
+      use(checkpoint);
       return { checkpoint, passedOver };
     } catch (error) {
-      if (!(error instanceof Damage)) throw error;
-      passedOver.push({ name, reason: error.message });
+      const reason = damageIn(error);
+      if (reason === undefined) throw error;
+      passedOver.push({ name, reason });
     }
   }
   return { passedOver };
@@ -162,12 +173,17 @@ async function search(disk: Disk, directory: string): Promise<Omit<NewestCheckpo
  * Finds the checkpoint of the highest step that is whole, and reads it. There need not be any, nor the directory; and
  * another process may be writing there.
  *
- * @throws CheckpointError if the disk refuses, or a newer version has written the newest one
+ * @param use what is done with it, such as `loadCheckpoint`; if that finds it damaged, it is passed over, too
+ * @throws CheckpointError if the disk refuses, or a newer version has written the newest one; and what `use` throws
  */
-export async function findNewest(directory: string, disk: Disk = nodeDisk): Promise<NewestCheckpoint> {
+export async function findNewest(
+  directory: string,
+  disk: Disk = nodeDisk,
+  use: Use = () => undefined,
+): Promise<NewestCheckpoint> {
   try {
     for (let tries = 1; ; tries++) {
-      const found = await search(disk, directory);
+      const found = await search(disk, directory, use);
       const { checkpoint, passedOver } = found;
       const names = passedOver.length > 0 ? await namesIn(disk, directory) : [];
       // Not damaged, but removed meanwhile: then a newer one has taken its place.

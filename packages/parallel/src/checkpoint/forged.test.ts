@@ -274,6 +274,28 @@ test("a forged state.json is passed over like any damage", async () => {
   ]);
 });
 
+test("what is found out only when it is loaded is passed over like any damage, too: nothing of it is loaded", async () => {
+  const into = build();
+  const before = bitsOf(into.model);
+  const bytes = scope(() => writeSafetensors(new Map([["0.weight", ones([5, 3])]])));
+  const files = { ...saved.files, "model.safetensors": bytes };
+  const state = formatState(saved.state, recordsOf(files));
+  const use = (checkpoint: CheckpointContent) => void loadCheckpoint(checkpoint, into);
+  const { checkpoint, notes } = await findNewest("/runs", diskWith({ ...files, "state.json": state }), use);
+  expect([checkpoint, notes]).toEqual([
+    undefined,
+    ["checkpoint: step-0000000009 is damaged (model.safetensors lacks 0.bias); there is no other"],
+  ]);
+  expect(bitsOf(into.model)).toEqual(before);
+});
+
+test("one of another job is not damaged, and nothing else is looked for", async () => {
+  const files = { ...saved.files, "state.json": formatState(saved.state, recordsOf(saved.files)) };
+  const into = { ...build(), run: { ...run, seed: 4 } };
+  const found = findNewest("/runs", diskWith(files), (checkpoint) => void loadCheckpoint(checkpoint, into));
+  await expect(found).rejects.toThrow(/^checkpoint: that of step 9 is of another job: seed is 4,/);
+});
+
 describe.each(tensorFiles)("forged %s", (file) => {
   type Tensors = Map<string, Tensor>;
   const [first, second] = file === "model.safetensors" ? ["0.weight", "0.bias"] : ["0.m", "1.m"];

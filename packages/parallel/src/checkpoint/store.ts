@@ -7,7 +7,7 @@ import { frozenCopy } from "../frozen-copy.ts";
 import type { CheckpointContent } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
-import type { NewestCheckpoint } from "./find-newest.ts";
+import type { NewestCheckpoint, Use } from "./find-newest.ts";
 import { checkpointsIn, findNewest, nameOf, readState } from "./find-newest.ts";
 import type { Lock } from "./lock.ts";
 import { lockLeftover, signLeftover, takeLock } from "./lock.ts";
@@ -98,8 +98,8 @@ export class CheckpointStore {
   }
 
   /** The newest checkpoint here that is whole; see the function of this name. */
-  findNewest(): Promise<NewestCheckpoint> {
-    return this.#inTurn(() => findNewest(this.directory, this.#disk));
+  findNewest(use?: Use): Promise<NewestCheckpoint> {
+    return this.#inTurn(() => findNewest(this.directory, this.#disk, use));
   }
 
   /** The best checkpoint here by `keepBest`, and its value; undefined if there is none, or it cannot be found out. */

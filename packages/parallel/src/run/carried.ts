@@ -14,7 +14,7 @@ import {
   plain,
   record,
 } from "../checkpoint/schema.ts";
-import { CheckpointError } from "../errors.ts";
+import { damagedCheckpoint } from "../errors.ts";
 import type { MetricValue } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
@@ -82,6 +82,6 @@ export function readCarried(
     return carried;
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
-    throw new CheckpointError(`checkpoint: ${path} is damaged: ${error.message}; use another one`);
+    throw damagedCheckpoint(path, error.message, error);
   }
 }

@@ -11,11 +11,11 @@ import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/
 import type { Checkpoint } from "../checkpoint/find-newest.ts";
 import type { RunIdentity } from "../checkpoint/fingerprint.ts";
 import type { BestBy } from "../checkpoint/retention.ts";
-import type { CheckpointState, Plain } from "../checkpoint/state-file.ts";
+import type { Plain } from "../checkpoint/state-file.ts";
 import { besideFiles } from "../checkpoint/state-file.ts";
 import type { CheckpointStore, StoreEnvironment } from "../checkpoint/store.ts";
 import { openCheckpoints } from "../checkpoint/store.ts";
-import { CheckpointError, JobError, oneLine } from "../errors.ts";
+import { CheckpointError, damagedCheckpoint, JobError, oneLine } from "../errors.ts";
 import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "../events.ts";
 import type { RunSources } from "../job/sources.ts";
 import { cellsOf } from "../metrics/plan.ts";
@@ -74,14 +74,17 @@ function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
 /** @throws CheckpointError if a run that kept an average has saved none */
 function requireAverage({ path, state, files }: Checkpoint): void {
   if (!Object.hasOwn(state.settings, "ema decay") || besideFiles.some((name) => files[name])) return;
-  throw new CheckpointError(
-    `checkpoint: ${path} is damaged: it has none of ${besideFiles.join(", ")}; use another one`,
-  );
+  throw damagedCheckpoint(path, `it has none of ${besideFiles.join(", ")}`);
 }
 
 /** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
-function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; carried: Carried } {
-  const { model, optimizer, identity: run, settings } = saved;
+function load(checkpoint: Checkpoint, saved: Saved): Carried {
+  const { model, optimizer, identity: run, settings, steps } = saved;
+  if (checkpoint.state.step > steps) {
+    throw new JobError(
+      `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
+    );
+  }
   const own = new Map(model.stateDict());
   const weights = {
     stateDict: () => own,
@@ -101,11 +104,11 @@ function load(checkpoint: Checkpoint, saved: Saved): { state: CheckpointState; c
   requireAverage(checkpoint);
   const carried = readCarried(checkpoint, saved);
   const options = optimizer.paramGroups.map((group) => ({ ...group }));
-  const state = loadCheckpoint(checkpoint, into);
+  loadCheckpoint(checkpoint, into);
   options.forEach((group, index) => {
     Object.assign(optimizer.paramGroups[index]!, group);
   });
-  return { state, carried };
+  return carried;
 }
 
 /** What an epoch, the first that is over being 1, was evaluated to, with its training loss as `loss`. */
@@ -171,7 +174,10 @@ export class RunCheckpoints {
     const settings = { ...saved.settings, ...(this.#best && { [bestSetting]: describeBest(this.#best) }) };
     this.#saved = { ...saved, settings };
     const { directory } = this.#store;
-    const { checkpoint, notes } = await this.#store.findNewest();
+    const loaded: { carried?: Carried } = {};
+    const { checkpoint, notes } = await this.#store.findNewest((newest) => {
+      if (resume) loaded.carried = load(newest, saved);
+    });
     if (!resume && (checkpoint || notes.length > 0)) {
       throw new JobError(
         `train: ${directory} holds checkpoints of an earlier run; resume it, or use another directory`,
@@ -193,15 +199,9 @@ export class RunCheckpoints {
       const state = { step: 0, stepCount: saved.optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 };
       return { state, lacking: [], observeFrom: 0, bestValue: undefined };
     }
-    const { optimizer, computedBy, steps, observed, records } = saved;
-    if (checkpoint.state.step > steps) {
-      throw new JobError(
-        `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
-      );
-    }
-    const { state, carried } = load(checkpoint, saved);
-    const { step, epoch, settings: before, changes: earlier, ...of } = state;
-    const { lossSum, weight, skipped, epochs } = carried;
+    const { optimizer, computedBy, observed, records } = saved;
+    const { step, epoch, settings: before, changes: earlier, ...of } = checkpoint.state;
+    const { lossSum, weight, skipped, epochs } = loaded.carried!;
     const told = [...this.#store.notes, ...notes];
     const [saver, resumer] = [of.computedBy, computedBy].map((parts) => Object.values(parts).join(", "));
     if (saver !== resumer) {
