@@ -1,7 +1,6 @@
 // A run's course on this machine: what supervision.ts needs of the shared memory, the threads and the clock. For the
 // coordinator; must not know worker.ts.
 import { setTimeout as sleep } from "node:timers/promises";
-import { heap } from "@shardgrad/core/engine";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { Fault } from "../fault.ts";
@@ -11,7 +10,9 @@ import type { RunKernels } from "../plan/run-kernels.ts";
 import type { WorkerSetup } from "../protocol.ts";
 import { AbortedError, Barrier } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
+import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import { paceColumns } from "../shared/layout.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, readState } from "../shared/snapshots.ts";
 import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
@@ -105,11 +106,10 @@ async function averageHere(run: Attempted): Promise<void> {
 }
 
 /** What each worker has done since the run began. */
-export function readPaces({ layout, plan }: Pick<Attempted, "layout" | "plan">): Pace[] {
-  const cells = heap().float64.subarray(layout.paces / 8);
-  return Array.from({ length: plan.workers }, (_, rank) => ({
-    computeMs: cells[2 * rank]!,
-    samples: cells[2 * rank + 1]!,
+export function readPaces({ layout: { paces } }: Pick<Attempted, "layout">): Pace[] {
+  return Array.from({ length: paces.rows }, (_, rank) => ({
+    computeMs: readCell(paces, rank, paceColumns.computeMs),
+    samples: readCell(paces, rank, paceColumns.samples),
   }));
 }
 

@@ -5,6 +5,7 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
+import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { trainedTensors } from "../shared/untrained.ts";
 
@@ -49,8 +50,9 @@ export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
       `train: the first pass changed the model's parameters (${list(other)}); make all of them in model(), before training`,
     );
   }
-  const weights = heap().float64.subarray(layout.shardWeights / 8, layout.shardWeights / 8 + layout.shards);
-  const shards = [...weights.keys()].filter((shard) => weights[shard] !== 0);
+  const shards = [...Array(layout.shards).keys()].filter(
+    (shard) => readCell(layout.shardWeights, shard, 0) !== 0,
+  );
   const first = rowOf(layout, shards[0]!);
   for (const shard of shards.slice(1)) {
     const differing = layout.parameters.filter((_, i) => rowOf(layout, shard)[i] !== first[i]);

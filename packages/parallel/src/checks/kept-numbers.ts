@@ -1,10 +1,12 @@
 // All numbers that outlive a step must be finite before any of them is saved: weights, optimizer state, averages, and what
 // is not trained. Each worker looks at its part of every tensor; that all come to the same answer is replica.ts's affair.
 import type { AnyModule } from "@shardgrad/core";
-import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
+import { kernelsFor, Storage } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
-import { sliceOf } from "../shared/slices.ts";
+import { floatsAt, sliceOf } from "../shared/slices.ts";
 import { untrainedTensors } from "../shared/untrained.ts";
 
 /** Float32 numbers that outlive a step, in a form that crosses threads. */
@@ -23,10 +25,15 @@ const fitsOf = ({ mayBeInfinite }: KeptNumbers): Fits =>
   mayBeInfinite ? (value) => !Number.isNaN(value) : Number.isFinite;
 
 /** Whether numbers `from` … `to`-1 fit: float32 squares cannot overflow the float64 that they are summed in. */
-function allFit(fits: Fits, address: number, [from, to]: readonly [number, number], cell: Storage): boolean {
-  heap().float64[cell.offset / 8] = 0;
-  kernelsFor("float32").addSquares(to - from, address + 4 * from, cell.offset);
-  return fits(heap().float64[cell.offset / 8]!);
+function allFit(
+  fits: Fits,
+  address: number,
+  [from, to]: readonly [number, number],
+  cell: Float64Table,
+): boolean {
+  writeCell(cell, 0, 0, 0);
+  kernelsFor("float32").addSquares(to - from, address + 4 * from, cell.address);
+  return fits(readCell(cell, 0, 0));
 }
 
 /** Whether worker `rank` of `workers` finds its part of all of them finite. */
@@ -34,15 +41,16 @@ export function isShareFinite(
   kept: readonly KeptNumbers[],
   [rank, workers]: readonly [rank: number, workers: number],
 ): boolean {
-  const cell = Storage.allocate(8, "finite");
-  cell.retain();
+  const storage = Storage.allocate(tableBytes(1, 1), "finite");
+  storage.retain();
+  const cell = { address: storage.offset, rows: 1, columns: 1 };
   try {
     return kept.every((numbers) => {
       const { address, size } = numbers;
       return allFit(fitsOf(numbers), address, sliceOf(size, rank, workers), cell);
     });
   } finally {
-    cell.release();
+    storage.release();
   }
 }
 
@@ -51,8 +59,7 @@ export function describeKept(kept: readonly KeptNumbers[]): string | undefined {
   for (const numbers of kept) {
     const { what, address, size } = numbers;
     const fits = fitsOf(numbers);
-    const values = heap().float32.subarray(address / 4, address / 4 + size);
-    const found = values.find((value) => !fits(value));
+    const found = floatsAt(address, size).find((value) => !fits(value));
     if (found !== undefined) return `${what} holds ${found}`;
   }
   return undefined;

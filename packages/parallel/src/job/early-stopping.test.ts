@@ -6,7 +6,8 @@ import type { EarlyStoppingRule } from "./early-stopping.ts";
 import { checkEarlyStopping, EarlyStopping } from "./early-stopping.ts";
 
 function planned(name: string, direction: Direction, cell: number): PlannedMetric {
-  return { name, direction, shape: [], cell, table: { kind: "perSample", numbers: 2, at: 0 } };
+  const cells = { address: 0, rows: 1, columns: 2 };
+  return { name, direction, shape: [], cell, table: { kind: "perSample", cells } };
 }
 
 /** The epoch after which a run with these values ends; 0 if it does not. */

@@ -6,6 +6,8 @@ import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerato
 import type { Batch, Columns } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
 import type { JobContext } from "../params.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { planTable, tableBytes } from "../shared/float64-table.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";
 import type { Direction, Metric, MetricValue } from "./definition.ts";
@@ -29,8 +31,8 @@ export interface CollectedPlace {
 
 /** Where what the chunks bring is kept. */
 export type MetricTable =
-  /** Float64 of each chunk, one after another. Per sample: the weighted sum, and the weight. */
-  | { kind: "perSample" | "sums"; numbers: number; at: number }
+  /** A row per chunk; its address counts from the start of the block. Per sample: the weighted sum, and the weight. */
+  | { kind: "perSample" | "sums"; cells: Float64Table }
   | { kind: "outputs"; places: CollectedPlace[]; shapes: Shape[] };
 
 export interface PlannedMetric {
@@ -171,7 +173,8 @@ function placeTable(
   const { kind } = few as Exclude<Brought, { kind: "outputs" }>;
   const numbers = few.kind === "sums" ? few.numbers.length : 2;
   if (more.kind === "sums" && more.numbers.length !== numbers) throw unlike(name, "sums");
-  return { kind, numbers, at: places.add(8 * numbers * chunkCount(samples)) };
+  const allocate = (bytes: number) => ({ offset: places.add(bytes) });
+  return { kind, cells: planTable(allocate, chunkCount(samples), numbers) };
 }
 
 function unlike(name: string, what: string): JobError {
@@ -208,7 +211,7 @@ export function planMetrics(
     cells += sizeOf(shape);
     return cells - sizeOf(shape);
   });
-  const places = new Places(8 * cells);
+  const places = new Places(tableBytes(1, cells));
   const planned = tried.map(({ brought, ...metric }, i): PlannedMetric => {
     const table = placeTable(metric.name, brought, samples, places);
     return { ...metric, cell: starts[i]!, table };

@@ -8,12 +8,13 @@ import type { FoundSet } from "../data/dataset.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics } from "../metrics/plan.ts";
-import { recordSize } from "../shared/epoch-records.ts";
+import { epochColumns } from "../shared/epoch-records.ts";
+import { tableBytes } from "../shared/float64-table.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
-import { stepRecordSize } from "../shared/step-records.ts";
+import { stepColumns } from "../shared/step-records.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
@@ -105,7 +106,8 @@ function layoutRows(
   const flat = placeParameters(model).flatSize * 4;
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
-  const stepBytesTold = 8 * stepRecordSize(optimizer.paramGroups.length);
+  const stepBytesTold = tableBytes(1, stepColumns(optimizer.paramGroups.length));
+  const epochBytes = tableBytes(1, epochColumns(metrics.cells));
   const untrained = placeUntrained(model, job.afterStep !== undefined);
   const rows = [
     memoryRow("weights", blockSize(flat)),
@@ -117,7 +119,7 @@ function layoutRows(
     memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
     memoryRow("steps told to onStepEnd", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
     memoryRow("steps between synchronization points", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
-    memoryRow("records of epochs", 8 * recordSize(metrics.cells) + stepBytesTold, sizes.epochs, "epoch"),
+    memoryRow("records of epochs", epochBytes + stepBytesTold, sizes.epochs, "epoch"),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
   const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);

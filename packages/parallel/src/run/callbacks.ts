@@ -1,7 +1,7 @@
 // Functions of a script that a run calls, from its events and from a table with a record per step. Always on the main
 // thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
 import type { Callbacks, TrainEvent } from "../events.ts";
-import type { StepTable } from "../shared/step-records.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
 
 /**
@@ -12,7 +12,7 @@ import { readStepRecord, toldRates } from "../shared/step-records.ts";
 export function withCallbacks(
   { onStepEnd, onEpochEnd, onEvaluate, onCheckpoint }: Callbacks,
   publish: (event: TrainEvent) => void,
-  steps: () => { table: StepTable; perEpoch: number } | undefined,
+  steps: () => { table: Float64Table; perEpoch: number } | undefined,
 ): (event: TrainEvent) => void {
   let told = 0;
   let rejected: { error: unknown } | undefined;

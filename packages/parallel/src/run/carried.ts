@@ -1,7 +1,6 @@
 // What a checkpoint of a run carries besides model, optimizer and identity: the sums of the epoch that is under way, and the
 // records of those that are over. It stands where a loop of one's own has its random state, as that of a run follows from
 // seed and step. Read as strictly as the rest of the file.
-import { heap } from "@shardgrad/core/engine";
 import type { Checkpoint } from "../checkpoint/find-newest.ts";
 import {
   count,
@@ -19,7 +18,8 @@ import type { MetricValue } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord, recordSize } from "../shared/epoch-records.ts";
+import { readRecord } from "../shared/epoch-records.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
 
 /** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
 export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, MetricValue>> };
@@ -34,18 +34,12 @@ export interface Carried {
 
 /** Where the records of epochs are, and the metrics of each. */
 export interface Records {
-  at: number;
+  table: Float64Table;
   metrics: MetricsPlan;
 }
 
-/** Where the record of an epoch is, counted from 0. */
-export function recordAt({ at, metrics }: Records, epoch: number): number {
-  return at + epoch * recordSize(metrics.cells);
-}
-
-export function readSaved(records: Records, epoch: number): SavedRecord {
-  const { metrics } = records;
-  const record = readRecord(heap().float64, recordAt(records, epoch), metrics.cells);
+export function readSaved({ table, metrics }: Records, epoch: number): SavedRecord {
+  const record = readRecord(table, epoch);
   return { ...record, metrics: namedValues(metrics, record.metrics) };
 }
 

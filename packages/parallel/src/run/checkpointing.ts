@@ -3,7 +3,6 @@
 
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
 import { changesOf } from "../checkpoint/changes.ts";
 import type { CheckpointContent } from "../checkpoint/content.ts";
@@ -29,7 +28,7 @@ import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, newestSlot, readState, tensorIn } from "../shared/snapshots.ts";
 import { trainedTensors } from "../shared/untrained.ts";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
-import { readCarried, readSaved, recordAt } from "./carried.ts";
+import { readCarried, readSaved } from "./carried.ts";
 
 /** What a checkpoint of a run consists of. */
 export interface Saved {
@@ -225,9 +224,9 @@ export class RunCheckpoints {
     this.#lastSavedStep = step;
     this.#publish({ type: "resume", path: checkpoint.path, step, epoch, changes, notes: told });
     const lackingIn = (record: SavedRecord) => cellsOf(records.metrics, record.metrics).lacking;
-    epochs.forEach((record, at) => {
+    epochs.forEach((record, index) => {
       const metrics = cellsOf(records.metrics, record.metrics).cells;
-      writeRecord(heap().float64, recordAt(records, at), { ...record, metrics });
+      writeRecord(records.table, index, { ...record, metrics });
     });
     this.#bestValue = (await this.#store.findBest())?.value;
     return {

@@ -50,11 +50,12 @@ import type { WorkerSetup } from "../protocol.ts";
 import { Control } from "../shared/control.ts";
 import type { Digest } from "../shared/digest.ts";
 import { digestModel } from "../shared/digest.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { sumOfColumn } from "../shared/float64-table.ts";
 import { bindEMA, bindModel, lookAt, planLayout, tensorBytes } from "../shared/layout.ts";
 import type { TimedPhase } from "../shared/phase-clock.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { goBack, newestSlot, planSnapshots, takeFirst } from "../shared/snapshots.ts";
-import type { StepTable } from "../shared/step-records.ts";
 import { trainedParameters, trainedTensors, untrainedTensors } from "../shared/untrained.ts";
 import { withCallbacks } from "./callbacks.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
@@ -227,7 +228,7 @@ async function resume(
       batchSize,
       perEpoch,
       steps: plan.steps,
-      records: { at: layout.epochs / 8, metrics },
+      records: { table: layout.epochs, metrics },
     };
     const { state, ...rest } = await checkpoints.begin(saved, options.resume ?? false);
     run.state = state;
@@ -301,8 +302,7 @@ function takeBack(run: Run, told: number, failure: WorkerError, restart: number)
 
 /** Time that workers spent waiting for each other, as a mean over them. */
 function meanWaitMs({ layout, plan }: Run): number {
-  const waits = heap().float64.subarray(layout.waits / 8, layout.waits / 8 + plan.workers);
-  return waits.reduce((sum, ms) => sum + ms, 0) / plan.workers;
+  return sumOfColumn(layout.waits, 0) / plan.workers;
 }
 
 /** SHA-256 over the bytes of the trained parameters, then of frozen ones and buffers, in order. */
@@ -321,8 +321,8 @@ function whyEndedEarly({ plan, metrics, control, begun }: Run, progress: Progres
   return stopping.reason;
 }
 
-function phaseTimes({ layout, plan }: Run): Record<TimedPhase, number>[] {
-  return readPhases(heap().float64, layout.phases / 8, plan.workers);
+function phaseTimes({ layout }: Run): Record<TimedPhase, number>[] {
+  return readPhases(layout.phases);
 }
 
 /** Makes the model independent of the run's memory. */
@@ -353,7 +353,7 @@ export async function coordinate<M extends AnyModule>(
 ): Promise<TrainResult<M>> {
   const memory = new RunMemory();
   let checkpoints: RunCheckpoints | undefined;
-  let recorded: { table: StepTable; perEpoch: number } | undefined;
+  let recorded: { table: Float64Table; perEpoch: number } | undefined;
   const publish = withCallbacks(options, emit, () => recorded);
   try {
     checkOptions(options);

@@ -1,5 +1,4 @@
 // Reads the shared words and records of a run as they change, and turns them into events.
-import { heap } from "@shardgrad/core/engine";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { TrainEvent } from "../events.ts";
@@ -9,7 +8,7 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
 import type { Control } from "../shared/control.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord, recordSize } from "../shared/epoch-records.ts";
+import { readRecord } from "../shared/epoch-records.ts";
 import type { Layout } from "../shared/layout.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
 import { rateOf, readThroughput } from "../shared/training-clock.ts";
@@ -114,9 +113,7 @@ export class Progress {
 
   /** The record of an epoch that is over, counted from 0. */
   recordOf(epoch: number): EpochRecord {
-    const { layout, metrics } = this.#run;
-    const at = layout.epochs / 8 + epoch * recordSize(metrics.cells);
-    return readRecord(heap().float64, at, metrics.cells);
+    return readRecord(this.#run.layout.epochs, epoch);
   }
 
   #publishEpoch(): void {

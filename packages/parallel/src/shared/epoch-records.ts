@@ -1,5 +1,7 @@
-// What rank 0 tells the coordinator about each epoch: one record of float64 in shared memory. The record is written
-// first, then the word `epochs` is raised, so a reader that sees the word sees the whole record.
+// What rank 0 tells the coordinator about each epoch: one row of a table in shared memory. The row is written first, then
+// the word `epochs` is raised, so a reader that sees the word sees the whole record.
+import type { Float64Table } from "./float64-table.ts";
+import { rowOf } from "./float64-table.ts";
 
 export interface EpochRecord {
   /** Steps done when the epoch ended. */
@@ -15,28 +17,27 @@ export interface EpochRecord {
   metrics: number[];
 }
 
-const fixedFields = 5;
+const fixedColumns = 5;
 
-/** Float64 values that one record takes, with so many numbers of metrics. */
-export function recordSize(cells: number): number {
-  return fixedFields + cells;
+/** Columns of the table, with so many numbers of metrics. */
+export function epochColumns(cells: number): number {
+  return fixedColumns + cells;
 }
 
-export function writeRecord(view: Float64Array, at: number, record: EpochRecord): void {
-  view.set(
-    [record.step, record.loss, record.samples, record.trainMs, record.evaluateMs, ...record.metrics],
-    at,
-  );
+/** Writes the record of an epoch, counted from 0. */
+export function writeRecord(table: Float64Table, epoch: number, record: EpochRecord): void {
+  const { step, loss, samples, trainMs, evaluateMs, metrics } = record;
+  rowOf(table, epoch).set([step, loss, samples, trainMs, evaluateMs, ...metrics]);
 }
 
-export function readRecord(view: Float64Array, at: number, cells: number): EpochRecord {
-  const [step, loss, samples, trainMs, evaluateMs] = view.subarray(at, at + fixedFields) as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const values = [...view.subarray(at + fixedFields, at + fixedFields + cells)];
-  return { step, loss, samples, trainMs, evaluateMs, metrics: values };
+export function readRecord(table: Float64Table, epoch: number): EpochRecord {
+  const [step, loss, samples, trainMs, evaluateMs, ...metrics] = rowOf(table, epoch);
+  return {
+    step: step!,
+    loss: loss!,
+    samples: samples!,
+    trainMs: trainMs!,
+    evaluateMs: evaluateMs!,
+    metrics,
+  };
 }

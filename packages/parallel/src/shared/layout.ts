@@ -13,15 +13,16 @@ import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import type { Allocate } from "./allocate.ts";
 import { cacheLineBytes, controlBytes } from "./control.ts";
-import { recordSize } from "./epoch-records.ts";
+import { epochColumns } from "./epoch-records.ts";
+import type { Float64Table } from "./float64-table.ts";
+import { planTable } from "./float64-table.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
-import { phaseCells } from "./phase-clock.ts";
-import { meetingCells } from "./shard-meetings.ts";
+import { phaseColumns } from "./phase-clock.ts";
+import { meetingColumns } from "./shard-meetings.ts";
 import { blockCount, floatsPerLine } from "./slices.ts";
-import type { StepTable } from "./step-records.ts";
-import { stepRecordSize } from "./step-records.ts";
-import { throughputCells } from "./training-clock.ts";
+import { stepColumns } from "./step-records.ts";
+import { throughputSize } from "./training-clock.ts";
 import { runningStatistics, trainedParameters, trainedTensors, untrainedTensors } from "./untrained.ts";
 
 /** One parameter in the flat arrays. */
@@ -57,33 +58,36 @@ export interface Layout {
   ema: number | undefined;
   /** What shards have of their own, if they train apart from each other. */
   local: LocalMemory | undefined;
-  /** One float64 per block of the average: the sum of its squares, see `gradient-norm.ts`. */
-  squares: number;
+  /** A row per block of the average: the sum of its squares, see `gradient-norm.ts`. */
+  squares: Float64Table;
   /** One byte per shard and parameter, see `first-step.ts`. */
   reached: number;
   /** What each step brought, if somebody wants to know, and the last step of each epoch, see `step-records.ts`. */
-  stepRecords: StepTable | undefined;
-  lastSteps: StepTable;
+  stepRecords: Float64Table | undefined;
+  lastSteps: Float64Table;
   untrained: UntrainedPlaces & { address: number };
   /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
-  meetings: number;
-  /** One float64 per shard: its loss times its weight. */
-  losses: number;
-  /** One float64 per shard: its weight in the step, see `sample-weights.ts`. */
-  shardWeights: number;
+  meetings: Float64Table;
+  /** A row per shard: its loss times its weight. */
+  losses: Float64Table;
+  /** A row per shard: its weight in the step, see `sample-weights.ts`. */
+  shardWeights: Float64Table;
   /** What is evaluated comes to, and is made of: a block that `metrics/plan.ts` divides. */
   metrics: number;
-  /** One float64 per worker: milliseconds that it has waited in barriers. */
-  waits: number;
-  /** Two float64 per worker: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
-  paces: number;
+  /** A row per worker: milliseconds that it has waited in barriers. */
+  waits: Float64Table;
+  /** A row per worker, see `paceColumns`. */
+  paces: Float64Table;
   /** How fast the run trains, see `training-clock.ts`. */
-  throughput: number;
-  /** Cells in which workers count the time of their phases, see `phase-clock.ts`. */
-  phases: number;
-  /** One record of float64 per epoch, see `epoch-records.ts`. */
-  epochs: number;
+  throughput: Float64Table;
+  /** A row per worker: the time of its phases, see `phase-clock.ts`. */
+  phases: Float64Table;
+  /** A row per epoch, see `epoch-records.ts`. */
+  epochs: Float64Table;
 }
+
+/** What a worker has done since the run began: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
+export const paceColumns = { computeMs: 0, samples: 1 } as const;
 
 const bytesPerFloat = 4;
 
@@ -156,38 +160,37 @@ export function planLayout(
   const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
   // Parameter groups may differ in their state: a name that any parameter has gets an array.
   const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
-  const groups = optimizer.paramGroups.length;
-  const stepTable = (records: number): StepTable => ({
-    address: allocate(8 * stepRecordSize(groups) * records, "any").offset,
-    groups,
-  });
+  const { workers, shards } = sizes;
+  const table = (rows: number, columns = 1) => planTable(allocate, rows, columns);
+  // Written before they are read.
+  const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
+  const perStep = stepColumns(optimizer.paramGroups.length);
   return {
     parameters,
     flatSize,
-    shards: sizes.shards,
-    control: allocate(controlBytes(sizes.workers)).offset,
+    shards,
+    control: allocate(controlBytes(workers)).offset,
     weights: allocate(flatBytes).offset,
     average: allocate(flatBytes).offset,
-    gradients: allocate(flatBytes * sizes.shards).offset,
+    gradients: allocate(flatBytes * shards).offset,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     ema: sizes.ema ? allocate(flatBytes).offset : undefined,
     local:
-      sizes.local &&
-      planLocalMemory({ flatSize, shards: sizes.shards, states: stateNames.length }, sizes.local, allocate),
-    squares: allocate(8 * blockCount(flatSize)).offset,
-    reached: allocate(sizes.shards * parameters.length).offset,
-    stepRecords: sizes.recordedSteps ? stepTable(sizes.recordedSteps) : undefined,
-    lastSteps: stepTable(sizes.epochs),
+      sizes.local && planLocalMemory({ flatSize, shards, states: stateNames.length }, sizes.local, allocate),
+    squares: table(blockCount(flatSize)),
+    reached: allocate(shards * parameters.length).offset,
+    stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
+    lastSteps: records(sizes.epochs, perStep),
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
-    meetings: allocate(8 * meetingCells * sizes.shards).offset,
-    losses: allocate(8 * sizes.shards).offset,
-    shardWeights: allocate(8 * sizes.shards).offset,
+    meetings: table(shards, meetingColumns),
+    losses: table(shards),
+    shardWeights: table(shards),
     metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
-    waits: allocate(8 * sizes.workers).offset,
-    paces: allocate(8 * 2 * sizes.workers).offset,
-    throughput: allocate(8 * throughputCells).offset,
-    phases: allocate(8 * phaseCells(sizes.workers)).offset,
-    epochs: allocate(8 * recordSize(sizes.cells) * sizes.epochs, "any").offset,
+    waits: table(workers),
+    paces: table(workers, Object.keys(paceColumns).length),
+    throughput: table(throughputSize.rows, throughputSize.columns),
+    phases: table(workers, phaseColumns),
+    epochs: records(sizes.epochs, epochColumns(sizes.cells)),
   };
 }
 

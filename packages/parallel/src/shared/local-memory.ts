@@ -1,11 +1,12 @@
 // What shards that train apart from each other have of their own in shared memory: weights (but for Hogwild), optimizer
 // state, and what each of their steps brought since the last meeting. At a meeting the run's own arrays, which all else
 // looks at, hold the averages of theirs. See local-steps.ts.
-import { heap } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
+import type { Float64Table } from "./float64-table.ts";
+import { partOf, planTable, readCell, tableBytes, writeCell } from "./float64-table.ts";
 import { blockCount } from "./slices.ts";
 
-/** The addresses of a layout that a shard has for itself. */
+/** What a shard has of a layout for itself. */
 interface ShardArrays {
   shards: number;
   flatSize: number;
@@ -13,9 +14,9 @@ interface ShardArrays {
   average: number;
   gradients: number;
   state: readonly { name: string; address: number }[];
-  squares: number;
-  losses: number;
-  shardWeights: number;
+  squares: Float64Table;
+  losses: Float64Table;
+  shardWeights: Float64Table;
 }
 
 export interface LocalMemory {
@@ -23,19 +24,21 @@ export interface LocalMemory {
   weights: number | undefined;
   /** For each array of `Layout.state`, in that order: one flat array per shard. */
   state: number[];
-  /** As `Layout.squares`, for each shard's gradient. */
-  squares: number;
+  /** As `Layout.squares`, for each shard's gradient, one after another. */
+  squares: Float64Table;
   /** As `Layout.losses` and `Layout.shardWeights`, of the step that a shard is in; those of the layout are sums since the last meeting. */
-  losses: number;
-  shardWeights: number;
-  /** Three float64 per step since the last meeting and shard: loss times weight, weight, norm of the gradient. */
-  steps: number;
+  losses: Float64Table;
+  shardWeights: Float64Table;
+  /** A row per step since the last meeting and shard, shard by shard: loss times weight, weight, norm of the gradient. */
+  steps: Float64Table;
 }
 
-const stepCells = 3;
+const columns = { loss: 0, weight: 1, gradNorm: 2 } as const satisfies Record<keyof Brought, number>;
+
+const stepColumns = Object.keys(columns).length;
 
 /** Bytes of what a shard's step leaves until the next meeting. */
-export const stepBytes = 8 * stepCells;
+export const stepBytes = tableBytes(1, stepColumns);
 
 /** Lays it out for rounds of at most `steps` steps. */
 export function planLocalMemory(
@@ -47,10 +50,10 @@ export function planLocalMemory(
   return {
     weights: hogwild ? undefined : flatArrays(),
     state: Array.from({ length: states }, flatArrays),
-    squares: allocate(8 * blockCount(flatSize) * shards).offset,
-    losses: allocate(8 * shards).offset,
-    shardWeights: allocate(8 * shards).offset,
-    steps: allocate(stepBytes * steps * shards).offset,
+    squares: planTable(allocate, blockCount(flatSize) * shards, 1),
+    losses: planTable(allocate, shards, 1),
+    shardWeights: planTable(allocate, shards, 1),
+    steps: planTable(allocate, steps * shards, stepColumns),
   };
 }
 
@@ -59,6 +62,7 @@ export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemo
   const { flatSize, state } = layout;
   const flatArray = (base: number) => base + 4 * flatSize * shard;
   const gradients = flatArray(layout.gradients);
+  const blocks = blockCount(flatSize);
   return {
     ...layout,
     shards: 1,
@@ -66,9 +70,9 @@ export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemo
     average: gradients,
     gradients,
     state: state.map(({ name }, index) => ({ name, address: flatArray(local.state[index]!) })),
-    squares: local.squares + 8 * blockCount(flatSize) * shard,
-    losses: local.losses + 8 * shard,
-    shardWeights: local.shardWeights + 8 * shard,
+    squares: partOf(local.squares, blocks * shard, blocks),
+    losses: partOf(local.losses, shard, 1),
+    shardWeights: partOf(local.shardWeights, shard, 1),
   };
 }
 
@@ -97,7 +101,10 @@ export function noteStep(
   { index, shard }: { index: number; shard: number },
   { loss, weight, gradNorm }: Brought,
 ): void {
-  heap().float64.set([loss, weight, gradNorm], steps / 8 + (index * shards + shard) * stepCells);
+  const row = index * shards + shard;
+  writeCell(steps, row, columns.loss, loss);
+  writeCell(steps, row, columns.weight, weight);
+  writeCell(steps, row, columns.gradNorm, gradNorm);
 }
 
 /** What all shards brought in that step, added in their order; the norm is the mean of theirs, by weight. */
@@ -106,15 +113,14 @@ export function sumOfStep(
   { steps }: LocalMemory,
   index: number,
 ): Brought {
-  const cells = heap().float64;
   const sum: Brought = { loss: 0, weight: 0, gradNorm: 0 };
   for (let shard = 0; shard < shards; shard++) {
-    const at = steps / 8 + (index * shards + shard) * stepCells;
-    const weight = cells[at + 1]!;
+    const row = index * shards + shard;
+    const weight = readCell(steps, row, columns.weight);
     if (weight === 0) continue;
-    sum.loss += cells[at]!;
+    sum.loss += readCell(steps, row, columns.loss);
     sum.weight += weight;
-    sum.gradNorm += cells[at + 2]! * weight;
+    sum.gradNorm += readCell(steps, row, columns.gradNorm) * weight;
   }
   return { ...sum, gradNorm: sum.gradNorm / sum.weight };
 }

@@ -1,22 +1,24 @@
+import { Storage } from "@shardgrad/core/engine";
 import { afterEach, expect, it, vi } from "vitest";
-import { PhaseClock, phaseCells, readPhases } from "./phase-clock.ts";
+import { planTable, rowOf } from "./float64-table.ts";
+import { PhaseClock, phaseColumns, readPhases } from "./phase-clock.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Two workers' clocks on one view, at times that are told. */
+/** Two workers' clocks on one table, at times that are told. */
 function twoClocks() {
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
-  const at = 3;
-  const view = new Float64Array(at + phaseCells(2));
-  const clocks = [0, 1].map((rank) => new PhaseClock(view, at, { rank, workers: 2 }));
+  const table = planTable((bytes) => Storage.allocate(bytes, "phase test"), 2, phaseColumns);
+  for (const rank of [0, 1]) rowOf(table, rank).fill(0);
+  const clocks = [0, 1].map((rank) => new PhaseClock(table, rank));
   return {
     clocks,
     at: (time: number, act: () => void) => {
       nowMs = time;
       act();
     },
-    read: () => readPhases(view, at, 2),
+    read: () => readPhases(table),
   };
 }
 

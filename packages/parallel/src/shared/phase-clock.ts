@@ -1,5 +1,6 @@
 // Where a worker's time goes, phase by phase: measured only when a run is asked to (`timePhasesFrom`). Each worker writes
-// cells of its own in shared memory, and reads one of everybody else's: how long they worked before the last barrier.
+// its own row of a table in shared memory, and reads one cell of everybody else's: how long they worked before the last
+// barrier.
 //
 //   time in a barrier = wait (until the last worker arrives) + wake (from then until this one goes on)
 //
@@ -7,6 +8,9 @@
 // arrive is the one that worked longest. If one of them woke up late, the others' waiting for it counts as wake, too.
 import type { Phase } from "../errors.ts";
 import { phases } from "../errors.ts";
+import { cacheLineBytes } from "./control.ts";
+import type { Float64Table } from "./float64-table.ts";
+import { addToCell, readCell, tableBytes, writeCell } from "./float64-table.ts";
 
 const lists = {
   work: ["gather", "forward", "backward", "reduce", "update", "evaluate"],
@@ -18,51 +22,45 @@ export type TimedPhase = (typeof lists.work)[number] | (typeof lists.rest)[numbe
 
 const timed: readonly TimedPhase[] = [...lists.work, ...lists.rest];
 
-/** Two cells more, used in turn: whoever is a barrier ahead must not overwrite what another is still to read. */
+/** Two columns more, used in turn: whoever is a barrier ahead must not overwrite what another is still to read. */
 const exchange = timed.length;
 
-/** Float64 cells of one worker: whole cache lines. */
-const cellsPerWorker = Math.ceil((timed.length + 2) / 8) * 8;
+const cellsPerLine = cacheLineBytes / tableBytes(1, 1);
 
-export function phaseCells(workers: number): number {
-  return workers * cellsPerWorker;
-}
+/** Columns of the table, which has a row per worker: whole cache lines. */
+export const phaseColumns = Math.ceil((timed.length + 2) / cellsPerLine) * cellsPerLine;
 
-/** Milliseconds in each phase, by worker, from the cells that start at element `at`. */
-export function readPhases(view: Float64Array, at: number, workers: number): Record<TimedPhase, number>[] {
-  return Array.from({ length: workers }, (_, rank) => {
-    const own = at + rank * cellsPerWorker;
-    return Object.fromEntries(timed.map((name, i) => [name, view[own + i]!])) as Record<TimedPhase, number>;
+/** Milliseconds in each phase, by worker. */
+export function readPhases(table: Float64Table): Record<TimedPhase, number>[] {
+  return Array.from({ length: table.rows }, (_, rank) => {
+    const times = timed.map((name, column) => [name, readCell(table, rank, column)]);
+    return Object.fromEntries(times) as Record<TimedPhase, number>;
   });
 }
 
-const otherCell = timed.indexOf("other");
-/** Where in a worker's cells the time of a phase is counted. */
-const cellOf = phases.map((phase) => {
-  const cell = timed.indexOf(phase as TimedPhase);
+const otherColumn = timed.indexOf("other");
+/** The column in which the time of a phase is counted. */
+const columnOf = phases.map((phase) => {
+  const column = timed.indexOf(phase as TimedPhase);
   // What comes between a barrier and the next phase is no phase of its own.
-  return cell < 0 ? otherCell : cell;
+  return column < 0 ? otherColumn : column;
 });
-const waitCell = timed.indexOf("wait");
-const wakeCell = timed.indexOf("wake");
+const waitColumn = timed.indexOf("wait");
+const wakeColumn = timed.indexOf("wake");
 
 export class PhaseClock {
-  readonly #view: Float64Array;
-  readonly #at: number;
-  readonly #workers: number;
-  readonly #own: number;
+  readonly #table: Float64Table;
+  readonly #rank: number;
   #running = false;
-  #cell = otherCell;
+  #column = otherColumn;
   #lastMs = 0;
   #leftMs = 0;
   #workedMs = 0;
   #turn = 0;
 
-  constructor(view: Float64Array, at: number, { rank, workers }: { rank: number; workers: number }) {
-    this.#view = view;
-    this.#at = at;
-    this.#workers = workers;
-    this.#own = at + rank * cellsPerWorker;
+  constructor(table: Float64Table, rank: number) {
+    this.#table = table;
+    this.#rank = rank;
   }
 
   /** From here on it counts; all workers start it at the same step. */
@@ -76,13 +74,13 @@ export class PhaseClock {
   enter(phase: Phase): void {
     if (!this.#running) return;
     const nowMs = performance.now();
-    this.#view[this.#own + this.#cell]! += nowMs - this.#lastMs;
-    this.#cell = cellOf[phases.indexOf(phase)]!;
+    addToCell(this.#table, this.#rank, this.#column, nowMs - this.#lastMs);
+    this.#column = columnOf[phases.indexOf(phase)]!;
     this.#lastMs = nowMs;
     if (phase !== "barrier") return;
     this.#workedMs = nowMs - this.#leftMs;
     // Visible to all who leave the barrier, as everything is that was written before it.
-    this.#view[this.#own + exchange + this.#turn] = this.#workedMs;
+    writeCell(this.#table, this.#rank, exchange + this.#turn, this.#workedMs);
   }
 
   /** The barrier that was entered last is behind this worker. */
@@ -90,14 +88,13 @@ export class PhaseClock {
     if (!this.#running) return;
     const nowMs = performance.now();
     let longestMs = 0;
-    for (let rank = 0; rank < this.#workers; rank++) {
-      const workedMs = this.#view[this.#at + rank * cellsPerWorker + exchange + this.#turn]!;
-      longestMs = Math.max(longestMs, workedMs);
+    for (let rank = 0; rank < this.#table.rows; rank++) {
+      longestMs = Math.max(longestMs, readCell(this.#table, rank, exchange + this.#turn));
     }
     const insideMs = nowMs - this.#lastMs;
     const waitMs = Math.min(insideMs, longestMs - this.#workedMs);
-    this.#view[this.#own + waitCell]! += waitMs;
-    this.#view[this.#own + wakeCell]! += insideMs - waitMs;
+    addToCell(this.#table, this.#rank, waitColumn, waitMs);
+    addToCell(this.#table, this.#rank, wakeColumn, insideMs - waitMs);
     this.#lastMs = nowMs;
     this.#leftMs = nowMs;
     this.#turn = 1 - this.#turn;

@@ -2,19 +2,22 @@
 // meeting of its pass the count and then the numbers, and a table that says where the blocks are. Knows nothing of when
 // they are written and read (lockstep.ts sees to that), nor of what the numbers mean (core's batchNorm).
 import type { Meeting, Share } from "@shardgrad/core/engine";
-import { heap, Storage } from "@shardgrad/core/engine";
+import { Storage } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
+import type { Float64Table } from "./float64-table.ts";
+import { readCell, rowOf, tableBytes, writeCell } from "./float64-table.ts";
+import { floatsAt } from "./slices.ts";
 
-/** Addresses of what the shards of a batch have in common. */
+/** What the shards of a batch have in common, a row for each. */
 export interface ShardTables {
   shards: number;
-  /** Three float64 per shard, see `meetingCells`. */
-  meetings: number;
-  shardWeights: number;
+  /** Of `meetingColumns` columns. */
+  meetings: Float64Table;
+  shardWeights: Float64Table;
 }
 
-/** Cells of the table per shard: number of meetings, float64 in all, address. */
-export const meetingCells = 3;
+/** Columns of the table: number of meetings, cells of the block, and its address. */
+export const meetingColumns = 3;
 
 const numbersOf = ({ addresses, size }: Meeting): number => addresses.length * size;
 
@@ -32,25 +35,31 @@ export class ShardBlock {
   /** Announces the meetings of this step: none if the shard has no samples. */
   announce(meetings: readonly Meeting[]): void {
     const cells = meetings.reduce((sum, meeting) => sum + 1 + numbersOf(meeting), 0);
-    if (!this.#block || this.#block.bytes < 8 * cells) {
+    if (!this.#block || this.#block.bytes < tableBytes(1, cells)) {
       this.#block?.release();
-      this.#block = Storage.allocate(8 * Math.max(1, cells), "shard meetings");
+      this.#block = Storage.allocate(tableBytes(1, Math.max(1, cells)), "shard meetings");
       this.#block.retain();
     }
-    const at = this.#layout.meetings / 8 + this.#shard * meetingCells;
-    heap().float64.set([meetings.length, cells, this.#block.offset], at);
+    const { meetings: table } = this.#layout;
+    writeCell(table, this.#shard, 0, meetings.length);
+    writeCell(table, this.#shard, 1, cells);
+    writeCell(table, this.#shard, 2, this.#block.offset);
   }
 
   /** Writes what the shard brings to a meeting, whose share starts at `start` of its block. */
   bring({ addresses, size, count }: Meeting, start: number): void {
-    const { float32, float64 } = heap();
-    let at = this.#block!.offset / 8 + start;
-    float64[at++] = count;
-    for (const address of addresses) {
-      float64.set(float32.subarray(address / 4, address / 4 + size), at);
-      at += size;
-    }
+    const block = blockOf(this.#layout, this.#shard);
+    block[start] = count;
+    addresses.forEach((address, i) => {
+      block.set(floatsAt(address, size), start + 1 + i * size);
+    });
   }
+}
+
+/** The block that a shard has announced. */
+function blockOf({ meetings }: ShardTables, shard: number): Float64Array {
+  const columns = readCell(meetings, shard, 1);
+  return rowOf({ address: readCell(meetings, shard, 2), rows: 1, columns }, 0);
 }
 
 /** Cells of a block that a meeting takes. */
@@ -64,30 +73,29 @@ export function shareCells(meeting: Meeting): number {
  * @throws JobError if they do not agree
  */
 export function agreeOnMeetings({ meetings, shardWeights, shards }: ShardTables): number {
-  const { float64 } = heap();
+  const times = (shard: number) => readCell(meetings, shard, 0);
+  const cells = (shard: number) => readCell(meetings, shard, 1);
   let first: number | undefined;
   for (let shard = 0; shard < shards; shard++) {
-    if (float64[shardWeights / 8 + shard] === 0) continue;
+    if (readCell(shardWeights, shard, 0) === 0) continue;
     first ??= shard;
-    const [a, b] = [first, shard].map((of) => float64.subarray(meetings / 8 + of * meetingCells));
-    if (a![0] === b![0] && a![1] === b![1]) continue;
+    if (times(first) === times(shard) && cells(first) === cells(shard)) continue;
     throw new JobError(
-      `train: shard ${shard} normalises over the batch ${b![0]} times (${b![1]} numbers), shard ${first} ${a![0]} times (${a![1]}); the loss must do the same for every shard`,
+      `train: shard ${shard} normalises over the batch ${times(shard)} times (${cells(shard)} numbers), shard ${first} ${times(first)} times (${cells(first)}); the loss must do the same for every shard`,
     );
   }
-  return first === undefined ? 0 : float64[meetings / 8 + first * meetingCells]!;
+  return first === undefined ? 0 : times(first);
 }
 
 /** What all shards with samples have brought to a meeting, in their order, by shard. */
 export function sharesAt(layout: ShardTables, meeting: Meeting, start: number): Map<number, Share> {
-  const { float64 } = heap();
   const shares = new Map<number, Share>();
   for (let shard = 0; shard < layout.shards; shard++) {
-    const weight = float64[layout.shardWeights / 8 + shard]!;
+    const weight = readCell(layout.shardWeights, shard, 0);
     if (weight === 0) continue;
-    const at = float64[layout.meetings / 8 + shard * meetingCells + 2]! / 8 + start;
-    const values = float64.subarray(at + 1, at + 1 + numbersOf(meeting));
-    shares.set(shard, { weight, count: float64[at]!, values });
+    const block = blockOf(layout, shard);
+    const values = block.subarray(start + 1, start + 1 + numbersOf(meeting));
+    shares.set(shard, { weight, count: block[start]!, values });
   }
   return shares;
 }
@@ -95,6 +103,6 @@ export function sharesAt(layout: ShardTables, meeting: Meeting, start: number): 
 /** Puts what came out of a meeting where the pass goes on with it. */
 export function takeHome({ addresses, size }: Meeting, merged: Float64Array): void {
   addresses.forEach((address, i) => {
-    heap().float32.set(merged.subarray(i * size, (i + 1) * size), address / 4);
+    floatsAt(address, size).set(merged.subarray(i * size, (i + 1) * size));
   });
 }

@@ -2,14 +2,17 @@
 import { heap, Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
 import { Control, controlBytes } from "./control.ts";
+import { planTable } from "./float64-table.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
 import { SnapshotWriter } from "./snapshots.ts";
+
+const allocate = (bytes: number) => Storage.allocate(bytes, "records");
 
 /** Of some numbers of steps done, those after which a snapshot is taken. */
 function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): number[] {
   const control = new Control(heap().int32, Storage.allocate(controlBytes(1), "control").offset);
   control.reset(1);
-  const records = Storage.allocate(8 * 5 * 3, "records").offset;
+  const records = planTable(allocate, 3, 5);
   const plan = { ...schedule, arrays: [], slots: [0, 0, 0], records };
   const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: from });
   return steps.filter((step) => {
@@ -36,7 +39,7 @@ it("for recovery", () => {
 it("the last step is not missed while the disk is at one of two slots", () => {
   const control = new Control(heap().int32, Storage.allocate(controlBytes(1), "control").offset);
   control.reset(1);
-  const records = Storage.allocate(8 * 5 * 2, "records").offset;
+  const records = planTable(allocate, 2, 5);
   const plan = { recovery: "never" as const, checkpoints: [1], arrays: [], slots: [0, 0], records };
   const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: 0 });
   const state = { stepCount: 0, lossSum: 0, weight: 0, skipped: 0 };

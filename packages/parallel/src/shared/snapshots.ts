@@ -6,6 +6,8 @@ import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { sleepOn } from "./barrier.ts";
 import type { Control } from "./control.ts";
+import type { Float64Table } from "./float64-table.ts";
+import { planTable, readCell, writeCell } from "./float64-table.ts";
 import type { Layout } from "./layout.ts";
 import { tensorBytes } from "./layout.ts";
 import { sliceOf } from "./slices.ts";
@@ -30,8 +32,8 @@ export interface SnapshotSchedule {
 export interface SnapshotPlan extends SnapshotSchedule {
   arrays: SharedArray[];
   slots: number[];
-  /** Where the records of the slots are: float64 values. */
-  records: number;
+  /** The state of the run in each slot: a row per slot, a column per field of `RunState`. */
+  records: Float64Table;
 }
 
 /** Where a run is, besides what the arrays hold. */
@@ -81,23 +83,20 @@ export function planSnapshots(
     ...schedule,
     arrays,
     slots: Array.from({ length: count }, () => allocate(bytes).offset),
-    records: allocate(8 * fields.length * count).offset,
+    records: planTable(allocate, count, fields.length),
   };
 }
 
-function recordAt({ records }: SnapshotPlan, slot: number): Float64Array {
-  const at = records / 8 + slot * fields.length;
-  return heap().float64.subarray(at, at + fields.length);
-}
-
-function writeState(plan: SnapshotPlan, slot: number, state: RunState): void {
-  recordAt(plan, slot).set(fields.map((field) => state[field]));
+function writeState({ records }: SnapshotPlan, slot: number, state: RunState): void {
+  fields.forEach((field, column) => {
+    writeCell(records, slot, column, state[field]);
+  });
 }
 
 /** What the record of a slot says. */
-export function readState(plan: SnapshotPlan, slot: number): RunState {
-  const record = recordAt(plan, slot);
-  return Object.fromEntries(fields.map((field, index) => [field, record[index]!])) as unknown as RunState;
+export function readState({ records }: SnapshotPlan, slot: number): RunState {
+  const entries = fields.map((field, column) => [field, readCell(records, slot, column)]);
+  return Object.fromEntries(entries) as unknown as RunState;
 }
 
 /** Copies one part of all arrays to a slot, or back. */

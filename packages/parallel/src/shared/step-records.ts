@@ -1,8 +1,9 @@
-// What rank 0 tells about a step: one record of float64 in a table in shared memory. There are two: of every step, if a script
-// wants to know, written before the word `step` is raised; and of the last step of each epoch, written before `epochs` is. So
-// a reader that sees the word sees the record.
+// What rank 0 tells about a step: one row of a table in shared memory. There are two tables: of every step, if a script wants
+// to know, written before the word `step` is raised; and of the last step of each epoch, written before `epochs` is. So a
+// reader that sees the word sees the record.
 import type { Optimizer } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import type { Float64Table } from "./float64-table.ts";
+import { rowOf, writeCell } from "./float64-table.ts";
 
 export interface StepRecord {
   /** Mean loss over the step's samples, before the update. */
@@ -23,32 +24,27 @@ export interface ToldRates {
   lrs?: readonly number[];
 }
 
-export interface StepTable {
-  address: number;
-  /** Groups of parameters. */
-  groups: number;
-}
+const fixedColumns = 3;
 
-const fixedFields = 3;
-
-/** Float64 values that one record takes. */
-export function stepRecordSize(groups: number): number {
-  return fixedFields + groups;
+/** Columns of the table, with so many groups of parameters. */
+export function stepColumns(groups: number): number {
+  return fixedColumns + groups;
 }
 
 /** Writes record number `index`, counted from 0. */
 export function writeStepRecord(
-  { address, groups }: StepTable,
+  table: Float64Table,
   index: number,
   { loss, gradNorm, skipped, lrs }: StepRecord,
 ): void {
-  const at = address / 8 + index * stepRecordSize(groups);
-  heap().float64.set([loss, gradNorm, Number(skipped), ...lrs], at);
+  writeCell(table, index, 0, loss);
+  writeCell(table, index, 1, gradNorm);
+  writeCell(table, index, 2, Number(skipped));
+  for (let group = 0; group < lrs.length; group++) writeCell(table, index, fixedColumns + group, lrs[group]!);
 }
 
-export function readStepRecord({ address, groups }: StepTable, index: number): StepRecord {
-  const at = address / 8 + index * stepRecordSize(groups);
-  const [loss, gradNorm, skipped, ...lrs] = heap().float64.subarray(at, at + stepRecordSize(groups));
+export function readStepRecord(table: Float64Table, index: number): StepRecord {
+  const [loss, gradNorm, skipped, ...lrs] = rowOf(table, index);
   return { loss: loss!, gradNorm: gradNorm!, skipped: skipped === 1, lrs };
 }
 

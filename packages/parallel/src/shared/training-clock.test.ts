@@ -1,13 +1,15 @@
 import { Storage } from "@shardgrad/core/engine";
 import { expect, it, vi } from "vitest";
-import { rateOf, readThroughput, TrainingClock, throughputCells } from "./training-clock.ts";
+import { planTable } from "./float64-table.ts";
+import { rateOf, readThroughput, TrainingClock, throughputSize } from "./training-clock.ts";
 
 it("counts time in steps alone, and the first two steps of a thread only if there are no others", () => {
   let nowMs = 0;
   const now = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   try {
-    const cells = Storage.allocate(8 * throughputCells, "test");
-    const rate = () => rateOf(readThroughput(cells.offset));
+    const { rows, columns } = throughputSize;
+    const sums = planTable((bytes) => Storage.allocate(bytes, "test"), rows, columns);
+    const rate = () => rateOf(readThroughput(sums));
     const step = (clock: TrainingClock, ms: number, steps = 1) => {
       clock.start();
       nowMs += ms;
@@ -15,7 +17,7 @@ it("counts time in steps alone, and the first two steps of a thread only if ther
       // An evaluation, or a snapshot.
       nowMs += 1000;
     };
-    const clock = new TrainingClock(cells.offset);
+    const clock = new TrainingClock(sums);
     expect(rate()).toBe(0);
     step(clock, 400);
     step(clock, 100);
@@ -26,7 +28,7 @@ it("counts time in steps alone, and the first two steps of a thread only if ther
     expect(rate()).toBe(1000);
     expect(clock.closeEpoch()).toEqual({ samples: 20, ms: 20 });
     // After a restart: steps that are done again count, those in which passes are recorded again do not.
-    const restarted = new TrainingClock(cells.offset);
+    const restarted = new TrainingClock(sums);
     step(restarted, 700, 2);
     step(restarted, 40, 4);
     expect(rate()).toBe(1000);

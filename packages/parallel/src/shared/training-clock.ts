@@ -1,7 +1,8 @@
 // How fast a run trains, one definition for all that tell it: samples by the time spent in steps. What comes between steps
 // (evaluating, saving) does not count, nor do the first two steps of a thread, in which passes are recorded, unless there are no
 // others. Rank 0 keeps the sums in shared memory, from where the main thread reads them at any time.
-import { heap } from "@shardgrad/core/engine";
+import type { Float64Table } from "./float64-table.ts";
+import { addToCell, readCell } from "./float64-table.ts";
 
 /** Samples, and the milliseconds that steps over them took. */
 export interface Throughput {
@@ -12,8 +13,8 @@ export interface Throughput {
 /** Steps of a thread that are start-up. */
 const startUpSteps = 2;
 
-/** Float64 values of the sums: samples and milliseconds of steps that are start-up, and of the others. */
-export const throughputCells = 4;
+/** Rows of the sums: of steps that are start-up, and of the others. Columns: samples and milliseconds. */
+export const throughputSize = { rows: 2, columns: 2 } as const;
 
 /** Samples per second; 0 before there are any. */
 export function rateOf({ samples, ms }: Throughput): number {
@@ -25,26 +26,23 @@ function whatCounts([startUp, steady]: readonly [Throughput, Throughput]): Throu
   return steady.samples > 0 ? steady : startUp;
 }
 
-/** Of the whole run so far, from its sums at byte `address`. */
-export function readThroughput(address: number): Throughput {
-  const [a, b, c, d] = heap().float64.subarray(address / 8, address / 8 + throughputCells);
-  return whatCounts([
-    { samples: a!, ms: b! },
-    { samples: c!, ms: d! },
-  ]);
+/** Of the whole run so far, from its sums. */
+export function readThroughput(sums: Float64Table): Throughput {
+  const kind = (row: number) => ({ samples: readCell(sums, row, 0), ms: readCell(sums, row, 1) });
+  return whatCounts([kind(0), kind(1)]);
 }
 
 /** Measures the steps of one thread. */
 export class TrainingClock {
-  readonly #address: number | undefined;
+  readonly #run: Float64Table | undefined;
   #startedMs = 0;
   #steps = 0;
   /** Of the epoch that is under way. */
   #epoch = newSums();
 
-  /** @param address where the run's sums are; undefined for a thread that does not tell them */
-  constructor(address: number | undefined) {
-    this.#address = address;
+  /** @param run the run's sums; undefined for a thread that does not tell them */
+  constructor(run: Float64Table | undefined) {
+    this.#run = run;
   }
 
   /** Steps begin. */
@@ -59,11 +57,9 @@ export class TrainingClock {
     this.#steps += steps;
     this.#epoch[kind].samples += samples;
     this.#epoch[kind].ms += ms;
-    if (this.#address === undefined) return;
-    const cells = heap().float64;
-    const at = this.#address / 8 + 2 * kind;
-    cells[at]! += samples;
-    cells[at + 1]! += ms;
+    if (this.#run === undefined) return;
+    addToCell(this.#run, kind, 0, samples);
+    addToCell(this.#run, kind, 1, ms);
   }
 
   /** What counts of the epoch that is over. */

@@ -3,7 +3,8 @@
 // number of workers nor on where the slices are cut.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
-import { heap, kernelsFor } from "@shardgrad/core/engine";
+import { kernelsFor } from "@shardgrad/core/engine";
+import { readCell, sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
@@ -34,9 +35,8 @@ export class SliceReducer {
   weighShards(): void {
     const total = sumOverShards(this.#layout, "shardWeights");
     const weights = this.#weights.data();
-    perShard(this.#layout, "shardWeights").forEach((weight, shard) => {
-      weights[shard] = weight / total;
-    });
+    const { shards, shardWeights } = this.#layout;
+    for (let shard = 0; shard < shards; shard++) weights[shard] = readCell(shardWeights, shard, 0) / total;
   }
 
   /**
@@ -111,15 +111,7 @@ export class SliceReducer {
   }
 }
 
-/** What each shard has put into one of the arrays that have a float64 per shard. */
-function perShard(layout: Layout, name: "losses" | "shardWeights"): Float64Array {
-  const start = layout[name] / 8;
-  return heap().float64.subarray(start, start + layout.shards);
-}
-
 /** The sum over the shards of a step, in their order: of losses times weights, or of weights. */
 export function sumOverShards(layout: Layout, name: "losses" | "shardWeights"): number {
-  let total = 0;
-  for (const value of perShard(layout, name)) total += value;
-  return total;
+  return sumOfColumn(layout[name], 0);
 }

@@ -11,6 +11,7 @@ import type { Purpose } from "../data/sample-random.ts";
 import { SampleStream } from "../data/sample-random.ts";
 import { describeThrown, JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { floatsAt } from "../shared/slices.ts";
 import { nameSample } from "./name-sample.ts";
 
 /** What a job's function returned for one sample, by column. */
@@ -207,7 +208,8 @@ export class BatchSource {
     const at = this.#stored.columns.findIndex((column) => column.name === name);
     const held = this.#held[at];
     if (held) return held.data().subarray(0, count) as Float32Array;
-    const start = this.#stored.columns[at]!.address / 4;
-    return Float32Array.from(this.#index.data().subarray(0, count), (row) => heap().float32[start + row]!);
+    const { columns, samples, subset } = this.#stored;
+    const values = floatsAt(columns[at]!.address, subset?.of ?? samples);
+    return Float32Array.from(this.#index.data().subarray(0, count), (row) => values[row]!);
   }
 }

@@ -10,6 +10,9 @@ import { callMetric, finishMetric, flatten } from "../metrics/brought.ts";
 import type { Collected, CollectedOutputs } from "../metrics/definition.ts";
 import type { CollectedPlace, MetricsPlan, PlannedMetric } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { rowOf, sumOfColumn } from "../shared/float64-table.ts";
+import { floatsAt } from "../shared/slices.ts";
 import type { BatchSource } from "./batches.ts";
 import { sampleWeights } from "./sample-weights.ts";
 
@@ -47,6 +50,21 @@ function rowsAt(base: number, place: CollectedPlace, from: number, to: number): 
   return view.subarray(start + from * size, start + to * size);
 }
 
+/** A table of the plan, where it is in this run. */
+function tableAt(base: number, table: Float64Table): Float64Table {
+  return { ...table, address: base + table.address };
+}
+
+/** The weights of all samples, if the job has any. */
+function weightsOf(base: number, { weightsAt }: MetricsPlan, samples: number): Float32Array | undefined {
+  return weightsAt === undefined ? undefined : floatsAt(base + weightsAt, samples);
+}
+
+/** The values of all metrics, with which the block begins. */
+function valuesOf({ plan, base }: Evaluated): Float64Array {
+  return rowOf({ address: base, rows: 1, columns: plan.cells }, 0);
+}
+
 /** Keeps what a metric brought for a chunk. */
 function keep(base: number, { name, table }: PlannedMetric, brought: Brought, part: Chunk): void {
   const { chunk, start, count, weights } = part;
@@ -58,12 +76,11 @@ function keep(base: number, { name, table }: PlannedMetric, brought: Brought, pa
     });
     return;
   }
-  const { numbers, at } = table as Exclude<PlannedMetric["table"], { kind: "outputs" }>;
-  const cells = heap().float64;
-  const first = (base + at) / 8 + chunk * numbers;
+  const { cells } = table as Exclude<PlannedMetric["table"], { kind: "outputs" }>;
+  const row = rowOf(tableAt(base, cells), chunk);
   if (brought.kind === "sums") {
-    if (brought.numbers.length !== numbers) throw unlike(name);
-    cells.set(brought.numbers, first);
+    if (brought.numbers.length !== cells.columns) throw unlike(name);
+    row.set(brought.numbers);
   } else if (brought.kind === "perSample") {
     let [sum, weight] = [0, 0];
     brought.values.forEach((value, i) => {
@@ -73,7 +90,7 @@ function keep(base: number, { name, table }: PlannedMetric, brought: Brought, pa
       sum += own * value;
       weight += own;
     });
-    cells.set([sum, weight], first);
+    row.set([sum, weight]);
   }
 }
 
@@ -107,7 +124,7 @@ export function evaluateChunks(
         const batch = source.batch(count);
         const weights =
           job.sampleWeight === undefined ? undefined : sampleWeights(job.sampleWeight, source, count);
-        if (weights) heap().float32.set(weights, (base + plan.weightsAt!) / 4 + start);
+        if (weights) weightsOf(base, plan, samples)!.set(weights, start);
         for (const metric of plan.metrics) {
           const brought = source.during(count, () =>
             callMetric(metric.name, job.metrics![metric.name]!, [model, batch, job.context], count),
@@ -127,18 +144,12 @@ function gather({ plan, base, samples }: Evaluated, { table }: PlannedMetric): G
       data: rowsAt(base, place, 0, samples).slice(),
       shape: [samples, ...place.shape],
     })) as readonly Collected[] as CollectedOutputs;
-    const first = plan.weightsAt === undefined ? undefined : (base + plan.weightsAt) / 4;
-    const weights = first === undefined ? undefined : heap().float32.slice(first, first + samples);
+    const weights = weightsOf(base, plan, samples)?.slice();
     return { kind: "outputs", outputs, info: { samples, weights, shapes: table.shapes } };
   }
-  const { kind, numbers, at } = table;
-  const cells = heap().float64.subarray((base + at) / 8);
-  const sums = Array.from({ length: numbers }, (_, number) => {
-    let total = 0;
-    for (let chunk = 0; chunk < chunkCount(samples); chunk++) total += cells[chunk * numbers + number]!;
-    return total;
-  });
-  return { kind, sums };
+  const cells = tableAt(base, table.cells);
+  const sums = Array.from({ length: cells.columns }, (_, number) => sumOfColumn(cells, number));
+  return { kind: table.kind, sums };
 }
 
 /** Once all chunks are evaluated: the values of the metrics that fall to worker `rank`, each after a `beat`. */
@@ -146,7 +157,7 @@ export function finishMetrics(
   evaluated: Evaluated,
   { rank, workers, beat }: { rank: number; workers: number; beat: () => void },
 ): void {
-  const { job, plan, base } = evaluated;
+  const { job, plan } = evaluated;
   for (let i = rank; i < plan.metrics.length; i += workers) {
     const metric = plan.metrics[i]!;
     const { name, shape, cell } = metric;
@@ -154,11 +165,11 @@ export function finishMetrics(
     const value = finishMetric(name, job.metrics![name]!, gather(evaluated, metric));
     const found = flatten(`metrics.${name}`, value);
     if (`${found.shape}` !== `${shape}`) throw unlike(name);
-    heap().float64.set(found.numbers, base / 8 + cell);
+    valuesOf(evaluated).set(found.numbers, cell);
   }
 }
 
 /** Once these are there, too: the values of all metrics, one after another. */
-export function metricCells({ plan, base }: Evaluated): number[] {
-  return [...heap().float64.subarray(base / 8, base / 8 + plan.cells)];
+export function metricCells(evaluated: Evaluated): number[] {
+  return [...valuesOf(evaluated)];
 }

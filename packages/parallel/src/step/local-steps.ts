@@ -21,6 +21,7 @@ import type { RunJob } from "../job/define-job.ts";
 import type { StepRules } from "../job/step-rules.ts";
 import type { Digest } from "../shared/digest.ts";
 import { compareModels, digestModel } from "../shared/digest.ts";
+import { addToCell, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { bindModel, checkModel } from "../shared/layout.ts";
 import type { Brought, LocalMemory } from "../shared/local-memory.ts";
@@ -112,10 +113,9 @@ export class LocalSteps {
    */
   update(step: number, shard: number, { loss, weight }: Pick<Brought, "loss" | "weight">): void {
     const { layout, optimizer, update } = this.#learners.get(shard)!;
-    const cells = heap().float64;
-    cells[layout.losses / 8] = loss;
-    cells[layout.shardWeights / 8] = weight;
-    cells[this.#layout.shardWeights / 8 + shard]! += weight;
+    writeCell(layout.losses, 0, 0, loss);
+    writeCell(layout.shardWeights, 0, 0, weight);
+    addToCell(this.#layout.shardWeights, shard, 0, weight);
     const isRecorded = this.#layout.stepRecords !== undefined || step + 1 === this.#meetsAt;
     const measured = update.needsWholeAverage || isRecorded;
     if (weight === 0) optimizer.advance();
@@ -144,7 +144,7 @@ export class LocalSteps {
   /** Begins a round of steps, up to `end`, when all have read what the last one brought. */
   begin(step: number, end: number): void {
     [this.#metAt, this.#meetsAt] = [step, end];
-    for (const shard of this.#learners.keys()) heap().float64[this.#layout.shardWeights / 8 + shard] = 0;
+    for (const shard of this.#learners.keys()) writeCell(this.#layout.shardWeights, shard, 0, 0);
   }
 
   /**

@@ -7,9 +7,10 @@
 // that step's other barriers: one barrier is enough for each. Knows no op, and nothing of threads.
 import { CaptureError, Generator, stream, Tensor, withGenerator } from "@shardgrad/core";
 import type { Meeting, Rounds } from "@shardgrad/core/engine";
-import { compileInRounds, heap } from "@shardgrad/core/engine";
+import { compileInRounds } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
+import { writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { agreeOnMeetings, ShardBlock, shareCells, sharesAt, takeHome } from "../shared/shard-meetings.ts";
 import { sumOverShards } from "./allreduce.ts";
@@ -94,7 +95,7 @@ export class Lockstep {
       if (meetings[0]) start += shareCells(meetings[0]);
     }
     for (const { own, weight } of passes) {
-      heap().float64[this.#host.layout.losses / 8 + own.shard] = own.loss.item() * weight;
+      writeCell(this.#host.layout.losses, own.shard, 0, own.loss.item() * weight);
     }
   }
 
@@ -122,8 +123,8 @@ export class Lockstep {
     this.#host.enter("gather");
     const { count, weight } = this.#host.load(this.#step, shard, own.source);
     if (count > 0 && weight === 0) this.#weightless = shard;
-    heap().float64[layout.shardWeights / 8 + shard] = weight;
-    heap().float64[layout.losses / 8 + shard] = 0;
+    writeCell(layout.shardWeights, shard, 0, weight);
+    writeCell(layout.losses, shard, 0, 0);
     if (weight === 0) {
       own.block.announce([]);
       return undefined;

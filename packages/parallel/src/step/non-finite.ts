@@ -1,19 +1,21 @@
 // Who brought an infinite or NaN number into a step: the first shard, and the first parameter in it, in the fixed order
 // of both. Looked for only after the fact, while all shards' gradients are still there.
-import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
+import { kernelsFor, Storage } from "@shardgrad/core/engine";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 
 function firstParameter(
   { parameters, gradients, flatSize }: Layout,
   shard: number,
-  cell: number,
+  cell: Float64Table,
 ): string | undefined {
   const { addSquares } = kernelsFor("float32");
   const base = gradients + shard * flatSize * 4;
   return parameters.find(({ start, size }) => {
-    heap().float64[cell / 8] = 0;
-    addSquares(size, base + start * 4, cell);
-    return !Number.isFinite(heap().float64[cell / 8]);
+    writeCell(cell, 0, 0, 0);
+    addSquares(size, base + start * 4, cell.address);
+    return !Number.isFinite(readCell(cell, 0, 0));
   })?.name;
 }
 
@@ -25,15 +27,15 @@ function firstParameter(
  */
 export function findNonFinite(layout: Layout, firstShard = 0): string | undefined {
   const { losses, shardWeights, shards } = layout;
-  const cells = heap().float64;
-  const cell = Storage.allocate(8, "non-finite");
-  cell.retain();
+  const storage = Storage.allocate(tableBytes(1, 1), "non-finite");
+  storage.retain();
+  const cell = { address: storage.offset, rows: 1, columns: 1 };
   try {
     for (let shard = 0; shard < shards; shard++) {
-      const weight = cells[shardWeights / 8 + shard]!;
+      const weight = readCell(shardWeights, shard, 0);
       if (weight === 0) continue;
-      const loss = cells[losses / 8 + shard]! / weight;
-      const parameter = firstParameter(layout, shard, cell.offset);
+      const loss = readCell(losses, shard, 0) / weight;
+      const parameter = firstParameter(layout, shard, cell);
       const found = [
         ...(Number.isFinite(loss) ? [] : [`the loss ${loss}`]),
         ...(parameter === undefined ? [] : [`a gradient that is not finite, first in ${parameter}`]),
@@ -42,7 +44,7 @@ export function findNonFinite(layout: Layout, firstShard = 0): string | undefine
     }
     return undefined;
   } finally {
-    cell.release();
+    storage.release();
   }
 }
 

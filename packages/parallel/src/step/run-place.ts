@@ -1,6 +1,5 @@
 // Where a run is, as tensors: cells that a loss may compute with, and that passes which are replayed find changed.
 import { Tensor } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
 
 export class RunPlace {
   readonly step = Tensor.allocate([], "int32", "step").keep();
@@ -12,9 +11,8 @@ export class RunPlace {
 
   /** Steps and epochs that are done. */
   set(step: number, epoch: number): void {
-    const { int32 } = heap();
-    int32[this.step.address / 4] = step;
-    int32[this.epoch.address / 4] = epoch;
+    this.step.data()[0] = step;
+    this.epoch.data()[0] = epoch;
   }
 
   dispose(): void {

@@ -29,8 +29,9 @@ import { Barrier } from "../shared/barrier.ts";
 import { Control } from "../shared/control.ts";
 import { compareModels, digestModel } from "../shared/digest.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord, recordSize, writeRecord } from "../shared/epoch-records.ts";
-import { bindEMA, bindModel, checkModel, lookAt } from "../shared/layout.ts";
+import { readRecord, writeRecord } from "../shared/epoch-records.ts";
+import { addToCell, readCell, writeCell } from "../shared/float64-table.ts";
+import { bindEMA, bindModel, checkModel, lookAt, paceColumns } from "../shared/layout.ts";
 import type { Brought } from "../shared/local-memory.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
@@ -167,8 +168,7 @@ export class Replica {
     const { snapshots } = setup;
     const place = { share: [rank, workers] as const, step: this.step };
     this.#snapshots = snapshots && new SnapshotWriter(snapshots, this.control, place);
-    if (setup.timePhasesFrom !== undefined)
-      this.#clock = new PhaseClock(heap().float64, layout.phases / 8, { rank, workers });
+    if (setup.timePhasesFrom !== undefined) this.#clock = new PhaseClock(layout.phases, rank);
     this.#barrier = new Barrier(this.control, { parties: workers, spin: setup.spin });
     this.#reduceBarrier =
       setup.reduce === "workers"
@@ -275,8 +275,8 @@ export class Replica {
     else {
       for (const shard of this.#shards) {
         const { loss, weight } = this.#computeShard(shard);
-        heap().float64[losses / 8 + shard] = loss;
-        heap().float64[shardWeights / 8 + shard] = weight;
+        writeCell(losses, shard, 0, loss);
+        writeCell(shardWeights, shard, 0, weight);
       }
     }
     this.#notePace(startedMs);
@@ -328,10 +328,9 @@ export class Replica {
 
   /** Of the epochs before this thread began, from one of them on. */
   #recordsFrom(first: number): EpochRecord[] {
-    const { layout, metrics, state, sampling } = this.#setup;
+    const { layout, state, sampling } = this.#setup;
     const count = Math.max(0, Math.floor(state.step / stepsPerEpoch(sampling)) - first);
-    const at = (epoch: number) => layout.epochs / 8 + (first + epoch) * recordSize(metrics.cells);
-    return Array.from({ length: count }, (_, epoch) => readRecord(heap().float64, at(epoch), metrics.cells));
+    return Array.from({ length: count }, (_, epoch) => readRecord(layout.epochs, first + epoch));
   }
 
   /** Makes all other workers give up. */
@@ -357,7 +356,7 @@ export class Replica {
     this.#enter("barrier");
     const startedMs = performance.now();
     barrier.wait();
-    heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]! += performance.now() - startedMs;
+    addToCell(this.#setup.layout.waits, this.#setup.rank, 0, performance.now() - startedMs);
     this.#clock?.leave();
   }
 
@@ -365,13 +364,13 @@ export class Replica {
 
   /** A clock that stands still in barriers. */
   #computingMs(): number {
-    return performance.now() - heap().float64[this.#setup.layout.waits / 8 + this.#setup.rank]!;
+    return performance.now() - readCell(this.#setup.layout.waits, this.#setup.rank, 0);
   }
 
   /** Adds a computation that began then to this worker's pace. */
   #notePace(startedMs: number): void {
     const { layout, rank } = this.#setup;
-    heap().float64[layout.paces / 8 + 2 * rank]! += this.#computingMs() - startedMs;
+    addToCell(layout.paces, rank, paceColumns.computeMs, this.#computingMs() - startedMs);
   }
 
   /**
@@ -391,7 +390,7 @@ export class Replica {
     const count = this.#sampler.shardSamples(step, shard, this.#places);
     const samples = this.#places.subarray(0, count);
     source.load(samples, this.#sampler.epochOf(step), this.#sampler.firstDraw(step, shard));
-    heap().float64[this.#setup.layout.paces / 8 + 2 * this.#setup.rank + 1]! += count;
+    addToCell(this.#setup.layout.paces, this.#setup.rank, paceColumns.samples, count);
     return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
   }
 
@@ -579,7 +578,7 @@ export class Replica {
 
   /** Evaluates, and publishes what the epoch brought. */
   #finishEpoch(): EpochRecord {
-    const { rank, layout, metrics } = this.#setup;
+    const { rank, layout } = this.#setup;
     const { samples, ms: trainMs } = this.#training.closeEpoch();
     if (!this.#lastIsMeasured) this.#measureLast();
     const startedMs = performance.now();
@@ -594,7 +593,7 @@ export class Replica {
     };
     if (rank === 0) {
       const number = this.control.load("epochs");
-      writeRecord(heap().float64, layout.epochs / 8 + number * recordSize(metrics.cells), record);
+      writeRecord(layout.epochs, number, record);
       writeStepRecord(layout.lastSteps, number, this.#last);
       this.control.store("epochs", number + 1);
     }

@@ -1,0 +1,75 @@
+// Tables of float64 in shared memory, row after row: the one place that turns (row, column) into an address. A table is
+// plain data, so that it crosses threads with the layout. Knows nothing of what a table holds, nor of when it is written:
+// whoever reads a row that another thread has written needs a barrier or a control word in between.
+import { heap } from "@shardgrad/core/engine";
+import type { Allocate } from "./allocate.ts";
+
+export interface Float64Table {
+  /** The byte where it starts: a multiple of 8. */
+  address: number;
+  rows: number;
+  columns: number;
+}
+
+const bytesPerCell = 8;
+
+/** Bytes of a table of that size. */
+export function tableBytes(rows: number, columns: number): number {
+  return bytesPerCell * rows * columns;
+}
+
+/** Reserves memory for a table: of zeros, unless its contents do not matter. */
+export function planTable(
+  allocate: Allocate,
+  rows: number,
+  columns: number,
+  contents?: "zeros" | "any",
+): Float64Table {
+  return { address: allocate(tableBytes(rows, columns), contents).offset, rows, columns };
+}
+
+/** Rows `first` … `first + rows`-1 as a table of their own. */
+export function partOf(table: Float64Table, first: number, rows: number): Float64Table {
+  return { ...table, address: cellAddress(table, first, 0), rows };
+}
+
+/** The byte where a cell starts, for kernels. */
+export function cellAddress({ address, columns }: Float64Table, row: number, column: number): number {
+  return address + bytesPerCell * (row * columns + column);
+}
+
+function indexOf({ address, columns }: Float64Table, row: number, column: number): number {
+  return address / bytesPerCell + row * columns + column;
+}
+
+export function readCell(table: Float64Table, row: number, column: number): number {
+  return heap().float64[indexOf(table, row, column)]!;
+}
+
+export function writeCell(table: Float64Table, row: number, column: number, value: number): void {
+  heap().float64[indexOf(table, row, column)] = value;
+}
+
+/** Adds to a cell, for its only writer: not atomic. */
+export function addToCell(table: Float64Table, row: number, column: number, amount: number): void {
+  heap().float64[indexOf(table, row, column)]! += amount;
+}
+
+/** A row as a view of the shared memory. Makes an object: not for hot loops. */
+export function rowOf(table: Float64Table, row: number): Float64Array {
+  const start = indexOf(table, row, 0);
+  return heap().float64.subarray(start, start + table.columns);
+}
+
+/** The sum over all rows, one after another from the first: the same bits on every thread. */
+export function sumOfColumn(table: Float64Table, column: number): number {
+  const cells = heap().float64;
+  const { rows, columns } = table;
+  let total = 0;
+  let index = indexOf(table, 0, column);
+  for (let row = 0; row < rows; row++) {
+    total += cells[index]!;
+    index += columns;
+  }
+  return total;
+}
