@@ -11,6 +11,7 @@ import { AbortedError, Barrier } from "../src/shared/barrier.ts";
 import { sliceOf } from "../src/shared/slices.ts";
 import type { RunState } from "../src/shared/snapshots.ts";
 import { SnapshotWriter } from "../src/shared/snapshots.ts";
+import { BestEpoch } from "../src/step/best-epoch.ts";
 import type { SimulatedMemory } from "./simulated-memory.ts";
 import { perEpoch } from "./simulated-memory.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -29,6 +30,8 @@ export interface Schedule {
   faults: (SimulatedFault | undefined)[];
   /** When the user stops the run, if at all. */
   stopMs: number | undefined;
+  /** Whether the epoch with the lowest sum is to be saved, too. */
+  best: boolean;
 }
 
 /** Parts that may be replaced by worse ones, to see that it is noticed. */
@@ -87,6 +90,7 @@ class FakeWorker implements Member {
   readonly #rank: number;
   readonly #barrier: Barrier;
   readonly #snapshots: SnapshotWriter;
+  readonly #best: BestEpoch | undefined;
   readonly #fault: SimulatedFault | undefined;
   #fail!: (error: Error) => void;
   #moves = 0;
@@ -108,6 +112,11 @@ class FakeWorker implements Member {
       share: [rank, world.schedule.workers],
       step: world.state.step,
     });
+    if (world.schedule.best) {
+      this.#best = new BestEpoch({ metric: "loss", direction: "min", value: undefined, from: 0 }, []);
+      const over = world.memory.records.slice(0, Math.floor(this.#step / perEpoch));
+      for (const loss of over) this.#best.observe({ loss, metrics: [] });
+    }
     this.task = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -206,12 +215,13 @@ class FakeWorker implements Member {
       this.#step++;
       if (rank === 0) control.store("step", this.#step);
       const epochOver = this.#step % perEpoch === 0;
-      if (!epochOver) await this.#takeSnapshot(lossSum);
+      if (!epochOver) await this.#takeSnapshot(lossSum, false);
+      const isBest = epochOver && (this.#best?.observe({ loss: lossSum, metrics: [] }) ?? false);
       if (epochOver || stopped || this.#step === schedule.steps) {
         await this.#finishEpoch(lossSum);
         lossSum = 0;
       }
-      if (epochOver) await this.#takeSnapshot(lossSum);
+      if (epochOver) await this.#takeSnapshot(lossSum, isBest);
       if (stopped) break;
     }
     this.#enter("idle");
@@ -228,8 +238,8 @@ class FakeWorker implements Member {
     control.store("epochs", number + 1);
   }
 
-  async #takeSnapshot(lossSum: number): Promise<void> {
-    if (!this.#snapshots.wanted(false)) return;
+  async #takeSnapshot(lossSum: number, isBest: boolean): Promise<void> {
+    if (!this.#snapshots.wanted(isBest)) return;
     this.#enter("checkpoint");
     await this.#move();
     this.#snapshots.copy();
@@ -237,7 +247,7 @@ class FakeWorker implements Member {
     if (this.#rank !== 0) return;
     this.#snapshots.publish(
       { step: this.#step, stepCount: this.#step, lossSum, weight: 0, skipped: 0 },
-      false,
+      isBest,
     );
   }
 }

@@ -34,8 +34,11 @@ function updateOf(weights: Float32Array, from: number, to: number, sum: number):
   for (let i = from; i < to; i++) weights[i] = weights[i]! * 0.9 + sum * Math.cos(i);
 }
 
-/** `snapshotEvery` is 2, checkpoints come every 3 steps. */
-export function simulateMemory(workers: number, allocate: (bytes: number) => Storage): SimulatedMemory {
+/** `snapshotEvery` is 2, checkpoints come every 3 steps, and of the best epoch if there is to be one. */
+export function simulateMemory(
+  { workers, best }: { workers: number; best: boolean },
+  allocate: (bytes: number) => Storage,
+): SimulatedMemory {
   const weightsAt = allocate(elements * 4).offset;
   const gradientsAt = allocate(shards * 8).offset;
   const words = allocate(controlBytes(workers)).offset;
@@ -43,7 +46,8 @@ export function simulateMemory(workers: number, allocate: (bytes: number) => Sto
   control.reset(workers);
   const layout = { weights: weightsAt, state: [], ema: undefined, flatSize: elements };
   const untrained = { address: 0, bytes: 0, changingBytes: 0, places: [] };
-  const plan = planSnapshots({ ...layout, untrained } as never, { recovery: 2, checkpoints: [3] }, allocate)!;
+  const schedule = { recovery: 2, checkpoints: [3], bestOfEvery: best ? perEpoch : undefined };
+  const plan = planSnapshots({ ...layout, untrained } as never, schedule, allocate)!;
   const floats = (address: number) => heap().float32.subarray(address / 4, address / 4 + elements);
   const weights = floats(weightsAt).fill(0);
   return {

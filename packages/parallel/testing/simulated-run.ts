@@ -8,7 +8,7 @@ import { resetWords } from "../src/attempt/course.ts";
 import { Gang } from "../src/attempt/gang.ts";
 import { withRestarts } from "../src/attempt/recovery.ts";
 import type { Control } from "../src/shared/control.ts";
-import { goBack, newestSlot, readState, takeFirst } from "../src/shared/snapshots.ts";
+import { bestSlot, goBack, newestSlot, readState, takeFirst } from "../src/shared/snapshots.ts";
 import type { Mutations, Schedule, SimulatedFault, World } from "./fake-worker.ts";
 import { faultKinds, SleepingWords, startFakes } from "./fake-worker.ts";
 import { perEpoch, simulateMemory } from "./simulated-memory.ts";
@@ -54,6 +54,7 @@ export function scheduleOf(seed: number): Schedule {
     restarts,
     faults: Array.from({ length: restarts + 1 }, fault),
     stopMs: time.random() < 0.25 ? time.random() * 400 : undefined,
+    best: time.random() < 0.5,
   };
 }
 
@@ -93,7 +94,7 @@ function tellEpochs({ control, records }: { control: Control; records: number[] 
 export async function simulate(schedule: Schedule, mutations: Mutations = {}): Promise<Told> {
   const time = new VirtualTime(schedule.seed + 1);
   const blocks: Storage[] = [];
-  const memory = simulateMemory(schedule.workers, (bytes) => {
+  const memory = simulateMemory(schedule, (bytes) => {
     const block = Storage.allocate(bytes, "simulation");
     block.retain();
     blocks.push(block);
@@ -189,6 +190,10 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
   const { moves } = world;
   await time.runUntil(time.sleep(500), told.endMs + 1000);
   told.movesAfterEnd = world.moves - moves;
+  // As the coordinator does, once the disk is free.
+  for (const slot of told.error === undefined ? [bestSlot(control), newestSlot(control)] : []) {
+    if (slot !== undefined) told.checkpoints.push([readState(plan, slot).step, memory.weightsIn(slot)]);
+  }
   for (const block of blocks) block.release();
   return told;
 }

@@ -38,6 +38,8 @@ function violations({ workers: _, ...schedule }: Schedule, told: Told): string[]
     must(told.weights.join() === weights[told.steps]!.join(), "the weights are others");
     must(told.epochs.length === Math.ceil(told.steps / perEpoch), "epochs are missing");
     must(failures.length <= restarts.length + 1, "a failure went unnoticed");
+    const best = schedule.best ? bestStep(sums.slice(0, told.steps)) : 0;
+    must(best === 0 || told.checkpoints.some(([step]) => step === best), "the best epoch is not saved");
   } else if (error instanceof UnendingThreadError) {
     must(failures.at(-1)?.message === "unending", "no thread was unending");
   } else {
@@ -51,6 +53,16 @@ function violations({ workers: _, ...schedule }: Schedule, told: Told): string[]
   const boundMs = (restarts.length + 1) * (quickMs + stallMs + 4 * pollMs) + 10_000;
   must(told.endMs < boundMs, `it took ${told.endMs} ms, expected less than ${boundMs}`);
   return found;
+}
+
+/** The last step of the epoch with the lowest sum, of those that are over; 0 if there is none. */
+function bestStep(sums: readonly number[]): number {
+  let [best, lowest] = [0, Number.POSITIVE_INFINITY];
+  for (let end = perEpoch; end <= sums.length; end += perEpoch) {
+    const sum = sums.slice(end - perEpoch, end).reduce((a, b) => a + b, 0);
+    if (sum < lowest) [best, lowest] = [end, sum];
+  }
+  return best;
 }
 
 /** The last failure came at a place where one had been before. */
@@ -120,7 +132,13 @@ describe("what is planted is found", () => {
       super.publish(state);
     }
   }
+  class ForgetsTheBest extends SnapshotWriter {
+    override publish(state: RunState): void {
+      super.publish(state);
+    }
+  }
   test.each<[string, Mutations, RegExp]>([
+    ["a best epoch that is not told of", { Writer: ForgetsTheBest }, /the best epoch is not saved/],
     ["a snapshot that is told before it is whole", { Writer: TellsBeforeItIsWhole }, /./],
     ["a snapshot of another step", { Writer: TellsAnotherStep }, /weights are others|torn/],
     ["a snapshot without the epoch's sum", { Writer: DropsTheSum }, /has another sum/],
