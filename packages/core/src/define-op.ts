@@ -6,6 +6,7 @@ import { GradientError } from "./errors.ts";
 import { checkOptions, optionNames } from "./options.ts";
 import { scope } from "./scope.ts";
 import type { Node, Segment, Tensor } from "./tensor.ts";
+import { requireTensor } from "./tensor.ts";
 
 /** Arguments of an op: its input tensors, then its attributes, if it has any. */
 export type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
@@ -139,7 +140,9 @@ export function defineOp<Inputs extends readonly Tensor[], Attributes = undefine
   const { name, forward } = definition;
   const rules = definition.vjp as readonly (GradientRule<Inputs, Attributes> | null)[];
   const differentiable = (index: number) => rules[index] !== null;
+  const names = rules.map((_, index) => (rules.length === 1 ? "x" : `input ${index}`));
   return (...args) => {
+    for (let index = 0; index < names.length; index++) requireTensor(name, args[index], names[index]);
     const y = compute(() => forward(...args));
     const inputs = args.slice(0, rules.length) as unknown as readonly Tensor[];
     return record(y, name, inputs, differentiable, (index, dy) => {
@@ -157,6 +160,9 @@ export function defineVariadicOp<Attributes>(
   checkOptions("defineVariadicOp", definition, opDefinition);
   const { name, forward, vjp } = definition;
   return (inputs, attributes) => {
+    inputs.forEach((x, index) => {
+      requireTensor(name, x, `input ${index}`);
+    });
     const y = compute(() => forward(inputs, attributes));
     return record(
       y,

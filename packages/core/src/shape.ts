@@ -99,7 +99,7 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
   const normalized = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || normalized < 0 || normalized >= rank) {
     throw new ShapeError(
-      `${operation}: axis ${axis} of a tensor of rank ${rank}; expected an integer from ${-rank} to ${rank - 1}`,
+      `${operation}: axis ${kindOf(axis)} of a tensor of rank ${rank}; expected an integer from ${-rank} to ${rank - 1}`,
     );
   }
   return normalized;

@@ -2,8 +2,9 @@
 // (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Here is what starts a walk and what becomes
 // of its gradients; the walk itself is in tape/walk.ts, the end of a graph in tape/release.ts. Knows no op by name.
 
+import { kindOf } from "./arguments.ts";
 import { compute, withGrad } from "./define-op.ts";
-import { GradientError, ShapeError } from "./errors.ts";
+import { GradientError, ShapeError, ValueError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { checkOptions, optionNames } from "./options.ts";
 import { scope, watch } from "./scope.ts";
@@ -12,7 +13,7 @@ import { accumulate, addInto, alias, copy, filledLike } from "./tape/gradient-op
 import { handOut, nodesBehind, releaseNodes } from "./tape/release.ts";
 import { checkGradient, keyOf, Walk } from "./tape/walk.ts";
 import type { GradientHook, Node, Pass, Tensor } from "./tensor.ts";
-import { copyStrided } from "./tensor.ts";
+import { copyStrided, requireTensor } from "./tensor.ts";
 
 /** How a walk back begins, and what is left of the graph after it. */
 export interface BackwardOptions {
@@ -99,6 +100,7 @@ function differentiate(
  * @throws ReleasedError if the graph was released by an earlier call
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  requireTensor("backward", root, "root");
   checkOptions("backward", options, backwardOptions);
   if (!root.tracked) {
     throw new GradientError(
@@ -145,6 +147,7 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
  * @throws ShapeError, DTypeError, ReleasedError as `backward`
  */
 export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+  requireTensor("grad", root, "root");
   checkOptions("grad", options, gradOptions);
   const { into } = options;
   if (into) checkDestinations(inputs, into, options.createGraph ?? false);
@@ -173,7 +176,11 @@ export function gradOfSum(
   inputs: readonly Tensor[],
   options: Omit<GradOptions, "gradient"> = {},
 ): (Tensor | null)[] {
+  if (!Array.isArray(inputs)) {
+    throw new ValueError(`${operation}: inputs are ${kindOf(inputs)}, expected an array of tensors`);
+  }
   inputs.forEach((input, index) => {
+    requireTensor(operation, input, `input ${index}`);
     if (!input.tracked) {
       throw new GradientError(
         `${operation}: input ${index} (shape ${formatShape(input.shape)}) requires no gradient; ${input.frozen ? "leave it out, or set requiresGrad" : "set requiresGrad"} before computing with it`,
@@ -212,6 +219,7 @@ function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
  * @throws GradientError if no gradient flows to `x`
  */
 export function onGradient(x: Tensor, hook: GradientHook): () => void {
+  requireTensor("onGradient", x);
   if (!x.tracked) {
     throw new GradientError(
       `onGradient: the tensor (shape ${formatShape(x.shape)}) requires no gradient; set requiresGrad first`,

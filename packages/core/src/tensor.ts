@@ -1,6 +1,7 @@
 // The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
 // Knows memory and kernels, but no op by name; `define-op.ts` says how a tensor comes from others, `tape.ts`
 // how gradients flow back, `scope.ts` when memory is given back.
+import { kindOf } from "./arguments.ts";
 import { observer, refuseHostAccess } from "./capture/observer.ts";
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, typedArrayOf } from "./dtype.ts";
@@ -368,8 +369,25 @@ function areWords(
   return from[3] === 1 && to[3] === 1 && counts.every((count) => count % 4 === 0);
 }
 
+/**
+ * Throws unless `x` is a tensor, which types rule out and JavaScript does not.
+ *
+ * @throws DTypeError
+ */
+export function requireTensor(operation: string, x: unknown, name = "x"): asserts x is Tensor {
+  if (x instanceof Tensor) return;
+  const kind = kindOf(x);
+  const advice =
+    kind === "a Tensor"
+      ? "it is of another copy of @shardgrad/core: install it once"
+      : "make a tensor of numbers with tensor(…)";
+  throw new DTypeError(`${operation}: ${name} is ${kind}, expected a tensor; ${advice}`);
+}
+
 /** Throws unless all have the same dtype; returns it. */
 export function commonDType(operation: string, tensors: readonly Tensor[]): DType {
+  const bad = tensors.findIndex((x) => !(x instanceof Tensor));
+  if (bad >= 0) requireTensor(operation, tensors[bad], `tensor ${bad}`);
   const dtype = tensors[0]!.dtype;
   for (const other of tensors) {
     if (other.dtype !== dtype) {
@@ -383,6 +401,7 @@ export function commonDType(operation: string, tensors: readonly Tensor[]): DTyp
 
 /** Throws unless `x` is float32 or float64. */
 export function requireFloat(operation: string, x: Tensor, name = "x"): void {
+  requireTensor(operation, x, name);
   if (x.dtype !== "float32" && x.dtype !== "float64") {
     throw new DTypeError(`${operation}: ${name} is ${x.dtype}, expected float32 or float64; cast it`);
   }

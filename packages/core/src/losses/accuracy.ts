@@ -6,6 +6,7 @@ import { equal } from "../ops/compare.ts";
 import { argmax } from "../ops/reduce.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "../tensor.ts";
 import { checkClasses, defaultIgnoreIndex } from "./labels.ts";
 
 /**
@@ -15,6 +16,8 @@ import { checkClasses, defaultIgnoreIndex } from "./labels.ts";
  * @throws IndexError for a label that is no class, naming it and its place; ShapeError, DTypeError
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
+  requireTensor("accuracy", logits, "logits");
+  requireTensor("accuracy", labels, "labels");
   if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== logits.shape[0]) {
     throw new ShapeError(
       `accuracy: got logits ${formatShape(logits.shape)} and labels ${formatShape(labels.shape)}, expected [n,classes] and [n]`,

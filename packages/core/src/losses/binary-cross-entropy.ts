@@ -6,6 +6,7 @@ import { add, mul, neg, sub } from "../ops/arithmetic.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { broadcastShapes, formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
@@ -39,7 +40,9 @@ export function bceWithLogits(input: Tensor, target: Tensor, options: BCEWithLog
   return reduceLosses(weight ? mul(losses, weight) : losses, reduction);
 }
 
-function requireFactor(name: string, { shape }: Tensor, input: Tensor): void {
+function requireFactor(name: string, factor: Tensor, input: Tensor): void {
+  requireTensor("bceWithLogits", factor, name);
+  const { shape } = factor;
   if (sameShape(broadcastShapes(`bceWithLogits: ${name}`, shape, input.shape), input.shape)) return;
   throw new ShapeError(
     `bceWithLogits: ${name} ${formatShape(shape)} does not broadcast to the input ${formatShape(input.shape)}`,

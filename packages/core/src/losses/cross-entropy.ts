@@ -12,7 +12,7 @@ import { logSoftmax } from "../ops/softmax.ts";
 import { exp } from "../ops/unary.ts";
 import { where } from "../ops/where.ts";
 import { checkOptions, optionNames } from "../options.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";
 import { checkLabels, classAxis, classRows, defaultIgnoreIndex, labelLossOptionNames } from "./labels.ts";
 import { labelWeights, nll, reduceRows } from "./nll.ts";
@@ -183,6 +183,8 @@ function probabilityCrossEntropy(
  * @throws ValueError for a label that is no class, naming it and its place; ShapeError, DTypeError
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  requireTensor("crossEntropy", logits, "logits");
+  requireTensor("crossEntropy", target, "target");
   checkOptions("crossEntropy", options, crossEntropyOptions);
   const { reduction = "mean", ignoreIndex, labelSmoothing: smoothing = 0, weight } = options;
   const attributes = { reduction, ignored: ignoreIndex ?? defaultIgnoreIndex, smoothing };

@@ -21,7 +21,8 @@ const klDivOptions = optionNames<KLDivOptions>({ reduction: true, logTarget: tru
 
 /**
  * `target (log target - input)` element by element: input are logarithms of probabilities, target probabilities of the
- * same shape; where the target is 0, so is the result. `"batchmean"` divides the sum by the length of the first axis.
+ * same shape; where the target is 0, so is the result for a finite input, and NaN for an infinite one, as in PyTorch.
+ * `"batchmean"` divides the sum by the length of the first axis.
  *
  * @throws ShapeError if the shapes differ; DTypeError
  */

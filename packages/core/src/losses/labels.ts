@@ -9,7 +9,7 @@ import { permute } from "../ops/shape.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, contiguous, requireFloat } from "../tensor.ts";
+import { commonDType, contiguous, requireFloat, requireTensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 
 /** Options of the losses over classes. */
@@ -52,6 +52,7 @@ export function checkLabels(
 ): void {
   const { weight, ignoreIndex } = options;
   requireFloat(operation, logits, "input");
+  requireTensor(operation, labels, "labels");
   if (labels.dtype !== "int32") {
     throw new DTypeError(
       `${operation}: labels are ${labels.dtype}, expected int32; ${int32Advice("labels")}`,
@@ -64,6 +65,7 @@ export function checkLabels(
   }
   const classes = logits.shape[classAxis(logits)]!;
   if (weight) {
+    requireTensor(operation, weight, "weight");
     commonDType(operation, [logits, weight]);
     if (!sameShape(weight.shape, [classes])) {
       throw new ShapeError(

@@ -221,6 +221,12 @@ describe.each(["float64", "float32"] as const)("%s", (dtype) => {
     }
   });
 
+  it("klDiv with a target of 0 is 0 for a finite input, and NaN for an infinite one, as in PyTorch", () => {
+    const input = tensor([-1, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    const losses = klDiv(input, tensor([0, 0, 0.5]), { reduction: "none" });
+    expect([...losses.toArray()]).toEqual([0, Number.NaN, Number.POSITIVE_INFINITY]);
+  });
+
   it("klDiv of a batch", () => {
     const [x, t] = [numbers(12, 1), numbers(12, 2, 0, 1)];
     const total = x.reduce((sum, value, i) => sum + t[i]! * (Math.log(t[i]!) - value), 0);

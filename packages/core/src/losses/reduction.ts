@@ -6,7 +6,7 @@ import { mean } from "../ops/reduce.ts";
 import { optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, requireFloat } from "../tensor.ts";
+import { commonDType, requireFloat, requireTensor } from "../tensor.ts";
 
 /** What becomes of the losses of single elements. */
 export type Reduction = "mean" | "sum" | "none";
@@ -34,6 +34,7 @@ export function checkReduction(operation: string, reduction: string, more: reado
 /** Throws unless input and target are floats of one dtype and one shape. */
 export function requireSameShape(operation: string, input: Tensor, target: Tensor): void {
   requireFloat(operation, input, "input");
+  requireTensor(operation, target, "target");
   commonDType(operation, [input, target]);
   if (!sameShape(input.shape, target.shape)) {
     throw new ShapeError(

@@ -1,4 +1,5 @@
 // Dropout as a layer.
+import { kindOf } from "../arguments.ts";
 import { ValueError } from "../errors.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { Tensor } from "../tensor.ts";
@@ -6,7 +7,8 @@ import { Module } from "./module.ts";
 
 /** Throws unless `p` is a probability. */
 export function requireProbability(layer: string, name: string, p: number): number {
-  if (!(p >= 0 && p <= 1)) throw new ValueError(`${layer}: ${name} is ${p}, expected a number from 0 to 1`);
+  if (!(p >= 0 && p <= 1))
+    throw new ValueError(`${layer}: ${name} is ${kindOf(p)}, expected a number from 0 to 1`);
   return p;
 }
 

@@ -1,5 +1,6 @@
 // A fully connected layer.
 
+import { kindOf } from "../arguments.ts";
 import { ValueError } from "../errors.ts";
 import { zeros } from "../ops/create.ts";
 import { linear } from "../ops/matmul.ts";
@@ -12,7 +13,7 @@ import { Module, parameter } from "./module.ts";
 export function requireSizes(layer: string, sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (!(Number.isSafeInteger(size) && size > 0)) {
-      throw new ValueError(`${layer}: ${name} is ${size}, expected a positive integer`);
+      throw new ValueError(`${layer}: ${name} is ${kindOf(size)}, expected a positive integer`);
     }
   }
 }

@@ -5,7 +5,7 @@ import { bytesPerElement, isFloat } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { Storage } from "../memory/storage.ts";
 import type { Shape } from "../shape.ts";
-import { requireFloat, Tensor } from "../tensor.ts";
+import { requireFloat, requireTensor, Tensor } from "../tensor.ts";
 import type { LoadOptions, StateDict } from "./state-dict.ts";
 import { loadInto } from "./state-dict.ts";
 import { summarize } from "./summary.ts";
@@ -26,6 +26,7 @@ export function parameter(x: Tensor): Tensor {
 
 /** Makes a tensor, without a copy, state of the module that it becomes a property of: saved and kept, not trained. */
 export function buffer(x: Tensor): Tensor {
+  requireTensor("buffer", x);
   if (x.tracked) {
     throw new GradientError(
       "buffer: got a tensor that gradients flow to; compute it inside noGrad, or make it a parameter",

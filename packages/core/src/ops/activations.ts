@@ -8,7 +8,7 @@ import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { ActivationName } from "../kernels/table.ts";
 import { checkOptions, optionNames } from "../options.ts";
-import { contiguous, requireFloat, Tensor } from "../tensor.ts";
+import { contiguous, requireFloat, requireTensor, Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { greater, lessEqual } from "./compare.ts";
 import { exp, square } from "./unary.ts";
@@ -201,6 +201,7 @@ const clampOptions = optionNames<{ min?: number; max?: number }>({ min: true, ma
  * @throws ValueError if neither bound is given, or one is NaN; DTypeError if x has integers and a bound is none of them
  */
 export function clamp(x: Tensor, bounds: { min?: number; max?: number }): Tensor {
+  requireTensor("clamp", x);
   checkOptions("clamp", bounds, clampOptions);
   const { min, max } = bounds;
   if (min === undefined && max === undefined) {

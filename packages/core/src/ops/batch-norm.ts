@@ -9,7 +9,7 @@ import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, requireFloat } from "../tensor.ts";
+import { commonDType, requireFloat, requireTensor } from "../tensor.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { reshape } from "./broadcast.ts";
 import type { Moments } from "./channels.ts";
@@ -206,6 +206,7 @@ export function followMoments(
  * @throws ValueError if there is but one value per channel to take the variance of; ShapeError, DTypeError
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  requireTensor("batchNorm", x);
   checkOptions("batchNorm", options, batchNormOptions);
   const { runningMean, runningVar, weight, bias, momentum = 0.1, eps = 1e-5 } = options;
   checkChannels("batchNorm", x, [runningMean, runningVar, weight, bias]);
@@ -273,6 +274,7 @@ const groupNormOptions = optionNames<GroupNormOptions>({ weight: true, bias: tru
  * @throws ValueError if `groups` does not divide the channels; ShapeError, DTypeError
  */
 export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions = {}): Tensor {
+  requireTensor("groupNorm", x);
   checkOptions("groupNorm", options, groupNormOptions);
   const { weight, bias, eps = 1e-5 } = options;
   checkChannels("groupNorm", x, [weight, bias]);

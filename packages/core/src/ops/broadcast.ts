@@ -16,7 +16,7 @@ import {
   sizeOf,
 } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { contiguous } from "../tensor.ts";
+import { contiguous, requireTensor } from "../tensor.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
 import { widened } from "./cast.ts";
@@ -37,6 +37,7 @@ const reshapeOp = defineOp<[Tensor], Shape>({
  * @throws ShapeError if the number of elements differs
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireTensor("reshape", x);
   requireShape("reshape", shape);
   const unknown = shape.indexOf(-1);
   let target = shape;
@@ -64,6 +65,7 @@ const expandOp = defineOp<[Tensor], Shape>({
  * @throws ShapeError if `x` does not broadcast to `shape`
  */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  requireTensor("expand", x);
   requireShape("expand", shape);
   const lead = shape.length - x.rank;
   if (lead < 0 || x.shape.some((length, axis) => length !== 1 && length !== shape[lead + axis])) {
@@ -97,6 +99,7 @@ const sumOp = defineOp<[Tensor], readonly number[]>({
  * @throws ShapeError if an axis does not exist
  */
 export function sum(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  requireTensor("sum", x);
   checkOptions("sum", options, reduceOptions);
   const list = normalizeAxes("sum", axes, x.rank);
   const kept = sumOp(x, list);

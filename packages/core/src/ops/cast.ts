@@ -3,7 +3,7 @@ import { compute, defineOp } from "../define-op.ts";
 import type { DType } from "../dtype.ts";
 import { checkDType, dtypeCode, isFloat } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 
 function convert(x: Tensor, dtype: DType): Tensor {
   const y = Tensor.allocate(x.shape, dtype, "cast");
@@ -23,6 +23,7 @@ const castOp = defineOp<[Tensor], DType>({
  * @throws DTypeError if there is no dtype of this name
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  requireTensor("cast", x);
   if (x.dtype === checkDType("cast", dtype)) return x;
   return isFloat(dtype) ? castOp(x, dtype) : compute(() => convert(x, dtype));
 }

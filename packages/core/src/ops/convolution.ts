@@ -7,7 +7,7 @@ import type { ConvolutionSizes } from "../kernels/table/convolution.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, requireFloat } from "../tensor.ts";
+import { commonDType, requireFloat, requireTensor } from "../tensor.ts";
 import { reshape } from "./broadcast.ts";
 import { channelSum } from "./channels.ts";
 import type { Convolution } from "./convolution-products.ts";
@@ -199,6 +199,8 @@ function checkOperands(
   weight: Tensor,
   bias: Tensor | null,
 ): void {
+  requireTensor(operation, x);
+  requireTensor(operation, weight, "weight");
   commonDType(operation, bias ? [x, weight, bias] : [x, weight]);
   requireFloat(operation, x);
   if (weight.rank !== dimensions + 2) {

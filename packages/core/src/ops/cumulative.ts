@@ -2,7 +2,7 @@
 import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { normalizeAxis } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 import { around } from "./axes.ts";
 import { widened } from "./cast.ts";
 
@@ -25,5 +25,6 @@ const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
  * @throws ShapeError if the axis does not exist
  */
 export function cumsum(x: Tensor, axis: number): Tensor {
+  requireTensor("cumsum", x);
   return cumsumOp(x, { axis: normalizeAxis("cumsum", axis, x.rank), reverse: false });
 }

@@ -1,5 +1,6 @@
 // Dropout (Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html), inverted: what is kept is scaled
 // up in training, so that nothing is left to do in evaluation. The mask is a byte per element, drawn once.
+import { kindOf } from "../arguments.ts";
 import { defineOp } from "../define-op.ts";
 import { ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -26,7 +27,8 @@ const dropoutOp = defineOp<[Tensor, Tensor], number>({
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   requireFloat("dropout", x);
-  if (!(p >= 0 && p <= 1)) throw new ValueError(`dropout: p is ${p}, expected a probability from 0 to 1`);
+  if (!(p >= 0 && p <= 1))
+    throw new ValueError(`dropout: p is ${kindOf(p)}, expected a probability from 0 to 1`);
   if (!training || p === 0) return x;
   const mask = Tensor.allocate(x.shape, "uint8", "dropout");
   // It goes with the graph that it was made for.

@@ -1,9 +1,10 @@
 // Products of tensors whose axes are named by letters: einsum, and its most common case, outer. Two operands at a
 // time become one matrix product by permuting and reshaping; gradients come from the ops that this is made of.
+import { kindOf } from "../arguments.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { broadcastShapes, formatShape, reshapeStrides } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType } from "../tensor.ts";
+import { commonDType, requireTensor } from "../tensor.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { widened } from "./cast.ts";
@@ -189,6 +190,12 @@ function contract(left: Named, right: Named, keep: Labels): Named {
  * @throws ValueError if the equation makes no sense; ShapeError if the operands do not fit it; DTypeError
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
+  if (typeof equation !== "string") {
+    throw new ValueError(`einsum: the equation is ${kindOf(equation)}, expected text, such as "ij,jk->ik"`);
+  }
+  operands.forEach((x, index) => {
+    requireTensor("einsum", x, `operand ${index}`);
+  });
   const [inputs = "", output, ...more] = equation.replaceAll(" ", "").split("->");
   const terms = inputs.split(",");
   for (const term of [...terms, output ?? ""]) {
@@ -218,6 +225,8 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
  * @throws ShapeError if an operand is a scalar, or the leading axes do not broadcast; DTypeError
  */
 export function outer(a: Tensor, b: Tensor): Tensor {
+  requireTensor("outer", a, "a");
+  requireTensor("outer", b, "b");
   if (a.rank === 0 || b.rank === 0) {
     throw new ShapeError(
       `outer: got ${formatShape(a.shape)} and ${formatShape(b.shape)}, expected vectors; use mul for scalars`,

@@ -6,7 +6,7 @@ import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
 
 interface Table {
@@ -85,6 +85,8 @@ export const embeddingOptions = optionNames<EmbeddingOptions>({ paddingIdx: true
  * @throws ValueError if an index is not a row; ShapeError if the table is not a matrix; DTypeError
  */
 export function embedding(index: Tensor, table: Tensor, options: EmbeddingOptions = {}): Tensor {
+  requireTensor("embedding", index, "index");
+  requireTensor("embedding", table, "table");
   checkOptions("embedding", options, embeddingOptions);
   if (index.dtype !== "int32") {
     throw new DTypeError(`embedding: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);

@@ -15,7 +15,7 @@ import {
   sizeOf,
   walkFourAxes,
 } from "../shape.ts";
-import { commonDType, contiguous, copyStrided, Tensor } from "../tensor.ts";
+import { commonDType, contiguous, copyStrided, requireTensor, Tensor } from "../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
 import { slice } from "./slice.ts";
 
@@ -114,6 +114,8 @@ const addOp = defineOp<[Tensor, Tensor, Tensor], Places>({
 
 /** Checks the index of one axis, or one for each element. */
 function placesOf(operation: string, x: Tensor, axis: number, index: Tensor, wide: boolean): Places {
+  requireTensor(operation, x);
+  requireTensor(operation, index, "index");
   if (index.dtype !== "int32") {
     throw new DTypeError(`${operation}: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   }

@@ -10,7 +10,7 @@ import { heap } from "../memory/heap.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 
 /**
  * Throws unless every element of the int32 `index` lies in 0 … limit-1.
@@ -62,6 +62,8 @@ const placeOp = defineOp<[Tensor, Tensor], number>({
  * @throws ValueError if an index is not a column; ShapeError, DTypeError
  */
 export function pick(x: Tensor, index: Tensor): Tensor {
+  requireTensor("pick", x);
+  requireTensor("pick", index, "index");
   if (index.dtype !== "int32")
     throw new DTypeError(`pick: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);
   if (x.rank !== 2 || index.rank !== 1 || index.size !== x.shape[0]) {
@@ -85,6 +87,7 @@ const oneHotOptions = optionNames<{ dtype?: DType }>(
  * @throws ValueError if an index is not 0 … classes-1, or `classes` is not a positive integer; DTypeError
  */
 export function oneHot(index: Tensor, classes: number, options: { dtype?: DType } = {}): Tensor {
+  requireTensor("oneHot", index, "index");
   checkOptions("oneHot", options, oneHotOptions);
   if (index.dtype !== "int32")
     throw new DTypeError(`oneHot: index is ${index.dtype}, expected int32; ${int32Advice("index")}`);

@@ -4,7 +4,7 @@ import { kindOf } from "../arguments.ts";
 import { defineVariadicOp } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { contiguousStrides, formatShape, normalizeAxis } from "../shape.ts";
-import { commonDType, copyStrided, Tensor } from "../tensor.ts";
+import { commonDType, copyStrided, requireTensor, Tensor } from "../tensor.ts";
 import { unsqueeze } from "./shape.ts";
 import { narrow } from "./slice.ts";
 
@@ -95,6 +95,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
  * @throws ValueError if listed sizes do not add up to the length of the axis, or a size is not a positive integer
  */
 export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+  requireTensor("split", x);
   const along = normalizeAxis("split", axis, x.rank);
   const length = x.shape[along]!;
   const list = typeof sizes === "number" ? evenSizes(length, sizes) : sizes;
@@ -127,6 +128,7 @@ function evenSizes(length: number, size: number): number[] {
  * @throws ValueError unless `chunks` is a positive integer; ShapeError if the axis does not exist
  */
 export function chunk(x: Tensor, chunks: number, axis = 0): Tensor[] {
+  requireTensor("chunk", x);
   if (!Number.isSafeInteger(chunks) || chunks < 1) {
     throw new ValueError(`chunk: got ${chunks} chunks, expected a positive integer`);
   }

@@ -2,23 +2,27 @@
 // flows to it.
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "../tensor.ts";
 import type { RandnOptions, RandOptions, TensorOptions } from "./create.ts";
 import { full, rand, randn, randnOptions, randOptions, tensorOptions } from "./create.ts";
 
 /** A tensor of the shape and dtype of `x` whose elements are all `value`. */
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
+  requireTensor("fullLike", x);
   checkOptions("fullLike", options, tensorOptions);
   return full(x.shape, value, { dtype: x.dtype, ...options });
 }
 
 /** Zeros in the shape and dtype of `x`. */
 export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  requireTensor("zerosLike", x);
   checkOptions("zerosLike", options, tensorOptions);
   return fullLike(x, 0, options);
 }
 
 /** Ones in the shape and dtype of `x`. */
 export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  requireTensor("onesLike", x);
   checkOptions("onesLike", options, tensorOptions);
   return fullLike(x, 1, options);
 }
@@ -29,6 +33,7 @@ export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
  * @throws DTypeError if the dtype is not a float
  */
 export function randLike(x: Tensor, options: RandOptions = {}): Tensor {
+  requireTensor("randLike", x);
   checkOptions("randLike", options, randOptions);
   return rand(x.shape, { dtype: x.dtype, ...options });
 }
@@ -40,6 +45,7 @@ export function randLike(x: Tensor, options: RandOptions = {}): Tensor {
  * @throws DTypeError if the dtype is not a float
  */
 export function randnLike(x: Tensor, options: RandnOptions = {}): Tensor {
+  requireTensor("randnLike", x);
   checkOptions("randnLike", options, randnOptions);
   return randn(x.shape, { dtype: x.dtype, ...options });
 }

@@ -5,7 +5,7 @@ import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions } from "../options.ts";
 import { normalizeAxes } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 import { mul, sub } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { around, reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
@@ -52,6 +52,7 @@ const prodOp = defineOp<[Tensor]>({
  * @throws ShapeError if an axis does not exist
  */
 export function prod(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  requireTensor("prod", x);
   checkOptions("prod", options, reduceOptions);
   const list = normalizeAxes("prod", axes, x.rank);
   return reshape(prodOp(joinAxes(x, list)), reducedShape(x.shape, list, options.keepDim ?? false));

@@ -5,7 +5,7 @@ import { ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions } from "../options.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
-import { contiguous, requireFloat, Tensor } from "../tensor.ts";
+import { contiguous, requireFloat, requireTensor, Tensor } from "../tensor.ts";
 import { div, mul } from "./arithmetic.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { around, reduceAxes, reducedShape, reduceOptions } from "./axes.ts";
@@ -37,6 +37,7 @@ function extremum(kernel: "max" | "min") {
     ],
   });
   return (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    requireTensor(kernel, x);
     if ((axes as unknown) instanceof Tensor) {
       const other =
         kernel === "max" ? "larger of two tensors is maximum" : "smaller of two tensors is minimum";
@@ -74,6 +75,7 @@ export const max = extremum("max");
 export const min = extremum("min");
 
 function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, options: ReduceOptions): Tensor {
+  requireTensor(kernel, x);
   checkOptions(kernel, options, reduceOptions);
   const { keepDim = false } = options;
   const along = normalizeAxis(kernel, axis, x.rank);

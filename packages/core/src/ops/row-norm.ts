@@ -7,7 +7,7 @@ import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape, sameShape, sizeOf } from "../shape.ts";
-import { commonDType, contiguous, requireFloat, Tensor } from "../tensor.ts";
+import { commonDType, contiguous, requireFloat, requireTensor, Tensor } from "../tensor.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { reshape, sum } from "./broadcast.ts";
 import { mean } from "./reduce.ts";
@@ -175,6 +175,7 @@ export function layerNorm(
  * @throws ShapeError if the last axes are others or empty, or weight does not have their shape; DTypeError
  */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: RMSNormOptions = {}): Tensor {
+  requireTensor("rmsNorm", x);
   checkOptions("rmsNorm", options, rmsNormOptions);
   const { weight, eps = x.dtype === "float64" ? 2 ** -52 : 2 ** -23 } = options;
   const parameters = weight ? [weight] : [];

@@ -4,6 +4,7 @@ import { defineOp } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "../tensor.ts";
 import { expand, reshape } from "./broadcast.ts";
 
 const permuteOp = defineOp<[Tensor], readonly number[]>({
@@ -28,6 +29,7 @@ const permuteOp = defineOp<[Tensor], readonly number[]>({
  * @throws ValueError if `axes` does not name every axis once
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  requireTensor("permute", x);
   const normalized = axes.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (normalized.length !== x.rank || new Set(normalized).size !== x.rank) {
     throw new ValueError(
@@ -39,6 +41,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 /** A view with two axes exchanged; the last two if none are named. */
 export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
+  requireTensor("transpose", x);
   const first = normalizeAxis("transpose", axis0, x.rank);
   const second = normalizeAxis("transpose", axis1, x.rank);
   const axes = x.shape.map((_, axis) => axis);
@@ -53,6 +56,7 @@ export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
  * @throws ShapeError if an axis does not exist
  */
 export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
+  requireTensor("squeeze", x);
   const candidates = normalizeAxes("squeeze", axes, x.rank);
   return reshape(
     x,
@@ -66,6 +70,7 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
  * @throws ShapeError unless the axis is one that the result has
  */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
+  requireTensor("unsqueeze", x);
   return reshape(x, x.shape.toSpliced(normalizeAxis("unsqueeze", axis, x.rank + 1), 0, 1));
 }
 
@@ -75,6 +80,7 @@ export function unsqueeze(x: Tensor, axis: number): Tensor {
  * @throws ShapeError if an axis does not exist, or `end` is before `start`
  */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  requireTensor("flatten", x);
   if (x.rank === 0) return reshape(x, [1]);
   const first = normalizeAxis("flatten", start, x.rank);
   const last = normalizeAxis("flatten", end, x.rank);
@@ -93,6 +99,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
  * @throws ValueError unless all are non-negative integers
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  requireTensor("tile", x);
   if (!repeats.every((count) => Number.isSafeInteger(count) && count >= 0)) {
     throw new ValueError(`tile: got repeats ${formatShape(repeats)}, expected non-negative integers`);
   }

@@ -5,7 +5,7 @@ import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape, normalizeAxes, normalizeAxis } from "../shape.ts";
-import { copyStrided, Tensor } from "../tensor.ts";
+import { copyStrided, requireTensor, Tensor } from "../tensor.ts";
 
 /**
  * What to take of one axis: an index, which drops the axis, or `[start, end, step]` as in Python's `start:end:step`.
@@ -104,6 +104,7 @@ function rangeWindow(range: SliceRange, axis: number, length: number): Window {
  * @throws ShapeError if there are more ranges than axes; ValueError if an index is outside, or a step is 0
  */
 export function slice(x: Tensor, ranges: readonly SliceRange[]): Tensor {
+  requireTensor("slice", x);
   if (ranges.length > x.rank) {
     throw new ShapeError(
       `slice: got ${ranges.length} ranges for shape ${formatShape(x.shape)}, expected at most ${x.rank}, one per axis`,
@@ -127,6 +128,7 @@ function alongAxis(x: Tensor, axis: number, window: Window): Tensor {
  * @throws ShapeError if the axis does not exist; ValueError if the index is outside
  */
 export function select(x: Tensor, axis: number, index: number): Tensor {
+  requireTensor("select", x);
   const along = normalizeAxis("select", axis, x.rank);
   return alongAxis(x, along, indexWindow("select", index, along, x.shape[along]!));
 }
@@ -137,6 +139,7 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
  * @throws ShapeError if the axis does not exist; ValueError if it does not have these places
  */
 export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
+  requireTensor("narrow", x);
   const along = normalizeAxis("narrow", axis, x.rank);
   const available = x.shape[along]!;
   requireInteger("narrow", "start", start);
@@ -156,6 +159,7 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
  * @throws ShapeError if an axis does not exist; ValueError if one is named twice
  */
 export function flip(x: Tensor, axes?: number | readonly number[]): Tensor {
+  requireTensor("flip", x);
   const reversed = normalizeAxes("flip", axes, x.rank);
   const windows = x.shape.map((length, axis) =>
     reversed.includes(axis) && length > 0
@@ -174,6 +178,7 @@ export type PadWidth = number | readonly [before: number, after: number];
  * @throws ShapeError unless there is one width per axis; ValueError unless widths are non-negative integers
  */
 export function pad(x: Tensor, widths: readonly PadWidth[], value = 0): Tensor {
+  requireTensor("pad", x);
   if (widths.length !== x.rank) {
     throw new ShapeError(
       `pad: got ${widths.length} widths for shape ${formatShape(x.shape)}, expected ${x.rank}, one per axis`,

@@ -3,7 +3,7 @@ import { defineOp } from "../define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, sizeOf } from "../shape.ts";
-import { contiguous, Tensor } from "../tensor.ts";
+import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 
 /** The diagonals that are kept: those with low <= column - row <= high. */
 interface Band {
@@ -26,6 +26,7 @@ const bandOp = defineOp<[Tensor], Band>({
 
 /** `diagonal`, cut off to where it makes a difference. */
 function checkTriangle(operation: string, x: Tensor, diagonal: number): number {
+  requireTensor(operation, x);
   if (x.rank < 2) {
     throw new ShapeError(`${operation}: got shape ${formatShape(x.shape)}, expected matrices […,rows,cols]`);
   }

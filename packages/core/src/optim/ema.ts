@@ -1,13 +1,14 @@
 // An exponential moving average of weights, which often predicts better than the last weights do. Like an optimizer it
 // works over any stretch of any parameter, so that threads can share the work.
 
+import { kindOf } from "../arguments.ts";
 import { hostStep, outsideOfCapture } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import { copyStrided, Tensor } from "../tensor.ts";
+import { copyStrided, requireTensor, Tensor } from "../tensor.ts";
 import { requireSameKind, requireStretch } from "./stretch.ts";
 
 /** Options of `EMA`. */
@@ -36,6 +37,14 @@ export class EMA {
   /** @throws ValueError if there are no parameters, or the decay is not in [0, 1] */
   constructor(parameters: readonly Tensor[], options: EMAOptions = {}) {
     checkOptions("EMA", options, emaOptions);
+    if (!Array.isArray(parameters)) {
+      throw new ValueError(
+        `EMA: got ${kindOf(parameters)} in place of parameters, expected an array of tensors, such as model.parameters()`,
+      );
+    }
+    parameters.forEach((parameter, index) => {
+      requireTensor("EMA", parameter, `parameter ${index}`);
+    });
     if (parameters.length === 0) throw new ValueError("EMA: got no parameters; pass model.parameters()");
     this.parameters = parameters;
     this.decay = options.decay ?? 0.999;

@@ -1,7 +1,8 @@
 // Parameters in groups, with options of their own, and what is checked of both.
 import { DTypeError, ValueError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { requireTensor } from "../tensor.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** What the options of every optimizer have in common. */
@@ -25,7 +26,8 @@ export type OptimizerGroup<Options extends OptimizerOptions> = Readonly<Required
 export function isGrouped<Options>(
   parameters: ParametersOrGroups<Options>,
 ): parameters is readonly ParameterGroup<Options>[] {
-  return parameters.length > 0 && !(parameters[0] instanceof Tensor);
+  const [first] = parameters;
+  return typeof first === "object" && first !== null && "params" in first;
 }
 
 /** Throws unless all are different contiguous leaves of floats, and there is at least one. */
@@ -35,6 +37,7 @@ export function checkParameters(parameters: readonly Tensor[]): void {
   }
   const seen = new Map<Tensor, number>();
   parameters.forEach((parameter, index) => {
+    requireTensor("optimizer", parameter, `parameter ${index}`);
     const described = `parameter ${index} (shape ${formatShape(parameter.shape)})`;
     const before = seen.get(parameter);
     if (before !== undefined) {

@@ -2,10 +2,11 @@
 // like any other, so that a backward pass can be recorded. Must not know any op of ops/.
 import { defineOp } from "../define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { contiguous, copyStrided, Tensor } from "../tensor.ts";
+import { contiguous, copyStrided, requireTensor, Tensor } from "../tensor.ts";
 
 /** The same elements, cut off from the graph: no gradient flows through. */
 export function detach(x: Tensor): Tensor {
+  requireTensor("detach", x);
   return x.view(x.shape, x.strides);
 }
 
