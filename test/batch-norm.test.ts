@@ -255,7 +255,7 @@ it.each<[string, Parameters<typeof small>[0], TrainOptions, RegExp]>([
       // The first call is compared with the main thread's, two kinds of passes are recorded twice each, and the sixth is the
       // check after ten replays.
       loss: "(net, { x, y }) => { globalThis.calls = (globalThis.calls ?? 0) + 1; const l = mse(net.forward(x), y); return globalThis.calls > 5 ? mul(l, 2) : l; }",
-      rest: "epochs: 5,",
+      rest: 'epochs: 5, lossOver: "shard",',
     },
     {},
     /did something else after 10 replays/,

@@ -218,7 +218,7 @@ describe("what is not finite", () => {
 describe("graphs", () => {
   it("that differ from shard to shard are an error at the first step", async () => {
     const job = broken(`
-      export default defineJob({ ...parts, model: () => new Two(), loss: (model, { x }) => mean((x.data()[2] > 0 ? model.used : model.spare).forward(x)) });`);
+      export default defineJob({ ...parts, model: () => new Two(), lossOver: "shard", loss: (model, { x }) => mean((x.data()[2] > 0 ? model.used : model.spare).forward(x)) });`);
     await expect(train(job, { workers: 2, shards: 2, capture: false })).rejects.toThrow(
       /^train: step 1 has different graphs: used\.weight, used\.bias, spare\.weight, spare\.bias got a gradient from only one of shard 0 and shard 1/,
     );

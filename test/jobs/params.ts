@@ -1,5 +1,5 @@
 // A job whose every function uses what it is given: params, state, and where the run is.
-import { add, cast, div, Linear, ReLU, Sequential, SGD, square, squeeze, sub, sum } from "@shardgrad/core";
+import { add, cast, div, Linear, mean, ReLU, Sequential, SGD, square, squeeze, sub } from "@shardgrad/core";
 import { computed, defineJob } from "@shardgrad/parallel";
 
 export default defineJob({
@@ -32,7 +32,7 @@ export default defineJob({
     const errors = square(sub(squeeze(net.forward(x), 1), y));
     // Weighted by where the run is: other weights come out if a replayed pass does not see it move.
     const age = add(cast(step, "float32"), cast(epoch, "float32"));
-    return div(sum(errors), add(age, state.scale * 30));
+    return div(mean(errors), add(age, state.scale));
   },
   optimizer: (parameters, { params }) => new SGD(parameters, { lr: params.lr }),
   metrics: {

@@ -90,7 +90,7 @@ function digestsIn(name: string, value: unknown): Digest[] {
 }
 
 /** Gives BatchNorm statistics of its own while `body` runs: they lie where all threads see them. */
-function besideStatistics<T>(model: AnyModule, body: () => T): T {
+export function besideStatistics<T>(model: AnyModule, body: () => T): T {
   const moved = Array.from(runningStatistics(model), (x) => {
     const place = Storage.foreign(x.address, tensorBytes(x));
     x.moveTo(Storage.allocate(tensorBytes(x), "running statistics"));

@@ -98,6 +98,11 @@ export interface JobDefinition<
    */
   loss: (model: M, batch: Batch<C>, context: LossContext<P, S>) => Tensor;
   /**
+   * What `loss` is a mean over: "samples" if absent. "shard" is for one that compares the samples of a shard with each other
+   * (contrast, correlation, a ratio of sums): results then depend on `shards`.
+   */
+  lossOver?: "samples" | "shard";
+  /**
    * Changes what no gradient trains: a teacher that follows the weights, a target network, a codebook. Called once after
    * each update, on one thread for all, with gradients off. It may change parameters, frozen ones too, and buffers, in
    * place (`copyFrom`); nothing else may change these but the optimizer. Not called for steps that are skipped.
@@ -129,6 +134,7 @@ const parts = optionNames<JobDefinition<Columns, AnyModule>>({
   sampleWeight: true,
   model: true,
   loss: true,
+  lossOver: true,
   afterStep: true,
   optimizer: true,
   metrics: true,
@@ -226,6 +232,10 @@ export function defineJob<
   }
   requireFunction("model", definition.model);
   requireFunction("loss", definition.loss);
+  const { lossOver }: { lossOver?: unknown } = definition;
+  if (lossOver !== undefined && lossOver !== "samples" && lossOver !== "shard") {
+    throw new JobError(`defineJob: lossOver is ${JSON.stringify(lossOver)}, expected "samples" or "shard"`);
+  }
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   requireFunction("optimizer", definition.optimizer);
   for (const [name, metric] of Object.entries(metrics)) checkMetric(name, metric);

@@ -2,6 +2,7 @@
 // (probe.ts), and whether they leave the model as it is.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
+import { checkMeanLoss } from "../checks/mean-loss.ts";
 import type { Found } from "../checks/probe.ts";
 import { firstRows, firstShard, probe } from "../checks/probe.ts";
 import { checkSameAgain } from "../checks/same-again.ts";
@@ -81,7 +82,7 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
       phase = next;
     };
     const evaluated = first && { ...first, source: newSource(test!, "evaluation", first.capacity) };
-    const found = probe({
+    const probed = {
       job,
       model,
       seed,
@@ -91,7 +92,13 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
       test: evaluated,
       enter,
       again: true,
-    });
+    };
+    const found = probe(probed);
+    // What has been trained may have a loss that is all rounding.
+    if (sampling.shards > 1 && state.step === 0) {
+      enter("forward");
+      checkMeanLoss(probed);
+    }
     enter("idle");
     checkSameAgain({ job, model, optimizer, seed, step: state.step, steps: plan.steps });
     return found;
