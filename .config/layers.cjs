@@ -29,7 +29,7 @@ const rooms = [
   ["step"],
   ["checks"],
   ["plan", "events"],
-  ["protocol", "fault"],
+  ["protocol"],
   ["worker", "attempt"],
   ["run"],
   ["training-run", "train", "profile-job"],

@@ -5,7 +5,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { afterAll, expect, test } from "vitest";
-import { writeJob } from "./write-job.ts";
 
 const fixture = new URL("./fixtures/weights-sha256.json", import.meta.url);
 const update = process.env.SHARDGRAD_UPDATE === "1";
@@ -20,16 +19,10 @@ interface Recorded {
   metrics: unknown;
 }
 
-/** The job of the README. */
-const spiral = () => {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-  const [code] = /(?<=```ts run\n).*?(?=\/\/ Only where this file is the program)/s.exec(readme)!;
-  return writeJob(code);
-};
 const testJob = (name: string) => new URL(`./jobs/${name}`, import.meta.url);
 const zooJob = (name: string) => new URL(`../packages/bench/src/jobs/${name}.ts?batches=4`, import.meta.url);
 
-const jobs: [name: string, job: () => string | URL, options: TrainOptions][] = [
+const jobs: [name: string, job: () => URL, options: TrainOptions][] = [
   ["clusters", () => testJob("clusters.ts"), { epochs: 3 }],
   ["clusters, accumulated", () => testJob("clusters.ts"), { epochs: 3, accumulate: 3, shards: 5 }],
   [
@@ -54,7 +47,7 @@ const jobs: [name: string, job: () => string | URL, options: TrainOptions][] = [
   ["mlp-small", () => zooJob("mlp-small"), { steps: 4 }],
   ["lenet5", () => zooJob("lenet5"), { steps: 4 }],
   ["char-gpt", () => zooJob("char-gpt"), { steps: 4 }],
-  ["spiral of the README", spiral, { epochs: 2 }],
+  ["spiral of the README", () => testJob("spiral.ts"), { epochs: 2 }],
 ];
 
 test.each(jobs)("%s", async (name, job, options) => {

@@ -57,6 +57,6 @@ export function train<M extends AnyModule = Module>(
     const { launch, options } = await taken;
     // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
     const { coordinate } = await import("./run/coordinator.ts");
-    return await coordinate<M>(launch, options, publish, stopRequested);
+    return await coordinate<M>(launch, options, { emit: publish, stopRequested });
   }, signal);
 }

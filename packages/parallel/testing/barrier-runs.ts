@@ -1,4 +1,4 @@
-// What ranks do in a run, as the barrier model takes it: the waits of replica.ts and coordinator.ts.
+// What ranks do in a run, as the barrier model takes it: the waits of worker/step.ts and attempt/course.ts.
 import type { BarrierModelOptions, ModelledRank } from "./barrier-model.ts";
 
 type Settings = Pick<BarrierModelOptions, "generation" | "exact"> & { spin?: number };

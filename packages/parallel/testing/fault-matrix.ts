@@ -10,16 +10,13 @@ import { setFlagsFromString } from "node:v8";
 import type { Worker } from "node:worker_threads";
 import { BroadcastChannel } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchNow } from "../src/attempt/launch.ts";
 import { phases } from "../src/errors.ts";
 import type { RestartEvent, TrainEvent } from "../src/events.ts";
-import type { Fault, FaultKind } from "../src/fault.ts";
-import { faultChannel } from "../src/fault.ts";
 import type { TrainOptions } from "../src/plan/options.ts";
-import type { Faults } from "../src/run/coordinator.ts";
-import { coordinate } from "../src/run/coordinator.ts";
+import type { Fault, FaultKind, Faults } from "./faults.ts";
+import { faultChannel } from "./faults.ts";
+import { runJob } from "./run-job.ts";
 
-const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
 const page = new URL("../../../docs/checkpoints-and-recovery.md", import.meta.url);
 
@@ -105,13 +102,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
   async function run(more: TrainOptions, faults: Faults = []) {
     const events: TrainEvent[] = [];
     const publish = (event: TrainEvent) => events.push(event);
-    const result = await coordinate(
-      launchNow(job, workerUrl),
-      { ...options, ...more },
-      publish,
-      () => false,
-      faults,
-    );
+    const result = await runJob(job, { ...options, ...more }, { emit: publish, faults });
     const epochs = events.flatMap((event) =>
       event.type === "epoch" ? [[event.epoch, event.loss, event.metrics]] : [],
     );
@@ -174,12 +165,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     const directory = mkdtempSync(join(tmpdir(), "shardgrad-faults-"));
     try {
       const checkpoint = { directory, everySteps: 3 };
-      const ended = coordinate(
-        launchNow(broken, workerUrl),
-        { ...options, workers: 2, checkpoint },
-        () => {},
-        () => false,
-      );
+      const ended = runJob(broken, { ...options, workers: 2, checkpoint });
       const message = await ended.then(String, (error: Error) => error.message);
       expect(readdirSync(directory).filter((name) => name.startsWith("step-"))).toEqual(["step-0000000003"]);
       seen.set(notFinite, message.replace(/step \d+/, "step …").replace(/shard \d+/, "shard …"));
@@ -190,12 +176,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
 
   it(`${file}: state that the loss changes ends the run before it begins`, async () => {
     const broken = new URL("../../../test/jobs/changing-teacher.ts", import.meta.url).href;
-    const ended = coordinate(
-      launchNow(broken, workerUrl),
-      { ...options, workers: 2 },
-      () => {},
-      () => false,
-    );
+    const ended = runJob(broken, { ...options, workers: 2 });
     seen.set(changed, await ended.then(String, (error: Error) => error.message));
   });
 

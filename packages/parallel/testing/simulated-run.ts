@@ -1,111 +1,144 @@
-// Whole runs with fake workers and a fake clock: what is real is all that keeps a run going when workers fail (the
-// supervision, the gang, the watch, recovery, snapshots, the control words, the barrier's algorithm). The weights are
-// numbers that show every step that was lost, done twice, or done from torn weights.
-import { Storage } from "@shardgrad/core/engine";
-import type { Course } from "../src/attempt/attempt.ts";
-import { attempt } from "../src/attempt/attempt.ts";
-import { resetWords } from "../src/attempt/course.ts";
-import { Gang } from "../src/attempt/gang.ts";
-import { withRestarts } from "../src/attempt/recovery.ts";
-import type { Control } from "../src/shared/control.ts";
-import { bestSlot, goBack, newestSlot, readState, takeFirst } from "../src/shared/snapshots.ts";
-import type { Mutations, Schedule, SimulatedFault, World } from "./fake-worker.ts";
-import { faultKinds, SleepingWords, startFakes } from "./fake-worker.ts";
-import { perEpoch, simulateMemory } from "./simulated-memory.ts";
+// Whole runs on a virtual clock, with workers that fail: all of the product but threads, time and disk. The workers of a run
+// take turns on one thread, in an order that a seed decides.
+import { useKernels } from "@shardgrad/core";
+import type { Processes } from "../src/checkpoint/processes.ts";
+import type { CheckpointEvent, EpochEvent, RestartEvent, TrainEvent, TrainResult } from "../src/events.ts";
+import { findJob } from "../src/job/load-job.ts";
+import type { TrainOptions } from "../src/plan/options.ts";
+import { coordinate } from "../src/run/coordinator.ts";
+import { SimulatedDisk } from "./simulated-disk.ts";
+import type { SimulatedFault, World } from "./simulated-workers.ts";
+import { faultKinds, SleepingWords, startSimulated } from "./simulated-workers.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-/** What came out of a schedule. */
+export const perEpoch = 3;
+export const stallMs = 2000;
+const directory = "/run";
+
+/** Jobs of simulated-jobs/, and what runs of them are told. */
+const features = {
+  plain: ["plain", {}],
+  clipping: ["clipping", {}],
+  "early stopping": ["early-stopping", {}],
+  "batch norm": ["batch-norm", {}],
+  teacher: ["teacher", { useEma: true }],
+  "local SGD": ["plain", { syncEvery: 2 }],
+  "averaged by the coordinator": ["plain", { reduce: "coordinator" }],
+  "averaged by the coordinator, early": ["early-stopping", { reduce: "coordinator" }],
+  recorded: ["plain", { onStepEnd: () => undefined }],
+} as const satisfies Record<string, [job: string, options: TrainOptions]>;
+export type Feature = keyof typeof features;
+
+/** What is drawn from a seed. */
+export interface Schedule {
+  seed: number;
+  feature: Feature;
+  workers: number;
+  steps: number;
+  restarts: number;
+  /** Of each attempt; undefined if nothing goes wrong in it. */
+  faults: (SimulatedFault | undefined)[];
+  /** When the user stops the run, if at all. */
+  stopMs: number | undefined;
+  /** Whether it saves, what, and with how many workers a run that stopped or failed goes on. */
+  checkpoint: { everySteps: number; best: boolean; resumedOn: number } | undefined;
+}
+
+/** What came out of a run. */
 export interface Told {
   error: unknown;
-  /** Final weights, and steps that the run says it has done. */
-  weights: number[];
-  steps: number;
-  stopped: boolean;
+  end: TrainResult | undefined;
   /** The most steps that were told of on the way. */
   toldSteps: number;
-  /** Epochs in the order in which they were told, with their sums. */
-  epochs: [number, number][];
-  restarts: { failedStep: number; fromStep: number; message: string }[];
-  /** Steps of which a checkpoint was written, and the weights in it. */
-  checkpoints: [number, number[]][];
-  /** First failures of each attempt, as the fakes know them, and when. */
+  epochs: EpochEvent[];
+  restarts: RestartEvent[];
+  checkpoints: CheckpointEvent[];
+  /** First failures of each attempt, as the workers know them, and when. */
   failures: { atMs: number; message: string }[];
   endMs: number;
   /** Moves of workers after the run had ended; there must be none. */
   movesAfterEnd: number;
 }
 
-export const stallMs = 2000;
+/** What may be replaced by something worse, to see that it is noticed. */
+export interface Mutations {
+  /** Workers that are told to end are taken for ended at once. */
+  endsTooEarly?: boolean;
+  stallMs?: number;
+}
+
+/** Those after which a run goes on. */
+const usualKinds = faultKinds.filter((kind) => kind !== "mistake" && kind !== "unending");
 
 export function scheduleOf(seed: number): Schedule {
   const time = new VirtualTime(seed);
+  const names = Object.keys(features) as Feature[];
+  const feature = names[time.integer(names.length)]!;
   const workers = 1 + time.integer(4);
   const restarts = time.integer(4);
   const fault = (): SimulatedFault | undefined => {
     if (time.random() < 0.3) return undefined;
-    const kinds =
-      time.random() < 0.1 ? faultKinds : faultKinds.slice(0, 5).filter((kind) => kind !== "mistake");
-    return { rank: time.integer(workers), move: time.integer(160), kind: kinds[time.integer(kinds.length)]! };
+    const kinds = time.random() < 0.2 ? faultKinds : usualKinds;
+    return { rank: time.integer(workers), move: time.integer(200), kind: kinds[time.integer(kinds.length)]! };
   };
   return {
     seed,
+    feature,
     workers,
     steps: 4 + time.integer(12),
     restarts,
     faults: Array.from({ length: restarts + 1 }, fault),
     stopMs: time.random() < 0.25 ? time.random() * 400 : undefined,
-    best: time.random() < 0.5,
+    checkpoint:
+      time.random() < 0.5
+        ? { everySteps: 1 + time.integer(5), best: time.random() < 0.5, resumedOn: 1 + time.integer(4) }
+        : undefined,
   };
 }
 
-/** Writes what is left in a slot, as slowly as a disk: what it holds at the end of that counts. */
-class FakeDisk {
-  readonly #world: World;
-  readonly #told: Told;
-  #saving = false;
-
-  constructor(world: World, told: Told) {
-    this.#world = world;
-    this.#told = told;
-  }
-
-  poll(): void {
-    const { memory, time } = this.#world;
-    const slot = memory.control.load("checkpointSlot") - 1;
-    if (this.#saving || slot < 0) return;
-    this.#saving = true;
-    const { step } = readState(memory.plan, slot);
-    void time.sleep(time.random() * 200).then(() => {
-      this.#told.checkpoints.push([step, memory.weightsIn(slot)]);
-      memory.control.store("checkpointSlot", 0);
-      this.#saving = false;
-    });
-  }
-}
-
-/** Tells epochs once each, as progress.ts does. */
-function tellEpochs({ control, records }: { control: Control; records: number[] }, told: Told): void {
-  while (told.epochs.length < control.load("epochs")) {
-    told.epochs.push([told.epochs.length, records[told.epochs.length]!]);
-  }
-}
-
-/** Does one schedule from start to end. */
-export async function simulate(schedule: Schedule, mutations: Mutations = {}): Promise<Told> {
-  const time = new VirtualTime(schedule.seed + 1);
-  const blocks: Storage[] = [];
-  const memory = simulateMemory(schedule, (bytes) => {
-    const block = Storage.allocate(bytes, "simulation");
-    block.retain();
-    blocks.push(block);
-    return block;
+/** A disk every operation of which takes some time. */
+function slowly(disk: SimulatedDisk, time: VirtualTime): SimulatedDisk {
+  return new Proxy(disk, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return async (...args: unknown[]) => {
+        await time.sleep(time.random() * 5);
+        return await Reflect.apply(value, target, args);
+      };
+    },
   });
-  const { control, plan } = memory;
+}
+
+/** A process like any other, which gives no sign of life. */
+const processes: Processes = {
+  host: "simulated",
+  kernel: undefined,
+  namespace: undefined,
+  pid: 1,
+  token: (() => {
+    let tokens = 0;
+    return () => `00000000-0000-4000-8000-${String(tokens++).padStart(12, "0")}`;
+  })(),
+  incarnation: () => undefined,
+  giveSign: () => Promise.resolve(undefined),
+  hasSign: () => Promise.resolve(undefined),
+};
+
+/** Does one schedule from start to end, on a disk that may hold checkpoints. */
+export async function simulate(
+  schedule: Schedule,
+  {
+    disk = new SimulatedDisk(),
+    resume = false,
+    ...mutations
+  }: Mutations & { disk?: SimulatedDisk; resume?: boolean } = {},
+): Promise<Told> {
+  const { seed, feature, workers, steps, restarts, faults, stopMs, checkpoint } = schedule;
+  const time = new VirtualTime(seed + 1);
   const told: Told = {
     error: undefined,
-    weights: [],
-    steps: 0,
-    stopped: false,
+    end: undefined,
     toldSteps: 0,
     epochs: [],
     restarts: [],
@@ -114,86 +147,92 @@ export async function simulate(schedule: Schedule, mutations: Mutations = {}): P
     endMs: 0,
     movesAfterEnd: 0,
   };
+  useKernels("wasm-plain");
+  const [name, more] = features[feature];
+  const url = new URL(`./simulated-jobs/${name}.ts`, import.meta.url).href;
+  const { job } = await findJob(url, () => Promise.resolve(undefined));
+  let attempts = 0;
   let failedInAttempt = false;
+  let words: SleepingWords | undefined;
   const world: World = {
-    schedule,
-    mutations,
     time,
-    memory,
-    words: new SleepingWords(control.view, time),
-    state: { step: 0, stepCount: 0, lossSum: 0, weight: 0, skipped: 0 },
+    job,
+    wordsOf: (control) => (words ??= new SleepingWords(control.view, time)),
     moves: 0,
     failed: (message) => {
       if (!failedInAttempt) told.failures.push({ atMs: time.nowMs(), message });
       failedInAttempt = true;
     },
   };
-  const disk = new FakeDisk(world, told);
-  const sampling = {
-    samples: perEpoch,
-    batchSize: 1,
-    shards: 1,
-    seed: 0,
-    order: { kind: "as stored" } as const,
-  };
-  const courseOf = (fault: SimulatedFault | undefined): Course => ({
+  const environment = {
     clock: time,
-    stallMs: mutations.stallMs ?? stallMs,
-    reset: () => {
+    start: (count: number) => {
       failedInAttempt = false;
-      (mutations.reset ?? resetWords)({
-        control,
-        plan: schedule,
-        sampling,
-        state: world.state,
-        told: told.toldSteps,
-        snapshots: plan,
-      });
+      return startSimulated(world, count, faults[attempts++], mutations.endsTooEarly);
     },
-    start: () =>
-      new Gang(startFakes(world, fault), (rank) => ({
-        step: control.stepOf(rank),
-        phase: control.phase(rank),
-      })),
-    load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels({ set: "wasm-plain" })),
-    prepare: (gang) => gang.call("prepare", (api) => api.prepare({} as never)),
-    run: (gang) => gang.call("run", (api) => api.run()),
-    beatsOf: (rank) => control.beatsOf(rank),
-    waits: (rank) => control.phase(rank) === "barrier",
-    look: () => {
-      if (schedule.stopMs !== undefined && time.nowMs() >= schedule.stopMs) control.store("stopRequested", 1);
-      told.toldSteps = Math.max(told.toldSteps, control.load("step"));
-      tellEpochs(memory, told);
-      disk.poll();
-    },
-    giveUp: () => Promise.resolve(),
-  });
-  takeFirst(plan, control, world.state);
-  const whole = withRestarts({
-    restarts: schedule.restarts,
-    attempt: (done) => attempt(courseOf(schedule.faults[done])),
-    obstacle: () => undefined,
-    goBack: ({ step: failedStep, message }) => {
-      world.state = goBack(plan, newestSlot(control)!);
-      told.restarts.push({ failedStep, fromStep: world.state.step, message });
-    },
-  });
+    words: world.wordsOf,
+    store: { disk: slowly(disk, time), processes },
+  };
+  const options: TrainOptions = {
+    workers,
+    shards: 4,
+    steps,
+    restarts,
+    kernels: "wasm-plain",
+    snapshotEvery: 2,
+    stallSeconds: (mutations.stallMs ?? stallMs) / 1000,
+    ...more,
+    ...(checkpoint && {
+      checkpoint: {
+        directory,
+        everySteps: checkpoint.everySteps,
+        keep: 2,
+        ...(checkpoint.best && { best: { metric: "error" } }),
+      },
+      resume,
+    }),
+  };
+  const emit = (event: TrainEvent) => {
+    if (event.type === "epoch") told.epochs.push(event);
+    if (event.type === "restart") told.restarts.push(event);
+    if (event.type === "checkpoint") told.checkpoints.push(event);
+    if (event.type === "progress" || event.type === "epoch")
+      told.toldSteps = Math.max(told.toldSteps, event.step);
+  };
+  const stopRequested = () => stopMs !== undefined && time.nowMs() >= stopMs;
+  const realNow = performance.now;
+  // What decides by the time that has gone by, decides by this one.
+  performance.now = () => time.nowMs();
   try {
-    await time.runUntil(whole, 1_000_000);
+    const launch = { jobUrl: url, workerUrl: new URL(import.meta.url), argv: [], env: {} };
+    told.end = await time.runUntil(
+      coordinate(launch, options, { emit, stopRequested }, environment),
+      1_000_000,
+    );
   } catch (error) {
     told.error = error;
+  } finally {
+    told.endMs = time.nowMs();
+    const { moves } = world;
+    await time.runUntil(time.sleep(500), told.endMs + 1000);
+    told.movesAfterEnd = world.moves - moves;
+    performance.now = realNow;
   }
-  told.endMs = time.nowMs();
-  told.weights = [...memory.weights];
-  told.steps = control.load("step");
-  told.stopped = control.load("stop") === 1;
-  const { moves } = world;
-  await time.runUntil(time.sleep(500), told.endMs + 1000);
-  told.movesAfterEnd = world.moves - moves;
-  // As the coordinator does, once the disk is free.
-  for (const slot of told.error === undefined ? [bestSlot(control), newestSlot(control)] : []) {
-    if (slot !== undefined) told.checkpoints.push([readState(plan, slot).step, memory.weightsIn(slot)]);
-  }
-  for (const block of blocks) block.release();
+  return told;
+}
+
+/** What a run of so many steps comes to if nothing happens to its one worker. */
+export async function undisturbed(feature: Feature, steps: number): Promise<Told> {
+  const told = await simulate({
+    seed: 1,
+    feature,
+    workers: 1,
+    steps,
+    restarts: 0,
+    faults: [],
+    stopMs: undefined,
+    checkpoint: undefined,
+  });
+  if (told.error) throw told.error;
   return told;
 }

@@ -10,26 +10,22 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ShardgradError } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { launchNow } from "../src/attempt/launch.ts";
 import type { TrainOptions } from "../src/plan/options.ts";
-import type { Faults } from "../src/run/coordinator.ts";
-import { coordinate } from "../src/run/coordinator.ts";
+import type { Faults } from "./faults.ts";
+import { runJob } from "./run-job.ts";
 
 const cycles = Number(process.argv[2] ?? 1000);
 const job = new URL("../../../test/jobs/clusters.ts", import.meta.url).href;
-const workerUrl = new URL("../dist/worker.js", import.meta.url);
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 async function trainOnce(options: TrainOptions, faults: Faults = [], stopAfter = Number.POSITIVE_INFINITY) {
   let looks = 0;
-  const { model } = await coordinate(
-    launchNow(job, workerUrl),
+  const { model } = await runJob(
+    job,
     { workers: 2, shards: 4, steps: 12, kernels: "wasm", ...options },
-    () => undefined,
-    () => ++looks > stopAfter,
-    faults,
+    { stopRequested: () => ++looks > stopAfter, faults },
   );
   for (const x of [...model.parameters(), ...model.namedBuffers().map(([, buffer]) => buffer)]) x.dispose();
 }

@@ -8,13 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { heap } from "@shardgrad/core/engine";
-import { launchNow } from "../src/attempt/launch.ts";
 import type { TrainEvent } from "../src/events.ts";
-import { coordinate } from "../src/run/coordinator.ts";
+import { runJob } from "./run-job.ts";
 
 const [minutes = 60] = process.argv.slice(2).map(Number);
 const job = new URL("../../../test/jobs/long-epochs.ts", import.meta.url).href;
-const workerUrl = new URL("../dist/worker.js", import.meta.url);
 const totalMs = minutes * 60_000;
 // In a short trial there are four looks and one death in each quarter.
 const lookMs = Math.min(60_000, totalMs / 16);
@@ -110,16 +108,15 @@ function quarters(name: keyof Look): [first: number, last: number] {
 const root = mkdtempSync(join(tmpdir(), "shardgrad-soak-"));
 console.log(line(columns.map(({ name }) => name)));
 const timer = setInterval(look, lookMs);
-const end = await coordinate(
-  launchNow(job, workerUrl),
+const end = await runJob(
+  job,
   {
     workers: 2,
     shards: 8,
     restarts: Number.MAX_SAFE_INTEGER,
     checkpoint: { directory: join(root, "run"), everySeconds: 10, keep: 2 },
   },
-  observe,
-  () => performance.now() - startedMs >= totalMs,
+  { emit: observe, stopRequested: () => performance.now() - startedMs >= totalMs },
 );
 clearInterval(timer);
 rmSync(root, { recursive: true });

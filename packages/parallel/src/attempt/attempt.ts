@@ -1,5 +1,5 @@
 // One attempt at a run, from where it is to its end, with workers of its own: starts them, follows them, notices one
-// that hangs, and ends them all. Knows neither threads nor memory nor the time, so that it can be run with fakes
+// that hangs, and ends them all. Knows neither threads nor memory nor the time, so that a simulated run can use it
 // (testing/simulated-run.ts).
 import { UnendingThreadError } from "../errors.ts";
 import type { Gang } from "./gang.ts";
@@ -11,7 +11,7 @@ export const pollMs = 50;
 /** Ending a thread takes milliseconds, unless native code holds it. */
 const endingMs = 10_000;
 
-/** A clock that may be a fake. */
+/** A clock: the machine's, or a virtual one. */
 export interface Clock {
   nowMs(): number;
   /** Resolves after so long, or earlier once the signal is aborted. */

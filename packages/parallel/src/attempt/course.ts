@@ -1,13 +1,13 @@
-// A run's course on this machine: what supervision.ts needs of the shared memory, the threads and the clock. For the
-// coordinator; must not know worker.ts.
+// A run's course on this machine: what attempt.ts needs of the shared memory, the threads and the clock. For the
+// coordinator; must not know worker/.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
-import type { Fault } from "../fault.ts";
 import type { Sources } from "../job/sources.ts";
 import type { RunPlan } from "../plan/options.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import type { WorkerSetup } from "../protocol.ts";
+import type { SharedWords } from "../shared/barrier.ts";
 import { AbortedError, Barrier } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
 import { readCell } from "../shared/float64-table.ts";
@@ -17,14 +17,28 @@ import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, readState } from "../shared/snapshots.ts";
 import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
 import type { Clock, Course } from "./attempt.ts";
+import type { Members } from "./gang.ts";
 import { Gang } from "./gang.ts";
 import type { Launch } from "./launch.ts";
 import type { Pace } from "./stragglers.ts";
 import { startThreads } from "./threads.ts";
 
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined),
+/** What attempts take from the machine. The simulation has others. */
+export interface Environment {
+  readonly clock: Clock;
+  /** Starts so many workers. */
+  readonly start: (workers: number, launch: Launch) => Members;
+  /** The words that this thread waits on, if they are not those of the shared memory. */
+  readonly words?: (control: Control) => SharedWords;
+}
+
+/** Threads, and the time as it goes by. */
+export const thisMachine: Environment = {
+  clock: {
+    nowMs: () => performance.now(),
+    sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined),
+  },
+  start: startThreads,
 };
 
 /** What there is to attempt. */
@@ -73,19 +87,20 @@ export function resetWords({
 }
 
 /** The one that the coordinator takes part in. */
-function averagingBarrier({ control, plan }: Attempted): Barrier {
-  return new Barrier(control, {
+function averagingBarrier({ control, plan }: Attempted, { words }: Environment): Barrier {
+  const options = {
     parties: plan.workers + 1,
     spin: false,
-    words: ["reduceArrived", "reduceGeneration"],
-  });
+    words: ["reduceArrived", "reduceGeneration"] as const,
+  };
+  return new Barrier(control, options, words?.(control));
 }
 
 /** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
-async function averageHere(run: Attempted): Promise<void> {
+async function averageHere(run: Attempted, environment: Environment): Promise<void> {
   const { plan, layout, control, state } = run;
   if (plan.reduce !== "coordinator") return;
-  const barrier = averagingBarrier(run);
+  const barrier = averagingBarrier(run, environment);
   const reducer = new SliceReducer(layout, [0, layout.flatSize]);
   try {
     for (let step = state.step; step < plan.steps && !control.load("stop"); step++) {
@@ -121,38 +136,37 @@ export function planCourse(
     launch,
     setupOf,
     hasLoaded,
-    fault,
     look,
   }: {
     kernels: RunKernels;
     launch: Launch;
-    setupOf: (rank: number, fault: Fault | undefined) => WorkerSetup;
+    setupOf: (rank: number) => WorkerSetup;
     /** Called with the source of the job that a worker has loaded. */
     hasLoaded: (sources: Sources) => void;
-    fault: Fault | undefined;
     look: () => void;
   },
+  environment: Environment,
 ): Course {
   const { control, plan } = run;
   let averaging: Promise<void> | undefined;
   return {
-    clock,
+    clock: environment.clock,
     stallMs: plan.stallSeconds * 1000,
     reset: () => resetWords(run),
     start: () =>
-      new Gang(startThreads(plan.workers, launch), (rank) => ({
+      new Gang(environment.start(plan.workers, launch), (rank) => ({
         step: control.stepOf(rank),
         phase: control.phase(rank),
       })),
     load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels)),
     prepare: (gang) =>
       gang.call("prepare", async (api, rank) => {
-        const outcome = await api.prepare(setupOf(rank, fault));
+        const outcome = await api.prepare(setupOf(rank));
         if (outcome.ok) hasLoaded(outcome.sources!);
         return outcome;
       }),
     run: async (gang) => {
-      averaging = averageHere(run);
+      averaging = averageHere(run, environment);
       await Promise.all([gang.call("run", (api) => api.run()), averaging]);
     },
     beatsOf: (rank) => control.beatsOf(rank),
@@ -160,7 +174,7 @@ export function planCourse(
     look,
     giveUp: async () => {
       // Whoever still waits for a worker that is gone must not wait on: the words are used again.
-      averagingBarrier(run).abort(plan.workers);
+      averagingBarrier(run, environment).abort(plan.workers);
       await averaging?.catch(() => undefined);
     },
   };

@@ -1,5 +1,5 @@
 // The workers of one run as a group: called together, ended together. The first failure, or death, of one ends the call
-// for all. Must not know what the workers compute, nor what they are (threads.ts; fakes in the simulation).
+// for all. Must not know what the workers compute, nor what they are (threads, or simulated workers).
 import { ShardgradError } from "@shardgrad/core";
 import type { Phase } from "../errors.ts";
 import { deserializeError, JobError, NonFiniteError, oneLine, placeOf, WorkerError } from "../errors.ts";

@@ -1,14 +1,12 @@
 // After a failure a run goes on, as long as that makes sense. Failures in every phase: faults-*.test.ts.
 import { beforeAll, expect, it } from "vitest";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import { WorkerError } from "../errors.ts";
 import type { RestartEvent, TrainEvent } from "../events.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
-import { launchNow } from "./launch.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 
 // 5 steps an epoch.
 const step = 10;
@@ -19,13 +17,7 @@ async function run(more: TrainOptions, faults: Faults = []) {
   const publish = (event: TrainEvent) => {
     if (event.type === "restart") restarts.push(event);
   };
-  const result = await coordinate(
-    launchNow(job, workerUrl),
-    { ...options, ...more },
-    publish,
-    () => false,
-    faults,
-  );
+  const result = await runJob(job, { ...options, ...more }, { emit: publish, faults });
   return { ...result, restarts };
 }
 
@@ -57,12 +49,10 @@ it.each([
 ])("a failure that %s ends the run with the first error", async (_, more, steps, restarts) => {
   const faults = steps.map((step) => ({ rank: 1, step, phase: "update", how: "throw" }) as const);
   const told: TrainEvent[] = [];
-  const failed = coordinate(
-    launchNow(job, workerUrl),
+  const failed = runJob(
+    job,
     { ...options, workers: 2, ...more },
-    (event) => told.push(event),
-    () => false,
-    faults,
+    { emit: (event) => told.push(event), faults },
   );
   const error = await failed.catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(WorkerError);

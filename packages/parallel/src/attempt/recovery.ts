@@ -1,5 +1,5 @@
 // What to do when a worker fails: try again from the last snapshot, a bounded number of times, unless the same would
-// happen again. Knows nothing of threads or memory, so that it can be run with fakes.
+// happen again. Knows nothing of threads or memory, so that a simulated run can use it.
 import { ShardgradError } from "@shardgrad/core";
 import { JobError, WorkerError } from "../errors.ts";
 

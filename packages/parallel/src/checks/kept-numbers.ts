@@ -1,5 +1,5 @@
 // All numbers that outlive a step must be finite before any of them is saved: weights, optimizer state, averages, and what
-// is not trained. Each worker looks at its part of every tensor; that all come to the same answer is replica.ts's affair.
+// is not trained. Each worker looks at its part of every tensor; that all come to the same answer is the step loop's affair.
 import type { AnyModule } from "@shardgrad/core";
 import { kernelsFor, Storage } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";

@@ -11,9 +11,11 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
 import { JobError } from "../errors.ts";
+import type { Barrier } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
 import { hashTensor } from "../shared/digest.ts";
 import type { Layout } from "../shared/layout.ts";
+import type { Pauses } from "../shared/pauses.ts";
 import { plainTensors, runningStatistics, untrainedTensors, watchTraining } from "../shared/untrained.ts";
 
 /** A stretch of shared memory, all of one tensor. */
@@ -84,8 +86,8 @@ export interface UnchangedHost {
   apart: boolean;
   /** Functions of the job that are at work in passes. */
   atWork: string;
-  /** Waits for all workers. */
-  wait: () => void;
+  /** Of all workers. */
+  barrier: Barrier;
 }
 
 /** One worker's part. */
@@ -156,8 +158,8 @@ export class Unchanged {
   }
 
   /** Behind a barrier. */
-  beforePasses(): void {
-    if (this.#looks) this.#remember();
+  *beforePasses(): Pauses {
+    if (this.#looks) yield* this.#remember();
   }
 
   /** Behind the barrier that all come to when they have done their passes. */
@@ -172,12 +174,14 @@ export class Unchanged {
     if (this.#looks) this.#checkPlain("afterStep()", `in step ${this.#step}`);
   }
 
-  /** Does `evaluate`, which ends in a barrier, behind one. */
-  aroundEvaluation(evaluate: () => void): void {
-    const looks = this.#isLookedAt("evaluation");
-    if (looks) this.#remember();
-    evaluate();
-    if (!looks) return;
+  /** Behind a barrier. */
+  *beforeEvaluation(): Pauses {
+    if (this.#isLookedAt("evaluation")) yield* this.#remember();
+  }
+
+  /** Behind the barrier that the evaluation ends in. */
+  afterEvaluation(): void {
+    if (!this.#isLookedAt("evaluation")) return;
     this.#check("a metric", `in the evaluation after step ${this.#step}`, true);
     this.#nextEvaluationMs = this.#nextMs;
   }
@@ -217,11 +221,11 @@ export class Unchanged {
   }
 
   /** Takes down what changes between steps, as it is now. */
-  #remember(): void {
+  *#remember(): Pauses {
     const startedMs = performance.now();
     for (const block of this.#changing) block.hash = hashBlock(block);
     this.#noteCost(performance.now() - startedMs);
-    this.#host.wait();
+    yield this.#host.barrier;
   }
 
   /**

@@ -1,16 +1,14 @@
 // The best epoch is saved, without the run waiting for the disk: epochs of one step, which come faster than any disk. While one
 // is being written, better ones take each other's place; after failures and a resume it is the best of all.
 import { expect, it } from "vitest";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
-import { launchNow } from "../attempt/launch.ts";
 import type { Disk } from "../checkpoint/disk.ts";
 import type { CheckpointEvent, EpochEvent, TrainEvent } from "../events.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import type { Faults } from "./coordinator.ts";
-import { coordinate } from "./coordinator.ts";
 
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const directory = "/runs/best";
 
 interface Course {
@@ -26,8 +24,8 @@ interface Course {
 /** Nothing is saved but the best epoch, and the last step. */
 async function run({ job, best, options, disk = new SimulatedDisk(), faults = [], listen }: Course) {
   const events: TrainEvent[] = [];
-  const result = await coordinate(
-    launchNow(new URL(`../../../../test/jobs/${job}.ts`, import.meta.url).href, workerUrl),
+  const result = await runJob(
+    new URL(`../../../../test/jobs/${job}.ts`, import.meta.url).href,
     {
       workers: 2,
       shards: 4,
@@ -37,13 +35,14 @@ async function run({ job, best, options, disk = new SimulatedDisk(), faults = []
       checkpoint: { directory, everyEpochs: 1_000_000, keep: 1, best },
       ...options,
     },
-    (event) => {
-      events.push(event);
-      listen?.(event);
+    {
+      emit: (event) => {
+        events.push(event);
+        listen?.(event);
+      },
+      faults,
+      store: { disk },
     },
-    () => false,
-    faults,
-    { disk },
   );
   const epochs = events.filter((event): event is EpochEvent => event.type === "epoch");
   const saves = events.filter((event): event is CheckpointEvent => event.type === "checkpoint");

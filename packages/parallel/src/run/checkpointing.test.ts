@@ -5,9 +5,9 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { runJob } from "../../testing/run-job.ts";
 import type { Incident } from "../../testing/simulated-disk.ts";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
-import { launchNow } from "../attempt/launch.ts";
 import type { Disk } from "../checkpoint/disk.ts";
 import { codeOf, nodeDisk } from "../checkpoint/disk.ts";
 import { findNewest } from "../checkpoint/find-newest.ts";
@@ -16,10 +16,8 @@ import { CheckpointError } from "../errors.ts";
 import type { CheckpointEvent, TrainEvent } from "../events.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import { coordinate } from "./coordinator.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const pinned = { shards: 8, kernels: "wasm" } as const;
 
 interface Course {
@@ -39,8 +37,10 @@ async function runUntil({ checkpoint, disk, saved }: Course) {
     enough ||= saved(saves);
   };
   const options: TrainOptions = { ...pinned, workers: 2, epochs: 100_000, checkpoint };
-  const error = await coordinate(launchNow(job, workerUrl), options, publish, () => enough, [], {
-    disk,
+  const error = await runJob(job, options, {
+    emit: publish,
+    stopRequested: () => enough,
+    store: { disk },
   }).then(
     () => undefined,
     (reason: unknown) => reason,
@@ -56,13 +56,10 @@ async function expectResumed(checkpoint: CheckpointOptions, disk: Disk, step: nu
   const events: TrainEvent[] = [];
   const hashOf = async (options: TrainOptions) =>
     (
-      await coordinate(
-        launchNow(job, workerUrl),
+      await runJob(
+        job,
         { ...pinned, steps, ...options },
-        (event) => events.push(event),
-        () => false,
-        [],
-        { disk },
+        { emit: (event) => events.push(event), store: { disk } },
       )
     ).weightsSha256;
   const resumed = await hashOf({ workers: 1, checkpoint, resume: "must" });

@@ -1,20 +1,18 @@
 // Workers that hang, that fail after the last step, and that are slow; on real threads.
 import { expect, it } from "vitest";
-import { launchNow } from "../attempt/launch.ts";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import { JobError } from "../errors.ts";
 import type { TrainEvent } from "../events.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import type { Faults } from "./coordinator.ts";
-import { coordinate } from "./coordinator.ts";
 
 const jobAt = (name: string) => new URL(`../../../../test/jobs/${name}.ts`, import.meta.url).href;
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 
 async function run(job: string, options: TrainOptions, faults: Faults = []) {
   const events: TrainEvent[] = [];
   const publish = (event: TrainEvent) => events.push(event);
   const given = { kernels: "wasm", ...options } as const;
-  const result = await coordinate(launchNow(jobAt(job), workerUrl), given, publish, () => false, faults);
+  const result = await runJob(jobAt(job), given, { emit: publish, faults });
   return { ...result, events };
 }
 

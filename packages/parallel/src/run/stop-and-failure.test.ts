@@ -4,14 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { launchNow } from "../attempt/launch.ts";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import { findNewest } from "../checkpoint/find-newest.ts";
 import type { TrainEvent } from "../events.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import type { Faults } from "./coordinator.ts";
-import { coordinate } from "./coordinator.ts";
 
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 const root = mkdtempSync(join(tmpdir(), "shardgrad-stop-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -30,7 +28,7 @@ async function run(options: TrainOptions, faults: Faults = [], stopAt?: TrainEve
   };
   const onStepEnd = ({ step }: { step: number }) => void steps.push(step);
   const all = { ...pinned, ...options, onStepEnd };
-  const end = await coordinate(launchNow(job, workerUrl), all, publish, () => stopped, faults);
+  const end = await runJob(job, all, { emit: publish, stopRequested: () => stopped, faults });
   const epochs = events.flatMap((event) => (event.type === "epoch" ? [event] : []));
   const told = epochs.map(({ epoch, step, loss, metrics }) => ({ epoch, step, loss, metrics }));
   return { end, steps, told, restarts: events.filter(({ type }) => type === "restart").length };

@@ -3,10 +3,16 @@ import { heap, Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
 import { Control, controlBytes } from "./control.ts";
 import { planTable } from "./float64-table.ts";
+import type { Pauses } from "./pauses.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
 import { SnapshotWriter } from "./snapshots.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "records");
+
+/** Lets the disk take its time, as often as somebody waits for it. */
+function drain(pauses: Pauses): void {
+  for (const _ of pauses);
+}
 
 /** Of some numbers of steps done, those after which a snapshot is taken. */
 function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): number[] {
@@ -16,7 +22,7 @@ function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): 
   const plan = { ...schedule, arrays: [], slots: [0, 0, 0], records };
   const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: from });
   return steps.filter((step) => {
-    writer.decide(step, { ends: false, mayEnd: false });
+    drain(writer.decide(step, { ends: false, mayEnd: false }));
     if (!writer.wanted(false)) return false;
     writer.copy();
     writer.publish({ step, stepCount: step, lossSum: 0, weight: 0, skipped: 0 });
@@ -44,7 +50,7 @@ it("the last step is not missed while the disk is at one of two slots", () => {
   const writer = new SnapshotWriter(plan, control, { share: [0, 1], step: 0 });
   const state = { stepCount: 0, lossSum: 0, weight: 0, skipped: 0 };
   for (const step of [1, 2]) {
-    writer.decide(step, { ends: false, mayEnd: true });
+    drain(writer.decide(step, { ends: false, mayEnd: true }));
     writer.copy();
     writer.publish({ step, ...state });
   }
@@ -55,7 +61,7 @@ it("the last step is not missed while the disk is at one of two slots", () => {
     if (name === "checkpointSlot" && ++looks > 3) control.store("checkpointSlot", 0);
     return load(name);
   };
-  writer.decide(3, { ends: false, mayEnd: true });
+  drain(writer.decide(3, { ends: false, mayEnd: true }));
   expect(writer.wanted(false)).toBe(true);
 });
 

@@ -4,12 +4,12 @@
 import type { Tensor } from "@shardgrad/core";
 import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
-import { sleepOn } from "./barrier.ts";
 import type { Control } from "./control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable, readCell, writeCell } from "./float64-table.ts";
 import type { Layout } from "./layout.ts";
 import { tensorBytes } from "./layout.ts";
+import type { Pauses } from "./pauses.ts";
 import { sliceOf } from "./slices.ts";
 
 /** A stretch of shared memory. */
@@ -192,7 +192,7 @@ export class SnapshotWriter {
   }
 
   /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
-  decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): void {
+  *decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): Pauses {
     const { recovery, checkpoints, bestOfEvery } = this.#plan;
     const control = this.#control;
     const requested = control.load("checkpointRequested") === 1;
@@ -204,7 +204,7 @@ export class SnapshotWriter {
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
     const mayBeBest = bestOfEvery !== undefined && step % bestOfEvery === 0;
     // With two slots, one of which is being written: the last step must not be missed.
-    if (take && this.#freeSlot() < 0) this.#waitForDisk();
+    while (take && this.#freeSlot() < 0 && control.load("checkpointSlot") !== 0) yield "disk";
     control.store("snapshotInto", take || mayBeBest ? this.#freeSlot() + 1 : 0);
     control.store("snapshotIfBest", mayBeBest && !take ? 1 : 0);
     this.#decidedAt = step;
@@ -223,13 +223,6 @@ export class SnapshotWriter {
     if (best === 0 || control.load("checkpointSlot") !== 0) return;
     control.store("checkpointSlot", best);
     control.store("bestSnapshot", 0);
-  }
-
-  #waitForDisk(): void {
-    while (this.#control.load("checkpointSlot") !== 0) {
-      sleepOn(this.#control, "checkpointSlot");
-      this.#control.beat(this.#share[0]);
-    }
   }
 
   /** Whether a multiple of `every` steps has been reached since the last decision. */

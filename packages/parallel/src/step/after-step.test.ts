@@ -1,22 +1,14 @@
 // A run that loses a worker goes back to a snapshot with all that afterStep has changed.
 import { expect, it } from "vitest";
-import { launchNow } from "../attempt/launch.ts";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import type { Phase } from "../errors.ts";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
 
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 const job = new URL("../../../../test/jobs/mean-teacher.ts", import.meta.url).href;
 
 async function run(faults: Faults) {
   const options = { workers: 2, kernels: "wasm", snapshotEvery: 2, restarts: faults.length } as const;
-  const { weightsSha256, metrics } = await coordinate(
-    launchNow(job, workerUrl),
-    options,
-    () => undefined,
-    () => false,
-    faults,
-  );
+  const { weightsSha256, metrics } = await runJob(job, options, { faults });
   return { weightsSha256, metrics };
 }
 

@@ -1,6 +1,6 @@
 // What a job does once a step with state that no gradient trains: a teacher that follows, a target network, a codebook.
 // One worker does it for all, between two barriers, on the state that all of them share, so it is the same for any number of
-// workers. Knows no barrier: replica.ts has them around it.
+// workers. Knows no barrier: worker/step.ts has them around it.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, ShardgradError, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { describeThrown, JobError } from "../errors.ts";

@@ -1,19 +1,17 @@
 // A worker fails while a run is evaluated, before its chunks or between them and the scores: the metrics of every kind, and
 // of every epoch, are those of a run in which nothing happened.
 import { expect, it } from "vitest";
-import { launchNow } from "../attempt/launch.ts";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import type { EpochEvent, TrainEvent } from "../events.ts";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
 
 const job = new URL("../../../../test/jobs/metrics.ts", import.meta.url).href;
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 
 async function run(workers: number, faults: Faults = []) {
   const events: TrainEvent[] = [];
   const options = { workers, snapshotEvery: 3, kernels: "wasm" } as const;
   const publish = (event: TrainEvent) => void events.push(event);
-  await coordinate(launchNow(job, workerUrl), options, publish, () => false, faults);
+  await runJob(job, options, { emit: publish, faults });
   const told = events.filter((event) => event.type === "epoch") as EpochEvent[];
   return {
     restarts: events.filter(({ type }) => type === "restart").length,

@@ -1,27 +1,23 @@
 // A worker fails while shards train apart from each other: the run goes back to a meeting, and ends with the bits of one
 // in which nothing happened.
 import { expect, it } from "vitest";
-import { launchNow } from "../attempt/launch.ts";
+import type { Faults } from "../../testing/faults.ts";
+import { runJob } from "../../testing/run-job.ts";
 import type { Phase } from "../errors.ts";
 import type { RestartEvent } from "../events.ts";
 import type { TrainOptions } from "../plan/options.ts";
-import type { Faults } from "../run/coordinator.ts";
-import { coordinate } from "../run/coordinator.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
-const workerUrl = new URL("../../dist/worker.js", import.meta.url);
 
 // 5 steps an epoch, so that shards meet after steps 2, 4, 5, 7, 9, 10 and so on.
 const options = { shards: 8, epochs: 3, syncEvery: 2, snapshotEvery: 2, kernels: "wasm" } as const;
 
 async function run(more: TrainOptions, faults: Faults = []) {
   const restarts: RestartEvent[] = [];
-  const result = await coordinate(
-    launchNow(job, workerUrl),
+  const result = await runJob(
+    job,
     { ...options, ...more },
-    (event) => event.type === "restart" && restarts.push(event),
-    () => false,
-    faults,
+    { emit: (event) => event.type === "restart" && restarts.push(event), faults },
   );
   return { ...result, restarts };
 }

@@ -6,7 +6,7 @@
 //
 // Shards, not workers, have the weights, so the bits do not depend on the number of workers. With Hogwild the weights are
 // the run's own, which all shards read and write at any time: only optimizer state is averaged. Knows no barrier, as
-// update-step.ts: replica.ts has them in between.
+// update-step.ts: worker/round.ts has them in between.
 
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";

@@ -10,13 +10,15 @@ import type { Meeting, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
+import type { Barrier } from "../shared/barrier.ts";
 import { writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import type { Pauses } from "../shared/pauses.ts";
 import { agreeOnMeetings, ShardBlock, shareCells, sharesAt, takeHome } from "../shared/shard-meetings.ts";
 import { sumOverShards } from "./allreduce.ts";
 import type { BatchSource } from "./batches.ts";
 
-/** What the passes need of the replica that they belong to. */
+/** What the passes need of the worker that they belong to. */
 export interface LockstepHost {
   readonly layout: Layout;
   readonly seed: number;
@@ -26,10 +28,10 @@ export interface LockstepHost {
   load(step: number, shard: number, source: BatchSource): { count: number; weight: number };
   /** The pass over the samples that are loaded: the mean loss goes to `loss`, gradients to the shard's slot. */
   computeGradients(shard: number, count: number, source: BatchSource, loss: Tensor): void;
-  /** Waits for all workers, and enters the phase in which what they brought is merged. */
-  wait(): void;
+  /** Of all workers. */
+  readonly barrier: Barrier;
+  /** The phase that the worker is in. */
   phase(): Phase;
-  enter(phase: Phase): void;
 }
 
 /** A shard, with all that a pass over it needs while those over others are under way. */
@@ -41,6 +43,9 @@ interface OwnShard {
   readonly block: ShardBlock;
   readonly prepare: (count: number) => Rounds;
 }
+
+/** Phases in which passes are replayed. */
+type PassPhase = "forward" | "backward";
 
 /** A pass that is under way. */
 interface Pass extends Rounds {
@@ -74,19 +79,31 @@ export class Lockstep {
   }
 
   /** Forward and backward pass over all shards of the worker; the gradients land in the shards' slots. */
-  compute(step: number): void {
+  *compute(step: number): Pauses {
     this.#step = step;
     this.#settlements = [];
     this.#weightless = undefined;
-    const passes = this.#shards.flatMap((own) => this.#begin(own) ?? []);
-    let phase: Phase = "forward";
+    const passes: Pass[] = [];
+    for (const own of this.#shards) {
+      yield "gather";
+      const pass = this.#begin(own);
+      if (pass) passes.push(pass);
+    }
+    let phase: PassPhase = "forward";
     let start = 0;
     let rounds = 1;
     for (let round = 0; ; round++) {
-      const meetings = passes.map((pass) => this.#advance(pass, start, phase));
-      if (passes.length > 0) phase = this.#host.phase();
+      const meetings: (Meeting | undefined)[] = [];
+      for (const pass of passes) {
+        yield phase;
+        meetings.push(this.#advance(pass, start));
+      }
+      if (passes.length > 0) phase = this.#host.phase() as PassPhase;
       // Only behind the first barrier is it known how many there are to be.
-      if (round < rounds) this.#host.wait();
+      if (round < rounds) {
+        yield this.#host.barrier;
+        yield "reduce";
+      }
       if (round === 0) rounds = this.#agree();
       if (round === rounds) break;
       meetings.forEach((meeting, i) => {
@@ -120,7 +137,6 @@ export class Lockstep {
   #begin(own: OwnShard): Pass | undefined {
     const { layout } = this.#host;
     const { shard } = own;
-    this.#host.enter("gather");
     const { count, weight } = this.#host.load(this.#step, shard, own.source);
     if (count > 0 && weight === 0) this.#weightless = shard;
     writeCell(layout.shardWeights, shard, 0, weight);
@@ -143,8 +159,7 @@ export class Lockstep {
   }
 
   /** Replays a pass up to its next meeting, and brings what it has. Undefined if the pass is complete. */
-  #advance({ own, count, replay }: Pass, start: number, phase: Phase): Meeting | undefined {
-    this.#host.enter(phase);
+  #advance({ own, count, replay }: Pass, start: number): Meeting | undefined {
     const next = own.source.during(count, () => withGenerator(own.noise, () => replay.next()));
     if (next.done) return undefined;
     own.block.bring(next.value, start);

@@ -22,7 +22,7 @@ import { tensorAt } from "../shared/layout.ts";
 import type { BatchSource } from "./batches.ts";
 import { RunPlace } from "./run-place.ts";
 
-/** What the passes need of the replica that they belong to. */
+/** What the passes need of the worker that they belong to. */
 export interface PassHost {
   /** What the pass over a shard differentiates. */
   trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] };

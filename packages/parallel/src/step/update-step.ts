@@ -1,6 +1,6 @@
 // What comes between the averaged gradient and the next step: looking for numbers that are not finite, clipping, the
 // optimizer's update, and the average of the weights; one slice of all that per worker. Decisions are made by every
-// worker for itself, from shared numbers that are the same bits for all. Knows no barrier: replica.ts has them in between.
+// worker for itself, from shared numbers that are the same bits for all. Knows no barrier: worker/step.ts has them in between.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";

@@ -1,4 +1,4 @@
-// The Piscina task: gives the coordinator a Comlink interface to this thread's replica, until it is closed.
+// The thread that computes: gives the coordinator a Comlink interface to its part of a run, until it is closed.
 // Errors travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
 import { flushCompileCache } from "node:module";
@@ -16,29 +16,39 @@ import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
 import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
 import { AbortedError } from "../shared/barrier.ts";
-import { Replica } from "./replica.ts";
+import { drive } from "./drive.ts";
+import type { Worker } from "./set-up.ts";
+import { setUp } from "./set-up.ts";
+import { stepLoop } from "./step-loop.ts";
+import type { PhaseListener } from "./whereabouts.ts";
 
-function serve(port: MessagePort, closed: () => void): WorkerApi {
-  let replica: Replica | undefined;
+/**
+ * How a call ended. A worker that fails makes all others give up.
+ *
+ * @param firstStep the step that it is in, if there is no worker yet
+ */
+export async function outcomeOf(
+  body: () => void | Promise<void>,
+  worker: () => Worker | undefined,
+  firstStep: number,
+): Promise<Outcome> {
+  try {
+    await body();
+    return { ok: true };
+  } catch (error) {
+    if (error instanceof AbortedError) return { ok: false, aborted: true };
+    const failed = worker();
+    failed?.barrier.abort(failed.setup.rank);
+    failed?.reduceBarrier.abort(failed.setup.rank);
+    const { step, phase } = failed?.where ?? { step: firstStep, phase: "idle" };
+    return { ok: false, aborted: false, error: serializeError(error), step, phase };
+  }
+}
+
+function serve(port: MessagePort, entered: PhaseListener | undefined, closed: () => void): WorkerApi {
+  let worker: Worker | undefined;
   let firstStep = 1;
-
-  const attempt = async (body: () => void | Promise<void>): Promise<Outcome> => {
-    try {
-      await body();
-      return { ok: true };
-    } catch (error) {
-      if (error instanceof AbortedError) return { ok: false, aborted: true };
-      replica?.abort();
-      return {
-        ok: false,
-        aborted: false,
-        error: serializeError(error),
-        step: replica?.stepUnderWay ?? firstStep,
-        phase: replica?.phase ?? "idle",
-      };
-    }
-  };
-
+  const attempt = (body: () => void | Promise<void>) => outcomeOf(body, () => worker, firstStep);
   return {
     identify: async (jobUrl: string) => {
       try {
@@ -50,24 +60,29 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
     loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
     prepare: async (setup: WorkerSetup) => {
       const outcome = await attempt(async () => {
-        firstStep = setup.state.step + 1;
+        const { url, origin, sources, context } = setup.job;
+        firstStep = setup.begin.state.step + 1;
         openHeap({ memory: setup.memory, ...setup.arena });
         useKernels(setup.kernels);
         // Not by process.stderr: a thread that is computing gets no further than its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
-        const loading = importJob(setup.jobUrl);
+        const loading = importJob(url);
         await loading.catch(() => undefined);
         // What was changed may be no job any more; why not is the better thing to say.
-        requireSource(setup.sources, loadedSources());
+        requireSource(sources, loadedSources());
         const job = await loading;
-        if (setup.jobOrigin !== undefined) requireOrigin(setup.jobUrl, job, setup.jobOrigin);
-        replica = new Replica(setup, configureJob(job, setup.context), notify);
+        if (origin !== undefined) requireOrigin(url, job, origin);
+        worker = setUp(setup, configureJob(job, context), { notify, entered });
         // For the threads of later runs; one that is ended does it no more.
         flushCompileCache();
       });
       return outcome.ok ? { ...outcome, sources: loadedSources() } : outcome;
     },
-    run: () => attempt(() => replica!.run()),
+    run: () =>
+      attempt(() => {
+        const { where, control } = worker!;
+        drive(stepLoop(worker!), where, control);
+      }),
     close: () => {
       port.close();
       closed();
@@ -75,7 +90,12 @@ function serve(port: MessagePort, closed: () => void): WorkerApi {
   };
 }
 
-export default function work({ port, argv }: WorkerTask): Promise<{ ok: true }> {
+/**
+ * The Piscina task: serves one run.
+ *
+ * @param entered told of each phase that begins; for tests
+ */
+export default function work({ port, argv }: WorkerTask, entered?: PhaseListener): Promise<{ ok: true }> {
   // Before any module of the job reads it.
   process.argv.splice(0, process.argv.length, ...argv);
   // Standard output is the main thread's, which may be speaking JSON there.
@@ -83,7 +103,7 @@ export default function work({ port, argv }: WorkerTask): Promise<{ ok: true }> 
   process.stdout.write = process.stderr.write.bind(process.stderr);
   return new Promise((resolve) => {
     Comlink.expose(
-      serve(port, () => resolve({ ok: true })),
+      serve(port, entered, () => resolve({ ok: true })),
       nodeEndpoint(port),
     );
   });

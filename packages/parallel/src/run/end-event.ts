@@ -1,0 +1,70 @@
+// What came of a run: the numbers of its last event, and the model, which is made independent of the run's memory.
+import { createHash } from "node:crypto";
+import type { AnyModule } from "@shardgrad/core";
+import { Storage } from "@shardgrad/core/engine";
+import type { BestCheckpoint, EndEvent } from "../events.ts";
+import { EarlyStopping } from "../job/early-stopping.ts";
+import { sumOfColumn } from "../shared/float64-table.ts";
+import { tensorBytes } from "../shared/layout.ts";
+import { readPhases } from "../shared/phase-clock.ts";
+import { trainedTensors, untrainedTensors } from "../shared/untrained.ts";
+import type { Run } from "./prepare-run.ts";
+import type { Progress } from "./progress.ts";
+
+/** The last event of a run whose model still looks at the weights that it ends with. */
+export function endEvent(
+  run: Run,
+  progress: Progress,
+  { best, out }: { best: BestCheckpoint | undefined; out: string | undefined },
+): EndEvent {
+  const { control, plan, model } = run;
+  const { seconds, samplesPerSecond } = progress;
+  const steps = control.load("step");
+  return {
+    type: "end",
+    steps,
+    seconds,
+    samplesPerSecond,
+    waitShare: meanWaitMs(run) / 1000 / seconds,
+    captured: plan.capture && control.load("eager") === 0,
+    metrics: progress.metricsOf(steps),
+    weightsSha256: hashWeights(model),
+    stopped: steps < plan.steps,
+    ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
+    skipped: control.load("skipped"),
+    ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: readPhases(run.layout.phases) }),
+    ...(best && { best }),
+    ...(out === undefined ? {} : { out }),
+  };
+}
+
+/** Time that workers spent waiting for each other, as a mean over them. */
+function meanWaitMs({ layout, plan }: Run): number {
+  return sumOfColumn(layout.waits, 0) / plan.workers;
+}
+
+/** SHA-256 over the bytes of the trained parameters, then of frozen ones and buffers, in order. */
+function hashWeights(model: AnyModule): string {
+  const hash = createHash("sha256");
+  for (const [, x] of [...trainedTensors(model), ...untrainedTensors(model)])
+    hash.update(new Uint8Array(x.toArray().buffer));
+  return hash.digest("hex");
+}
+
+/** The workers' decision once more, from the records of the epochs. */
+function whyEndedEarly({ plan, metrics, control, begun }: Run, progress: Progress): string {
+  const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics.metrics);
+  for (let epoch = begun.observeFrom; epoch < control.load("epochs"); epoch++)
+    stopping.observe(progress.recordOf(epoch));
+  return stopping.reason;
+}
+
+/** Makes the model independent of the run's memory. */
+export function detachModel(model: AnyModule): void {
+  for (const [, parameter] of trainedTensors(model)) {
+    parameter.grad?.dispose();
+    parameter.grad = null;
+    parameter.moveTo(Storage.allocate(parameter.size * 4, "model"));
+  }
+  for (const [, x] of untrainedTensors(model)) x.moveTo(Storage.allocate(tensorBytes(x), "model"));
+}

@@ -1,0 +1,140 @@
+// A run before its first step: the data is stored, the model built, and all that the threads share is laid out.
+import { setImmediate } from "node:timers/promises";
+import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
+import { manualSeed } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import type { Attempted } from "../attempt/course.ts";
+import { describeOptimizer } from "../checks/first-step.ts";
+import type { KeptNumbers } from "../checks/kept-numbers.ts";
+import type { Found } from "../checks/probe.ts";
+import type { StoredColumns } from "../data/columns.ts";
+import { sampleShapes } from "../data/columns.ts";
+import { planOrder, stepsPerEpoch } from "../data/sampling.ts";
+import type { RunLength } from "../job/build-model.ts";
+import { buildModel } from "../job/build-model.ts";
+import type { RunJob } from "../job/define-job.ts";
+import type { FoundJob } from "../job/load-job.ts";
+import { checkApart, checkCapture } from "../job/running-statistics.ts";
+import { RunSources } from "../job/sources.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import { resolveParams } from "../params.ts";
+import { longestRound } from "../plan/local-schedule.ts";
+import type { MemoryBudget } from "../plan/memory-budget.ts";
+import type { RunPlan, TrainOptions } from "../plan/options.ts";
+import { planRun, runSeed } from "../plan/options.ts";
+import { measurePasses } from "../plan/pass-memory.ts";
+import { planMemory } from "../plan/run-memory.ts";
+import { tryMetrics } from "../plan/try-metrics.ts";
+import { Control } from "../shared/control.ts";
+import type { Digest } from "../shared/digest.ts";
+import { digestModel } from "../shared/digest.ts";
+import { bindEMA, bindModel, planLayout } from "../shared/layout.ts";
+import { planSnapshots } from "../shared/snapshots.ts";
+import { prepareData } from "./prepare-data.ts";
+import type { Begun } from "./progress.ts";
+import type { ReservedMemory } from "./reserved-memory.ts";
+
+export interface Run extends Attempted {
+  sources: RunSources;
+  plan: RunPlan;
+  job: RunJob;
+  /** As in `SentJob`. */
+  jobOrigin: string | undefined;
+  length: RunLength;
+  model: AnyModule;
+  optimizer: Optimizer;
+  ema: EMA | undefined;
+  /** The optimizer, see `first-step.ts`. */
+  described: string;
+  /** The model as it was built, and what the job's functions gave before the first step of this run. */
+  built: Digest[];
+  found: Found[] | undefined;
+  budget: MemoryBudget;
+  train: StoredColumns;
+  test: StoredColumns | undefined;
+  /** What is evaluated. */
+  metrics: MetricsPlan;
+  /** What must be finite before it is saved. */
+  kept: readonly KeptNumbers[];
+  /** Where the run began, which is no longer step 0 if it was resumed. */
+  begun: Begun;
+}
+
+/** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
+export async function prepareRun(
+  jobUrl: string,
+  { job: defined, origin: jobOrigin }: FoundJob,
+  options: TrainOptions,
+  memory: ReservedMemory,
+): Promise<Run> {
+  const store = (bytes: number) => memory.reserve(bytes, "dataset");
+  const params = resolveParams(defined.params ?? {}, options.params);
+  const given = { params, seed: runSeed(defined, options) };
+  const { job, train, test } = await prepareData(defined, given, store);
+  const order = planOrder(job.sampling ?? {}, train, store);
+  const plan = planRun(job, options, train.samples);
+  const { samples, batchSize, shards, seed, local } = plan;
+
+  manualSeed(seed);
+  const length = { steps: plan.steps, stepsPerEpoch: stepsPerEpoch(plan) };
+  const { model, optimizer } = buildModel(job, sampleShapes(train), length);
+  const built = digestModel(model);
+  checkCapture(model, plan.capture);
+  if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
+  const sizesFor = (metrics: MetricsPlan) => layoutSizes(job, options, plan, metrics);
+  // A signal that came while the data was loaded is told now: what follows may drop it.
+  await setImmediate();
+  const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
+  const { metrics, budget } = planMemory(parts, () => ({
+    metrics: tryMetrics(job, model, plan, test),
+    passes: measurePasses(job, model, plan, { train, test }),
+  }));
+  const layout = planLayout(model, optimizer, sizesFor(metrics), (bytes, contents) =>
+    contents === "any" ? memory.reserve(bytes, "records") : memory.allocate(bytes, "training state"),
+  );
+  const described = describeOptimizer(optimizer);
+  bindModel(model, optimizer, layout, "copy");
+  return {
+    sources: new RunSources(jobUrl),
+    job,
+    jobOrigin,
+    length,
+    plan,
+    model,
+    optimizer,
+    ema: bindEMA(model, layout, job.ema, "copy"),
+    described,
+    built,
+    found: undefined,
+    budget,
+    layout,
+    snapshots: planSnapshots(layout, plan.snapshots, (bytes) => memory.reserve(bytes, "snapshots")),
+    control: new Control(heap().int32, layout.control),
+    sampling: { samples, batchSize, shards, seed, order },
+    train,
+    test,
+    metrics,
+    state: { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 },
+    kept: [],
+    begun: { step: 0, epoch: 0, lacking: [], observeFrom: 0, bestValue: undefined },
+    told: 0,
+  };
+}
+
+/** How much of what the layout is to have. */
+function layoutSizes(job: RunJob, options: TrainOptions, plan: RunPlan, metrics: MetricsPlan) {
+  const { workers, shards, local } = plan;
+  const perEpoch = stepsPerEpoch(plan);
+  return {
+    workers,
+    shards,
+    metricBytes: metrics.bytes,
+    // A run may end within one.
+    epochs: Math.ceil(plan.steps / perEpoch),
+    cells: metrics.cells,
+    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    untrainedChanges: job.afterStep !== undefined,
+    ema: job.ema !== undefined,
+    local: local && { steps: longestRound(local, perEpoch), hogwild: local.hogwild },
+  };
+}

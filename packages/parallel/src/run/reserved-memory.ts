@@ -1,0 +1,33 @@
+// Memory of the heap that belongs to one run, given back in one go.
+import { blockSize, heap, Storage } from "@shardgrad/core/engine";
+
+export class ReservedMemory {
+  #blocks: Storage[] = [];
+  /** All that was reserved. */
+  bytes = 0;
+
+  /** A block of the heap; what was there before is still in it. */
+  reserve(bytes: number, holder: string): Storage {
+    const block = Storage.allocate(bytes, holder);
+    block.retain();
+    this.#blocks.push(block);
+    this.bytes += blockSize(bytes);
+    return block;
+  }
+
+  /** A block of zeros. */
+  allocate(bytes: number, holder: string): Storage {
+    const block = this.reserve(bytes, holder);
+    heap().uint8.fill(0, block.offset, block.offset + bytes);
+    return block;
+  }
+
+  /** Nobody gets it back: a thread may still write into it. */
+  abandon(): void {
+    this.#blocks = [];
+  }
+
+  release(): void {
+    for (const block of this.#blocks) block.release();
+  }
+}

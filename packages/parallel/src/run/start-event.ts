@@ -1,0 +1,52 @@
+// What is told of a run before its first step.
+import type { Optimizer, Tensor } from "@shardgrad/core";
+import { stepsPerEpoch } from "../data/sampling.ts";
+import type { StartEvent } from "../events.ts";
+import { usableCores } from "../plan/cpu-limit.ts";
+import type { RunKernels } from "../plan/run-kernels.ts";
+import type { Run } from "./prepare-run.ts";
+
+export function startEvent(
+  { job, plan, model, layout, train, test, budget }: Run,
+  { set, blas, noBlas }: RunKernels,
+): StartEvent {
+  const parameters = model.parameters();
+  const frozen = parameters.filter((x) => x.frozen);
+  const numbersIn = (tensors: readonly Tensor[]) => tensors.reduce((sum, { size }) => sum + size, 0);
+  return {
+    type: "start",
+    workers: plan.workers,
+    cores: usableCores(),
+    shards: layout.shards,
+    kernels: set,
+    ...(blas && { blas: blas.description }),
+    ...(noBlas !== undefined && { noBlas }),
+    params: job.context.params,
+    parameters: numbersIn(parameters),
+    ...(frozen.length > 0 && { frozen: numbersIn(frozen) }),
+    trainSamples: train.samples,
+    testSamples: test?.samples ?? 0,
+    evaluates: job.validation === undefined ? "test" : "validation",
+    batchSize: plan.batchSize,
+    accumulate: plan.accumulate,
+    epochs: plan.epochs,
+    steps: plan.steps,
+    stepsPerEpoch: stepsPerEpoch(plan),
+    seed: plan.seed,
+    reduce: plan.reduce,
+    ...(plan.local && { syncEvery: plan.local.syncEvery }),
+    ...(plan.local?.hogwild && { hogwild: true }),
+    memory: budget,
+  };
+}
+
+/** A schedule that was made for fewer steps than there are is most likely one that nobody told of them. */
+export function tellOfSchedules({ paramGroups }: Optimizer, steps: number): void {
+  const ends = paramGroups.map(({ lr }) => (typeof lr === "function" ? lr.steps : undefined));
+  for (const end of new Set(ends)) {
+    if (end === undefined || end >= steps) continue;
+    process.stderr.write(
+      `train: the learning rate's schedule is made for ${end} steps, and the run has ${steps}: give it the run's, which optimizer(parameters, { steps }) is told\n`,
+    );
+  }
+}

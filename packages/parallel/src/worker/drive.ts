@@ -1,0 +1,15 @@
+// Drives the loop of a worker's steps on a thread of its own: where the loop waits for others, the thread blocks.
+import { Barrier, sleepOn } from "../shared/barrier.ts";
+import type { Control } from "../shared/control.ts";
+import type { Pauses } from "../shared/pauses.ts";
+import type { Whereabouts } from "./whereabouts.ts";
+
+export function drive(loop: Pauses, where: Whereabouts, control: Control): void {
+  for (const pause of loop) {
+    if (pause instanceof Barrier) where.waitAt(pause);
+    else if (pause === "disk") {
+      sleepOn(control, "checkpointSlot");
+      where.beat();
+    } else where.enter(pause);
+  }
+}

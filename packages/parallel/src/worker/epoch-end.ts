@@ -1,0 +1,64 @@
+// What comes at the end of an epoch, and of a run that ends within one: the evaluation, and the record of the epoch.
+import type { EpochRecord } from "../shared/epoch-records.ts";
+import { writeRecord } from "../shared/epoch-records.ts";
+import { lookAt } from "../shared/layout.ts";
+import type { Pauses } from "../shared/pauses.ts";
+import { writeStepRecord } from "../shared/step-records.ts";
+import { trainedParameters } from "../shared/untrained.ts";
+import { evaluateChunks, finishMetrics, metricCells } from "../step/evaluate.ts";
+import type { Worker } from "./set-up.ts";
+
+/** Evaluates, and publishes what the epoch brought. */
+export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
+  const { setup, control, training, sums, done } = worker;
+  const { rank, layout } = setup;
+  const { samples, ms: trainMs } = training.closeEpoch();
+  if (!done.lastIsMeasured) yield* measureLast(worker);
+  const startedMs = performance.now();
+  const cells = yield* evaluate(worker);
+  const record = {
+    step: done.steps,
+    loss: sums.close(),
+    samples,
+    trainMs,
+    evaluateMs: performance.now() - startedMs,
+    metrics: cells,
+  };
+  if (rank === 0) {
+    const number = control.load("epochs");
+    writeRecord(layout.epochs, number, record);
+    writeStepRecord(layout.lastSteps, number, done.last);
+    control.store("epochs", number + 1);
+  }
+  return record;
+}
+
+/** The norm of the last step's gradient, which nobody has taken: all that shards brought is still there. */
+function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
+  yield "reduce";
+  reducer.weighShards();
+  reducer.average();
+  update.measure();
+  yield barrier;
+  update.takeNorm();
+  done.last = { ...done.last, gradNorm: update.norm };
+}
+
+/** Evaluates my chunks of the test set, and then makes numbers of my metrics: the numbers of all of them. */
+function* evaluate({ setup, evaluated, model, where, barrier, unchanged }: Worker): Pauses<number[]> {
+  if (!evaluated) return [];
+  const { rank, plan, layout, sampling } = setup;
+  yield* unchanged.beforeEvaluation();
+  yield "evaluate";
+  const parameters = trainedParameters(model);
+  if (plan.useEma) lookAt(parameters, layout, layout.ema!);
+  const share = { rank, workers: plan.workers, seed: sampling.seed, beat: where.beat };
+  evaluateChunks(evaluated, model, evaluated.source, share);
+  if (plan.useEma) lookAt(parameters, layout, layout.weights);
+  yield barrier;
+  yield "evaluate";
+  finishMetrics(evaluated, share);
+  yield barrier;
+  unchanged.afterEvaluation();
+  return metricCells(evaluated);
+}

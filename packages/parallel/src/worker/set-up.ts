@@ -1,0 +1,273 @@
+// What a worker has before its first step: the job's model and optimizer, bound to the shared memory, and all that the loop
+// of steps (step-loop.ts) works with. Knows nothing of messages or threads; worker.ts wraps it.
+import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
+import { manualSeed } from "@shardgrad/core";
+import { heap } from "@shardgrad/core/engine";
+import { checkOptimizer, noteReached } from "../checks/first-step.ts";
+import { Unchanged } from "../checks/unchanged.ts";
+import { sampleShapes } from "../data/columns.ts";
+import { Sampler, stepsPerEpoch } from "../data/sampling.ts";
+import { buildModel } from "../job/build-model.ts";
+import type { RunJob } from "../job/define-job.ts";
+import { EarlyStopping } from "../job/early-stopping.ts";
+import { normalisesOverBatch } from "../job/running-statistics.ts";
+import { chunkSize } from "../metrics/plan.ts";
+import type { WorkerSetup } from "../protocol.ts";
+import type { SharedWords } from "../shared/barrier.ts";
+import { Barrier } from "../shared/barrier.ts";
+import { Control } from "../shared/control.ts";
+import { compareModels, digestModel } from "../shared/digest.ts";
+import type { EpochRecord } from "../shared/epoch-records.ts";
+import { readRecord } from "../shared/epoch-records.ts";
+import { bindEMA, bindModel, checkModel } from "../shared/layout.ts";
+import { PhaseClock } from "../shared/phase-clock.ts";
+import { blockElements, sliceOf } from "../shared/slices.ts";
+import { SnapshotWriter } from "../shared/snapshots.ts";
+import type { StepRecord } from "../shared/step-records.ts";
+import { TrainingClock } from "../shared/training-clock.ts";
+import { trainedParameters } from "../shared/untrained.ts";
+import { AfterStep } from "../step/after-step.ts";
+import { SliceReducer } from "../step/allreduce.ts";
+import { BatchSource } from "../step/batches.ts";
+import { BestEpoch } from "../step/best-epoch.ts";
+import { EpochSums } from "../step/epoch-sums.ts";
+import type { Evaluated } from "../step/evaluate.ts";
+import { LocalSteps } from "../step/local-steps.ts";
+import { Lockstep } from "../step/lockstep.ts";
+import { ShardPass } from "../step/shard-pass.ts";
+import { UpdateStep } from "../step/update-step.ts";
+import { ShardLoader } from "./shard-loader.ts";
+import type { PhaseListener } from "./whereabouts.ts";
+import { Whereabouts } from "./whereabouts.ts";
+
+/** What a worker is given by whoever runs it. */
+export interface Surroundings {
+  /** Takes a line for the user to the main thread at once, while this one goes on computing. */
+  notify: (line: string) => void;
+  /** Told of each phase that begins; for tests. */
+  entered?: PhaseListener | undefined;
+  /** The words that threads wait on, if they are not those of the shared memory; for tests. */
+  words?: ((control: Control) => SharedWords) | undefined;
+}
+
+/** What the loop of steps works with. */
+export interface Worker {
+  readonly setup: WorkerSetup;
+  readonly job: RunJob;
+  readonly model: AnyModule;
+  readonly optimizer: Optimizer;
+  readonly control: Control;
+  readonly where: Whereabouts;
+  readonly sampler: Sampler;
+  /** Those that this worker computes. */
+  readonly shards: readonly number[];
+  readonly loader: ShardLoader;
+  readonly train: BatchSource;
+  readonly pass: ShardPass;
+  /** For models that normalise over the whole batch: does the passes of all shards in place of `pass`. */
+  readonly lockstep: Lockstep | undefined;
+  /** If shards train apart from each other: their models and optimizers. `model` is then what they have been averaged to. */
+  readonly local: LocalSteps | undefined;
+  readonly barrier: Barrier;
+  /** The coordinator takes part in it, if it averages; else it is the other one. */
+  readonly reduceBarrier: Barrier;
+  readonly reducer: SliceReducer;
+  readonly update: UpdateStep;
+  /** Of the first worker, if the job has it. */
+  readonly afterStep: AfterStep | undefined;
+  /** What is evaluated, if anything, and where its samples come from. */
+  readonly evaluated: (Evaluated & { source: BatchSource }) | undefined;
+  readonly earlyStopping: EarlyStopping | undefined;
+  readonly best: BestEpoch | undefined;
+  readonly snapshots: SnapshotWriter | undefined;
+  readonly unchanged: Unchanged;
+  readonly sums: EpochSums;
+  readonly training: TrainingClock;
+  readonly done: Done;
+  /** A line for the user, from one worker for all. */
+  readonly report: (line: string) => void;
+}
+
+/** How far a worker is. */
+export interface Done {
+  steps: number;
+  /** Whether it has done no step that had any weight. */
+  first: boolean;
+  /** Whether early stopping has ended the run. */
+  enough: boolean;
+  /** What the last step brought, and whether the norm in it is known, or never will be. */
+  last: StepRecord;
+  lastIsMeasured: boolean;
+}
+
+/** The model and the optimizer of this thread, which look at the shared weights and state. */
+function bindJob(setup: WorkerSetup, job: RunJob): { model: AnyModule; optimizer: Optimizer; ema?: EMA } {
+  const { rank, layout, sampling, train, begin } = setup;
+  manualSeed(sampling.seed);
+  const { model, optimizer } = buildModel(job, sampleShapes(train), setup.job.length);
+  checkModel(model, layout);
+  compareModels(digestModel(model), setup.job.built, rank);
+  bindModel(model, optimizer, layout, "adopt");
+  checkOptimizer(optimizer, setup.job.optimizer);
+  const ema = bindEMA(model, layout, job.ema, "adopt");
+  // Both count the same updates.
+  if (ema) ema.updates += begin.state.stepCount - optimizer.stepCount;
+  optimizer.stepCount = begin.state.stepCount;
+  return { model, optimizer, ...(ema && { ema }) };
+}
+
+/** Where the samples of the set that is evaluated come from, if there is anything to find out about them. */
+function evaluation(setup: WorkerSetup, job: RunJob, beat: () => void): Worker["evaluated"] {
+  const { test, metrics, layout, sampling } = setup;
+  if (!test || metrics.metrics.length === 0) return undefined;
+  const capacity = Math.min(chunkSize, test.samples);
+  const source = new BatchSource(job, test, "evaluation", sampling.seed, capacity, beat);
+  // A mistake in what computes it is better found now than after an epoch.
+  source.load(Int32Array.of(0), 0);
+  return { job, plan: metrics, base: layout.metrics, samples: test.samples, source };
+}
+
+/** Records of the epochs before this thread began, from one of them on. */
+function recordsFrom(first: number, { layout, begin, sampling }: WorkerSetup): EpochRecord[] {
+  const count = Math.max(0, Math.floor(begin.state.step / stepsPerEpoch(sampling)) - first);
+  return Array.from({ length: count }, (_, epoch) => readRecord(layout.epochs, first + epoch));
+}
+
+/** What looks at each epoch, with those that are over taken into account. */
+function observers(setup: WorkerSetup) {
+  const { plan, begin, metrics } = setup;
+  const rule = plan.rules.earlyStopping;
+  const earlyStopping = rule && new EarlyStopping(rule, metrics.metrics);
+  let enough = false;
+  for (const record of recordsFrom(begin.observeFrom, setup))
+    enough = earlyStopping?.observe(record) ?? false;
+  const best = begin.best && new BestEpoch(begin.best, metrics.metrics);
+  for (const record of recordsFrom(begin.best?.from ?? 0, setup)) best?.observe(record);
+  return { earlyStopping, best, enough };
+}
+
+/** All that waits, and says where the worker is. */
+function meeting(setup: WorkerSetup, { entered, words }: Surroundings) {
+  const { rank, plan, layout, begin, spin } = setup;
+  const { workers, reduce, timePhasesFrom } = plan;
+  const control = new Control(heap().int32, layout.control);
+  const clock = timePhasesFrom === undefined ? undefined : new PhaseClock(layout.phases, rank);
+  const own = words?.(control);
+  const barrier = new Barrier(control, { parties: workers, spin }, own);
+  const averaged = ["reduceArrived", "reduceGeneration"] as const;
+  const reduceBarrier =
+    reduce === "workers"
+      ? barrier
+      : new Barrier(control, { parties: workers + 1, spin: false, words: averaged }, own);
+  const parts = { rank, control, waits: layout.waits, clock };
+  const where = new Whereabouts(parts, begin.state.step + 1, entered);
+  return { control, barrier, reduceBarrier, where };
+}
+
+/** @throws JobError if the job makes something else on this thread than on the main thread */
+export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
+  const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
+  const { workers, rules } = plan;
+  const { seed } = sampling;
+  const share = [rank, workers] as const;
+  const { model, optimizer, ema } = bindJob(setup, job);
+  const { enough, ...observing } = observers(setup);
+  const { control, barrier, reduceBarrier, where } = meeting(setup, surroundings);
+  const report = (line: string) => {
+    if (rank === 0) surroundings.notify(line);
+  };
+  // Whole blocks, as their squares are summed for the norm.
+  const slice = sliceOf(layout.flatSize, rank, workers, blockElements);
+  const reducer = new SliceReducer(layout, slice);
+  const update = new UpdateStep(rules, layout, { slice, reducer, optimizer, ema, report });
+  update.skipped = begin.state.skipped;
+  const sampler = new Sampler(sampling);
+  const loader = new ShardLoader(job, sampler, where, { paces: layout.paces, rank });
+  const newSource = () => new BatchSource(job, train, "training", seed, sampler.largestShard, where.beat);
+  const source = newSource();
+  const evaluated = evaluation(setup, job, where.beat);
+  const shards = Array.from(
+    { length: Math.ceil((layout.shards - rank) / workers) },
+    (_, i) => rank + i * workers,
+  );
+  const local =
+    plan.local && new LocalSteps({ ...setup, ...setup.job, ...begin, rules }, job, { shards, slice });
+  const unchanged = new Unchanged(layout, [model, ...(local?.models ?? [])], begin.state.step, {
+    control,
+    share,
+    slice,
+    apart: local !== undefined,
+    atWork: `loss()${train.computedBy ? " or sample()" : ""}${job.augment ? " or augment()" : ""}`,
+    barrier,
+  });
+  const done = {
+    steps: begin.state.step,
+    first: true,
+    enough,
+    last: newRecord(optimizer.paramGroups.length),
+    lastIsMeasured: true,
+  };
+  const own = { model, parameters: trainedParameters(model) };
+  const pass = new ShardPass(
+    job,
+    source,
+    { layout, shards, seed, capture: plan.capture },
+    {
+      trained: (shard) => local?.learner(shard) ?? own,
+      enter: where.enter,
+      checkTraining: () => unchanged.checkTraining(),
+      found: (shard, gradients) => {
+        if (done.first) noteReached(layout, shard, gradients);
+      },
+      foundEager: (reason) => {
+        control.store("eager", 1);
+        report(
+          `train: steps are run anew instead of replayed, which is slower: ${reason} (constants of a loss belong into the model, as buffer(tensor(…)))`,
+        );
+      },
+    },
+  );
+  const lockstepHost = {
+    layout,
+    seed,
+    newSource,
+    load: loader.load,
+    computeGradients: pass.compute,
+    barrier,
+    phase: () => where.phase,
+  };
+  return {
+    setup,
+    job,
+    model,
+    optimizer,
+    control,
+    where,
+    sampler,
+    shards,
+    loader,
+    train: source,
+    pass,
+    lockstep: normalisesOverBatch(model) ? new Lockstep(lockstepHost, shards) : undefined,
+    local,
+    barrier,
+    reduceBarrier,
+    reducer,
+    update,
+    afterStep: job.afterStep && rank === 0 ? new AfterStep(job, model, seed) : undefined,
+    evaluated,
+    ...observing,
+    snapshots: snapshotPlan && new SnapshotWriter(snapshotPlan, control, { share, step: begin.state.step }),
+    unchanged,
+    sums: new EpochSums(begin.state),
+    training: new TrainingClock(rank === 0 ? layout.throughput : undefined),
+    done,
+    report,
+  };
+}
+
+/** What a step brought that was never done. */
+function newRecord(groups: number): StepRecord {
+  const lrs = new Array<number>(groups).fill(Number.NaN);
+  return { loss: Number.NaN, gradNorm: Number.NaN, skipped: false, lrs };
+}

@@ -1,0 +1,119 @@
+// The loop of a worker's steps, from where the run begins to its end. It yields wherever a phase begins and wherever it waits
+// for the others (shared/pauses.ts), and knows nothing of threads: drive.ts blocks one, the simulation has virtual time.
+//
+//   one step (step.ts), or a round of steps apart from each other (round.ts)
+//   → what is kept must be finite → snapshot, within an epoch → at the end of an epoch: evaluation, snapshot
+import { describeKept, isShareFinite } from "../checks/kept-numbers.ts";
+import type { Found } from "../checks/probe.ts";
+import { compareWithMain, firstRows, firstShard } from "../checks/probe.ts";
+import { samplesInStep, stepsPerEpoch } from "../data/sampling.ts";
+import { NonFiniteError } from "../errors.ts";
+import type { Pauses } from "../shared/pauses.ts";
+import { findNonFinite } from "../step/non-finite.ts";
+import { finishEpoch } from "./epoch-end.ts";
+import { trainApart } from "./round.ts";
+import type { Worker } from "./set-up.ts";
+import { trainTogether } from "./step.ts";
+
+/** Does all steps, or as many as there are until a stop is asked for. */
+export function* stepLoop(worker: Worker): Pauses {
+  const { setup, control, where, done, local, snapshots, unchanged, training, best, earlyStopping } = worker;
+  const { rank, plan, sampling, job } = setup;
+  const { steps } = plan;
+  const perEpoch = stepsPerEpoch(sampling);
+  if (job.found) yield* compareFunctions(worker, job.found);
+  // A stop that was asked for before a worker failed, and for which no step has to be done again.
+  const over = done.steps === steps || control.load("stop") === 1;
+  if (done.enough && !over) yield* endEarly(worker);
+  // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
+  if (over && done.steps % perEpoch !== 0) {
+    where.step = done.steps;
+    yield* finishEpoch(worker);
+  }
+  while (!over && done.steps < steps && !done.enough) {
+    const begun = done.steps;
+    training.start();
+    const stopped = local ? yield* trainApart(worker, local) : yield* trainTogether(worker);
+    training.stop(done.steps - begun, samplesSince(worker, begun));
+    const epochOver = done.steps % perEpoch === 0;
+    if (epochOver || stopped || done.steps === steps || snapshots?.wanted(false))
+      yield* requireFinite(worker);
+    if (rank === 0) control.store("step", done.steps);
+    // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
+    if (!epochOver) yield* takeSnapshot(worker, false);
+    const record = epochOver || done.steps === steps || stopped ? yield* finishEpoch(worker) : undefined;
+    done.enough = (record && earlyStopping?.observe(record)) ?? false;
+    if (epochOver) yield* takeSnapshot(worker, best?.observe(record!) ?? false);
+    if (stopped) break;
+    if (done.enough && done.steps < steps) yield* endEarly(worker);
+  }
+  unchanged.atEnd();
+  yield "idle";
+}
+
+/** Compares what the job's functions give here with what they gave on the main thread. */
+function* compareFunctions(worker: Worker, expected: readonly Found[]): Pauses {
+  const { setup, job, model, sampler, train, evaluated, where, barrier, done } = worker;
+  const { rank, sampling } = setup;
+  const probed = {
+    job,
+    model,
+    seed: sampling.seed,
+    step: done.steps,
+    epoch: sampler.epochOf(done.steps),
+    train: { ...firstShard(sampler, done.steps), source: train },
+    test: evaluated && { ...firstRows(evaluated.samples, sampler.largestShard), source: evaluated.source },
+    enter: where.enter,
+    again: false,
+  };
+  compareWithMain(probed, expected, rank);
+  // Nobody may change weights before all have looked.
+  yield barrier;
+}
+
+/** Samples that were trained on since `begun` steps were done. */
+function samplesSince({ setup, done }: Worker, begun: number): number {
+  let samples = 0;
+  for (let step = begun; step < done.steps; step++) samples += samplesInStep(setup.sampling, step);
+  return samples;
+}
+
+/**
+ * Looks at all that is kept, before it is evaluated, saved or returned.
+ *
+ * @throws NonFiniteError on all workers, if one of them finds something in its part
+ */
+function* requireFinite({ setup, control, snapshots, barrier, done }: Worker): Pauses {
+  const { rank, plan, kept, layout } = setup;
+  yield "update";
+  const startedMs = performance.now();
+  if (!isShareFinite(kept, [rank, plan.workers])) control.store("notFinite", 1);
+  snapshots?.countIn(performance.now() - startedMs);
+  yield barrier;
+  if (control.load("notFinite") === 0) return;
+  // All gradients of the step are still there, but where shards have gone on by themselves.
+  const source = plan.local ? undefined : findNonFinite(layout);
+  throw new NonFiniteError(
+    `train: after step ${done.steps}, ${describeKept(kept)}${source === undefined ? "" : `: ${source}`}; nothing of it is saved; lower the learning rate, clip gradients, or look at the data`,
+  );
+}
+
+/** Copies the state as it is after this step, which ends the best epoch so far or not, if rank 0 has decided so. */
+function* takeSnapshot(worker: Worker, isBest: boolean): Pauses {
+  const { setup, snapshots, unchanged, barrier, sums, local, optimizer, update, done } = worker;
+  if (!snapshots?.wanted(isBest)) return;
+  yield "checkpoint";
+  unchanged.beforeSave();
+  snapshots.copy();
+  yield barrier;
+  if (setup.rank !== 0) return;
+  const { lossSum, weight } = sums;
+  const { stepCount } = local ?? optimizer;
+  snapshots.publish({ step: done.steps, stepCount, lossSum, weight, skipped: update.skipped }, isBest);
+}
+
+/** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
+function* endEarly({ setup, control, reduceBarrier }: Worker): Pauses {
+  if (setup.rank === 0) control.store("endedEarly", 1);
+  if (setup.plan.reduce === "coordinator") yield reduceBarrier;
+}

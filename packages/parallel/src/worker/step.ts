@@ -1,0 +1,146 @@
+// One step of a worker, as the picture in the README has it:
+//
+//   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier
+
+import { checkFirstStep } from "../checks/first-step.ts";
+import { stepsPerEpoch } from "../data/sampling.ts";
+import { writeCell } from "../shared/float64-table.ts";
+import type { Pauses } from "../shared/pauses.ts";
+import type { StepRecord } from "../shared/step-records.ts";
+import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
+import { sumOverShards } from "../step/allreduce.ts";
+import type { Worker } from "./set-up.ts";
+
+/** One step, by the average of what all shards bring. True if it was the last. */
+export function* trainTogether(worker: Worker): Pauses<boolean> {
+  const { setup, where, control, barrier, reduceBarrier, lockstep, unchanged, reducer, update, done } =
+    worker;
+  const { layout, plan } = setup;
+  const { reduce } = plan;
+  beginStep(worker);
+  yield* unchanged.beforePasses();
+  const startedMs = where.computingMs();
+  if (lockstep) yield* lockstep.compute(done.steps);
+  else {
+    for (const shard of worker.shards) {
+      const { loss, weight } = yield* computeShard(worker, shard);
+      writeCell(layout.losses, shard, 0, loss);
+      writeCell(layout.shardWeights, shard, 0, weight);
+    }
+  }
+  worker.loader.notePace(startedMs);
+  yield reduceBarrier;
+  // The gradients of all shards are there.
+  yield "reduce";
+  unchanged.afterPasses();
+  if (done.first) checkFirst(worker);
+  const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
+  if (reduce === "workers" && weight > 0) reducer.weighShards();
+  yield* decide(worker, done.steps + 1);
+  // The coordinator averages between these two; the workers' own averages touch their own slices only.
+  if (reduce === "coordinator") yield reduceBarrier;
+  const measured = weight > 0 && (update.needsWholeAverage || layout.stepRecords !== undefined);
+  if (measured) {
+    yield "reduce";
+    if (reduce === "workers") reducer.average();
+    update.measure();
+  }
+  if (measured && update.needsWholeAverage) {
+    yield barrier;
+    update.takeNorm();
+  }
+  yield "update";
+  const lrs = nextLearningRates(worker.optimizer);
+  const admitted = weight > 0 && update.admit(done.steps + 1);
+  if (weight === 0) update.skipWeightless(done.steps + 1);
+  account(worker, { loss, weight }, admitted);
+  if (admitted) {
+    lockstep?.settle();
+    update.apply(reduce === "coordinator" || measured);
+  }
+  yield barrier;
+  // All weights are those of the next step.
+  if (measured && !update.needsWholeAverage) update.takeNorm();
+  done.last = { loss: loss / weight, gradNorm: measured ? update.norm : Number.NaN, skipped: !admitted, lrs };
+  done.lastIsMeasured = measured || !admitted;
+  tell(worker, done.steps, done.last);
+  if (admitted && worker.job.afterStep) yield* changeState(worker);
+  const stopped = control.load("stop") === 1;
+  done.steps++;
+  return stopped;
+}
+
+/** A step begins, for which all is ready. */
+export function beginStep({ setup, where, unchanged, pass, sampler, done }: Worker): void {
+  where.step = done.steps + 1;
+  unchanged.beginStep(where.step, done.first);
+  pass.begin(done.steps, sampler.epochOf(done.steps));
+  if (done.steps === setup.plan.timePhasesFrom) where.startClock();
+}
+
+/**
+ * Forward and backward pass over one shard's samples; the gradients land in the shard's slot.
+ *
+ * @returns the mean loss times the weight, and the weight
+ */
+export function* computeShard(
+  { loader, train, pass, done }: Worker,
+  shard: number,
+): Pauses<{ loss: number; weight: number }> {
+  yield "gather";
+  const { count, weight } = loader.load(done.steps, shard, train);
+  // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
+  return { loss: weight === 0 ? 0 : pass.run(done.steps, shard, count) * weight, weight };
+}
+
+/** In the first step that has any weight. */
+export function checkFirst({ setup, shards, local, model, report, done }: Worker): void {
+  if (sumOverShards(setup.layout, "shardWeights") === 0) return;
+  done.first = false;
+  const trained = local?.learner(shards[0]!).model ?? model;
+  const unreached = checkFirstStep(setup.layout, trained);
+  if (unreached.length === 0) return;
+  report(`train: no gradient reaches ${unreached.join(", ")}; it counts as zero, in this and every step`);
+}
+
+/** Rank 0, between two barriers: whether the run is to stop once `step` steps are done, and to take a snapshot. */
+export function* decide(worker: Worker, step: number): Pauses {
+  const { setup, control, snapshots, unchanged, earlyStopping } = worker;
+  const { rank, plan, sampling } = setup;
+  if (rank !== 0) return;
+  if (control.load("stopRequested") && step >= control.load("stopFrom")) control.store("stop", 1);
+  const ends = step === plan.steps || control.load("stop") === 1;
+  const mayEnd = ends || (earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
+  if (snapshots) yield* snapshots.decide(step, { ends, mayEnd });
+  unchanged.decide(step, {
+    last: plan.steps,
+    saves: mayEnd || (snapshots?.maySave ?? false),
+    savesNext: snapshots?.savesAt(step + 1) ?? false,
+  });
+}
+
+/** Adds what a step brought to the sums of the epoch, without losses that are not finite. */
+export function account(
+  { setup, control, sums, update }: Worker,
+  brought: { loss: number; weight: number },
+  admitted: boolean,
+): void {
+  if (admitted) sums.add(brought);
+  if (setup.rank === 0) control.store("skipped", update.skipped);
+}
+
+/** Tells what a step, counted from 0, brought, if somebody wants to know. */
+export function tell({ setup }: Worker, step: number, record: StepRecord): void {
+  const { rank, layout } = setup;
+  if (rank === 0 && layout.stepRecords) writeStepRecord(layout.stepRecords, step, record);
+}
+
+/** One worker calls `afterStep` for all, when all have updated their slices. */
+function* changeState({ afterStep, unchanged, barrier, done }: Worker): Pauses {
+  if (afterStep) {
+    yield "update";
+    afterStep.run(done.steps);
+    unchanged.afterStep();
+  }
+  yield barrier;
+}

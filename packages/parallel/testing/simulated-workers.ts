@@ -1,0 +1,201 @@
+// Workers of a simulated run: the product's own set-up and loop of steps, of all workers on one thread. Where the loop pauses,
+// virtual time passes, in which the others move and a worker may fail.
+import type { Member, Members } from "../src/attempt/gang.ts";
+import type { Phase } from "../src/errors.ts";
+import { WorkerError } from "../src/errors.ts";
+import type { Job } from "../src/job/define-job.ts";
+import { configureJob } from "../src/job/define-job.ts";
+import type { Outcome, WorkerSetup } from "../src/protocol.ts";
+import type { SharedWords } from "../src/shared/barrier.ts";
+import { Barrier } from "../src/shared/barrier.ts";
+import type { Control } from "../src/shared/control.ts";
+import type { Pause } from "../src/shared/pauses.ts";
+import type { Worker } from "../src/worker/set-up.ts";
+import { setUp } from "../src/worker/set-up.ts";
+import { stepLoop } from "../src/worker/step-loop.ts";
+import { outcomeOf } from "../src/worker/worker.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** How a worker fails, at one of its moves; `hang` is for ever, and `unending` cannot even be ended. */
+export const faultKinds = ["die", "throw", "throw null", "mistake", "hang", "unending"] as const;
+export type SimulatedFault = { rank: number; move: number; kind: (typeof faultKinds)[number] };
+
+/** What workers live in. */
+export interface World {
+  readonly time: VirtualTime;
+  readonly job: Job;
+  readonly wordsOf: (control: Control) => SharedWords;
+  /** Moves of all workers so far. */
+  moves: number;
+  /** Called when a worker fails. */
+  failed(message: string): void;
+}
+
+/** Thrown within a phase by a worker that is no more. */
+class Gone extends Error {
+  override name = "Gone";
+}
+
+const never = () => new Promise<never>(() => undefined);
+
+/** The words as simulated threads see them: sleepers are woken by time, some for no reason. */
+export class SleepingWords implements SharedWords {
+  readonly #view: Int32Array;
+  readonly #time: VirtualTime;
+  readonly #asleep = new Map<number, Set<() => void>>();
+
+  constructor(view: Int32Array, time: VirtualTime) {
+    this.#view = view;
+    this.#time = time;
+  }
+
+  load = (index: number): number => Atomics.load(this.#view, index);
+  store = (index: number, value: number): void => void Atomics.store(this.#view, index, value);
+  add = (index: number, value: number): number => Atomics.add(this.#view, index, value);
+  compareExchange = (index: number, expected: number, value: number): number =>
+    Atomics.compareExchange(this.#view, index, expected, value);
+  pause = (): void => undefined;
+
+  wait(): never {
+    throw new Error("simulated threads do not block");
+  }
+
+  waitAsync(index: number, expected: number): Promise<unknown> | undefined {
+    if (this.load(index) !== expected) return undefined;
+    if (this.#time.random() < 0.02) return this.#time.sleep(1);
+    const asleep = this.#asleep.get(index) ?? new Set();
+    this.#asleep.set(index, asleep);
+    return new Promise<void>((wake) => asleep.add(wake)).then(() => this.#time.sleep(this.#time.random()));
+  }
+
+  notify(index: number): void {
+    for (const wake of this.#asleep.get(index) ?? []) wake();
+    this.#asleep.delete(index);
+  }
+}
+
+class SimulatedWorker implements Member {
+  readonly task: Promise<unknown>;
+  readonly api: Member["api"];
+  /** Set when it is told to end, or died: it makes no further move. */
+  gone = false;
+  unending = false;
+  readonly #world: World;
+  readonly #fault: SimulatedFault | undefined;
+  #die!: (error: Error) => void;
+  #moves = 0;
+  #worker: Worker | undefined;
+
+  constructor(world: World, fault: SimulatedFault | undefined) {
+    this.#world = world;
+    this.#fault = fault;
+    this.task = new Promise((_, reject) => {
+      this.#die = reject;
+    });
+    this.api = {
+      loadKernels: () => this.#answer(1, () => this.#move()),
+      prepare: (setup) => this.#prepare(setup),
+      run: () => this.#answer(1, () => this.#run(this.#worker!)),
+    };
+  }
+
+  async #answer(firstStep: number, body: () => Promise<void>): Promise<Outcome> {
+    const outcome = await outcomeOf(
+      async () => {
+        try {
+          await body();
+        } catch (error) {
+          if (error instanceof Gone) await never();
+          throw error;
+        }
+      },
+      () => this.#worker,
+      firstStep,
+    );
+    if (!outcome.ok && !outcome.aborted) this.#world.failed(outcome.error.message);
+    return outcome;
+  }
+
+  async #prepare(setup: WorkerSetup): Promise<Outcome> {
+    const { job, wordsOf } = this.#world;
+    const outcome = await this.#answer(setup.begin.state.step + 1, async () => {
+      await this.#move();
+      const surroundings = { notify: () => undefined, entered: this.#within, words: wordsOf };
+      this.#worker = setUp(setup, configureJob(job, setup.job.context), surroundings);
+    });
+    return outcome.ok ? { ok: true, sources: {} } : outcome;
+  }
+
+  async #run(worker: Worker): Promise<void> {
+    for (const pause of stepLoop(worker)) await this.#pauseAt(pause, worker);
+  }
+
+  async #pauseAt(pause: Pause, { where }: Worker): Promise<void> {
+    if (pause instanceof Barrier) {
+      const startedMs = where.arrive();
+      await this.#move();
+      await pause.waitAsync();
+      // It may have been ended while it slept.
+      if (this.gone) await never();
+      where.leave(startedMs);
+    } else if (pause === "disk") {
+      await this.#move();
+      where.beat();
+    } else {
+      where.enter(pause);
+      await this.#move();
+    }
+  }
+
+  /** Takes some time, and then may fail. A worker that is gone stays here for ever. */
+  async #move(): Promise<void> {
+    const { time } = this.#world;
+    await time.sleep(time.random() * 4);
+    if (this.gone) await never();
+    this.#world.moves++;
+    if (this.#fails()) await never();
+  }
+
+  /** Phases that begin within a pass are moves, too, but for those that nobody can pause at. */
+  readonly #within = (phase: Phase): void => {
+    if ((phase === "forward" || phase === "backward") && this.#fails()) throw new Gone();
+  };
+
+  /** True if the worker goes no further from here. */
+  #fails(): boolean {
+    const fault = this.#fault;
+    if (!fault || this.#moves++ !== fault.move) return false;
+    if (fault.kind === "throw") throw new RangeError("injected");
+    if (fault.kind === "throw null") throw null;
+    if (fault.kind === "mistake") throw new WorkerError("a mistake", 0, 0, "idle");
+    if (fault.kind === "unending") this.unending = true;
+    else this.gone = fault.kind === "die";
+    this.#world.failed(fault.kind);
+    if (fault.kind === "die") this.#die(new Error("worker exited with code: 7"));
+    return true;
+  }
+}
+
+/** Ending takes each worker some time, in which it goes on; unless they are taken for ended at once, to see that it is noticed. */
+export function startSimulated(
+  world: World,
+  workers: number,
+  fault: SimulatedFault | undefined,
+  endsTooEarly = false,
+): Members {
+  const members = Array.from(
+    { length: workers },
+    (_, rank) => new SimulatedWorker(world, fault?.rank === rank ? fault : undefined),
+  );
+  const { time } = world;
+  const endOne = async (member: SimulatedWorker) => {
+    await time.sleep(time.random() * 20);
+    if (member.unending) await never();
+    member.gone = true;
+  };
+  const end = async () => {
+    const ended = Promise.all(members.map(endOne));
+    if (!endsTooEarly) await ended;
+  };
+  return { members, end };
+}
