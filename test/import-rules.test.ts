@@ -54,24 +54,49 @@ describe("refused:", () => {
       "a layer of core that looks up",
       "core-layer-1",
       {
-        [`${core}memory/heap.ts`]: 'import { relu } from "../ops/activations.ts";\nexport const a = relu;',
-        [`${core}ops/activations.ts`]: "export const relu = 1;",
+        [`${core}memory/heap.ts`]:
+          'import { relu } from "../ops/activations/relu.ts";\nexport const a = relu;',
+        [`${core}ops/activations/relu.ts`]: "export const relu = 1;",
+      },
+    ],
+    [
+      "a family of ops that looks at a later one",
+      "core-layer-6",
+      {
+        [`${core}ops/create/a.ts`]: 'import { b } from "../shape/b.ts";\nexport const a = b;',
+        [`${core}ops/shape/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
+      "an op that lies beside the families",
+      "file-without-a-layer",
+      {
+        [`${core}index.ts`]: 'export { a } from "./ops/a.ts";',
+        [`${core}ops/a.ts`]: "export const a = 1;",
+      },
+    ],
+    [
+      "autograd that knows an op",
+      "engine-knows-no-ops",
+      {
+        [`${core}autograd/tape.ts`]: 'import { add } from "../ops/arithmetic/add.ts";\nexport const a = add;',
+        [`${core}ops/arithmetic/add.ts`]: "export const add = 1;",
       },
     ],
     [
       "a circle",
       "no-cycle",
       {
-        [`${core}ops/a.ts`]: 'import { b } from "./b.ts";\nexport const a = b;',
-        [`${core}ops/b.ts`]: 'import { a } from "./a.ts";\nexport const b = () => a;',
+        [`${core}ops/shape/a.ts`]: 'import { b } from "./b.ts";\nexport const a = b;',
+        [`${core}ops/shape/b.ts`]: 'import { a } from "./a.ts";\nexport const b = () => a;',
       },
     ],
     [
       "a circle of types",
       "no-cycle",
       {
-        [`${core}ops/a.ts`]: 'import type { B } from "./b.ts";\nexport type A = B[];',
-        [`${core}ops/b.ts`]: 'import type { A } from "./a.ts";\nexport type B = A[];',
+        [`${core}ops/shape/a.ts`]: 'import type { B } from "./b.ts";\nexport type A = B[];',
+        [`${core}ops/shape/b.ts`]: 'import type { A } from "./a.ts";\nexport type B = A[];',
       },
     ],
     [
@@ -111,11 +136,17 @@ it("accepts imports to the left", async () => {
   expect(await broken(files)).toEqual(new Set());
 });
 
-it("the README of the rooms names each of them", () => {
-  const source = join(root, parallel);
-  const readme = readFileSync(join(source, "README.md"), "utf8");
-  const rooms = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  expect([...readme.matchAll(/^\| `(\w+)\/`/gm)].map(([, name]) => name).sort()).toEqual(
-    rooms.map(({ name }) => name).sort(),
-  );
+/** Folders of a folder of the repository. */
+const foldersOf = (path: string): string[] =>
+  readdirSync(join(root, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+it.each([
+  [parallel, foldersOf(parallel)],
+  // The families of ops are rooms, too.
+  [core, foldersOf(core).flatMap((n) => (n === "ops" ? foldersOf(`${core}ops`).map((f) => `ops/${f}`) : n))],
+])("the README of the rooms names each of them: %s", (path, rooms) => {
+  const readme = readFileSync(join(root, path, "README.md"), "utf8");
+  expect([...readme.matchAll(/^\| `([\w/-]+)\/`/gm)].map(([, name]) => name).sort()).toEqual(rooms.sort());
 });

@@ -1,7 +1,7 @@
 // @shardgrad/core/engine: the memory and the kernels beneath tensors, for packages that build on core, such as
 // @shardgrad/parallel. Not for programs that train models: what is here may change with any version.
-export { hostStep, type Meeting, outsideOfCapture, type Share } from "./capture/observer.ts";
-export { compileInRounds, type Rounds, type RoundsOptions } from "./capture.ts";
+
+export { compileInRounds, type Rounds, type RoundsOptions } from "./capture/compile.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
 export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
@@ -10,5 +10,6 @@ export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
+export { hostStep, type Meeting, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { drawnUnkeyed } from "./random.ts";

@@ -1,8 +1,6 @@
 // @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
 
-export { type Profile, type ProfileOptions, type ProfileRow, profile } from "./capture/profile.ts";
-export { type Compiled, type CompileOptions, compile } from "./capture.ts";
-export { checkpoint, isRecomputing } from "./checkpoint.ts";
+export { checkpoint, isRecomputing } from "./autograd/checkpoint.ts";
 export {
   type Arguments,
   defineOp,
@@ -12,7 +10,7 @@ export {
   noGrad,
   type OpDefinition,
   type VariadicDefinition,
-} from "./define-op.ts";
+} from "./autograd/define-op.ts";
 export {
   type DerivativeOptions,
   hessian,
@@ -23,10 +21,8 @@ export {
   type TensorFunction,
   valueAndGrad,
   vjp,
-} from "./differentiation.ts";
-export type { DType, IntegerArray, NumericArray } from "./dtype.ts";
-export * from "./errors.ts";
-export * from "./gradient-free/index.ts";
+} from "./autograd/differentiation.ts";
+export { detach } from "./autograd/gradient-ops.ts";
 export {
   type Graph,
   type GraphEdge,
@@ -36,7 +32,13 @@ export {
   graphOf,
   toDot,
   toMermaid,
-} from "./graph.ts";
+} from "./autograd/graph.ts";
+export { type BackwardOptions, backward, type GradOptions, grad, onGradient } from "./autograd/tape.ts";
+export { type Compiled, type CompileOptions, compile } from "./capture/compile.ts";
+export { type Profile, type ProfileOptions, type ProfileRow, profile } from "./capture/profile.ts";
+export type { DType, IntegerArray, NumericArray } from "./dtype.ts";
+export * from "./errors.ts";
+export * from "./gradient-free/index.ts";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
 export { type KernelChoice, type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
 export type { WasmBuild } from "./kernels/wasm.ts";
@@ -97,7 +99,7 @@ export { Sequential } from "./nn/sequential.ts";
 export type { LoadOptions, StateDict } from "./nn/state-dict.ts";
 export { TransformerBlock, type TransformerBlockOptions } from "./nn/transformer.ts";
 export * from "./ops/index.ts";
-export type { Cell } from "./ops/recurrent.ts";
+export type { Cell } from "./ops/sequence-models/recurrent.ts";
 export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
@@ -144,6 +146,4 @@ export {
 } from "./random.ts";
 export { scope } from "./scope.ts";
 export type { NestedNumbers, Shape } from "./shape.ts";
-export { detach } from "./tape/gradient-ops.ts";
-export { type BackwardOptions, backward, type GradOptions, grad, onGradient } from "./tape.ts";
 export { type GradientHook, type Node, Tensor } from "./tensor.ts";

@@ -1,11 +1,11 @@
 // What tensors look like when printed: whole texts, as a person sees them.
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { neg } from "./ops/arithmetic.ts";
-import type { TensorOptions } from "./ops/create.ts";
-import { full, tensor, zeros } from "./ops/create.ts";
-import { arange } from "./ops/sequences.ts";
-import { flip, slice } from "./ops/slice.ts";
+import { neg } from "./ops/arithmetic/arithmetic.ts";
+import type { TensorOptions } from "./ops/create/create.ts";
+import { full, tensor, zeros } from "./ops/create/create.ts";
+import { arange } from "./ops/create/sequences.ts";
+import { flip, slice } from "./ops/indexing/slice.ts";
 import { scope } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 

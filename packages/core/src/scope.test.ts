@@ -1,13 +1,13 @@
 // What a scope frees and what it leaves, measured by the bytes that the arena has handed out.
 import { expect, test } from "vitest";
-import { gradEnabled, noGrad, withGrad } from "./define-op.ts";
+import { gradEnabled, noGrad, withGrad } from "./autograd/define-op.ts";
+import { backward } from "./autograd/tape.ts";
 import { ReleasedError, ShardgradError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
-import { ones, tensor } from "./ops/create.ts";
+import { ones, tensor } from "./ops/create/create.ts";
 import { add, mul, sum } from "./ops/index.ts";
 import { currentGenerator, Generator, withGenerator } from "./random.ts";
 import { scope } from "./scope.ts";
-import { backward } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Bytes that `body` leaves behind; everything here is one block of 64 bytes. */

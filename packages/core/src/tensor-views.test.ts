@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DType } from "./dtype.ts";
 import { useKernels } from "./kernels/dispatch.ts";
-import { tensor, zeros } from "./ops/create.ts";
+import { tensor, zeros } from "./ops/create/create.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 import { copyStrided } from "./tensor.ts";

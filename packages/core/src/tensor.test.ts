@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
-import { full, ones, tensor, zeros } from "./ops/create.ts";
+import { full, ones, tensor, zeros } from "./ops/create/create.ts";
 import { contiguousStrides, sizeOf } from "./shape.ts";
 import { commonDType, contiguous, copyStrided, requireFloat, Tensor } from "./tensor.ts";
 

@@ -1,14 +1,14 @@
 // The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
-// Knows memory and kernels, but no op by name; `define-op.ts` says how a tensor comes from others, `tape.ts`
-// how gradients flow back, `scope.ts` when memory is given back.
+// Knows memory and kernels, but no op by name; `autograd/define-op.ts` says how a tensor comes from others,
+// `autograd/tape.ts` how gradients flow back, `scope.ts` when memory is given back.
 import { kindOf } from "./arguments.ts";
-import { observer, refuseHostAccess } from "./capture/observer.ts";
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, typedArrayOf } from "./dtype.ts";
 import { DTypeError, ReleasedError, ShapeError, ValueError } from "./errors.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
+import { observer, refuseHostAccess } from "./observer.ts";
 import { describeTensor, nest, printTensor } from "./printing.ts";
 import type { FourNumbers, NestedNumbers, Shape } from "./shape.ts";
 import { contiguousStrides, formatShape, isContiguous, sameShape, sizeOf, walkFourAxes } from "./shape.ts";

@@ -1,11 +1,11 @@
 // checkGrad must find what is wrong: it is shown wrong gradients of every kind, planted with defineOp.
 import { describe, expect, test } from "vitest";
-import { defineOp, noGrad } from "./define-op.ts";
+import { defineOp, noGrad } from "./autograd/define-op.ts";
+import { grad } from "./autograd/tape.ts";
 import { GradientError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
-import { rand, randn, tensor } from "./ops/create.ts";
+import { rand, randn, tensor } from "./ops/create/create.ts";
 import { add, cast, div, exp, expand, greater, mul, sum, transpose } from "./ops/index.ts";
-import { grad } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 import { checkGrad, numericalGrad } from "./testing.ts";
 

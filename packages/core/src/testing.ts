@@ -1,6 +1,7 @@
 // Checking gradients against finite differences: for tests of new ops, here and in other people's code.
 
-import { withGrad } from "./define-op.ts";
+import { withGrad } from "./autograd/define-op.ts";
+import { gradOfSum } from "./autograd/tape.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { GradientError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
@@ -8,7 +9,6 @@ import { checkOptions, optionNames } from "./options.ts";
 import { rememberDraws } from "./random.ts";
 import { scope } from "./scope.ts";
 import { contiguousStrides, formatShape } from "./shape.ts";
-import { gradOfSum } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 /** How closely `checkGrad` looks. */

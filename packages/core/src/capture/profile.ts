@@ -1,10 +1,10 @@
 // profile: where the time of a compiled step goes, kernel by kernel. Replays it with a clock between the calls.
 
-import { latestRecording } from "../capture.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { CaptureError, ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sizeOf } from "../shape.ts";
+import { latestRecording } from "./compile.ts";
 import { flops } from "./costs.ts";
 import type { Recording } from "./recording.ts";
 

@@ -6,11 +6,11 @@ import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import type { Plan } from "../memory/plan.ts";
 import { allocateAt, allocateFrom, Storage } from "../memory/storage.ts";
+import type { Meeting, Observer } from "../observer.ts";
+import { observe } from "../observer.ts";
 import type { Generator } from "../random.ts";
 import { currentGenerator, guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
-import type { Meeting, Observer } from "./observer.ts";
-import { observe } from "./observer.ts";
 
 /** A kernel call, or a step of the host, which has no arguments. */
 export interface RecordedStep {

@@ -1,6 +1,7 @@
 // The exact gradient, by walking the recorded graph back: what all other estimators are compared with.
+
+import { grad } from "../autograd/tape.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { grad } from "../tape.ts";
 import { copyStrided, Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator } from "./estimator.ts";

@@ -1,11 +1,11 @@
 // The slope of a loss along a direction in the space of its parameters. What `jvp` computes for a function of its
 // arguments, for a loss that closes over its parameters.
-import { withGrad } from "../define-op.ts";
-import { add, mul } from "../ops/arithmetic.ts";
-import { reshape, sum } from "../ops/broadcast.ts";
-import { ones } from "../ops/create.ts";
+import { withGrad } from "../autograd/define-op.ts";
+import { grad } from "../autograd/tape.ts";
+import { add, mul } from "../ops/arithmetic/arithmetic.ts";
+import { ones } from "../ops/create/create.ts";
+import { reshape, sum } from "../ops/shape/broadcast.ts";
 import { scope } from "../scope.ts";
-import { grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**

@@ -1,7 +1,7 @@
 // One interface for all ways to a gradient: backpropagation, and those that do without it. See README.md beside it.
-import { noGrad, withGrad } from "../define-op.ts";
+import { noGrad, withGrad } from "../autograd/define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
-import { zerosLike } from "../ops/like.ts";
+import { zerosLike } from "../ops/create/like.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

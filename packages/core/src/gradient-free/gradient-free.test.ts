@@ -1,6 +1,6 @@
 // Every estimator against the true gradient of a quadratic function and of a small network, with its cost.
 import { describe, expect, it } from "vitest";
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import type { DType } from "../dtype.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
@@ -8,12 +8,12 @@ import { heap } from "../memory/heap.ts";
 import { ReLU } from "../nn/activations.ts";
 import { Linear } from "../nn/linear.ts";
 import { Sequential } from "../nn/sequential.ts";
-import { add, mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { rand, randn, tensor, zeros } from "../ops/create.ts";
-import { matmul } from "../ops/matmul.ts";
-import { transpose } from "../ops/shape.ts";
-import { square } from "../ops/unary.ts";
+import { add, mul } from "../ops/arithmetic/arithmetic.ts";
+import { square } from "../ops/arithmetic/unary.ts";
+import { rand, randn, tensor, zeros } from "../ops/create/create.ts";
+import { matmul } from "../ops/linear-algebra/matmul.ts";
+import { sum } from "../ops/shape/broadcast.ts";
+import { transpose } from "../ops/shape/shape.ts";
 import { SGD } from "../optim/sgd.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";

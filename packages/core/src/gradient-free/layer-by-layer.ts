@@ -1,10 +1,10 @@
 // Backpropagation one layer at a time: no walk crosses from one layer to another. Each layer is fed a detached view of
 // what the one before it gave, and is handed the gradient of its output alone, as if layers were far apart.
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
+import { detach } from "../autograd/gradient-ops.ts";
+import { grad } from "../autograd/tape.ts";
 import type { Module } from "../nn/module.ts";
-import { add } from "../ops/arithmetic.ts";
-import { detach } from "../tape/gradient-ops.ts";
-import { grad } from "../tape.ts";
+import { add } from "../ops/arithmetic/arithmetic.ts";
 import type { Tensor } from "../tensor.ts";
 import { ownGradient } from "./backpropagation.ts";
 import type { GradientEstimator } from "./estimator.ts";

@@ -1,9 +1,9 @@
 // Random directions in the space of the parameters, and losses seen a small way along them. Directions are drawn again
 // where they are needed again, from their position in a Philox stream: nothing is stored but the parameters themselves.
-import { noGrad } from "../define-op.ts";
-import { add, mul, sub } from "../ops/arithmetic.ts";
-import { greaterEqual } from "../ops/compare.ts";
-import { rand, randn, zeros } from "../ops/create.ts";
+import { noGrad } from "../autograd/define-op.ts";
+import { add, mul, sub } from "../ops/arithmetic/arithmetic.ts";
+import { greaterEqual } from "../ops/arithmetic/compare.ts";
+import { rand, randn, zeros } from "../ops/create/create.ts";
 import { Generator, stream, withGenerator } from "../random.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
 import { Linear } from "../nn/linear.ts";
-import { ones, tensor, zeros } from "../ops/create.ts";
+import { ones, tensor, zeros } from "../ops/create/create.ts";
 import type { Tensor } from "../tensor.ts";
 import { writeSafetensors } from "./safetensors.ts";
 

@@ -1,12 +1,12 @@
 // Which kernels run, and that a model computes the same on all of them.
 import { expect, test } from "vitest";
+import { grad } from "../autograd/tape.ts";
 import { ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { heap } from "../memory/heap.ts";
-import { randn, tensor } from "../ops/create.ts";
+import { randn, tensor } from "../ops/create/create.ts";
 import { linear, relu } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
-import { grad } from "../tape.ts";
 import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
 import { supportedBuild } from "./wasm.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
-import { tensor } from "../ops/create.ts";
+import { tensor } from "../ops/create/create.ts";
 import { linear } from "../ops/index.ts";
 import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
 import { provideBlas } from "./provide-blas.ts";

@@ -1,9 +1,9 @@
 // How often the largest logit is the right class.
 import { int32Advice } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
-import { cast } from "../ops/cast.ts";
-import { equal } from "../ops/compare.ts";
-import { argmax } from "../ops/reduce.ts";
+import { equal } from "../ops/arithmetic/compare.ts";
+import { cast } from "../ops/create/cast.ts";
+import { argmax } from "../ops/reductions/reduce.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireTensor } from "../tensor.ts";

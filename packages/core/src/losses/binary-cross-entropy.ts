@@ -1,8 +1,8 @@
 // Cross-entropy of yes-or-no answers.
 
 import { ShapeError } from "../errors.ts";
-import { softplus } from "../ops/activations.ts";
-import { add, mul, neg, sub } from "../ops/arithmetic.ts";
+import { softplus } from "../ops/activations/activations.ts";
+import { add, mul, neg, sub } from "../ops/arithmetic/arithmetic.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { broadcastShapes, formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,16 +1,16 @@
 // Cross-entropy between logits and class indices, or class probabilities. The former is part of most training steps,
 // so that it has kernels of its own: one from logits to losses, one from there to the gradient.
 
-import { compute, defineOp } from "../define-op.ts";
+import { compute, defineOp } from "../autograd/define-op.ts";
 import { bytesPerElement, int32Advice, isFloat } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { Storage } from "../memory/storage.ts";
-import { add, div, mul, neg, sub } from "../ops/arithmetic.ts";
-import { reshape, sum } from "../ops/broadcast.ts";
-import { logSoftmax } from "../ops/softmax.ts";
-import { exp } from "../ops/unary.ts";
-import { where } from "../ops/where.ts";
+import { logSoftmax } from "../ops/activations/softmax.ts";
+import { add, div, mul, neg, sub } from "../ops/arithmetic/arithmetic.ts";
+import { exp } from "../ops/arithmetic/unary.ts";
+import { where } from "../ops/arithmetic/where.ts";
+import { reshape, sum } from "../ops/shape/broadcast.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, requireTensor, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";

@@ -1,13 +1,13 @@
 // Gradients of every loss against finite differences, of first and second order.
 import { describe, expect, it } from "vitest";
-import { sigmoid } from "../ops/activations.ts";
-import { mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { tensor } from "../ops/create.ts";
-import { permute, transpose } from "../ops/shape.ts";
-import { logSoftmax, softmax } from "../ops/softmax.ts";
-import { square } from "../ops/unary.ts";
-import { backward, grad } from "../tape.ts";
+import { backward, grad } from "../autograd/tape.ts";
+import { sigmoid } from "../ops/activations/activations.ts";
+import { logSoftmax, softmax } from "../ops/activations/softmax.ts";
+import { mul } from "../ops/arithmetic/arithmetic.ts";
+import { square } from "../ops/arithmetic/unary.ts";
+import { tensor } from "../ops/create/create.ts";
+import { sum } from "../ops/shape/broadcast.ts";
+import { permute, transpose } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
 import { bceWithLogits } from "./binary-cross-entropy.ts";

@@ -1,9 +1,9 @@
 // Labels that are ignored: nothing of their rows is read, not even an infinity or a NaN, and their gradient is 0.
 import { describe, expect, it } from "vitest";
-import { sum } from "../ops/broadcast.ts";
-import { tensor } from "../ops/create.ts";
-import { square } from "../ops/unary.ts";
-import { grad } from "../tape.ts";
+import { grad } from "../autograd/tape.ts";
+import { square } from "../ops/arithmetic/unary.ts";
+import { tensor } from "../ops/create/create.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import type { Tensor } from "../tensor.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import type { LabelLossOptions } from "./labels.ts";

@@ -1,9 +1,9 @@
 // Kullback-Leibler divergence.
 
-import { add, div, mul, sub } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { equal } from "../ops/compare.ts";
-import { exp, log } from "../ops/unary.ts";
+import { add, div, mul, sub } from "../ops/arithmetic/arithmetic.ts";
+import { equal } from "../ops/arithmetic/compare.ts";
+import { exp, log } from "../ops/arithmetic/unary.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Reduction } from "./reduction.ts";

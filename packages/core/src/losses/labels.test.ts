@@ -1,10 +1,10 @@
 // Losses and metrics against their definitions in plain numbers.
 import { describe, expect, test } from "vitest";
+import { grad } from "../autograd/tape.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
-import { ones, randn, tensor } from "../ops/create.ts";
+import { ones, randn, tensor } from "../ops/create/create.ts";
 import { mul, transpose } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
-import { grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
 import { accuracy } from "./accuracy.ts";

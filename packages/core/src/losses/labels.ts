@@ -1,11 +1,12 @@
 // How losses over classes see their arguments: logits as [rows, classes], labels as [rows], wherever the class axis is.
-import { hostStep } from "../capture/observer.ts";
+
 import { int32Advice } from "../dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
-import { reshape } from "../ops/broadcast.ts";
-import { permute } from "../ops/shape.ts";
+import { hostStep } from "../observer.ts";
+import { reshape } from "../ops/shape/broadcast.ts";
+import { permute } from "../ops/shape/shape.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

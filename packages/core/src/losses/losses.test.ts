@@ -1,8 +1,8 @@
 // Every loss against its definition written out in plain numbers, over shapes and options, in both float dtypes.
 import { describe, expect, it } from "vitest";
 import type { DType } from "../dtype.ts";
-import { tensor } from "../ops/create.ts";
-import { permute } from "../ops/shape.ts";
+import { tensor } from "../ops/create/create.ts";
+import { permute } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { bceWithLogits } from "./binary-cross-entropy.ts";
 import { crossEntropy } from "./cross-entropy.ts";

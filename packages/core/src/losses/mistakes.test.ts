@@ -1,11 +1,11 @@
 // What losses refuse, and that the fused one is deterministic and leaves nothing behind.
 import { expect, it } from "vitest";
+import { backward, grad } from "../autograd/tape.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
-import { ones, randn, tensor, zeros } from "../ops/create.ts";
+import { ones, randn, tensor, zeros } from "../ops/create/create.ts";
 import { scope } from "../scope.ts";
-import { backward, grad } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { bceWithLogits } from "./binary-cross-entropy.ts";
 import { crossEntropy } from "./cross-entropy.ts";

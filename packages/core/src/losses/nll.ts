@@ -1,9 +1,9 @@
 // Negative log-likelihood: minus the logarithm of the probability of the right class.
 
-import { compute, defineOp } from "../define-op.ts";
+import { compute, defineOp } from "../autograd/define-op.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { div, mul } from "../ops/arithmetic.ts";
-import { reshape, sum } from "../ops/broadcast.ts";
+import { div, mul } from "../ops/arithmetic/arithmetic.ts";
+import { reshape, sum } from "../ops/shape/broadcast.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import type { LabelLossOptions } from "./labels.ts";

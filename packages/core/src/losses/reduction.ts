@@ -1,8 +1,8 @@
 // What all losses do at their end: mean, sum or nothing, as in PyTorch.
 
 import { ShapeError, ValueError } from "../errors.ts";
-import { sum } from "../ops/broadcast.ts";
-import { mean } from "../ops/reduce.ts";
+import { mean } from "../ops/reductions/reduce.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import { optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

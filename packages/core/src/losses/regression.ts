@@ -1,9 +1,9 @@
 // Losses between numbers and numbers.
 
 import { ValueError } from "../errors.ts";
-import { clamp } from "../ops/activations.ts";
-import { mul, sub } from "../ops/arithmetic.ts";
-import { abs, square } from "../ops/unary.ts";
+import { clamp } from "../ops/activations/activations.ts";
+import { mul, sub } from "../ops/arithmetic/arithmetic.ts";
+import { abs, square } from "../ops/arithmetic/unary.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";

@@ -1,4 +1,4 @@
-// Activations as modules, for use in Sequential: a line each. Functions and defaults are in ops/activations.ts.
+// Activations as modules, for use in Sequential: a line each. Functions and defaults are in ops/activations/.
 
 import {
   elu,
@@ -13,8 +13,8 @@ import {
   softplus,
   softplusOptions,
   tanh,
-} from "../ops/activations.ts";
-import { logSoftmax, softmax } from "../ops/softmax.ts";
+} from "../ops/activations/activations.ts";
+import { logSoftmax, softmax } from "../ops/activations/softmax.ts";
 import type { OptionNames } from "../options.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";

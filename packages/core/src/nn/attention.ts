@@ -1,13 +1,13 @@
 // Multi-head attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762) over [batch, time, width].
 
 import { ShapeError, ValueError } from "../errors.ts";
-import type { AttentionOptions } from "../ops/attention.ts";
-import { scaledDotProductAttention } from "../ops/attention.ts";
-import { reshape } from "../ops/broadcast.ts";
-import { zeros } from "../ops/create.ts";
-import { linear } from "../ops/matmul.ts";
-import { permute } from "../ops/shape.ts";
-import { narrow } from "../ops/slice.ts";
+import { zeros } from "../ops/create/create.ts";
+import { narrow } from "../ops/indexing/slice.ts";
+import { linear } from "../ops/linear-algebra/matmul.ts";
+import type { AttentionOptions } from "../ops/sequence-models/attention.ts";
+import { scaledDotProductAttention } from "../ops/sequence-models/attention.ts";
+import { reshape } from "../ops/shape/broadcast.ts";
+import { permute } from "../ops/shape/shape.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

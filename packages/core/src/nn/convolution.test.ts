@@ -1,8 +1,9 @@
 // Layers of image models: how they start, what they hand on, how their parameters are called; a small model learns.
 import { describe, expect, test } from "vitest";
+import { backward } from "../autograd/tape.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
-import { randn, tensor } from "../ops/create.ts";
+import { randn, tensor } from "../ops/create/create.ts";
 import {
   adaptiveAvgPool2d,
   avgPool1d,
@@ -15,7 +16,6 @@ import {
 import { SGD } from "../optim/sgd.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
-import { backward } from "../tape.ts";
 import { ReLU } from "./activations.ts";
 import { Conv1d, Conv2d } from "./convolution.ts";
 import { Flatten } from "./flatten.ts";

@@ -1,11 +1,16 @@
 // Convolutional layers.
 
 import { ValueError } from "../errors.ts";
-import type { Conv1dOptions, Conv2dOptions } from "../ops/convolution.ts";
-import { conv1d, conv2d, convolutionInstead, convolutionOptionNames } from "../ops/convolution.ts";
-import { zeros } from "../ops/create.ts";
-import type { Pair } from "../ops/windows.ts";
-import { pairOf } from "../ops/windows.ts";
+import type { Conv1dOptions, Conv2dOptions } from "../ops/convolution/convolution.ts";
+import {
+  conv1d,
+  conv2d,
+  convolutionInstead,
+  convolutionOptionNames,
+} from "../ops/convolution/convolution.ts";
+import type { Pair } from "../ops/convolution/windows.ts";
+import { pairOf } from "../ops/convolution/windows.ts";
+import { zeros } from "../ops/create/create.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Shape } from "../shape.ts";
 import { sizeOf } from "../shape.ts";

@@ -1,7 +1,7 @@
 // Dropout as a layer.
 import { kindOf } from "../arguments.ts";
 import { ValueError } from "../errors.ts";
-import { dropout } from "../ops/dropout.ts";
+import { dropout } from "../ops/activations/dropout.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 

@@ -1,7 +1,7 @@
 // A table of vectors, looked up by index.
 
-import { randn } from "../ops/create.ts";
-import { embedding, embeddingOptions } from "../ops/embedding.ts";
+import { randn } from "../ops/create/create.ts";
+import { embedding, embeddingOptions } from "../ops/indexing/embedding.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { requireSizes } from "./linear.ts";

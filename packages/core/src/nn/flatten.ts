@@ -1,5 +1,5 @@
 // Flatten as a module: from images to the rows of a fully connected layer.
-import { flatten } from "../ops/shape.ts";
+import { flatten } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 

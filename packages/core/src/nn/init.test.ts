@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { reshape } from "../ops/broadcast.ts";
-import { ones, zeros } from "../ops/create.ts";
-import { matmul } from "../ops/matmul.ts";
-import { transpose } from "../ops/shape.ts";
+import { ones, zeros } from "../ops/create/create.ts";
+import { matmul } from "../ops/linear-algebra/matmul.ts";
+import { reshape } from "../ops/shape/broadcast.ts";
+import { transpose } from "../ops/shape/shape.ts";
 import { manualSeed } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import * as init from "./init.ts";

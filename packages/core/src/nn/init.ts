@@ -1,9 +1,9 @@
 // Initial values of parameters, written in place, from this thread's random stream. Distributions and defaults are those
 // of torch.nn.init. Weights are [outputs, inputs, …]: what is behind the first two axes is the receptive field.
 
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
-import { full, rand, randn } from "../ops/create.ts";
+import { full, rand, randn } from "../ops/create/create.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";

@@ -1,14 +1,14 @@
 // What layers do besides their formulas: state, modes, initial values, refusals. That they compute what PyTorch's
 // layers compute is tested in test/layers.test.ts.
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { checkpoint } from "../checkpoint.ts";
+import { checkpoint } from "../autograd/checkpoint.ts";
+import { backward, grad } from "../autograd/tape.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { ones, randn, tensor } from "../ops/create.ts";
+import { mul } from "../ops/arithmetic/arithmetic.ts";
+import { ones, randn, tensor } from "../ops/create/create.ts";
 import * as ops from "../ops/index.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import { manualSeed } from "../random.ts";
-import { backward, grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
 import * as activations from "./activations.ts";

@@ -2,8 +2,8 @@
 
 import { kindOf } from "../arguments.ts";
 import { ValueError } from "../errors.ts";
-import { zeros } from "../ops/create.ts";
-import { linear } from "../ops/matmul.ts";
+import { zeros } from "../ops/create/create.ts";
+import { linear } from "../ops/linear-algebra/matmul.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import * as init from "./init.ts";

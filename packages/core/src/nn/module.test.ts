@@ -1,10 +1,10 @@
 // State dicts, buffers, modules with other signatures, conversion and summaries. How parameters are named is in nn.test.ts.
 import { describe, expect, test } from "vitest";
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import { ValueError } from "../errors.ts";
-import { add, mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { ones, randn, tensor, zeros } from "../ops/create.ts";
+import { add, mul } from "../ops/arithmetic/arithmetic.ts";
+import { ones, randn, tensor, zeros } from "../ops/create/create.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import { currentGenerator } from "../random.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,9 +1,10 @@
 // Module: a model, or a part of one, whose parameters, buffers and parts are found by walking its properties.
-import { observer, refuseHostAccess } from "../capture/observer.ts";
+
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { Storage } from "../memory/storage.ts";
+import { observer, refuseHostAccess } from "../observer.ts";
 import type { Shape } from "../shape.ts";
 import { requireFloat, requireTensor, Tensor } from "../tensor.ts";
 import type { LoadOptions, StateDict } from "./state-dict.ts";

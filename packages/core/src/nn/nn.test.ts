@@ -1,7 +1,7 @@
 // Modules: how parameters are found and named, how they start, and what layers compute.
 import { describe, expect, test } from "vitest";
 import { ValueError } from "../errors.ts";
-import { ones, tensor } from "../ops/create.ts";
+import { ones, tensor } from "../ops/create/create.ts";
 import { add, relu } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";

@@ -1,12 +1,12 @@
-// Normalisation layers. Formulas are in ops/row-norm.ts and ops/batch-norm.ts; defaults are PyTorch's.
+// Normalisation layers. Formulas are in ops/normalization/; defaults are PyTorch's.
 
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import { ShapeError } from "../errors.ts";
-import { add, div } from "../ops/arithmetic.ts";
-import { batchNorm, followMoments, groupNorm, normalizeBatch } from "../ops/batch-norm.ts";
-import { cast } from "../ops/cast.ts";
-import { ones, tensor, zeros } from "../ops/create.ts";
-import { layerNorm, rmsNorm } from "../ops/row-norm.ts";
+import { add, div } from "../ops/arithmetic/arithmetic.ts";
+import { cast } from "../ops/create/cast.ts";
+import { ones, tensor, zeros } from "../ops/create/create.ts";
+import { batchNorm, followMoments, groupNorm, normalizeBatch } from "../ops/normalization/batch-norm.ts";
+import { layerNorm, rmsNorm } from "../ops/normalization/row-norm.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";

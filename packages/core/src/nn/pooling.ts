@@ -1,16 +1,16 @@
 // Pooling as modules, for use in Sequential.
 
-import type { AdaptiveSize, AvgPool1dOptions, AvgPool2dOptions } from "../ops/avg-pool.ts";
+import type { AdaptiveSize, AvgPool1dOptions, AvgPool2dOptions } from "../ops/convolution/avg-pool.ts";
 import {
   adaptiveAvgPool2d,
   avgPool1d,
   avgPool1dOptions,
   avgPool2d,
   avgPool2dOptions,
-} from "../ops/avg-pool.ts";
-import type { MaxPool1dOptions, MaxPool2dOptions } from "../ops/max-pool.ts";
-import { maxPool1d, maxPool1dOptions, maxPool2d, maxPool2dOptions } from "../ops/max-pool.ts";
-import type { Pair } from "../ops/windows.ts";
+} from "../ops/convolution/avg-pool.ts";
+import type { MaxPool1dOptions, MaxPool2dOptions } from "../ops/convolution/max-pool.ts";
+import { maxPool1d, maxPool1dOptions, maxPool2d, maxPool2dOptions } from "../ops/convolution/max-pool.ts";
+import type { Pair } from "../ops/convolution/windows.ts";
 import { checkOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";

@@ -1,11 +1,11 @@
 // RNN, LSTM and GRU against their definitions, one unit at a time, and their gradients.
 import { beforeEach, describe, expect, test } from "vitest";
-import { add, mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { randn, tensor, zeros } from "../ops/create.ts";
-import { transpose } from "../ops/shape.ts";
+import { backward, grad } from "../autograd/tape.ts";
+import { add, mul } from "../ops/arithmetic/arithmetic.ts";
+import { randn, tensor, zeros } from "../ops/create/create.ts";
+import { sum } from "../ops/shape/broadcast.ts";
+import { transpose } from "../ops/shape/shape.ts";
 import { manualSeed } from "../random.ts";
-import { backward, grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
 import type { RecurrentOptions } from "./recurrent.ts";

@@ -1,16 +1,17 @@
-// Recurrent networks over sequences: RNN, LSTM, GRU. What one layer computes is in ops/recurrent.ts; this file stacks
-// layers and directions. Parameters, gate order, initial values and defaults are PyTorch's, but for `batchFirst`.
+// Recurrent networks over sequences: RNN, LSTM, GRU. What one layer computes is in ops/sequence-models/recurrent.ts; this
+// file stacks layers and directions. Parameters, gate order, initial values and defaults are PyTorch's, but for
+// `batchFirst`.
 
 import { ShapeError, ValueError } from "../errors.ts";
-import { add } from "../ops/arithmetic.ts";
-import { zeros } from "../ops/create.ts";
-import { dropout } from "../ops/dropout.ts";
-import { cat, stack } from "../ops/join.ts";
-import { linear } from "../ops/matmul.ts";
-import type { Cell } from "../ops/recurrent.ts";
-import { recurrentLayer } from "../ops/recurrent.ts";
-import { transpose } from "../ops/shape.ts";
-import { select } from "../ops/slice.ts";
+import { dropout } from "../ops/activations/dropout.ts";
+import { add } from "../ops/arithmetic/arithmetic.ts";
+import { zeros } from "../ops/create/create.ts";
+import { cat, stack } from "../ops/indexing/join.ts";
+import { select } from "../ops/indexing/slice.ts";
+import { linear } from "../ops/linear-algebra/matmul.ts";
+import type { Cell } from "../ops/sequence-models/recurrent.ts";
+import { recurrentLayer } from "../ops/sequence-models/recurrent.ts";
+import { transpose } from "../ops/shape/shape.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,8 +1,8 @@
 // Loading values by name, and what there is to say when names or shapes differ.
 
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import { ValueError } from "../errors.ts";
-import { cast } from "../ops/cast.ts";
+import { cast } from "../ops/create/cast.ts";
 import { camelCase, checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";

@@ -1,8 +1,8 @@
 // The table that `Module.summary` shows: a line per module, with the shapes that a sample input takes on its way.
-import { noGrad } from "../define-op.ts";
+import { noGrad } from "../autograd/define-op.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { formatBytes } from "../memory/arena.ts";
-import { zeros } from "../ops/create.ts";
+import { zeros } from "../ops/create/create.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape } from "../shape.ts";

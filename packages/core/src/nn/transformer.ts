@@ -1,7 +1,7 @@
 // A transformer block with the norms in front (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
 
-import { gelu } from "../ops/activations.ts";
-import { add } from "../ops/arithmetic.ts";
+import { gelu } from "../ops/activations/activations.ts";
+import { add } from "../ops/arithmetic/arithmetic.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { AttentionMasking } from "./attention.ts";

@@ -2,7 +2,7 @@
 // values.test.ts, which draws small ordinary numbers, does not look.
 import { describe, expect, test } from "vitest";
 import type { Tensor } from "../tensor.ts";
-import { full, rand, tensor } from "./create.ts";
+import { full, rand, tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;

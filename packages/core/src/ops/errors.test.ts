@@ -5,7 +5,7 @@ import { heap } from "../memory/heap.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { ones, rand, randn, tensor, zeros } from "./create.ts";
+import { ones, rand, randn, tensor, zeros } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 const f32 = (...shape: number[]) => ones(shape);

@@ -1,9 +1,9 @@
 // Gradients where functions bend, tie or are no number: the values of PyTorch 2.15.
 import { describe, expect, test } from "vitest";
+import { grad } from "../autograd/tape.ts";
 import { huber, l1 } from "../losses/regression.ts";
-import { grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { tensor } from "./create.ts";
+import { tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;

@@ -1,10 +1,10 @@
 // The gradient of every op against finite differences in float64, to 1e-6, and the gradient of that gradient.
-// Shapes are odd; operands broadcast, are views, are empty. Rules of the graph itself are in ../tape.test.ts.
+// Shapes are odd; operands broadcast, are views, are empty. Rules of the graph itself are in ../autograd/tape.test.ts.
 import { describe, expect, test } from "vitest";
-import { grad } from "../tape.ts";
+import { grad } from "../autograd/tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkGrad } from "../testing.ts";
-import { tensor } from "./create.ts";
+import { tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 const { add, cast, div, einsum, exp, expand, gelu, linear, log, logSoftmax, logSumExp, matmul, mean, mul } =

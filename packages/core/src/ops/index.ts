@@ -1,56 +1,22 @@
 // All public ops, a line per file.
-export { clamp, elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./activations.ts";
-export { add, div, mul, neg, sub } from "./arithmetic.ts";
-export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export {
-  type AdaptiveSize,
-  type AvgPool1dOptions,
-  type AvgPool2dOptions,
-  adaptiveAvgPool2d,
-  avgPool1d,
-  avgPool2d,
-} from "./avg-pool.ts";
-export type { ReduceOptions } from "./axes.ts";
-export { type BatchNormOptions, batchNorm, type GroupNormOptions, groupNorm } from "./batch-norm.ts";
-export { expand, reshape, sum } from "./broadcast.ts";
-export { cast } from "./cast.ts";
-export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./compare.ts";
-export { type Conv1dOptions, type Conv2dOptions, conv1d, conv2d } from "./convolution.ts";
-export {
-  full,
-  type NestedValues,
-  ones,
-  type RandnOptions,
-  type RandOptions,
-  rand,
-  randn,
-  type TensorData,
-  type TensorOptions,
-  tensor,
-  zeros,
-} from "./create.ts";
-export { cumsum } from "./cumulative.ts";
-export { dropout } from "./dropout.ts";
-export { einsum, outer } from "./einsum.ts";
-export type { Operand } from "./elementwise.ts";
-export { type EmbeddingOptions, embedding } from "./embedding.ts";
-export { maximum, minimum } from "./extrema.ts";
-export { gather, indexAdd, indexSelect, scatterAdd } from "./gather.ts";
-export { oneHot, pick } from "./indexing.ts";
-export { cat, chunk, split, stack } from "./join.ts";
-export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./like.ts";
-export { linear, matmul } from "./matmul.ts";
-export { type MaxPool1dOptions, type MaxPool2dOptions, maxPool1d, maxPool2d } from "./max-pool.ts";
-export { pow } from "./power.ts";
-export { prod } from "./product.ts";
-export { argmax, argmin, max, mean, min } from "./reduce.ts";
-export { type LayerNormOptions, layerNorm, type RMSNormOptions, rmsNorm } from "./row-norm.ts";
-export { arange, eye, linspace } from "./sequences.ts";
-export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape.ts";
-export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./slice.ts";
-export { logSoftmax, logSumExp, softmax } from "./softmax.ts";
-export { type NormOptions, norm, std, type VarianceOptions, variance } from "./statistics.ts";
-export { tril, triu } from "./triangle.ts";
+  clamp,
+  elu,
+  gelu,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from "./activations/activations.ts";
+export { dropout } from "./activations/dropout.ts";
+export { logSoftmax, logSumExp, softmax } from "./activations/softmax.ts";
+export { add, div, mul, neg, sub } from "./arithmetic/arithmetic.ts";
+export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./arithmetic/compare.ts";
+export type { Operand } from "./arithmetic/elementwise.ts";
+export { maximum, minimum } from "./arithmetic/extrema.ts";
+export { pow } from "./arithmetic/power.ts";
 export {
   abs,
   cos,
@@ -65,6 +31,60 @@ export {
   sin,
   sqrt,
   square,
-} from "./unary.ts";
-export { where } from "./where.ts";
-export type { Pair } from "./windows.ts";
+} from "./arithmetic/unary.ts";
+export { where } from "./arithmetic/where.ts";
+export {
+  type AdaptiveSize,
+  type AvgPool1dOptions,
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+} from "./convolution/avg-pool.ts";
+export { type Conv1dOptions, type Conv2dOptions, conv1d, conv2d } from "./convolution/convolution.ts";
+export {
+  type MaxPool1dOptions,
+  type MaxPool2dOptions,
+  maxPool1d,
+  maxPool2d,
+} from "./convolution/max-pool.ts";
+export type { Pair } from "./convolution/windows.ts";
+export { cast } from "./create/cast.ts";
+export {
+  full,
+  type NestedValues,
+  ones,
+  type RandnOptions,
+  type RandOptions,
+  rand,
+  randn,
+  type TensorData,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from "./create/create.ts";
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from "./create/like.ts";
+export { arange, eye, linspace } from "./create/sequences.ts";
+export { type EmbeddingOptions, embedding } from "./indexing/embedding.ts";
+export { gather, indexAdd, indexSelect, scatterAdd } from "./indexing/gather.ts";
+export { oneHot, pick } from "./indexing/indexing.ts";
+export { cat, chunk, split, stack } from "./indexing/join.ts";
+export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./indexing/slice.ts";
+export { tril, triu } from "./indexing/triangle.ts";
+export { einsum, outer } from "./linear-algebra/einsum.ts";
+export { linear, matmul } from "./linear-algebra/matmul.ts";
+export {
+  type BatchNormOptions,
+  batchNorm,
+  type GroupNormOptions,
+  groupNorm,
+} from "./normalization/batch-norm.ts";
+export { type LayerNormOptions, layerNorm, type RMSNormOptions, rmsNorm } from "./normalization/row-norm.ts";
+export { cumsum } from "./reductions/cumulative.ts";
+export { prod } from "./reductions/product.ts";
+export { argmax, argmin, max, mean, min } from "./reductions/reduce.ts";
+export { type NormOptions, norm, std, type VarianceOptions, variance } from "./reductions/statistics.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./sequence-models/attention.ts";
+export type { ReduceOptions } from "./shape/axes.ts";
+export { expand, reshape, sum } from "./shape/broadcast.ts";
+export { flatten, permute, squeeze, tile, transpose, unsqueeze } from "./shape/shape.ts";

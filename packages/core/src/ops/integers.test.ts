@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { tensor } from "./create.ts";
+import { tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 const dtypes = ["int32", "uint8"] as const;

@@ -6,7 +6,7 @@ import type { DType } from "../dtype.ts";
 import { scope } from "../scope.ts";
 import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { tensor } from "./create.ts";
+import { tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
 
 type Shape = readonly number[];

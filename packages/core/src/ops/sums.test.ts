@@ -1,16 +1,16 @@
 // Sums and what is made of them keep their digits: float32 against the same in float64, or against exact values. And
 // what has a finite result neither overflows nor vanishes on the way there.
 import { describe, expect, test } from "vitest";
+import { grad } from "../autograd/tape.ts";
 import type { DType } from "../dtype.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
-import { grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { batchNorm } from "./batch-norm.ts";
-import { full, randn, tensor } from "./create.ts";
+import { full, randn, tensor } from "./create/create.ts";
 import * as ops from "./index.ts";
-import { layerNorm } from "./row-norm.ts";
+import { batchNorm } from "./normalization/batch-norm.ts";
+import { layerNorm } from "./normalization/row-norm.ts";
 
 /** The largest distance of `f` on float32 from `f` on the same numbers in float64, as a part of the largest result. */
 function error(f: (...xs: Tensor[]) => Tensor, ...xs: Tensor[]): number {

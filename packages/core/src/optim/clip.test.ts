@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { DType } from "../dtype.ts";
 import { ValueError } from "../errors.ts";
 import { useKernels } from "../kernels/dispatch.ts";
-import { tensor } from "../ops/create.ts";
+import { tensor } from "../ops/create/create.ts";
 import type { Tensor } from "../tensor.ts";
 import { clipGradNorm, clipGradValue } from "./clip.ts";
 

@@ -1,7 +1,7 @@
 // Clipping gradients before an optimizer's step, by their norm or by value. Nothing is read on the host unless asked
 // for, so that a step with clipping can be recorded and replayed.
 
-import { compute } from "../define-op.ts";
+import { compute } from "../autograd/define-op.ts";
 import { dtypeCode } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";

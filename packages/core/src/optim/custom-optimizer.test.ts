@@ -1,12 +1,12 @@
 // An optimizer, and a schedule, of one's own: what the interface promises for them.
 import { beforeEach, describe, expect, test } from "vitest";
-import { compile } from "../capture.ts";
+import { backward } from "../autograd/tape.ts";
+import { compile } from "../capture/compile.ts";
 import { GradientError, ValueError } from "../errors.ts";
-import { mul } from "../ops/arithmetic.ts";
-import { sum } from "../ops/broadcast.ts";
-import { randn } from "../ops/create.ts";
+import { mul } from "../ops/arithmetic/arithmetic.ts";
+import { randn } from "../ops/create/create.ts";
+import { sum } from "../ops/shape/broadcast.ts";
 import { manualSeed } from "../random.ts";
-import { backward } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireFraction } from "./groups.ts";

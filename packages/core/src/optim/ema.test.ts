@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from "vitest";
 import { ShapeError, ValueError } from "../errors.ts";
 import { useKernels } from "../kernels/dispatch.ts";
-import { tensor } from "../ops/create.ts";
+import { tensor } from "../ops/create/create.ts";
 import type { Tensor } from "../tensor.ts";
 import { EMA } from "./ema.ts";
 

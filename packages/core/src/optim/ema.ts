@@ -2,10 +2,10 @@
 // works over any stretch of any parameter, so that threads can share the work.
 
 import { kindOf } from "../arguments.ts";
-import { hostStep, outsideOfCapture } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
+import { hostStep, outsideOfCapture } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { copyStrided, requireTensor, Tensor } from "../tensor.ts";

@@ -1,15 +1,15 @@
 // Frozen parameters in what takes `model.parameters()`: optimizers, averages, estimators, gradients.
 import { expect, it } from "vitest";
-import { compile } from "../capture.ts";
+import { backward, grad } from "../autograd/tape.ts";
+import { compile } from "../capture/compile.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { backpropagation, finiteDifferences, spsa } from "../gradient-free/index.ts";
 import { Linear } from "../nn/linear.ts";
 import { Sequential } from "../nn/sequential.ts";
-import { randn, tensor, zeros } from "../ops/create.ts";
+import { randn, tensor, zeros } from "../ops/create/create.ts";
 import { mean, square } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
-import { backward, grad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adagrad } from "./adagrad.ts";
 import { Adam, AdamW } from "./adam.ts";

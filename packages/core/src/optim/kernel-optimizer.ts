@@ -1,10 +1,11 @@
 // An optimizer whose update is a kernel call: it can be recorded and replayed. What changes from step to step, such as the
 // learning rate, is written where the kernel reads it.
-import { outsideOfCapture } from "../capture/observer.ts";
+
 import { bytesPerElement } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { heap } from "../memory/heap.ts";
+import { outsideOfCapture } from "../observer.ts";
 import { Tensor } from "../tensor.ts";
 import type { OptimizerGroup, OptimizerOptions } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";

@@ -1,13 +1,13 @@
 // Optimizers against plain loops over float64 numbers, written from the papers' formulas.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { backward } from "../autograd/tape.ts";
 import { DTypeError, GradientError, ValueError } from "../errors.ts";
 import { Linear } from "../nn/linear.ts";
-import { ones, randn, tensor } from "../ops/create.ts";
+import { ones, randn, tensor } from "../ops/create/create.ts";
 import { mul, sum } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
 import { scope } from "../scope.ts";
-import { backward } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adam } from "./adam.ts";
 import type { Optimizer } from "./optimizer.ts";

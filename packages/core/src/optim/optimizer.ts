@@ -3,11 +3,11 @@
 // (kernel-optimizer.ts), others in plain loops. Groups are in groups.ts, saving and loading in state-dict.ts.
 
 import { kindOf } from "../arguments.ts";
-import { hostStep, refuseHostAccess } from "../capture/observer.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
+import { hostStep, refuseHostAccess } from "../observer.ts";
 import type { OptionNames } from "../options.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";

@@ -1,9 +1,9 @@
 // Each optimizer against PyTorch, and what all of them share. Their kernels are compared in kernels/kernels.test.ts.
 import { describe, expect, it } from "vitest";
 import { DTypeError, GradientError, ValueError } from "../errors.ts";
-import { mul } from "../ops/arithmetic.ts";
-import { tensor, zeros } from "../ops/create.ts";
-import { transpose } from "../ops/shape.ts";
+import { mul } from "../ops/arithmetic/arithmetic.ts";
+import { tensor, zeros } from "../ops/create/create.ts";
+import { transpose } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adagrad } from "./adagrad.ts";
 import { Adam, AdamW } from "./adam.ts";

@@ -1,7 +1,7 @@
 // A run that is saved and loaded goes on with the same bits, and what does not fit is refused by name.
 import { describe, expect, it } from "vitest";
 import { ValueError } from "../errors.ts";
-import { tensor, zeros } from "../ops/create.ts";
+import { tensor, zeros } from "../ops/create/create.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adam } from "./adam.ts";
 import type { Optimizer } from "./optimizer.ts";

@@ -1,0 +1,57 @@
+// What the backward pass itself does to gradients: handing them on, laying them out, adding them up. These are ops
+// like any other, so that a backward pass can be recorded. Must not know any op of ops/.
+
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { contiguous, copyStrided, requireTensor, Tensor } from "../tensor.ts";
+import { defineOp } from "./define-op.ts";
+
+/** The same elements, cut off from the graph: no gradient flows through. */
+export function detach(x: Tensor): Tensor {
+  requireTensor("detach", x);
+  return x.view(x.shape, x.strides);
+}
+
+/** The same elements under a handle of their own. */
+export const alias = defineOp<[Tensor]>({
+  name: "alias",
+  forward: detach,
+  vjp: [(dy) => dy],
+});
+
+/** The same elements in a contiguous block of their own. */
+export const copy = defineOp<[Tensor]>({
+  name: "copy",
+  forward: (x) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "gradient");
+    copyStrided(x, y);
+    return y;
+  },
+  vjp: [(dy) => dy],
+});
+
+/** Sum of two gradients that meet at one tensor. */
+export const accumulate = defineOp<[Tensor, Tensor]>({
+  name: "accumulate",
+  forward: (a, b) => {
+    const y = Tensor.allocate(a.shape, a.dtype, "gradient");
+    addInto(a, b, y);
+    return y;
+  },
+  vjp: [(dy) => dy, (dy) => dy],
+});
+
+/** `y = a + b`; `y`, which may be `a`, is contiguous. */
+export function addInto(a: Tensor, b: Tensor, y: Tensor): void {
+  const left = contiguous(a);
+  const right = contiguous(b);
+  kernelsFor(y.dtype).add(1, y.size, left.address, 0, 1, right.address, 0, 1, y.address);
+  if (left !== a) left.dispose();
+  if (right !== b) right.dispose();
+}
+
+/** A tensor like `x` whose elements are all `value`. */
+export function filledLike(x: Tensor, value: number): Tensor {
+  const y = Tensor.allocate(x.shape, x.dtype, "gradient");
+  kernelsFor(x.dtype).fill(x.size, value, y.address);
+  return y;
+}

@@ -1,0 +1,215 @@
+// The walk back from results to what they were computed from. Asks each node for the gradients of its inputs, adds
+// up what meets, runs hooks once a gradient is complete, and records checkpointed segments again on the way.
+// Must not know any op by name. What starts a walk is in tape.ts.
+
+import { bytesPerElement } from "../dtype.ts";
+import { DTypeError, ReleasedError, ShapeError } from "../errors.ts";
+import type { Destination } from "../memory/storage.ts";
+import { allocateAt } from "../memory/storage.ts";
+import { scope } from "../scope.ts";
+import { formatShape, sameShape } from "../shape.ts";
+import type { Node, Segment } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
+import { withGrad } from "./define-op.ts";
+import { accumulate, addInto, alias } from "./gradient-ops.ts";
+import { nodesBehind } from "./release.ts";
+
+/** Throws unless a gradient has the shape and dtype of its tensor. */
+export function checkGradient(operation: string, gradient: Tensor, x: Tensor): void {
+  if (!sameShape(gradient.shape, x.shape)) {
+    throw new ShapeError(
+      `${operation}: the gradient has shape ${formatShape(gradient.shape)}, the tensor ${formatShape(x.shape)}; they must be equal`,
+    );
+  }
+  if (gradient.dtype !== x.dtype) {
+    throw new DTypeError(
+      `${operation}: the gradient is ${gradient.dtype}, the tensor ${x.dtype}; they must be equal`,
+    );
+  }
+}
+
+/** What the gradient of `x` is kept under: the one tensor that stands for the result of its node. */
+export function keyOf(x: Tensor): Tensor {
+  return x.node ? x.node.output : x;
+}
+
+export class Walk {
+  /** Gradients by key: of what is wanted, and of what the walk has not come to yet. */
+  readonly #gradients = new Map<Tensor, Tensor>();
+  readonly #wanted: ReadonlySet<Tensor>;
+  /** What lies on a path to a wanted tensor; nothing else is computed. */
+  readonly #needed: Set<Tensor>;
+  readonly #complete = new Set<Tensor>();
+  /** Whether the walk is itself recorded: the new graph then holds what it makes; else temporaries go at once. */
+  readonly #recorded: boolean;
+
+  /** Where gradients of wanted tensors should be computed. */
+  readonly #places = new Map<Tensor, Destination>();
+
+  constructor(wanted: readonly Tensor[], recorded: boolean, into: readonly Tensor[] = []) {
+    this.#wanted = new Set(wanted.map(keyOf));
+    this.#needed = new Set(this.#wanted);
+    this.#recorded = recorded;
+    into.forEach((place, index) => {
+      const { address: offset, size, dtype } = place;
+      this.#places.set(keyOf(wanted[index]!), {
+        offset,
+        bytes: size * bytesPerElement[dtype],
+        storage: null,
+      });
+    });
+  }
+
+  /**
+   * The gradients of the wanted tensors by key; one that no path leads to is missing.
+   *
+   * @param nodes what is behind the roots, newest first
+   * @param seed the gradient of each root, called where it is needed
+   */
+  run(
+    nodes: readonly Node[],
+    roots: readonly Tensor[],
+    seed: (index: number) => Tensor,
+  ): Map<Tensor, Tensor> {
+    return withGrad(this.#recorded, () => {
+      this.#findPaths(nodes);
+      roots.forEach((root, index) => {
+        this.#add(keyOf(root), () => seed(index));
+      });
+      this.#over(nodes);
+      for (const x of this.#gradients.keys()) if (!this.#complete.has(x)) this.#runHooks(x);
+      return this.#gradients;
+    });
+  }
+
+  #needs(node: Node, index: number): boolean {
+    return node.differentiable(index) && this.#needed.has(keyOf(node.inputs[index]!));
+  }
+
+  #findPaths(nodes: readonly Node[]): void {
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i]!;
+      if (node.inputs.some((_, index) => this.#needs(node, index))) this.#needed.add(node.output);
+    }
+  }
+
+  #over(nodes: readonly Node[]): void {
+    for (const node of nodes) {
+      if (!this.#gradients.has(node.output)) continue;
+      if (node.segment) this.#overSegment(node, node.segment);
+      else this.#through(node);
+    }
+  }
+
+  #through(node: Node): void {
+    const { output } = node;
+    this.#runHooks(output);
+    const dy = this.#gradients.get(output)!;
+    node.inputs.forEach((input, index) => {
+      if (this.#needs(node, index)) this.#add(keyOf(input), () => inputGradient(node, index, dy));
+    });
+    if (this.#wanted.has(output)) this.#complete.add(output);
+    else {
+      this.#gradients.delete(output);
+      this.#drop(dy);
+    }
+  }
+
+  /** Adds what `rule` gives to the gradient of `x`, if that is needed. */
+  #add(x: Tensor, rule: () => Tensor): void {
+    if (!this.#needed.has(x)) return;
+    const before = this.#gradients.get(x);
+    if (this.#recorded) this.#gradients.set(x, before ? accumulate(before, rule()) : rule());
+    else if (!before) {
+      const place = this.#places.get(x) ?? null;
+      this.#gradients.set(
+        x,
+        scope(() => (place ? allocateAt(place, rule) : rule())),
+      );
+    } else this.#addTo(x, before, rule);
+  }
+
+  /** In place where nobody else looks at the sum so far. */
+  #addTo(x: Tensor, before: Tensor, rule: () => Tensor): void {
+    const sum = scope(() => {
+      const more = rule();
+      if (before.storage.shared || !before.contiguous) return accumulate(before, more);
+      addInto(before, more, before);
+      return before;
+    });
+    if (sum === before) return;
+    this.#gradients.set(x, sum);
+    this.#drop(before);
+  }
+
+  /**
+   * Records a segment again and walks through its nodes in the place of the one that stands for them, so that gradients
+   * meet in the order, and hooks run, as if it had been recorded in the first place. If the walk is recorded, the nodes
+   * take its place for good, for what is recorded now refers to them.
+   */
+  #overSegment(node: Node, { start, record }: Segment): void {
+    const y = node.output;
+    const { hooks } = y;
+    const through = () => {
+      const again = record();
+      const nodes = nodesBehind([again], start);
+      // From here on both handles are the result of the last node, under one key.
+      again.node!.output = y;
+      y.node = again.node;
+      if (again.hooks) {
+        for (const hook of hooks ?? []) again.hooks.add(hook);
+        y.hooks = again.hooks;
+      }
+      this.#findPaths(nodes);
+      this.#over(nodes);
+      return [...this.#gradients.values()];
+    };
+    if (this.#recorded) through();
+    else {
+      try {
+        scope(through);
+      } finally {
+        y.node = node;
+        y.hooks = hooks;
+      }
+    }
+  }
+
+  #runHooks(x: Tensor): void {
+    for (const hook of [...(x.hooks ?? [])]) {
+      const gradient = this.#gradients.get(x)!;
+      const run = () => {
+        // A handle of its own, so that the hook may keep it.
+        const other = hook(alias(gradient));
+        if (!(other instanceof Tensor)) return undefined;
+        checkGradient("onGradient: the hook's result does not fit", other, x);
+        return alias(other);
+      };
+      const replacement = this.#recorded ? run() : scope(run);
+      if (replacement) {
+        this.#gradients.set(x, replacement);
+        this.#drop(gradient);
+      }
+    }
+  }
+
+  #drop(gradient: Tensor): void {
+    if (!this.#recorded) gradient.dispose("backward()");
+  }
+}
+
+/** Gradient of one input of a node, in a handle of its own. */
+function inputGradient(node: Node, index: number, dy: Tensor): Tensor {
+  let dx: Tensor;
+  try {
+    dx = node.vjp(index, dy);
+  } catch (error) {
+    if (!(error instanceof ReleasedError)) throw error;
+    throw new ReleasedError(
+      `backward: ${node.op} needs something that is gone: ${error.message}; call backward before, or inside the same scope`,
+      { cause: error },
+    );
+  }
+  checkGradient(`backward: the rule of ${node.op} for input ${index}`, dx, node.inputs[index]!);
+  return dx === dy ? alias(dy) : dx;
+}

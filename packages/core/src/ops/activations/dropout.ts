@@ -1,0 +1,41 @@
+// Dropout (Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html), inverted: what is kept is scaled
+// up in training, so that nothing is left to do in evaluation. The mask is a byte per element, drawn once.
+import { kindOf } from "../../arguments.ts";
+import { defineOp } from "../../autograd/define-op.ts";
+import { ValueError } from "../../errors.ts";
+import { kernelsFor } from "../../kernels/dispatch.ts";
+import { contiguous, requireFloat, Tensor } from "../../tensor.ts";
+import { takePositions } from "../create/generator.ts";
+
+/** `mask ? x · scale : 0`, `mask` uint8. Linear in `x` and symmetric, so it is its own gradient. */
+const dropoutOp = defineOp<[Tensor, Tensor], number>({
+  name: "dropout",
+  forward: (x, mask, scale) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "dropout");
+    kernelsFor(x.dtype).dropout(x.size, scale, contiguous(x).address, mask.address, y.address);
+    return y;
+  },
+  vjp: [(dy, _, _x, mask, scale): Tensor => dropoutOp(dy, mask, scale), null],
+});
+
+/**
+ * Sets each element to 0 with probability `p`, and divides the others by `1 - p`. Returns `x` itself when not training.
+ * Element i, in row-major order, is dropped or kept by number i that the current generator gives out, so the result
+ * depends on the generator's key and position alone.
+ *
+ * @throws ValueError if `p` is not from 0 to 1; DTypeError for integers
+ */
+export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
+  requireFloat("dropout", x);
+  if (!(p >= 0 && p <= 1))
+    throw new ValueError(`dropout: p is ${kindOf(p)}, expected a probability from 0 to 1`);
+  if (!training || p === 0) return x;
+  const mask = Tensor.allocate(x.shape, "uint8", "dropout");
+  // It goes with the graph that it was made for.
+  mask.constant = true;
+  const { cells, position } = takePositions(x.size);
+  kernelsFor(x.dtype).dropoutMask(x.size, Math.ceil(p * 0x1000000), cells, position, mask.address);
+  const y = dropoutOp(x, mask, p === 1 ? 0 : 1 / (1 - p));
+  if (y.node === null) mask.dispose();
+  return y;
+}

@@ -1,0 +1,26 @@
+// Where kernels find the random stream that this thread draws from: its key lies in cells in memory, so that a recorded
+// call can be repeated with other numbers. The generators themselves are in ../../random.ts.
+
+import { writeGenerator } from "../../capture/recording.ts";
+import { observer } from "../../observer.ts";
+import type { Generator } from "../../random.ts";
+import { currentGenerator } from "../../random.ts";
+import { Tensor } from "../../tensor.ts";
+
+/** One for the thread: a kernel reads them before anybody else can draw. */
+let cells: Tensor | undefined;
+
+/** The cells of a generator's stream, as `kernels/table/random.ts` describes them. Valid until the next call. */
+export function generatorCells(generator: Generator): Tensor {
+  cells ??= Tensor.allocate([8], "int32", "generator").keep();
+  writeGenerator(cells.address, generator, 0);
+  return cells;
+}
+
+/** Reserves `count` numbers of the current generator: the cells and the position to pass to the kernel. */
+export function takePositions(count: number): { cells: number; position: number } {
+  const generator = currentGenerator();
+  const recording = observer();
+  if (recording) return recording.draw(generator, count);
+  return { cells: generatorCells(generator).address, position: generator.take(count) };
+}

@@ -1,0 +1,112 @@
+// Reductions besides sum (which is in ../shape/broadcast.ts) and statistics: mean, extrema, and where they are.
+
+import { compute, defineOp } from "../../autograd/define-op.ts";
+import { ShapeError } from "../../errors.ts";
+import { kernelsFor } from "../../kernels/dispatch.ts";
+import { checkOptions } from "../../options.ts";
+import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../../shape.ts";
+import { contiguous, requireFloat, requireTensor, Tensor } from "../../tensor.ts";
+import { div, mul } from "../arithmetic/arithmetic.ts";
+import { equal } from "../arithmetic/compare.ts";
+import type { ReduceOptions } from "../shape/axes.ts";
+import { around, reduceAxes, reducedShape, reduceOptions } from "../shape/axes.ts";
+import { reshape, sum } from "../shape/broadcast.ts";
+
+/**
+ * Mean over `axes` (all if absent). The mean over no elements is NaN.
+ *
+ * @throws ShapeError if an axis does not exist; DTypeError for integers
+ */
+export function mean(x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor {
+  requireFloat("mean", x);
+  checkOptions("mean", options, reduceOptions);
+  const list = normalizeAxes("mean", axes, x.rank);
+  const count = sizeOf(list.map((axis) => x.shape[axis]!));
+  return div(sum(x, list, options), count);
+}
+
+function extremum(kernel: "max" | "min") {
+  const op = defineOp<[Tensor], readonly number[]>({
+    name: kernel,
+    forward: (x, axes) => reduceAxes(kernel, x, axes),
+    vjp: [
+      (dy, y, x, axes) => {
+        const ties = equal(x, y);
+        return mul(ties, div(dy, sum(ties, axes, { keepDim: true })));
+      },
+    ],
+  });
+  return (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    requireTensor(kernel, x);
+    if ((axes as unknown) instanceof Tensor) {
+      const other =
+        kernel === "max" ? "larger of two tensors is maximum" : "smaller of two tensors is minimum";
+      throw new ShapeError(
+        `${kernel}: axes are a Tensor, expected a number or an array of numbers; the ${other}(a, b)`,
+      );
+    }
+    checkOptions(kernel, options, reduceOptions);
+    const list = normalizeAxes(kernel, axes, x.rank);
+    const empty = list.find((axis) => x.shape[axis] === 0);
+    if (empty !== undefined) {
+      throw new ShapeError(
+        `${kernel}: axis ${empty} of ${formatShape(x.shape)} is empty, expected at least one element to choose from`,
+      );
+    }
+    const kept = op(x, list);
+    return options.keepDim ? kept : reshape(kept, reducedShape(x.shape, list, false));
+  };
+}
+
+/**
+ * The largest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
+ * that are the largest, as in `torch.amax`.
+ *
+ * @throws ShapeError if an axis is empty or does not exist
+ */
+export const max = extremum("max");
+
+/**
+ * The smallest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
+ * that are the smallest, as in `torch.amin`.
+ *
+ * @throws ShapeError if an axis is empty or does not exist
+ */
+export const min = extremum("min");
+
+function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, options: ReduceOptions): Tensor {
+  requireTensor(kernel, x);
+  checkOptions(kernel, options, reduceOptions);
+  const { keepDim = false } = options;
+  const along = normalizeAxis(kernel, axis, x.rank);
+  if (x.shape[along] === 0) {
+    throw new ShapeError(
+      `${kernel}: axis ${axis} of ${formatShape(x.shape)} is empty, expected at least one element to choose from`,
+    );
+  }
+  return compute(() => {
+    const y = Tensor.allocate(reducedShape(x.shape, [along], keepDim), "int32", kernel);
+    kernelsFor(x.dtype)[kernel](...around(x.shape, along, along), contiguous(x).address, y.address);
+    return y;
+  });
+}
+
+/**
+ * Index (int32) of the first largest element along `axis` (the last if absent); NaN counts as the largest.
+ * No gradient.
+ *
+ * @throws ShapeError if the axis is empty or does not exist
+ */
+export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  return placeOf("argmax", x, axis, options);
+}
+
+/**
+ * Index (int32) of the first smallest element along `axis` (the last if absent); NaN counts as the smallest.
+ * No gradient.
+ *
+ * @throws ShapeError if the axis is empty or does not exist
+ */
+export function argmin(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  return placeOf("argmin", x, axis, options);
+}
