@@ -1,6 +1,6 @@
-// What is checked once, when the shards of a run's first step are done: that every worker still has the parameters that
-// were laid out, that every shard's loss went through the same of them, and which ones no loss depends on. Each worker
-// comes to the same answers, from a shared table of one byte per shard and parameter.
+// Checks the shards of a run's first step, once: every worker must still have the parameters of the layout, and every
+// shard's loss must depend on the same ones. It also finds parameters that no loss depends on. Each worker reaches the
+// same answers, from a shared table of one byte per shard and parameter.
 
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -9,7 +9,7 @@ import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { trainedTensors } from "../shared/untrained.ts";
 
-/** Says for one shard which parameters its loss depends on: those whose gradient was found. */
+/** Records for one shard which parameters its loss depends on: those that got a gradient. */
 export function noteReached(layout: Layout, shard: number, found: readonly (Tensor | null)[]): void {
   const { reached, parameters } = layout;
   const bytes = heap().uint8;
@@ -23,7 +23,7 @@ function list(names: readonly string[]): string {
   return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }
 
-/** Parameters that the loss of a shard depends on, by number. */
+/** The numbers of the parameters that a shard's loss depends on. */
 function rowOf({ reached, parameters }: Layout, shard: number): Uint8Array {
   const start = reached + shard * parameters.length;
   return heap().uint8.subarray(start, start + parameters.length);
@@ -33,7 +33,7 @@ function rowOf({ reached, parameters }: Layout, shard: number): Uint8Array {
  * Compares the shards of the first step.
  *
  * @returns names of parameters that want a gradient and got none
- * @throws JobError if graphs differ, or this worker's model has got other parameters meanwhile
+ * @throws JobError if graphs differ, or this worker's model has gained other parameters
  */
 export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
   const named = trainedTensors(model);
@@ -65,8 +65,8 @@ export function checkFirstStep(layout: Layout, model: AnyModule): string[] {
 }
 
 /**
- * What updates an optimizer does, as text that is the same on two threads only if its settings are; of a schedule, where
- * it begins. What it has done so far does not count.
+ * Describes how an optimizer updates, as text that two threads share only if its settings are equal. A schedule is
+ * described by its start. Past updates do not count.
  */
 export function describeOptimizer(optimizer: Optimizer): string {
   let next = 0;
@@ -81,7 +81,7 @@ export function describeOptimizer(optimizer: Optimizer): string {
   return `${optimizer.name} (${groups.join("; ")})`;
 }
 
-/** @throws JobError if this thread's optimizer is not that of the main thread, as `describeOptimizer` gave it */
+/** @throws JobError if this thread's optimizer differs from the main thread's, which `describeOptimizer` described */
 export function checkOptimizer(optimizer: Optimizer, expected: string): void {
   const own = describeOptimizer(optimizer);
   if (own === expected) return;

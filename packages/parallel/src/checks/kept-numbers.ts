@@ -1,5 +1,5 @@
-// All numbers that outlive a step must be finite before any of them is saved: weights, optimizer state, averages, and what
-// is not trained. Each worker looks at its part of every tensor; that all come to the same answer is the step loop's affair.
+// All numbers that outlive a step must be finite before a run saves any: weights, optimizer state, averages, buffers.
+// Each worker checks its part of every tensor. The step loop combines their answers.
 import type { AnyModule } from "@shardgrad/core";
 import { kernelsFor, Storage } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
@@ -9,13 +9,13 @@ import type { Layout } from "../shared/layout.ts";
 import { floatsAt, sliceOf } from "../shared/slices.ts";
 import { untrainedTensors } from "../shared/untrained.ts";
 
-/** Float32 numbers that outlive a step, in a form that crosses threads. */
+/** Float32 numbers that outlive a step. Can be sent to other threads. */
 export interface KeptNumbers {
-  /** "0.weight", or what is kept beside it. */
+  /** "0.weight", or the name of its optimizer state or average. */
   what: string;
   address: number;
   size: number;
-  /** True for what begins infinite, such as the least value so far, and changes: then NaN alone is refused. */
+  /** True for numbers that start infinite and change, such as a running minimum. Then only NaN is refused. */
   mayBeInfinite?: true;
 }
 
@@ -24,7 +24,7 @@ type Fits = (value: number) => boolean;
 const fitsOf = ({ mayBeInfinite }: KeptNumbers): Fits =>
   mayBeInfinite ? (value) => !Number.isNaN(value) : Number.isFinite;
 
-/** Whether numbers `from` … `to`-1 fit: float32 squares cannot overflow the float64 that they are summed in. */
+/** Whether numbers `from` … `to`-1 are acceptable. Their float32 squares cannot overflow the float64 sum. */
 function allFit(
   fits: Fits,
   address: number,
@@ -36,7 +36,7 @@ function allFit(
   return fits(readCell(cell, 0, 0));
 }
 
-/** Whether worker `rank` of `workers` finds its part of all of them finite. */
+/** Whether the part of worker `rank` of `workers` is finite. */
 export function isShareFinite(
   kept: readonly KeptNumbers[],
   [rank, workers]: readonly [rank: number, workers: number],
@@ -54,7 +54,7 @@ export function isShareFinite(
   }
 }
 
-/** `0.weight holds NaN`, of the first that is not finite; undefined if all are. */
+/** `0.weight holds NaN`, for the first tensor that is not finite; undefined if all are. */
 export function describeKept(kept: readonly KeptNumbers[]): string | undefined {
   for (const numbers of kept) {
     const { what, address, size } = numbers;
@@ -66,10 +66,10 @@ export function describeKept(kept: readonly KeptNumbers[]): string | undefined {
 }
 
 /**
- * Everything that a run keeps, once it is laid out and before its first step.
+ * Everything that a run keeps, after the layout and before its first step.
  *
  * @param step steps done so far
- * @throws NonFiniteError if something that is to be trained is not finite yet. A constant may be: a mask of -Infinity, say.
+ * @throws NonFiniteError if something trainable is not finite yet. A constant may be: a mask of -Infinity, say.
  */
 export function planKept(model: AnyModule, layout: Layout, step: number): KeptNumbers[] {
   const { parameters, weights, state, ema, untrained } = layout;
@@ -89,7 +89,7 @@ export function planKept(model: AnyModule, layout: Layout, step: number): KeptNu
   const rest = untrainedTensors(model)
     .filter(([, { dtype }]) => dtype === "float32")
     .map(([what, { address, size }]) => ({ what, address, size }));
-  // Those that no step changes need no second look.
+  // What no step changes needs no second check.
   const changing = rest.filter(({ address }) => address < untrained.address + untrained.changingBytes);
   const looked = changing.map(
     (numbers): KeptNumbers =>

@@ -1,9 +1,10 @@
-// Whether a loss is the mean over its samples: only then is the mean over shards that of the batch, however it is split.
+// Checks that a loss is the mean over its samples. Only then is the mean over shards the mean over the batch, however
+// it is split.
 //
 //   loss(a and b and …) = (weight(a) loss(a) + weight(b) loss(b) + …) / (weight(a) + weight(b) + …)
 //
-// Looked at on the main thread before step 1, on a few rows, in evaluation mode: there BatchNorm and dropout compute each row by
-// itself. What cannot be compared, such as a loss that draws random numbers by the place of a row, is left alone.
+// The main thread checks a few rows before step 1, in evaluation mode: there BatchNorm and dropout treat each row by
+// itself. It skips losses that it cannot compare, such as one that draws random numbers by the place of a row.
 import { Generator, narrow, scope, stream, withGenerator } from "@shardgrad/core";
 import { byColumn } from "../data/columns.ts";
 import { JobError } from "../errors.ts";
@@ -13,17 +14,17 @@ import { sampleWeights } from "../step/sample-weights.ts";
 import type { Probed } from "./probe.ts";
 import { besideStatistics } from "./probe.ts";
 
-/** Few, between which what should not differ does so most; two at least, as one alone has no variance. */
+/** Few rows, as differences show most between few; at least two per part, as a single row has no variance. */
 const rowsOfPart = 2;
 const mostRows = 9;
 
-/** Differences of this share, and losses as small as this, may be rounding. */
+/** Smaller relative differences, and smaller losses, may be rounding. */
 const tolerance = 1e-3;
 const smallest = 1e-6;
 
 type Looked = Pick<Probed, "job" | "model" | "seed" | "step" | "epoch" | "train">;
 
-/** The loss of some of the rows that are loaded; undefined where there is none to compare. */
+/** The loss of some of the loaded rows; undefined if there is none to compare. */
 function lossOfRows({ job, model, seed, step, epoch, train }: Looked, count: number) {
   const noise = new Generator(seed, stream.noise);
   const compute = (from: number, to: number): number | undefined => {
@@ -37,7 +38,7 @@ function lossOfRows({ job, model, seed, step, epoch, train }: Looked, count: num
       const isComparable = noise.position === 0 && Number.isFinite(loss);
       return isComparable ? loss : undefined;
     } catch {
-      // The run tells what is wrong with whole shards; some losses cannot do with so few rows.
+      // Some losses cannot work with so few rows. The run reports what fails with whole shards.
       return undefined;
     } finally {
       place.dispose();
@@ -47,7 +48,7 @@ function lossOfRows({ job, model, seed, step, epoch, train }: Looked, count: num
     besideStatistics(model, () => withGenerator(noise.restart(step), () => scope(() => compute(from, to))));
 }
 
-/** Where parts of so many rows begin and end; the last takes what is left over, so that sizes count. */
+/** The ends of the parts of so many rows. The last part takes the remainder, so that the parts differ in size. */
 function partsOf(count: number): [from: number, to: number][] {
   const parts = Math.max(1, Math.floor(count / rowsOfPart));
   return Array.from({ length: parts }, (_, i) => [

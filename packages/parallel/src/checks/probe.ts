@@ -1,6 +1,6 @@
-// What the functions of a job give on the first rows, found out on the main thread and on every worker before step 1,
-// and compared to the bit. A job that depends on its thread (random numbers of its own, variables that only one thread
-// sets, a counter) is refused here, rather than that its results mean nothing. Knows neither threads nor messages.
+// Calls the job's functions on the first rows, on the main thread and on every worker, before step 1, and compares the
+// results bit by bit. It refuses a job that depends on its thread (its own random numbers, variables that only one
+// thread sets, a counter), as its results would mean nothing. Knows neither threads nor messages.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { drawnUnkeyed, Storage } from "@shardgrad/core/engine";
@@ -18,17 +18,17 @@ import type { BatchSource } from "../step/batches.ts";
 import { keepModes } from "../step/evaluate.ts";
 import { RunPlace } from "../step/run-place.ts";
 
-/** What a function of the job gave; nothing if it threw, which has its own place to be told. */
+/** The result of one of the job's functions; nothing if it threw, which is reported elsewhere. */
 export interface Found {
-  /** As users know it: `loss`, `metrics.accuracy`. */
+  /** The name that users know: `loss`, `metrics.accuracy`. */
   what: string;
   digests: Digest[] | undefined;
 }
 
-/** Rows to look at. */
+/** Rows to probe. */
 export interface Rows {
   source: BatchSource;
-  /** Loads them, as in an epoch that is so many later; returns how many there are. */
+  /** Loads them as in the epoch that comes `later` epochs after; returns how many there are. */
   load: (source: BatchSource, later: number) => number;
 }
 
@@ -58,29 +58,29 @@ export function firstRows(samples: number, most: number): Choice {
   return { capacity, load };
 }
 
-/** What is looked at, and where. */
+/** What to probe, and where. */
 export interface Probed {
   job: RunJob;
   model: AnyModule;
   seed: number;
-  /** Steps done: the random numbers are those of the next one, and of its first shard. */
+  /** Steps done. The random numbers are those of the next step's first shard. */
   step: number;
   /** Epochs done. */
   epoch: number;
-  /** Those of the first shard. */
+  /** The rows of the first shard. */
   train: Rows;
-  /** The first ones of what is evaluated; undefined without. */
+  /** The first rows of the evaluated set; undefined without one. */
   test: Rows | undefined;
-  /** Told what is being done. */
+  /** Gets the current activity. */
   enter: (phase: Phase) => void;
-  /** Whether functions are called once more, to see whether they give the same again. */
+  /** Whether to call each function twice, to see whether it returns the same. */
   again: boolean;
 }
 
 const whatToDo =
   "it must not depend on the thread: random numbers come from the shard's own stream (rand, randn, dropout of core), in sample and augment from rng; what dataset() finds out goes through `state`, what a run is told through `params`";
 
-/** All tensors in what a function returned, by name. */
+/** All tensors in a function's result, by name. */
 function digestsIn(name: string, value: unknown): Digest[] {
   if (value instanceof Tensor) return [digestOf(name, value)];
   if (typeof value === "number")
@@ -89,7 +89,7 @@ function digestsIn(name: string, value: unknown): Digest[] {
   return Object.entries(value).flatMap(([key, part]) => digestsIn(`${name}.${key}`, part));
 }
 
-/** Gives BatchNorm statistics of its own while `body` runs: they lie where all threads see them. */
+/** Gives BatchNorm private statistics while `body` runs, since all threads share the real ones. */
 export function besideStatistics<T>(model: AnyModule, body: () => T): T {
   const moved = Array.from(runningStatistics(model), (x) => {
     const place = Storage.foreign(x.address, tensorBytes(x));
@@ -103,10 +103,10 @@ export function besideStatistics<T>(model: AnyModule, body: () => T): T {
   }
 }
 
-/** What to do about a function of the job that throws: whoever calls it in earnest will tell, or nobody before an epoch is over. */
+/** How to handle a function that throws: the real call reports it, or, for a metric, none would before the end of an epoch. */
 export type OnThrown = (what: string, error: unknown) => void;
 
-/** Calls one of the job's functions, and takes down what it returned. */
+/** Calls one of the job's functions, and records its result. */
 function look(what: string, own: Generator, body: () => unknown, onThrown: OnThrown): Found {
   const call = (): Digest[] | undefined => {
     try {
@@ -123,7 +123,7 @@ function look(what: string, own: Generator, body: () => unknown, onThrown: OnThr
   return { what, digests };
 }
 
-/** @throws JobError if a function of the job was found to draw from a generator that it keeps */
+/** @throws JobError if a function of the job draws from a generator that it keeps between calls */
 export function refuseOwnGenerator(what: string, [found]: readonly Generator[]): void {
   if (!found) return;
   throw new JobError(
@@ -131,7 +131,7 @@ export function refuseOwnGenerator(what: string, [found]: readonly Generator[]):
   );
 }
 
-/** Loads rows, and calls the job's functions with them; changes nothing that lasts. */
+/** Loads rows and calls the job's functions on them. Changes nothing that lasts. */
 export function probe(
   { job, model, seed, step, epoch, train, test, enter, again }: Probed,
   onThrown: OnThrown = () => undefined,
@@ -153,8 +153,8 @@ export function probe(
       found.push(once(what, 0));
       return count;
     }
-    // The main thread goes on to the next epoch and back, workers begin with the next one: what sample() or augment() keeps
-    // from call to call shows in one of them.
+    // The main thread loads the next epoch and then this one; workers start with this one. State that sample() or
+    // augment() keeps between calls then shows on one of the two.
     const next = `${what} of the next epoch`;
     const before = again ? once(what, 0) : undefined;
     const later = once(next, 1);
@@ -199,7 +199,7 @@ export function probe(
   return found;
 }
 
-/** The first difference between what a function gave in two places, and where in it. */
+/** The first difference between the results of a function in two places, with its position. */
 function firstDifference(
   { digests: own }: Found,
   other: Found | undefined,
@@ -223,10 +223,10 @@ function compareCalls(first: Found, second: Found): void {
   );
 }
 
-/** A worker's side: @throws JobError if it finds something else than the main thread, or what a metric throws */
+/** The worker's side. @throws JobError if a result differs from the main thread's; also rethrows errors of metrics */
 export function compareWithMain(probed: Probed, expected: readonly Found[], rank: number): void {
   const found = probe(probed, (what, error) => {
-    // All else fails in a moment, in its own place.
+    // Other errors appear soon, in their own place.
     if (what.startsWith("metrics.")) throw error;
   });
   probed.enter("reduce");

@@ -1,6 +1,7 @@
-// Functions of a job that see no rows: schedules, the decay of an average, `afterStep`. Called again for the same, they must
-// give the same: what they keep in variables of their own would begin anew after a restart or a resume. Called on the main
-// thread before step 1; the model is put back. Those that see rows: probe.ts; `finish` and `score`: metrics/plan.ts.
+// Checks functions of a job that see no rows: schedules, the decay of an average, `afterStep`. Called twice with the
+// same input, they must return the same: variables of their own would start over after a restart or a resume. The main
+// thread calls them before step 1, and then restores the model. For functions that see rows see probe.ts; for `finish`
+// and `score`, metrics/plan.ts.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { Generator } from "@shardgrad/core";
 import { drawnUnkeyed } from "@shardgrad/core/engine";
@@ -14,10 +15,10 @@ import { refuseOwnGenerator } from "./probe.ts";
 const times = ["when it was first called", "when it was called again"] as const;
 const lost = "what it keeps in variables of its own begins anew after a restart or a resume";
 
-/** A schedule is called for so many steps at most. */
+/** The most steps for which a schedule is called. */
 const mostSteps = 4096;
 
-/** What is called, on the model of the run and the main thread's optimizer. */
+/** What the checks call, with the run's model and the main thread's optimizer. */
 export interface Repeated {
   job: RunJob;
   model: AnyModule;
@@ -29,7 +30,7 @@ export interface Repeated {
   steps: number;
 }
 
-/** Nothing if it throws, which the run tells in its place. */
+/** Undefined if it throws; the run reports that at its place. */
 function attempt<T>(body: () => T): T | undefined {
   try {
     return body();
@@ -38,7 +39,7 @@ function attempt<T>(body: () => T): T | undefined {
   }
 }
 
-/** @throws JobError if a function of a number gives something else when it is called for the same ones again */
+/** @throws JobError if a function of a number returns something else when called again with the same numbers */
 function checkNumbers(name: string, of: (done: number) => unknown, count: number): void {
   const numbers = Array.from({ length: Math.min(count, mostSteps) }, (_, i) => i);
   const first = attempt(() => numbers.map(of));
@@ -50,7 +51,7 @@ function checkNumbers(name: string, of: (done: number) => unknown, count: number
   );
 }
 
-/** The functions among the options of an optimizer, which are called with the number of updates done. */
+/** The options of an optimizer that are functions of the number of updates done. */
 function schedulesOf({ paramGroups }: Optimizer): [name: string, of: (done: number) => unknown][] {
   return paramGroups.flatMap(({ params: _, ...options }, group) =>
     Object.entries<unknown>(options).flatMap(([option, value]): ReturnType<typeof schedulesOf> => {
@@ -60,7 +61,7 @@ function schedulesOf({ paramGroups }: Optimizer): [name: string, of: (done: numb
   );
 }
 
-/** @throws JobError if `afterStep` makes something else of the same tensors when it is called again */
+/** @throws JobError if a second call of `afterStep` turns the same tensors into something else */
 function checkAfterStep({ job, model, seed, step }: Repeated): void {
   const before = model.namedTensors().map(([name, x]) => ({
     name,
@@ -75,7 +76,7 @@ function checkAfterStep({ job, model, seed, step }: Repeated): void {
       const { found } = drawnUnkeyed(new Generator(seed), () => afterStep.run(at));
       return { found, digests: before.map(({ name, x }) => digestOf(name, x)) };
     });
-  /** Between calls, and in the end. */
+  /** Between calls, and at the end. */
   const putBack = () => {
     for (const { x, values, requiresGrad } of before) {
       x.requiresGrad = requiresGrad;
@@ -113,7 +114,7 @@ function replacedError(name: string): JobError {
   );
 }
 
-/** @throws JobError that names the function which keeps something from call to call */
+/** @throws JobError that names the function that keeps state between calls */
 export function checkSameAgain(repeated: Repeated): void {
   const { job, optimizer, steps } = repeated;
   for (const [name, of] of schedulesOf(optimizer)) checkNumbers(name, of, steps);

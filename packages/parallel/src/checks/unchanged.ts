@@ -1,12 +1,12 @@
-// Whether a job leaves alone what is not its own to change: inside of loss, metrics, sample and augment every tensor of the
-// model must stay as it is, or results depend on who computes what. Found by hashes: what no step changes is compared with
-// how it was at the start of the run; weights, and what afterStep changes, with how they were just before. Of what is
-// shared each worker looks at a part, of its own tensors at all.
+// Checks that a job changes nothing it must not: inside loss, metrics, sample and augment, every tensor of the model
+// must stay as it is, or results depend on who computes what. It compares hashes. Tensors that no step changes are
+// compared with the start of the run; weights, and tensors that afterStep changes, with the moment before the passes.
+// Each worker checks a part of the shared tensors and all of its own.
 //
 //   remember → barrier → passes of all → barrier → check
 //
-// In the first step, some hundred steps apart, in steps that are saved and in the last one, as long as it costs next to nothing.
-// See also probe.ts.
+// This happens in the first step, every few hundred steps, in steps that are saved, and in the last one, as long as it
+// costs almost nothing. See also probe.ts.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
@@ -18,7 +18,7 @@ import type { Layout } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import { plainTensors, runningStatistics, untrainedTensors, watchTraining } from "../shared/untrained.ts";
 
-/** A stretch of shared memory, all of one tensor. */
+/** A range of shared memory that belongs to one tensor. */
 interface Block {
   name: string;
   address: number;
@@ -35,13 +35,13 @@ interface Plain {
 
 const blockBytes = 256 * 1024;
 const everySteps = 256;
-/** At most this share of the time goes into looking, but for steps that are looked at anyway. */
+/** The largest share of time to spend on checks, without the steps that are always checked. */
 const mostCost = 0.01;
 
-/** What rank 0 wants of all, as bits of the control word `look`. */
+/** What rank 0 asks of all workers, as bits of the control word `look`. */
 const looks = { nextStep: 1, evaluation: 2, save: 4 } as const;
 
-/** The error about a tensor that something other than `afterStep` changed. */
+/** The error for a tensor that something other than `afterStep` changed. */
 export function changedError(model: AnyModule, name: string, who: string, when: string): JobError {
   const isBuffer = model.namedBuffers().some(([other]) => other === name);
   const untrained = untrainedTensors(model).some(([other]) => other === name);
@@ -59,12 +59,12 @@ export function changedError(model: AnyModule, name: string, who: string, when: 
   );
 }
 
-/** Names of some of a model's tensors. */
+/** The names of some of a model's tensors. */
 function namesOf(model: AnyModule, tensors: ReadonlySet<Tensor>): string[] {
   return untrainedTensors(model).flatMap(([name, x]) => (tensors.has(x) ? [name] : []));
 }
 
-/** Cuts a tensor's bytes into blocks. */
+/** Splits a tensor's bytes into blocks. */
 function blocksOf(name: string, address: number, bytes: number): Block[] {
   return Array.from({ length: Math.max(0, Math.ceil(bytes / blockBytes)) }, (_, i) => ({
     name,
@@ -76,42 +76,43 @@ function blocksOf(name: string, address: number, bytes: number): Block[] {
 
 const hashBlock = ({ address, bytes }: Block) => hashBytes(heap().uint8.subarray(address, address + bytes));
 
-/** What it needs of the worker that it belongs to. */
+/** What it needs from its worker. */
 export interface UnchangedHost {
   control: Control;
   share: readonly [rank: number, workers: number];
-  /** Elements of the flat arrays that the worker updates. */
+  /** The range of the flat arrays that the worker updates. */
   slice: readonly [from: number, to: number];
-  /** Whether shards train apart from each other, so that weights change from pass to pass. */
+  /** Whether shards train separately, so that weights change from pass to pass. */
   apart: boolean;
-  /** Functions of the job that are at work in passes. */
+  /** The job's functions that run in passes. */
   atWork: string;
-  /** Of all workers. */
+  /** The number of workers. */
   barrier: Barrier;
 }
 
-/** One worker's part. */
+/** One worker's share of the checks. */
 export class Unchanged {
   readonly #host: UnchangedHost;
   readonly #model: AnyModule;
-  /** Shared, and never changed. */
+  /** Shared tensors that never change. */
   readonly #constants: Block[];
-  /** Shared, and changed between steps. */
+  /** Shared tensors that change between steps. */
   readonly #changing: Block[];
   readonly #plain: Plain[];
   readonly #checkTraining: (step: number) => void;
-  /** The step that is under way, counted from 1, and whether it is looked at. */
+  /** The current step, counted from 1, and whether it is checked. */
   #step: number;
   #looks = false;
-  /** Of rank 0: the step that was looked at last, and when it may be again; and the same of evaluations. */
+  /** Rank 0 only: the last step it checked, and when it may check again; and the same for evaluations. */
   #lookedAt: number;
   #nextMs = 0;
   #nextEvaluationMs = 0;
 
   /**
-   * Takes down how everything is before the first step.
+   * Hashes everything before the first step.
    *
-   * @param own the models of this thread: that of the run, which is bound to the layout, and those of shards that train apart
+   * @param own the models of this thread: the run's model, which is bound to the layout, and those of shards that train
+   * separately
    * @param step steps done
    */
   constructor(layout: Layout, own: readonly [AnyModule, ...AnyModule[]], step: number, host: UnchangedHost) {
@@ -124,7 +125,7 @@ export class Unchanged {
       untrained.places
         .filter(({ name, offset }) => !statistics.has(name) && offset < untrained.changingBytes === changing)
         .flatMap(({ name, offset, bytes }) => blocksOf(name, untrained.address + offset, bytes));
-    // Of the weights, those that this worker updates: others go on to update theirs when it looks.
+    // Only the weights that this worker updates: the others may already be updating theirs when it checks.
     const blocksOfSlice = (base: number) =>
       parameters.flatMap(({ name, start, size }) => {
         const [from, to] = [Math.max(start, slice[0]), Math.min(start + size, slice[1])];
@@ -135,7 +136,7 @@ export class Unchanged {
     this.#checkTraining = watchTraining(own);
     this.#step = step;
     this.#constants = mine(blocksOfUntrained(false));
-    // Weights of shards that train apart change from pass to pass.
+    // Weights of shards that train separately change from pass to pass.
     const arrays = apart ? [] : [weights, ...(ema === undefined ? [] : [ema])];
     this.#changing = [...arrays.flatMap(blocksOfSlice), ...mine(blocksOfUntrained(true))];
     this.#plain = own.flatMap((model) =>
@@ -145,41 +146,41 @@ export class Unchanged {
     for (const block of this.#constants) block.hash = hashBlock(block);
   }
 
-  /** @param first whether it is the first one of this thread */
+  /** @param first whether this is the thread's first step */
   beginStep(step: number, first: boolean): void {
     this.#step = step;
     this.#looks = first || this.#isLookedAt("nextStep");
     this.checkTraining();
   }
 
-  /** @throws JobError if something is trained that was not when the run began, or the other way round */
+  /** @throws JobError if a tensor has been frozen or unfrozen since the run began */
   checkTraining(): void {
     this.#checkTraining(this.#step);
   }
 
-  /** Behind a barrier. */
+  /** Call after a barrier. */
   *beforePasses(): Pauses {
     if (this.#looks) yield* this.#remember();
   }
 
-  /** Behind the barrier that all come to when they have done their passes. */
+  /** Call after the barrier at the end of all passes. */
   afterPasses(): void {
     const { atWork, apart } = this.#host;
     if (this.#looks) this.#check(atWork, `in step ${this.#step}${apart ? " or before" : ""}`, true);
   }
 
-  /** Behind `afterStep`, which may change all but tensors of this thread alone. */
+  /** Call after `afterStep`, which may change everything but this thread's own tensors. */
   afterStep(): void {
     this.checkTraining();
     if (this.#looks) this.#checkPlain("afterStep()", `in step ${this.#step}`);
   }
 
-  /** Behind a barrier. */
+  /** Call after a barrier. */
   *beforeEvaluation(): Pauses {
     if (this.#isLookedAt("evaluation")) yield* this.#remember();
   }
 
-  /** Behind the barrier that the evaluation ends in. */
+  /** Call after the barrier that ends the evaluation. */
   afterEvaluation(): void {
     if (!this.#isLookedAt("evaluation")) return;
     this.#check("a metric", `in the evaluation after step ${this.#step}`, true);
@@ -195,9 +196,9 @@ export class Unchanged {
   }
 
   /**
-   * Rank 0, between the barriers of a step: where all are to look.
+   * Rank 0 decides, between the barriers of a step, what all will check.
    *
-   * @param done steps that are done then
+   * @param done steps that are done by then
    */
   decide(
     done: number,
@@ -215,12 +216,12 @@ export class Unchanged {
     );
   }
 
-  /** Whether rank 0 has decided so; for everybody, at the same step. */
+  /** Whether rank 0 asked for a check. All workers read it at the same step. */
   #isLookedAt(what: keyof typeof looks): boolean {
     return (this.#host.control.load("look") & looks[what]) !== 0;
   }
 
-  /** Takes down what changes between steps, as it is now. */
+  /** Hashes what changes between steps, as it is now. */
   *#remember(): Pauses {
     const startedMs = performance.now();
     for (const block of this.#changing) block.hash = hashBlock(block);
@@ -229,10 +230,10 @@ export class Unchanged {
   }
 
   /**
-   * Compares with how it was.
+   * Compares with the recorded hashes.
    *
-   * @param all whether what changes between steps was taken down since it changed
-   * @throws JobError that names a tensor which has changed
+   * @param all whether what changes between steps was hashed after its last change
+   * @throws JobError that names a changed tensor
    */
   #check(who: string, when: string, all: boolean): void {
     const startedMs = performance.now();

@@ -1,4 +1,4 @@
-// The command's flags about checkpoints, as options of a run.
+// Turns the command's checkpoint flags into the run's options.
 import { InvalidArgumentError } from "commander";
 import type { BestOption, CheckpointOptions } from "../index.ts";
 
@@ -12,7 +12,7 @@ export interface CheckpointFlags {
 
 const units = { "": "everySteps", e: "everyEpochs", s: "everySeconds" } as const;
 
-/** "500" is steps, "2e" epochs, "60s" seconds. */
+/** "500" means steps, "2e" epochs, "60s" seconds. */
 export function interval(text: string): Partial<CheckpointOptions> {
   const [, number, unit] = /^(\d+)([es]?)$/.exec(text) ?? [];
   if (number === undefined) {
@@ -21,14 +21,14 @@ export function interval(text: string): Partial<CheckpointOptions> {
   return { [units[unit as keyof typeof units]]: Number(number) };
 }
 
-/** "mae" is the checkpoint of the best mae; "mae:min" says, too, that it is the lowest. */
+/** "mae" keeps the checkpoint with the best mae; "mae:min" also says that lower is better. */
 export function measure(text: string): BestOption {
   const [, metric, direction] = /^(.+?)(?::(min|max))?$/.exec(text) ?? [];
   if (metric === undefined) throw new InvalidArgumentError('Expected "loss", or the name of a metric.');
   return { metric, ...(direction && { direction: direction as "min" | "max" }) };
 }
 
-/** What is wrong with the flags, if one needs another that is not there. */
+/** The error message if a flag needs another one that is missing. */
 export function misfitOf(flags: CheckpointFlags): string | undefined {
   const { checkpoint, checkpointEvery, checkpointKeep, checkpointBest, resume } = flags;
   const without = Object.entries({
@@ -40,7 +40,7 @@ export function misfitOf(flags: CheckpointFlags): string | undefined {
   return checkpoint === undefined && without ? `${without[0]} needs --checkpoint <folder>` : undefined;
 }
 
-/** The option that the flags amount to. */
+/** The checkpoint option that the flags ask for. */
 export function checkpointOptions(flags: CheckpointFlags): { checkpoint?: CheckpointOptions } {
   const { checkpoint: directory, checkpointEvery: every, checkpointKeep: keep, checkpointBest: best } = flags;
   if (directory === undefined) return {};

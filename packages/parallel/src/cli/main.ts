@@ -20,10 +20,10 @@ import { leaveOutWarnings } from "./warnings.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
-/** Exit codes: what was asked for does not fit; the run failed. One that a signal has ended: see `exitCodeOf`. */
+/** Exit codes: wrong usage; the run failed. For a run that a signal ended, see `exitCodeOf`. */
 const exitCode = { misuse: 2, failure: 1 } as const;
 
-/** Standard output for the command alone: whatever a job prints must not get between the lines that a program reads. */
+/** Keeps standard output for the command: a job's prints must not mix with the lines that a program reads. */
 function keepOutput(): NodeJS.WriteStream {
   const output = directly(process.stdout);
   divert(process.stdout, process.stderr.write.bind(process.stderr));
@@ -73,16 +73,16 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   let asked: StopSignal | "SIGPIPE" | undefined;
   const stop = (signal: StopSignal) => {
     asked ??= signal;
-    // Below the terminal's own ^C.
+    // Moves below the terminal's own ^C.
     const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
     if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
     run.stop();
   };
-  // What was saved before stays.
+  // Earlier checkpoints stay.
   const endAtOnce = (signal: StopSignal) => process.exit(exitCodeOf(signal));
   let releaseSignals: (() => void) | undefined;
-  // Whoever read the output has gone, as `head` does, or the terminal. Node.js ignores the one signal, and has an error for
-  // each line instead; of the other, the signal itself comes, too.
+  // The reader of the output has gone, such as `head`, or the terminal has. Node.js ignores SIGPIPE, so each line gives
+  // an error instead; when the terminal goes, SIGHUP arrives as well.
   const onOutputError = (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
     asked ??= error.code === "EPIPE" ? "SIGPIPE" : "SIGHUP";
@@ -92,7 +92,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   process.stderr.on("error", onOutputError);
   let begun = false;
   let unsaved: string | undefined;
-  // There is nothing left to do, and the run has not ended.
+  // The event loop is empty, but the run has not ended.
   const failUnsettled = () => {
     const error = new JobError(
       "train: the job waits for something that never comes: is there a promise, in its module or in dataset(), that nothing settles?",
@@ -108,7 +108,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
       reporter.show(event);
       if (begun) continue;
       begun = true;
-      // Not earlier: while a job's own functions compute, a handler would never be called, and the signal be lost.
+      // Not earlier: while a job's own functions compute, the handler could not run, and the signal would be lost.
       releaseSignals = onStopSignals(stop, endAtOnce);
     }
     if (unsaved !== undefined)
@@ -123,10 +123,10 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-/** Tells of an error, and sets the exit code: what does not fit before the run has begun is misuse. */
+/** Prints an error and sets the exit code. Errors from before the run starts count as wrong usage. */
 function fail(error: unknown, stack: boolean, begun = true): void {
   const known = error instanceof ShardgradError;
-  // Tables of memory have lines of their own; else a line break is one that somebody's message has brought.
+  // Only memory tables keep their lines; other line breaks come from somebody's message.
   const message = error instanceof MemoryError ? error.message : known && oneLine(error.message);
   const text = message && !stack ? message : error instanceof Error ? describe(error) : String(error);
   process.stderr.write(`shardgrad: ${text}\n`);
@@ -162,7 +162,7 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
   }
 }
 
-/** An error of commander's, with what to write. */
+/** Adds what to write to an error of commander. */
 function withAdvice(text: string): string {
   const line = text
     .replace(/^error:/, "shardgrad:")

@@ -1,7 +1,7 @@
-// What a person sees of a metric that is no single number, such as a confusion matrix: a table, if it fits a terminal.
+// Prints a metric that is not a single number, such as a confusion matrix: as a table, if it fits the terminal.
 import type { MetricValue } from "../index.ts";
 
-/** Columns of the narrowest terminal that is thought of. */
+/** The width of the narrowest terminal that this supports. */
 const mostColumns = 80;
 
 function isMatrix(value: MetricValue): value is number[][] {
@@ -9,10 +9,10 @@ function isMatrix(value: MetricValue): value is number[][] {
   return Array.isArray(value) && value.every(isRow);
 }
 
-/** Counts as they are; sums of weights, and whatever else, in short. */
+/** Counts are exact; sums of weights and other numbers are shortened. */
 const format = (x: number) => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
 
-/** Numbers of rows and columns stand at the sides; zeros are dots, so that what is confused with what meets the eye. */
+/** Labels rows and columns with their numbers. Prints zeros as dots, so that confused classes stand out. */
 function table(matrix: readonly (readonly number[])[]): string[] {
   const columns = Math.max(...matrix.map((row) => row.length));
   const rows = [
@@ -29,7 +29,7 @@ function sizeOf(value: MetricValue): string {
   return sizes.join(" × ");
 }
 
-/** Every metric that is no single number, under its name. */
+/** Every metric that is not a single number, under its name. */
 export function matrixLines(metrics: Record<string, MetricValue>, evaluates: string): string[] {
   return Object.entries(metrics).flatMap(([name, value]) => {
     if (typeof value === "number") return [];

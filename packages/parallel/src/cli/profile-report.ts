@@ -1,4 +1,4 @@
-// What `shardgrad profile` prints: what was measured, which kinds of kernels dominate, and the table.
+// What `shardgrad profile` prints: the conditions, the kinds of kernels that dominate, and the table.
 import type { Profile } from "@shardgrad/core";
 import type { JobProfile } from "../index.ts";
 

@@ -1,14 +1,15 @@
-// The progress bar at the bottom of a terminal, and lines above it: whole ones at any width, whoever writes them.
+// The progress bar at the bottom of a terminal, with lines above it. Lines stay whole at any width, whoever writes
+// them.
 import cliProgress from "cli-progress";
 import { directly, divert, lineWriter } from "./streams.ts";
 
-/** The longest bar, and the shortest that says something. */
+/** The longest bar, and the shortest that is still useful. */
 const [longest, shortest] = [30, 5];
 
-/** The bar switches wrapping off for itself; lines that are longer than the terminal need it. */
+/** The bar turns line wrapping off for itself; longer lines of text need it on. */
 const [wrap, noWrap] = ["\u001b[?7h", "\u001b[?7l"];
 
-/** As much as fits into `columns`: a bar, and numbers, of which the last go first. */
+/** What fits into `columns`: a bar and numbers, dropping the last numbers first. */
 export function fitBar(progress: number, numbers: readonly string[], columns: number): string {
   for (let count = numbers.length; count > 0; count--) {
     const text = numbers.slice(0, count).join("  ");
@@ -20,7 +21,7 @@ export function fitBar(progress: number, numbers: readonly string[], columns: nu
   return (numbers[0] ?? "").slice(0, Math.max(0, columns - 1));
 }
 
-/** While it is there, all that is written to the terminal by others, too, comes above it. */
+/** While the bar is there, everything that others write to the terminal appears above it. */
 export class ProgressBar {
   readonly #bars: cliProgress.MultiBar;
   readonly #bar: cliProgress.SingleBar;
@@ -31,7 +32,7 @@ export class ProgressBar {
     this.#bars = new cliProgress.MultiBar({
       format: (options, { progress, value, total, eta }, { rate }: { rate: string }) => {
         const percent = `${Math.floor(progress * 100)}%`;
-        // Zero, or less, is what it takes for the time that is left before it knows.
+        // The bar's estimate of the remaining time is 0 or negative until it has one.
         const left = eta > 0 ? cliProgress.Format.TimeFormat(eta, options, 5) : "…";
         const numbers = [percent, `step ${value}/${total}`, rate, `ETA ${left}`];
         return fitBar(progress, numbers.filter(Boolean), terminal.columns ?? 80);
@@ -40,7 +41,7 @@ export class ProgressBar {
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
-      // A line above it leaves no bar behind, even if that is the same as before.
+      // Erase the bar before a line above it, even if the bar has not changed.
       forceRedraw: true,
       fps: 10,
       etaBuffer: 50,
@@ -52,7 +53,7 @@ export class ProgressBar {
       return { flush, release: divert(other, write) };
     });
     const close = () => this.close();
-    // What ends the process otherwise must not leave a terminal that cuts lines, nor, if it is an error, be cut itself.
+    // If the process ends early, wrapping must be on again, and an error message must not be cut.
     process.once("exit", close).once("uncaughtExceptionMonitor", close);
     this.#release = () => {
       process.off("exit", close).off("uncaughtExceptionMonitor", close);
@@ -71,10 +72,10 @@ export class ProgressBar {
     this.#bars.log(`${wrap}${text}\n${noWrap}`);
   }
 
-  /** Leaves the terminal as it was, below the lines. */
+  /** Restores the terminal below the lines. */
   close(): void {
     this.#release();
-    // Lines are printed with the next frame of the bar: draw it once more, or the last of them is lost.
+    // The bar prints lines with its next frame. Draw once more, or the last ones are lost.
     this.#bars.update();
     this.#bars.stop();
   }

@@ -1,4 +1,4 @@
-// What a person, or a program, sees of a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
+// How the command reports a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
 import { oneLine } from "../errors.ts";
 import type { EndEvent, EpochEvent, MetricValue, StartEvent, TrainEvent } from "../index.ts";
 import { matrixLines } from "./matrix-lines.ts";
@@ -7,13 +7,13 @@ import { safetyLines } from "./safety-lines.ts";
 
 export interface Reporter {
   show(event: TrainEvent): void;
-  /** For when the run ends with an error, which is also told on standard error. */
+  /** For a run that ends with an error. The error also goes to standard error. */
   fail(error: unknown): void;
 }
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-/** How shards train if not in step with each other. */
+/** How shards train if they do not run in lockstep. */
 function describeApart({ syncEvery, hogwild }: StartEvent): string {
   if (syncEvery === undefined) return "";
   return hogwild
@@ -39,7 +39,7 @@ function startLines(event: StartEvent): string[] {
   ];
 }
 
-/** Single numbers, with the set that they were evaluated on. */
+/** The metrics that are single numbers, with the evaluated set. */
 function formatMetrics(metrics: Record<string, MetricValue>, { evaluates }: StartEvent): string {
   return Object.entries(metrics)
     .map(([name, value]) => (typeof value === "number" ? `  ${evaluates} ${name} ${value.toFixed(4)}` : ""))
@@ -55,14 +55,14 @@ function epochLine(event: EpochEvent, start: StartEvent): string {
   return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
 }
 
-/** Waiting for more than this share of the time is worth a hint. */
+/** A larger share of waiting earns a hint. */
 const idleShare = 0.3;
 
 function idleHint(share: number, stepMs: number): string {
   return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
 }
 
-/** What was seen before: steps that had been done, and whether a checkpoint was saved. */
+/** What the report has seen: the steps done, and whether a checkpoint was saved. */
 interface Seen {
   begunAt: number;
   saved: boolean;
@@ -99,7 +99,7 @@ function endLines(event: EndEvent, start: StartEvent, { begunAt, saved }: Seen):
   ];
 }
 
-/** Lines as they are known; the bar, if there is one, stays below them. */
+/** Prints lines as they come; a bar stays below them. */
 export class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   #start: StartEvent | undefined;
@@ -147,7 +147,7 @@ export class LineReporter implements Reporter {
     this.#bar = undefined;
   }
 
-  /** A path or a message may have line breaks, and lines of its own. */
+  /** A path or a message may contain line breaks. */
   #line(line: string): void {
     const text = oneLine(line);
     if (this.#bar) this.#bar.line(text);

@@ -1,4 +1,4 @@
-// What a person sees of checkpoints, of a run that goes on after a failure, and of a worker that is slow.
+// Reports checkpoints, recovery after a failure, and slow workers.
 import type { CheckpointEvent, RestartEvent, ResumeEvent, StragglerEvent } from "../index.ts";
 
 function checkpointLines({ step, committed, path, error, notes }: CheckpointEvent): string[] {
@@ -15,7 +15,7 @@ function resumeLines({ path, step, changes, notes }: ResumeEvent): string[] {
   return [...notes, outcome, ...changed];
 }
 
-/** The lines that tell of one such event. */
+/** The lines for one such event. */
 export function safetyLines(event: CheckpointEvent | RestartEvent | ResumeEvent | StragglerEvent): string[] {
   if (event.type === "checkpoint") return checkpointLines(event);
   if (event.type === "resume") return resumeLines(event);

@@ -1,26 +1,24 @@
-// The signals that ask a run to end: it finishes the step that is under way, and saves.
+// The signals that ask a run to end: it finishes the current step and saves.
 //
-//   SIGINT, SIGTERM, SIGBREAK   somebody wants it to end; twice, and it ends at once
-//   SIGHUP                      the terminal has gone; often sent twice, by the kernel and by the shell
-//   SIGUSR2                     what batch systems send before the time is over (Slurm), and what mpirun hands on
+//   SIGINT, SIGTERM, SIGBREAK   a user or a program wants it to end; the second one ends it at once
+//   SIGHUP                      the terminal has gone; the kernel and the shell often both send it
+//   SIGUSR2                     batch systems (Slurm) send it before the time limit, and mpirun forwards it
 import { constants } from "node:os";
 
 const names = ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP", "SIGUSR2"] as const;
 export type StopSignal = (typeof names)[number];
 
 const numbers: Partial<Record<string, number>> = constants.signals;
-/** Those that this platform has: Windows has no SIGUSR2, and others no SIGBREAK. */
+/** Those that this platform has. Windows has no SIGUSR2; only Windows has SIGBREAK. */
 const known = names.filter((name) => numbers[name] !== undefined);
 const insistent: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
 
-/** What a process that a signal has ended exits with. */
+/** The exit code of a process that a signal ended. */
 export function exitCodeOf(signal: StopSignal | "SIGPIPE"): number {
   return 128 + (numbers[signal] ?? 0);
 }
 
-/**
- * Calls `stop` for the first signal, and `atOnce` for the second that insists, until the function that is returned is called.
- */
+/** Calls `stop` for the first signal, and `atOnce` for a second one that insists. The returned function ends this. */
 export function onStopSignals(
   stop: (signal: StopSignal) => void,
   atOnce: (signal: StopSignal) => void,

@@ -1,15 +1,15 @@
-// Who writes to standard output and standard error. The command's own lines go there directly; what a job prints by itself,
-// through console or process.stdout, may have to go elsewhere meanwhile. What native code or fs.writeSync(1) writes does not
-// pass here.
+// Who writes to standard output and standard error. The command writes its own lines directly. What a job prints
+// through console or process.stdout may be redirected. This does not catch the output of native code or
+// fs.writeSync(1).
 
 type Write = NodeJS.WriteStream["write"];
 
-/** The same stream, whose `write` stays what it is now. */
+/** The same stream, bound to its current `write`. */
 export function directly(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   return Object.create(stream, { write: { value: stream.write.bind(stream) } }) as NodeJS.WriteStream;
 }
 
-/** Everything that others write to `stream` goes to `write` instead, until the function that is returned is called. */
+/** Redirects everything that others write to `stream` to `write`. The returned function ends this. */
 export function divert(stream: NodeJS.WriteStream, write: Write): () => void {
   const own = stream.write;
   stream.write = write;
@@ -18,7 +18,7 @@ export function divert(stream: NodeJS.WriteStream, write: Write): () => void {
   };
 }
 
-/** A `write` that gives whole lines to `take`, without their ends; `flush` gives it the rest. */
+/** A `write` that gives `take` whole lines without their ends; `flush` gives it the rest. */
 export function lineWriter(take: (line: string) => void): { write: Write; flush: () => void } {
   const decoder = new TextDecoder();
   let rest = "";
@@ -43,19 +43,19 @@ export function lineWriter(take: (line: string) => void): { write: Write; flush:
   return { write: write as Write, flush };
 }
 
-/** Resolves when all that was written to the stream before is out, or can never be. */
+/** Resolves when everything written to the stream so far is out, or can never be. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     stream.write("", () => resolve());
   });
 }
 
-/** How long a process may take to end by itself when the command has done its work. */
+/** How long a process may take to end by itself after the command's work. */
 const graceMs = 1000;
 
 /**
- * Lets the process end, when all output is out: by itself, or, if a job left something open that would keep it alive for ever
- * (a timer, a connection), a second later.
+ * Waits for all output, then lets the process end by itself. If the job left a timer or a connection open that would
+ * keep it alive forever, ends it after a second.
  */
 export async function letProcessEnd(): Promise<void> {
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);

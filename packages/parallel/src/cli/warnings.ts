@@ -1,8 +1,8 @@
-// Warnings of Node.js that say in two lines what the command says better in its own.
+// Node.js warnings that the command replaces with its own line.
 
 const saidOtherwise = /^Failed to load the ES module/;
 
-/** Leaves them out, for the rest of the process. */
+/** Hides them for the rest of the process. */
 export function leaveOutWarnings(): void {
   const listeners = process.listeners("warning");
   process.removeAllListeners("warning");

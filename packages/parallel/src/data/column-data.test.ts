@@ -1,4 +1,4 @@
-// What a column may be given as: integers of any kind if int32 holds them; for all else an error whose advice works.
+// What a column accepts: integers of any type if they fit int32. For anything else, an error whose advice works.
 import { ones } from "@shardgrad/core";
 import { describe, expect, test } from "vitest";
 import { JobError } from "../errors.ts";
@@ -36,7 +36,7 @@ describe("integers of any kind become int32, exactly", () => {
   });
 });
 
-/** Does what the error says to write. */
+/** Follows the advice in the error. */
 function follow(data: unknown): unknown {
   let message = "";
   try {

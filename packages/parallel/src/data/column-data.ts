@@ -1,22 +1,23 @@
-// What a column may be given as, and what it is stored as: an array of float32, int32 or bytes. Other integers are taken if
-// int32 holds them; for all else, the error says what to write. Knows nothing of sets, or of where columns lie.
+// Which values a column accepts, and how it stores them: as an array of float32, int32 or bytes. It takes other
+// integers if they fit int32. For anything else, the error says what to write. Knows nothing of sets, or of where
+// columns lie.
 import { Tensor } from "@shardgrad/core";
 import { isIntegerArray, toInt32 } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 
-/** What is stored. */
+/** The stored types. */
 export type StoredData = Float32Array | Int32Array | Uint8Array;
 
 const isStored = (data: unknown): data is StoredData =>
   data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array;
 
-/** Bytes that a column takes where it is stored; 0 if it is none. */
+/** Bytes that a column takes once stored; 0 if the value is not a column. */
 export function storedBytes(data: unknown): number {
   if (isStored(data)) return data.byteLength;
   return isIntegerArray(data) ? 4 * data.length : 0;
 }
 
-/** Lengths of nested arrays by level, as the first row of each has them. */
+/** The lengths of nested arrays by level, read from the first row of each. */
 function nestedShape(rows: ArrayLike<unknown>): number[] {
   const shape: number[] = [];
   for (let level: unknown = rows; Array.isArray(level) || ArrayBuffer.isView(level); ) {
@@ -27,7 +28,7 @@ function nestedShape(rows: ArrayLike<unknown>): number[] {
   return shape;
 }
 
-/** What to write instead of an array of numbers, or of rows of them. */
+/** What to write instead of an array of numbers or of rows. */
 function adviceForRows(rows: readonly unknown[]): string {
   const [, ...sample] = nestedShape(rows);
   let first: unknown = rows[0];
@@ -63,15 +64,15 @@ function adviceFor(data: unknown): string {
 }
 
 /**
- * The data of a column as it is stored.
+ * Converts a column's data to the stored type.
  *
  * @param where names the column in errors
  * @param rowSize numbers in one sample
- * @throws JobError if it cannot be stored, with what to write instead
+ * @throws JobError if it cannot be stored; the message says what to write instead
  */
 export function storable(where: string, data: unknown, rowSize: number): StoredData {
   if (isStored(data)) return data;
-  // The same bytes: what a canvas gives.
+  // The same bytes; a canvas gives these.
   if (data instanceof Uint8ClampedArray) return new Uint8Array(data.buffer, data.byteOffset, data.length);
   if (isIntegerArray(data)) {
     return toInt32(

@@ -1,4 +1,4 @@
-// A hash that tells sets apart: by any bit, by any order, by their length, and not by where they lie.
+// The hash changes with any bit, with the order and with the length. It does not change with the address.
 import { expect, it } from "vitest";
 import { hashBytes } from "./column-hash.ts";
 

@@ -1,16 +1,16 @@
-// What the columns of a set hold, as a short text: so that a run goes on from a checkpoint with the very data that it
-// began with. 128 bits, against mistakes and not against malice. A set takes a quarter of the time of the check that its
-// numbers are finite, which it goes through anyway.
+// A short text that identifies the contents of a set's columns, so that a resumed run trains on the same data. 128 bits
+// guard against mistakes, not against malice. Hashing takes a quarter of the time of the check for finite numbers,
+// which reads the set anyway.
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumn, StoredColumns } from "./columns.ts";
 import { rowSize } from "./columns.ts";
 
-/** Four multipliers, those of xxHash32. */
+/** The first four multipliers of xxHash32. */
 const [p0, p1, p2, p3] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
 
 const hex = (word: number) => (word >>> 0).toString(16).padStart(8, "0");
 
-/** Spreads each bit of a word over all of it: the end of MurmurHash3. */
+/** Spreads each bit of a word over the whole word: the finalizer of MurmurHash3. */
 function spread(word: number): number {
   let h = word;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -19,8 +19,8 @@ function spread(word: number): number {
 }
 
 /**
- * A hash of bytes, of 32 digits. Four lanes take in a word each, then they are turned, and one of them takes in another
- * lane. Every step can be undone, so that one other word is always noticed.
+ * Hashes bytes into 32 hex digits. Each of four lanes takes in a word, then they are rotated, and one lane takes in
+ * another. Every step is invertible, so a change of a single word always changes the hash.
  */
 export function hashBytes(bytes: Uint8Array): string {
   const whole = bytes.byteLength >>> 2;
@@ -48,11 +48,11 @@ export function hashBytes(bytes: Uint8Array): string {
     a = Math.imul(a ^ word, p0);
     a ^= a >>> 15;
   }
-  // Each of the four words of the result depends on all lanes.
+  // Each of the four result words depends on all lanes.
   return [p0, p1, p2, p3].map((prime) => hex(spread(spread(spread(spread(a ^ prime) ^ b) ^ c) ^ d))).join("");
 }
 
-/** `float32 [28,28], content 0f3a…`; of a column that is computed, only what its definition says. */
+/** `float32 [28,28], content 0f3a…`. A computed column is described by its definition only. */
 function describeColumn(column: StoredColumn, samples: number, isComputed: boolean): string {
   const { address, dtype, shape, scaling } = column;
   const scaled = scaling ? ` × ${scaling.scale} + ${scaling.shift}` : "";
@@ -62,7 +62,7 @@ function describeColumn(column: StoredColumn, samples: number, isComputed: boole
   return `${kind}, content ${hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16)}`;
 }
 
-/** What each column of a stored set holds; of a part of another set, what that one does. */
+/** Describes the contents of each column of a stored set. A part of another set is described by that whole set. */
 export function describeColumns({
   samples,
   columns,

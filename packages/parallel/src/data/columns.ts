@@ -1,4 +1,4 @@
-// Dataset columns in shared memory: stored once by the coordinator, gathered into batches by the workers.
+// Dataset columns in shared memory. The coordinator stores them once; workers gather batches from them.
 
 import type { Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
@@ -11,7 +11,7 @@ import { storable } from "./column-data.ts";
 import { definitionOf, isComputed } from "./computed.ts";
 import type { Column, ColumnData, Columns, FoundSet, Part } from "./dataset.ts";
 
-/** Where a column lies, in a form that crosses threads. */
+/** Where a column lies. Can be sent to other threads. */
 export interface StoredColumn {
   name: string;
   /** 0 if it is computed. */
@@ -19,24 +19,24 @@ export interface StoredColumn {
   dtype: "float32" | "int32" | "uint8";
   /** Shape of one sample. */
   shape: Shape;
-  /** How bytes become float32; they become int32 without. */
+  /** With `scale` and `shift`, bytes become float32; without, int32. */
   scaling: { scale: number; shift: number } | undefined;
 }
 
 export interface StoredColumns {
   samples: number;
   columns: StoredColumn[];
-  /** The part of the job's dataset whose function computes the samples, if they are not in memory. */
+  /** For a computed set: the part of the job's dataset that computes its samples. */
   computedBy?: Part;
-  /** If these are some of the samples of another set: where their numbers in it are (int32), and how many it has. */
+  /** For a part of another set: the address of its sample numbers in that set (int32), and that set's size. */
   subset?: { rows: number; of: number };
 }
 
-/** What a job's functions get by column: a name that is none, most likely a slip, throws a JobError. */
+/** The columns as a job's functions see them. Reading a name that is not a column, most likely a typo, throws a JobError. */
 export function byColumn<T>(what: string, entries: Iterable<readonly [string, T]>): Record<string, T> {
   return new Proxy(Object.fromEntries(entries), {
     get(columns, name) {
-      // A promise asks anything for `then`.
+      // Promises probe every object for `then`.
       if (typeof name === "string" && name !== "then" && !(name in columns)) {
         throw new JobError(`${what} has no column "${name}", but ${Object.keys(columns).join(", ")}`);
       }
@@ -53,7 +53,7 @@ export function sampleShapes({ columns }: StoredColumns): Readonly<Record<string
   );
 }
 
-/** A column and what was found out about it. */
+/** A checked column. */
 export interface CheckedColumn {
   name: string;
   column: Omit<Column, "data"> & { data: StoredData };
@@ -70,7 +70,7 @@ const columnParts = optionNames<Column>(
   },
 );
 
-/** A column with all of its parts in place; what is no such object is taken for its data. */
+/** A column with all fields filled in. Anything that is not such an object is taken as the column's data. */
 function columnOf(where: string, input: unknown): { data: unknown } & Omit<Column, "data"> {
   const bare = typeof input !== "object" || input === null || ArrayBuffer.isView(input);
   if (bare || Array.isArray(input) || input instanceof Tensor) return { data: input };
@@ -111,7 +111,7 @@ function checkColumn(prefix: string, name: string, input: Column | ColumnData): 
 }
 
 /**
- * Checks columns by themselves, and that all have the same number of samples.
+ * Checks each column, and that all have the same number of samples.
  *
  * @param prefix what errors begin with
  */
@@ -129,7 +129,7 @@ export function checkColumns(prefix: string, columns: Columns): CheckedColumn[] 
   return checked;
 }
 
-/** Checks columns, copies them into `allocate`-d shared memory, and says where they are. */
+/** Checks columns, copies them into shared memory from `allocate`, and returns where they lie. */
 function storeColumns(part: Part, columns: Columns, allocate: (bytes: number) => Storage): StoredColumns {
   const checked = checkColumns(`dataset: ${part}`, columns);
   const stored = checked.map(({ name, column: { data, shape = [], scale, shift }, dtype }): StoredColumn => {
@@ -142,7 +142,7 @@ function storeColumns(part: Part, columns: Columns, allocate: (bytes: number) =>
   return { samples: checked[0]!.samples, columns: stored };
 }
 
-/** Puts a set into `allocate`-d shared memory, unless it is computed, and describes it to other threads. */
+/** Puts a set into shared memory from `allocate`, unless it is computed, and describes it for other threads. */
 export function storeSet(part: Part, set: FoundSet, allocate: (bytes: number) => Storage): StoredColumns {
   if (!isComputed(set)) return storeColumns(part, set, allocate);
   const { samples, columns } = definitionOf(set);
@@ -158,7 +158,7 @@ export function storeSet(part: Part, set: FoundSet, allocate: (bytes: number) =>
   return { samples, columns: described, computedBy: part };
 }
 
-/** The number, in the whole set, of the sample at each place of a set that may be a part of it. */
+/** The number, in the whole set, of the sample at each place. A part of a set lists these numbers. */
 export function rowsOf({ samples, subset }: StoredColumns): (place: number) => number {
   if (!subset) return (place) => place;
   const rows = heap().int32.subarray(subset.rows / 4, subset.rows / 4 + samples);
@@ -170,17 +170,17 @@ export function rowSize({ shape }: Pick<StoredColumn, "shape">): number {
   return shape.reduce((size, length) => size * length, 1);
 }
 
-/** What a batch holds of a column. */
+/** The type of a column in a batch. */
 export function batchDType({ dtype, scaling }: StoredColumn): "float32" | "int32" {
   return dtype === "float32" || scaling !== undefined ? "float32" : "int32";
 }
 
-/** Room for `rows` samples of a column, in one tensor. */
+/** A tensor with room for `rows` samples of a column. */
 export function allocateRows(column: StoredColumn, rows: number): Tensor {
   return Tensor.allocate([rows, ...column.shape], batchDType(column), `batch ${column.name}`);
 }
 
-/** Copies the given samples of a column to the first rows of `y`; `index` holds their numbers in the whole set (int32). */
+/** Copies samples of a column to the first rows of `y`; `index` holds their numbers in the whole set (int32). */
 export function gatherRows(column: StoredColumn, index: Tensor, y: Tensor): void {
   const { address, dtype, scaling } = column;
   const kernels = kernelsFor(y.dtype);

@@ -1,5 +1,5 @@
-// Data sets that are computed sample by sample, by the worker that needs the sample; and the writing of what a job's
-// function gave for a sample into a batch, with every mistake named. Knows nothing of batches or of where sets lie.
+// Data sets that the workers compute sample by sample. Also writes what a job's function returned for a sample into a
+// batch, with a clear error for every mistake. Knows nothing of batches or of where sets lie.
 
 import type { Shape } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
@@ -10,27 +10,26 @@ import type { SampleRandom } from "./sample-random.ts";
 
 /** One column of a computed set. */
 export interface ComputedColumn {
-  /** Shape of one sample; `[]`, a single number, if absent. A batch of n samples has shape `[n, ...shape]`. */
+  /** Shape of one sample; default `[]`, a single number. A batch of n samples has shape `[n, ...shape]`. */
   shape?: Shape;
-  /** "float32" if absent. */
+  /** Default "float32". */
   dtype?: "float32" | "int32";
 }
 
 /** The columns of a computed set by name. */
 export type ComputedColumns = Readonly<Record<string, ComputedColumn>>;
 
-/** What a sample holds: for each column its numbers in row-major order; for a column of single numbers the number. */
+/** One sample: for each column its numbers in row-major order, or just the number if a sample holds only one. */
 export type SampleValues<C> = { readonly [K in keyof C]: number | ArrayLike<number> };
 
-/** A set that is computed sample by sample. */
+/** A set whose samples are computed one by one. */
 export interface ComputedDefinition<C extends ComputedColumns, P = Params, S = unknown> {
-  /** How many there are. */
+  /** The number of samples. */
   samples: number;
   columns: C;
   /**
-   * The numbers of one sample, which may depend on its number, from 0 to `samples` - 1, on what it draws from `rng`, on
-   * the job's params and state, and on nothing else. They are copied at once: the same arrays may be returned again and
-   * again.
+   * Returns one sample. The numbers may depend only on `index` (from 0 to `samples` - 1), on draws from `rng`, and on
+   * the job's params and state. They are copied at once, so you may return the same arrays every time.
    */
   sample: (index: number, rng: SampleRandom, context: JobContext<P, S>) => SampleValues<C>;
 }
@@ -50,12 +49,11 @@ export interface Computed<C extends ComputedColumns = ComputedColumns> {
 }
 
 /**
- * Declares a set that is computed sample by sample, to stand in a job's dataset as `train` or `test`. The function is
- * called by the worker that needs the sample, in each epoch anew. `rng` draws from a stream of the sample's own, keyed
- * by (seed, epoch, index), so that results depend neither on the number of workers nor on their timing; in evaluations
- * its numbers are the same each time, and others than in training.
+ * Declares a computed set, for `train` or `test` of a job's dataset. The worker that needs a sample calls the function,
+ * again in every epoch. Each sample has its own `rng` stream, keyed by (seed, epoch, index), so results depend neither
+ * on the number of workers nor on timing. Evaluations use a separate stream, the same each time.
  *
- * @throws JobError if a part is missing or of the wrong kind
+ * @throws JobError if a field is missing or of the wrong type
  */
 export function computed<C extends ComputedColumns, P = Params, S = unknown>(
   definition: ComputedDefinition<C, P, S>,
@@ -100,10 +98,10 @@ function kindOf(value: unknown): string {
 }
 
 /**
- * Copies what a job's function gave for one column of one sample to where the batch holds it.
+ * Copies one column of one sample, as a job's function returned it, to its place in the batch.
  *
  * @param where names column and sample in errors
- * @throws JobError unless it is as many numbers as the sample has, finite, and integers where the column has those
+ * @throws JobError unless it has as many numbers as the sample, all finite, and integers for an integer column
  */
 export function writeValues(where: string, target: Float32Array | Int32Array, value: unknown): void {
   const expected = `expected ${target.length === 1 ? "a number" : `${target.length} numbers`}`;
@@ -119,7 +117,7 @@ export function writeValues(where: string, target: Float32Array | Int32Array, va
     const number = values[i];
     if (typeof number === "number" && fits(number)) {
       target[i] = number;
-      // A finite number may be too large for float32.
+      // A finite float64 may overflow float32.
       if (fits(target[i]!)) continue;
     }
     const kind = target instanceof Float32Array ? "finite float32 numbers" : "int32 numbers";

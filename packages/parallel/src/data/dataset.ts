@@ -1,5 +1,5 @@
-// What a job may train on: columns held in memory, or sets computed sample by sample. Types, and getting hold of the
-// sets that a job names. Must not know how they are stored or drawn from: see columns.ts and batches.ts.
+// What a job may train on: columns in memory, or computed sets. Defines the types and loads the sets that a job names.
+// Must not know how they are stored or sampled; for that see columns.ts and batches.ts.
 import type { IntegerArray, Shape, Tensor } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
@@ -10,44 +10,44 @@ import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
 import { isComputed } from "./computed.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
-/** What a column may hold. */
+/** The types of a column's data. */
 export type ColumnData = Float32Array | Int32Array | Uint8Array | Uint8ClampedArray | IntegerArray;
 
-/** One value per sample. Integers become int32 tensors in a batch, if they fit into one; bytes with a `scale` or `shift` become float32. */
+/**
+ * One value per sample. Integers become int32 tensors in a batch, if they fit; bytes with a `scale` or `shift` become
+ * float32.
+ */
 export interface Column {
   /** The samples, one after another. */
   data: ColumnData;
-  /** Shape of one sample; `[]`, a single number, if absent. A batch of n samples has shape `[n, ...shape]`. */
+  /** Shape of one sample; default `[]`, a single number. A batch of n samples has shape `[n, ...shape]`. */
   shape?: Shape;
-  /** Bytes only: the tensor holds `value * scale + shift`; 1 if absent. */
+  /** Bytes only: the tensor holds `value * scale + shift`. Default 1. */
   scale?: number;
-  /** Bytes only; 0 if absent. */
+  /** Bytes only. Default 0. */
   shift?: number;
 }
 
 /** Columns by name; a bare typed array is a column with one number per sample. */
 export type Columns = Readonly<Record<string, Column | ColumnData>>;
 
-/** The columns of a set, held in memory or computed, by name. */
+/** The columns of a set by name, in memory or computed. */
 export type AnyColumns = Columns | ComputedColumns;
 
-/** A set with the names of another's columns. */
+/** A set with the same column names as another. */
 type Alike<C> = Readonly<Record<keyof C & string, Column | ColumnData>>;
 type AlikeComputed<C> = Computed<Readonly<Record<keyof C & string, ComputedColumns[string]>>>;
 
-/** The samples, in memory. */
+/** The training samples, in memory. */
 export interface Dataset<C extends AnyColumns, S = unknown> {
   train: C & Columns;
   /** Evaluated after each epoch, if there are metrics. */
   test?: Alike<C>;
-  /** What the functions of the job must know of the data: plain data, which every thread gets, and which is saved with the weights. */
+  /** What the job's functions must know about the data, as plain data. Every thread gets it, and it is saved with the weights. */
   state?: S;
 }
 
-/**
- * The samples, each part as it comes: in memory, loaded by a function (on the main thread, once), or computed by the
- * workers.
- */
+/** The samples. Each part is in memory, or loaded by a function (once, on the main thread), or computed by the workers. */
 export interface DatasetParts<C extends AnyColumns, P = Params, S = unknown> {
   train: (C & Columns) | Computed<C & ComputedColumns> | Load<P, C & Columns>;
   /** Evaluated after each epoch, if there are metrics. */
@@ -65,15 +65,15 @@ export type Batch<C extends AnyColumns> = { readonly [K in keyof C]: Tensor };
 export type SampleShapes<C extends AnyColumns> = { readonly [K in keyof C]: Shape };
 
 /**
- * A number for each sample: the name of a column that holds one per sample, an array, or a function of the sample's
- * number, which is called on the main thread.
+ * A number for each sample: the name of a column with one number per sample, an array, or a function of the sample
+ * number. The function runs on the main thread.
  */
 export type PerSample<Name extends string = string> = Name | ArrayLike<number> | ((index: number) => number);
 
-/** The parts that a dataset has. */
+/** The fields of a dataset. */
 export type Part = "train" | "test";
 
-/** What a batch, and so a single sample, holds of data in memory. */
+/** The type of a sample, or a batch, for data in memory. */
 type NumbersOf<Data, Scaled> = Data extends Float32Array
   ? Float32Array
   : Data extends Uint8Array | Uint8ClampedArray
@@ -91,12 +91,12 @@ type SampleNumbers<X> = X extends ColumnData
       ? Int32Array
       : Float32Array;
 
-/** One sample as a batch holds it: its numbers by column, to be read, or changed in place. */
+/** One sample: its numbers by column, which you may read or change in place. */
 export type Sample<C extends AnyColumns> = { readonly [K in keyof C]: SampleNumbers<C[K]> };
 
 /**
- * Alters one sample: in place, or by returning new numbers for some columns. `rng` draws from a stream keyed by (seed,
- * epoch, sample), or by (seed, epoch, draw) where samples are drawn with replacement.
+ * Changes one sample in place, or returns new numbers for some columns. `rng` draws from a stream keyed by (seed,
+ * epoch, sample), or by (seed, epoch, draw) if samples are drawn with replacement.
  */
 export type Augment<C extends AnyColumns, P = Params, S = unknown> = (
   sample: Sample<C>,
@@ -105,7 +105,7 @@ export type Augment<C extends AnyColumns, P = Params, S = unknown> = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that only changes in place returns nothing
 ) => Partial<SampleValues<C>> | void;
 
-/** One part, as it was found. */
+/** One part of a dataset, loaded. */
 export type FoundSet = Columns | Computed;
 
 async function call(what: string, load: () => unknown): Promise<unknown> {
@@ -134,7 +134,7 @@ async function findPart(part: Part, value: unknown, loaded: boolean, params: Par
   return set as FoundSet;
 }
 
-/** The computed set that stands in a job's dataset; on any thread. */
+/** The computed set in a job's dataset. Works on any thread. */
 export function computedPart(dataset: unknown, part: Part): Computed {
   return (dataset as Record<Part, Computed>)[part];
 }
@@ -150,10 +150,9 @@ const datasetParts = optionNames<{ train: unknown; test: unknown; state: unknown
 );
 
 /**
- * The sets that a job names, with every function that loads one called, and what it says of them for its other functions.
- * For the main thread only.
+ * Loads the sets that a job names, and their state. Main thread only.
  *
- * @throws JobError if there is no training set, a function fails, or the state is no plain data
+ * @throws JobError if there is no training set, a function fails, or the state is not plain data
  */
 export async function resolveDataset(
   dataset: unknown,

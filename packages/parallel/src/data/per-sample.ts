@@ -1,12 +1,12 @@
-// Numbers that a job gives for each sample (weights, classes): from a column, an array or a function, checked. For the
-// main thread.
+// Numbers that a job gives for each sample (weights, classes): read from a column, an array or a function, and checked.
+// Main thread only.
 import { heap } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import type { StoredColumns } from "./columns.ts";
 import { rowSize, rowsOf } from "./columns.ts";
 import type { PerSample } from "./dataset.ts";
 
-/** What the numbers must be. */
+/** The accepted range of the numbers. */
 export type Requirement = "weights" | "classes";
 
 const requirements: Record<Requirement, { fits: (value: number) => boolean; expected: string }> = {
@@ -24,10 +24,10 @@ interface Found {
 }
 
 /**
- * One number for each sample, in an array of its own.
+ * Returns one number per sample, in a new array.
  *
  * @param what names the numbers in errors
- * @throws JobError if there is none for some sample, or one is not as required
+ * @throws JobError if a sample has no number, or the number is out of range
  */
 export function perSample(
   what: string,
@@ -66,7 +66,7 @@ function numbersOf(
   );
 }
 
-/** The column of that name of a stored set, all of it also if the set is a part of another. */
+/** Finds a column of a stored set by name. For a part of another set, returns the column of the whole set. */
 function findStored(what: string, name: string, { samples, columns, computedBy, subset }: StoredColumns) {
   const column = columns.find((candidate) => candidate.name === name);
   if (!column) return undefined;
@@ -84,7 +84,7 @@ function findStored(what: string, name: string, { samples, columns, computedBy, 
   return { values: Float64Array.from(stored, (value) => value * scale + shift), rowSize: size };
 }
 
-/** One number for each sample of a stored set. If that is a part of another, they are given for the other. */
+/** One number per sample of a stored set. For a part of another set, the job gives them for the whole set. */
 export function perSampleOf(
   what: string,
   spec: PerSample,

@@ -60,7 +60,7 @@ it("are uniform, normal, and integers evenly spread", () => {
   });
   // Pearson's statistic with 5 degrees of freedom exceeds 20.5 with probability 0.001.
   expect(counts.reduce((total, count) => total + (count - n / 6) ** 2 / (n / 6), 0)).toBeLessThan(20.5);
-  // Within four standard deviations of what they estimate.
+  // Within four standard deviations of the expected values.
   expect(Math.abs(sum / n - 3)).toBeLessThan((4 * 2) / Math.sqrt(n));
   expect(Math.abs(squares / n - 4)).toBeLessThan((4 * 4 * Math.SQRT2) / Math.sqrt(n));
   expect(Math.abs(uniform / n - 1)).toBeLessThan((4 * 4) / Math.sqrt(12 * n));

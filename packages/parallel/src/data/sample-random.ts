@@ -1,32 +1,32 @@
-// Random numbers for one sample at a time, keyed by (seed, epoch, sample): they depend neither on who computes the
-// sample nor on when, nor on the numbers that others drew before it. Knows nothing of data sets.
+// Random numbers for one sample, keyed by (seed, epoch, sample). They depend neither on who computes the sample, nor on
+// when, nor on earlier draws for other samples. Knows nothing of data sets.
 import { Generator, philox, stream, withGenerator } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
 
-/** Random numbers of one sample in one epoch. Core's `rand` and `randn` draw from them, too, where they are in use. */
+/** Random numbers for one sample in one epoch. While they are in use, core's `rand` and `randn` draw from them, too. */
 export interface SampleRandom {
-  /** From `low` (0 if absent) up to, but without, `high` (1 if absent). */
+  /** Uniform in [`low`, `high`); defaults 0 and 1. */
   uniform(low?: number, high?: number): number;
-  /** Normally distributed; mean 0 and standard deviation 1 if absent. */
+  /** Normally distributed; by default with mean 0 and standard deviation 1. */
   normal(mean?: number, std?: number): number;
-  /** An integer from 0 to `below` - 1, which is at most 2^32. */
+  /** An integer from 0 to `below` - 1; `below` is at most 2^32. */
   integer(below: number): number;
 }
 
-/** What a sample is drawn for: the same sample gets other numbers in an evaluation than in any epoch. */
+/** The purpose of a draw. Evaluations never share random numbers with training. */
 export const purposes = ["training", "evaluation"] as const;
 export type Purpose = (typeof purposes)[number];
 
-/** Numbers that one sample may draw before it would get those of the next. 2^31 samples make 2^53 positions. */
+/** How many numbers one sample may draw before it would reach the next sample's. 2^31 samples make 2^53 positions. */
 export const drawsPerSample = 2 ** 22;
 
-/** The numbers of any sample of a run; `restart` says of which. */
+/** The random numbers of all samples of a run; `restart` selects the sample. */
 export class SampleStream implements SampleRandom {
   readonly #generator: Generator;
   readonly #purpose: number;
   readonly #key: readonly [low: number, high: number];
   readonly #words = new Uint32Array(4);
-  /** Words of the block that are not used up. */
+  /** Unused words of the current block. */
   #left = 0;
 
   constructor(seed: number, purpose: Purpose) {
@@ -36,9 +36,9 @@ export class SampleStream implements SampleRandom {
   }
 
   /**
-   * Runs `body` with the numbers of one sample in one epoch.
+   * Runs `body` with the random numbers of one sample in one epoch.
    *
-   * @param key the number of the sample, or that of the draw if samples come up several times
+   * @param key the sample number, or the number of the draw if samples may repeat
    * @throws JobError if it draws more numbers than one sample has
    */
   within<T>(key: number, epoch: number, body: () => T): T {
@@ -58,7 +58,7 @@ export class SampleStream implements SampleRandom {
     return low + (high - low) * (this.#word() / 2 ** 32);
   }
 
-  /** By Box and Muller. */
+  /** The Box-Muller transform. */
   normal(mean = 0, std = 1): number {
     const radius = Math.sqrt(-2 * Math.log((this.#word() + 1) / 2 ** 32));
     return mean + std * radius * Math.cos((2 * Math.PI * this.#word()) / 2 ** 32);

@@ -33,7 +33,7 @@ function planOf(
   return { ...rest, ...epoch, order: planOrder(sampling, set, allocate) };
 }
 
-/** The samples of one epoch in order, as shards after shards of steps after steps. */
+/** The samples of one epoch in order: step by step, and shard by shard within a step. */
 function epochOf(plan: SamplingPlan, epoch: number): number[] {
   const sampler = new Sampler(plan);
   const into = new Int32Array(plan.batchSize);
@@ -151,8 +151,8 @@ describe.each<[name: string, sampling: Sampling]>([
 });
 
 /**
- * Pearson's statistic of counts against what is expected of them. Below the given bound, which it exceeds with a
- * probability of 0.001 where draws are right, for that many degrees of freedom.
+ * Pearson's statistic of counts against their expectation. Correct draws exceed the bound for their degrees of freedom
+ * with probability 0.001.
  */
 function chiSquare(counts: number[], expected: number[]): number {
   return counts.reduce((sum, count, i) => sum + (count - expected[i]!) ** 2 / expected[i]!, 0);

@@ -11,21 +11,21 @@ import type { PerSample } from "./dataset.ts";
 import { perSampleOf } from "./per-sample.ts";
 import { balancedWeights, runningSums, weightedDraw } from "./weighted-draws.ts";
 
-/** How a job wants its training samples drawn; each exactly once an epoch, in a new order each time, if absent. */
+/** How a job draws its training samples. By default each comes exactly once an epoch, reshuffled every epoch. */
 export interface Sampling<Name extends string = string> {
-  /** false: in the order of the data set, in every epoch; true if absent. */
+  /** false: keeps the order of the data set in every epoch. Default true. */
   shuffle?: boolean;
-  /** true: every step has a full batch, and what is left at the end of an epoch is not seen in it; false if absent. */
+  /** true: every step has a full batch, and an epoch leaves out the remaining samples. Default false. */
   dropLast?: boolean;
-  /** Draws with replacement, each sample with a probability in proportion to its weight. */
+  /** Draws with replacement; a sample's probability is proportional to its weight. */
   weights?: PerSample<Name>;
-  /** Draws with replacement, each class (an integer per sample) equally often, each sample of a class, too. */
+  /** Draws with replacement; every class (an integer per sample) is equally likely, and so is every sample within a class. */
   balance?: PerSample<Name>;
-  /** Samples drawn in an epoch with `weights` or `balance`; as many as there are to train on if absent. */
+  /** Draws per epoch with `weights` or `balance`; by default as many as there are training samples. */
   samples?: number;
 }
 
-/** What decides the samples of every step, in a form that crosses threads. */
+/** Everything that decides which samples a step sees. Can be sent to other threads. */
 export interface SamplingPlan {
   /** Samples drawn in one epoch. */
   samples: number;
@@ -36,11 +36,11 @@ export interface SamplingPlan {
   order: SampleOrder;
 }
 
-/** `rows` is the number of samples that there are to train on. */
+/** `rows` is the number of training samples. */
 export type SampleOrder =
   | { kind: "shuffled"; rows: number }
   | { kind: "as stored" }
-  /** With the byte where the running sums of the weights start. */
+  /** With the byte offset of the running sums of the weights. */
   | { kind: "weighted"; rows: number; sums: number };
 
 const parts = optionNames<Sampling>({
@@ -51,7 +51,7 @@ const parts = optionNames<Sampling>({
   samples: true,
 });
 
-/** Checks what needs no data. */
+/** The checks that need no data. */
 export function checkSampling(what: string, sampling: unknown): void {
   const problem = (reason: string) => new JobError(`${what} ${reason}`);
   checkParts(what, sampling, parts);
@@ -73,7 +73,7 @@ export function checkSampling(what: string, sampling: unknown): void {
   }
 }
 
-/** Samples per step and per epoch, of `rows` samples to train on: a batch is at most all of them. */
+/** Samples per step and per epoch for `rows` training samples. A batch never exceeds the set. */
 export function planEpoch(
   { samples, dropLast = false }: Sampling,
   rows: number,
@@ -84,7 +84,7 @@ export function planEpoch(
   return { samples: dropLast ? drawn - (drawn % size) : drawn, batchSize: size };
 }
 
-/** How the samples of a training set are ordered; for weights, puts their running sums into shared memory. */
+/** How a training set is ordered. For weights, puts their running sums into shared memory. */
 export function planOrder(
   { shuffle = true, weights, balance }: Sampling,
   train: StoredColumns,
@@ -109,13 +109,13 @@ export function stepsPerEpoch(plan: Pick<SamplingPlan, "samples" | "batchSize">)
   return Math.ceil(plan.samples / plan.batchSize);
 }
 
-/** Number of samples of step `step` (counted from 0 over all epochs). */
+/** Samples in step `step`, counted from 0 over all epochs. */
 export function samplesInStep(plan: Pick<SamplingPlan, "samples" | "batchSize">, step: number): number {
   const start = (step % stepsPerEpoch(plan)) * plan.batchSize;
   return Math.min(plan.batchSize, plan.samples - start);
 }
 
-/** Places `from` … `to`-1 of the batch that belong to `shard`, when the batch has `count` samples. */
+/** Places `from` … `to`-1 of a batch of `count` samples belong to `shard`. */
 export function shardRange(count: number, shards: number, shard: number): [from: number, to: number] {
   return [Math.floor((count * shard) / shards), Math.floor((count * (shard + 1)) / shards)];
 }
@@ -136,7 +136,7 @@ function drawsOf({ order, seed }: SamplingPlan, epoch: number): (place: number) 
   }
 }
 
-/** Reads off the samples of any shard of any step. */
+/** Returns the samples of any shard of any step. */
 export class Sampler {
   readonly #plan: SamplingPlan;
   readonly #perEpoch: number;
@@ -148,17 +148,17 @@ export class Sampler {
     this.#perEpoch = stepsPerEpoch(plan);
   }
 
-  /** Samples of a shard at most. */
+  /** The most samples that a shard can have. */
   get largestShard(): number {
     return Math.ceil(this.#plan.batchSize / this.#plan.shards);
   }
 
-  /** The epoch that a step belongs to, both counted from 0. */
+  /** The epoch of a step; both count from 0. */
   epochOf(step: number): number {
     return Math.floor(step / this.#perEpoch);
   }
 
-  /** For draws with replacement: the number, in its epoch, of the first draw of one shard. */
+  /** With replacement: the number, within its epoch, of a shard's first draw. */
   firstDraw(step: number, shard: number): number | undefined {
     if (this.#plan.order.kind !== "weighted") return undefined;
     const count = samplesInStep(this.#plan, step);
@@ -166,7 +166,7 @@ export class Sampler {
     return (step % this.#perEpoch) * this.#plan.batchSize + from;
   }
 
-  /** Writes the sample numbers of one shard to `into`, from its start; returns how many there are. */
+  /** Writes the sample numbers of one shard to the start of `into`, and returns how many there are. */
   shardSamples(step: number, shard: number, into: Int32Array): number {
     const { batchSize, shards } = this.#plan;
     const epoch = this.epochOf(step);

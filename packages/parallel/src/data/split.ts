@@ -1,5 +1,5 @@
-// Splitting one set into samples to train on and samples that are held out: by a fraction or into folds, keyed by the
-// seed, if asked with the same share of every class. `split` copies columns; a job's `validation` only lists rows.
+// Splits a set into training samples and held-out samples, by a fraction or into folds, keyed by the seed. It can keep
+// the share of each class equal (`stratify`). `split` copies columns; a job's `validation` only lists rows.
 
 import { Permutation, stream } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
@@ -14,10 +14,10 @@ import { perSample, perSampleOf } from "./per-sample.ts";
 
 /** Which samples are held out. */
 export type HoldOut<Name extends string = string> =
-  /** That share of them, above 0 and below 1. */
+  /** The held-out share, above 0 and below 1. */
   | number
   | { fraction: number; stratify?: PerSample<Name> }
-  /** One of `folds` parts that differ by one sample at most; `fold` counts from 0. */
+  /** Holds out part `fold` (from 0) of `folds` parts. Their sizes differ by at most one sample. */
   | { folds: number; fold: number; stratify?: PerSample<Name> };
 
 const parts = optionNames<{ fraction: unknown; folds: unknown; fold: unknown; stratify: unknown }>({
@@ -27,7 +27,7 @@ const parts = optionNames<{ fraction: unknown; folds: unknown; fold: unknown; st
   stratify: true,
 });
 
-/** Checks what needs no data. */
+/** The checks that need no data. */
 export function checkHoldOut(operation: string, holdOut: unknown): void {
   const problem = (reason: string) => new JobError(`${operation}: ${reason}`);
   if (typeof holdOut !== "number" && (typeof holdOut !== "object" || holdOut === null)) {
@@ -52,7 +52,7 @@ export function checkHoldOut(operation: string, holdOut: unknown): void {
   }
 }
 
-/** The samples in an order keyed by the seed; if they have classes, class by class. */
+/** The samples in an order keyed by the seed; class by class if they have classes. */
 function* inSplitOrder(samples: number, seed: number, classes?: Float64Array): Iterable<number> {
   const order = new Permutation(samples, seed, 0, stream.split);
   if (!classes) {
@@ -70,8 +70,8 @@ function* inSplitOrder(samples: number, seed: number, classes?: Float64Array): I
 }
 
 /**
- * The numbers of the samples to train on and of those held out, both ascending. Of the ordered samples, those held out
- * lie evenly spaced, so that of each class as large a share is held out as of all, but for less than one sample.
+ * The numbers of the training samples and of the held-out ones, both ascending. The held-out samples are evenly spaced
+ * in the ordered set, so the held-out share of each class differs from the overall share by less than one sample.
  *
  * @throws JobError if one of the two would be empty
  */
@@ -121,7 +121,7 @@ function stratifyOf(holdOut: HoldOut): PerSample | undefined {
   return typeof holdOut === "number" ? undefined : holdOut.stratify;
 }
 
-/** A job's `validation`: two parts of one stored set, as lists of rows in shared memory; no sample is copied. */
+/** A job's `validation`: two parts of one stored set, as lists of rows in shared memory. Copies no samples. */
 export function holdOutOf(
   set: StoredColumns,
   holdOut: HoldOut,
@@ -151,12 +151,12 @@ function takeRows({ column, dtype, rowSize }: CheckedColumn, rows: Int32Array): 
 }
 
 /**
- * Splits columns into `{ train, test }`, which may be a job's dataset: `test` has the samples that are held out, in
- * the order of the set; `train` has the others. Which they are depends on the seed alone.
+ * Splits columns into `{ train, test }`, which can serve as a job's dataset: `test` gets the held-out samples, in the
+ * order of the set; `train` gets the others. Only the seed decides which.
  *
- * @param holdOut a fraction, as in `0.1`; or `{ fraction }` or `{ folds, fold }` with, if wanted, `stratify`, the name
- * of a column of classes (or an array, or a function of the sample's number): all classes are then held out alike
- * @throws JobError if a column is not as it should be, or one of the parts would be empty
+ * @param holdOut a fraction, as in `0.1`; or `{ fraction }` or `{ folds, fold }`. Add `stratify`, the name of a column
+ * of classes (or an array, or a function of the sample number), to hold out the same share of every class.
+ * @throws JobError if a column is invalid, or one of the parts would be empty
  */
 export function split<C extends Columns>(
   columns: C,

@@ -1,10 +1,10 @@
-// Drawing with replacement, by weights: the sample at each place follows from (seed, epoch, place) alone, so that any
-// thread may draw any place, and none keeps state. The sums of the weights lie in shared memory, once.
+// Weighted drawing with replacement. The sample at each place follows from (seed, epoch, place) alone, so any thread
+// can draw any place without state. The running sums of the weights lie in shared memory, once.
 import { philox, stream } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
 
 /**
- * Running sums of weights, in their place: entry i is the sum of the weights up to and with that of sample i.
+ * Turns weights into running sums in place: entry i is the sum of the weights of samples 0 to i.
  *
  * @throws JobError if all weights are 0
  */

@@ -1,17 +1,17 @@
-// A call of somebody's function on this thread that may never return, such as one with an endless loop: broken off after
-// a time, or by Ctrl-C, which no handler would see while it lasts.
+// Calls a user's function that may never return, such as an endless loop, on this thread. A time limit breaks it off,
+// and so does Ctrl-C, which a handler could not see while the function runs.
 import { runInNewContext } from "node:vm";
 import { JobError } from "../errors.ts";
 
-/** The longest time that Node.js takes. */
+/** The longest timeout that Node.js accepts. */
 const mostMs = 2 ** 31 - 1;
 
 /**
- * Calls `body`. If it is broken off, not even its `finally` blocks run: what it was in the middle of stays so, and the
- * process should end.
+ * Calls `body`. If it is broken off, not even its `finally` blocks run. Its work stays half done, so the process should
+ * end.
  *
- * @param what it is, for the error
- * @throws JobError if it was broken off; whatever it throws
+ * @param what names the call in the error
+ * @throws JobError if it was broken off, or whatever `body` throws
  */
 export function callBounded<T>(body: () => T, limitMs: number, what: string): T {
   try {
@@ -24,7 +24,7 @@ export function callBounded<T>(body: () => T, limitMs: number, what: string): T 
           `train: ${what} has not returned for ${limitMs / 1000} s: is there an endless loop? Let this process end, as what was broken off stays half done`,
         );
       case "ERR_SCRIPT_EXECUTION_INTERRUPTED":
-        // Who listens is told now; who does not is ended, as by any Ctrl-C.
+        // Tells SIGINT listeners; without any, ends the process like Ctrl-C.
         if (!process.emit("SIGINT", "SIGINT")) process.kill(process.pid, "SIGINT");
         throw new JobError(`train: ${what} was interrupted, before the first step`);
       default:

@@ -1,4 +1,4 @@
-// From a job to its model and optimizer, on any thread, and what is checked of them.
+// Builds a job's model and optimizer, on any thread, and checks them.
 import { isMainThread } from "node:worker_threads";
 import type { AnyModule } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
@@ -7,7 +7,7 @@ import { describeThrown, JobError, placeOf } from "../errors.ts";
 import { checkUntrained, trainedParameters, trainedTensors } from "../shared/untrained.ts";
 import type { OptimizerContext, RunJob } from "./define-job.ts";
 
-/** How long a run is, for schedules. */
+/** The length of a run, for schedules. */
 export type RunLength = Pick<OptimizerContext, "steps" | "stepsPerEpoch">;
 
 function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
@@ -25,8 +25,8 @@ function callModel(job: RunJob, shapes: SampleShapes<Columns>): unknown {
 }
 
 /**
- * What one of the job's functions threw: its own errors with the place, those of shardgrad as they are. On a worker a run
- * may go on after it: there all stay as they are.
+ * Wraps an error that a job's function threw with its place; shardgrad's own errors pass through. On a worker all
+ * errors pass through, since a run may restart after them.
  */
 function naming(name: string, error: unknown): unknown {
   if (!isMainThread || error instanceof ShardgradError) return error;
@@ -43,7 +43,7 @@ function callOptimizer(job: RunJob, model: AnyModule, length: RunLength): unknow
   }
 }
 
-/** Builds a job's model and optimizer, and checks what came out. */
+/** Builds a job's model and optimizer, and checks both. */
 export function buildModel(
   job: RunJob,
   shapes: SampleShapes<Columns>,

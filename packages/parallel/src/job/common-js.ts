@@ -1,9 +1,9 @@
-// Modules that are written as ES modules, and that package.json makes CommonJS, as that of `npm init` does: what to write.
+// Explains the error of a file that uses ES module syntax while package.json makes it CommonJS, as `npm init` does.
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The package.json that says what the modules of a folder are. */
+/** The package.json that decides the module type of a folder. */
 function packageFileOf(folder: string): string | undefined {
   const file = join(folder, "package.json");
   if (existsSync(file)) return file;
@@ -19,7 +19,7 @@ function typeIn(packageFile: string): unknown {
   }
 }
 
-/** What is wrong with the module of this URL, if its syntax error is that of an ES module which is taken for CommonJS. */
+/** Returns the explanation if the syntax error at this URL comes from an ES module loaded as CommonJS. */
 export function describeCommonJS({ name, message }: Error, url: string): string | undefined {
   if (name !== "SyntaxError" || !url.startsWith("file:")) return undefined;
   if (!/\b(import|export|await)\b/.test(message)) return undefined;
@@ -27,7 +27,7 @@ export function describeCommonJS({ name, message }: Error, url: string): string 
   const [, stem, extension] = /^(.*)\.([jt]s)$/.exec(basename(path)) ?? [];
   if (extension === undefined) return undefined;
   const packageFile = packageFileOf(dirname(path));
-  // Without a type, Node.js looks at the module itself.
+  // Without a type, Node.js detects the syntax.
   if (packageFile === undefined || typeIn(packageFile) !== "commonjs") return undefined;
   return `${packageFile} says "type": "commonjs", but it is an ES module (${message}); rename it to ${stem}.m${extension}, or write "type": "module" there`;
 }

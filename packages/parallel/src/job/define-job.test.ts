@@ -1,4 +1,4 @@
-// What a job's declaration is checked for when it is made, and what its types promise. The types are checked by tsc.
+// What defineJob checks, and what its types promise. tsc checks the types.
 import type { Tensor } from "@shardgrad/core";
 import { Linear, mean, mse, SGD } from "@shardgrad/core";
 import { describe, expect, expectTypeOf, it } from "vitest";

@@ -1,5 +1,5 @@
-// defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export
-// of a module, and every worker imports that module. Knows core only, nothing of threads.
+// defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export of a
+// module that every worker imports. Knows core only, nothing of threads.
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
@@ -26,26 +26,26 @@ import { noteOrigin } from "./job-origin.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
 
-/** What `loss` is given besides: where the run is, as int32 scalars that follow it, also in passes that are replayed. */
+/** The position in the run, for `loss`. `step` and `epoch` are int32 scalar tensors, which stay current in replays, too. */
 export interface LossContext<P = Params, S = unknown> extends JobContext<P, S> {
-  /** Steps done before this one. Compute with it by tensor operations: it is no JavaScript number. */
+  /** Steps done before this one. Use tensor operations on it: it is not a JavaScript number. */
   readonly step: Tensor;
   /** Epochs done before this one. */
   readonly epoch: Tensor;
 }
 
-/** What `afterStep` is given besides. */
+/** The context of `afterStep`. */
 export interface AfterStepContext<P = Params, S = unknown> extends JobContext<P, S> {
   /** Steps done before this one: an int32 scalar, as in `loss`. */
   readonly step: Tensor;
 }
 
-/** What `optimizer` is given besides. */
+/** The context of `optimizer`. */
 export interface OptimizerContext<M extends AnyModule = AnyModule, P = Params, S = unknown>
   extends JobContext<P, S> {
-  /** The model, whose `namedParameters()` tell names, for groups. */
+  /** The model. Its `namedParameters()` give the names for parameter groups. */
   readonly model: M;
-  /** Steps of the whole run, for schedules of the learning rate; one that is resumed counts those done before, too. */
+  /** Steps of the whole run, for learning-rate schedules. A resumed run includes the steps done before. */
   readonly steps: number;
   readonly stepsPerEpoch: number;
 }
@@ -57,71 +57,68 @@ export interface JobDefinition<
   S = unknown,
 > extends StepRules {
   /**
-   * Hyperparameters and their defaults: finite numbers, strings, booleans, or arrays of these. A run may set others
-   * (option `params`, flag `--set`); every function of the job is given them.
+   * Hyperparameters with their defaults: finite numbers, strings, booleans, or arrays of these. A run may override them
+   * (option `params`, flag `--set`). Every function of the job gets them.
    */
   params?: P;
   /**
-   * The samples. A function, of all or of a part, is called once, on the main thread only: workers import the module
-   * without loading. A `computed` set stands here itself, where workers find its function. What else functions of the
-   * job must know of the data, such as the size of a vocabulary, is its `state`.
+   * The samples. A function here, for all of it or for a part, runs once and on the main thread only; workers import
+   * the module without loading data. Put a `computed` set here directly, so that workers find its function. `state`
+   * holds what else the job's functions must know about the data, such as the size of a vocabulary.
    */
   dataset:
     | DatasetParts<C, P, S>
     | ((context: { readonly params: P }) => Dataset<C, S> | Promise<Dataset<C, S>>);
   /**
-   * Holds a part of the training samples out, to be evaluated in place of a `test` set: a fraction of them, or
-   * `{ fraction }` or `{ folds, fold }` with `stratify` for as large a share of every class. Keyed by the seed. A function
-   * may choose by `params` and `state`.
+   * Holds out some training samples and evaluates on them, in place of a `test` set. Give a fraction, or `{ fraction }`
+   * or `{ folds, fold }`; add `stratify` to keep the share of each class. The seed decides which. A function may choose
+   * by `params` and `state`.
    */
   validation?: HoldOut<keyof C & string> | ((context: JobContext<P, S>) => HoldOut<keyof C & string>);
   /**
-   * How training samples are drawn; each exactly once an epoch, in a new order each time, if absent. A function may choose
-   * by `params` and `state`.
+   * How training samples are drawn. By default each comes exactly once an epoch, reshuffled every epoch. A function may
+   * choose by `params` and `state`.
    */
   sampling?: Sampling<keyof C & string> | ((context: JobContext<P, S>) => Sampling<keyof C & string>);
-  /**
-   * Alters training samples, each time that one is drawn: called by the worker that computes with it. Never called for
-   * samples that are evaluated.
-   */
+  /** Changes a training sample each time it is drawn. Runs on the worker that trains on it, never for evaluations. */
   augment?: Augment<C, P, S>;
   /**
-   * A column with the weight of each sample in the mean loss. The loss is then the mean with these weights,
-   * `div(sum(mul(losses, w)), sum(w))`, and shards count by the sums of their weights instead of their samples.
+   * A column with the weight of each sample in the mean loss. Return the weighted mean, `div(sum(mul(losses, w)),
+   * sum(w))`. Shards then count by the sum of their weights instead of their number of samples.
    */
   sampleWeight?: keyof C & string;
-  /** Builds the model for samples of these shapes. Called on every thread with the same random stream. */
+  /** Builds the model for samples of these shapes. Runs on every thread, with the same random stream. */
   model: (shapes: SampleShapes<C>, context: JobContext<P, S>) => M;
   /**
-   * A scalar: the mean over the samples of the batch, with their weights if the job names `sampleWeight`. Its code runs in
-   * the first steps, and when these are checked; later its kernels are replayed. Compute with `step`, which is a tensor.
+   * A scalar: the mean over the samples of the batch, weighted if the job names `sampleWeight`. This code runs in the
+   * first steps, and when they are checked. Later steps replay its kernels, so compute with the tensor `step`.
    */
   loss: (model: M, batch: Batch<C>, context: LossContext<P, S>) => Tensor;
   /**
-   * What `loss` is a mean over: "samples" if absent. "shard" is for one that compares the samples of a shard with each other
-   * (contrast, correlation, a ratio of sums): results then depend on `shards`.
+   * What `loss` averages over; default "samples". Use "shard" for a loss that compares the samples of a shard with each
+   * other (contrastive losses, correlation, a ratio of sums). Results then depend on `shards`.
    */
   lossOver?: "samples" | "shard";
   /**
-   * Changes what no gradient trains: a teacher that follows the weights, a target network, a codebook. Called once after
-   * each update, on one thread for all, with gradients off. It may change parameters, frozen ones too, and buffers, in
-   * place (`copyFrom`); nothing else may change these but the optimizer. Not called for steps that are skipped.
+   * Changes what no gradient trains: a teacher that follows the weights, a target network, a codebook. Runs once after
+   * each update, on one thread for all, with gradients off. It may change parameters, also frozen ones, and buffers in
+   * place (`copyFrom`); besides it only the optimizer may. Skipped steps do not call it.
    */
   afterStep?: (model: M, context: AfterStepContext<P, S>) => void;
   /** Any optimizer of core, over the given parameters: those of the model that are not frozen. */
   optimizer: (parameters: readonly Tensor[], context: OptimizerContext<M, P, S>) => Optimizer;
   /**
-   * Evaluated on the test samples after each epoch: functions that return one number per sample, whose mean is reported, or
-   * definitions of what is no mean, with the direction that is better.
+   * Evaluated on the test samples after each epoch. A function returns one number per sample, and the run reports the
+   * mean. For anything that is not a mean, write a definition; it also says which direction is better.
    */
   metrics?: Readonly<Record<string, Metric<C, M, P, S>>>;
-  /** Samples per optimizer step, or per micro-batch if it has several (`accumulate`), however many workers share it. */
+  /** Samples per optimizer step, or per micro-batch with `accumulate`, however many workers share it. */
   batchSize: number;
   /** Passes over the training samples. */
   epochs: number;
-  /** Decides the initial weights and the order of samples; 0 if absent. */
+  /** Decides the initial weights and the order of samples. Default 0. */
   seed?: number;
-  /** Parts that a batch is split into; as many as workers if absent. Pinned, it makes results independent of them. */
+  /** Parts of a batch; default: the number of workers. If you pin it, results do not depend on the number of workers. */
   shards?: number;
 }
 
@@ -161,14 +158,14 @@ export function isJob(value: unknown): value is Job {
   return typeof value === "object" && value !== null && brand in value;
 }
 
-/** A job with all that its functions are given in a run. */
+/** A job with the context that its functions get in a run. */
 export interface RunJob extends Omit<Job, "sampling" | "validation"> {
   readonly context: JobContext;
   readonly sampling?: Sampling | undefined;
   readonly validation?: HoldOut | undefined;
 }
 
-/** Gives a job its context, and with it what its functions choose before the run. */
+/** Gives a job its context, and resolves what its functions choose before the run. */
 export function configureJob(job: Job, context: JobContext): RunJob {
   let { sampling, validation } = job;
   if (typeof sampling === "function") {
@@ -197,9 +194,9 @@ export function requireCount(operation: string, name: string, value: unknown): v
 }
 
 /**
- * Declares a job, to be exported as default from a module of its own.
+ * Declares a job. Export it as the default of its own module.
  *
- * @throws JobError if a part is missing or of the wrong kind
+ * @throws JobError if a field is missing or of the wrong type
  */
 export function defineJob<
   C extends AnyColumns,
@@ -245,7 +242,7 @@ export function defineJob<
     if (definition[name] !== undefined) requireCount("defineJob", name, definition[name]);
   }
   checkStepRules(definition, metrics);
-  // Not the data, which may be large: all else is as it is now, in every thread.
+  // Everything but the data, which may be large, is copied now, so that later changes reach no thread.
   const job: Job<C, M, P, S> = Object.freeze({
     ...frozenCopy({ ...definition, dataset: null }),
     dataset,

@@ -10,7 +10,7 @@ function planned(name: string, direction: Direction, cell: number): PlannedMetri
   return { name, direction, shape: [], cell, table: { kind: "perSample", cells } };
 }
 
-/** The epoch after which a run with these values ends; 0 if it does not. */
+/** The epoch that ends a run with these values; 0 if none does. */
 function lastEpoch(rule: EarlyStoppingRule, values: readonly number[], direction: Direction = "max"): number {
   const stopping = new EarlyStopping(rule, [planned("other", "max", 0), planned("m", direction, 1)]);
   return values.findIndex((value) => stopping.observe({ loss: value, metrics: [0, value] })) + 1;

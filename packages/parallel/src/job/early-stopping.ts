@@ -1,5 +1,5 @@
-// When a run ends before its last epoch because a value has stopped improving. Every worker comes to the same decision by
-// itself, from values that are the same bits on all of them: nobody asks anybody. Knows nothing of threads.
+// Ends a run before its last epoch when a value has stopped improving. Every worker decides by itself, from values that
+// are bit-identical on all of them, so nobody asks anybody. Knows nothing of threads.
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
@@ -11,11 +11,11 @@ import { gainOver, steerBy } from "../metrics/steering.ts";
 
 /** When to give up. */
 export interface EarlyStoppingRule {
-  /** A metric of the job that says its direction, or "loss": the mean training loss of the epoch, which is to fall. */
+  /** A metric of the job that says its direction, or "loss": the mean training loss of the epoch, lower is better. */
   metric: string;
-  /** Epochs in a row without improvement that end the run. */
+  /** The run ends after so many epochs in a row without improvement. */
   patience: number;
-  /** A change of no more than this is no improvement; 0 if absent. */
+  /** The least change that counts as an improvement; it must be exceeded. Default 0. */
   minDelta?: number;
 }
 
@@ -28,7 +28,7 @@ const parts = optionNames<EarlyStoppingRule>(
   },
 );
 
-/** @throws JobError unless it is a rule for a job with these metrics */
+/** @throws JobError unless it is a valid rule for a job with these metrics */
 export function checkEarlyStopping(
   rule: unknown,
   metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
@@ -53,7 +53,7 @@ export class EarlyStopping {
   readonly #rule: EarlyStoppingRule;
   readonly #steering: Steering;
   #best = 0;
-  /** 0 as long as no value was finite. */
+  /** 0 until a value is finite. */
   #bestEpoch = 0;
   #epoch = 0;
 
@@ -62,13 +62,13 @@ export class EarlyStopping {
     this.#steering = steerBy(rule.metric, metrics);
   }
 
-  /** Takes an epoch into account; true if it is the last. */
+  /** Records an epoch; returns true if it is the last one. */
   observe(epoch: EpochValues): boolean {
     const { patience, minDelta = 0 } = this.#rule;
     const value = this.#steering.of(epoch);
     this.#epoch++;
     const gain = gainOver(this.#best, value, this.#steering.direction);
-    // NaN never improves anything, but whatever comes after it does.
+    // NaN is never an improvement, but any number after NaN is.
     if (Number.isFinite(value) && (this.#bestEpoch === 0 || gain > minDelta)) {
       this.#best = value;
       this.#bestEpoch = this.#epoch;
@@ -76,7 +76,7 @@ export class EarlyStopping {
     return this.#epoch - this.#bestEpoch >= patience;
   }
 
-  /** Why the run ended, in words. */
+  /** Says why the run ended. */
   get reason(): string {
     const { metric, patience } = this.#rule;
     const best =

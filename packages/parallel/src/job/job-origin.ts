@@ -1,35 +1,35 @@
-// Where jobs were defined: by which calls, from defineJob's caller up to the top level of the module that is being loaded.
-// Two threads that load the same module come to the same origins, so a worker can say which of its jobs it trains.
+// Where a job was defined: the calls from defineJob's caller up to the top level of the module that is being loaded.
+// Two threads that load the same module find the same origins, so a worker can say which of its jobs it trains.
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as util from "node:util";
 import { isMainThread } from "node:worker_threads";
 import { noteGraph } from "./sources.ts";
 
-/** Deeper calls are told apart by their innermost part. */
+/** Deeper stacks are told apart by their innermost calls. */
 const mostCalls = 100;
 
 interface Origin {
-  /** The modules that made the calls, the innermost first. */
+  /** The modules in the call stack, innermost first. */
   readonly modules: readonly string[];
-  /** Unique in a thread, and the same in all. */
+  /** Unique in a thread, and the same on every thread. */
   readonly key: string;
 }
 
 const originOf = new WeakMap<object, Origin>();
-/** All jobs of this thread by the URL of each module that took part in defining them. */
+/** All jobs of this thread, by the URL of each module that took part in defining them. */
 const definedBy = new Map<string, WeakRef<object>[]>();
-/** How many jobs came from the same calls, as in a loop. */
+/** How many jobs came from the same call stack, as in a loop. */
 const counts = new Map<string, number>();
-/** Modules that have called `train` for themselves. */
+/** Modules that call `train` on themselves. */
 const trainedByThemselves = new Set<string>();
 
-/** The URL of a script: the names of CommonJS modules are paths. */
+/** The URL of a script. CommonJS modules are named by path. */
 const urlOf = (name: string): string => (isAbsolute(name) ? pathToFileURL(name).href : name);
 
-/** The calls that lead here, from the caller of the caller up to the loader of its module. */
+/** The calls that lead here, from the caller's caller up to the loader of its module. */
 function callers(): { url: string; line: number; column: number }[] {
-  // Functions of the language, such as map, are no script.
+  // Built-in functions, such as map, have no script.
   const sites = util
     .getCallSites(mostCalls)
     .slice(3)
@@ -43,7 +43,7 @@ function callers(): { url: string; line: number; column: number }[] {
   }));
 }
 
-/** Remembers where a job was defined; called by defineJob itself. */
+/** Records where a job was defined. Called by defineJob itself. */
 export function noteOrigin(job: object): void {
   const calls = callers();
   const path = calls.map(({ url, line, column }) => `${url}:${line}:${column}`).join(" < ");
@@ -52,7 +52,7 @@ export function noteOrigin(job: object): void {
   const modules = [...new Set(calls.map(({ url }) => url))];
   originOf.set(job, { modules, key: count === 0 ? path : `${path} (call ${count + 1})` });
   for (const url of modules) {
-    // A script that trains itself may do other things before.
+    // A script that trains itself may do other things first.
     if (isMainThread) noteGraph(url);
     const jobs = definedBy.get(url) ?? [];
     jobs.push(new WeakRef(job));
@@ -60,12 +60,12 @@ export function noteOrigin(job: object): void {
   }
 }
 
-/** What tells a job from all others of its thread; undefined if it was not made by this copy of defineJob. */
+/** A job's key, unique in its thread; undefined if another copy of defineJob made the job. */
 export function originKey(job: object): string | undefined {
   return originOf.get(job)?.key;
 }
 
-/** The jobs that a module defined, alone or with the help of others. */
+/** The jobs that a module defined, alone or with other modules. */
 export function jobsDefinedBy(url: string): object[] {
   return (definedBy.get(url) ?? []).flatMap((ref) => ref.deref() ?? []);
 }
@@ -76,7 +76,7 @@ export function jobWithOrigin(key: string): object | undefined {
   return innermost === undefined ? undefined : jobsDefinedBy(innermost).find((job) => originKey(job) === key);
 }
 
-/** Remembers that the module which calls `train`, called by it directly, trains itself; for `train` to call. */
+/** Records that the module that calls `train` directly trains itself. Called by `train`. */
 export function noteCaller(url: string): void {
   if (callers().some((call) => call.url === url)) trainedByThemselves.add(url);
 }
@@ -85,13 +85,13 @@ export function trainsItself(url: string): boolean {
   return trainedByThemselves.has(url);
 }
 
-/** The URL of the file that the process was started with. */
+/** The URL of the process's main script. */
 function programUrl(): string | undefined {
   const [, program] = process.argv;
   return program === undefined ? undefined : urlOf(program);
 }
 
-/** True if a module may be in the middle of being loaded: importing it then could wait for itself for ever. */
+/** True if a module may still be loading. Importing it then could wait for itself forever. */
 export function hasBegun(url: string): boolean {
   return trainsItself(url) || jobsDefinedBy(url).length > 0 || url === programUrl();
 }

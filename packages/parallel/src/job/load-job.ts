@@ -1,5 +1,5 @@
-// From the URL of a job module to its job: the module's default export. Workers import it; the main thread may be in the
-// middle of it, and finds the job that it has defined. Must not know threads: asking one is the caller's.
+// Finds the job of a module: its default export. Workers import the module. The main thread may still be loading it,
+// and then takes the job that the module has already defined. Must not know threads: the caller asks one if needed.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -11,9 +11,9 @@ import { hasBegun, jobsDefinedBy, jobWithOrigin, originKey, trainsItself } from 
 import { importNoted } from "./sources.ts";
 
 /**
- * The URL of a job module that is given as one, or as a path.
+ * The URL of a job module, from a URL or a path.
  *
- * @throws JobError if it is something else, such as the job itself
+ * @throws JobError if it is anything else, such as the job itself
  */
 export function jobUrlOf(operation: string, job: unknown): string {
   if (typeof job !== "string" && !(job instanceof URL)) {
@@ -32,15 +32,15 @@ export function jobUrlOf(operation: string, job: unknown): string {
   return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
 }
 
-/** Set for what a job module does while it is imported, and for nobody else: other runs may start meanwhile. */
+/** Set inside what a job module does while it is imported, and nowhere else: other runs may start meanwhile. */
 const importing = new AsyncLocalStorage<{ done: boolean }>();
 
 /**
- * Throws if a job module that is being imported calls: one that trains whenever it is imported would do so in every
- * worker, whose workers would import it in their turn, without end.
+ * Throws if a job module calls it while it is imported. A module that trains on import would train in every worker,
+ * whose workers would import it again, without end.
  */
 export function refuseWhileLoading(): void {
-  // What it started, such as a timer, may go on when it is imported.
+  // What the module started, such as a timer, may continue when the import is done.
   if (importing.getStore()?.done !== false) return;
   throw new JobError(
     "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }, or in CommonJS: if (require.main === module) { train(__filename) }",
@@ -48,7 +48,7 @@ export function refuseWhileLoading(): void {
 }
 
 /**
- * The job that a module exports, by importing it: for a thread that is not in the middle of it.
+ * Imports a module and returns its job. Not for a thread that is still loading that module.
  *
  * @throws JobError if the module cannot be loaded, or its default export is not a job
  */
@@ -75,7 +75,7 @@ export async function importJob(url: string): Promise<Job> {
 }
 
 /**
- * Refuses a job that is another one than the main thread found, which could not ask its module.
+ * Refuses a job that differs from the one that the main thread found, which could not import the module.
  *
  * @param origin of the main thread's job, as `originKey` gives it
  */
@@ -89,7 +89,7 @@ export function requireOrigin(url: string, job: Job, origin: string): void {
 
 const placeOf = (key: string | undefined): string => key?.split(" < ")[0] ?? "a place that is not known";
 
-/** Rejects when the process has nothing left to do: a promise that is pending then never settles. */
+/** Rejects when the process has nothing left to do, because a pending promise then never settles. */
 function untilNothingIsLeft(url: string): { promise: Promise<never>; done: () => void } {
   let done = () => {};
   const promise = new Promise<never>((_, reject) => {
@@ -105,24 +105,24 @@ function untilNothingIsLeft(url: string): { promise: Promise<never>; done: () =>
   return { promise, done };
 }
 
-/** The job that is trained, and its origin if its module was not asked: workers must find the same. */
+/** The job to train. It has an origin if the main thread could not import its module; workers must find the same. */
 export interface FoundJob {
   job: Job;
   origin: string | undefined;
 }
 
-/** Importing a module that is done takes less. */
+/** Importing a loaded module takes less time than this. */
 const importMs = 50;
 
-/** Jobs of the main thread by the URL of their module: one that is trained again is the same. */
+/** The main thread's jobs by module URL: training a module again gets the same job. */
 const loaded = new Map<string, Job>();
 
 /**
- * The job that a module exports, on the main thread. A module that waits for `train(import.meta.url)` is not done loading,
- * and importing it would wait for itself: then it is the job that it has defined, or, if these are several, the one that a
- * new thread finds when it imports the module.
+ * The job of a module, on the main thread. A module that awaits `train(import.meta.url)` is still loading, and
+ * importing it would wait for itself. Then this returns the job that it has defined; if it has defined several, the one
+ * that a new thread finds by importing the module.
  *
- * @param identify imports the module on another thread, and says the origin of its job
+ * @param identify imports the module on another thread, and returns the origin of its job
  */
 export async function findJob(url: string, identify: () => Promise<string | undefined>): Promise<FoundJob> {
   const known = loaded.get(url);
@@ -135,7 +135,7 @@ export async function findJob(url: string, identify: () => Promise<string | unde
       loaded.set(url, found.job);
       return found;
     }
-    // Settles for a module that is done; for another nobody waits.
+    // Settles only for a loaded module; nobody waits for the others.
     imported.catch(() => undefined);
     left.promise.catch(() => undefined);
     const [only, ...others] = jobsDefinedBy(url) as Job[];
@@ -157,7 +157,7 @@ function named(url: string, key: string | undefined): FoundJob {
   );
 }
 
-/** `SyntaxError: … (file:line)`: Node puts the place of a syntax error in the first line of the stack. */
+/** `SyntaxError: … (file:line)`: Node.js puts the place of a syntax error into the first line of the stack. */
 function describeLoadError(error: unknown, url: string): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
   const code = (error as NodeJS.ErrnoException).code;

@@ -1,6 +1,6 @@
-// Calls of a job's functions that are no part of the training, only to find something out.
+// Calls a job's functions only to find something out, outside of the training.
 
-/** Does `body` without a word on standard output or error, and without ending the process. */
+/** Runs `body`; it cannot write to standard output or error, nor end the process. */
 export function quietly<T>(body: () => T): T {
   const { stdout, stderr, exit } = process;
   const writes = [stdout, stderr].map((output) => ({ output, write: output.write }));

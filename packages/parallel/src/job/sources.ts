@@ -1,6 +1,6 @@
-// The source of a job, as a thread has loaded it: the files of its module and of what that imports, but for packages, each
-// with a hash. Workers import the job anew, at the start and after a failure; with another source they would train another
-// job, and a run would have bits of neither. Knows nothing of threads, which each have modules of their own.
+// The source of a job as a thread loaded it: a hash of each file of its module and that module's imports, without
+// packages. Workers import the job at the start and again after a failure. With changed source they would train another
+// job, and the run's bits would match neither. Knows nothing of threads; each thread has its own modules.
 import { createHash } from "node:crypto";
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import * as nodeModule from "node:module";
@@ -12,14 +12,14 @@ import { ownFolder } from "../own-folder.ts";
 /** SHA-256 sums by the URL of a module. */
 export type Sources = Readonly<Record<string, string>>;
 
-/** As this thread saw each module first: from then on that is the one it has, whatever becomes of the file. */
+/** The hash from when this thread first saw each module. The thread keeps that version, whatever happens to the file. */
 const loaded = new Map<string, string>();
 
-/** This library is no part of a job, wherever it lies. */
+/** This library is not part of a job, wherever it lies. */
 const isOfJob = (url: string) =>
   url.startsWith("file:") && !url.includes("/node_modules/") && !url.startsWith(ownFolder);
 
-/** What is in a file; undefined if it is none, such as a pipe, for which one would have to wait. */
+/** The contents of a file; undefined if it is not a regular file: reading a pipe would block. */
 function readText(url: string): Buffer | undefined {
   try {
     const path = fileURLToPath(url);
@@ -31,7 +31,7 @@ function readText(url: string): Buffer | undefined {
 
 const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-/** Notes a module, and gives its text if there is one. */
+/** Records a module, and returns its text if it has one. */
 function note(url: string): Buffer | undefined {
   const bytes = isOfJob(url) ? readText(url) : undefined;
   if (bytes && !loaded.has(url)) loaded.set(url, sumOf(bytes));
@@ -39,8 +39,8 @@ function note(url: string): Buffer | undefined {
 }
 
 /**
- * CommonJS in TypeScript, when it is imported, is left to the loader of `require`: what Node.js 22 has for it otherwise cannot
- * require an ES module ("request for … is from a module not been linked").
+ * Imported TypeScript in CommonJS goes to the loader of `require`. Node.js 22's own loader for it cannot require an ES
+ * module ("request for … is from a module not been linked").
  */
 function asRequired(
   found: nodeModule.LoadFnOutput,
@@ -51,7 +51,7 @@ function asRequired(
   return { ...rest, format: "commonjs" };
 }
 
-/** Imports a module, and notes all that is loaded with it for the first time. */
+/** Imports a module, and records everything that this loads for the first time. */
 export async function importNoted<T>(load: () => Promise<T>): Promise<T> {
   const hooks = nodeModule.registerHooks({
     load(url, context, nextLoad) {
@@ -66,10 +66,10 @@ export async function importNoted<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `from "./a.ts"`, `import "./a.ts"`, `import("./a.ts")`, `require("./a.ts")`; what only looks like one does no harm. */
+/** `from "./a.ts"`, `import "./a.ts"`, `import("./a.ts")`, `require("./a.ts")`. False matches do no harm. */
 const imports = /\b(?:from|import|require)\s*\(?\s*(["'])([.#/][^"'\n]*|file:[^"'\n]*)\1/g;
 
-/** The URLs of the files that a module seems to import. */
+/** The URLs of the files that a module appears to import. */
 function importedBy(url: string, text: string): string[] {
   const require = nodeModule.createRequire(fileURLToPath(url));
   return [...text.matchAll(imports)].flatMap(([, , name]) => {
@@ -86,8 +86,8 @@ function importedBy(url: string, text: string): string[] {
 const noted = new Set<string>();
 
 /**
- * Notes a module that this thread has loaded before anybody could watch, such as the script that trains itself, and what it
- * says that it imports. The sooner after it was loaded the better.
+ * Records a module that this thread loaded before the hooks were there, such as a script that trains itself, and its
+ * imports. Call it as soon after loading as possible.
  */
 export function noteGraph(url: string): void {
   const rest = [url];
@@ -99,16 +99,16 @@ export function noteGraph(url: string): void {
   }
 }
 
-/** What this thread has noted so far. */
+/** What this thread has recorded so far. */
 export const loadedSources = (): Sources => Object.fromEntries(loaded);
 
-/** The file of a module of `got` whose source is another than in `expected`; undefined if none is. */
+/** The file of a module in `got` whose source differs from `expected`; undefined if none does. */
 function findOther(expected: Sources, got: Sources): string | undefined {
   const other = Object.keys(got).find((url) => Object.hasOwn(expected, url) && expected[url] !== got[url]);
   return other === undefined ? undefined : fileURLToPath(other);
 }
 
-/** @throws JobError if a worker has loaded another source than others of its run, or than the main thread */
+/** @throws JobError if a worker has loaded other source than the main thread, or than another worker of the run */
 export function requireSource(expected: Sources, got: Sources): void {
   const file = findOther(expected, got);
   if (file === undefined) return;
@@ -117,7 +117,7 @@ export function requireSource(expected: Sources, got: Sources): void {
   );
 }
 
-/** The file of a source that is another now, or cannot be read; undefined if none is. */
+/** A file of the source that has changed or cannot be read; undefined if there is none. */
 function findChanged(sources: Sources): string | undefined {
   const now = Object.keys(sources).map((url) => {
     const bytes = readText(url);
@@ -130,22 +130,22 @@ function findChanged(sources: Sources): string | undefined {
 export class RunSources {
   #known = loadedSources();
   #confirmed: Sources = {};
-  /** That of the job's module. */
+  /** The hash of the job's own module. */
   readonly #folder: string;
 
   constructor(jobUrl: string) {
     this.#folder = jobUrl.startsWith("file:") ? dirname(fileURLToPath(jobUrl)) : ".";
   }
 
-  /** As the main thread, or a worker of the run, has loaded it: what all others must load, too. */
+  /** As the main thread or a worker of this run loaded it. All other threads must load the same. */
   get known(): Sources {
     return this.#known;
   }
 
   /**
-   * Notes what a worker has loaded.
+   * Records what a worker has loaded.
    *
-   * @throws JobError if it is something else than is known
+   * @throws JobError if it differs from the recorded source
    */
   note(sources: Sources): void {
     requireSource(this.#known, sources);
@@ -153,7 +153,7 @@ export class RunSources {
     this.#confirmed = { ...this.#confirmed, ...sources };
   }
 
-  /** Why workers that start now, and import the job anew, would not go on with the run; undefined if they would. */
+  /** Why workers that start now could not continue the run, as the job's source has changed; undefined if they could. */
   get obstacle(): string | undefined {
     const changed = findChanged(this.#confirmed);
     return (
@@ -162,7 +162,7 @@ export class RunSources {
     );
   }
 
-  /** What workers have loaded, by path from the folder of the job, which may be moved: as a checkpoint keeps it. */
+  /** The source that the workers loaded, for a checkpoint. Paths are relative to the job's folder, which may be moved. */
   get relative(): Sources {
     const entries = Object.entries(this.#confirmed).map(([url, sum]) => {
       const path = relative(this.#folder, fileURLToPath(url));
@@ -171,7 +171,7 @@ export class RunSources {
     return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** The files of what a checkpoint keeps that are others now, or gone. */
+  /** The files of a checkpoint's source that have changed or are gone. */
   changedSince(saved: Sources): string[] {
     return Object.keys(saved).filter((path) => {
       const bytes = readText(pathToFileURL(resolve(this.#folder, path)).href);

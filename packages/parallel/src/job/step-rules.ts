@@ -1,5 +1,5 @@
-// What a job may say of a step beyond its loss and its optimizer: of how many micro-batches it is made, what happens to
-// the averaged gradient, and when the run ends early. Types and checks only; who does it is said at each part.
+// What a job may say about a step besides its loss and its optimizer: how many micro-batches it has, what happens to
+// the averaged gradient, and when the run ends early. Types and checks only; each field says who implements it.
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
@@ -7,43 +7,43 @@ import type { Metric } from "../metrics/definition.ts";
 import type { EarlyStoppingRule } from "./early-stopping.ts";
 import { checkEarlyStopping } from "./early-stopping.ts";
 
-/** What to do about a loss or a gradient that is infinite or NaN. */
+/** How to handle an infinite or NaN loss or gradient. */
 export type NonFiniteRule = "stop" | "skip";
 
 /** An exponential moving average of the weights, as core's `EMA` takes it. */
 export interface EMARule {
-  /** Share of the average that is kept, or a function of the number of updates done so far. */
+  /** The share of the average to keep, or a function of the number of updates so far. */
   decay: number | ((updates: number) => number);
 }
 
 const emaParts = optionNames<EMARule>({ decay: true });
 
-/** Parts of a job that are about its steps. */
+/** The fields of a job that concern its steps. */
 export interface StepRules {
   /**
-   * Micro-batches of `batchSize` samples in one optimizer step; 1 if absent. The step is that of a batch of
+   * Micro-batches of `batchSize` samples in one optimizer step; default 1. The step equals one over a batch of
    * `accumulate * batchSize` samples: the same samples, the same shards, the same bits.
    */
   accumulate?: number;
   /**
-   * Scales the averaged gradient down so that its norm, over all parameters, is at most this; Infinity only measures it.
-   * Before `clipGradValue`.
+   * Scales the averaged gradient down so that its norm over all parameters is at most this; Infinity only measures the
+   * norm. Applied before `clipGradValue`.
    */
   clipGradNorm?: number;
-  /** Limits every element of the averaged gradient to ± this. */
+  /** Clamps every element of the averaged gradient to ± this. */
   clipGradValue?: number;
-  /** Keeps an average of the weights; evaluated and returned in their place if the run is told `useEma`. */
+  /** Keeps an average of the weights. With the run's option `useEma`, it is evaluated and returned in place of the weights. */
   ema?: EMARule;
   /**
-   * Looks at all gradients in every step. If something is not finite, "stop" ends the run before the weights change, and
-   * "skip" leaves the step out. If absent, only losses are looked at, and one that is not finite ends the run.
+   * Checks all gradients in every step. If something is not finite, "stop" ends the run before the weights change, and
+   * "skip" leaves the step out. By default only the loss is checked; if it is not finite, the run ends.
    */
   onNonFinite?: NonFiniteRule;
   /** Ends the run when a value stops improving from epoch to epoch. */
   earlyStopping?: EarlyStoppingRule;
 }
 
-/** The names of these parts. */
+/** The names of these fields. */
 export const stepRuleNames: Readonly<Record<keyof StepRules, true>> = {
   accumulate: true,
   clipGradNorm: true,
@@ -59,7 +59,7 @@ export function checkNonFiniteRule(operation: string, value: unknown): void {
   throw new JobError(`${operation}: onNonFinite is ${JSON.stringify(value)}, expected "stop" or "skip"`);
 }
 
-/** Checks all but `accumulate`, which is a count like others. */
+/** Checks all but `accumulate`, which the checks of counts cover. */
 export function checkStepRules(
   rules: StepRules,
   metrics: Readonly<Record<string, Metric<never, never, never, never>>>,

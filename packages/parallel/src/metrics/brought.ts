@@ -1,5 +1,5 @@
-// What a metric brings for one batch, as plain numbers, and comes to over a set, with every mistake in it told: by its name, what it returned, and
-// what it is to return. Knows nothing of sets or of shared memory.
+// The plain numbers that a metric returns for a batch, and its value over a set. Every error gives the metric's name,
+// what it returned, and what it must return. Knows nothing of sets or of shared memory.
 import type { AnyModule, NumericArray, Shape } from "@shardgrad/core";
 import { IndexError, Tensor } from "@shardgrad/core";
 import type { Batch, Columns } from "../data/dataset.ts";
@@ -17,13 +17,13 @@ import type {
 } from "./definition.ts";
 import { functionOf } from "./definition.ts";
 
-/** Of one batch of n samples. */
+/** The result for one batch of n samples. */
 export type Brought =
   | { kind: "perSample"; values: NumericArray }
   | { kind: "sums"; numbers: number[] }
   | { kind: "outputs"; kept: CollectedOutputs; shapes: Shape[] };
 
-/** Each chunk of the set keeps its own: more than these belong into `outputs`. */
+/** Each chunk of the set keeps its own sums; use `outputs` for more numbers than this. */
 const mostSums = 4096;
 
 const format = (shape: Shape) => `[${shape.join(",")}]`;
@@ -75,7 +75,7 @@ function outputs(where: string, value: unknown, samples: number, score: Score): 
   return { kind: "outputs", kept, shapes: all.map(({ shape }) => shape.slice(1)) };
 }
 
-/** Has what a score throws say which metric it is of. */
+/** Adds the metric's name to errors from a score. */
 function naming<T>(where: string, body: () => T): T {
   try {
     return body();
@@ -89,7 +89,7 @@ function naming<T>(where: string, body: () => T): T {
 /**
  * Calls a metric for a batch.
  *
- * @throws JobError if it does not return what its kind is to return
+ * @throws JobError if it does not return what its kind requires
  */
 export function callMetric(
   name: string,
@@ -104,7 +104,7 @@ export function callMetric(
   return { kind: "perSample", values: perSample(where, value, samples) };
 }
 
-/** A value as a list of numbers and its shape, `[]` for a single number. */
+/** A value as a list of numbers and a shape, `[]` for a single number. */
 export function flatten(where: string, value: unknown): { shape: Shape; numbers: number[] } {
   if (typeof value === "number") return { shape: [], numbers: [value] };
   const rows = Array.isArray(value) ? value.map((row) => flatten(where, row)) : [];
@@ -117,7 +117,7 @@ export function flatten(where: string, value: unknown): { shape: Shape; numbers:
   throw new JobError(`${where}: came to ${got}, expected a number, or nested numbers of one shape`);
 }
 
-/** What a metric is made of in the end: sums over the set (per sample: of weighted numbers, and of weights), or outputs. */
+/** A metric's totals over the set: sums (per sample: of weighted numbers and of weights), or outputs. */
 export type Gathered =
   | { kind: "perSample" | "sums"; sums: readonly number[] }
   | { kind: "outputs"; outputs: CollectedOutputs; info: ScoreInfo };

@@ -1,4 +1,4 @@
-// What makes a score is not the score: where one was not called, the line says how.
+// The error for a function that makes a score, passed without calling it, says how to call it.
 import { expect, it } from "vitest";
 import { JobError } from "../errors.ts";
 import { checkMetric } from "./check-metric.ts";

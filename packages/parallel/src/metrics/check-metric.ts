@@ -1,4 +1,4 @@
-// What can be said of a metric without a model: that it is one of the kinds, and nothing else.
+// Checks a metric without a model: it must be one of the kinds, with no other fields.
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Score } from "./definition.ts";
@@ -11,13 +11,13 @@ import * as regressionScores from "./regression-scores.ts";
 /** The functions that make scores, by name. */
 const makers = { ...labelScores, ...likelihoodScores, ...rankingScores, ...regressionScores };
 
-/** The functions that each kind consists of. */
+/** The functions of each kind. */
 const kinds = { perSample: ["perSample"], sums: ["sums", "finish"], outputs: ["outputs", "score"] } as const;
 
 const expected =
   "a function that returns one number per sample, or { perSample }, { sums, finish } or { outputs, score }, with a direction if it is to steer";
 
-/** Throws for a function that makes a score, where that score is to stand. */
+/** Throws for a score factory that was passed without calling it. */
 function refuseMaker(
   problem: (reason: string) => JobError,
   given: unknown,
@@ -32,7 +32,7 @@ function refuseMaker(
 const asOutputs = (score: string) =>
   `{ outputs: (model, batch) => [model.forward(batch.x), batch.y], ${score} }`;
 
-/** Throws for a score, or what makes one, where a function of the model and a batch is to stand. */
+/** Throws for a score, or a score factory, in place of a function of the model and a batch. */
 function refuseScore(problem: (reason: string) => JobError, given: unknown): void {
   refuseMaker(problem, given, (call) => asOutputs(`score: ${call}`));
   if (typeof given !== "function" || !("keep" in given || "direction" in given)) return;

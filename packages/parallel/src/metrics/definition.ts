@@ -1,18 +1,18 @@
-// What a job may write as a metric: three kinds, told apart by what they are defined with, since a mean of batches is no
-// number of the whole set. What is checked of them: check-metric.ts; which numbers they come to: brought.ts.
+// How a job writes a metric. There are three kinds with different fields, since a mean of batch results is not always a
+// result for the whole set. check-metric.ts checks them; brought.ts computes their values.
 
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
 import type { AnyColumns, Batch } from "../data/dataset.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
 
-/** Whether more or less of it is better. */
+/** Whether higher or lower is better. */
 export type Direction = "max" | "min";
 
-/** A number, or numbers in lists of lists, such as a confusion matrix. */
+/** A number, or nested lists of numbers, such as a confusion matrix. */
 export type MetricValue = NestedNumbers;
 
-/** A function of a model and a batch of the samples to evaluate. */
+/** A function of a model and a batch of evaluated samples. */
 export type MetricFunction<C extends AnyColumns, M extends AnyModule, Result, P = Params, S = unknown> = (
   model: M,
   batch: Batch<C>,
@@ -25,24 +25,24 @@ export interface Collected {
   shape: Shape;
 }
 
-/** What `outputs` returns, collected: what the model says, what is right, and what else the score needs. */
+/** The collected results of `outputs`: what the model predicts, the targets, and anything else the score needs. */
 export type CollectedOutputs = readonly [output: Collected, target: Collected, ...more: Collected[]];
 
-/** What a score knows besides the outputs. */
+/** What a score gets besides the outputs. */
 export interface ScoreInfo {
   samples: number;
-  /** Of each sample, if the job has `sampleWeight`. */
+  /** The weight of each sample, if the job has `sampleWeight`. */
   weights: Float32Array | undefined;
   /** The shape of one sample of each output, before `keep`. */
   shapes: readonly Shape[];
 }
 
-/** Makes a number of the outputs of all samples, or nested numbers of one shape; NaN where there is none. */
+/** Makes a number, or nested numbers of a fixed shape, from the outputs of all samples; NaN if undefined. */
 export interface Score {
   (outputs: CollectedOutputs, info: ScoreInfo): MetricValue;
-  /** Whether more or less of it is better; it cannot steer a run without. */
+  /** Whether higher or lower is better. A metric without it cannot steer a run. */
   readonly direction?: Direction;
-  /** What is collected in place of a batch's outputs, of `samples` samples, as it takes less room. */
+  /** Collects this in place of a batch's outputs, because it takes less room; the batch has `samples` samples. */
   readonly keep?: (outputs: CollectedOutputs) => CollectedOutputs;
 }
 
@@ -55,38 +55,38 @@ export function defineScore(
   return Object.assign(score, { ...(direction && { direction }), ...(keep && { keep }) });
 }
 
-/** One number per sample, `[n]`; the metric is their mean over the set, by the weights of the samples if they have any. */
+/** One number per sample, `[n]`. The metric is their mean over the set, weighted if the samples have weights. */
 export interface PerSampleMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
   perSample: MetricFunction<C, M, Tensor, P, S>;
   direction?: Direction;
 }
 
-/** Numbers of a batch that are added up over the set, in float64, and then made into the metric, once. */
+/** Numbers of a batch. The run adds them up over the set in float64, and computes the metric from the sums once. */
 export interface SumsMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
   sums: MetricFunction<C, M, Tensor | readonly Tensor[], P, S>;
-  /** Is given the elements of all tensors, one after another. */
+  /** Gets the elements of all tensors, one after another. */
   finish: (...sums: number[]) => MetricValue;
   direction?: Direction;
 }
 
-/** Outputs of each sample, `[n, …]`, that are collected over the set, in its order, and scored once. */
+/** Outputs of each sample, `[n, …]`. The run collects them over the set, in its order, and scores them once. */
 export interface OutputsMetric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> {
   outputs: MetricFunction<C, M, readonly [output: Tensor, target: Tensor, ...more: Tensor[]], P, S>;
   score: Score;
   direction?: Direction;
 }
 
-/** A metric of a job; a function alone is one number per sample, and does not say which direction is better. */
+/** A metric of a job. A bare function returns one number per sample, and has no direction. */
 export type Metric<C extends AnyColumns, M extends AnyModule, P = Params, S = unknown> =
   | MetricFunction<C, M, Tensor, P, S>
   | PerSampleMetric<C, M, P, S>
   | SumsMetric<C, M, P, S>
   | OutputsMetric<C, M, P, S>;
 
-/** The mean training loss of an epoch steers under this name, so no metric may have it. */
+/** A run is steered by the mean training loss under this name, so no metric may have it. */
 export const trainingLoss = "loss";
 
-/** The function of a metric that is called for each batch. */
+/** The function of a metric that runs for each batch. */
 export function functionOf<C extends AnyColumns, M extends AnyModule>(
   metric: Metric<C, M>,
 ): MetricFunction<C, M, Tensor | readonly Tensor[]> {
@@ -95,18 +95,18 @@ export function functionOf<C extends AnyColumns, M extends AnyModule>(
   return "sums" in metric ? metric.sums : metric.outputs;
 }
 
-/** Whether more or less of a metric is better; undefined if it does not say, and so cannot steer. */
+/** The direction of a metric; undefined if it has none and so cannot steer. */
 export function directionOf(metric: Metric<never, never, never, never>): Direction | undefined {
   if (typeof metric === "function") return undefined;
   return metric.direction ?? ("score" in metric ? metric.score.direction : undefined);
 }
 
 /**
- * What a run may be steered by, early stopping or the choice of the best epoch: the training loss, or a metric that says
- * its direction.
+ * The direction of the value that steers a run (early stopping, the best epoch): the training loss, or a metric with a
+ * direction.
  *
  * @param where what errors begin with
- * @throws JobError if there is none of that name, or it does not say its direction
+ * @throws JobError if there is no such metric, or it has no direction
  */
 export function steeringDirection(
   where: string,

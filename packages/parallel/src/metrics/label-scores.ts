@@ -1,5 +1,5 @@
-// Scores of predicted classes: how many are right, of which, and what is taken for what. Each is scikit-learn's function of
-// that name. Only the predicted class and the label of a sample are collected, or whether it is a hit.
+// Scores of predicted classes: accuracy, precision, recall, confusion. Each matches scikit-learn's function of that
+// name. They collect only the predicted class and the label of each sample, or whether it is a hit.
 
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
@@ -20,7 +20,7 @@ import {
 
 const column = (data: Collected["data"]): Collected => ({ data, shape: [data.length] });
 
-/** The number of classes that is known from the outputs; none for labels that a model gives itself. */
+/** The number of classes if the outputs tell it; undefined if the model outputs labels. */
 function classCount({ data, shape }: Collected): number | undefined {
   const own = shape.slice(1);
   const labelled = data instanceof Int32Array || data instanceof Uint8Array;
@@ -35,7 +35,7 @@ const keepClasses =
     column(readLabels("labels", labels, classCount(scores))),
   ];
 
-/** The share of samples whose class is predicted. */
+/** The share of samples whose predicted class is right. */
 export function accuracyScore(options: PredictionOptions = {}): Score {
   checkParts("accuracyScore", options, predictionOptions, "option");
   return defineScore("max", keepClasses(options), ([predictions, labels], { weights }) =>
@@ -48,7 +48,7 @@ export function accuracyScore(options: PredictionOptions = {}): Score {
 
 const topKOptions = optionNames<{ k: number }>({ k: true }, scoreInstead);
 
-/** The share of samples whose class is among the `k` with the highest scores. */
+/** The share of samples whose label is among the `k` classes with the highest scores. */
 export function topKAccuracyScore(options: { k: number }): Score {
   checkParts("topKAccuracyScore", options, topKOptions, "option");
   const { k } = options;
@@ -59,7 +59,7 @@ export function topKAccuracyScore(options: { k: number }): Score {
       const from = sample * classes;
       let rank = 0;
       for (let other = 0; other < classes; other++) {
-        // Of equal scores the last class comes first. NaN comes before everything.
+        // Among equal scores, the last class ranks first. NaN ranks before everything.
         const [own, value] = [data[from + label]!, data[from + other]!];
         if (other !== label && !(value < own || (value === own && other < label))) rank++;
       }
@@ -74,8 +74,8 @@ export function topKAccuracyScore(options: { k: number }): Score {
 }
 
 /**
- * What was predicted for what: a row for each class, a column for each that is predicted, and in them the samples, or their
- * weights. It needs scores of classes, `[n,classes]`, or a threshold.
+ * The confusion matrix: a row per true class, a column per predicted class, each cell a number of samples or the sum of
+ * their weights. Needs scores of classes, `[n,classes]`, or a threshold.
  */
 export function confusionMatrix(options: PredictionOptions = {}): Score {
   checkParts("confusionMatrix", options, predictionOptions, "option");
@@ -96,25 +96,25 @@ export function confusionMatrix(options: PredictionOptions = {}): Score {
   });
 }
 
-/** How the scores of the classes become one. */
+/** How to average the scores of the classes. */
 export interface AverageOptions extends PredictionOptions {
   /**
-   * "binary": that of class 1, of two; "macro": their mean; "weighted": their mean by the samples of each class; "micro":
-   * of all samples together. "binary" if absent.
+   * "binary": class 1 of two. "macro": the mean over classes. "weighted": the mean weighted by samples per class.
+   * "micro": over all samples together. Default "binary".
    */
   average?: "binary" | "macro" | "micro" | "weighted";
 }
 
 const averageOptions = optionNames<AverageOptions>({ threshold: true, average: true }, scoreInstead);
 
-/** Of one class, in samples or their weights. */
+/** The counts of one class, in samples or in weights. */
 interface Counts {
   hits: number;
   predicted: number;
   actual: number;
 }
 
-/** Counts of the classes that there are, among the labels or the predictions, in their order. */
+/** The counts of every class that appears in the labels or the predictions, in order. */
 function countClasses([predictions, labels]: CollectedOutputs, { weights }: ScoreInfo): Map<number, Counts> {
   const weight = weightOf(weights);
   const counts = new Map<number, Counts>();
@@ -137,7 +137,7 @@ const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
 const averages = ["binary", "macro", "micro", "weighted"];
 
-/** A score of single classes, from the counts of each. */
+/** A score of single classes, from each one's counts. */
 function averaged(name: string, of: (counts: Counts) => number, options: AverageOptions): Score {
   checkParts(name, options, averageOptions, "option");
   const { average = "binary" } = options;
@@ -186,17 +186,17 @@ function maximum(data: Collected["data"]): number {
   return most;
 }
 
-/** Of the samples that a class is predicted for, the share that are of it; 0 if it is predicted for none. */
+/** Precision: the share of samples predicted as a class that belong to it; 0 if none is predicted. */
 export function precisionScore(options: AverageOptions = {}): Score {
   return averaged("precisionScore", ({ hits, predicted }) => ratio(hits, predicted), options);
 }
 
-/** Of the samples of a class, the share that it is predicted for; 0 if there are none. */
+/** Recall: the share of a class's samples that are predicted as it; 0 if it has none. */
 export function recallScore(options: AverageOptions = {}): Score {
   return averaged("recallScore", ({ hits, actual }) => ratio(hits, actual), options);
 }
 
-/** The harmonic mean of precision and recall; 0 if both are. */
+/** F1: the harmonic mean of precision and recall; 0 if both are 0. */
 export function f1Score(options: AverageOptions = {}): Score {
   return averaged("f1Score", ({ hits, predicted, actual }) => ratio(2 * hits, predicted + actual), options);
 }

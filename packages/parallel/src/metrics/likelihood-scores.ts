@@ -1,4 +1,4 @@
-// Scores of probabilities: how likely the labels are by what a model says. Only the loss of each sample is collected.
+// Scores of probabilities: how likely the model finds the labels. They collect only the loss of each sample.
 
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
@@ -18,18 +18,18 @@ import {
   weightedMean,
 } from "./readings.ts";
 
-/** Of float32: a probability of 0, or 1, is taken for one this far from it. */
+/** The float32 epsilon. Probabilities of 0 and 1 are moved inward by this. */
 const epsilon = 2 ** -23;
 
 const clipped = (p: number) => Math.min(1 - epsilon, Math.max(epsilon, p));
 
-/** Minus the logarithm of the probability of each label. */
+/** The negative log of each label's probability. */
 function labelLosses([scores, labels]: CollectedOutputs, options: ProbabilityOptions): Float64Array {
   const { data } = scores;
   const classes = rowSize(scores) === 1 ? 2 : requireClasses(scores);
   const own = readLabels("labels", labels, classes);
   if (rowSize(scores) === 1) {
-    // Of a logit z: log(1 + exp(±z)), which is the negated logarithm of the sigmoid of ∓z.
+    // For a logit z: log(1 + exp(±z)), the negative log of the sigmoid of ∓z.
     const softplus = (z: number) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
     if (options.logits)
       return Float64Array.from(own, (label, i) => softplus(label === 1 ? -data[i]! : data[i]!));
@@ -43,8 +43,8 @@ function labelLosses([scores, labels]: CollectedOutputs, options: ProbabilityOpt
 }
 
 /**
- * The mean of minus the logarithm of the probability of the label, as scikit-learn's `log_loss`: of probabilities
- * `[n,classes]`, or those of class 1 `[n]`; with `logits`, of what softmax or sigmoid makes of them.
+ * The mean negative log-likelihood of the labels, as in scikit-learn's `log_loss`. Takes probabilities `[n,classes]`,
+ * or `[n]` for class 1; with `logits`, applies softmax or sigmoid first.
  */
 export function logLoss(options: ProbabilityOptions = {}): Score {
   checkParts("logLoss", options, probabilityOptions, "option");
@@ -59,8 +59,8 @@ export function logLoss(options: ProbabilityOptions = {}): Score {
 const perplexityOptions = optionNames<{ ignoreIndex?: number }>({ ignoreIndex: true });
 
 /**
- * The exponential of the mean cross entropy of all labels: of logits `[n,…,classes]` and labels `[n,…]`, such as the tokens
- * of a text, without those that are `ignoreIndex` (-100 if absent, as in `crossEntropy`).
+ * Perplexity: the exponential of the mean cross entropy of all labels. Takes logits `[n,…,classes]` and labels `[n,…]`,
+ * such as the tokens of a text. Leaves out labels equal to `ignoreIndex` (default -100, as in `crossEntropy`).
  */
 export function perplexity(options: { ignoreIndex?: number } = {}): Score {
   checkParts("perplexity", options, perplexityOptions, "option");

@@ -1,6 +1,6 @@
-// What a run has to know of its metrics before it begins: of which kind each is, how many numbers it takes and comes to,
-// and where these lie in the shared memory. Found by trying each on the first samples, on the main thread, so that a
-// mistake in one is told before the first step and not after the first epoch.
+// What a run knows of its metrics before it begins: the kind of each, how many numbers it needs and returns, and where
+// these lie in shared memory. The main thread tries each metric on the first samples, so a mistake shows before the
+// first step and not after the first epoch.
 import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
 import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import type { Batch, Columns } from "../data/dataset.ts";
@@ -20,7 +20,7 @@ export function chunkCount(samples: number): number {
   return Math.ceil(samples / chunkSize);
 }
 
-/** Rows that are collected: a stretch of the block, `[samples, ...shape]`. */
+/** Collected rows: a range of the block, `[samples, ...shape]`. */
 export interface CollectedPlace {
   dtype: DType;
   /** Of one sample. */
@@ -29,27 +29,30 @@ export interface CollectedPlace {
   at: number;
 }
 
-/** Where what the chunks bring is kept. */
+/** Where the results of the chunks are kept. */
 export type MetricTable =
-  /** A row per chunk; its address counts from the start of the block. Per sample: the weighted sum, and the weight. */
+  /** A row per chunk; its address counts from the start of the block. Per-sample metrics: the weighted sum and the weight. */
   | { kind: "perSample" | "sums"; cells: Float64Table }
   | { kind: "outputs"; places: CollectedPlace[]; shapes: Shape[] };
 
 export interface PlannedMetric {
   name: string;
-  /** Undefined if it does not say, and cannot steer the run. */
+  /** Undefined if the metric has no direction, and so cannot steer the run. */
   direction: Direction | undefined;
-  /** Of its value; `[]` for a single number. */
+  /** The shape of its value; `[]` for a single number. */
   shape: Shape;
-  /** The first of its numbers among those of all metrics. */
+  /** The index of its first number among those of all metrics. */
   cell: number;
   table: MetricTable;
 }
 
-/** Crosses threads. Offsets are into one block of shared memory, which begins with the float64 values of all metrics. */
+/**
+ * Can be sent to other threads. Offsets are into one block of shared memory, which begins with the float64 values of
+ * all metrics.
+ */
 export interface MetricsPlan {
   metrics: readonly PlannedMetric[];
-  /** Numbers that all metrics come to. */
+  /** How many numbers all metrics return together. */
   cells: number;
   /** Where the weights of the samples are collected, if the job has any. */
   weightsAt: number | undefined;
@@ -57,12 +60,12 @@ export interface MetricsPlan {
   bytes: number;
 }
 
-/** Of a run that evaluates nothing. */
+/** For a run that evaluates nothing. */
 export const noMetrics: MetricsPlan = { metrics: [], cells: 0, weightsAt: undefined, bytes: 0 };
 
 const sizeOf = (shape: Shape) => shape.reduce((size, length) => size * length, 1);
 
-/** Numbers of the samples to try with: two lengths, so that another axis is not taken for that of the samples. */
+/** Tries two batch sizes, so that no other axis is taken for the sample axis. */
 const trials = [2, 3] as const;
 
 type Tried = ReturnType<typeof tryOnce>;
@@ -73,7 +76,7 @@ function dtypeOf(data: NumericArray): DType {
   return data instanceof Int32Array ? "int32" : "uint8";
 }
 
-/** What is to be known of a job. */
+/** What the plan needs to know of a job. */
 export interface EvaluatingJob {
   metrics?: Readonly<Record<string, Metric<Columns, AnyModule>>>;
   sampleWeight?: unknown;
@@ -83,17 +86,17 @@ export interface EvaluatingJob {
 /** What to try metrics with. */
 export interface Trial {
   model: AnyModule;
-  /** The first so many samples, and their weights if the job has any. */
+  /** The first samples, and their weights if the job has any. */
   load: (count: number) => {
     batch: Batch<Columns>;
     weights: Float32Array | undefined;
-    /** Has an error about a number of a sample say in which. */
+    /** Adds the sample's place to an error about its number. */
     during: <T>(body: () => T) => T;
   };
   seed: number;
 }
 
-/** What a metric comes to on a few samples alone. */
+/** The value of a metric over just a few samples. */
 function tryOnce(
   name: string,
   metric: Metric<Columns, AnyModule>,
@@ -105,7 +108,7 @@ function tryOnce(
     const { batch, weights, during } = load(samples);
     const brought = during(() => callMetric(name, metric, [model, batch, context], samples));
     const gathered = gatheredFrom(brought, samples, weights?.slice());
-    // Copies, as a score may sort in place.
+    // Copies, because a score may sort in place.
     const finish = () => flatten(`metrics.${name}`, finishMetric(name, metric, structuredClone(gathered)));
     return { brought, ...finish(), finishAgain: () => finish().numbers };
   };
@@ -122,7 +125,7 @@ function tryOnce(
   }
 }
 
-/** @throws JobError if what makes a number of the sums, or of the outputs, made another one when it was first called */
+/** @throws JobError if `finish` or `score` returned something else for the same input than in its first call */
 function checkSameAgain(name: string, { brought, numbers, finishAgain }: Tried): void {
   const again = finishAgain();
   const at = numbers.findIndex((number, i) => !Object.is(number, again[i]));
@@ -140,7 +143,7 @@ function gatheredFrom(brought: Brought, samples: number, weights: Float32Array |
   return { kind: "outputs", outputs: kept, info: { samples, weights, shapes } };
 }
 
-/** Places of a block, one after another, each where a float64 may begin. */
+/** Allocates places in a block one after another, aligned for float64. */
 class Places {
   bytes: number;
 
@@ -184,10 +187,10 @@ function unlike(name: string, what: string): JobError {
 }
 
 /**
- * Tries the metrics of a job, and lays out what they need.
+ * Tries the metrics of a job, and lays out the memory that they need.
  *
- * @param samples of the set that is evaluated
- * @throws JobError if one does not return what it is to return
+ * @param samples of the evaluated set
+ * @throws JobError if one does not return what its kind requires
  */
 export function planMetrics(
   { metrics = {}, sampleWeight, context }: EvaluatingJob,
@@ -220,7 +223,7 @@ export function planMetrics(
   return { metrics: planned, cells, weightsAt, bytes: places.bytes };
 }
 
-/** The values of the metrics by name, nested as they were. */
+/** The values of the metrics by name, nested as returned. */
 export function namedValues({ metrics }: MetricsPlan, cells: readonly number[]): Record<string, MetricValue> {
   const nest = (shape: Shape, from: number): MetricValue => {
     const [length, ...rest] = shape;
@@ -230,7 +233,7 @@ export function namedValues({ metrics }: MetricsPlan, cells: readonly number[]):
   return Object.fromEntries(metrics.map(({ name, shape, cell }) => [name, nest(shape, cell)]));
 }
 
-/** The inverse: the numbers of values that were kept by name; NaN for metrics that had none, or of another shape. */
+/** The inverse: the numbers of stored values by name. NaN for metrics that had no value, or one of another shape. */
 export function cellsOf(
   { metrics }: MetricsPlan,
   named: Readonly<Record<string, MetricValue>>,

@@ -1,5 +1,5 @@
-// Scores of how samples are ordered by what a model says, whatever the threshold: ROC AUC and average precision. Each is
-// scikit-learn's function of that name; of several classes, the mean of each against all others.
+// Scores of how a model ranks samples, for all thresholds: ROC AUC and average precision. Each matches scikit-learn's
+// function of that name. For several classes, the mean of one-against-rest scores.
 import type { NumericArray } from "@shardgrad/core";
 import { checkParts } from "../check-parts.ts";
 import type { Collected, CollectedOutputs, Score } from "./definition.ts";
@@ -14,13 +14,13 @@ import {
   weightOf,
 } from "./readings.ts";
 
-/** What lies at or above each of the thresholds that there are, from the highest score on: by label, in weights. */
+/** The weight at or above each threshold, by label, from the highest score down. */
 interface Curve {
   hits: Float64Array;
   misses: Float64Array;
 }
 
-/** Samples in the order of their scores, equal ones together. Those without weight are left out. */
+/** Samples sorted by score, with ties grouped. Leaves out samples of weight 0. */
 function curveOf(scores: Float64Array, positive: Uint8Array, weights: Float32Array | undefined): Curve {
   const weight = weightOf(weights);
   const order = Uint32Array.from(scores.keys())
@@ -39,7 +39,7 @@ function curveOf(scores: Float64Array, positive: Uint8Array, weights: Float32Arr
   return { hits: Float64Array.from(hits), misses: Float64Array.from(misses) };
 }
 
-/** The area under the curve of hits by misses; NaN if there are none of one of them. */
+/** The area under the curve of true positives over false positives; NaN if a class is empty. */
 function areaUnder({ hits, misses }: Curve): number {
   const [allHits, allMisses] = [hits.at(-1) ?? 0, misses.at(-1) ?? 0];
   let area = 0;
@@ -49,7 +49,7 @@ function areaUnder({ hits, misses }: Curve): number {
   return area / (allHits * allMisses);
 }
 
-/** The mean of the precision at each threshold, by how much recall it brings; 0 if there is nothing to recall. */
+/** The precision at each threshold, averaged by the recall it adds; 0 if there are no positives. */
 function precisionOver({ hits, misses }: Curve): number {
   const all = hits.at(-1) ?? 0;
   if (all === 0) return 0;
@@ -60,7 +60,7 @@ function precisionOver({ hits, misses }: Curve): number {
   return mean;
 }
 
-/** One number per sample, or two classes: what speaks for class 1. */
+/** The score of class 1: from one number per sample, or from two classes. */
 function binaryScores(x: Collected): Float64Array | undefined {
   if (rowSize(x) === 1) return Float64Array.from(x.data);
   if (requireClasses(x) > 2) return undefined;
@@ -70,7 +70,7 @@ function binaryScores(x: Collected): Float64Array | undefined {
 const isClass = (labels: NumericArray, of: number) =>
   Uint8Array.from(labels, (label) => Number(label === of));
 
-/** A score of two classes, and the mean over all classes of it if there are more. */
+/** The score of two classes; for more, the mean of one-against-rest scores. */
 function ranking(name: string, of: (curve: Curve) => number, options: ProbabilityOptions): Score {
   checkParts(name, options, probabilityOptions, "option");
   const keep = ([scores, labels]: CollectedOutputs): CollectedOutputs => {
@@ -99,15 +99,15 @@ function ranking(name: string, of: (curve: Curve) => number, options: Probabilit
 }
 
 /**
- * The area under the ROC curve: how often a sample of class 1 scores higher than one of class 0, ties for a half. Scores are
- * one number per sample, of any kind, or those of two classes; of more classes they are probabilities, and the result is
- * the mean of each class against all others. NaN if a class has no samples, or all.
+ * The area under the ROC curve: how often a sample of class 1 scores higher than one of class 0, with ties counting
+ * half. Takes one number per sample, of any scale, or the scores of two classes. More classes need probabilities, and
+ * give the mean of one-against-rest scores. NaN if a class has no samples, or all of them.
  */
 export function rocAucScore(options: ProbabilityOptions = {}): Score {
   return ranking("rocAucScore", areaUnder, options);
 }
 
-/** Average precision: the mean precision over the recall that each threshold brings. Scores as for `rocAucScore`. */
+/** Average precision: the precision at each threshold, averaged by the recall it adds. Scores as for `rocAucScore`. */
 export function averagePrecisionScore(options: ProbabilityOptions = {}): Score {
   return ranking("averagePrecisionScore", precisionOver, options);
 }

@@ -1,5 +1,5 @@
-// How the scores read what a job's outputs hold: labels, scores of classes, probabilities, single numbers per sample. All
-// in float64, and with a mistake in them told. Knows nothing of any score.
+// How scores read a job's outputs: labels, class scores, probabilities, single numbers per sample. Everything is
+// float64, and errors name the mistake. Knows nothing of any score.
 
 import type { NumericArray, Shape } from "@shardgrad/core";
 import { IndexError } from "@shardgrad/core";
@@ -21,9 +21,9 @@ export function single(what: string, x: Collected): NumericArray {
 }
 
 /**
- * A label that is no class: an error that whoever knows the samples can word with theirs.
+ * Thrown for a label that is not a class. A caller that knows the samples can reword it.
  *
- * @param classes how many there are, infinitely many if that is not known
+ * @param classes how many there are; Infinity if unknown
  */
 export function labelError(
   what: string,
@@ -36,7 +36,7 @@ export function labelError(
   return new IndexError(what, { value: data[place]!, place, shape }, expected);
 }
 
-/** Labels, one per sample: integers from 0 on, below `classes` if that is known; floats if they are whole. */
+/** One label per sample: integers from 0, below `classes` if known. Floats must be whole numbers. */
 export function readLabels(what: string, x: Collected, classes = Number.POSITIVE_INFINITY): Int32Array {
   const data = single(what, x);
   const bad = data.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
@@ -44,20 +44,20 @@ export function readLabels(what: string, x: Collected, classes = Number.POSITIVE
   throw labelError(what, x, bad, classes);
 }
 
-/** How predicted classes are read from what a model says. */
+/** How to read predicted classes from a model's outputs. */
 export interface PredictionOptions {
   /**
-   * For one number per sample, of two classes: from this on it is class 1. 0 for logits, 0.5 for probabilities; there is
-   * none if absent.
+   * For two classes and one number per sample: class 1 from this value on. Use 0 for logits, 0.5 for probabilities. No
+   * default.
    */
   threshold?: number;
 }
 
-/** What scikit-learn takes besides, and scores here do not. */
+/** Options of scikit-learn that the scores here do not have. */
 export const scoreInstead = { sampleWeight: "the job's sampleWeight counts; leave it out" };
 export const predictionOptions = optionNames<PredictionOptions>({ threshold: true }, scoreInstead);
 
-/** Classes that what a model says has: the last axis of `[n,classes]`, 2 for one number per sample. */
+/** The number of classes of an output: the last axis of `[n,classes]`; 2 for one number per sample. */
 export function classesOf(shape: Shape): number {
   return shape.length === 0 || (shape.length === 1 && shape[0] === 1) ? 2 : shape[0]!;
 }
@@ -68,7 +68,7 @@ export function requireClasses(x: Collected): number {
   throw new JobError(`got scores ${format(x.shape)}, expected one for each class, [n,classes]`);
 }
 
-/** The first of the largest of a row; -1, which is no class, if one is NaN. */
+/** The index of the first largest number of a row; -1, which is no class, if one is NaN. */
 function argmax(data: NumericArray, from: number, length: number): number {
   let best = 0;
   for (let i = 0; i < length; i++) {
@@ -80,8 +80,8 @@ function argmax(data: NumericArray, from: number, length: number): number {
 }
 
 /**
- * The class that a model chooses for each sample: by its scores of the classes `[n,classes]`, by one number `[n]` and a
- * threshold, or labels that it gives itself (int32). -1, which is no class, for NaN.
+ * The predicted class of each sample: from class scores `[n,classes]`, from one number `[n]` and a threshold, or from
+ * int32 labels. NaN gives -1, which is no class.
  */
 export function readPredictions(x: Collected, { threshold }: PredictionOptions): Int32Array {
   const { data, shape } = x;
@@ -99,15 +99,15 @@ export function readPredictions(x: Collected, { threshold }: PredictionOptions):
   return Int32Array.from(data, (value) => (Number.isNaN(value) ? -1 : Number(value >= threshold)));
 }
 
-/** How probabilities are read from what a model says. */
+/** How to read probabilities from a model's outputs. */
 export interface ProbabilityOptions {
-  /** Whether a model gives logits, of which softmax, or sigmoid, makes probabilities; they are these if absent. */
+  /** Whether the model outputs logits, to which softmax or sigmoid is applied. By default it outputs probabilities. */
   logits?: boolean;
 }
 
 export const probabilityOptions = optionNames<ProbabilityOptions>({ logits: true }, scoreInstead);
 
-/** Beyond this a row of float32 probabilities does not sum to 1. */
+/** How far the sum of a row of float32 probabilities may be from 1. */
 const tolerance = 1e-4;
 
 function checkProbabilities(data: ArrayLike<number>, from: number, length: number): void {
@@ -125,7 +125,7 @@ function checkProbabilities(data: ArrayLike<number>, from: number, length: numbe
   }
 }
 
-/** Softmax of a row, as logarithms: less the logarithm of the sum of all exponentials. */
+/** Log-softmax of a row: subtracts the log of the sum of the exponentials. */
 export function logSoftmaxRow(data: ArrayLike<number>, from: number, length: number): Float64Array {
   let most = Number.NEGATIVE_INFINITY;
   for (let i = from; i < from + length; i++) most = Math.max(most, data[i]!);
@@ -151,24 +151,24 @@ export function readProbabilities(x: Collected, { logits = false }: ProbabilityO
   return y;
 }
 
-/** Probabilities of class 1, where there are two classes and one number per sample. */
+/** Probabilities of class 1, for two classes and one number per sample. */
 export function readBinaryProbabilities(x: Collected): Float64Array {
   const y = Float64Array.from(single("scores", x));
   for (let i = 0; i < y.length; i++) checkProbabilities(y, i, 1);
   return y;
 }
 
-/** What each sample counts. */
+/** The weight of each sample. */
 export function weightOf(weights: Float32Array | undefined): (sample: number) => number {
   return weights ? (sample) => weights[sample]! : () => 1;
 }
 
-/** Mean of numbers by weights; NaN if these are all 0. */
+/** The weighted mean; NaN if all weights are 0. */
 export function weightedMean(values: ArrayLike<number>, weights: Float32Array | undefined): number {
   const weight = weightOf(weights);
   let [sum, total] = [0, 0];
   for (let i = 0; i < values.length; i++) {
-    // What counts for nothing may be anything.
+    // A number of weight 0 may be NaN.
     if (weight(i) === 0) continue;
     sum += weight(i) * values[i]!;
     total += weight(i);

@@ -1,5 +1,5 @@
-// Scores of predicted numbers. Each is scikit-learn's function of that name: of predictions and targets of one shape,
-// `[n]`, `[n,1]` or `[n,outputs]`, where the result is the mean over the outputs.
+// Scores of predicted numbers. Each matches scikit-learn's function of that name, for predictions and targets of one
+// shape, `[n]`, `[n,1]` or `[n,outputs]`. The result is the mean over the outputs.
 import { JobError } from "../errors.ts";
 import type { Collected, CollectedOutputs, Direction, Score } from "./definition.ts";
 import { defineScore } from "./definition.ts";
@@ -25,7 +25,7 @@ function columnOf({ data, shape }: Collected, output: number, outputs: number): 
   return Float64Array.from({ length: shape[0]! }, (_, i) => data[i * outputs + output]!);
 }
 
-/** The mean, over the numbers of a sample, of what each of them comes to. */
+/** The mean over a sample's numbers of the score of each. */
 function regression(name: string, direction: Direction, of: (column: Column) => number): Score {
   const keep = (outputs: CollectedOutputs): CollectedOutputs => {
     check(name, outputs);
@@ -50,24 +50,24 @@ const meanOf = ({ predictions, targets, weights }: Column, f: (error: number) =>
 
 const squared = (error: number) => error * error;
 
-/** The mean of the squares of the errors. */
+/** The mean squared error. */
 export function meanSquaredError(): Score {
   return regression("meanSquaredError", "min", (column) => meanOf(column, squared));
 }
 
-/** The root of the mean of the squares of the errors. */
+/** The root of the mean squared error. */
 export function rootMeanSquaredError(): Score {
   return regression("rootMeanSquaredError", "min", (column) => Math.sqrt(meanOf(column, squared)));
 }
 
-/** The mean of the errors without their signs. */
+/** The mean absolute error. */
 export function meanAbsoluteError(): Score {
   return regression("meanAbsoluteError", "min", (column) => meanOf(column, Math.abs));
 }
 
 /**
- * R², the share of the variance of the targets that is predicted: 1 at best, 0 for their mean. Of targets that are all the
- * same it is 1 if these are predicted exactly, and 0 otherwise; of a single sample NaN.
+ * R², the share of the targets' variance that the model predicts: 1 at best, 0 for predicting their mean. For constant
+ * targets: 1 if predicted exactly, else 0. For a single sample: NaN.
  */
 export function r2Score(): Score {
   return regression("r2Score", "max", (column) => {
@@ -75,7 +75,7 @@ export function r2Score(): Score {
     if (targets.length < 2) return Number.NaN;
     const left = meanOf(column, squared);
     const counting = targets.filter((_, i) => weights?.[i] !== 0);
-    // Not by their variance, which rounding may leave above 0.
+    // Compares the values: rounding may leave their variance above 0.
     if (counting.every((target) => target === counting[0])) return left === 0 ? 1 : 0;
     const mean = weightedMean(targets, weights);
     const variance = weightedMean(

@@ -1,4 +1,4 @@
-// Traces of blocks, against what the allocator and a captured step really take.
+// Compares block traces with what the allocator and a captured step really take.
 import {
   compile,
   grad,
@@ -63,7 +63,7 @@ describe("from two and three samples follows", () => {
     expect(heap().arena.live).toBe(before);
     const kept = new KeptBlocks();
     kept.add(traceFor(pair, samples));
-    // Beside its blocks it has cells for the random stream.
+    // Besides its blocks, it has cells for the random stream.
     expect(held - kept.bytes).toBe(64);
   });
 

@@ -1,16 +1,16 @@
-// Which blocks of memory a computation takes and gives back, in order: noted for two numbers of samples, told for any.
-// Knows the allocator, but nothing of jobs.
+// Which memory blocks a computation allocates and frees, in order. Recorded for two numbers of samples, predicted for
+// any. Knows the allocator, but nothing of jobs.
 import type { Allocator } from "@shardgrad/core/engine";
 import { allocateFrom, blockSize, heap } from "@shardgrad/core/engine";
 
-/** Blocks by number, in the order in which they were taken; given back is `~number`. */
+/** Block numbers in order of allocation; `~number` frees the block. */
 export interface BlockTrace {
   readonly events: readonly number[];
   /** Bytes of each block. */
   readonly sizes: readonly number[];
 }
 
-/** Does `body`, and notes the blocks of this thread's memory that it takes and gives back. */
+/** Runs `body`, and records the blocks of this thread's memory that it allocates and frees. */
 export function traceBlocks(body: () => void): BlockTrace {
   const { arena } = heap();
   const events: number[] = [];
@@ -30,11 +30,11 @@ export function traceBlocks(body: () => void): BlockTrace {
     },
   };
   allocateFrom(noting, body);
-  // What is given back later, such as what a job keeps, is no longer a part of it.
+  // Frees after this, such as of something a job keeps, do not belong to the trace.
   return { events: events.slice(), sizes };
 }
 
-/** Whether two traces are of the same computation, but for sizes. */
+/** Whether two traces come from the same computation, apart from sizes. */
 export function isAlike(a: BlockTrace, b: BlockTrace): boolean {
   return a.events.length === b.events.length && a.events.every((event, at) => event === b.events[at]);
 }
@@ -46,8 +46,8 @@ export interface TracePair {
 }
 
 /**
- * The trace over so many samples: each block grows with them in a straight line, or not at all, or with their square, as
- * what compares each sample with each other does.
+ * Predicts the trace over so many samples. Each block stays constant, grows linearly, or grows quadratically, as for
+ * pairwise comparisons of samples.
  */
 export function traceFor({ few, more }: TracePair, samples: number): BlockTrace {
   const sizes = few.trace.sizes.map((size, block) => {
@@ -60,12 +60,9 @@ export function traceFor({ few, more }: TracePair, samples: number): BlockTrace 
   return { events: few.trace.events, sizes };
 }
 
-/**
- * The memory of one computation after the other, as core keeps it: a block that was given back goes to the next of its
- * size, and to no other.
- */
+/** The memory of successive computations, as core manages it: a freed block is reused only for its own size. */
 export class KeptBlocks {
-  /** All that was ever taken. */
+  /** All bytes ever allocated. */
   bytes = 0;
   readonly #waiting = new Map<number, number>();
 

@@ -1,4 +1,4 @@
-// What a run is told of its checkpoints: where, when, how many. Checks only; run/checkpointing.ts does it.
+// The checkpoint options of a run: where, when, how many. Only checks them; run/checkpointing.ts acts on them.
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import type { BestBy } from "../checkpoint/retention.ts";
@@ -8,31 +8,32 @@ import { requireCount } from "../job/define-job.ts";
 import type { Direction, Metric } from "../metrics/definition.ts";
 import { steeringDirection } from "../metrics/definition.ts";
 
-/** By what the best epoch is known: a metric that says its direction, or `loss`. */
+/** What ranks the epochs: a metric with a direction, or `loss`. */
 export interface BestOption {
   metric: string;
-  /** Need not be said, and must not contradict the metric. */
+  /** Optional; must not contradict the metric. */
   direction?: Direction;
 }
 
-/** Where and when a run saves checkpoints; at the end of every epoch, if it is not said when. The last step always is. */
+/** Where and when a run saves checkpoints; by default at the end of every epoch. It always saves the last step. */
 export interface CheckpointOptions {
-  /** Made if it is not there. One run, one directory. */
+  /** Created if missing. Use one directory per run. */
   directory: string;
-  /** After every so many steps. A save that is due while the one before is being written follows it. */
+  /** Saves every so many steps. If a save is due while the previous one is being written, it waits for that one. */
   everySteps?: number;
-  /** After every so many epochs. */
+  /** Saves every so many epochs. */
   everyEpochs?: number;
-  /** When so many seconds have gone by since the last one. */
+  /** Saves when so many seconds have passed since the last save. */
   everySeconds?: number;
-  /** How many of the newest are kept; 3 if absent, Infinity for all. */
+  /** How many of the newest to keep; default 3, Infinity for all. */
   keep?: number;
   /**
-   * Keeps the best one, too: by a metric, or by `loss`, the mean training loss of an epoch. It is saved at the end of each
-   * epoch that is better than all before; the run does not wait for that, and while the disk is busy a better one takes its place.
+   * Also keeps the best checkpoint: by a metric, or by `loss`, the mean training loss of an epoch. It is saved at the
+   * end of each epoch that beats all before. The run does not wait for the disk; if a better epoch ends meanwhile, it
+   * replaces the waiting one.
    */
   best?: BestOption;
-  /** Whether a run goes on when a checkpoint cannot be saved, which an event tells of; "continue" if absent. */
+  /** Whether a run continues after a failed save, which it reports as an event. Default "continue". */
   onError?: "continue" | "stop";
 }
 
@@ -47,9 +48,9 @@ const names = optionNames<CheckpointOptions>({
 });
 
 /**
- * By what the best epoch is known.
+ * What ranks the epochs.
  *
- * @throws JobError if the job has no such metric, or it says another direction or none
+ * @throws JobError if the job has no such metric, or the metric has no direction or another one
  */
 function bestBy(
   { metric, direction }: BestOption,
@@ -63,9 +64,9 @@ function bestBy(
 }
 
 /**
- * Throws unless the options make sense for a job with these metrics.
+ * Checks the options against a job with these metrics.
  *
- * @returns by what the best epoch is known, if it is to be kept
+ * @returns what ranks the epochs, if the best one is kept
  */
 export function checkCheckpointOptions(
   options: CheckpointOptions,
@@ -90,7 +91,7 @@ export function checkCheckpointOptions(
   return best && bestBy(best, metrics);
 }
 
-/** Numbers of steps whose multiples are saved. */
+/** Saves happen at multiples of these numbers of steps. */
 export function checkpointSteps(options: CheckpointOptions, perEpoch: number): number[] {
   const { everySteps, everyEpochs, everySeconds } = options;
   const unsaid = everySteps === undefined && everyEpochs === undefined && everySeconds === undefined;

@@ -1,4 +1,5 @@
-// Limits of control groups, from files as they are found in the field; and the real thing, where it can be had.
+// Control-group limits, from files as real systems have them; and from the kernel itself where the tests may set
+// limits.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

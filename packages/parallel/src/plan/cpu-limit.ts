@@ -1,6 +1,6 @@
-// How many processors this process may really use: those that it may run on, and no more than the time that its control
-// group gets. libuv knows the first, and the second in the usual places only: not where version 1 of control groups is
-// mounted controller by controller, nor in a container that sees its host's paths. The files are read here instead.
+// How many processors this process can really use: those it may run on, limited by its control group's CPU time. libuv
+// knows the first. It finds the second only in the usual places: not where controllers of cgroup version 1 are mounted
+// one by one, nor in a container that sees its host's paths. So this module reads the files itself.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { posix } from "node:path";
@@ -8,7 +8,7 @@ import { posix } from "node:path";
 /** The text of a file; undefined if it cannot be read. */
 export type ReadText = (path: string) => string | undefined;
 
-/** A hierarchy of control groups: where it is seen, and which of its groups is at the top there. */
+/** A hierarchy of control groups: its mount point, and the group that is the root there. */
 interface Mount {
   root: string;
   point: string;
@@ -23,8 +23,8 @@ const readText: ReadText = (path) => {
 };
 
 /**
- * The mount of version 2, or of version 1 with the controller `cpu`, in `/proc/self/mountinfo`:
- * `36 35 98:0 /root /mount/point rw,… [tags] - type source options`.
+ * Finds the mount of version 2, or of version 1 with the controller `cpu`, in `/proc/self/mountinfo`: `36 35 98:0 /root
+ * /mount/point rw,… [tags] - type source options`.
  */
 function findMount(mountInfo: string, version: 1 | 2): Mount | undefined {
   for (const line of mountInfo.split("\n")) {
@@ -37,7 +37,7 @@ function findMount(mountInfo: string, version: 1 | 2): Mount | undefined {
   return undefined;
 }
 
-/** This process's group in `/proc/self/cgroup`: `0::/path` of version 2, `4:cpu,cpuacct:/path` of version 1. */
+/** This process's group in `/proc/self/cgroup`: `0::/path` in version 2, `4:cpu,cpuacct:/path` in version 1. */
 function findGroup(groups: string, version: 1 | 2): string | undefined {
   for (const line of groups.split("\n")) {
     const [, id, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
@@ -47,18 +47,18 @@ function findGroup(groups: string, version: 1 | 2): string | undefined {
   return undefined;
 }
 
-/** Processors' worth of time of one group; undefined if it has no limit of its own. */
+/** The CPU time of one group, in processors; undefined if it has no limit. */
 function quotaOf(folder: string, version: 1 | 2, read: ReadText): number | undefined {
   const parts =
     version === 2
       ? read(posix.join(folder, "cpu.max"))?.trim().split(/\s+/)
       : [read(posix.join(folder, "cpu.cfs_quota_us")), read(posix.join(folder, "cpu.cfs_period_us"))];
   const [quota, period] = (parts ?? []).map(Number);
-  // Without a limit the quota is "max", or -1.
+  // Without a limit the quota is "max" or -1.
   return quota! > 0 && period! > 0 ? quota! / period! : undefined;
 }
 
-/** Processors' worth of time that the control groups of this process leave it; Infinity if they set no limit. */
+/** The CPU time that the control groups leave to this process, in processors; Infinity without a limit. */
 export function cpuQuota(read: ReadText = readText): number {
   const groups = read("/proc/self/cgroup");
   const mountInfo = read("/proc/self/mountinfo");
@@ -68,10 +68,11 @@ export function cpuQuota(read: ReadText = readText): number {
     const mount = findMount(mountInfo, version);
     const group = findGroup(groups, version);
     if (!mount || group === undefined) continue;
-    // A container may see its host's path of a group of which only the inside is mounted: then it is the top.
+    // A container may see the host's path of a group although only the inside of that group is mounted. Then use the
+    // root.
     const below = posix.relative(mount.root, group);
     const isInside = below !== ".." && !below.startsWith("../../");
-    // A group gets no more than those around it.
+    // A group cannot exceed the limits of its ancestors.
     for (let at = isInside ? below : ""; ; at = posix.dirname(at)) {
       least = Math.min(least, quotaOf(posix.join(mount.point, at), version, read) ?? least);
       if (at === "" || at === ".") break;
@@ -80,7 +81,7 @@ export function cpuQuota(read: ReadText = readText): number {
   return least;
 }
 
-/** Threads that can compute at the same time: whole processors, at least one. Where the limit may change, it is as now. */
+/** How many threads can compute at once: whole processors, at least one. If the limit can change, its current value counts. */
 export function usableCores(cores = availableParallelism(), quota = cpuQuota()): number {
   return Math.max(1, Math.min(cores, Math.floor(quota)));
 }

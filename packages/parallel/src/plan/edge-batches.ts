@@ -1,26 +1,26 @@
-// Steps, shards or chunks with a single sample, in which a BatchNorm may find no variance: known before the start.
+// Finds steps, shards or chunks with a single sample, where BatchNorm has no variance, before the run starts.
 import { ValueError } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
 import type { RunPlan } from "./options.ts";
 
 const need = "needs two values per channel";
 
-/** Whether a pass fails as BatchNorm has one value per channel: the only ValueError that it throws. */
+/** Whether BatchNorm fails in a pass because it gets one value per channel. That is the only ValueError it throws. */
 function findsNoVariance(pass: () => void): boolean {
   try {
     pass();
     return false;
   } catch (error) {
     if (error instanceof JobError) throw error;
-    // All else that is wrong with it the run itself tells, with the place.
+    // The run itself reports other errors, with their place.
     return error instanceof ValueError && error.message.startsWith("batchNorm:");
   }
 }
 
 /**
- * Refuses a run that would come to a batch without a variance.
+ * Refuses a run that would reach a batch without a variance.
  *
- * @param shardsMeet whether BatchNorm is over the samples of a step; over those of a shard if not
+ * @param shardsMeet whether BatchNorm spans the samples of a step; otherwise those of a shard
  * @param pass the pass over so many samples
  * @throws JobError if there is one
  */
@@ -50,7 +50,7 @@ export function refuseTooSmall(
 }
 
 /**
- * The same for an evaluation, of a model that keeps no running statistics.
+ * The same for an evaluation, for models without running statistics.
  *
  * @param chunkSize samples in a pass
  */

@@ -1,4 +1,4 @@
-// The table of a run's memory, and when it is refused.
+// The memory table of a run, and when the run is refused.
 import { MemoryError } from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 import type { MemoryBudget } from "./memory-budget.ts";

@@ -1,10 +1,10 @@
-// What a run will need of memory, row by row, before it begins; and the error if there is not so much. Knows sizes only:
-// what lies where is layout.ts, what passes need is found out by pass-memory.ts.
+// The memory that a run will need, row by row, computed before it begins; and the error if there is too little. Knows
+// sizes only: layout.ts decides what lies where, pass-memory.ts measures the passes.
 import { totalmem } from "node:os";
 import { MemoryError } from "@shardgrad/core";
 import { formatBytes, heap } from "@shardgrad/core/engine";
 
-/** What a row of a budget is for, and what helps if it is too large. */
+/** What a row is for, and how to make it smaller. */
 const advice = {
   dataset: "give the job a computed set, or columns of bytes (Uint8Array) with a scale",
   weights: "use a smaller model",
@@ -31,29 +31,29 @@ const advice = {
   "the process itself": "hold less in memory besides the run, or use fewer workers",
 } as const;
 
-/** One kind of memory: so many times so much. */
+/** One kind of memory: a count times a size. */
 export interface MemoryRow {
   what: keyof typeof advice;
   count: number;
-  /** What there are so many of. */
+  /** What is counted. */
   unit: "" | "array" | "epoch" | "sample" | "shard" | "snapshot" | "step" | "worker";
   eachBytes: number;
   bytes: number;
 }
 
-/** What a run needs, and what there is. */
+/** What a run needs, and what is available. */
 export interface MemoryBudget {
   /** Largest first. */
   rows: readonly MemoryRow[];
-  /** Shared memory, for all rows. */
+  /** Shared memory for all rows. */
   bytes: number;
   /** Shared memory that is free for this run. */
   freeBytes: number;
-  /** What the process takes beside it: JavaScript, threads, and what was used only while the run was prepared. */
+  /** Other memory of the process: JavaScript, threads, and what only the preparation used. */
   besidesBytes: number;
-  /** Memory of the machine, or of the container if that has a limit. */
+  /** Memory of the machine, or the container's limit. */
   machineBytes: number;
-  /** False if the passes of the job could not be measured: the rows are then not all there is. */
+  /** False if the job's passes could not be measured; the rows are then incomplete. */
   complete: boolean;
 }
 
@@ -66,23 +66,23 @@ export function memoryRow(
   return { what, count, unit, eachBytes, bytes: count * eachBytes };
 }
 
-/** What Node.js takes besides JavaScript's own heap, and what a worker thread takes besides tensors; as measured. */
+/** Measured: what Node.js takes besides JavaScript's heap, and what a worker thread takes besides tensors. */
 const processBytes = 48 * 1024 ** 2;
 const threadBytes = 36 * 1024 ** 2;
 
-/** The smaller of what the machine has and what the process may use of it. */
+/** The machine's memory, or the process's limit if that is smaller. */
 export function machineMemory(total = totalmem(), constrained = process.constrainedMemory()): number {
   return constrained > 0 ? Math.min(total, constrained) : total;
 }
 
-/** What there is beside the rows. */
+/** What a budget includes besides its rows. */
 export interface Surroundings {
-  /** Shared memory for the run, with what it has taken already. */
+  /** Shared memory for the run, including what it has already taken. */
   freeBytes: number;
   workers: number;
-  /** Shared memory that is free again when the workers start, but stays with the process; none if absent. */
+  /** Shared memory that is free again when the workers start, but stays with the process. Default 0. */
   preparingBytes?: number;
-  /** Whether the rows are all there is; they are if absent. */
+  /** Whether the rows are complete. Default true. */
   complete?: boolean;
 }
 
@@ -102,7 +102,7 @@ export function budgetOf(
   };
 }
 
-/** The rows as lines of a table: what, how it comes about, how much. */
+/** The rows as lines of a table: what, how it is computed, how much. */
 export function describeRows(rows: readonly MemoryRow[]): string {
   const cells = rows.map(({ what, count, unit, eachBytes, bytes }) => [
     what,
@@ -117,9 +117,9 @@ export function describeRows(rows: readonly MemoryRow[]): string {
 }
 
 /**
- * Throws unless a run fits into the shared memory, and with it into the machine.
+ * Throws unless a run fits into the shared memory and into the machine.
  *
- * @throws MemoryError with a line that says what is too much, and a table of what it consists of
+ * @throws MemoryError with a line that says what is too large, and a table of its parts
  */
 export function requireRoom(budget: MemoryBudget): void {
   const { rows, bytes, freeBytes, besidesBytes, machineBytes, complete } = budget;

@@ -1,4 +1,4 @@
-// From a job and the options of a run to checked numbers.
+// Turns a job and the options of a run into checked numbers.
 import type { KernelChoice } from "@shardgrad/core";
 import type { OptionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
@@ -20,66 +20,69 @@ import type { LocalSchedule } from "./local-schedule.ts";
 import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
 
 export interface TrainOptions extends Callbacks {
-  /** Threads that compute; as many as there are cores, or as the container or control group allows, if absent. */
+  /** Threads that compute. By default as many as the cores, or as the container or control group allows. */
   workers?: number;
-  /** Parts of a batch; results depend on it, not on `workers`. As many as workers if absent. */
+  /** Parts of a batch. Results depend on it, not on `workers`. Default: the number of workers. */
   shards?: number;
   epochs?: number;
-  /** Stops after so many steps, or at the next meeting with `syncEvery`; without `epochs`, also more than the job's epochs. */
+  /**
+   * Stops after so many steps, or, with `syncEvery`, at the next synchronization point. Without `epochs`, it may exceed
+   * the job's epochs.
+   */
   steps?: number;
   batchSize?: number;
   /** Micro-batches of `batchSize` samples in one optimizer step. */
   accumulate?: number;
   seed?: number;
   /**
-   * Local SGD: each shard trains weights of its own, and every so many steps of an epoch, and at its end, all are averaged.
-   * A run can be stopped, saved and told of then only. With `hogwild`: how often workers wait for each other; 100 if absent.
+   * Local SGD: each shard trains its own weights, which are averaged after every so many steps of an epoch and at its
+   * end. Only then can a run stop, save and report. With `hogwild`: how often workers wait for each other; default 100.
    */
   syncEvery?: number;
-  /** All shards update the same weights at any time, without waiting for each other: no run is like another. */
+  /** All shards update the same weights at any time, without waiting for each other. No two runs are equal. */
   hogwild?: boolean;
-  /** Who averages; "workers" if absent. */
+  /** Who averages the gradients. Default "workers". */
   reduce?: ReduceMode;
-  /** What the workers compute with; "auto", the machine's BLAS if there is one, if absent. */
+  /** What the workers compute with. The default, "auto", uses the machine's BLAS if there is one. */
   kernels?: KernelChoice;
   /**
-   * Record each kind of pass in its first two steps, and replay its kernels from then on; true if absent. Turn it off for
-   * a job whose loss depends on something outside of tensors that changes while it trains, such as a counter of its own.
+   * Records each kind of pass in its first two steps, and then replays its kernels. Default true. Turn it off if the
+   * loss depends on something outside of tensors that changes during training, such as a counter.
    */
   capture?: boolean;
-  /** Measures where the workers' time goes, from this step (counted from 0) on: the `end` event has `phaseMs` then. */
+  /** From this step (counted from 0) on, measures where the workers' time goes; adds `phaseMs` to the `end` event. */
   timePhasesFrom?: number;
-  /** Saves checkpoints while the run goes on, and one of its last step. */
+  /** Saves checkpoints during the run, and one of its last step. */
   checkpoint?: CheckpointOptions;
   /**
-   * Goes on from the newest checkpoint in `checkpoint.directory`, exactly where it was; from the beginning if there is
-   * none. "must": that is an error.
+   * Continues from the newest checkpoint in `checkpoint.directory`, exactly where it was; without one, starts from the
+   * beginning, or, with "must", fails.
    */
   resume?: boolean | "must";
-  /** How often a run in which a worker fails goes on from its last snapshot; 3 if absent, 0 for never. */
+  /** How often a run may restart from its last snapshot after a worker fails. Default 3; 0 for never. */
   restarts?: number;
   /**
-   * A worker that gives no sign of life for so many seconds counts as failed; 300 if absent, Infinity for never. It gives
-   * one at each shard's pass forward and backward, at each sample that the job computes or augments, and at each 256
-   * samples of an evaluation.
+   * A worker that gives no sign of life for so many seconds counts as failed. Default 300; Infinity for never. A sign
+   * of life is each shard's forward and backward pass, each sample that the job computes or augments, and each 256
+   * evaluated samples.
    */
   stallSeconds?: number;
-  /** Steps between snapshots; as often as it costs next to nothing (less than 1 % of the time) if absent. */
+  /** Steps between snapshots. By default as often as they cost less than 1 % of the time. */
   snapshotEvery?: number;
   /**
-   * Other values of the job's `params`, by name, as in `{ lr: 0.1 }`; or settings such as "lr=0.1", as a command line has
-   * them, which take the type of the default.
+   * Overrides the job's `params` by name, as in `{ lr: 0.1 }`. Also takes settings such as "lr=0.1" from a command
+   * line, which get the type of the default.
    */
   params?: ParamSettings;
-  /** What to do about a loss or a gradient that is not finite, instead of what the job says. */
+  /** Overrides how the job handles a loss or gradient that is not finite. */
   onNonFinite?: NonFiniteRule;
-  /** Evaluate, return and write the average of the weights, which the job keeps (`ema`), in place of the last weights. */
+  /** Evaluates, returns and writes the average of the weights (the job's `ema`) in place of the last weights. */
   useEma?: boolean;
-  /** File to write the final weights to, in the safetensors format. */
+  /** File for the final weights, in the safetensors format. */
   out?: string;
   /**
-   * When it aborts, the run stops as by `stop()`: the step that is under way is finished, and saved if there are checkpoints.
-   * It then rejects with the signal's reason. If it has aborted before, nothing is begun.
+   * When it aborts, the run stops as by `stop()`: it finishes the current step, saves if it has checkpoints, and
+   * rejects with the signal's reason. If it has aborted before, the run does not begin.
    */
   signal?: AbortSignal;
 }
@@ -87,7 +90,7 @@ export interface TrainOptions extends Callbacks {
 export interface RunPlan {
   workers: number;
   shards: number;
-  /** Samples drawn in an epoch, and in a step: all of its micro-batches together. */
+  /** Samples per epoch and per step; a step includes all its micro-batches. */
   samples: number;
   batchSize: number;
   accumulate: number;
@@ -102,17 +105,17 @@ export interface RunPlan {
   restarts: number;
   stallSeconds: number;
   snapshots: SnapshotSchedule;
-  /** By what the best epoch is known, if it is kept. */
+  /** What ranks the epochs, if the best one is kept. */
   best: BestBy | undefined;
-  /** The job's, as the run's options change them; without functions, which cannot cross threads. */
+  /** The job's step rules with the run's changes; without functions, which cannot cross threads. */
   rules: Omit<StepRules, "ema">;
   useEma: boolean;
 }
 
-/** Threads tell each other of steps in int32 words. */
+/** Threads share step numbers in int32 words. */
 const mostSteps = 2 ** 31 - 1;
 
-/** Every option, and the type of those that nothing else would check. */
+/** Every option, with the type of those that no later check covers. */
 const optionTypes: Record<keyof TrainOptions, "any" | "string" | "function" | "object" | "signal"> = {
   workers: "any",
   shards: "any",
@@ -153,9 +156,9 @@ const expectedOf = {
 } as const;
 
 /**
- * Looks at the options before anything is done for them.
+ * Checks the names and types of the options before anything else happens.
  *
- * @throws JobError if there is none of that name, or it is of another type
+ * @throws JobError for an unknown name or a wrong type
  */
 export function checkOptions(options: TrainOptions): void {
   checkParts("train", options, optionNames, "option");
@@ -169,14 +172,14 @@ export function checkOptions(options: TrainOptions): void {
   }
 }
 
-/** @throws JobError if it is no seed */
+/** @throws JobError if it is not a valid seed */
 export function runSeed(job: Pick<Job, "seed">, options: TrainOptions): number {
   const seed = options.seed ?? job.seed ?? 0;
   if (Number.isSafeInteger(seed) && seed >= 0) return seed;
   throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
 }
 
-/** How a run is kept safe; throws if the options make no sense. */
+/** The options for restarts and checkpoints; throws if they make no sense. */
 function planSafety(
   options: TrainOptions,
   perEpoch: number,
@@ -217,7 +220,7 @@ function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K
 
 /**
  * @param rows number of training samples
- * @throws JobError if an option is out of range, or they contradict each other
+ * @throws JobError if an option is out of range, or options contradict each other
  */
 export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPlan {
   const { reduce = "workers", capture = true, timePhasesFrom } = options;
@@ -270,14 +273,14 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPl
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
-  // A run that goes on from there must find a meeting that the whole one has, too.
+  // A run that resumes there must have the same synchronization points as an uninterrupted one.
   const steps = local ? nextMeeting(last - 1, local, perEpoch) : last;
   if (steps > mostSteps) {
     throw new JobError(
       `train: ${epochs} epochs of ${perEpoch} steps are ${steps} steps, expected at most 2^31 - 1; use fewer epochs, or larger batches`,
     );
   }
-  // A pass then has as many samples as one over a micro-batch would.
+  // A pass then has as many samples as one over a micro-batch.
   const shards = pinned ?? Math.min(workers * accumulate, batchSize);
   const sizes = { workers, shards, ...epoch, accumulate };
   const safety = planSafety(options, perEpoch, job.metrics);

@@ -1,6 +1,6 @@
-// What the passes of a job will need of memory, before any worker computes one: its loss and its metrics are called here, on
-// the main thread, for two and for three samples, the blocks that they take are noted, and those of a whole shard follow.
-// The run does not notice: a model and random streams for this alone, nothing printed, nothing kept.
+// Predicts the memory of a job's passes before a worker computes one. The main thread calls the loss and the metrics
+// for two and for three samples, records the blocks that they allocate, and extrapolates to a whole shard. The run does
+// not notice: this has its own model and random streams, prints nothing and keeps nothing.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
 import type { StoredColumns } from "../data/columns.ts";
@@ -21,19 +21,19 @@ import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
 import type { RunPlan } from "./options.ts";
 
-/** What a worker holds for its passes, in bytes; undefined for what could not be found out. */
+/** A worker's memory for its passes, in bytes; undefined where unknown. */
 export interface PassMemory {
-  /** Batches, activations, and what lies between them and the gradients. */
+  /** Batches, activations, and everything up to the gradients. */
   training: number | undefined;
   afterStep: number | undefined;
   evaluation: number | undefined;
 }
 
-/** Two at least, as BatchNorm needs; and no more than must be, as they cost time. */
+/** At least two, as BatchNorm needs; no more, as they cost time. */
 const few = 2;
 const more = 3;
 
-/** The first samples as a batch. What the job would compute, or alter, is zero, or as it was stored: sizes are the same. */
+/** The first samples as a batch. Computed samples are zero and augmentation is left out: the sizes are the same. */
 function firstSamples(stored: StoredColumns, count: number): Record<string, Tensor> {
   const rowAt = rowsOf(stored);
   const index = Tensor.allocate([count], "int32", "batch");
@@ -47,13 +47,13 @@ function firstSamples(stored: StoredColumns, count: number): Record<string, Tens
   return byColumn("train: the batch", entries);
 }
 
-/** What a job's function returned; if it is a promise, which no step can use, nobody waits for it here. */
+/** The result of a job's function. Nobody awaits a promise here, as no step could use it. */
 function settled<T>(returned: T): T {
   if (returned instanceof Promise) returned.catch(() => undefined);
   return returned;
 }
 
-/** Puts a model back as it was: its mode, its frozen parameters and its buffers. */
+/** Restores a model: its mode, its frozen parameters and its buffers. */
 export function keepState(model: AnyModule): () => void {
   const putModesBack = keepModes(model);
   const kept = untrainedTensors(model).map(([, x]) => ({ x, values: x.toArray() }));
@@ -63,29 +63,29 @@ export function keepState(model: AnyModule): () => void {
   };
 }
 
-/** A pass with a random stream of its own, which leaves nothing behind. */
+/** Runs a pass with its own random stream, and leaves nothing behind. */
 function alone(seed: number, pass: (count: number) => void): (count: number) => void {
   return (count) => withGenerator(new Generator(seed, stream.noise), () => scope(() => pass(count)));
 }
 
-/** The traces of a pass over few and over more samples; undefined if it fails, or is not the same for both. */
+/** The traces of a pass over few and over more samples; undefined if it fails, or differs between the two. */
 function tracePass(seed: number, pass: (count: number) => void): TracePair | undefined {
   const trace = (count: number): BlockTrace => traceBlocks(() => alone(seed, pass)(count));
   try {
     const first = trace(few);
     const second = trace(more);
-    // The first pass may have made what the job keeps.
+    // The first pass may have created what the job keeps.
     const again = isAlike(first, second) ? first : trace(few);
     if (!isAlike(again, second)) return undefined;
     return { few: { samples: few, trace: again }, more: { samples: more, trace: second } };
   } catch (error) {
     if (error instanceof JobError) throw error;
-    // What else is wrong with the loss or a metric the run itself tells, with the place.
+    // The run itself reports other errors of the loss or a metric, with their place.
     return undefined;
   }
 }
 
-/** Numbers of samples that each shard of a worker comes to have. */
+/** The sizes that each shard of a worker can have. */
 function shardSizes({ samples, batchSize, shards, steps }: RunPlan, shard: number): number[] {
   const inLast = steps >= Math.ceil(samples / batchSize) ? samples % batchSize : 0;
   const sizes = [batchSize, inLast].map((total) => {
@@ -95,7 +95,7 @@ function shardSizes({ samples, batchSize, shards, steps }: RunPlan, shard: numbe
   return [...new Set(sizes)].filter((size) => size > 0);
 }
 
-/** What the worker that needs most holds for training: of each shard by itself if they meet, of one at a time if not. */
+/** What the neediest worker holds for training: all its shards at once in lockstep, otherwise one at a time. */
 function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): number {
   const bySizes = new Map<string, number>();
   const bytesFor = (sizes: readonly number[]) => {
@@ -136,7 +136,7 @@ function evaluationBytes(pair: TracePair, samples: number): number {
 /** Parameters, frozen ones too, and buffers. */
 const tensorsOf = (model: AnyModule): Tensor[] => [...model.stateDict().values()];
 
-/** Calls `body` with a model of its own, as a loss may keep something in one, or add to it. */
+/** Calls `body` with a separate model, since a loss may store something in the model or add to it. */
 function withOwnModel<T>(
   build: () => AnyModule,
   { seed }: RunPlan,
@@ -144,7 +144,7 @@ function withOwnModel<T>(
   body: (model: AnyModule) => T,
 ): T {
   const model = withGenerator(new Generator(seed, stream.noise), build);
-  // Unless a job has only one, which it always returns.
+  // Unless the job always returns the same model.
   const shared = new Set(tensorsOf(ofRun));
   const putBack = keepState(model);
   try {
@@ -156,9 +156,9 @@ function withOwnModel<T>(
 }
 
 /**
- * Finds out what the passes of a run need; its own model stays as it is.
+ * Measures what the passes of a run need. The run's own model does not change.
  *
- * @throws JobError if one does not return, or asks for a column that there is not
+ * @throws JobError if one does not return, or reads a column that does not exist
  */
 export function measurePasses(
   job: RunJob,

@@ -1,6 +1,6 @@
-// What a checkpoint says of its run besides model and optimizer. Its identity is what decided the steps that are done: a
-// run goes on only if all of it is the same. Its settings are for the steps to come: they may be others, which is told.
-// The number of workers is among neither.
+// What a checkpoint records of its run besides model and optimizer. The identity is what decided the steps so far: a
+// run resumes only if all of it is the same. The settings affect the steps to come: they may change, and the run
+// reports it. The number of workers belongs to neither.
 import type { Optimizer } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { RunSettings } from "../checkpoint/changes.ts";
@@ -20,20 +20,20 @@ function describeOrder(order: SampleOrder): string {
   return `by weights ${hashAt(order.sums, 8 * order.rows)}`;
 }
 
-/** Options as one line; functions and arrays of a job by their kind, as their contents show in what is drawn. */
+/** Options as one line. Names only the kind of functions and arrays, as their contents show in the drawn samples. */
 function describeOptions(options: unknown): string {
   return JSON.stringify(options, (_, value: unknown) =>
     typeof value === "function" || ArrayBuffer.isView(value) ? typeof value : value,
   );
 }
 
-/** How samples are held out, and which of them are left to train on. */
+/** How samples are held out, and which ones remain for training. */
 function describeHoldOut({ validation }: RunJob, { samples, subset }: StoredColumns): string {
   if (validation === undefined || !subset) return "none";
   return `${describeOptions(validation)}, which leaves ${hashAt(subset.rows, 4 * samples)}`;
 }
 
-/** A job's state by its hash, or if it is short itself. */
+/** A job's state: as it is if short, else by its hash. */
 function describeState(state: unknown): string {
   const text = JSON.stringify(state);
   return text.length <= 80 ? text : hashBytes(new TextEncoder().encode(text)).slice(0, 16);
@@ -55,7 +55,7 @@ export function identifyRun(
       rows: train.samples,
       order: describeOrder(order),
       augment: job.augment !== undefined,
-      // Absent in runs without it, as the two at the end.
+      // Absent in runs without it, like the last two.
       ...(job.afterStep && { afterStep: true }),
       sampleWeight: job.sampleWeight ?? "none",
       validation: describeHoldOut(job, train),
@@ -65,16 +65,16 @@ export function identifyRun(
   };
 }
 
-/** Numbers of updates at which functions of them are compared: 0, 1, 4, 16, … */
+/** Functions are compared at these numbers of updates: 0, 1, 4, 16, … */
 const probes = [0, ...Array.from({ length: 11 }, (_, power) => 4 ** power)];
 
-/** `from 0.1 by a function (3fa2c1d0)`: functions that give the same there have the same text. */
+/** `from 0.1 by a function (3fa2c1d0)`. Functions that return the same values there have the same text. */
 function describeFunction(of: (updates: number) => unknown): string {
   const values = probes.map((updates) => {
     try {
       return String(of(updates));
     } catch {
-      // It may be made for so many updates and no more.
+      // The function may accept only a limited number of updates.
       return "none";
     }
   });
@@ -98,7 +98,7 @@ function optimizerSettings({ paramGroups }: Optimizer): RunSettings {
   return Object.fromEntries(entries);
 }
 
-/** A set that is evaluated, whose columns are those of the training set. */
+/** An evaluated set, whose columns are those of the training set. */
 function describeTest(test: StoredColumns): string {
   const columns = [...describeColumns(test)].sort().join("; ");
   const hash = hashBytes(new TextEncoder().encode(columns));
@@ -125,7 +125,7 @@ export function settingsOf(
     ...(useEma && { useEma }),
     ...(local && { syncEvery: local.syncEvery }),
     ...(local?.hogwild && { hogwild: true }),
-    // What is held out follows from the training set, and is compared with it.
+    // The held-out set follows from the training set, and is compared with it.
     ...(test && job.validation === undefined && { "test set": describeTest(test) }),
     ...Object.fromEntries(Object.keys(job.metrics ?? {}).map((name) => [`metric ${name}`, true])),
   };

@@ -1,5 +1,5 @@
-// Which kernels a run computes with: chosen once by the coordinator, then taken up by every worker. The machine's BLAS
-// comes from @shardgrad/blas, which is optional: it is looked for where users install it, and imported only then.
+// Chooses a run's kernels: once on the coordinator, then every worker loads the same. The machine's BLAS comes from
+// @shardgrad/blas. That package is optional, so this looks where users install it, and imports it only then.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,12 +9,12 @@ import { provideBlas, resolveKernels, withoutBlas } from "@shardgrad/core/engine
 import { JobError } from "../errors.ts";
 import { relaxedFuses } from "./fused-multiply-add.ts";
 
-/** What was chosen, in a form that crosses threads. */
+/** The choice. Can be sent to other threads. */
 export interface RunKernels {
   set: KernelSet;
-  /** Where the package is, which library it found, and what that is; absent unless the set is "blas". */
+  /** Where the package is, which library it found, and its description. Absent unless the set is "blas". */
   blas?: { packageUrl: string; library: string; description: string };
-  /** Why there is no BLAS, although the package is installed and the best kernels were asked for. */
+  /** Why "auto" uses no BLAS although the package is installed. */
   noBlas?: string;
 }
 
@@ -35,7 +35,7 @@ function findPackage(jobUrl: string): string | undefined {
 
 const importPackage = (url: string): Promise<typeof Blas> => import(url);
 
-/** Undefined if the package is not installed; throws if it is, and finds no library that it can use. */
+/** Undefined if the package is not installed; throws if it is, but finds no usable library. */
 async function findBlas(jobUrl: string): Promise<RunKernels["blas"]> {
   const packageUrl = findPackage(jobUrl);
   if (packageUrl === undefined) return undefined;
@@ -46,7 +46,7 @@ async function findBlas(jobUrl: string): Promise<RunKernels["blas"]> {
 /**
  * Chooses the kernels of a run.
  *
- * @throws JobError if there is no such choice, or a BLAS was asked for and cannot be had
+ * @throws JobError if there is no such choice, or the requested BLAS is not available
  */
 export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promise<RunKernels> {
   if (!choices.includes(choice))
@@ -67,8 +67,8 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
 }
 
 /**
- * What decides the bits of a run besides its job, for its checkpoints: the kernels; the BLAS, with its version and the processor whose
- * kernels it has chosen; and whether relaxed SIMD, which computes the rest beside a BLAS, fuses.
+ * What decides a run's bits besides its job, for checkpoints: the kernels; the BLAS with its version and its
+ * processor-specific kernels; and whether relaxed SIMD fuses, which computes everything else beside a BLAS.
  */
 export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
   const wasm = set === "blas" ? withoutBlas() : set;
@@ -79,7 +79,7 @@ export function describeKernels({ set, blas }: RunKernels): Record<string, strin
   };
 }
 
-/** Makes what was chosen ready for `useKernels` on this thread: with the very library that the coordinator found. */
+/** Prepares the choice for `useKernels` on this thread, with the same library that the coordinator found. */
 export async function loadKernels({ blas }: RunKernels): Promise<void> {
   if (!blas) return;
   const { packageUrl, library } = blas;

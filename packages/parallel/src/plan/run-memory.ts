@@ -1,5 +1,5 @@
-// The budget of a training run: what its model, its optimizer, its data and its passes need; and how much of the shared
-// memory its workers get. For the main thread, before anything but the data is laid out.
+// The memory budget of a training run: its model, its optimizer, its data and its passes; and how much shared memory
+// each worker gets. For the main thread, when only the data is laid out.
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
 import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
@@ -23,10 +23,10 @@ import type { PassMemory } from "./pass-memory.ts";
 
 const mebibyte = 1024 ** 2;
 
-/** What the kernels of a thread take for themselves, to pack matrices: see `kernels/wasm.ts` of core. */
+/** What a thread's kernels take to pack matrices; see `kernels/wasm.ts` of core. */
 const workspaceBytes = 640 * 1024;
 
-/** Bytes of a set's columns; what is computed needs none. */
+/** Bytes of a set's columns; computed samples need none. */
 function columnBytes(set: FoundSet): number {
   let bytes = 0;
   for (const column of Object.values(set)) {
@@ -36,7 +36,7 @@ function columnBytes(set: FoundSet): number {
   return bytes;
 }
 
-/** @throws MemoryError if there is no room for the sets of a job, which are copied into shared memory */
+/** @throws MemoryError if the sets of a job do not fit into shared memory */
 export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): void {
   const bytes = sets.reduce((sum, set) => sum + (set ? columnBytes(set) : 0), 0);
   const { arena } = heap();
@@ -45,10 +45,10 @@ export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): voi
 }
 
 /**
- * What is kept for each sample to train on besides its columns, which may be computed.
+ * Memory for each training sample besides its columns, which may be computed.
  *
- * @param dataBytes what is stored of the sets
- * @throws MemoryError if there is no room for it; no function of the job has been asked for any of it yet
+ * @param dataBytes size of the stored sets
+ * @throws MemoryError if there is too little; no function of the job has been called for any of it yet
  */
 export function requireRoomForOrder(
   { validation, sampling = {} }: Pick<RunJob, "validation" | "sampling">,
@@ -64,23 +64,23 @@ export function requireRoomForOrder(
     memoryRow("lists of held-out samples", 4, validation === undefined ? 0 : samples, "sample"),
   ];
   const freeBytes = arena.bytes - arena.live + dataBytes;
-  // In JavaScript's memory, until they are in the shared one.
+  // In JavaScript's memory until they are copied to shared memory.
   const preparingBytes = samples * ((weighted || stratified ? 8 : 0) + (validation === undefined ? 0 : 5));
   requireRoom(budgetOf(rows, { freeBytes, workers: 0, preparingBytes, complete: false }));
 }
 
-/** Memory that a run's parts take; `dataBytes` lie there already. */
+/** The memory of a run's parts; `dataBytes` are already in use. */
 export interface BudgetParts {
   job: RunJob;
   model: AnyModule;
   optimizer: Optimizer;
   plan: RunPlan;
-  /** What is laid out, once it is known what metrics need. */
+  /** The layout, known once the metrics are tried. */
   sizesFor: (metrics: MetricsPlan) => LayoutSizes;
   dataBytes: number;
 }
 
-/** Bytes of blocks, one for each tensor, that a thread takes to build the model and what belongs to it. */
+/** Bytes that a thread allocates to build the model and its state, one block per tensor. */
 function buildingBytes({ job, model, optimizer }: BudgetParts): number {
   const bytesOf = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, x) => sum + blockSize(tensorBytes(x)), 0);
@@ -92,11 +92,11 @@ function buildingBytes({ job, model, optimizer }: BudgetParts): number {
   return weights * (job.ema === undefined ? 1 : 2) + untrained + state;
 }
 
-/** Arrays of optimizer state; and averages of the weights. */
+/** Arrays of optimizer state, and averages of the weights. */
 const statesOf = ({ state }: Optimizer) => new Set(state.flatMap((tensors) => Object.keys(tensors))).size;
 const averagesOf = ({ ema }: RunJob) => (ema === undefined ? 0 : 1);
 
-/** What is laid out by `planLayout`, row by row. */
+/** What `planLayout` lays out, row by row. */
 function layoutRows(
   { job, model, optimizer, plan, sizesFor }: BudgetParts,
   metrics: MetricsPlan,
@@ -123,13 +123,11 @@ function layoutRows(
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
   const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);
-  // All that is not worth a row of its own, with what blocks are rounded up to.
+  // Everything too small for a row of its own, and the rounding of blocks.
   return [...rows, memoryRow("bookkeeping", rest)];
 }
 
-/**
- * Adds everything up. Lets the metrics be tried and the passes be measured, unless there is no room even without them.
- */
+/** Adds everything up. Tries the metrics and measures the passes, unless the rest alone does not fit. */
 export function planMemory(
   parts: BudgetParts,
   measure: () => { metrics: MetricsPlan; passes: PassMemory },
@@ -138,7 +136,7 @@ export function planMemory(
   const { workers } = plan;
   const { arena } = heap();
   const building = buildingBytes(parts);
-  // The main thread's own model is there now, and gives its place back when it is laid out.
+  // The main thread's own model is in memory now, and frees its place at the layout.
   const freeBytes = arena.bytes - arena.live + dataBytes + building;
   const flat = placeParameters(model).flatSize * 4;
   const changing = placeUntrained(model, job.afterStep !== undefined).changingBytes;
@@ -170,12 +168,12 @@ export function planMemory(
 }
 
 /**
- * How much address space each worker gets. It costs nothing until it is used; but what one run has reserved, another in
- * the same process cannot have. So: four times what it is to need, and no less than 64 MiB more than that, as long as
- * half of what is free stays so; less, down to its need with an eighth to spare, if there is less; and half of what is
- * free if it is not known.
+ * How much address space each worker reserves. Unused space costs nothing, but another run in the same process cannot
+ * have it. So a worker gets four times its need, at least 64 MiB above it, as long as half of the free space remains.
+ * If there is less, it gets less, down to its need plus an eighth. If the need is unknown, workers get half of the free
+ * space.
  *
- * @throws MemoryError if another run has taken what was free when this one was planned
+ * @throws MemoryError if another run has taken the space since this one was planned
  */
 export function workerBytes({ rows, complete }: MemoryBudget, workers: number, largestFree: number): number {
   const need = rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);

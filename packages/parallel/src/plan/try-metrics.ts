@@ -1,5 +1,5 @@
-// Each metric of a job is tried once, on the main thread and on the first samples of what will be evaluated, before
-// anything is laid out for it. The run does not notice: nothing printed, the model as it was.
+// Tries each metric of a job once, on the main thread and on the first evaluated samples, before anything is laid out
+// for it. The run does not notice: nothing is printed, and the model is restored.
 import type { AnyModule } from "@shardgrad/core";
 import type { StoredColumns } from "../data/columns.ts";
 import { callBounded } from "../job/bounded-call.ts";
@@ -13,9 +13,9 @@ import type { RunPlan } from "./options.ts";
 import { keepState } from "./pass-memory.ts";
 
 /**
- * Finds out of what sizes a job's metrics are.
+ * Finds out the sizes of a job's metrics.
  *
- * @throws JobError if one does not return what it is to return, or does not return at all
+ * @throws JobError if one returns the wrong kind of value, or does not return
  */
 export function tryMetrics(
   job: RunJob,
