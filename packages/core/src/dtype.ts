@@ -93,3 +93,13 @@ export function toInt32(array: IntegerArray, refuse: (place: number) => Error): 
 export function int32Advice(name: string): string {
   return `write cast(${name}, "int32"), or keep them in an Int32Array from the start`;
 }
+
+/**
+ * Throws unless two dtypes are the same.
+ *
+ * @throws DTypeError
+ */
+export function requireOneDType(operation: string, dtype: DType, other: DType): void {
+  if (other === dtype) return;
+  throw new DTypeError(`${operation}: got ${dtype} and ${other}, expected one dtype; cast one of them`);
+}

@@ -6,8 +6,8 @@ import type { DType } from "./dtype.ts";
 import { useKernels } from "./kernels/dispatch.ts";
 import { tensor, zeros } from "./ops/create/create.ts";
 import type { Shape } from "./shape.ts";
+import { copyStrided } from "./strided-copy.ts";
 import type { Tensor } from "./tensor.ts";
-import { copyStrided } from "./tensor.ts";
 
 afterEach(() => {
   useKernels("auto");

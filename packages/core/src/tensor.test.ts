@@ -5,8 +5,10 @@ import { DTypeError, ReleasedError, ShapeError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
 import { full, ones, tensor, zeros } from "./ops/create/create.ts";
+import { commonDType, requireFloat } from "./require-tensor.ts";
 import { contiguousStrides, sizeOf } from "./shape.ts";
-import { commonDType, contiguous, copyStrided, requireFloat, Tensor } from "./tensor.ts";
+import { copyStrided } from "./strided-copy.ts";
+import { contiguous, Tensor } from "./tensor.ts";
 
 const dtypes = ["float32", "float64", "int32", "uint8"] as const;
 const count = (shape: readonly number[], dtype: Tensor["dtype"] = "float32") =>

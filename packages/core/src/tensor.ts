@@ -1,17 +1,16 @@
 // The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
-// Knows memory and kernels, but no op by name; `autograd/define-op.ts` says how a tensor comes from others,
+// Knows memory, but no op by name; `autograd/define-op.ts` says how a tensor comes from others,
 // `autograd/tape.ts` how gradients flow back, `scope.ts` when memory is given back.
-import { kindOf } from "./arguments.ts";
 import type { DType, NumericArray } from "./dtype.ts";
-import { bytesPerElement, typedArrayOf } from "./dtype.ts";
-import { DTypeError, ReleasedError, ShapeError, ValueError } from "./errors.ts";
-import { kernelsFor } from "./kernels/dispatch.ts";
+import { bytesPerElement, requireOneDType, typedArrayOf } from "./dtype.ts";
+import { ReleasedError, ShapeError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
 import { Storage } from "./memory/storage.ts";
 import { observer, refuseHostAccess } from "./observer.ts";
 import { describeTensor, nest, printTensor } from "./printing.ts";
-import type { FourNumbers, NestedNumbers, Shape } from "./shape.ts";
-import { contiguousStrides, formatShape, isContiguous, sameShape, sizeOf, walkFourAxes } from "./shape.ts";
+import type { NestedNumbers, Shape } from "./shape.ts";
+import { contiguousStrides, formatShape, isContiguous, sameShape, sizeOf } from "./shape.ts";
+import { copyStrided } from "./strided-copy.ts";
 
 /** How a tensor was computed: a node of the computational graph, kept for the backward pass. */
 export interface Node {
@@ -268,7 +267,7 @@ export class Tensor {
       );
     }
     if (source instanceof Tensor) {
-      commonDType("copyFrom", [this, source]);
+      requireOneDType("copyFrom", this.dtype, source.dtype);
       if (!sameShape(source.shape, this.shape)) {
         throw new ShapeError(
           `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
@@ -338,71 +337,4 @@ export function contiguous(x: Tensor): Tensor {
   const y = Tensor.allocate(x.shape, x.dtype, "contiguous");
   copyStrided(x, y);
   return y;
-}
-
-/** Copies the elements of `x` to those of `y`, of the same shape and dtype; both may have any strides. */
-export function copyStrided(x: Tensor, y: Tensor): void {
-  if (x.size === 0) return;
-  const width = bytesPerElement[x.dtype];
-  walkFourAxes(x.shape, [x.strides, y.strides], (lengths, [from, to], [start, target]) => {
-    const source = x.address + start! * width;
-    const place = y.address + target! * width;
-    if (width === 1 && areWords(lengths, from!, to!, source, place)) {
-      const [d0, d1, d2, d3] = lengths;
-      const [s0, s1, s2] = from!;
-      const [t0, t1, t2] = to!;
-      const { copy } = kernelsFor("int32");
-      copy(d0, d1, d2, d3 / 4, source, s0 / 4, s1 / 4, s2 / 4, 1, place, t0 / 4, t1 / 4, t2 / 4, 1);
-    } else kernelsFor(x.dtype).copy(...lengths, source, ...from!, place, ...to!);
-  });
-}
-
-/** True if bytes lie in aligned runs of four on both sides, so that the fast kernel for int32 can move them. */
-function areWords(
-  lengths: FourNumbers,
-  from: FourNumbers,
-  to: FourNumbers,
-  source: number,
-  place: number,
-): boolean {
-  const counts = [source, place, lengths[3], ...from.slice(0, 3), ...to.slice(0, 3)];
-  return from[3] === 1 && to[3] === 1 && counts.every((count) => count % 4 === 0);
-}
-
-/**
- * Throws unless `x` is a tensor, which types rule out and JavaScript does not.
- *
- * @throws DTypeError
- */
-export function requireTensor(operation: string, x: unknown, name = "x"): asserts x is Tensor {
-  if (x instanceof Tensor) return;
-  const kind = kindOf(x);
-  const advice =
-    kind === "a Tensor"
-      ? "it is of another copy of @shardgrad/core: install it once"
-      : "make a tensor of numbers with tensor(…)";
-  throw new DTypeError(`${operation}: ${name} is ${kind}, expected a tensor; ${advice}`);
-}
-
-/** Throws unless all have the same dtype; returns it. */
-export function commonDType(operation: string, tensors: readonly Tensor[]): DType {
-  const bad = tensors.findIndex((x) => !(x instanceof Tensor));
-  if (bad >= 0) requireTensor(operation, tensors[bad], `tensor ${bad}`);
-  const dtype = tensors[0]!.dtype;
-  for (const other of tensors) {
-    if (other.dtype !== dtype) {
-      throw new DTypeError(
-        `${operation}: got ${dtype} and ${other.dtype}, expected one dtype; cast one of them`,
-      );
-    }
-  }
-  return dtype;
-}
-
-/** Throws unless `x` is float32 or float64. */
-export function requireFloat(operation: string, x: Tensor, name = "x"): void {
-  requireTensor(operation, x, name);
-  if (x.dtype !== "float32" && x.dtype !== "float64") {
-    throw new DTypeError(`${operation}: ${name} is ${x.dtype}, expected float32 or float64; cast it`);
-  }
 }

@@ -4,9 +4,9 @@
 import { refusePromise } from "../arguments.ts";
 import { GradientError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import type { Node, Segment, Tensor } from "../tensor.ts";
-import { requireTensor } from "../tensor.ts";
 
 /** Arguments of an op: its input tensors, then its attributes, if it has any. */
 export type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]

@@ -2,7 +2,9 @@
 // like any other, so that a backward pass can be recorded. Must not know any op of ops/.
 
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { contiguous, copyStrided, requireTensor, Tensor } from "../tensor.ts";
+import { requireTensor } from "../require-tensor.ts";
+import { copyStrided } from "../strided-copy.ts";
+import { contiguous, Tensor } from "../tensor.ts";
 import { defineOp } from "./define-op.ts";
 
 /** The same elements, cut off from the graph: no gradient flows through. */

@@ -12,7 +12,8 @@ import { observer } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import { copyStrided, Tensor } from "../tensor.ts";
+import { copyStrided } from "../strided-copy.ts";
+import { Tensor } from "../tensor.ts";
 import { Recording } from "./recording.ts";
 
 /** What `compile` takes besides the function. */

@@ -2,7 +2,8 @@
 
 import { grad } from "../autograd/tape.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
-import { copyStrided, Tensor } from "../tensor.ts";
+import { copyStrided } from "../strided-copy.ts";
+import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator } from "./estimator.ts";
 

@@ -2,10 +2,10 @@
 import { noGrad, withGrad } from "../autograd/define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
 import { zerosLike } from "../ops/create/like.ts";
+import { requireFloat } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireFloat } from "../tensor.ts";
 
 /** What an estimator gives. */
 export interface GradientEstimate {

@@ -4,9 +4,9 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import { equal } from "../ops/arithmetic/compare.ts";
 import { cast } from "../ops/create/cast.ts";
 import { argmax } from "../ops/reductions/reduce.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "../tensor.ts";
 import { checkClasses, defaultIgnoreIndex } from "./labels.ts";
 
 /**

@@ -4,9 +4,9 @@ import { ShapeError } from "../errors.ts";
 import { softplus } from "../ops/activations/activations.ts";
 import { add, mul, neg, sub } from "../ops/arithmetic/arithmetic.ts";
 import { checkOptions, optionNames } from "../options.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { broadcastShapes, formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 

@@ -7,10 +7,11 @@ import { heap } from "../memory/heap.ts";
 import { hostStep } from "../observer.ts";
 import { reshape } from "../ops/shape/broadcast.ts";
 import { permute } from "../ops/shape/shape.ts";
+import { commonDType, requireFloat, requireTensor } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, contiguous, requireFloat, requireTensor } from "../tensor.ts";
+import { contiguous } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 
 /** Options of the losses over classes. */

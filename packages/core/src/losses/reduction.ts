@@ -4,9 +4,9 @@ import { ShapeError, ValueError } from "../errors.ts";
 import { mean } from "../ops/reductions/reduce.ts";
 import { sum } from "../ops/shape/broadcast.ts";
 import { optionNames } from "../options.ts";
+import { commonDType, requireFloat, requireTensor } from "../require-tensor.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { commonDType, requireFloat, requireTensor } from "../tensor.ts";
 
 /** What becomes of the losses of single elements. */
 export type Reduction = "mean" | "sum" | "none";

@@ -5,10 +5,10 @@ import { noGrad } from "../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
 import { full, rand, randn } from "../ops/create/create.ts";
 import { checkOptions, optionNames } from "../options.ts";
+import { requireFloat } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireFloat } from "../tensor.ts";
 
 type TensorMaker = (shape: Tensor["shape"], options: { dtype: "float32" | "float64" }) => Tensor;
 

@@ -7,8 +7,10 @@ import { ShapeError, ValueError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { hostStep, outsideOfCapture } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { formatShape, sameShape } from "../shape.ts";
-import { copyStrided, requireTensor, Tensor } from "../tensor.ts";
+import { copyStrided } from "../strided-copy.ts";
+import { Tensor } from "../tensor.ts";
 import { requireSameKind, requireStretch } from "./stretch.ts";
 
 /** Options of `EMA`. */

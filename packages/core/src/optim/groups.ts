@@ -1,8 +1,8 @@
 // Parameters in groups, with options of their own, and what is checked of both.
 import { DTypeError, ValueError } from "../errors.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { requireTensor } from "../tensor.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** What the options of every optimizer have in common. */

@@ -4,7 +4,8 @@ import { kindOf } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
-import { contiguous, requireFloat, Tensor } from "../../tensor.ts";
+import { requireFloat } from "../../require-tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { takePositions } from "../create/generator.ts";
 
 /** `mask ? x · scale : 0`, `mask` uint8. Linear in `x` and symmetric, so it is its own gradient. */

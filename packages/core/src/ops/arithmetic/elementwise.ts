@@ -7,9 +7,11 @@ import { bytesPerElement, isFloat, typedArrayOf } from "../../dtype.ts";
 import { DTypeError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { BinaryKernels, TernaryKernels, UnaryKernels } from "../../kernels/table.ts";
+import { commonDType } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { broadcastShapes, broadcastStrides, collapseAxes, sameShape, sizeOf, walkAxes } from "../../shape.ts";
-import { commonDType, contiguous, copyStrided, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
 export type Operand = Tensor | number;

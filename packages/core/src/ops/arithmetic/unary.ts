@@ -2,8 +2,8 @@
 // Powers to a given exponent are in power.ts, what serves as an activation in ../activations/activations.ts.
 import { defineOp } from "../../autograd/define-op.ts";
 import type { UnaryKernels } from "../../kernels/table.ts";
+import { requireFloat } from "../../require-tensor.ts";
 import type { Tensor } from "../../tensor.ts";
-import { requireFloat } from "../../tensor.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { greater, less } from "./compare.ts";
 import { mapUnary } from "./elementwise.ts";

@@ -3,7 +3,8 @@
 import { kindOf } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { DTypeError } from "../../errors.ts";
-import { commonDType, Tensor } from "../../tensor.ts";
+import { commonDType } from "../../require-tensor.ts";
+import { Tensor } from "../../tensor.ts";
 import { cast } from "../create/cast.ts";
 import { sumTo } from "../shape/broadcast.ts";
 import { notEqual } from "./compare.ts";

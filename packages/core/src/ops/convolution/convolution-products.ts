@@ -4,7 +4,8 @@
 import { bytesPerElement } from "../../dtype.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../../kernels/table/convolution.ts";
-import { contiguous, copyStrided, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 /** Everything that is known before the numbers: sizes count channels per group. */
 export interface Convolution {

@@ -3,7 +3,8 @@ import { compute, defineOp } from "../../autograd/define-op.ts";
 import type { DType } from "../../dtype.ts";
 import { checkDType, dtypeCode, isFloat } from "../../dtype.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { requireTensor } from "../../require-tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 function convert(x: Tensor, dtype: DType): Tensor {
   const y = Tensor.allocate(x.shape, dtype, "cast");

@@ -6,9 +6,10 @@ import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import { refuseHostAccess } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
+import { requireFloat } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../../shape.ts";
-import { requireFloat, Tensor } from "../../tensor.ts";
+import { Tensor } from "../../tensor.ts";
 import { takePositions } from "./generator.ts";
 
 /** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */

@@ -1,8 +1,8 @@
 // New tensors of the shape of another, and of its dtype unless one is given. Its values play no part, so no gradient
 // flows to it.
 import { checkOptions } from "../../options.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import type { Tensor } from "../../tensor.ts";
-import { requireTensor } from "../../tensor.ts";
 import type { RandnOptions, RandOptions, TensorOptions } from "./create.ts";
 import { full, rand, randn, randnOptions, randOptions, tensorOptions } from "./create.ts";
 

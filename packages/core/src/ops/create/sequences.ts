@@ -5,7 +5,8 @@ import { ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import { checkOptions } from "../../options.ts";
 import { checkShape } from "../../shape.ts";
-import { copyStrided, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { Tensor } from "../../tensor.ts";
 import type { TensorOptions } from "./create.ts";
 import { asLeaf, dtypeIn, tensorOptions } from "./create.ts";
 

@@ -5,8 +5,9 @@ import { bytesPerElement, int32Advice } from "../../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import { checkOptions, optionNames } from "../../options.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { formatShape } from "../../shape.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
 
 interface Table {

@@ -5,6 +5,7 @@ import { defineOp } from "../../autograd/define-op.ts";
 import { int32Advice } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
+import { commonDType, requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import {
   broadcastStrides,
@@ -15,7 +16,8 @@ import {
   sizeOf,
   walkFourAxes,
 } from "../../shape.ts";
-import { commonDType, contiguous, copyStrided, requireTensor, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
 import { slice } from "./slice.ts";
 

@@ -8,9 +8,10 @@ import { kernelsFor } from "../../kernels/dispatch.ts";
 import { heap } from "../../memory/heap.ts";
 import { hostStep } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { scope } from "../../scope.ts";
 import { formatShape } from "../../shape.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 /**
  * Throws unless every element of the int32 `index` lies in 0 … limit-1.

@@ -3,8 +3,10 @@
 import { kindOf } from "../../arguments.ts";
 import { defineVariadicOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
+import { commonDType, requireTensor } from "../../require-tensor.ts";
 import { contiguousStrides, formatShape, normalizeAxis } from "../../shape.ts";
-import { commonDType, copyStrided, requireTensor, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { Tensor } from "../../tensor.ts";
 import { unsqueeze } from "../shape/shape.ts";
 import { narrow } from "./slice.ts";
 

@@ -3,9 +3,11 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { formatShape, normalizeAxes, normalizeAxis } from "../../shape.ts";
-import { copyStrided, requireTensor, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { Tensor } from "../../tensor.ts";
 
 /**
  * What to take of one axis: an index, which drops the axis, or `[start, end, step]` as in Python's `start:end:step`.

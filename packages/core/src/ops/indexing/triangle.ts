@@ -2,8 +2,9 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 /** The diagonals that are kept: those with low <= column - row <= high. */
 interface Band {

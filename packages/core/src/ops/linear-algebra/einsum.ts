@@ -2,9 +2,9 @@
 // time become one matrix product by permuting and reshaping; gradients come from the ops that this is made of.
 import { kindOf } from "../../arguments.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
+import { commonDType, requireTensor } from "../../require-tensor.ts";
 import { broadcastShapes, formatShape, reshapeStrides } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { commonDType, requireTensor } from "../../tensor.ts";
 import { mul } from "../arithmetic/arithmetic.ts";
 import { where } from "../arithmetic/where.ts";
 import { widened } from "../create/cast.ts";

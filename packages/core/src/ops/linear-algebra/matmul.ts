@@ -3,6 +3,7 @@ import { defineOp } from "../../autograd/define-op.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
+import { commonDType } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import {
   broadcastShapes,
@@ -12,7 +13,8 @@ import {
   sizeOf,
   walkAxes,
 } from "../../shape.ts";
-import { commonDType, contiguous, copyStrided, Tensor } from "../../tensor.ts";
+import { copyStrided } from "../../strided-copy.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { reshape, sum, sumTo } from "../shape/broadcast.ts";
 import { transpose } from "../shape/shape.ts";
 

@@ -6,10 +6,10 @@ import { compute, defineVariadicOp, fusedGradient, noGrad } from "../../autograd
 import { GradientError, ShapeError, ValueError } from "../../errors.ts";
 import { meetings } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
+import { commonDType, requireFloat, requireTensor } from "../../require-tensor.ts";
 import { scope } from "../../scope.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { commonDType, requireFloat, requireTensor } from "../../tensor.ts";
 import { add, div, mul, neg, sub } from "../arithmetic/arithmetic.ts";
 import type { Moments } from "../arithmetic/channels.ts";
 import {

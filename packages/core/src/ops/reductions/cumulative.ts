@@ -1,8 +1,9 @@
 // Running sums along an axis.
 import { defineOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { normalizeAxis } from "../../shape.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { widened } from "../create/cast.ts";
 import { around } from "../shape/axes.ts";
 

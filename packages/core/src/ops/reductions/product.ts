@@ -4,8 +4,9 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import { checkOptions } from "../../options.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { normalizeAxes } from "../../shape.ts";
-import { contiguous, requireTensor, Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 import { mul, sub } from "../arithmetic/arithmetic.ts";
 import { where } from "../arithmetic/where.ts";
 import { widened } from "../create/cast.ts";

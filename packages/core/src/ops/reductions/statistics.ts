@@ -3,9 +3,9 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
 import { checkOptions, optionNames } from "../../options.ts";
+import { requireFloat } from "../../require-tensor.ts";
 import { normalizeAxes, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { requireFloat } from "../../tensor.ts";
 import { div, mul } from "../arithmetic/arithmetic.ts";
 import { equal } from "../arithmetic/compare.ts";
 import { abs } from "../arithmetic/unary.ts";

@@ -3,6 +3,7 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
 import { checkOptions } from "../../options.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import {
   broadcastStrides,
@@ -16,7 +17,7 @@ import {
   sizeOf,
 } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { contiguous, requireTensor } from "../../tensor.ts";
+import { contiguous } from "../../tensor.ts";
 import { widened } from "../create/cast.ts";
 import type { ReduceOptions } from "./axes.ts";
 import { reduceAxes, reducedShape, reduceOptions } from "./axes.ts";

@@ -2,9 +2,9 @@
 // gone through several times (tile). Views, but for tile and where flatten joins what does not lie together.
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
+import { requireTensor } from "../../require-tensor.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { requireTensor } from "../../tensor.ts";
 import { expand, reshape } from "./broadcast.ts";
 
 const permuteOp = defineOp<[Tensor], readonly number[]>({
