@@ -1,11 +1,11 @@
-// Names of parts and options in what people write: one that does not exist is a JobError, with what was most likely meant.
-// Which names there are is said beside their types; how they are looked at is core's, as for its own options.
+// Checks the names of fields and options. An unknown one throws a JobError that suggests the likely name. The names are
+// declared beside their types; the comparison is core's, which uses it for its own options.
 import type { OptionNames } from "@shardgrad/core/engine";
 import { findUnknown } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
 
 /**
- * Throws unless `given` is an object of which every name is one of `names`.
+ * Throws unless `given` is an object whose names are all in `names`.
  *
  * @param operation what errors begin with
  * @param noun what a name stands for

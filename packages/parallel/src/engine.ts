@@ -1,5 +1,5 @@
-// @shardgrad/parallel/engine: what threads meet at, for programs that measure or test it. Not for programs that train
-// models: what is here may change with any version.
+// @shardgrad/parallel/engine: the barrier and shared tables, for programs that measure or test them. Not for programs
+// that train models: it may change in any version.
 
 export { usableCores } from "./plan/cpu-limit.ts";
 export { Barrier, type BarrierOptions } from "./shared/barrier.ts";

@@ -1,7 +1,7 @@
-// Errors of training runs. Messages say: what, what it got, what was expected, what to do.
+// Errors of training runs. Messages say: operation, what it got, what it expected, what to do.
 import { ShardgradError } from "@shardgrad/core";
 
-/** A job, or an option of a run, that cannot be trained as it is. */
+/** A job, or an option of a run, that cannot be trained. */
 export class JobError extends ShardgradError {
   override name = "JobError";
 }
@@ -40,7 +40,7 @@ export class WorkerError extends ShardgradError {
   }
 }
 
-/** A thread of a run cannot be ended: it may go on writing into shared memory, which is never used again. */
+/** A thread of a run cannot be ended. It may still write into shared memory, which is therefore never reused. */
 export class UnendingThreadError extends ShardgradError {
   override name = "UnendingThreadError";
 }
@@ -50,18 +50,18 @@ export class OutputError extends ShardgradError {
   override name = "OutputError";
 }
 
-/** Whether what a failed save was to write is there: `perhaps` if it may be in place, and a power cut may undo that. */
+/** Whether the content of a failed save is there: `perhaps` if it may be in place, but a power cut could undo that. */
 export type Committed = "no" | "perhaps";
 
-/** A checkpoint that cannot be written or read, that is damaged, or that does not fit the job. */
+/** A checkpoint cannot be written or read, is damaged, or belongs to another job. */
 export class CheckpointError extends ShardgradError {
   override name = "CheckpointError";
-  /** Of errors of a save: whether the checkpoint is there nevertheless. */
+  /** For errors of a save: whether the checkpoint is there nevertheless. */
   readonly committed: Committed | undefined;
-  /** What is wrong with a checkpoint that is damaged: the one before it may be whole. */
+  /** What is damaged, if it is. The previous checkpoint may be intact. */
   readonly damage: string | undefined;
 
-  /** `committed` is given by saves only. */
+  /** Only saves pass `committed`. */
   constructor(message: string, options: { cause?: unknown; committed?: Committed; damage?: string } = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.committed = options.committed;
@@ -69,7 +69,7 @@ export class CheckpointError extends ShardgradError {
   }
 }
 
-/** A checkpoint, by its path or its step, that is not what was written. */
+/** A damaged checkpoint, named by its path or its step. */
 export function damagedCheckpoint(which: string, damage: string, cause?: unknown): CheckpointError {
   return new CheckpointError(`checkpoint: ${which} is damaged: ${damage}; use another one`, {
     cause,
@@ -77,15 +77,15 @@ export function damagedCheckpoint(which: string, damage: string, cause?: unknown
   });
 }
 
-/** A message on one line, whatever is quoted in it. */
+/** Puts a message on one line, whatever it quotes. */
 export const oneLine = (text: string): string => text.replace(/\s*[\n\r\u2028\u2029]+\s*/g, " ");
 
-/** Name and message of whatever was thrown, in one line. */
+/** Name and message of a thrown value, on one line. */
 export function describeThrown(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);
 }
 
-/** Where in somebody's module an error was thrown, ` (job.ts:21:30)`; empty if only packages were involved. */
+/** Where in the user's module an error was thrown, ` (job.ts:21:30)`; empty if only packages were involved. */
 export function placeOf({ stack = "" }: { stack?: string }): string {
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
   const own = frames.find((line) => !/node:|node_modules|\/packages\/\w+\/dist\//.test(line));
@@ -93,12 +93,12 @@ export function placeOf({ stack = "" }: { stack?: string }): string {
   return place ? ` (${place})` : "";
 }
 
-/** An error as it crosses threads: structured cloning would turn some errors into `{}`. */
+/** An error in a form that crosses threads: structured cloning would turn some errors into `{}`. */
 export interface SerializedError {
   name: string;
   message: string;
   stack: string;
-  /** Whether it is one of ours: a mistake, which the same step makes again. */
+  /** Whether it is an error of ours: a mistake that recurs when the step is repeated. */
   mistake: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What a run tells while it goes on: typed events, to iterate over or to listen to.
+// The typed events of a run, to iterate over or to listen to.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
 import type { MetricValue } from "./metrics/definition.ts";
@@ -11,51 +11,51 @@ import type { ReduceMode } from "./step/allreduce.ts";
 export interface StartEvent {
   type: "start";
   workers: number;
-  /** Threads that can compute at the same time here: by processors, affinity, and the limit of a container. */
+  /** How many threads can compute at once here, by processors, affinity, and the container's limit. */
   cores: number;
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;
-  /** The library, if that is a BLAS. */
+  /** The library, if it is a BLAS. */
   blas?: string;
-  /** Why it is none, although @shardgrad/blas is installed and the choice was "auto". */
+  /** Why "auto" uses no BLAS although @shardgrad/blas is installed. */
   noBlas?: string;
   /** The job's `params`, with the values of this run. */
   params: Params;
-  /** Numbers in the model's parameters, and how many of them are frozen, if any are. */
+  /** Numbers in the model's parameters, and how many of them are frozen, if any. */
   parameters: number;
   frozen?: number;
   trainSamples: number;
-  /** Samples to evaluate: the job's test set, or what its `validation` holds out. */
+  /** Evaluated samples: the job's test set, or what its `validation` holds out. */
   testSamples: number;
   /** Which of them. */
   evaluates: "test" | "validation";
-  /** Samples in one step; all its micro-batches together. */
+  /** Samples in one step, including all its micro-batches. */
   batchSize: number;
   /** Micro-batches in one step. */
   accumulate: number;
   epochs: number;
-  /** Steps to do in all. */
+  /** Steps of the whole run. */
   steps: number;
   stepsPerEpoch: number;
   seed: number;
   reduce: ReduceMode;
-  /** Steps between meetings, if shards train apart from each other. */
+  /** With Local SGD: the most steps between synchronization points. */
   syncEvery?: number;
   /** True if all shards update the same weights at any time. */
   hogwild?: boolean;
-  /** What the run needs, and what there is. */
+  /** What the run needs, and what is available. */
   memory: MemoryBudget;
 }
 
-/** Several times a second, while steps are done. */
+/** Comes several times a second during training. */
 export interface ProgressEvent {
   type: "progress";
   /** Steps done so far, out of `steps`. */
   step: number;
   steps: number;
   epoch: number;
-  /** Over the run so far, see `EndEvent`. */
+  /** For the run so far, see `EndEvent`. */
   samplesPerSecond: number;
 }
 
@@ -63,22 +63,25 @@ export interface EpochEvent extends ToldRates {
   type: "epoch";
   /** Counted from 1. */
   epoch: number;
-  /** Steps done so far: no multiple of `stepsPerEpoch` if the run ended within the epoch. */
+  /** Steps done so far. Not a multiple of `stepsPerEpoch` if the run ended within the epoch. */
   step: number;
   /** Mean training loss over the epoch's samples. */
   loss: number;
   /** Each metric over the test set. */
   metrics: Record<string, MetricValue>;
-  /** The norm of the averaged gradient in its last step, before clipping; NaN if that was skipped. So is the learning rate. */
+  /**
+   * The norm of the averaged gradient in its last step, before clipping. Both it and the learning rate are NaN if that
+   * step was skipped.
+   */
   gradNorm: number;
-  /** Of this epoch, see `EndEvent`. */
+  /** For this epoch, see `EndEvent`. */
   samplesPerSecond: number;
 }
 
 export interface BestCheckpoint {
   /** Its directory. */
   path: string;
-  /** What it is best by, and its value of that. */
+  /** The metric that ranks the epochs, and its value. */
   metric: string;
   value: number;
 }
@@ -86,42 +89,42 @@ export interface BestCheckpoint {
 export interface EndEvent {
   type: "end";
   steps: number;
-  /** From the start of the workers until the last evaluation is done, and the last checkpoint saved. */
+  /** From the start of the workers until the last evaluation and the last save are done. */
   seconds: number;
   /**
-   * Training samples by the time spent in steps, over the whole run. Evaluations, saving, and starting do not count, nor do the
-   * first two steps of the workers, in which passes are recorded, unless there are no others. 0 if there was no step.
+   * Training samples per second of step time, over the whole run. Excludes evaluations, saves, start-up, and the
+   * workers' first two steps, which record passes, unless there are no others. 0 without steps.
    */
   samplesPerSecond: number;
   /**
-   * Share of the time that workers waited for each other, 0 to 1, as a mean over them. High values mean that steps are
-   * too short to be shared, or shards too unequal: use fewer workers, or a larger batch.
+   * The share of time that workers waited for each other, 0 to 1, averaged over them. If it is high, steps are too
+   * short to share, or shards too unequal: use fewer workers, or a larger batch.
    */
   waitShare: number;
-  /** True if passes were recorded and replayed; false if they could not be (a warning says why), or were not to be. */
+  /** True if passes were recorded and replayed; false if that was off, or impossible (a warning says why). */
   captured: boolean;
   metrics: Record<string, MetricValue>;
   /** SHA-256 of the final weights' bytes in parameter order. */
   weightsSha256: string;
   /** True if the run was stopped before its last step. */
   stopped: boolean;
-  /** Why, if the job's `earlyStopping` did it. */
+  /** The reason, if the job's `earlyStopping` ended it. */
   stoppedEarly?: string;
-  /** Steps that were left out because something was not finite (`onNonFinite: "skip"`), or their samples had no weight. */
+  /** Steps left out because something was not finite (`onNonFinite: "skip"`), or because their samples had no weight. */
   skipped: number;
   /**
-   * With `timePhasesFrom`: milliseconds that each worker spent in the phases of its steps from that one on. `wait` is the
-   * time in barriers until the last worker arrived, `wake` from then until this one went on (with `reduce:
-   * "coordinator"`, that includes the coordinator's averaging), `other` what lies between a barrier and the next phase.
+   * With `timePhasesFrom`: milliseconds that each worker spent in each phase, from that step on. `wait` is the time in
+   * barriers until the last worker arrived. `wake` is the time from then until this one continued; with `reduce:
+   * "coordinator"` it includes the coordinator's averaging. `other` lies between a barrier and the next phase.
    */
   phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
-  /** The best checkpoint there is, with the option `checkpoint.best`. */
+  /** The best checkpoint, with the option `checkpoint.best`. */
   best?: BestCheckpoint;
-  /** Where the weights were written, if they were. */
+  /** Where the weights were written, if anywhere. */
   out?: string;
 }
 
-/** A worker failed, and the run goes on from a snapshot: to the same bits as if nothing had happened. */
+/** A worker failed. The run continues from a snapshot, to the same bits as without the failure. */
 export interface RestartEvent {
   type: "restart";
   /** Which worker failed, where, and with what message. */
@@ -131,46 +134,46 @@ export interface RestartEvent {
   message: string;
   /** Steps done when the snapshot was taken. */
   fromStep: number;
-  /** Which restart this is, out of how many that there may be. */
+  /** The number of this restart, and the most there may be. */
   restart: number;
   restarts: number;
 }
 
-/** A worker is much slower than the others, which wait for it in every step. Told once for each. */
+/** A worker is much slower than the others, which wait for it in every step. Reported once per worker. */
 export interface StragglerEvent {
   type: "straggler";
   rank: number;
-  /** How many times the median of the other workers its time for a sample was, and over how many steps. */
+  /** Its time per sample, as a multiple of the other workers' median, and the number of steps compared. */
   ratio: number;
   steps: number;
 }
 
-/** The run goes on from a checkpoint, or begins anew as there is none. */
+/** The run resumes from a checkpoint, or starts because there is none. */
 export interface ResumeEvent {
   type: "resume";
-  /** Its directory; absent if there is none that is whole. */
+  /** Its directory; absent if there is no intact one. */
   path?: string;
   /** Steps and epochs that were done. */
   step: number;
   epoch: number;
-  /** What is another from here on than in the run that wrote it: "clipGradNorm 1 instead of none". */
+  /** What changes from here on, compared to the run that wrote it: "clipGradNorm 1 instead of none". */
   changes: readonly string[];
-  /** What a person should know: newer checkpoints that are damaged, other kernels than before. */
+  /** Notes for the user: newer checkpoints that are damaged, other kernels than before. */
   notes: readonly string[];
 }
 
-/** A checkpoint was saved, or could not be. */
+/** A save succeeded or failed. */
 export interface CheckpointEvent {
   type: "checkpoint";
   step: number;
   epoch: number;
-  /** Whether it is on the disk to stay; "perhaps" if a power cut may undo it. */
+  /** Whether the checkpoint is safely on the disk; "perhaps" if a power cut may undo it. */
   committed: "yes" | Committed;
   /** Its directory, if it is there. */
   path?: string;
-  /** Why not, if it is not. */
+  /** The error, if it is not. */
   error?: string;
-  /** Older ones that were removed. */
+  /** Older checkpoints that were removed. */
   removed: readonly string[];
   notes: readonly string[];
 }
@@ -185,13 +188,13 @@ export type TrainEvent =
   | StragglerEvent
   | EndEvent;
 
-/** What `await train(…)` gives. */
+/** The result of `await train(…)`. */
 export interface TrainResult<M extends AnyModule = Module> extends EndEvent {
   /** The trained model, on this thread. */
   model: M;
 }
 
-/** What one step brought. */
+/** The record of one step. */
 export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
   /** Counted from 1. */
   step: number;
@@ -199,7 +202,7 @@ export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
   epoch: number;
 }
 
-/** What one evaluation brought. */
+/** The results of one evaluation. */
 export interface Evaluation {
   /** Steps done so far. */
   step: number;
@@ -207,14 +210,14 @@ export interface Evaluation {
   metrics: Record<string, MetricValue>;
 }
 
-/** Functions that a run calls on the main thread; the training does not wait for them. An error in one ends the run. */
+/** Functions that a run calls on the main thread. The training does not wait for them. An error in one ends the run. */
 export interface Callbacks {
-  /** After every step, in order; several at a time, as training is faster than what watches it. */
+  /** Called after every step, in order; several at once, since training is faster than its observer. */
   onStepEnd?: (step: StepEnd) => void;
-  /** After every epoch, and the part of one that a run may end with. */
+  /** Called after every epoch, also a partial last one. */
   onEpochEnd?: (epoch: EpochEvent) => void;
-  /** After every evaluation, before `onEpochEnd`. */
+  /** Called after every evaluation, before `onEpochEnd`. */
   onEvaluate?: (evaluation: Evaluation) => void;
-  /** After every checkpoint, also one that could not be saved. */
+  /** Called after every save, also a failed one. */
   onCheckpoint?: (checkpoint: CheckpointEvent) => void;
 }

@@ -1,8 +1,8 @@
-// What somebody hands over is used later than they may change it: so it is copied when it is handed over.
+// Copies what a caller hands over, because the caller may change it before it is used.
 
 /**
- * A copy of plain objects and arrays, as deep as they go, that nobody can change. All else in them stays the same: functions,
- * typed arrays, signals, tensors.
+ * A deep, frozen copy of plain objects and arrays. Everything else in them stays the same object: functions, typed
+ * arrays, signals, tensors.
  */
 export function frozenCopy<T>(value: T): T {
   return copy(value, new Map()) as T;
@@ -22,7 +22,7 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
   for (const key of Reflect.ownKeys(value)) {
     if (key === "length" && isArray) continue;
     const { enumerable } = Object.getOwnPropertyDescriptor(value, key)!;
-    // By definition: an assignment takes `__proto__` for something else.
+    // Uses defineProperty, as assigning to `__proto__` would set the prototype.
     Object.defineProperty(own, key, {
       value: copy((value as typeof own)[key], copies),
       enumerable: enumerable!,

@@ -1,4 +1,4 @@
-// @shardgrad/parallel: everything that is public.
+// @shardgrad/parallel: the public API.
 import "./node-version.ts";
 
 export type { RunChange, RunSettings } from "./checkpoint/changes.ts";

@@ -1,4 +1,5 @@
-// Where this library's own files are: src/, or dist/ once built. In a file at the top, as dist/ has no rooms.
+// The folder of this library's own files: src/, or dist/ once built. This file is at the top because dist/ has no
+// rooms.
 
 export const ownFolder = new URL(".", import.meta.url).href;
 

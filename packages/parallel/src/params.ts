@@ -1,9 +1,9 @@
-// What a run of a job may be given from outside: `params`, numbers and words with defaults in the job, and `state`, what its
-// dataset() found out. Both are plain data, so that every thread has the same. Knows nothing of jobs.
+// What a run passes to a job's functions: `params`, numbers and words with defaults in the job, and `state`, which its
+// dataset() returned. Both are plain data, so that every thread has the same. Knows nothing of jobs.
 import { nearestName } from "@shardgrad/core/engine";
 import { describeThrown, JobError } from "./errors.ts";
 
-/** One value: what a command line can say. */
+/** One value that a command line can express. */
 export type ParamValue = number | string | boolean | readonly (number | string | boolean)[];
 
 /** Hyperparameters by name. */
@@ -12,11 +12,11 @@ export type Params = Readonly<Record<string, ParamValue>>;
 /** Values by name, or settings such as "lr=0.1", which take the type of the default. */
 export type ParamSettings = Params | readonly string[];
 
-/** What every function of a job is given, as its last argument. */
+/** The last argument of every function of a job. */
 export interface JobContext<P = Params, S = unknown> {
   /** The job's `params`, with the values of this run. */
   readonly params: P;
-  /** What dataset() returned beside its columns; undefined if it returned none. */
+  /** What dataset() returned besides its columns; undefined if nothing. */
   readonly state: S;
 }
 
@@ -30,14 +30,14 @@ function show(value: unknown): string {
   }
 }
 
-/** True for what `{ … }` makes, or JSON.parse. */
+/** True for plain objects, as from `{ … }` or JSON.parse. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** True if it is the same after a way through JSON, and between threads. */
+/** True if it survives JSON and the way between threads unchanged. */
 function isScalar(value: unknown): boolean {
   return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }
@@ -59,12 +59,12 @@ export function checkParams(params: unknown): void {
   }
 }
 
-/** One value from the text of a setting, by the type of the default; undefined if it is none. */
+/** Parses the text of a setting by the type of the default; undefined if it does not fit. */
 function parse(text: string, preset: ParamValue): ParamValue | undefined {
   if (typeof preset === "string") return text;
   if (typeof preset === "number") return text.trim() === "" ? undefined : Number(text);
   if (typeof preset === "boolean") return text === "true" || (text === "false" ? false : undefined);
-  // As JSON, or as a command line has it without quotes: 128,64
+  // As JSON, or without brackets and quotes as on a command line: 128,64
   const words = text.startsWith("[") ? text.slice(1, text.endsWith("]") ? -1 : undefined) : text;
   const parts = words.trim() === "" ? [] : words.split(",").map((word) => word.trim());
   const of = preset[0] ?? (parts.every((word) => !Number.isNaN(Number(word))) ? 0 : "");
@@ -78,7 +78,7 @@ function settingOf(text: string): [name: string, value: string] {
   throw new JobError(`train: the setting "${text}" has no value, expected name=value, such as lr=0.1`);
 }
 
-/** A run's params: the defaults, but for what is given. */
+/** A run's params: the defaults, overridden by what is given. */
 export function resolveParams(defaults: Params, given: ParamSettings = {}): Params {
   const names = Object.keys(defaults);
   const values: Record<string, ParamValue> = structuredClone(defaults) as Record<string, ParamValue>;
@@ -110,7 +110,7 @@ export function resolveParams(defaults: Params, given: ParamSettings = {}): Para
   return freeze(values);
 }
 
-/** True if a value may stand where the default is; an empty array says nothing of its parts. */
+/** True if a value may replace the default. An empty array says nothing about its elements. */
 function isAlike(value: ParamValue, preset: ParamValue): boolean {
   if (!Array.isArray(value) || !Array.isArray(preset)) return kindOf(value) === kindOf(preset);
   return preset.length === 0 || value.every((part) => typeof part === typeof preset[0]);
@@ -123,13 +123,13 @@ function describeKind(preset: ParamValue): string {
   return preset.length === 0 ? "an array" : `an array of ${typeof preset[0]}s`;
 }
 
-/** So that no thread can make them others than those of the rest. */
+/** Frozen, so that no thread can make its copy differ. */
 function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(value).forEach(freeze);
   return Object.freeze(value);
 }
 
-/** Where in a value something is that JSON does not keep; undefined if nowhere. */
+/** The path of something that JSON does not preserve; undefined if there is none. */
 function misfitOf(value: unknown, path: string): string | undefined {
   if (value === null || isScalar(value)) return undefined;
   if (!Array.isArray(value) && !isPlainObject(value)) {
@@ -137,7 +137,7 @@ function misfitOf(value: unknown, path: string): string | undefined {
     return `${path} is ${name ?? (typeof value === "function" ? "a function" : String(value))}`;
   }
   for (const [key, part] of Object.entries(value)) {
-    // Left out by JSON, as it would be absent.
+    // JSON leaves it out, as if absent.
     if (part === undefined && !Array.isArray(value)) continue;
     const found = misfitOf(part, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
     if (found) return found;
@@ -146,9 +146,9 @@ function misfitOf(value: unknown, path: string): string | undefined {
 }
 
 /**
- * A job's state as every thread gets it: a copy, frozen.
+ * A job's state as every thread gets it: a frozen copy.
  *
- * @throws JobError if it is more than JSON can hold
+ * @throws JobError if JSON cannot represent it
  */
 export function takeState(state: unknown): unknown {
   if (state === undefined) return undefined;
@@ -166,7 +166,7 @@ export function takeState(state: unknown): unknown {
   return freeze(JSON.parse(JSON.stringify(state)));
 }
 
-/** What a file of weights says besides them, in the metadata of the safetensors format: strings only. */
+/** Metadata for a safetensors file of weights, where only strings are allowed. */
 export function describeRun({ params, state }: JobContext): Record<string, string> {
   return {
     format: "pt",

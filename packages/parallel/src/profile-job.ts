@@ -1,5 +1,5 @@
-// What one worker's step of a job is made of, kernel by kernel: one shard's pass and an update of all weights, on this
-// thread, captured and measured. No other thread is started; the weights that come out are nobody's.
+// Measures one worker's step of a job, kernel by kernel: one shard's pass and an update of all weights, captured and
+// timed on this thread. It starts no other thread, and discards the weights.
 
 import type { KernelSet, Profile } from "@shardgrad/core";
 import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
@@ -24,10 +24,10 @@ import { trainedParameters } from "./shared/untrained.ts";
 import { BatchSource } from "./step/batches.ts";
 import { RunPlace } from "./step/run-place.ts";
 
-/** What `profileJob` takes. */
+/** The options of `profileJob`. */
 export interface ProfileJobOptions
   extends Pick<TrainOptions, "workers" | "shards" | "batchSize" | "seed" | "kernels" | "params"> {
-  /** Steps to measure; 20 if absent. */
+  /** Steps to measure; default 20. */
   rounds?: number;
 }
 
@@ -41,13 +41,13 @@ const optionsOfProfile = optionNames<ProfileJobOptions>({
   rounds: true,
 });
 
-/** What `profileJob` found. */
+/** The result of `profileJob`. */
 export interface JobProfile {
   kernels: KernelSet;
   /** The library, or why there is none although one was looked for; as in the `start` event. */
   blas?: string;
   noBlas?: string;
-  /** Samples of the shard. */
+  /** Samples in the shard. */
   samples: number;
   /** Multiplications and additions of matrix products and convolutions in a step. */
   flops: number;
@@ -55,10 +55,10 @@ export interface JobProfile {
 }
 
 /**
- * Measures the kernels of one worker's step of a job: forward and backward pass over its first shard, and the optimizer over
- * all weights (in a run, workers share that).
+ * Measures the kernels of one worker's step: forward and backward pass over its first shard, and the optimizer over all
+ * weights (in a run, the workers share that).
  *
- * @throws JobError as `train`, and if the loss cannot be captured; IndexError for a label of the shard that is no class
+ * @throws JobError as `train`, and if the loss cannot be captured; IndexError if a label of the shard is not a class
  */
 export async function profileJob(job: string | URL, given: ProfileJobOptions = {}): Promise<JobProfile> {
   const options = frozenCopy(given);
@@ -69,7 +69,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   noteCaller(url);
   const launch = launchNow(url, workerUrl);
   const { job: defined } = await findJob(url, async () => {
-    // Not also for workers, which import this package.
+    // Imported here, so that workers, which import this package, do not load it.
     const { identifyJob } = await import("./attempt/threads.ts");
     return identifyJob(launch);
   });

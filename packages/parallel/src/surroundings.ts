@@ -1,7 +1,7 @@
-// What a run needs of its process besides a job: a working directory that is there, and leave to start threads.
+// What a run needs from its process besides a job: an existing working directory, and permission to start threads.
 import { JobError } from "./errors.ts";
 
-/** @throws JobError that says what is missing, and what to do */
+/** @throws JobError that says what is missing and what to do */
 export function requireSurroundings(operation: string): void {
   try {
     process.cwd();

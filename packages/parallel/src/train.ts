@@ -1,4 +1,4 @@
-// train(): the face of the package for scripts.
+// train(): the API for scripts.
 import { resolve } from "node:path";
 import type { AnyModule, Module } from "@shardgrad/core";
 import type { Launch } from "./attempt/launch.ts";
@@ -13,14 +13,14 @@ import type { TrainOptions } from "./plan/options.ts";
 import { requireSurroundings } from "./surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
 
-/** The options as they are now: the run reads them later, and their owner may change them for the next one. */
+/** Copies the options now: the run reads them later, and the caller may reuse the object. */
 function takeOptions(options: TrainOptions): TrainOptions {
   if (typeof options !== "object" || options === null) {
     throw new JobError(`train: options are ${String(options)}, expected an object, such as { workers: 2 }`);
   }
   const taken = { ...options };
   const { checkpoint, out } = taken;
-  // Paths go on meaning the same, wherever the process goes. What else there may be is refused later.
+  // Makes paths absolute, as the process may change its directory. Invalid values are refused later.
   if (typeof out === "string" && out !== "") taken.out = resolve(out);
   if (typeof checkpoint?.directory === "string" && checkpoint.directory !== "") {
     taken.checkpoint = { ...checkpoint, directory: resolve(checkpoint.directory) };
@@ -32,10 +32,10 @@ function takeOptions(options: TrainOptions): TrainOptions {
  * Trains a job on several threads.
  *
  * @param job URL (`import.meta.url`, `new URL(…)`) or path of a module whose default export is a job
- * @param options read now: what becomes of the object later does not matter
- * @typeParam M the class of the job's model, as the result holds it
- * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the job or
- *   an option does not fit, a WorkerError if a worker fails or dies, and the reason of `signal` if that aborts it
+ * @param options copied now: you may change the object afterwards
+ * @typeParam M the class of the job's model, as in the result
+ * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the
+ * job or an option is wrong, a WorkerError if a worker fails or dies, and the reason of `signal` if that aborts it
  * @throws JobError if a job module calls it while it is imported for a run
  */
 export function train<M extends AnyModule = Module>(
@@ -50,12 +50,13 @@ export function train<M extends AnyModule = Module>(
     noteCaller(url);
     resolve({ launch: launchNow(url, workerUrl), options: takeOptions(options) });
   });
-  // The run tells of it.
+  // The run reports it.
   taken.catch(() => undefined);
   const signal = options?.signal instanceof AbortSignal ? options.signal : undefined;
   return new TrainingRun(async (publish, stopRequested) => {
     const { launch, options } = await taken;
-    // Each worker imports this package, as its job does: not also what the main thread alone needs, such as Piscina.
+    // Imported here: each worker imports this package with its job, and must not load what only the main thread needs,
+    // such as Piscina.
     const { coordinate } = await import("./run/coordinator.ts");
     return await coordinate<M>(launch, options, { emit: publish, stopRequested });
   }, signal);

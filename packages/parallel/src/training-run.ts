@@ -1,4 +1,4 @@
-// A run as scripts hold it: a promise of the result that also tells its events. Knows nothing of how a run is done.
+// A run as scripts see it: a promise of the result that also yields its events. Knows nothing of how a run works.
 import type { AnyModule, Module } from "@shardgrad/core";
 import { nearestName } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
@@ -22,15 +22,13 @@ const eventTypes: Record<TrainEvent["type"], "once" | "often"> = {
   end: "once",
 };
 
-/** Does the run: it gets a function that publishes events, and one that says whether to stop. */
+/** Does the run. Gets a function that publishes events, and one that says whether to stop. */
 export type Runner<M extends AnyModule> = (
   publish: (event: TrainEvent) => void,
   stopRequested: () => boolean,
 ) => Promise<TrainResult<M>>;
 
-/**
- * A run that is under way: a promise of its result, whose events can be iterated over or listened to, by several at once.
- */
+/** A run in progress: a promise of its result, whose events several callers can iterate over or listen to at once. */
 export class TrainingRun<M extends AnyModule = Module>
   implements Promise<TrainResult<M>>, AsyncIterable<TrainEvent>
 {
@@ -38,17 +36,17 @@ export class TrainingRun<M extends AnyModule = Module>
   readonly #result: Promise<TrainResult<M>>;
   readonly #listeners = new Map<string, Set<(event: TrainEvent) => void>>();
   readonly #queues = new Set<Queue>();
-  /** What there is only one of: told first to whoever begins to iterate later. */
+  /** Events that occur only once; a late iterator gets them first. */
   readonly #told: TrainEvent[] = [];
   #settled = false;
   #failure: { error: unknown } | undefined;
   #stopRequested = false;
-  /** Whether somebody waits for the result. */
+  /** Whether anybody awaits the result. */
   #awaited = false;
 
   /** @param signal stops the run, which then rejects with its reason */
   constructor(run: Runner<M>, signal?: AbortSignal) {
-    // Begins in a later microtask, so that listeners set up right after the call miss nothing.
+    // Begins in a later microtask, so that listeners added right after the call miss nothing.
     this.#result = Promise.resolve().then(() => this.#abortable(run, signal));
     const settle = () => {
       this.#settled = true;
@@ -98,7 +96,7 @@ export class TrainingRun<M extends AnyModule = Module>
     return this;
   }
 
-  /** Calls it no longer. */
+  /** Stops calling it. */
   off<T extends TrainEvent["type"]>(type: T, listener: Listener<T>): this {
     const listeners = this.#listeners.get(type);
     listeners?.delete(listener as (event: TrainEvent) => void);
@@ -107,16 +105,16 @@ export class TrainingRun<M extends AnyModule = Module>
   }
 
   /**
-   * Ends the run soon, at the end of a step; it then evaluates and finishes as usual. Which step that is depends on
-   * timing: the workers look for the request, they do not wait for it.
+   * Ends the run soon, at the end of a step; it then evaluates and finishes as usual. Which step depends on timing,
+   * since the workers do not wait for the request.
    */
   stop(): void {
     this.#stopRequested = true;
   }
 
   /**
-   * Events from now on, after those before of which there is only one: `start`, `resume`, `end`. Throws the run's error, if
-   * it fails. Leaving the loop stops the run, unless somebody else iterates, listens, or awaits the result.
+   * Yields events from now on, after past events that occur only once (`start`, `resume`, `end`). Throws the run's
+   * error if it fails. Leaving the loop stops the run, unless somebody else iterates, listens, or awaits the result.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainEvent, void, undefined> {
     const queue: Queue = { events: [...this.#told], wake: () => undefined };
@@ -144,7 +142,7 @@ export class TrainingRun<M extends AnyModule = Module>
     signal?.addEventListener("abort", stop, { once: true });
     try {
       const result = await run(this.#publish, () => this.#stopRequested);
-      // A run that was through before it saw the signal has its result.
+      // A run that finished before it saw the signal has a result.
       if (result.stopped) signal?.throwIfAborted();
       return result;
     } finally {
@@ -158,18 +156,18 @@ export class TrainingRun<M extends AnyModule = Module>
       queue.events.push(event);
       queue.wake();
     }
-    // Not those that a listener adds meanwhile.
+    // Not for listeners that are added meanwhile.
     for (const listener of [...(this.#listeners.get(event.type) ?? [])]) listener(event);
   };
 
-  /** Somebody has left a loop before its end. */
+  /** Somebody has left a loop early. */
   #left(): void {
     const watched = this.#queues.size > 0 || this.#listeners.size > 0 || this.#awaited;
     if (!this.#settled && !watched) this.stop();
     this.#throwUnheard();
   }
 
-  /** An error that nobody is told of must not vanish: it is an unhandled rejection. */
+  /** An error that nobody receives must not vanish: make it an unhandled rejection. */
   #throwUnheard(): void {
     if (this.#failure && !this.#awaited && this.#queues.size === 0) void Promise.reject(this.#failure.error);
   }

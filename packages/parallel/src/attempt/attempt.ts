@@ -1,11 +1,11 @@
-// One attempt at a run, from where it is to its end, with workers of its own: starts them, follows them, notices one
-// that hangs, and ends them all. Knows neither threads nor memory nor the time, so that a simulated run can use it
+// One attempt at a run, from its current position to its end, with its own workers. Starts them, follows them, notices
+// one that hangs, and ends them all. Knows neither threads nor memory nor the clock, so that a simulated run can use it
 // (testing/simulated-run.ts).
 import { UnendingThreadError } from "../errors.ts";
 import type { Gang } from "./gang.ts";
 import { StallWatch } from "./stall-watch.ts";
 
-/** How often the shared words are looked at. */
+/** How often to read the shared words. */
 export const pollMs = 50;
 
 /** Ending a thread takes milliseconds, unless native code holds it. */
@@ -14,32 +14,32 @@ const endingMs = 10_000;
 /** A clock: the machine's, or a virtual one. */
 export interface Clock {
   nowMs(): number;
-  /** Resolves after so long, or earlier once the signal is aborted. */
+  /** Resolves after this time, or as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<unknown>;
 }
 
-/** What belongs to the whole of a run, whatever happens to its workers. */
+/** What belongs to the whole run, whatever happens to its workers. */
 export interface Course {
   readonly clock: Clock;
-  /** Time without a sign of life after which a worker counts as failed. */
+  /** A worker without a sign of life for this long counts as failed. */
   readonly stallMs: number;
-  /** Makes the shared words those of a run at the place where it is; no worker runs. */
+  /** Resets the shared words to the run's current position. Call only while no worker runs. */
   reset(): void;
   start(): Gang;
-  /** Makes the workers ready for what may not be interrupted, and then for all else. */
+  /** Prepares the workers: first the part that must not be interrupted, then everything else. */
   load(gang: Gang): Promise<void>;
   prepare(gang: Gang): Promise<void>;
   run(gang: Gang): Promise<void>;
-  /** Signs of life that a worker has given so far; and whether it waits for others. */
+  /** A worker's signs of life so far, and whether it waits for others. */
   beatsOf(rank: number): number;
   waits(rank: number): boolean;
-  /** Called several times a second while workers run, and once when all are done. */
+  /** Runs several times a second while workers run, and once when all are done. */
   look(): void;
-  /** Ends what waits for the workers on this thread; some of them may be gone. */
+  /** Releases what waits for the workers on this thread; some workers may be gone. */
   giveUp(): Promise<void>;
 }
 
-/** Calls `look` again and again until `work` has settled, and once more then. */
+/** Calls `look` repeatedly until `work` settles, and then once more. */
 async function follow(work: Promise<void>, clock: Clock, look: () => void): Promise<void> {
   let running = true;
   // Awaited below; until then a failure only ends the loop.
@@ -64,7 +64,7 @@ async function end(gang: Gang, clock: Clock, failure: unknown): Promise<void> {
 }
 
 /**
- * Does the rest of a run, once. No worker runs any more when it settles.
+ * Does the rest of a run in one attempt. When it settles, all its workers have ended.
  *
  * @throws WorkerError for the first worker that failed, died or hung; UnendingThreadError if one could not be ended
  */

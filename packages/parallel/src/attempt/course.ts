@@ -1,5 +1,4 @@
-// A run's course on this machine: what attempt.ts needs of the shared memory, the threads and the clock. For the
-// coordinator; must not know worker/.
+// Connects attempt.ts to the real shared memory, threads and clock. Used by the coordinator; must not know worker/.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
@@ -23,16 +22,16 @@ import type { Launch } from "./launch.ts";
 import type { Pace } from "./stragglers.ts";
 import { startThreads } from "./threads.ts";
 
-/** What attempts take from the machine. The simulation has others. */
+/** What attempts take from the machine. The simulation replaces it. */
 export interface Environment {
   readonly clock: Clock;
   /** Starts so many workers. */
   readonly start: (workers: number, launch: Launch) => Members;
-  /** The words that this thread waits on, if they are not those of the shared memory. */
+  /** The words that this thread waits on, if not those of the shared memory. */
   readonly words?: (control: Control) => SharedWords;
 }
 
-/** Threads, and the time as it goes by. */
+/** Real threads and real time. */
 export const thisMachine: Environment = {
   clock: {
     nowMs: () => performance.now(),
@@ -41,7 +40,7 @@ export const thisMachine: Environment = {
   start: startThreads,
 };
 
-/** What there is to attempt. */
+/** What to attempt. */
 export interface Attempted {
   plan: Pick<RunPlan, "workers" | "steps" | "reduce" | "stallSeconds">;
   layout: Layout;
@@ -50,11 +49,11 @@ export interface Attempted {
   snapshots: SnapshotPlan | undefined;
   /** Where the next attempt begins. */
   state: RunState;
-  /** Steps that somebody was told of: whatever happens, the run does not end before them. */
+  /** Steps already reported. Whatever happens, the run does not end before them. */
   told: number;
 }
 
-/** Makes the shared words those of a run that is at `run.state`; only while no worker runs. */
+/** Resets the shared words for a run that is at `run.state`. Call only while no worker runs. */
 export function resetWords({
   control,
   plan,
@@ -71,22 +70,22 @@ export function resetWords({
   control.reset(plan.workers);
   control.store("stopRequested", stopRequested);
   control.store("stopFrom", told);
-  // There is nothing to be done again, and nothing else is wanted.
+  // All reported steps are done, and the run is to stop: nothing is left to do.
   if (stopRequested && state.step >= told) control.store("stop", 1);
   control.store("step", state.step);
   control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
   control.store("skipped", state.skipped);
   for (let rank = 0; rank < plan.workers; rank++) control.setPhase(rank, "idle", state.step + 1);
   if (!snapshots) return;
-  // What they say of the slots goes on being true.
+  // The slots are unchanged, so these words stay valid.
   control.store("newestSnapshot", newest);
   control.store("checkpointSlot", checkpoint);
-  // A better one that is not the newest yet is of an epoch that comes again.
+  // A best snapshot after this step belongs to an epoch that the run repeats.
   if (best !== undefined && readState(snapshots, best).step <= state.step)
     control.store("bestSnapshot", best + 1);
 }
 
-/** The one that the coordinator takes part in. */
+/** The barrier in which the coordinator takes part. */
 function averagingBarrier({ control, plan }: Attempted, { words }: Environment): Barrier {
   const options = {
     parties: plan.workers + 1,
@@ -96,7 +95,7 @@ function averagingBarrier({ control, plan }: Attempted, { words }: Environment):
   return new Barrier(control, options, words?.(control));
 }
 
-/** The averaging done here instead of in the workers: the plain statement of the algorithm, and the tests' oracle. */
+/** The coordinator averages instead of the workers: the plain form of the algorithm, and the tests' oracle. */
 async function averageHere(run: Attempted, environment: Environment): Promise<void> {
   const { plan, layout, control, state } = run;
   if (plan.reduce !== "coordinator") return;
@@ -113,7 +112,7 @@ async function averageHere(run: Attempted, environment: Environment): Promise<vo
       await barrier.waitAsync();
     }
   } catch (error) {
-    // A worker failed; its own error is the one to report.
+    // A worker failed; report its own error.
     if (!(error instanceof AbortedError)) throw error;
   } finally {
     reducer.dispose();
@@ -141,7 +140,7 @@ export function planCourse(
     kernels: RunKernels;
     launch: Launch;
     setupOf: (rank: number) => WorkerSetup;
-    /** Called with the source of the job that a worker has loaded. */
+    /** Gets the source of the job that a worker has loaded. */
     hasLoaded: (sources: Sources) => void;
     look: () => void;
   },
@@ -173,7 +172,7 @@ export function planCourse(
     waits: (rank) => control.phase(rank) === "barrier",
     look,
     giveUp: async () => {
-      // Whoever still waits for a worker that is gone must not wait on: the words are used again.
+      // Release every waiter: the next attempt uses the same words.
       averagingBarrier(run, environment).abort(plan.workers);
       await averaging?.catch(() => undefined);
     },

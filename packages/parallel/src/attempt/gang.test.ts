@@ -1,4 +1,4 @@
-// Waiting for workers that must not be ended in the middle of something.
+// Waits for workers that must not be ended in the middle of something.
 import { expect, test } from "vitest";
 import { allSettledOrThrow } from "./gang.ts";
 

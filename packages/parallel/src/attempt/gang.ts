@@ -1,24 +1,24 @@
-// The workers of one run as a group: called together, ended together. The first failure, or death, of one ends the call
-// for all. Must not know what the workers compute, nor what they are (threads, or simulated workers).
+// The workers of one run as a group: called together, ended together. The first failure or death ends the call for all.
+// Must not know what the workers compute, nor what they are (threads, or simulated workers).
 import { ShardgradError } from "@shardgrad/core";
 import type { Phase } from "../errors.ts";
 import { deserializeError, JobError, NonFiniteError, oneLine, placeOf, WorkerError } from "../errors.ts";
 import type { Outcome, WorkerApi } from "../protocol.ts";
 
-/** One worker, from outside. */
+/** One worker, seen from outside. */
 export interface Member {
   readonly api: Pick<WorkerApi, "loadKernels" | "prepare" | "run">;
-  /** Settles when the worker ends, by itself or not. */
+  /** Settles when the worker ends, for any reason. */
   readonly task: Promise<unknown>;
 }
 
 export interface Members {
   readonly members: readonly Member[];
-  /** Ends all, whatever they are doing. Nothing of them runs after the promise resolves. */
+  /** Ends all workers, whatever they are doing. After it resolves, none of them runs. */
   end(): Promise<void>;
 }
 
-/** What is known about a worker from outside, for the error when it dies. */
+/** What the coordinator knows about a worker, for the error if it dies. */
 export type Whereabouts = (rank: number) => { step: number; phase: Phase };
 
 type During = "prepare" | "run";
@@ -26,14 +26,14 @@ type Invoke = (api: Member["api"], rank: number) => Promise<Outcome>;
 
 /** @param place where in the job's module, if it came from there */
 function failure(rank: number, step: number, phase: Phase, cause: Error, during: During, place = ""): Error {
-  // What is wrong with a job, or with its data, is the same on every worker: not this one's fault.
+  // An error in the job or its data is the same on every worker, so this worker's rank says nothing.
   const saysAll = cause.message.startsWith("train: ");
   const atJob = saysAll || during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
-  // All workers come to it together, from the same numbers.
+  // All workers find it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
   const when = during === "run" ? `in step ${step} (${phase})` : "while preparing";
-  // Messages of our own errors say what is wrong with what; of others the kind and the place help.
+  // Our own messages say what is wrong; for other errors, the type and the place help.
   const kind = cause.name === "Error" ? "" : `${cause.name}: `;
   const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${place}`;
   return new WorkerError(
@@ -45,7 +45,7 @@ function failure(rank: number, step: number, phase: Phase, cause: Error, during:
   );
 }
 
-/** Waits until all have ended, well or not; rejects then, with the error of the first that is not well. */
+/** Waits until all have settled, then rejects with the first error if there is one. */
 export async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(promises);
   await Promise.all(promises);
@@ -55,7 +55,7 @@ export class Gang {
   readonly #members: readonly Member[];
   readonly #end: () => Promise<void>;
   readonly #whereabouts: Whereabouts;
-  /** Ranks that have not answered the current call, and what it is for. */
+  /** The current call: what it is for, and which ranks have not answered. */
   readonly #pending = new Set<number>();
   #during: During = "prepare";
 
@@ -63,37 +63,37 @@ export class Gang {
     this.#members = members;
     this.#end = end;
     this.#whereabouts = whereabouts;
-    // Watched in `call`; a death in between two calls must not be an unhandled rejection.
+    // `call` watches this; a death between two calls must not become an unhandled rejection.
     for (const { task } of members) task.catch(() => undefined);
   }
 
-  /** Ranks of the workers that have not answered yet. */
+  /** Ranks that have not answered the current call. */
   get pending(): ReadonlySet<number> {
     return this.#pending;
   }
 
   /**
-   * Makes one call to every worker and waits for all. A pending call never settles when its worker dies, so each is
-   * raced against the worker's task.
+   * Calls every worker and waits for all. A pending call never settles when its worker dies, so each call races against
+   * the worker's task.
    *
-   * @throws WorkerError for the first worker that failed or died; the others are not waited for
+   * @throws WorkerError for the first worker that failed or died, without waiting for the others
    */
   async call(during: During, invoke: Invoke): Promise<void> {
     await Promise.all(this.#callEach(during, invoke));
   }
 
-  /** The same, but waits for the others, too: for what a thread must not be ended in the middle of. */
+  /** The same, but also waits for the others after a failure, because nothing may end a thread in the middle of this call. */
   async callUninterrupted(during: During, invoke: Invoke): Promise<void> {
     await allSettledOrThrow(this.#callEach(during, invoke));
   }
 
-  /** What is wrong with a worker, seen from outside. */
+  /** The error for a worker, seen from outside. */
   failureOf(rank: number, reason: string): Error {
     const { step, phase } = this.#whereabouts(rank);
     return failure(rank, step, phase, new Error(reason), this.#during);
   }
 
-  /** Ends all workers, whatever they are doing. Nothing of them runs after the promise resolves. */
+  /** Ends all workers, whatever they are doing. After it resolves, none of them runs. */
   async destroy(): Promise<void> {
     await this.#end();
   }
@@ -109,7 +109,7 @@ export class Gang {
       const outcome = await Promise.race([invoke(api, rank), died]).finally(() => this.#pending.delete(rank));
       if (!("ok" in outcome)) throw this.failureOf(rank, `the thread died: ${outcome.message}`);
       if (outcome.ok) return;
-      // Gave up because another worker failed: that one's error is the one to report.
+      // It gave up because another worker failed: report that one's error.
       if (outcome.aborted) return await new Promise<never>(() => undefined);
       const { error, step, phase } = outcome;
       throw failure(rank, step, phase, deserializeError(error), during, placeOf(error));

@@ -1,29 +1,30 @@
-// What to do when a worker fails: try again from the last snapshot, a bounded number of times, unless the same would
-// happen again. Knows nothing of threads or memory, so that a simulated run can use it.
+// What to do when a worker fails: retry from the last snapshot, a limited number of times, unless the same error would
+// recur. Knows nothing of threads or memory, so that a simulated run can use it.
 import { ShardgradError } from "@shardgrad/core";
 import { JobError, WorkerError } from "../errors.ts";
 
-/** Whether the same step would make the same mistake again: in the job, its data, or an option. */
+/** Whether a retry of the step would fail again: the error is in the job, its data, or an option. */
 function isMistake({ cause }: WorkerError): boolean {
   return cause instanceof ShardgradError;
 }
 
 export interface Recovery {
-  /** Restarts at most. */
+  /** The most restarts. */
   restarts: number;
-  /** Does the run, from where it is to its end; all that it started has ended when it settles. */
+  /** Runs from the current position to the end. When it settles, all that it started has ended. */
   attempt: (restartsSoFar: number) => Promise<void>;
-  /** Why another attempt would not go on with the same run, in words; undefined if it would. */
+  /** Why another attempt would not continue the same run; undefined if it would. */
   obstacle: () => string | undefined;
-  /** Takes the run back to where the next attempt begins; the `restart`-th one, counted from 1. */
+  /** Rewinds the run to where the next attempt begins; `restart` counts from 1. */
   goBack: (failure: WorkerError, restart: number) => void;
 }
 
 /**
  * Attempts until one succeeds.
  *
- * @throws what an attempt throws that is no WorkerError; else the first WorkerError: of a mistake, of a failure that came
- *   again at the same place, when there are no restarts left, or when there is an obstacle to one, which it names
+ * @throws any error of an attempt that is not a WorkerError. Otherwise the first WorkerError, if it is a mistake in the
+ * job,
+ *   if the failure recurred at the same place, if no restarts are left, or if there is an obstacle, which the message names
  */
 export async function withRestarts({ restarts, attempt, obstacle, goBack }: Recovery): Promise<void> {
   let first: WorkerError | undefined;

@@ -1,4 +1,4 @@
-// The watch over workers, with a clock of the test's own.
+// The stall watch, driven by the test's own clock.
 import { expect, test } from "vitest";
 import { StallWatch } from "./stall-watch.ts";
 
@@ -14,7 +14,7 @@ function watched(ranks: number, limitMs: number) {
   return { beats, waiting, pending, watch };
 }
 
-/** Looks every 50 ms from one time to another, both included. */
+/** Looks every 50 ms from one time to another, both inclusive. */
 function lookFrom(watch: StallWatch, fromMs: number, toMs: number, beat: () => void): void {
   for (let ms = fromMs; ms <= toMs; ms += 50) {
     beat();

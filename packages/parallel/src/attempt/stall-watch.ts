@@ -1,14 +1,14 @@
-// Notices a worker that neither ends nor goes on, such as one in an endless loop: the one that has given no sign of life
-// for too long. Knows no clock: it is told the time.
+// Notices a worker that neither ends nor progresses, such as one in an endless loop: it has given no sign of life for
+// too long. Knows no clock: the caller passes the time.
 import type { Gang } from "./gang.ts";
 
-/** Signs of life. */
+/** The number of signs of life. */
 export interface Beats {
   beatsOf(rank: number): number;
   waits(rank: number): boolean;
 }
 
-/** Time that passed between two looks counts as so much at most: this thread, or the machine, may have slept itself. */
+/** The most time that one interval between looks counts for: this thread, or the machine, may itself have slept. */
 const mostBetweenLooksMs = 1000;
 
 export class StallWatch {
@@ -25,8 +25,8 @@ export class StallWatch {
   }
 
   /**
-   * @param nowMs on any clock that does not go back
-   * @throws WorkerError if a worker that was called has been still for too long
+   * @param nowMs on any monotonic clock
+   * @throws WorkerError if a worker with a pending call has been still for too long
    */
   look(nowMs: number): void {
     const passedMs = Math.min(mostBetweenLooksMs, nowMs - (this.#lookedMs ?? nowMs));
@@ -39,7 +39,7 @@ export class StallWatch {
       this.#last.set(rank, { beats, stillMs });
       if (stillMs >= this.#limitMs) still.push(rank);
     }
-    // Those at a barrier wait for the one that hangs, or for one that is slow and well.
+    // Workers at a barrier wait for the one that hangs, or for one that is slow but healthy.
     const allStill = still.length === this.#gang.pending.size;
     const culprit = still.find((rank) => !this.#beats.waits(rank)) ?? (allStill ? still[0] : undefined);
     if (culprit === undefined) return;

@@ -1,9 +1,9 @@
-// Who is slow, from numbers of the test's own.
+// Finds slow workers in the test's own numbers.
 import { expect, test } from "vitest";
 import type { Pace } from "./stragglers.ts";
 import { Stragglers } from "./stragglers.ts";
 
-/** What workers have done after `steps` steps of 10 samples each, which take each of them so long. */
+/** The work done after `steps` steps of 10 samples each, for workers that take so long per step. */
 const after = (steps: number, ...msPerStep: number[]): Pace[] =>
   msPerStep.map((ms) => ({ computeMs: steps * ms, samples: steps * 10 }));
 

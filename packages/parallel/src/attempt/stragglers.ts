@@ -1,26 +1,26 @@
-// Names a worker that is slower than the others: one whose core something else uses, as a rule. Compares the time that
-// workers take for the pass over one sample, waiting not counted, over some steps. Knows no clock: it is told the time.
+// Names a worker that is slower than the others, usually because something else uses its core. Compares the time per
+// sample of the passes, without waiting, over some steps. Knows no clock: the caller passes the time.
 
 /** What a worker has done since the run began. */
 export interface Pace {
-  /** Time in passes over its shards, without that in barriers. */
+  /** Time in passes over its shards, without time in barriers. */
   computeMs: number;
   samples: number;
 }
 
 export interface Straggler {
   rank: number;
-  /** How many times the median of the others its time for a sample is. */
+  /** Its time per sample, as a multiple of the median of the others. */
   ratio: number;
-  /** Steps that were looked at. */
+  /** Steps in the comparison. */
   steps: number;
 }
 
-/** Fewer steps, or less time, say little. */
+/** Fewer steps or less time are not enough evidence. */
 const leastSteps = 50;
 const leastMs = 1000;
 
-/** Differences below this are common: cores share caches, clocks vary. */
+/** Smaller differences are common: cores share caches, clocks vary. */
 const notableRatio = 2;
 
 function median(values: readonly number[]): number {
@@ -35,13 +35,13 @@ interface Reading {
   paces: readonly Pace[];
 }
 
-/** Workers whose time for a sample is far above the median of the others' between two readings. */
+/** Workers whose time per sample between two readings is far above the median of the others. */
 function compare(from: Reading, to: Reading): Straggler[] {
   const msPerSample = to.paces.map(
     ({ computeMs, samples }, rank) =>
       (computeMs - from.paces[rank]!.computeMs) / (samples - from.paces[rank]!.samples),
   );
-  // A worker whose shards have been empty all along has none.
+  // A worker with only empty shards has no time per sample.
   const ranks = [...msPerSample.keys()].filter((rank) => Number.isFinite(msPerSample[rank]));
   return ranks.flatMap((rank) => {
     const others = ranks.filter((other) => other !== rank).map((other) => msPerSample[other]!);
@@ -54,11 +54,11 @@ export class Stragglers {
   readonly #told = new Set<number>();
   #from: Reading | undefined;
 
-  /** Takes a reading; returns those that it shows to be slow, each once in a run. */
+  /** Takes a reading; returns the workers that it shows to be slow, each only once in a run. */
   look(step: number, atMs: number, paces: readonly Pace[]): Straggler[] {
     const reading = { step, atMs, paces };
     const from = this.#from;
-    // After a restart the steps, and what workers have done, begin at an earlier place.
+    // After a restart, steps and work begin again at an earlier position.
     if (!from || step < from.step || paces.some(({ samples }, rank) => samples < from.paces[rank]!.samples)) {
       this.#from = reading;
       return [];

@@ -1,4 +1,4 @@
-// The threads behind a gang: a Piscina pool in which each has one task that lasts as long as the gang, and a Comlink
+// The threads behind a gang: a Piscina pool with one task per thread that lasts as long as the gang, and a Comlink
 // interface to each. Must not know what the workers compute, nor what becomes of them.
 import { getCompileCacheDir } from "node:module";
 import { tmpdir } from "node:os";
@@ -19,8 +19,8 @@ interface Thread extends Member {
 }
 
 /**
- * What threads start with: Node.js's cache of compiled modules, so that not each of them compiles the packages and strips the
- * types of the job. Halves the time that a thread takes to start.
+ * Threads start with Node.js's compile cache, so that they need not compile the packages and strip the job's types
+ * again. This halves a thread's start-up time.
  */
 function environment({ env }: Launch): NodeJS.ProcessEnv {
   const { NODE_COMPILE_CACHE = getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache") } = env;
@@ -39,7 +39,7 @@ export function startThreads(workers: number, launch: Launch): Members {
     recordTiming: false,
     env: environment(launch),
   });
-  // Of a thread whose task is over, such as a job's timer that throws: the run has, or is about to have, its result.
+  // An error after a thread's task is over, such as from a job's timer. The run has its result by then, or soon will.
   pool.on("error", (error: unknown) => {
     process.stderr.write(`train: a thread threw after its work was done: ${describeThrown(error)}\n`);
   });
@@ -48,7 +48,7 @@ export function startThreads(workers: number, launch: Launch): Members {
     port1.on("message", (message: Partial<Notice>) => {
       if (message.notice !== undefined) process.stderr.write(`${oneLine(message.notice)}\n`);
     });
-    // Piscina's type for the list is taken from the wrong overload of postMessage.
+    // Piscina derives the type of the list from the wrong overload of postMessage.
     const transfer = { transferList: [port2] } as unknown as Parameters<Piscina["run"]>[1];
     const task = pool.run({ port: port2, argv: launch.argv } satisfies WorkerTask, transfer);
     return { api: Comlink.wrap<WorkerApi>(nodeEndpoint(port1)), port: port1, task };
@@ -65,9 +65,9 @@ export function startThreads(workers: number, launch: Launch): Members {
 }
 
 /**
- * Where the job of a launch was defined, according to a thread that imports its module for this.
+ * Asks a new thread, which imports the module for this, where the job of a launch was defined.
  *
- * @throws JobError if it cannot be imported, or exports none
+ * @throws JobError if the module cannot be imported, or exports no job
  */
 export async function identifyJob(launch: Launch): Promise<string | undefined> {
   const { members, end } = startThreads(1, launch);

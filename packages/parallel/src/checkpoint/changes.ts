@@ -1,17 +1,17 @@
-// What may be another in a run that goes on from a checkpoint than in the one that wrote it: not what decided the steps
-// that are done, but what decides those to come. Kept by name, compared when a run goes on, and told.
+// Settings that may change when a run resumes: they affect the steps to come, but not the steps done. A checkpoint
+// stores them by name; a resume compares them and reports the changes.
 
-/** A setting by its name: a number, a word, or true for something that is there. One that is absent is "none". */
+/** A setting: a number, a word, or true for something present. An absent setting is "none". */
 export type RunSettings = Readonly<Record<string, string | number | boolean>>;
 
-/** What was changed when a run went on from a checkpoint, in words: "clipGradNorm 1 instead of none". */
+/** What changed when a run resumed, as text: "clipGradNorm 1 instead of none". */
 export interface RunChange {
-  /** Steps that were done by then. */
+  /** Steps done by then. */
   step: number;
   changes: readonly string[];
 }
 
-/** Before the name of each param of a job, among the settings of its run. */
+/** The prefix of a job's params among the settings of its run. */
 export const paramPrefix = "param ";
 
 function changeOf(name: string, before: RunSettings[string] | undefined, now: typeof before): string[] {
@@ -23,7 +23,7 @@ function changeOf(name: string, before: RunSettings[string] | undefined, now: ty
 
 type Compared = [name: string, before: RunSettings[string] | undefined, now: RunSettings[string] | undefined];
 
-/** Each setting of either, with both values. */
+/** Every setting of either side, with both values. */
 function compare(before: RunSettings, now: RunSettings): Compared[] {
   const names = [...new Set([...Object.keys(now), ...Object.keys(before)])];
   const valueIn = (settings: RunSettings, name: string) =>
@@ -31,14 +31,14 @@ function compare(before: RunSettings, now: RunSettings): Compared[] {
   return names.map((name) => [name, valueIn(before, name), valueIn(now, name)]);
 }
 
-/** Every difference between the settings of a checkpoint and those of a run, in words; none if they are the same. */
+/** Every difference between a checkpoint's settings and a run's, as text; empty if they are equal. */
 export function changesOf(before: RunSettings, now: RunSettings): string[] {
   const told = compare(before, now).flatMap((compared) => changeOf(...compared));
-  // What a param of the same name has made another is told once.
+  // If a param of the same name caused the change, report it once.
   return told.filter((change) => !told.includes(`${paramPrefix}${change}`));
 }
 
-/** The params that are others than in a checkpoint: "params.width was 64, now 128". */
+/** The params that differ from a checkpoint's: "params.width was 64, now 128". */
 export function changedParams(before: RunSettings, now: RunSettings): string[] {
   return compare(before, now).flatMap(([name, then, own]) =>
     name.startsWith(paramPrefix) && then !== own

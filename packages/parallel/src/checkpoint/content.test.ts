@@ -1,5 +1,5 @@
-// Checkpoints of real models and optimizers: a run that goes on from one ends with the bits of one that was never
-// interrupted, and one of another job is refused with the difference.
+// Checkpoints of real models and optimizers. A resumed run ends with the bits of an uninterrupted one. A checkpoint of
+// another job is refused, and the error names the difference.
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import {
   Adagrad,
@@ -92,7 +92,7 @@ describe("resumed equals uninterrupted, bit for bit, with", () => {
     const environment = { disk, processes: simulatedProcesses(1, new Set([1])) };
     const store = await openCheckpoints("/runs", {}, environment);
     const saving = store.save(encodeCheckpoint(first, { step: 5, epoch: 0, cursor: 40 }));
-    // What happens after the call does not change what is saved.
+    // Changes after the call do not reach the saved copy.
     train(first, 5, 7);
     await saving;
     await store.close();
@@ -131,7 +131,7 @@ it("loading leaves nothing behind in memory", () => {
   loadCheckpoint(content, setup);
   const { live } = heap().arena;
   loadCheckpoint(content, setup);
-  // Less is possible: the garbage collector may find what was before.
+  // It can be negative: the garbage collector may free older memory.
   expect(heap().arena.live).toBeLessThanOrEqual(live);
 });
 

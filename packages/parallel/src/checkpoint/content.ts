@@ -1,5 +1,5 @@
-// From a model and its optimizer to the bytes of a checkpoint, and back. Copies the tensors at once, so that training may
-// go on while the bytes are written. Knows nothing of files.
+// Converts a model and its optimizer to the bytes of a checkpoint, and back. Copies the tensors at once, so that
+// training continues while the bytes are written. Knows nothing of files.
 import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
 import { FormatError, MemoryError, readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
 import { CheckpointError, damagedCheckpoint, NonFiniteError, oneLine } from "../errors.ts";
@@ -21,31 +21,31 @@ export interface Trained {
   model: { stateDict(): StateDict };
   optimizer: Pick<Optimizer, "stateDict">;
   run: RunIdentity;
-  /** What the file of the model says besides its tensors; that it is laid out as PyTorch's if absent. */
+  /** Metadata of the model's file; by default, that it has PyTorch's layout. */
   metadata?: Readonly<Record<string, string>>;
-  /** Averages of parameters, by their names, and whether these are what is evaluated; none if absent. */
+  /** Averages of parameters by name, and whether evaluation uses them; none if absent. */
   average?: { stateDict(): StateDict; evaluated: boolean };
 }
 
-/** Where a run is. */
+/** The position of a run. */
 export interface RunPosition {
   /** Steps done. */
   step: number;
   /** Epochs done. */
   epoch: number;
-  /** Samples of the current epoch that are done; 0 if absent. */
+  /** Samples of the current epoch that are done; default 0. */
   cursor?: number;
-  /** Whatever is needed to go on with the same random numbers; null if absent: they follow from seed and step. */
+  /** The state of your random numbers. Default null: they follow from seed and step. */
   random?: Plain;
   /** Results of the last evaluation; none if absent. */
   metrics?: Readonly<Record<string, number>>;
-  /** What may be another when the run goes on; nothing if absent. */
+  /** Settings that may change on a resume; none if absent. */
   settings?: RunSettings;
-  /** What was, when it went on before; nothing if absent. */
+  /** Changes at earlier resumes; none if absent. */
   changes?: readonly RunChange[];
   /** What computes, such as kernels, by name; nothing if absent. */
   computedBy?: Readonly<Record<string, string>>;
-  /** The files of the source, with their SHA-256 sums; nothing if absent. */
+  /** The source files with their SHA-256; nothing if absent. */
   sources?: Readonly<Record<string, string>>;
 }
 
@@ -53,7 +53,7 @@ function entriesOf(state: StateDict): Iterable<readonly [string, Tensor]> {
   return state instanceof Map ? state : Object.entries(state);
 }
 
-/** State tensors under names like `3.velocity`: of parameter 3. */
+/** State tensors under names like `3.velocity`, for parameter 3. */
 function flatten(state: OptimizerStateDict["state"]): [string, Tensor][] {
   return state.flatMap((tensors, index) =>
     Object.entries(tensors).map(([name, tensor]): [string, Tensor] => [`${index}.${name}`, tensor]),
@@ -71,8 +71,8 @@ function unflatten(
 }
 
 /**
- * Throws if what trains is no longer finite: nobody could go on from it. What a run of `train` hands over are copies, in
- * which nothing trains, and which it has looked at.
+ * Throws if a trained tensor is not finite, since no run could resume from it. A run of `train` passes copies, where
+ * nothing is trainable and which it has already checked.
  */
 function requireFinite(model: readonly (readonly [string, Tensor])[], state: [string, Tensor][]): void {
   const trained = model.filter(([, x]) => x.requiresGrad);
@@ -86,8 +86,8 @@ function requireFinite(model: readonly (readonly [string, Tensor])[], state: [st
 }
 
 /**
- * Copies everything that a run needs to go on from here. Does not wait for anything: what it returns is of one moment,
- * and nothing that happens to the tensors afterwards changes it.
+ * Copies everything that a run needs to resume from here. It is synchronous: the result is a consistent snapshot, and
+ * later changes to the tensors do not affect it.
  *
  * @throws CheckpointError if step, epoch or cursor is not a non-negative integer
  * @throws NonFiniteError if a weight or a number of the optimizer is NaN or infinite
@@ -124,7 +124,7 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
   };
 }
 
-/** The file of the model has what is evaluated, so that it loads into a model as it is; the other weights lie beside it. */
+/** The model's file holds what is evaluated, so that it loads into a model as it is. The other weights go into a second file. */
 function encodeModel(
   model: readonly (readonly [string, Tensor])[],
   { average, metadata = { format: "pt" } }: Pick<Trained, "average" | "metadata">,
@@ -145,16 +145,16 @@ export interface Resumed {
   model: { stateDict(): StateDict; loadStateDict(state: StateDict): unknown };
   optimizer: Pick<Optimizer, "stateDict" | "loadStateDict">;
   run: RunIdentity;
-  /** The settings of the run, among which a param may be why it is of another job; nothing if absent. */
+  /** The run's settings. A changed param among them may explain why the job differs. None if absent. */
   settings?: RunSettings;
-  /** Averages of parameters, and what takes those that were kept; undefined if none were. */
+  /** Names of averaged parameters, and where to load their averages; undefined without averages. */
   average?: { names: readonly string[]; load(averages: ReadonlyMap<string, Tensor> | undefined): void };
 }
 
-/** So many differences are told one by one. */
+/** The most differences to list one by one. */
 const differencesTold = 5;
 
-/** @throws CheckpointError naming the differences if a checkpoint is not of this model, optimizer and run */
+/** @throws CheckpointError that names the differences if a checkpoint belongs to another model, optimizer or run */
 export function requireSameJob(
   { step, fingerprint, settings: before }: CheckpointState,
   { model, optimizer, run, settings }: Resumed,
@@ -174,7 +174,7 @@ export function requireSameJob(
   );
 }
 
-/** Throws a Damage unless a file has these tensors, and no others. */
+/** Throws a Damage unless a file has exactly these tensors. */
 function requireTensors(
   file: TensorFile,
   expected: readonly TensorSignature[],
@@ -191,10 +191,10 @@ function requireTensors(
   }
 }
 
-/** A message may quote what is in the file. */
+/** The most characters of a reason, which may quote a file. */
 const mostReason = 300;
 
-/** Weights and averages, if any lie beside the model's file: of all parameters that are averaged, or else of some. */
+/** Reads weights or averages from a second file, if there is one: those of `names`, or, without names, those it contains. */
 function readBeside(
   { state, files }: CheckpointContent,
   file: TensorFile,
@@ -224,18 +224,18 @@ function loadTensors(content: CheckpointContent, { model, optimizer, average }: 
     const trained = readBeside(content, "weights.safetensors", average?.names);
     const averages = trained ? weights : readBeside(content, "average.safetensors", average?.names);
     optimizer.loadStateDict({ name, ...state.optimizer, state: unflatten(saved, moments) });
-    // Training goes on from the weights, whatever was evaluated.
+    // Training continues from the weights, whichever were evaluated.
     model.loadStateDict(trained ? new Map([...weights, ...trained]) : weights);
     average?.load(averages);
   });
 }
 
 /**
- * Overwrites a model and its optimizer with what a checkpoint holds.
+ * Overwrites a model and its optimizer with a checkpoint's content.
  *
- * @returns where the run was
- * @throws CheckpointError naming the differences if it is not of this model, optimizer and run, or what is wrong with it;
- *   then nothing is loaded
+ * @returns the position of the run
+ * @throws CheckpointError that names the differences if it belongs to another model, optimizer or run, or says what is
+ *   damaged; then it has loaded nothing
  */
 export function loadCheckpoint(content: CheckpointContent, into: Resumed): CheckpointState {
   const { state } = content;
@@ -247,7 +247,7 @@ export function loadCheckpoint(content: CheckpointContent, into: Resumed): Check
     const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, mostReason);
     if (error instanceof Damage || error instanceof FormatError)
       throw damagedCheckpoint(`that of step ${state.step}`, reason, error);
-    // An optimizer or a model has stumbled, over what is in the files or over a mistake of its own.
+    // An optimizer or a model threw: over the files' contents, or over a bug of its own.
     throw new CheckpointError(`checkpoint: that of step ${state.step} cannot be loaded: ${reason}`, {
       cause: error,
     });

@@ -1,4 +1,4 @@
-// A checkpoint that was changed in any way after it was written is noticed, and the one before it is used.
+// Any change to a written checkpoint is noticed, and the previous checkpoint is used.
 import { beforeEach, describe, expect, test } from "vitest";
 import { sample, simulatedProcesses } from "../../testing/checkpoint-samples.ts";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";

@@ -1,5 +1,5 @@
-// Every step that checkpoints take on a disk, as an interface: tests put a simulated disk in its place, which fails or
-// loses power at any of them. Here is also the real one. Knows nothing of what the files hold.
+// Every disk operation of the checkpoints, as an interface. Tests use a simulated disk that can fail or lose power at
+// any of them. The real disk is here, too. Knows nothing of the files' contents.
 import { constants } from "node:fs";
 import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 
@@ -7,36 +7,39 @@ import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "
 export interface WritableFile {
   /** Appends all of the bytes. */
   write(bytes: Uint8Array): Promise<void>;
-  /** What was written survives a power cut from now on, if the directory entry does. */
+  /** From now on, the written data survives a power cut, if the directory entry does. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What is at a path: a link is neither a file nor a directory, whatever it leads to. */
+/** The kind of an entry. A link is neither a file nor a directory, whatever its target is. */
 export type Kind = "file" | "directory" | "other";
 
 /** A disk. Errors have the `code` of Node.js: `ENOENT`, `EEXIST`, `ENOSPC`, … */
 export interface Disk {
-  /** Names of what is in a directory. */
+  /** Names of the entries of a directory. */
   list(directory: string): Promise<string[]>;
-  /** Its parent must exist, and it itself must not. */
+  /** The parent must exist; the directory itself must not. */
   makeDirectory(path: string): Promise<void>;
   /** The file must not exist. */
   create(path: string): Promise<WritableFile>;
-  /** What is at a path itself: links are not followed. */
+  /** The kind of the entry at a path, without following links. */
   kindOf(path: string): Promise<Kind>;
-  /** Tells a directory from a copy of it. */
+  /** An id that tells a directory from a copy of it. */
   identityOf(directory: string): Promise<string>;
-  /** All of a file. Fails at once with `EFTYPE` if it is none, such as a pipe; with `EFBIG` if it has more than `most` bytes. */
+  /**
+   * Reads a whole file. Fails at once with `EFTYPE` if it is not a file, such as a pipe; with `EFBIG` if it exceeds
+   * `most` bytes.
+   */
   read(path: string, most: number): Promise<Uint8Array>;
-  /** Atomic. Nothing may be at `to`. */
+  /** Atomic. `to` must not exist. */
   rename(from: string, to: string): Promise<void>;
-  /** Gives a file a second name, atomically; fails if that is taken. */
+  /** Gives a file a second name, atomically; fails if that name exists. */
   link(from: string, to: string): Promise<void>;
   removeFile(path: string): Promise<void>;
-  /** It must be empty. */
+  /** The directory must be empty. */
   removeDirectory(path: string): Promise<void>;
-  /** The names in the directory survive a power cut from now on. */
+  /** From now on, the names in the directory survive a power cut. */
   syncDirectory(path: string): Promise<void>;
 }
 
@@ -45,7 +48,7 @@ export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
-/** Opening a pipe waits for whoever writes into it, unless told not to. */
+/** Opening a pipe waits for its writer, unless told not to. */
 const withoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 function refuse(code: "EISDIR" | "EFTYPE" | "EFBIG", reason: string, path: string): never {
@@ -60,7 +63,7 @@ export const nodeDisk: Disk = {
   async create(path) {
     const file = await open(path, "wx");
     return {
-      // Goes on where the last write ended, and writes all, where `write` may stop short.
+      // Appends everything, where `write` may stop early.
       write: (bytes) => file.writeFile(bytes),
       sync: () => file.sync(),
       close: () => file.close(),
@@ -77,7 +80,7 @@ export const nodeDisk: Disk = {
     return String((await stat(directory, { bigint: true })).ino);
   },
 
-  /** Not by readFile, which refuses files of more than 2 GiB. */
+  /** Not readFile, which refuses files over 2 GiB. */
   async read(path, most) {
     const file = await open(path, withoutWaiting);
     try {
@@ -106,7 +109,7 @@ export const nodeDisk: Disk = {
   removeDirectory: (path) => rmdir(path),
 
   async syncDirectory(path) {
-    // Windows has no such call, and keeps its directories in a journal.
+    // Windows cannot sync a directory, but journals it.
     if (process.platform === "win32") return;
     const directory = await open(path, "r");
     try {

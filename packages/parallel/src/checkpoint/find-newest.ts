@@ -1,5 +1,5 @@
-// Reading checkpoints from a disk: a directory for each, of which nothing is believed before its SHA-256 sums have been
-// compared. A damaged one is passed over, and it is said why.
+// Reads checkpoints from a disk, one directory each. It trusts nothing before it has verified the SHA-256 sums, and
+// skips damaged checkpoints with a reason.
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -11,7 +11,7 @@ import { Damage } from "./schema.ts";
 import type { FileRecord, FileRecords, OfFiles, TensorFile } from "./state-file.ts";
 import { filesOf, parseState } from "./state-file.ts";
 
-/** A checkpoint that was read from a disk, every byte of it as it was written. */
+/** A checkpoint read from a disk, verified byte by byte. */
 export interface Checkpoint extends CheckpointContent {
   /** Its directory. */
   path: string;
@@ -19,30 +19,30 @@ export interface Checkpoint extends CheckpointContent {
 
 /** What `findNewest` found. */
 export interface NewestCheckpoint {
-  /** The newest one that is whole; absent if there is none. */
+  /** The newest intact one; absent if there is none. */
   checkpoint?: Checkpoint;
-  /** Newer ones that are not, newest first. */
+  /** Newer ones that are damaged, newest first. */
   passedOver: { name: string; reason: string }[];
-  /** The same in words, one line each, for a log; empty if all is well. */
+  /** The same as text, one line each, for a log; empty if all is well. */
   notes: string[];
 }
 
-/** Something that is done with a checkpoint that was found. */
+/** What a caller does with a found checkpoint. */
 export type Use = (checkpoint: Checkpoint) => void;
 
-/** Bytes that are hashed, or written, before the event loop has its turn. */
+/** How many bytes to hash or write before yielding to the event loop. */
 export const chunkBytes = 2 ** 20;
 
-/** More than a record of each of a million epochs takes. */
+/** More than the records of a million epochs take. */
 const mostStateBytes = 2 ** 28;
 
-/** Whoever writes faster than this is read wins. */
+/** Gives up if another process writes faster than this reads. */
 const mostSearches = 10;
 
-/** What an unreadable file is taken for damage by; with other errors there is no telling. */
+/** Errors of reading that mean damage; others may mean anything. */
 const damageCodes = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EIO", "EFTYPE", "ELOOP", "ENXIO", "ENODEV"]);
 
-/** Directory of the checkpoint of a step. A step that is saved again gets a number: nothing is overwritten. */
+/** The directory of a step's checkpoint. A step that is saved again gets a number: nothing is overwritten. */
 export function nameOf(step: number, attempt = 1): string {
   return `step-${String(step).padStart(10, "0")}${attempt > 1 ? `-${attempt}` : ""}`;
 }
@@ -58,7 +58,7 @@ export function checkpointsIn(names: readonly string[]): { name: string; step: n
     .sort((a, b) => b.step - a.step || b.attempt - a.attempt);
 }
 
-/** The SHA-256 of the bytes; lets the event loop have its turn now and then. */
+/** The SHA-256 of the bytes; yields to the event loop now and then. */
 export async function sumOf(bytes: Uint8Array): Promise<string> {
   const hash = createHash("sha256");
   for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -110,7 +110,7 @@ async function readChecked(disk: Disk, path: string): Promise<Checkpoint> {
   return { path, state, files: read as OfFiles<Uint8Array> };
 }
 
-/** Errors of the disk, as ours; others as they are. */
+/** Wraps errors of the disk; passes others through. */
 function unreadable(path: string, error: unknown): never {
   if (codeOf(error) === undefined) throw error;
   const { message } = error as Error;
@@ -123,9 +123,9 @@ function unreadable(path: string, error: unknown): never {
 }
 
 /**
- * Reads the checkpoint in a directory, whatever it is called.
+ * Reads the checkpoint in a directory of any name.
  *
- * @throws CheckpointError if it is damaged, cannot be read, or is of a newer format
+ * @throws CheckpointError if it is damaged, cannot be read, or has a newer format
  */
 export async function readCheckpoint(path: string, disk: Disk = nodeDisk): Promise<Checkpoint> {
   try {
@@ -136,7 +136,7 @@ export async function readCheckpoint(path: string, disk: Disk = nodeDisk): Promi
   }
 }
 
-/** Names in a directory; none if it is not there. */
+/** Names in a directory; none if it does not exist. */
 async function namesIn(disk: Disk, directory: string): Promise<string[]> {
   try {
     return await disk.list(directory);
@@ -146,7 +146,7 @@ async function namesIn(disk: Disk, directory: string): Promise<string[]> {
   }
 }
 
-/** What is wrong with a checkpoint, if that is what was thrown. */
+/** The damage that an error describes; undefined if it describes none. */
 function damageIn(error: unknown): string | undefined {
   if (error instanceof Damage) return error.message;
   return error instanceof CheckpointError ? error.damage : undefined;
@@ -170,11 +170,11 @@ async function search(disk: Disk, directory: string, use: Use): Promise<Omit<New
 }
 
 /**
- * Finds the checkpoint of the highest step that is whole, and reads it. There need not be any, nor the directory; and
- * another process may be writing there.
+ * Finds and reads the intact checkpoint with the highest step. The directory may be empty or missing, and another
+ * process may be writing to it.
  *
- * @param use what is done with it, such as `loadCheckpoint`; if that finds it damaged, it is passed over, too
- * @throws CheckpointError if the disk refuses, or a newer version has written the newest one; and what `use` throws
+ * @param use what to do with it, such as `loadCheckpoint`; if `use` finds it damaged, it is skipped, too
+ * @throws CheckpointError if the disk refuses, or a newer version wrote the newest one; also what `use` throws
  */
 export async function findNewest(
   directory: string,
@@ -186,7 +186,7 @@ export async function findNewest(
       const found = await search(disk, directory, use);
       const { checkpoint, passedOver } = found;
       const names = passedOver.length > 0 ? await namesIn(disk, directory) : [];
-      // Not damaged, but removed meanwhile: then a newer one has taken its place.
+      // Not damaged, but removed meanwhile: a newer one has taken its place.
       if (tries < mostSearches && passedOver.some(({ name }) => !names.includes(name))) continue;
       const outcome = checkpoint ? `${basename(checkpoint.path)} is used` : "there is no other";
       const notes = passedOver.map(

@@ -1,8 +1,8 @@
-// What a checkpoint is of: everything that must be the same for a run to go on from it as if nothing had happened. Kept
-// in full rather than as a hash, so that a difference can be named.
+// Everything that must be the same for a run to resume from a checkpoint as if uninterrupted. Stored in full rather
+// than as a hash, so that an error can name the difference.
 import type { OptimizerStateDict, Tensor } from "@shardgrad/core";
 
-/** What decides which samples and which random numbers a step sees. */
+/** What decides the samples and the random numbers of a step. */
 export interface RunIdentity {
   seed: number;
   /** Samples in one step. */
@@ -10,7 +10,7 @@ export interface RunIdentity {
   shards: number;
   /** Training samples. */
   samples: number;
-  /** Whatever else does, by name: how samples are drawn, what is held out. */
+  /** Anything else that does, by name: how samples are drawn, what is held out. */
   details?: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -21,16 +21,16 @@ export interface TensorSignature {
   dtype: string;
 }
 
-/** What a run must have in common with a checkpoint that it goes on from. */
+/** What a run must share with the checkpoint that it resumes from. */
 export interface JobFingerprint extends Required<RunIdentity> {
-  /** Parameters and buffers of the model, in their order. */
+  /** Parameters and buffers of the model, in order. */
   tensors: TensorSignature[];
   optimizer: {
     /** Its class: "Adam". */
     name: string;
-    /** Of each parameter group: the numbers of its parameters. */
+    /** For each parameter group: the numbers of its parameters. */
     groups: (readonly number[])[];
-    /** Of each parameter: its state tensors. */
+    /** For each parameter: its state tensors. */
     state: TensorSignature[][];
   };
 }
@@ -105,7 +105,7 @@ function compareDetails(saved: JobFingerprint["details"], own: JobFingerprint["d
   });
 }
 
-/** Every difference between a checkpoint's fingerprint and a run's own, in words; none if the run can go on from it. */
+/** Every difference between a checkpoint's fingerprint and a run's, as text; empty if the run can resume from it. */
 export function differencesOf(saved: JobFingerprint, own: JobFingerprint): string[] {
   const numbers = (["seed", "batchSize", "shards", "samples"] as const).flatMap((name) =>
     saved[name] === own[name] ? [] : [`${name} is ${own[name]}, in the checkpoint ${saved[name]}`],

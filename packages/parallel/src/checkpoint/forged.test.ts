@@ -1,5 +1,5 @@
-// Checkpoints whose sums are right and whose contents are not, as no version of this library writes them: each is refused
-// with one line, and nothing of it is loaded.
+// Checkpoints with correct sums and wrong contents, which no version of this library writes. Each is refused with one
+// line, and nothing of it is loaded.
 import { createHash } from "node:crypto";
 import type { Tensor } from "@shardgrad/core";
 import {
@@ -54,7 +54,7 @@ const saved = encodeCheckpoint(build(), {
 
 const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-/** A disk that holds one checkpoint, with whatever its files are. */
+/** A disk with one checkpoint of the given files. */
 function diskWith(files: Readonly<Record<string, Uint8Array>>): Disk {
   const names = ["step-0000000009"];
   const read = async (path: string, most: number) => {
@@ -65,7 +65,7 @@ function diskWith(files: Readonly<Record<string, Uint8Array>>): Disk {
   return { list: async () => names, read } as Partial<Disk> as Disk;
 }
 
-/** state.json of whatever is given, with its own sum. */
+/** A state.json with the given content and a correct sum. */
 function signed(state: unknown): Uint8Array {
   const body = Buffer.from(JSON.stringify(state, null, 2).slice(0, -"\n}".length));
   return Buffer.concat([body, Buffer.from(`,\n  "sha256": "${sumOf(body)}"\n}\n`)]);
@@ -82,7 +82,7 @@ function recordsOf(files: CheckpointContent["files"]) {
 const bitsOf = (model: { parameters(): Tensor[] }) =>
   model.parameters().map((x) => Buffer.from(x.toArray().buffer).toString("hex"));
 
-/** Reads and loads it as a run does: what went wrong, if anything did, after which nothing was loaded. */
+/** Reads and loads it as a run does; returns the error, if any, after checking that nothing was loaded. */
 async function load(disk: Disk): Promise<unknown> {
   const into = build();
   const before = bitsOf(into.model);
@@ -116,7 +116,7 @@ function seeded(): (bound: number) => number {
 type Holder = Record<string, unknown>;
 type Place = { holder: Holder; key: string; path: string };
 
-/** Every value in a tree, by where it stands. */
+/** Every value in a tree, with its path. */
 function placesIn(value: unknown, path = ""): Place[] {
   if (typeof value !== "object" || value === null) return [];
   const holder = value as Holder;
@@ -173,7 +173,7 @@ function mutate({ holder, key }: Place, next: (bound: number) => number): void {
   }
 }
 
-/** Where anything of the right type may stand. */
+/** Fields that accept any value of the right type. */
 const free =
   /^\.(metrics|settings|changes|computedBy|sources|optimizer\.paramGroups|random\.(lossSum|weight|skipped|epochs\.\d+\.))/;
 
@@ -343,7 +343,7 @@ describe.each(tensorFiles)("forged %s", (file) => {
     for (let round = 0; round < 200; round++) {
       const original = saved.files[file];
       const length = Number(new DataView(original.buffer, original.byteOffset).getBigUint64(0, true));
-      // In the header, where every byte matters but spaces; or the file is cut off.
+      // Changes a byte of the header, where all but spaces matter; or truncates the file.
       const bytes =
         next(4) === 0
           ? original.slice(0, next(original.length))

@@ -1,5 +1,5 @@
-// A save that fails or is interrupted at any of its operations, on a simulated disk: the newest whole checkpoint is the
-// old one or the new one, never a torn one, and an error tells which.
+// A save fails or is interrupted at each of its operations, on a simulated disk. The newest intact checkpoint is then
+// the old one or the new one, never a torn one, and an error says which.
 import { describe, expect, test } from "vitest";
 import { sample, simulatedProcesses, simulatedToken } from "../../testing/checkpoint-samples.ts";
 import type { Incident } from "../../testing/simulated-disk.ts";
@@ -11,10 +11,10 @@ import { openCheckpoints } from "./store.ts";
 const directory = "/runs/mnist";
 const old = sample(700);
 const fresh = sample(800);
-/** What the store of process 2 calls its drafts by. */
+/** The name of drafts of process 2's store. */
 const token = simulatedToken(2, 2);
 
-/** A disk with one checkpoint, of step 700, and nothing on its way. */
+/** A disk with one checkpoint, of step 700, and no drafts. */
 async function startingDisk(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
   const store = await openCheckpoints(
@@ -29,7 +29,7 @@ async function startingDisk(): Promise<SimulatedDisk> {
 
 type Outcome = "saved" | "no" | "perhaps" | "not opened";
 
-/** Opens, saves step 800, removing step 700, and closes, with an incident on the way. */
+/** Opens, saves step 800, which removes step 700, and closes, with an incident on the way. */
 async function run(disk: SimulatedDisk, incident?: Incident): Promise<{ outcome: Outcome; error?: unknown }> {
   disk.incident = incident;
   let outcome: Outcome = "not opened";
@@ -53,7 +53,7 @@ const operations = startingDisk().then(async (disk) => {
   return disk.log;
 });
 
-/** The step of the newest checkpoint, having seen that it is whole. */
+/** The step of the newest checkpoint, after checking that it is intact. */
 async function newestStep(disk: SimulatedDisk): Promise<number> {
   const { checkpoint, passedOver } = await findNewest(directory, disk);
   expect(passedOver).toEqual([]);
@@ -64,7 +64,7 @@ async function newestStep(disk: SimulatedDisk): Promise<number> {
   return state.step;
 }
 
-/** A new process finds its way: it opens, saves, and leaves nothing but checkpoints. */
+/** A new process can open and save, and leaves nothing but checkpoints. */
 async function expectRecovery(disk: SimulatedDisk): Promise<void> {
   const store = await openCheckpoints(
     directory,
@@ -104,7 +104,7 @@ test("a save does what it says, in this order", async () => {
   ]);
 });
 
-/** Steps that the newest checkpoint may have, by what the save said. */
+/** The steps that the newest checkpoint may have, given the outcome of the save. */
 const allowed: Record<Outcome, number[]> = {
   "not opened": [700],
   no: [700],
@@ -122,12 +122,12 @@ describe("after any operation", () => {
       expect(error).toBeDefined();
       const visible = disk.afterCrash();
       const step = await newestStep(visible);
-      // It may have died with the new one in place, before it could say so.
+      // It may have died with the new one in place, before it could report it.
       expect(outcome === "saved" ? [800] : [700, 800]).toContain(step);
       found.push(step);
       await expectRecovery(visible);
     }
-    // Old ones, then new ones: there is one moment at which it changes.
+    // First the old one, then the new one: the change happens at one moment.
     expect(found).toEqual(found.toSorted());
     expect(new Set(found)).toEqual(new Set([700, 800]));
   });

@@ -1,4 +1,5 @@
-// One writer per directory: against processes that live, have died, or are elsewhere, and in every order of two that try.
+// One writer per directory: against processes that live, are dead, or run elsewhere, and for every interleaving of two
+// that try.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
@@ -96,7 +97,7 @@ describe("a lock of another PID namespace, where numbers of processes mean somet
     const container = { host: "container", kernel: "kernel", namespace: "its own", ...(signs && { signs }) };
     await takeLock(disk, directory, simulatedProcesses(7, new Set([7]), container));
     const machine = { kernel: "kernel", ...(signs && { signs }) };
-    // Here, too, there is a process 7, or there is none: neither says anything.
+    // Whether or not a process 7 exists here, that proves nothing.
     const take = (alive: number[]) =>
       takeLock(disk, directory, simulatedProcesses(8, new Set(alive), machine));
     return { disk, take };
@@ -154,7 +155,7 @@ describe("the lock in a copy of a directory in use", () => {
   });
 });
 
-/** Waits for its turn before everything that the other process may see. Drafts are a process's own. */
+/** Waits for its turn before everything that the other process can see. Drafts are private. */
 function inTurns(disk: Disk, turn: () => Promise<void>): Disk {
   const gated = <A extends unknown[], R>(act: (...args: A) => Promise<R>) => {
     return async (...args: A) => {
@@ -212,7 +213,7 @@ test("this process is there, and one that has ended is not", async () => {
 
 test("a process that has ended is not there, though nobody has asked how it ended", async ({ skip }) => {
   if (process.platform !== "linux") return skip("needs /proc");
-  // The shell becomes a program that never asks for its child, before that has ended.
+  // The shell replaces itself with a program that never waits for its child, before the child has ended.
   const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], {
     stdio: ["ignore", "pipe", "ignore"],
   });

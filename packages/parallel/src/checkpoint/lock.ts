@@ -1,26 +1,26 @@
-// One writer per directory: a lock file that names its process. It appears whole or not at all (it is linked, not
-// written, into place), and one whose process is gone is taken over. If ever two processes take over the same one at the
-// same moment, the loser is told at its next save, and nothing is lost: writers never touch each other's files.
+// One writer per directory, by a lock file that names its process. The file appears atomically, since it is linked into
+// place, not written. A process may take over the lock of a dead one. If two take over the same lock at once, the loser
+// finds out at its next save; nothing is lost, as writers never touch each other's files.
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf } from "./disk.ts";
 import type { Processes } from "./processes.ts";
 
-/** The directory is ours. */
+/** Held: the directory is ours. */
 export interface Lock {
-  /** Whose lock was taken over, and why, in words. */
+  /** Whose lock we took over, and why, as text. */
   note: string | undefined;
   /** Throws a CheckpointError if the lock is no longer ours. */
   check(): Promise<void>;
-  /** Gives it up; nothing happens if it is no longer ours. */
+  /** Releases it; does nothing if it is no longer ours. */
   release(): Promise<void>;
 }
 
-/** A lock may be given up, or taken over, just before it is read; not for ever. */
+/** A lock may be released or taken over just before we read it, but not forever. */
 const mostTries = 100;
 
-/** What a lock says of its process. All but the first four are absent where they are not known. */
+/** What a lock says of its process. All but the first four are absent if unknown. */
 interface Owner {
   host: string;
   pid: number;
@@ -28,21 +28,21 @@ interface Owner {
   token: string;
   kernel?: string;
   namespace?: string;
-  /** Name of its sign of life, in the directory. */
+  /** The name of its sign of life, in the directory. */
   sign?: string;
-  /** What was locked: a copy of the directory has a copy of the lock. */
+  /** The id of the locked directory: a copy of the directory has a copy of the lock. */
   directory?: { path: string; identity: string };
 }
 
 export const lockName = "lock";
 const mostLockBytes = 2 ** 16;
 
-/** Lock files on their way in or out are called so, with the number of their process. */
+/** The name of lock files that are on their way in or out, with the number of their process. */
 export const lockLeftover = /^\.lock-(\d+)-[\da-f-]{36}(-stale)?$/;
-/** And signs of life so. */
+/** The name of signs of life. */
 export const signLeftover = /^\.alive-[\da-f]{8}$/;
 
-/** Who holds a lock; undefined if its text was cut off, as only a power cut does it. */
+/** Who holds a lock; undefined if its text is cut off, which only a power cut can do. */
 function ownerIn(text: string): Owner | undefined {
   try {
     const owner = JSON.parse(text) as Owner;
@@ -61,7 +61,7 @@ async function readText(disk: Disk, path: string): Promise<string | undefined> {
   }
 }
 
-/** True if the file got its second name, false if that is taken. */
+/** True if the file got its second name, false if that name exists. */
 async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
   try {
     await disk.link(from, to);
@@ -72,7 +72,7 @@ async function tryLink(disk: Disk, from: string, to: string): Promise<boolean> {
   }
 }
 
-/** A directory that is to be locked. */
+/** A directory to lock. */
 interface Place {
   path: string;
   identity: string;
@@ -81,19 +81,19 @@ interface Place {
 const isCopied = ({ directory }: Owner, { path, identity }: Place) =>
   directory !== undefined && directory.path !== path && directory.identity !== identity;
 
-/** Whether a lock's process is on this kernel, and so can be asked for. */
+/** Whether a lock's process runs on this kernel, so that we can check it. */
 function isHere(owner: Owner, { kernel, host }: Processes): boolean {
   return owner.kernel !== undefined && kernel !== undefined ? owner.kernel === kernel : owner.host === host;
 }
 
-/** Where a process is that may be there, in words; undefined if it is gone. */
+/** Where a process is that may be alive, as text; undefined if it is gone. */
 async function whereabouts(
   owner: Owner,
   place: Place,
   processes: Processes,
 ): Promise<{ where: string; asked: boolean } | undefined> {
   const { sign, host, pid, namespace, incarnation } = owner;
-  // The same host with another kernel has been started again.
+  // Another kernel on the same host means that it has rebooted.
   if (!isHere(owner, processes))
     return host === processes.host ? undefined : { where: ` on ${host}`, asked: false };
   if (namespace === processes.namespace)
@@ -103,9 +103,9 @@ async function whereabouts(
 }
 
 /**
- * Why a lock is void, in words.
+ * Why a lock is stale, as text.
  *
- * @throws CheckpointError if its process is there, or may be
+ * @throws CheckpointError if its process is alive, or may be
  */
 async function requireVoid(text: string, place: Place, processes: Processes): Promise<string> {
   const owner = ownerIn(text);
@@ -121,21 +121,21 @@ async function requireVoid(text: string, place: Place, processes: Processes): Pr
   );
 }
 
-/** Moves a lock out of the way, if it still is the one that was found to be void. */
+/** Moves a stale lock out of the way, if it still is the same one. */
 async function takeAway(disk: Disk, path: string, aside: string, found: string): Promise<void> {
   try {
     await disk.rename(path, aside);
   } catch (error) {
-    // Somebody else was faster.
+    // Another process was faster.
     if (codeOf(error) === "ENOENT") return;
     throw error;
   }
-  // Or somebody else was faster and has locked since: that one is put back.
+  // Another process was faster and holds the lock now: put it back.
   if ((await readText(disk, aside)) !== found) await tryLink(disk, aside, path);
   await disk.removeFile(aside);
 }
 
-/** Puts the lock in its place once there is none, or a void one; of that it returns a note. */
+/** Puts the lock into place if there is none, or a stale one; returns a note about that one. */
 async function linkLock(
   disk: Disk,
   place: Place,
@@ -159,7 +159,7 @@ async function linkLock(
 /**
  * Takes the lock of a directory.
  *
- * @throws CheckpointError if another process has it, or one on another machine, which cannot be asked
+ * @throws CheckpointError if another process has it, or one on another machine, which we cannot check
  */
 export async function takeLock(disk: Disk, directory: string, processes: Processes): Promise<Lock> {
   const { host, kernel, namespace, pid } = processes;

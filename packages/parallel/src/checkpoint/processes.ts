@@ -1,25 +1,25 @@
-// What is known of processes, as an interface: tests put some of their own in its place. Here are also the machine's own.
+// What we can find out about processes, as an interface; tests use their own. The machine's is here, too.
 import { randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { codeOf } from "./disk.ts";
 import { giveSign, hasSign } from "./sign-of-life.ts";
 
-/** What is known of processes. */
+/** What we can find out about processes. */
 export interface Processes {
   host: string;
-  /** Which kernel this is, since it was started; all containers of a machine share it. Undefined if there is no telling. */
+  /** The id of this boot of the kernel; all containers of a machine share it. Undefined if unknown. */
   kernel: string | undefined;
-  /** Where `pid` has its meaning: containers have their own numbers. Undefined if there is only one such place. */
+  /** The namespace of `pid`: containers number their own processes. Undefined if there is only one. */
   namespace: string | undefined;
   pid: number;
-  /** A UUID of its own for everything that asks. */
+  /** A new UUID. */
   token(): string;
-  /** Tells apart processes that had the same number one after another; undefined if there is none of this number. */
+  /** Tells apart processes that successively had the same number; undefined if no process has it. */
   incarnation(pid: number): string | undefined;
-  /** Puts a sign of life at a path, until the process ends or what is returned is called; undefined if there can be none. */
+  /** Puts a sign of life at a path, until the process ends or the returned function is called; undefined if impossible. */
   giveSign(path: string): Promise<(() => Promise<void>) | undefined>;
-  /** Whether a process of this kernel gives the sign of life at a path; undefined if there is no telling. */
+  /** Whether a process of this kernel gives the sign of life at a path; undefined if unknown. */
   hasSign(path: string): Promise<boolean | undefined>;
 }
 
@@ -33,7 +33,7 @@ function tryRead(read: () => string): string | undefined {
 
 const kernel = tryRead(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1"));
 
-/** Of a process that has ended, and that nobody has asked how: all that is left of it is its number. */
+/** The state of a zombie: a process that has ended, but that its parent has not waited for. */
 const endedStates = ["Z", "X", "x"];
 
 /** The machine's own processes. */
@@ -47,10 +47,10 @@ export const nodeProcesses: Processes = {
     try {
       process.kill(pid, 0);
     } catch (error) {
-      // EPERM: it is there, but somebody else's.
+      // EPERM: it exists, but belongs to another user.
       if (codeOf(error) === "ESRCH") return undefined;
     }
-    // Field 2 is a name, which may hold anything but ends with `)`; field 3 the state; 22 the time when it began.
+    // Field 2 is a name, which may contain anything but ends with `)`; field 3 is the state; field 22 the start time.
     const line = tryRead(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
     if (line === undefined) return "unknown";
     const fields = line.slice(line.lastIndexOf(") ") + 2).split(" ");

@@ -3,7 +3,7 @@ import { CheckpointError } from "../errors.ts";
 import type { Kept, Retention } from "./retention.ts";
 import { checkRetention, surplus } from "./retention.ts";
 
-/** Newest first, named for their place. */
+/** Newest first, named by position. */
 const kept = (...losses: (number | undefined)[]): Kept[] =>
   losses.map((loss, i) => ({ name: `c${losses.length - i}`, metrics: loss === undefined ? {} : { loss } }));
 const min = { metric: "loss", direction: "min" } as const;

@@ -1,28 +1,28 @@
-// Which checkpoints are kept: the last ones, and the best by a metric.
+// Decides which checkpoints to keep: the last ones, and the best by a metric.
 import type { OptionNames } from "@shardgrad/core/engine";
 import { findUnknown, optionNames } from "@shardgrad/core/engine";
 import { CheckpointError } from "../errors.ts";
 
-/** The metric by which the best checkpoint is known. */
+/** The metric that ranks checkpoints. */
 export interface BestBy {
   /** Its name among the `metrics` of a checkpoint's state. */
   metric: string;
-  /** Whether less or more is better. */
+  /** Whether lower or higher is better. */
   direction: "min" | "max";
 }
 
-/** Which checkpoints are kept. */
+/** Which checkpoints to keep. */
 export interface Retention {
-  /** The last so many; 3 if absent. */
+  /** How many of the last ones; default 3. */
   keepLast?: number;
-  /** And the best one by this; none if absent. */
+  /** Also keeps the best one by this; none if absent. */
   keepBest?: BestBy;
 }
 
 /** One checkpoint on the disk. */
 export interface Kept {
   name: string;
-  /** Of its last evaluation; undefined if it is damaged: then it is nobody's to count or to remove. */
+  /** The metrics of its last evaluation; undefined if it is damaged. A damaged one is neither counted nor removed. */
   metrics: Readonly<Record<string, number>> | undefined;
 }
 
@@ -57,7 +57,7 @@ export function checkRetention(retention: Retention): void {
   }
 }
 
-/** The best checkpoint and its value, of equal ones the oldest; NaN is never best. */
+/** The best checkpoint and its value. Of equal ones, the oldest; NaN is never best. */
 export function bestOf(
   newestFirst: readonly Kept[],
   { metric, direction }: BestBy,
@@ -71,7 +71,7 @@ export function bestOf(
   return best;
 }
 
-/** Names of the checkpoints to remove, oldest first. Those in `stays`, such as the one that was just saved, do, whatever their steps. */
+/** Names of the checkpoints to remove, oldest first. Never those in `stays`, such as the one just saved, whatever their steps. */
 export function surplus(
   newestFirst: readonly Kept[],
   stays: readonly string[],

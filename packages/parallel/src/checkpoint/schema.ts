@@ -1,15 +1,15 @@
-// What JSON that was read must look like, as data: each check throws with the place, what it got and what it expected.
-// Strict: no field may be missing, be of another type, or be one that is not known. Knows nothing of what is checked.
+// Schemas for parsed JSON, as data. Each check throws with the path, what it got and what it expected. Strict: no field
+// may be missing, of another type, or unknown. Knows nothing of what it checks.
 
-/** What is wrong with a checkpoint's files; whoever catches it tells which checkpoint it is. */
+/** What is wrong with a checkpoint's files. Whoever catches it adds which checkpoint. */
 export class Damage extends Error {
   override name = "Damage";
 }
 
-/** Throws a Damage unless the value is what it is to be. */
+/** Throws a Damage if the value does not match. */
 export type Check = (value: unknown, at: string) => void;
 
-/** A value as it stands in messages: on one line, and short. */
+/** A value for messages: on one line, and short. */
 export function shown(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";
@@ -27,7 +27,7 @@ const check =
   };
 
 export const text = check((value) => typeof value === "string", "text");
-/** Any number; NaN and infinities are some. */
+/** Any number, also NaN and infinity. */
 export const number = check((value) => typeof value === "number", "a number");
 export const count = check(
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
@@ -35,14 +35,14 @@ export const count = check(
 );
 export const scalar = check((value) => ["string", "number", "boolean"].includes(typeof value), "a scalar");
 
-/** The one value that is right. */
+/** Exactly this value. */
 export const exactly = (expected: string | number): Check =>
   check((value) => Object.is(value, expected), shown(expected));
 
 export const matching = (pattern: RegExp, expected: string): Check =>
   check((value) => typeof value === "string" && pattern.test(value), expected);
 
-/** So many items; any number of them if that is not said. */
+/** An array of `length` items, or of any length. */
 export function list(of: Check, { least = 0, most = Number.POSITIVE_INFINITY } = {}): Check {
   return (value, at) => {
     if (!Array.isArray(value)) return refuse(value, at, "a list");
@@ -54,13 +54,13 @@ export function list(of: Check, { least = 0, most = Number.POSITIVE_INFINITY } =
   };
 }
 
-/** Exactly so many items. */
+/** A tuple of exactly these items. */
 export const listOf = (length: number, of: Check): Check => list(of, { least: length, most: length });
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Values by names that are not known beforehand. */
+/** Values by arbitrary names. */
 export function record(of: Check): Check {
   return (value, at) => {
     if (!isObject(value)) return refuse(value, at, "an object");
@@ -68,7 +68,7 @@ export function record(of: Check): Check {
   };
 }
 
-/** A number, or lists of numbers in lists, all of one shape. */
+/** A number, or nested lists of numbers, all of one shape. */
 export const numbers: Check = (value, at) => {
   shapeOf(value, at);
 };
@@ -96,7 +96,7 @@ export function object(fields: Readonly<Record<string, Check>>): Check {
 
 const mostDepth = 64;
 
-/** Whatever JSON holds, but not nested without end. */
+/** Any JSON value, up to a nesting limit. */
 export function plain(value: unknown, at: string, depth = 0): void {
   if (depth > mostDepth) throw new Damage(`${at} is nested more than ${mostDepth} deep`);
   if (value === undefined) refuse(value, at, "something");

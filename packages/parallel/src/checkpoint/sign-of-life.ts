@@ -1,13 +1,13 @@
-// A sign of life that ends with its process, however that ends: a socket in the directory, which the kernel closes. Whoever
-// is on the same kernel can ask for it, also from another container, where numbers of processes mean something else; and
-// it answers while its process is busy, as the kernel does that. Some file systems have no sockets; Windows has none.
+// A sign of life that ends with its process, however that ends: a socket in the directory, which the kernel closes. Any
+// process on the same kernel can check it, even from another container with its own process numbers. It answers while
+// its process is busy, as the kernel accepts connections. Some file systems have no sockets; on Windows there is none.
 import { closeSync, constants, openSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { codeOf } from "./disk.ts";
 
-/** The address of a socket has about a hundred bytes; on Linux a directory of any length can be named by its number. */
+/** Socket addresses hold about a hundred bytes. On Linux, a file descriptor can stand for a directory of any length. */
 async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
   if (process.platform !== "linux") return await use(path);
   const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
@@ -19,14 +19,14 @@ async function withShortPath<T>(path: string, use: (path: string) => Promise<T>)
 }
 
 /**
- * Puts a sign of life at a path, where nothing may be.
+ * Puts a sign of life at a path that does not exist yet.
  *
- * @returns what takes it away; undefined if there can be none
+ * @returns a function that removes it; undefined if impossible
  */
 export async function giveSign(path: string): Promise<(() => Promise<void>) | undefined> {
   if (process.platform === "win32") return undefined;
   const server = createServer((asking) => asking.destroy());
-  // A process is not kept by it.
+  // The socket does not keep the process alive.
   server.unref();
   try {
     await withShortPath(
@@ -39,12 +39,12 @@ export async function giveSign(path: string): Promise<(() => Promise<void>) | un
   }
   return async () => {
     server.close();
-    // Closing removes what it was called when it was made, which may have been a number.
+    // close() removes the address that the socket was bound to, which may be the short one.
     await unlink(path).catch(() => undefined);
   };
 }
 
-/** Whether a process of this kernel gives the sign of life at a path; undefined if there is no telling. */
+/** Whether a process of this kernel gives the sign of life at a path; undefined if unknown. */
 export async function hasSign(path: string): Promise<boolean | undefined> {
   if (process.platform === "win32") return undefined;
   try {
@@ -61,7 +61,7 @@ export async function hasSign(path: string): Promise<boolean | undefined> {
     );
   } catch (error) {
     if (codeOf(error) === "ECONNREFUSED") return false;
-    // So many ask it that the kernel puts off the next.
+    // The queue of connections is full, so somebody listens.
     return codeOf(error) === "EAGAIN" ? true : undefined;
   }
 }

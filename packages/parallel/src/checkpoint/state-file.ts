@@ -1,5 +1,5 @@
-// state.json: where a run was, what it was of, and the sizes and SHA-256 sums of the files beside it. Written last, and
-// protected by a sum of its own in its last line, so that a changed byte anywhere in a checkpoint is noticed.
+// state.json: the position of a run, its identity, and the sizes and SHA-256 sums of the other files. Written last. Its
+// last line holds its own sum, so that a changed byte anywhere in a checkpoint is noticed.
 import { createHash } from "node:crypto";
 import type { SavedGroup } from "@shardgrad/core";
 import { CheckpointError } from "../errors.ts";
@@ -20,13 +20,13 @@ import {
   text,
 } from "./schema.ts";
 
-/** The version of the format that is written, and the newest that is read. */
+/** The version of the format that this writes, and the newest that it reads. */
 export const formatVersion = 2;
 
-/** Something that JSON holds; NaN, infinities and -0 are kept too. */
+/** A JSON value; also keeps NaN, infinity and -0. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** Where a run was, and what it was of. */
+/** The position of a run, and its identity. */
 export interface CheckpointState {
   /** Steps done. */
   step: number;
@@ -34,55 +34,55 @@ export interface CheckpointState {
   epoch: number;
   /** Samples of the current epoch that are done. */
   cursor: number;
-  /** Whatever is needed to go on with the same random numbers. */
+  /** The state of the random numbers. */
   random: Plain;
   /** Results of the last evaluation. */
   metrics: Readonly<Record<string, number>>;
   fingerprint: JobFingerprint;
-  /** What may be another when the run goes on. */
+  /** Settings that may change on a resume. */
   settings: RunSettings;
-  /** What was, oldest first. */
+  /** Changes at earlier resumes, oldest first. */
   changes: readonly RunChange[];
-  /** What computed, for information: with anything else a run goes on, but not to the same bits. */
+  /** What computed, for information: a run resumes with other kernels, too, but not to the same bits. */
   computedBy: Readonly<Record<string, string>>;
-  /** The files of the job's source, by path from its own folder, with their SHA-256 sums; for information. */
+  /** The job's source files, by path relative to its folder, with their SHA-256; for information. */
   sources: Readonly<Record<string, string>>;
-  /** The optimizer's state but for its tensors. */
+  /** The optimizer's state without its tensors. */
   optimizer: { stepCount: number; paramGroups: readonly SavedGroup[] };
 }
 
-/** A file of a checkpoint, as state.json knows it. */
+/** A file's entry in state.json. */
 export interface FileRecord {
   bytes: number;
   sha256: string;
 }
 
-/** The files that state.json knows, of every checkpoint. */
+/** The files listed in state.json of every checkpoint. */
 export const tensorFiles = ["model.safetensors", "optimizer.safetensors"] as const;
 /**
- * Those of a run that keeps an average of its weights: the weights, where the average is what was evaluated and stands in the
- * model's file; or else the average.
+ * The second file of a run that averages its weights. If the model's file holds the average, because that was
+ * evaluated, this one holds the weights; otherwise the average.
  */
 export const besideFiles = ["weights.safetensors", "average.safetensors"] as const;
-/** All files of a checkpoint: what else is in its directory is not ours. */
+/** All files of a checkpoint. Anything else in its directory is not ours. */
 export const checkpointFiles: readonly string[] = [...tensorFiles, ...besideFiles, "state.json"];
 export type TensorFile = (typeof tensorFiles)[number] | (typeof besideFiles)[number];
-/** Something of each file that there is. */
+/** A value for each existing file. */
 export type OfFiles<T> = Record<(typeof tensorFiles)[number], T> & Partial<Record<TensorFile, T>>;
 export type FileRecords = OfFiles<FileRecord>;
 
-/** Names of the files that there are, in the order in which they are written. */
+/** The existing files, in the order in which they are written. */
 export function filesOf(files: OfFiles<unknown>): TensorFile[] {
   return [...tensorFiles, ...besideFiles.filter((name) => Object.hasOwn(files, name))];
 }
 
-/** The end of the file: what comes before is what the sum is of. */
+/** The end of the file. The sum covers everything before it. */
 const tail = /,\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/;
 const tailBytes = ',\n  "sha256": ""\n}\n'.length + 64;
 
 const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-/** Marks numbers that JSON does not have. */
+/** Marks numbers that JSON cannot represent. */
 const numberKey = "$number";
 
 function tagNumber(_: string, value: unknown): unknown {
@@ -97,7 +97,7 @@ function untagNumber(_: string, value: unknown): unknown {
   return untagged.get((value as Record<string, string>)[numberKey]!) ?? value;
 }
 
-/** More axes than any tensor of ours has; a message may name them. */
+/** More axes than any tensor of ours has; limits what a message may quote. */
 const mostAxes = 64;
 const tensor = object({ name: text, shape: list(count, { most: mostAxes }), dtype: text });
 
@@ -114,7 +114,7 @@ const fingerprint = object({
 const sum = matching(/^[0-9a-f]{64}$/, "a SHA-256");
 const file = object({ bytes: count, sha256: sum });
 
-/** All that state.json holds besides its own sum. */
+/** Everything in state.json but its own sum. */
 const schema = object({
   format: exactly("shardgrad-checkpoint"),
   version: exactly(formatVersion),
@@ -135,7 +135,7 @@ const schema = object({
   },
 });
 
-/** The parameters of an optimizer have the numbers from 0 on, and the groups of the fingerprint are those of its state. */
+/** An optimizer numbers its parameters from 0, and its groups must match the fingerprint. */
 function requireGroups({ fingerprint, optimizer }: CheckpointState): void {
   const { groups, state } = fingerprint.optimizer;
   listOf(groups.length, list(count))(
@@ -156,7 +156,7 @@ function parse(body: Uint8Array): Record<string, unknown> {
   try {
     return JSON.parse(`${Buffer.from(body)}}`, untagNumber);
   } catch (error) {
-    // Nested too deep is none either.
+    // Too deep nesting is not valid either.
     throw new Damage(`state.json is no JSON: ${(error as Error).message.split("\n")[0]}`);
   }
 }
@@ -175,8 +175,8 @@ export function formatState(state: CheckpointState, files: FileRecords): Uint8Ar
 /**
  * Reads state.json.
  *
- * @throws Damage if it is not as it was written
- * @throws CheckpointError if a newer version has written it
+ * @throws Damage if it has been changed
+ * @throws CheckpointError if a newer version wrote it
  */
 export function parseState(bytes: Uint8Array): { state: CheckpointState; files: FileRecords } {
   const body = bytes.subarray(0, Math.max(0, bytes.length - tailBytes));

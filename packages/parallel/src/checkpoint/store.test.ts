@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** What an open store shows, sorted: its sign of life is hidden. */
+/** The visible entries of an open store, sorted; the sign of life is hidden. */
 const readdirVisible = async () =>
   (await readdir(directory)).filter((name) => !name.startsWith(".alive-")).sort();
 
@@ -140,7 +140,7 @@ describe("a store", () => {
     expect(await readFile(join(directory, ".writing-x", "model.safetensors"), "utf8")).toBe("precious");
     expect((await readdir(directory)).sort()).toEqual([...before, name(0), name(1)].sort());
     expect((await readdir(join(directory, ours))).sort()).toEqual(["@eaDir", "state.json"]);
-    // It is told once.
+    // It says so only once.
     expect(notes).toEqual([
       [
         `checkpoint: removed ${ours} but for @eaDir, state.json, which is not of this library, and stays in ${join(directory, ours)}`,
@@ -168,7 +168,7 @@ describe("a store", () => {
     const steps = (await readdir(directory)).filter((entry) => entry.startsWith("step-"));
     expect(steps.sort()).toEqual([name(1), name(3)]);
     await rm(join(directory, name(3)), { recursive: true });
-    // Read, all the same.
+    // It is read nevertheless.
     expect((await store.findNewest()).checkpoint!.state.step).toBe(1);
   });
 
@@ -278,7 +278,7 @@ it("a process that is killed leaves whole checkpoints, and a lock that is taken 
   let last = 0;
   for await (const line of createInterface(child.stdout)) {
     last = Number(line);
-    // In the middle of whatever it does by now.
+    // In the middle of whatever it is doing.
     if (last === 5) child.kill("SIGKILL");
   }
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");

@@ -1,5 +1,5 @@
-// The writing side: a directory of checkpoints that one process keeps. A checkpoint is written under another name, with
-// all of it on the disk, before one rename makes it one. What may happen in between: README.md beside this file.
+// The writing side: a directory of checkpoints that one process owns. It writes a checkpoint under another name, syncs
+// all of it, and makes it visible with one rename. README.md in this folder lists what may happen in between.
 import { join, resolve } from "node:path";
 import type { Committed } from "../errors.ts";
 import { CheckpointError } from "../errors.ts";
@@ -18,26 +18,26 @@ import { bestOf, checkRetention, surplus } from "./retention.ts";
 import { Damage } from "./schema.ts";
 import { makeDirectories, removeCheckpoint, writeCheckpoint } from "./write-checkpoint.ts";
 
-/** A checkpoint that is on the disk to stay. */
+/** A checkpoint that is safely on the disk. */
 export interface SavedCheckpoint {
   /** Its directory. */
   path: string;
-  /** Older checkpoints that were removed, oldest first. */
+  /** Older checkpoints that it removed, oldest first. */
   removed: string[];
-  /** What went wrong afterwards, in words: older ones that could not be removed. */
+  /** Later problems as text: older checkpoints that it could not remove. */
   notes: string[];
 }
 
-/** What a store works with; the machine's own if absent. */
+/** What a store works with; by default the machine's. */
 export interface StoreEnvironment {
   disk?: Disk;
   processes?: Processes;
 }
 
-/** Directories that are being written or removed are called so: by a store's token, so that nobody else's are. */
+/** The name of directories that are being written or removed; the store's token makes it unique. */
 const leftover = /^\.(writing|removing)-[\da-f-]{36}-\d+$/;
 
-/** What to do about an error, by its code. */
+/** Advice for an error, by its code. */
 const remedies: Readonly<Record<string, string>> = {
   ENOSPC: "free some space, or keep fewer checkpoints",
   EDQUOT: "free some space, or keep fewer checkpoints",
@@ -47,16 +47,16 @@ const remedies: Readonly<Record<string, string>> = {
   EROFS: "use a directory that is writable",
 };
 
-/** Told once of a directory that was to be removed. */
+/** The note about a directory that keeps foreign content; reported once. */
 const leftNote = (name: string, path: string, left: readonly string[]) =>
   `checkpoint: removed ${name} but for ${left.join(", ")}, which is not of this library, and stays in ${path}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** A directory of checkpoints, opened for writing; made by `openCheckpoints`. */
+/** A directory of checkpoints, open for writing. Created by `openCheckpoints`. */
 export class CheckpointStore {
   readonly directory: string;
-  /** What was found on opening that is worth a line in a log: leftovers, a lock that was taken over. */
+  /** Log lines from opening: leftovers, a lock that was taken over. */
   readonly notes: readonly string[];
   readonly #disk: Disk;
   readonly #lock: Lock;
@@ -64,11 +64,11 @@ export class CheckpointStore {
   /** Names of checkpoints that stay, whatever the retention says. */
   readonly #alsoKept: string[] = [];
   readonly #token: string;
-  /** Of the checkpoints whose state has been read or written. */
+  /** The metrics of checkpoints whose state was read or written. */
   readonly #metrics = new Map<string, Kept["metrics"]>();
   #writes = 0;
   #closed = false;
-  /** The end of what was asked for so far: saves are done one after another. */
+  /** The last requested save: saves run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @internal */
@@ -89,7 +89,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Writes a checkpoint. When the promise is fulfilled, it survives a power cut, and those that are not kept are gone.
+   * Writes a checkpoint. When the promise resolves, it survives a power cut, and the checkpoints beyond the retention
+   * are gone.
    *
    * @throws CheckpointError if that fails; its `committed` says whether the checkpoint is there nevertheless
    */
@@ -97,12 +98,12 @@ export class CheckpointStore {
     return this.#inTurn(() => this.#save(content));
   }
 
-  /** The newest checkpoint here that is whole; see the function of this name. */
+  /** The newest intact checkpoint here; see the function of this name. */
   findNewest(use?: Use): Promise<NewestCheckpoint> {
     return this.#inTurn(() => findNewest(this.directory, this.#disk, use));
   }
 
-  /** The best checkpoint here by `keepBest`, and its value; undefined if there is none, or it cannot be found out. */
+  /** The best checkpoint here by `keepBest`, with its value; undefined if there is none, or it cannot be read. */
   findBest(): Promise<{ path: string; value: number } | undefined> {
     const { keepBest } = this.#retention;
     if (!keepBest) return Promise.resolve(undefined);
@@ -112,7 +113,7 @@ export class CheckpointStore {
     }).catch(() => undefined);
   }
 
-  /** Keeps the best checkpoint there is now by another measure than `keepBest`, whatever is saved later; returns its name. */
+  /** Protects the current best checkpoint by another measure than `keepBest`, whatever is saved later; returns its name. */
   keepNowBest(metric: string, direction: BestBy["direction"]): Promise<string | undefined> {
     return this.#inTurn(async () => {
       const best = bestOf(await this.#kept(), { metric, direction });
@@ -121,7 +122,7 @@ export class CheckpointStore {
     }).catch(() => undefined);
   }
 
-  /** Waits for what is being saved and gives up the lock. */
+  /** Waits for pending saves and releases the lock. */
   async close(): Promise<void> {
     if (this.#closed) return;
     const released = this.#inTurn(() => this.#lock.release());
@@ -136,7 +137,7 @@ export class CheckpointStore {
     }
   }
 
-  /** So that `await using` closes it. */
+  /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -168,7 +169,7 @@ export class CheckpointStore {
     try {
       await this.#disk.rename(draft, path(name));
     } catch (error) {
-      // A disk that is about to fail may do a thing and say that it could not.
+      // A failing disk may complete an operation and report an error.
       const done = await this.#isThere(name);
       await this.#discard(draft);
       return this.#fail(step, error, done ? "perhaps" : "no");
@@ -182,13 +183,13 @@ export class CheckpointStore {
     return { path: path(name), ...(await this.#removeSurplus(name)) };
   }
 
-  /** What cannot be removed now is removed when the directory is opened the next time. */
+  /** What it cannot remove now, it removes when the directory is opened the next time. */
   async #discard(draft: string): Promise<void> {
     await removeCheckpoint(this.#disk, draft).catch(() => undefined);
   }
 
   async #isThere(name: string): Promise<boolean> {
-    // If even that cannot be found out, it may be there.
+    // If even that fails, it may be there.
     return this.#disk.list(this.directory).then(
       (names) => names.includes(name),
       () => true,
@@ -241,10 +242,10 @@ export class CheckpointStore {
     return kept;
   }
 
-  /** Of a checkpoint on the disk; undefined if its state is damaged, or it is none of ours. */
+  /** The metrics of a checkpoint; undefined if its state is damaged, or it is not ours. */
   async #metricsOf(name: string): Promise<Kept["metrics"]> {
     const path = join(this.directory, name);
-    // What a link leads to is somebody else's.
+    // The target of a link is not ours.
     if ((await this.#disk.kindOf(path)) !== "directory") return undefined;
     if (!this.#metrics.has(name)) this.#metrics.set(name, await this.#readMetrics(path));
     return this.#metrics.get(name);
@@ -254,14 +255,14 @@ export class CheckpointStore {
     return readState(this.#disk, path).then(
       ({ state }) => state.metrics,
       (error: unknown) => {
-        // One of a newer version is not ours to remove either.
+        // A checkpoint of a newer version is not ours to remove.
         if (error instanceof Damage || error instanceof CheckpointError) return undefined;
         throw error;
       },
     );
   }
 
-  /** It is no checkpoint any more before its first file goes: none is ever seen half removed. */
+  /** It is renamed before its first file goes, so that nobody sees a half-removed checkpoint. */
   async #remove(name: string): Promise<{ aside: string; left: string[] }> {
     const aside = join(this.directory, `.removing-${this.#token}-${++this.#writes}`);
     await this.#disk.rename(join(this.directory, name), aside);
@@ -271,7 +272,7 @@ export class CheckpointStore {
   }
 }
 
-/** Removes one thing that an interrupted save, or a process that is gone, left; and says so, if there was something in it. */
+/** Removes a leftover of an interrupted save or a dead process, and reports it if it had content. */
 async function removeLeftover(
   disk: Disk,
   path: string,
@@ -292,7 +293,7 @@ async function removeLeftover(
   return undefined;
 }
 
-/** Removes what interrupted saves left; nobody else writes here. What cannot be removed stands in nobody's way. */
+/** Removes leftovers of interrupted saves; nobody else writes here. Leftovers that cannot be removed do no harm. */
 async function removeLeftovers(disk: Disk, directory: string, processes: Processes): Promise<string[]> {
   const notes: string[] = [];
   for (const name of await disk.list(directory)) {
@@ -305,9 +306,9 @@ async function removeLeftovers(disk: Disk, directory: string, processes: Process
 }
 
 /**
- * Opens a directory for writing checkpoints, and makes it if need be. One process at a time may do so.
+ * Opens a directory for writing checkpoints, and creates it if needed. Only one process at a time may have it open.
  *
- * @throws CheckpointError if another process has it open, if it is not writable, or an option makes no sense
+ * @throws CheckpointError if another process has it open, it is not writable, or an option makes no sense
  */
 export async function openCheckpoints(
   directory: string,

@@ -1,5 +1,5 @@
-// Writing and removing the files of a checkpoint, such that a power cut finds them whole or not under their names. Knows
-// nothing of what a directory of checkpoints holds besides.
+// Writes and removes the files of a checkpoint, so that a power cut leaves them whole or not under their names. Knows
+// nothing else of a directory of checkpoints.
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { CheckpointContent } from "./content.ts";
@@ -10,9 +10,9 @@ import type { FileRecord, FileRecords } from "./state-file.ts";
 import { checkpointFiles, filesOf, formatState } from "./state-file.ts";
 
 /**
- * Makes a directory and those above it, such that they survive a power cut.
+ * Creates a directory and its ancestors so that they survive a power cut.
  *
- * @param isBelow whether the one above is known to be there: with a link to nowhere, no number of tries makes another
+ * @param isBelow whether its parent is known to exist; if a link leads nowhere, creating it cannot succeed
  */
 export async function makeDirectories(disk: Disk, path: string, isBelow = false): Promise<void> {
   try {
@@ -27,9 +27,9 @@ export async function makeDirectories(disk: Disk, path: string, isBelow = false)
 }
 
 /**
- * Removes the files of a checkpoint, and their directory if that is all there was in it. What a link leads to is not touched.
+ * Removes a checkpoint's files, and their directory if nothing else is in it. Does not follow links.
  *
- * @returns how many files were removed, and the names of what is not ours and stays
+ * @returns how many files it removed, and the names of foreign entries, which stay
  */
 export async function removeCheckpoint(
   disk: Disk,
@@ -64,7 +64,7 @@ async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<F
   return { bytes: bytes.length, sha256: hash.digest("hex") };
 }
 
-/** Writes a checkpoint to a directory that is not there yet; all of it is on the disk when the promise is fulfilled. */
+/** Writes a checkpoint to a new directory. When the promise resolves, all of it is on the disk. */
 export async function writeCheckpoint(
   disk: Disk,
   directory: string,
@@ -75,6 +75,6 @@ export async function writeCheckpoint(
   const records: Partial<FileRecords> = {};
   for (const name of filesOf(files)) records[name] = await write(name, files[name]!);
   await write("state.json", formatState(state, records as FileRecords));
-  // The names of the files, before the name of their directory.
+  // Sync the names of the files before the name of their directory.
   await disk.syncDirectory(directory);
 }

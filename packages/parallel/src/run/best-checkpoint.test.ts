@@ -1,5 +1,5 @@
-// The best epoch is saved, without the run waiting for the disk: epochs of one step, which come faster than any disk. While one
-// is being written, better ones take each other's place; after failures and a resume it is the best of all.
+// The best epoch is saved without making the run wait for the disk. Epochs of one step end faster than any disk writes.
+// While one is being written, better ones replace the waiting one; after failures and a resume it is the best of all.
 import { expect, it } from "vitest";
 import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
@@ -17,11 +17,11 @@ interface Course {
   options?: TrainOptions;
   disk?: Disk;
   faults?: Faults;
-  /** Called with each event. */
+  /** Gets each event. */
   listen?: (event: TrainEvent) => void;
 }
 
-/** Nothing is saved but the best epoch, and the last step. */
+/** Only the best epoch and the last step are saved. */
 async function run({ job, best, options, disk = new SimulatedDisk(), faults = [], listen }: Course) {
   const events: TrainEvent[] = [];
   const result = await runJob(
@@ -61,7 +61,7 @@ const best = { metric: "accuracy" };
 
 it("a run does not wait for the disk, writes what is better than all before, and ends with the best", async () => {
   const disk = new SimulatedDisk();
-  // The first save goes on until half of the epochs are over: a run that waited for it would never come there.
+  // The first save lasts until half of the epochs are over: a run that waited for it would never get there.
   const half = Promise.withResolvers<void>();
   const rename = disk.rename.bind(disk);
   disk.rename = async (from, to) => {

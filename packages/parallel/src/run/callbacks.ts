@@ -1,13 +1,13 @@
-// Functions of a script that a run calls, from its events and from a table with a record per step. Always on the main
-// thread, after the fact: the workers do not wait for them, so that they may be slow, and see every step all the same.
+// A script's callbacks, which a run calls for its events and for each record of a step. They run on the main thread,
+// after the fact. The workers do not wait for them, so they may be slow and still see every step.
 import type { Callbacks, TrainEvent } from "../events.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
 
 /**
- * Publishes events and calls the callbacks that go with them, steps before the epoch that they belong to.
+ * Publishes events and runs their callbacks; steps come before the epoch that they belong to.
  *
- * @param steps where the records of the steps are, and how many an epoch has; none before they are laid out
+ * @param steps the table of step records and the steps per epoch; undefined before they are laid out
  */
 export function withCallbacks(
   { onStepEnd, onEpochEnd, onEvaluate, onCheckpoint }: Callbacks,
@@ -17,11 +17,11 @@ export function withCallbacks(
   let told = 0;
   let rejected: { error: unknown } | undefined;
   let ended = false;
-  /** One may be async: what it rejects with ends the run, too. */
+  /** A callback may be async; if it rejects, the run ends, too. */
   const watch = (returned: unknown) => {
     if (!(returned instanceof Promise)) return;
     returned.catch((error: unknown) => {
-      // The run has its result: it is for whoever listens to unhandled rejections.
+      // The run already has its result, so this becomes an unhandled rejection.
       if (ended) throw error;
       rejected ??= { error };
     });
@@ -38,7 +38,7 @@ export function withCallbacks(
   return (event) => {
     if (rejected) throw rejected.error;
     if (event.type === "progress" || event.type === "epoch") tellSteps(event.step);
-    // Those before have been told by the run that did them.
+    // The run that did the earlier steps has reported them.
     if (event.type === "resume") told = event.step;
     publish(event);
     if (event.type === "checkpoint") watch(onCheckpoint?.(event));

@@ -1,6 +1,6 @@
-// What a checkpoint of a run carries besides model, optimizer and identity: the sums of the epoch that is under way, and the
-// records of those that are over. It stands where a loop of one's own has its random state, as that of a run follows from
-// seed and step. Read as strictly as the rest of the file.
+// What a checkpoint of a run carries besides model, optimizer and identity: the sums of the current epoch, and the
+// records of finished ones. It goes where a custom training loop stores its random state, since a run's random state
+// follows from seed and step. Parsed as strictly as the rest of the file.
 import type { Checkpoint } from "../checkpoint/find-newest.ts";
 import {
   count,
@@ -21,18 +21,18 @@ import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 
-/** The record of an epoch as a checkpoint keeps it: metrics by name, as a run may have others when it goes on. */
+/** The record of an epoch in a checkpoint. Metrics are stored by name, as the resumed run may have others. */
 export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, MetricValue>> };
 
 export interface Carried {
   lossSum: number;
   weight: number;
   skipped: number;
-  /** Of the epochs that are over. */
+  /** The records of finished epochs. */
   epochs: readonly SavedRecord[];
 }
 
-/** Where the records of epochs are, and the metrics of each. */
+/** The tables of epoch records and of each one's metrics. */
 export interface Records {
   table: Float64Table;
   metrics: MetricsPlan;
@@ -54,9 +54,9 @@ const savedRecord = (step: number) =>
   });
 
 /**
- * What a checkpoint carries, which must be of a run with so many steps in an epoch, and samples in a step.
+ * Parses what a checkpoint carries, for a run with so many steps per epoch and samples per step.
  *
- * @throws CheckpointError if it is not what a run has written at that step
+ * @throws CheckpointError if no run could have written it at that step
  */
 export function readCarried(
   { path, state }: Pick<Checkpoint, "path" | "state">,

@@ -1,5 +1,5 @@
-// A disk that fails under a run: it is told whether the checkpoint is there, the run goes on or ends as it was asked to,
-// and what is on the disk leads to the bits of a run that was never disturbed.
+// A disk fails during a run. The run reports whether the checkpoint exists, and continues or ends as configured. What
+// is on the disk leads to the bits of an undisturbed run.
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,11 +23,11 @@ const pinned = { shards: 8, kernels: "wasm" } as const;
 interface Course {
   checkpoint: CheckpointOptions;
   disk: Disk;
-  /** Called after each save, well or not, with all so far; true once the run may end. */
+  /** Gets all saves so far, after each one, successful or not; returns true when the run may end. */
   saved: (all: readonly CheckpointEvent[]) => boolean;
 }
 
-/** A run without an end of its own, so that how quick it is does not matter. */
+/** A run without an end, so that its speed does not matter. */
 async function runUntil({ checkpoint, disk, saved }: Course) {
   const saves: CheckpointEvent[] = [];
   let enough = false;
@@ -48,7 +48,7 @@ async function runUntil({ checkpoint, disk, saved }: Course) {
   return { saves, error };
 }
 
-/** Goes on from the newest checkpoint, which must be of this step: some steps later all is as it should be. */
+/** Resumes from the newest checkpoint, which must be of this step, and checks the state some steps later. */
 async function expectResumed(checkpoint: CheckpointOptions, disk: Disk, step: number): Promise<void> {
   const found = await findNewest(checkpoint.directory, disk);
   expect([found.checkpoint?.state.step, found.notes]).toEqual([step, []]);
@@ -159,12 +159,12 @@ it("a disk that is full for some time: every save fails until there is space", a
   });
   expect(error).toBeUndefined();
   expect(saves.slice(0, 5).map(({ committed }) => committed)).toEqual(["yes", "no", "no", "no", "yes"]);
-  // The failed ones have left nothing, and those before them went only when there were newer ones.
+  // The failed saves left nothing, and older checkpoints went only when there were newer ones.
   expect((await disk.list(directory)).every((name) => name.startsWith("step-"))).toBe(true);
   await expectResumed(checkpoint, disk, saves.at(-1)!.step);
 });
 
-/** A file system of 64 KiB; undefined where one cannot be made. */
+/** A file system of 64 KiB; undefined if this system cannot make one. */
 function mountTiny(at: string): { unmount: () => void } | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
   try {
@@ -175,7 +175,7 @@ function mountTiny(at: string): { unmount: () => void } | undefined {
   return { unmount: () => execFileSync("umount", [at]) };
 }
 
-/** Writes until nothing more fits. */
+/** Fills the disk. */
 function fill(file: string): void {
   const opened = openSync(file, "w");
   try {

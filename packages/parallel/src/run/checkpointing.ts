@@ -1,5 +1,5 @@
-// Checkpoints of a run: opens the directory, resumes from it, and writes what workers have left in a snapshot while they
-// go on. For the coordinator; how a checkpoint gets onto a disk safely is checkpoint/'s affair.
+// The checkpoints of a run: opens the directory, resumes from it, and writes the workers' snapshots while they
+// continue. Used by the coordinator. checkpoint/ knows how to get a checkpoint onto a disk safely.
 
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
@@ -30,41 +30,41 @@ import { trainedTensors } from "../shared/untrained.ts";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
 import { readCarried, readSaved } from "./carried.ts";
 
-/** What a checkpoint of a run consists of. */
+/** What a run's checkpoints are made from. */
 export interface Saved {
   model: AnyModule;
   optimizer: Optimizer;
   ema: EMA | undefined;
   identity: RunIdentity;
-  /** What the job's functions are given. */
+  /** The context of the job's functions. */
   context: JobContext;
-  /** What may be another than in the checkpoint that it goes on from. */
+  /** Settings that may differ from the checkpoint's. */
   settings: RunSettings;
-  /** What computes: with anything else a run goes on, but not to the same bits. */
+  /** What computes: a run resumes with other kernels, too, but not to the same bits. */
   computedBy: Readonly<Record<string, string>>;
   sources: RunSources;
-  /** Samples in a step, and steps in an epoch. */
+  /** Samples per step, and steps per epoch. */
   batchSize: number;
   perEpoch: number;
-  /** Steps to do in all. */
+  /** Steps of the whole run. */
   steps: number;
-  /** The metric, or "loss", that early stopping looks at, if there is any. */
+  /** The metric, or "loss", that early stopping watches, if any. */
   observed: string | undefined;
   records: Records;
 }
 
-/** Where a run begins, and what went before. */
+/** Where a run begins, and its history. */
 export interface Beginning {
   state: RunState;
-  /** Metrics of which the last epoch that is over has no value, as the run did not have them then. */
+  /** Metrics without a value for the last finished epoch, because the run did not have them then. */
   lacking: readonly string[];
-  /** The first epoch, counted from 0, from which on there is a value for early stopping to look at. */
+  /** The first epoch, counted from 0, that has a value for early stopping. */
   observeFrom: number;
-  /** The value of the best checkpoint; undefined if there is none, or it is not kept. */
+  /** The value of the best checkpoint; undefined if there is none, or none is kept. */
   bestValue: number | undefined;
 }
 
-/** The averages of a model's parameters, by their names; none if there are none. */
+/** The averages of a model's parameters by name; none if it keeps none. */
 function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
   const names = trainedTensors(model).map(([name]) => name);
   return new Map(ema?.averages.map((average, i) => [names[i]!, average]));
@@ -76,7 +76,7 @@ function requireAverage({ path, state, files }: Checkpoint): void {
   throw damagedCheckpoint(path, `it has none of ${besideFiles.join(", ")}`);
 }
 
-/** Takes a run to a checkpoint. The options of the optimizer stay those of the job, which workers have them from. */
+/** Moves a run to a checkpoint. The optimizer's options stay the job's, which the workers use, too. */
 function load(checkpoint: Checkpoint, saved: Saved): Carried {
   const { model, optimizer, identity: run, settings, steps } = saved;
   if (checkpoint.state.step > steps) {
@@ -94,7 +94,7 @@ function load(checkpoint: Checkpoint, saved: Saved): Carried {
   const average = {
     names: trainedTensors(model).map(([name]) => name),
     load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
-      // An average that is kept from here on begins with the weights.
+      // An average that starts here begins with the weights.
       for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
     },
   };
@@ -110,10 +110,10 @@ function load(checkpoint: Checkpoint, saved: Saved): Carried {
   return carried;
 }
 
-/** What an epoch, the first that is over being 1, was evaluated to, with its training loss as `loss`. */
+/** The metrics of a finished epoch (counted from 1), with its training loss as `loss`. */
 export type MetricsAt = (epochs: number) => Record<string, number>;
 
-/** What the choice of the best checkpoint is called among the settings of a run. */
+/** The name of the best-checkpoint choice among the settings of a run. */
 const bestSetting = "best checkpoint";
 
 const describeBest = ({ metric, direction }: BestBy): string => `${metric} by ${direction}`;
@@ -123,20 +123,20 @@ export class RunCheckpoints {
   readonly #store: CheckpointStore;
   readonly #options: CheckpointOptions;
   readonly #best: BestBy | undefined;
-  /** The value of the best one that is saved, and the best one if it could not be. */
+  /** The value of the best saved checkpoint, and the content of the best one if saving it failed. */
   #bestValue: number | undefined;
   #unsavedBest: CheckpointContent | undefined;
   readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
   #saved: Saved | undefined;
-  /** Of the epochs before the run went on from a checkpoint. */
+  /** The epochs before the resume. */
   #past: readonly SavedRecord[] = [];
-  /** What was another each time that it went on. */
+  /** The changes at each resume. */
   #changes: readonly RunChange[] = [];
   #lastSavedStep = -1;
   #savedMs = performance.now();
   #saving: Promise<void> | undefined;
   #failure: CheckpointError | undefined;
-  /** What a listener has thrown. */
+  /** The error that a listener threw. */
   #thrown: { error: unknown } | undefined;
 
   private constructor(
@@ -164,10 +164,10 @@ export class RunCheckpoints {
   }
 
   /**
-   * Takes the run to where its newest checkpoint was, or to its beginning if there is none.
+   * Moves the run to its newest checkpoint, or to its beginning if there is none.
    *
-   * @throws JobError if there is one and it was not asked for, or it must be there and is not
-   * @throws CheckpointError naming the differences if it is of another job
+   * @throws JobError if there is one but no resume was requested, or a required one is missing
+   * @throws CheckpointError that names the differences if it belongs to another job
    */
   async begin(saved: Saved, resume: boolean | "must"): Promise<Beginning> {
     const settings = { ...saved.settings, ...(this.#best && { [bestSetting]: describeBest(this.#best) }) };
@@ -237,20 +237,20 @@ export class RunCheckpoints {
     };
   }
 
-  /** Keeps the best checkpoint of a run that looked for one, when it goes on without; returns its name. */
+  /** Keeps the best checkpoint of a run that tracked one, if the resumed run tracks none; returns its name. */
   async #keepBestOf(described: RunSettings[string] | undefined): Promise<string | undefined> {
     const [metric, direction] = String(described ?? "").split(" by ");
     if (!metric || (direction !== "min" && direction !== "max")) return undefined;
     return await this.#store.keepNowBest(metric, direction);
   }
 
-  /** Looks at the shared words: saves the snapshot that is to be saved, asks for one when it is time. */
+  /** Reads the shared words: saves a snapshot that is ready, requests one when a save is due. */
   poll(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): void {
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
     if (this.#thrown) throw this.#thrown.error;
     if (this.#saving) return;
     const slot = control.load("checkpointSlot") - 1;
-    // A best one may have been handed over twice, if a worker failed just then.
+    // If a worker failed just then, it may have handed over the same best snapshot twice.
     if (slot >= 0 && readState(plan, slot).step === this.#lastSavedStep) control.store("checkpointSlot", 0);
     else if (slot >= 0) {
       this.#saving = this.#save(plan, slot, metricsAt)
@@ -268,7 +268,7 @@ export class RunCheckpoints {
       control.store("checkpointRequested", 1);
   }
 
-  /** Saves what is not saved yet: the best snapshot, and the newest, that of the last step. For after the run. */
+  /** After the run: saves what is not saved yet, the best snapshot and the newest, which is that of the last step. */
   async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
     await this.#saving;
     if (this.#thrown) throw this.#thrown.error;
@@ -280,19 +280,19 @@ export class RunCheckpoints {
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
   }
 
-  /** The best one, if one is kept. */
+  /** The best checkpoint, if one is kept. */
   async findBest(): Promise<BestCheckpoint | undefined> {
     const best = await this.#store.findBest();
     return best && { ...best, metric: this.#best!.metric };
   }
 
-  /** Waits for what is being saved, and lets others write. */
+  /** Waits for pending saves, and releases the lock. */
   async close(): Promise<void> {
     await this.#saving;
     await this.#store.close();
   }
 
-  /** What goes wrong on the disk is told, and kept; it rejects with what a listener throws. */
+  /** Reports and keeps errors of the disk; rejects only with what a listener throws. */
   async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
     const content = this.#encode(plan, slot, metricsAt);
     this.#savedMs = performance.now();
@@ -300,14 +300,14 @@ export class RunCheckpoints {
     await this.#write(content);
   }
 
-  /** The best one, if the disk refused it: once more. */
+  /** Retries the best one if the disk refused it. */
   async #saveUnsavedBest(): Promise<void> {
     const content = this.#unsavedBest;
     this.#unsavedBest = undefined;
     if (content) await this.#write(content);
   }
 
-  /** Whether it is better than what is on the disk, by what the best is known. */
+  /** Whether it beats the best checkpoint on the disk. */
   #isBest({ state }: CheckpointContent): boolean {
     const value = this.#best && state.metrics[this.#best.metric];
     if (value === undefined || Number.isNaN(value)) return false;
@@ -325,7 +325,7 @@ export class RunCheckpoints {
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       this.#failure = error;
-      // Its slot is used again: these bytes are all that is left of it.
+      // Its slot will be reused, so these bytes are its only copy.
       if (isBest) this.#unsavedBest = content;
       const { committed = "no", message } = error;
       this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
@@ -347,7 +347,7 @@ export class RunCheckpoints {
       sources,
     } = this.#saved!;
     const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
-    // This thread's optimizer does no updates; schedules of the learning rate follow its count.
+    // This thread's optimizer does no updates, but learning-rate schedules follow its count.
     optimizer.stepCount = stepCount;
     const epoch = Math.floor(step / perEpoch);
     const epochs = Array.from({ length: epoch }, (_, at) => this.#past[at] ?? readSaved(records, at));
@@ -362,7 +362,7 @@ export class RunCheckpoints {
       changes: this.#changes,
       computedBy,
       sources: sources.relative,
-      // They are of the weights at the end of an epoch, and of no others.
+      // Metrics belong to the weights at the end of an epoch only.
       metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
     };
     const then = (tensors: Iterable<[string, Tensor]>) =>

@@ -1,9 +1,9 @@
-// The main thread's part of a run, from the job's data to the result: prepares what the threads share, lets workers do all
-// steps, again from the last snapshot if one fails, tells of their progress, and cleans up. On no critical path.
+// The main thread's part of a run, from the job's data to the result. It prepares what the threads share, lets workers
+// do all steps (again from the last snapshot if one fails), reports their progress, and cleans up. On no critical path.
 //
 //   kernels, job → prepare-run → start event → resume-run → comparison → attempts (attempt/) → end event
 //
-// Must not know worker/: workers are started by their URL.
+// Must not know worker/: it starts workers by their URL.
 import type { AnyModule } from "@shardgrad/core";
 import { writeSafetensors } from "@shardgrad/core";
 import { attempt } from "../attempt/attempt.ts";
@@ -49,12 +49,12 @@ export interface Watcher {
   stopRequested: () => boolean;
 }
 
-/** What a run takes from the machine: threads and clock, and the disk for checkpoints. Tests put others there. */
+/** What a run takes from the machine: threads, the clock, and the disk for checkpoints. Tests replace these. */
 export interface RunEnvironment extends Environment {
   store?: StoreEnvironment;
 }
 
-/** Does a whole run. Everything it started has ended, and its memory is free again, when the promise settles. */
+/** Does a whole run. When the promise settles, everything it started has ended, and its memory is free again. */
 export async function coordinate<M extends AnyModule>(
   launch: Launch,
   options: TrainOptions,
@@ -82,7 +82,7 @@ export async function coordinate<M extends AnyModule>(
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
     const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory);
     const progress = new Progress(run, publish);
-    // Such as by a listener of the start event: then there is nothing to train, and nothing to save.
+    // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
     if (!stopRequested()) {
       const following = { progress, checkpoints, publish, stopRequested };
       await trainWithRestarts(run, { launch, kernels, setupOf, environment }, following);
@@ -113,14 +113,14 @@ interface Starting {
   environment: RunEnvironment;
 }
 
-/** What happens beside the workers while they train. */
+/** What the main thread does while the workers train. */
 interface Following extends Pick<Watcher, "stopRequested"> {
   progress: Progress;
   checkpoints: RunCheckpoints | undefined;
   publish: (event: TrainEvent) => void;
 }
 
-/** Lets workers do all steps: again from the last snapshot, if one fails and that may help. */
+/** Lets workers do all steps. If one fails, retries from the last snapshot if that may help. */
 async function trainWithRestarts(run: Run, starting: Starting, following: Following): Promise<void> {
   const { control, plan } = run;
   const { environment } = starting;
@@ -144,13 +144,13 @@ async function trainWithRestarts(run: Run, starting: Starting, following: Follow
     obstacle: () => run.sources.obstacle,
     goBack: (failure, restart) => {
       publish(takeBack(run, progress.told, failure, restart));
-      // The next attempt goes no further than it must.
+      // A stopped run's next attempt goes no further than it must.
       passOnStop();
     },
   });
 }
 
-/** Takes a run in which a worker failed back to its last snapshot; no worker runs. */
+/** Rewinds a run in which a worker failed to its last snapshot; no worker runs. */
 function takeBack(run: Run, told: number, failure: WorkerError, restart: number): RestartEvent {
   run.told = told;
   run.state = goBack(run.snapshots!, newestSlot(run.control)!);

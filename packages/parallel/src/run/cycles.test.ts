@@ -10,7 +10,7 @@ const script = fileURLToPath(new URL("../../testing/soak-cycles.ts", import.meta
 it.skipIf(!existsSync("/proc/self/fd"))(
   "no memory, thread, file or handle, in 14 cycles",
   async () => {
-    // It ends with an error if something has grown.
+    // Throws if something has grown.
     const { stdout } = await promisify(execFile)(process.execPath, [script, "14"]);
     expect(stdout).toMatch(
       /^14 cycles of plain, with checkpoints, stopped, losing a worker, failing, refused, two at once:/,

@@ -1,4 +1,4 @@
-// What came of a run: the numbers of its last event, and the model, which is made independent of the run's memory.
+// The result of a run: its last event, and the model, made independent of the run's memory.
 import { createHash } from "node:crypto";
 import type { AnyModule } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
@@ -11,7 +11,7 @@ import { trainedTensors, untrainedTensors } from "../shared/untrained.ts";
 import type { Run } from "./prepare-run.ts";
 import type { Progress } from "./progress.ts";
 
-/** The last event of a run whose model still looks at the weights that it ends with. */
+/** The last event. The model must still use the run's shared weights. */
 export function endEvent(
   run: Run,
   progress: Progress,
@@ -38,7 +38,7 @@ export function endEvent(
   };
 }
 
-/** Time that workers spent waiting for each other, as a mean over them. */
+/** The mean share of time that workers waited for each other. */
 function meanWaitMs({ layout, plan }: Run): number {
   return sumOfColumn(layout.waits, 0) / plan.workers;
 }
@@ -51,7 +51,7 @@ function hashWeights(model: AnyModule): string {
   return hash.digest("hex");
 }
 
-/** The workers' decision once more, from the records of the epochs. */
+/** Repeats the workers' decision from the records of the epochs. */
 function whyEndedEarly({ plan, metrics, control, begun }: Run, progress: Progress): string {
   const stopping = new EarlyStopping(plan.rules.earlyStopping!, metrics.metrics);
   for (let epoch = begun.observeFrom; epoch < control.load("epochs"); epoch++)

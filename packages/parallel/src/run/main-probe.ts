@@ -1,5 +1,5 @@
-// The main thread's side of the comparison before step 1: what the job's functions give here, for workers to compare
-// (probe.ts), and whether they leave the model as it is.
+// The main thread's side of the comparison before step 1: the results of the job's functions, for workers to compare
+// (probe.ts), and a check that the functions do not change the model.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
 import { checkMeanLoss } from "../checks/mean-loss.ts";
@@ -21,7 +21,7 @@ import { hashTensor } from "../shared/digest.ts";
 import { runningStatistics, watchTraining } from "../shared/untrained.ts";
 import { BatchSource } from "../step/batches.ts";
 
-/** The run to be looked at, which lies in shared memory. */
+/** The run to probe, which lies in shared memory. */
 export interface ProbedRun {
   job: RunJob;
   model: AnyModule;
@@ -34,7 +34,7 @@ export interface ProbedRun {
   state: { step: number };
 }
 
-/** Throws a JobError if a tensor of the model is not as it was at the last call, by whoever was at work since. */
+/** Throws a JobError, naming the functions called since, if a tensor has changed since the last call. */
 function watchModel(model: AnyModule, step: number): (who: string | undefined) => void {
   const statistics = runningStatistics(model);
   const checkTraining = watchTraining([model]);
@@ -51,14 +51,14 @@ function watchModel(model: AnyModule, step: number): (who: string | undefined) =
   };
 }
 
-/** Who may be at work in a phase. */
+/** The job's functions that may run in a phase. */
 const workers: Partial<Record<Phase, string>> = {
   gather: "sample() or augment()",
   forward: "loss()",
   evaluate: "a metric",
 };
 
-/** What the job's functions give for the next step's first shard, with the kernels that workers compute with. */
+/** The results of the job's functions for the next step's first shard, with the kernels that workers use. */
 export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<Found[]> {
   const { job, model, optimizer, sampling, train, test, metrics, plan, state } = run;
   const { seed } = sampling;
@@ -94,7 +94,7 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
       again: true,
     };
     const found = probe(probed);
-    // What has been trained may have a loss that is all rounding.
+    // A trained model's loss may be all rounding.
     if (sampling.shards > 1 && state.step === 0) {
       enter("forward");
       checkMeanLoss(probed);

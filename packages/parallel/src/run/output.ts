@@ -1,12 +1,12 @@
-// The file that a run's weights are written to: looked at before the training, and replaced in one go after it. Knows
-// nothing of models; what is written is bytes.
+// The output file of a run's weights: checked before the training, replaced atomically after it. Knows nothing of
+// models; it writes bytes.
 import { randomBytes } from "node:crypto";
 import { access, constants, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { describeThrown, JobError, OutputError } from "../errors.ts";
 
 /**
- * The path of the file, whose place is found out now rather than after the training.
+ * The absolute path of the file, checked now rather than after the training.
  *
  * @throws JobError if nothing can be written there
  */
@@ -24,7 +24,7 @@ export async function checkOutput(file: string | undefined): Promise<string | un
   return path;
 }
 
-/** Writes a file that must not be there yet, a link neither; all of it is on the disk when the promise is fulfilled. */
+/** Writes a file that must not exist yet, not even as a link. When the promise resolves, all of it is on the disk. */
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, "wx");
   try {
@@ -36,13 +36,13 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Writes beside, under a name that no other run has, then in its place: a file that is there already stays until the new
- * one is whole, and of several runs with the same file the last one to end has it.
+ * Writes a temporary file, then renames it. An existing file stays until the new one is whole. Among several runs with
+ * the same file, the last one to end wins.
  *
  * @throws OutputError if that fails; then nothing is left behind
  */
 export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
-  // A link stays one, and a device or a pipe what it is.
+  // Writes through links, and into devices and pipes.
   const target = await realpath(path).catch(() => path);
   const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
   const beside = `${target}.${randomBytes(6).toString("hex")}.part`;

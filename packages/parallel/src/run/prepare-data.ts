@@ -1,5 +1,5 @@
-// From a job's dataset to the set to train on and the one to evaluate, described as workers need them, their columns in
-// shared memory. For the main thread.
+// Turns a job's dataset into the training set and the evaluated set, with columns in shared memory, described for
+// workers. Main thread only.
 import type { Storage } from "@shardgrad/core/engine";
 import { blockSize } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
@@ -16,7 +16,7 @@ import { checkSampleWeight } from "../step/sample-weights.ts";
 /**
  * The test set with its columns in the order of the training set's.
  *
- * @throws JobError unless there is one where one is needed, with the columns of the training set
+ * @throws JobError if a required one is missing, or its columns differ from the training set's
  */
 function matchTest(
   train: StoredColumns,
@@ -43,11 +43,10 @@ function matchTest(
 }
 
 /**
- * Stores the data, or describes how to compute it, and holds out what the job wants to evaluate. The job then has all that
- * its functions are given.
+ * Stores the data, or describes how to compute it, and holds out the validation samples. Afterwards the job has the
+ * whole context of its functions.
  *
- * @throws JobError if the sets are not as they should be, or do not fit each other or the job; MemoryError if there is no
- *   room for them
+ * @throws JobError if the sets are invalid, or do not match each other or the job; MemoryError if they do not fit
  */
 export async function prepareData(
   defined: Job,
@@ -67,7 +66,7 @@ export async function prepareData(
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
   if (job.validation === undefined) {
     const test = matchTest(set, dataset.test && storeSet("test", dataset.test, allocate), job);
-    // Metrics are means by these.
+    // Metrics are means weighted by these.
     if (test && job.metrics && job.sampleWeight !== undefined)
       checkSampleWeight(job.sampleWeight, test, false);
     return { job, train: set, test };

@@ -1,4 +1,4 @@
-// A run before its first step: the data is stored, the model built, and all that the threads share is laid out.
+// Prepares a run: stores the data, builds the model, and lays out everything that the threads share.
 import { setImmediate } from "node:timers/promises";
 import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
@@ -46,21 +46,21 @@ export interface Run extends Attempted {
   ema: EMA | undefined;
   /** The optimizer, see `first-step.ts`. */
   described: string;
-  /** The model as it was built, and what the job's functions gave before the first step of this run. */
+  /** The model as built, and the results of the job's functions before the first step of this run. */
   built: Digest[];
   found: Found[] | undefined;
   budget: MemoryBudget;
   train: StoredColumns;
   test: StoredColumns | undefined;
-  /** What is evaluated. */
+  /** The evaluated set. */
   metrics: MetricsPlan;
   /** What must be finite before it is saved. */
   kept: readonly KeptNumbers[];
-  /** Where the run began, which is no longer step 0 if it was resumed. */
+  /** Where the run began; not step 0 if it was resumed. */
   begun: Begun;
 }
 
-/** Stores the data, builds the model in shared memory, and lays out all that the threads share. */
+/** Stores the data, builds the model in shared memory, and lays out everything that the threads share. */
 export async function prepareRun(
   jobUrl: string,
   { job: defined, origin: jobOrigin }: FoundJob,
@@ -82,7 +82,7 @@ export async function prepareRun(
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
   const sizesFor = (metrics: MetricsPlan) => layoutSizes(job, options, plan, metrics);
-  // A signal that came while the data was loaded is told now: what follows may drop it.
+  // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
   await setImmediate();
   const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
   const { metrics, budget } = planMemory(parts, () => ({
@@ -121,7 +121,7 @@ export async function prepareRun(
   };
 }
 
-/** How much of what the layout is to have. */
+/** The sizes of the layout. */
 function layoutSizes(job: RunJob, options: TrainOptions, plan: RunPlan, metrics: MetricsPlan) {
   const { workers, shards, local } = plan;
   const perEpoch = stepsPerEpoch(plan);
@@ -129,7 +129,7 @@ function layoutSizes(job: RunJob, options: TrainOptions, plan: RunPlan, metrics:
     workers,
     shards,
     metricBytes: metrics.bytes,
-    // A run may end within one.
+    // A run may end within an epoch.
     epochs: Math.ceil(plan.steps / perEpoch),
     cells: metrics.cells,
     recordedSteps: options.onStepEnd ? plan.steps : 0,

@@ -15,25 +15,25 @@ import { rateOf, readThroughput } from "../shared/training-clock.ts";
 
 /** Where a run began: at a checkpoint, or at 0. */
 export interface Begun {
-  /** Steps and epochs done; the records of these are there. */
+  /** Steps and epochs done; their records exist. */
   step: number;
   epoch: number;
-  /** Metrics of which the last of these epochs has no value. */
+  /** Metrics without a value for the last of these epochs. */
   lacking: readonly string[];
-  /** The first epoch, counted from 0, that early stopping looks at: those before lack its metric. */
+  /** The first epoch, counted from 0, that early stopping watches: earlier ones lack its metric. */
   observeFrom: number;
-  /** The value of the best epoch that was saved before; undefined if there was none, or it is not kept. */
+  /** The value of the best epoch saved before; undefined if there was none, or none is kept. */
   bestValue: number | undefined;
 }
 
-/** What there is to follow. */
+/** What to follow. */
 export interface Followed {
   control: Control;
   layout: Layout;
   sampling: SamplingPlan;
-  /** Steps and epochs to do in all. */
+  /** Steps and epochs of the whole run. */
   plan: { steps: number; epochs: number };
-  /** What is evaluated. */
+  /** The evaluated set. */
   metrics: MetricsPlan;
   begun: Begun;
 }
@@ -42,7 +42,7 @@ export class Progress {
   readonly #run: Followed;
   readonly #publish: (event: TrainEvent) => void;
   readonly #startedMs = performance.now();
-  /** Epochs that were told of. */
+  /** Reported epochs. */
   #epochs: number;
   #lastStep: number;
   #told: number;
@@ -55,10 +55,10 @@ export class Progress {
     this.#told = run.begun.step;
   }
 
-  /** Publishes what is new since the last look. */
+  /** Publishes what is new since the last call. */
   poll(): void {
     const { control, plan, sampling } = this.#run;
-    // After a restart there may be fewer than have been told of: they come again, the same.
+    // After a restart there may be fewer epochs than reported: they come again, the same.
     while (this.#epochs < control.load("epochs")) this.#publishEpoch();
     const step = control.load("step");
     if (step === this.#lastStep) return;
@@ -78,12 +78,12 @@ export class Progress {
     return (performance.now() - this.#startedMs) / 1000;
   }
 
-  /** The most steps that were told of; after a restart there may be fewer for some time. */
+  /** The most steps reported so far; after a restart the run may be behind it for some time. */
   get told(): number {
     return this.#told;
   }
 
-  /** What the weights after so many steps were evaluated to: nothing if the run has not come to it. */
+  /** The metrics of the weights after so many steps; none if the run has not evaluated them. */
   metricsOf(steps: number): Record<string, MetricValue> {
     const { control, metrics, begun } = this.#run;
     const epochs = control.load("epochs");
@@ -95,7 +95,7 @@ export class Progress {
     return Object.fromEntries(values.filter(([name]) => !lacking.includes(name)));
   }
 
-  /** What an epoch, the first that is over being 1, was evaluated to in single numbers, and as `loss` its training loss. */
+  /** The single-number metrics of a finished epoch (counted from 1), with its training loss as `loss`. */
   metricsAt(epochs: number): Record<string, number> {
     if (epochs === 0) return {};
     const record = this.recordOf(epochs - 1);
@@ -111,7 +111,7 @@ export class Progress {
     return rateOf(readThroughput(this.#run.layout.throughput));
   }
 
-  /** The record of an epoch that is over, counted from 0. */
+  /** The record of a finished epoch, counted from 0. */
   recordOf(epoch: number): EpochRecord {
     return readRecord(this.#run.layout.epochs, epoch);
   }

@@ -1,12 +1,12 @@
-// Memory of the heap that belongs to one run, given back in one go.
+// Heap memory that belongs to one run, freed all at once.
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
 
 export class ReservedMemory {
   #blocks: Storage[] = [];
-  /** All that was reserved. */
+  /** All reserved blocks. */
   bytes = 0;
 
-  /** A block of the heap; what was there before is still in it. */
+  /** A block of the heap, not cleared. */
   reserve(bytes: number, holder: string): Storage {
     const block = Storage.allocate(bytes, holder);
     block.retain();
@@ -22,7 +22,7 @@ export class ReservedMemory {
     return block;
   }
 
-  /** Nobody gets it back: a thread may still write into it. */
+  /** Never frees the memory: a thread may still write into it. */
   abandon(): void {
     this.#blocks = [];
   }

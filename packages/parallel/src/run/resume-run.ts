@@ -1,4 +1,4 @@
-// Where a run begins: at its newest checkpoint, if it is to go on from one.
+// Where a run begins: at its newest checkpoint, if it resumes.
 
 import type { StoreEnvironment } from "../checkpoint/store.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
@@ -10,7 +10,7 @@ import { describeKernels } from "../plan/run-kernels.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { Run } from "./prepare-run.ts";
 
-/** Opens the run's checkpoints, if it is to have any, and takes it to where the newest one was. */
+/** Opens the run's checkpoints, if it has any, and moves it to the newest one if it resumes. */
 export async function resumeRun(
   run: Run,
   kernels: RunKernels,

@@ -1,6 +1,6 @@
-// Thousands of runs in which simulated workers fail at every kind of moment, and which are stopped and resumed: whatever
-// happens, a run ends with the weights of one in which nothing happened, or with its first failure; in bounded time; and
-// nothing of it goes on.
+// Thousands of runs whose simulated workers fail at every kind of moment, and which are stopped and resumed. Whatever
+// happens, a run ends in bounded time, with the weights of an undisturbed one or with its first failure, and leaves
+// nothing running.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import type { Feature, Mutations, Schedule, Told } from "../../testing/simulated-run.ts";
@@ -13,7 +13,7 @@ import { SnapshotWriter } from "../shared/snapshots.ts";
 
 const known = new Map<string, Promise<Told>>();
 
-/** What a run of so many steps comes to if nothing happens. */
+/** The result of an undisturbed run of so many steps. */
 function expectedOf(feature: Feature, steps: number): Promise<Told> {
   const key = `${feature} ${steps}`;
   const told = known.get(key) ?? undisturbed(feature, steps);
@@ -24,7 +24,7 @@ function expectedOf(feature: Feature, steps: number): Promise<Told> {
 const shown = ({ epochs }: Told) =>
   epochs.map(({ epoch, step, loss, metrics }) => ({ epoch, step, loss, metrics }));
 
-/** What is wrong with what came out; nothing, as it should be. */
+/** What is wrong with the result; empty if it is right. */
 async function violations({ feature, steps, ...schedule }: Schedule, told: Told): Promise<string[]> {
   const found: string[] = [];
   const must = (holds: boolean, what: string) => void (holds || found.push(what));
@@ -32,7 +32,7 @@ async function violations({ feature, steps, ...schedule }: Schedule, told: Told)
 
   must(told.movesAfterEnd === 0 || error instanceof UnendingThreadError, "workers moved after the end");
   const whole = await expectedOf(feature, steps);
-  // Of an epoch that is over; the last one may be within an epoch.
+  // A finished epoch; the last one may be partial.
   const over = told.epochs.filter(({ step }) => step % perEpoch === 0).length;
   const same = JSON.stringify(shown(told).slice(0, over)) === JSON.stringify(shown(whole).slice(0, over));
   must(same, "epochs were told that are others");
@@ -58,14 +58,14 @@ async function violations({ feature, steps, ...schedule }: Schedule, told: Told)
     const mistake = failures.at(-1)?.message === "a mistake";
     must(restarts.length === schedule.restarts || mistake || samePlace(told), "it gave up too early");
   }
-  // A worker that hangs is found in time: each attempt ends soon after its failure.
+  // A hanging worker is found in time: each attempt ends soon after its failure.
   const quickMs = steps * 4 * 30 * 4 + 2000;
   const boundMs = (restarts.length + 1) * (quickMs + stallMs + 4 * pollMs) + 10_000;
   must(told.endMs < boundMs, `it took ${told.endMs} ms, expected less than ${boundMs}`);
   return found;
 }
 
-/** The last failure came at a place where one had been before. */
+/** The last failure recurred at a place. */
 const samePlace = ({ restarts, error }: Told): boolean =>
   restarts.some(({ failedStep, message }) => {
     const place = /in step \d+ \(\w+\)|while preparing/;
@@ -73,7 +73,7 @@ const samePlace = ({ restarts, error }: Told): boolean =>
     return error instanceof WorkerError && (failedStep === error.step || a === "while preparing");
   });
 
-/** A run that was stopped, or that failed, goes on from its newest checkpoint, with others: to the same end. */
+/** A run that was stopped or failed resumes from its newest checkpoint, and ends the same way. */
 async function violationsOfResume(schedule: Schedule, disk: SimulatedDisk): Promise<string[]> {
   const { feature, steps, checkpoint } = schedule;
   const calm = { ...schedule, workers: checkpoint!.resumedOn, faults: [], stopMs: undefined };
@@ -84,19 +84,19 @@ async function violationsOfResume(schedule: Schedule, disk: SimulatedDisk): Prom
   return same ? [] : ["resumed, it came to other weights"];
 }
 
-/** Does a schedule, and what follows from it. */
+/** Runs a schedule, and resumes as needed. */
 async function doWhole(schedule: Schedule, mutations: Mutations = {}) {
   const disk = new SimulatedDisk();
   await disk.makeDirectory("/run");
   const told = await simulate(schedule, { ...mutations, disk });
   const found = await violations(schedule, told);
-  // A process with a thread that cannot be ended has to be ended itself, and its lock with it.
+  // A process with a thread that cannot be ended must end itself, and then its lock is stale.
   const resumes = schedule.checkpoint && !(told.error instanceof UnendingThreadError);
   if (resumes) found.push(...(await violationsOfResume(schedule, disk)));
   return { told, resumes, found };
 }
 
-/** For more, on occasion: `SHARDGRAD_SCHEDULES=20000`. */
+/** To run more: `SHARDGRAD_SCHEDULES=20000`. */
 const schedules = Number(process.env.SHARDGRAD_SCHEDULES ?? 250);
 
 test(`no schedule of ${schedules} does anything wrong`, async () => {
@@ -123,7 +123,7 @@ test(`no schedule of ${schedules} does anything wrong`, async () => {
     if (told.end?.stoppedEarly) counts.early++;
     counts.checkpoints += told.checkpoints.length;
   }
-  // All kinds of ends are among them.
+  // The schedules include every kind of end.
   for (const [kind, count] of Object.entries(counts)) expect(count, kind).toBeGreaterThan(1);
 });
 
@@ -138,14 +138,14 @@ test("the same seed is the same run", async () => {
 describe("what is planted is found", () => {
   afterEach(() => void vi.restoreAllMocks());
 
-  /** Of schedules in which it can matter. */
+  /** Only schedules where it can matter. */
   async function firstViolation(
     matters: (schedule: Schedule) => boolean,
     mutations: Mutations = {},
   ): Promise<string | undefined> {
     for (let seed = 1; seed <= 3000; seed++) {
       if (!matters(scheduleOf(seed))) continue;
-      // The clocks of a run that never ends are what finds it.
+      // The simulation's clock finds a run that never ends.
       const found = await doWhole(scheduleOf(seed), mutations).then(
         ({ found }) => found,
         (error) => [String(error)],
@@ -155,7 +155,7 @@ describe("what is planted is found", () => {
     return undefined;
   }
 
-  /** Lets snapshots be told with another state. */
+  /** Mutation: reports snapshots with another state. */
   const tells = (other: (state: RunState) => Partial<RunState>) => () => {
     const { publish } = SnapshotWriter.prototype;
     vi.spyOn(SnapshotWriter.prototype, "publish").mockImplementation(function (

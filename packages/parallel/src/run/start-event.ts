@@ -1,4 +1,4 @@
-// What is told of a run before its first step.
+// Builds the event before the first step.
 import type { Optimizer, Tensor } from "@shardgrad/core";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { StartEvent } from "../events.ts";
@@ -40,7 +40,7 @@ export function startEvent(
   };
 }
 
-/** A schedule that was made for fewer steps than there are is most likely one that nobody told of them. */
+/** A schedule for fewer steps than the run has was most likely not told the number of steps. */
 export function tellOfSchedules({ paramGroups }: Optimizer, steps: number): void {
   const ends = paramGroups.map(({ lr }) => (typeof lr === "function" ? lr.steps : undefined));
   for (const end of new Set(ends)) {

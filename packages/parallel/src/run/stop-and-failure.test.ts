@@ -1,5 +1,5 @@
-// A run that is stopped while, or because, a worker has failed: what was told stays true. No step and no epoch is undone,
-// and the metrics at the end are those of the weights that are returned.
+// A run is stopped while a worker fails, or because one has failed. Reports stay true: no step and no epoch is undone,
+// and the final metrics belong to the returned weights.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 // 5 steps an epoch.
 const pinned = { workers: 2, shards: 4, kernels: "wasm", epochs: 8, snapshotEvery: 1000 } as const;
 
-/** Stops the run when it hears of an event of this type. */
+/** Stops the run at the first event of this type. */
 async function run(options: TrainOptions, faults: Faults = [], stopAt?: TrainEvent["type"]) {
   const events: TrainEvent[] = [];
   let stopped = false;
@@ -34,7 +34,7 @@ async function run(options: TrainOptions, faults: Faults = [], stopAt?: TrainEve
   return { end, steps, told, restarts: events.filter(({ type }) => type === "restart").length };
 }
 
-/** Of the worker that says how many steps are done, so that it has said so. */
+/** Fails in the worker that reports the steps, so that it has reported them. */
 const failed = { rank: 0, step: 23, phase: "forward", how: "throw" } as const;
 const inEvaluation = { rank: 1, step: 22, phase: "evaluate", how: "process.exit" } as const;
 
@@ -67,7 +67,7 @@ it("a stop that fails in saving its last step ends with that step, saved", async
   const { end } = await run({ checkpoint: { directory, everySteps: 1000 } }, faults, "restart");
   const { checkpoint } = await findNewest(directory);
   expect([end.steps, checkpoint?.state.step]).toEqual([22, 22]);
-  // Goes on from there, and was stopped before it began: nothing was evaluated, and it says so.
+  // Resumes, but is stopped before it begins: nothing is evaluated, and the event says so.
   const before = await run({ checkpoint: { directory }, resume: "must" }, [], "start");
   expect(before.end).toMatchObject({
     steps: 22,

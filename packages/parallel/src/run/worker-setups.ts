@@ -7,7 +7,7 @@ import type { WorkerSetup } from "../protocol.ts";
 import type { Run } from "./prepare-run.ts";
 import type { ReservedMemory } from "./reserved-memory.ts";
 
-/** Reserves the workers' own memory: address space only, until they touch it. What they are told is as the run is then. */
+/** Reserves the workers' own memory: only address space until they touch it. The setups describe the run's current state. */
 export function planWorkers(
   run: Run,
   jobUrl: string,
