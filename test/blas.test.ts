@@ -57,7 +57,7 @@ describe("the choice of kernels", () => {
   it("one that does not exist is refused", async () => {
     const run = train(job, { kernels: "cuda" as never });
     await expect(run).rejects.toThrow(JobError);
-    await expect(run).rejects.toThrow(/kernels is "cuda", expected one of auto, blas, wasm, /);
+    await expect(run).rejects.toThrow(/kernels is "cuda", expected "auto", "blas", "wasm", /);
   });
 
   it.skipIf(foundBlas)("auto goes on without a BLAS, and says why there is none", async () => {

@@ -1,4 +1,4 @@
-// The typed events of a run, to iterate over or to listen to.
+// The typed events of a run, to iterate over or to listen to. cli/event-lines.ts prints them.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
 import type { MetricValue } from "./metrics/definition.ts";
@@ -187,6 +187,20 @@ export type TrainEvent =
   | RestartEvent
   | StragglerEvent
   | EndEvent;
+
+export type EventType = TrainEvent["type"];
+
+/** Every event, and whether a run has at most one of it. A loop that begins late still gets those. */
+export const eventTypes: Readonly<Record<EventType, "once" | "often">> = {
+  start: "once",
+  resume: "once",
+  progress: "often",
+  epoch: "often",
+  checkpoint: "often",
+  restart: "often",
+  straggler: "often",
+  end: "once",
+};
 
 /** The result of `await train(…)`. */
 export interface TrainResult<M extends AnyModule = Module> extends EndEvent {

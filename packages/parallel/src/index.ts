@@ -61,22 +61,7 @@ export {
   UnendingThreadError,
   WorkerError,
 } from "./errors.ts";
-export type {
-  BestCheckpoint,
-  Callbacks,
-  CheckpointEvent,
-  EndEvent,
-  EpochEvent,
-  Evaluation,
-  ProgressEvent,
-  RestartEvent,
-  ResumeEvent,
-  StartEvent,
-  StepEnd,
-  StragglerEvent,
-  TrainEvent,
-  TrainResult,
-} from "./events.ts";
+export type * from "./events.ts";
 export {
   type AfterStepContext,
   defineJob,
@@ -121,7 +106,7 @@ export {
 export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts";
 export type { BestOption, CheckpointOptions } from "./plan/checkpoint-options.ts";
 export type { MemoryBudget, MemoryRow } from "./plan/memory-budget.ts";
-export type { TrainOptions } from "./plan/options.ts";
+export type { TrainOptions } from "./plan/train-options.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { TimedPhase } from "./shared/phase-clock.ts";
 export type { ReduceMode } from "./step/allreduce.ts";

@@ -16,9 +16,10 @@ import { noteCaller } from "./job/job-origin.ts";
 import { findJob, jobUrlOf } from "./job/load-job.ts";
 import { workerUrl } from "./own-folder.ts";
 import { resolveParams } from "./params.ts";
-import type { TrainOptions } from "./plan/options.ts";
-import { planRun, runSeed } from "./plan/options.ts";
 import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
+import { planRun, runSeed } from "./plan/run-plan.ts";
+import type { TrainOptions } from "./plan/train-options.ts";
+import { checkValues } from "./plan/train-options.ts";
 import { prepareData } from "./run/prepare-data.ts";
 import { trainedParameters } from "./shared/untrained.ts";
 import { BatchSource } from "./step/batches.ts";
@@ -63,6 +64,7 @@ export interface JobProfile {
 export async function profileJob(job: string | URL, given: ProfileJobOptions = {}): Promise<JobProfile> {
   const options = frozenCopy(given);
   checkParts("profile", options, optionsOfProfile, "option");
+  checkValues("profile", options);
   const { rounds = 20 } = options;
   requireCount("profile", "rounds", rounds);
   const url = jobUrlOf("profileJob", job);

@@ -9,7 +9,7 @@ import { noteCaller } from "./job/job-origin.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job/load-job.ts";
 import { noteGraph } from "./job/sources.ts";
 import { workerUrl } from "./own-folder.ts";
-import type { TrainOptions } from "./plan/options.ts";
+import type { TrainOptions } from "./plan/train-options.ts";
 import { requireSurroundings } from "./surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
 

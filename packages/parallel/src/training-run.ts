@@ -2,25 +2,15 @@
 import type { AnyModule, Module } from "@shardgrad/core";
 import { nearestName } from "@shardgrad/core/engine";
 import { JobError } from "./errors.ts";
-import type { TrainEvent, TrainResult } from "./events.ts";
+import type { EventType, TrainEvent, TrainResult } from "./events.ts";
+import { eventTypes } from "./events.ts";
 
-type Listener<T extends TrainEvent["type"]> = (event: Extract<TrainEvent, { type: T }>) => void;
+type Listener<T extends EventType> = (event: Extract<TrainEvent, { type: T }>) => void;
 
 interface Queue {
   events: TrainEvent[];
   wake: () => void;
 }
-
-const eventTypes: Record<TrainEvent["type"], "once" | "often"> = {
-  start: "once",
-  resume: "once",
-  progress: "often",
-  epoch: "often",
-  checkpoint: "often",
-  restart: "often",
-  straggler: "often",
-  end: "once",
-};
 
 /** Does the run. Gets a function that publishes events, and one that says whether to stop. */
 export type Runner<M extends AnyModule> = (
@@ -82,7 +72,7 @@ export class TrainingRun<M extends AnyModule = Module>
    *
    * @throws JobError if there is no such event
    */
-  on<T extends TrainEvent["type"]>(type: T, listener: Listener<T>): this {
+  on<T extends EventType>(type: T, listener: Listener<T>): this {
     if (!Object.hasOwn(eventTypes, type)) {
       const types = Object.keys(eventTypes);
       const near = nearestName(type, types);
@@ -97,7 +87,7 @@ export class TrainingRun<M extends AnyModule = Module>
   }
 
   /** Stops calling it. */
-  off<T extends TrainEvent["type"]>(type: T, listener: Listener<T>): this {
+  off<T extends EventType>(type: T, listener: Listener<T>): this {
     const listeners = this.#listeners.get(type);
     listeners?.delete(listener as (event: TrainEvent) => void);
     if (listeners?.size === 0) this.#listeners.delete(type);

@@ -12,7 +12,7 @@ import { BroadcastChannel } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { phases } from "../src/errors.ts";
 import type { RestartEvent, TrainEvent } from "../src/events.ts";
-import type { TrainOptions } from "../src/plan/options.ts";
+import type { TrainOptions } from "../src/plan/train-options.ts";
 import type { Fault, FaultKind, Faults } from "./faults.ts";
 import { faultChannel } from "./faults.ts";
 import { runJob } from "./run-job.ts";

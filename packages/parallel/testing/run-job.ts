@@ -5,7 +5,7 @@ import { thisMachine } from "../src/attempt/course.ts";
 import { launchNow } from "../src/attempt/launch.ts";
 import type { StoreEnvironment } from "../src/checkpoint/store.ts";
 import type { TrainEvent, TrainResult } from "../src/events.ts";
-import type { TrainOptions } from "../src/plan/options.ts";
+import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
 import type { Faults } from "./faults.ts";
 import { faultKey } from "./faults.ts";

@@ -4,7 +4,7 @@ import { useKernels } from "@shardgrad/core";
 import type { Processes } from "../src/checkpoint/processes.ts";
 import type { CheckpointEvent, EpochEvent, RestartEvent, TrainEvent, TrainResult } from "../src/events.ts";
 import { findJob } from "../src/job/load-job.ts";
-import type { TrainOptions } from "../src/plan/options.ts";
+import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFault, World } from "./simulated-workers.ts";

@@ -10,7 +10,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ShardgradError } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import type { TrainOptions } from "../src/plan/options.ts";
+import type { TrainOptions } from "../src/plan/train-options.ts";
 import type { Faults } from "./faults.ts";
 import { runJob } from "./run-job.ts";
 

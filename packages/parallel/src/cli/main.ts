@@ -4,13 +4,14 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MemoryError, ShardgradError } from "@shardgrad/core";
 import { nearestName } from "@shardgrad/core/engine";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { oneLine } from "../errors.ts";
 import type { ProfileJobOptions, TrainOptions } from "../index.ts";
 import { CheckpointError, JobError, profileJob, train } from "../index.ts";
 import { requireSurroundings } from "../surroundings.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
+import { integer, optionFlags } from "./option-flags.ts";
 import { describeProfile } from "./profile-report.ts";
 import { JsonReporter, LineReporter } from "./report.ts";
 import type { StopSignal } from "./stop-signals.ts";
@@ -28,17 +29,6 @@ function keepOutput(): NodeJS.WriteStream {
   const output = directly(process.stdout);
   divert(process.stdout, process.stderr.write.bind(process.stderr));
   return output;
-}
-
-function integer(text: string): number {
-  if (!/^-?\d+(e\d+)?$/i.test(text)) throw new InvalidArgumentError("Expected an integer.");
-  return Number(text);
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");
-  return value;
 }
 
 const listed = (text: string, before: string[] = []): string[] => [...before, text];
@@ -170,8 +160,6 @@ function withAdvice(text: string): string {
   return /unknown option '[^']*'\n$/.test(line) ? line.replace(/\n$/, "; --help lists them\n") : line;
 }
 
-const kernelChoices = ["auto", "blas", "wasm", "wasm-plain", "reference"];
-
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
@@ -179,32 +167,22 @@ const program = new Command("shardgrad")
   .helpCommand(false)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
 
-program
+/** What both commands have besides the options of what they call. */
+const common = (command: Command, json: string) =>
+  command
+    .option(
+      "--set <name=value>",
+      "another value of one of the job's params; may be given several times",
+      listed,
+    )
+    .option("--json", json)
+    .option("--stack", "print stack traces of errors");
+
+const training = program
   .command("train")
   .description("train a job: a .ts or .js module whose default export is defineJob({ … })")
-  .argument("<job>", "path of the job module")
-  .option("--workers <n>", "threads that compute (default: one per core)", integer)
-  .option("--shards <n>", "parts of a batch; pinned, the result is the same bits for any --workers", integer)
-  .option("--epochs <n>", "passes over the training samples", integer)
-  .option("--steps <n>", "stop after so many steps", integer)
-  .option("--batch-size <n>", "samples per step, over all workers", integer)
-  .option("--accumulate <k>", "micro-batches of --batch-size samples in one step", integer)
-  .option("--seed <n>", "decides initial weights and order of samples", integer)
-  .option(
-    "--set <name=value>",
-    "another value of one of the job's params; may be given several times",
-    listed,
-  )
-  .option("--sync-every <k>", "Local SGD: each shard by itself, averaged every k steps", integer)
-  .option("--hogwild", "all shards update the same weights without waiting: no run is like another")
-  .addOption(new Option("--reduce <who>", "who averages gradients").choices(["workers", "coordinator"]))
-  .addOption(
-    new Option(
-      "--kernels <set>",
-      "what computes (default: the machine's BLAS if there is one, else WASM)",
-    ).choices(kernelChoices),
-  )
-  .option("--no-capture", "run every step anew instead of replaying recorded kernels")
+  .argument("<job>", "path of the job module");
+optionFlags(training)
   .option("--checkpoint <folder>", "save checkpoints there, and one of the last step")
   .option(
     "--checkpoint-every <n>",
@@ -212,40 +190,19 @@ program
     interval,
   )
   .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
-  .option("--checkpoint-best <metric>", "keep the best epoch's, too, by a metric or by loss", measure)
-  .option("--resume", "go on from the newest checkpoint, if there is one")
-  .option("--restarts <n>", "how often to go on after a worker failed (default: 3)", integer)
-  .option("--stall-seconds <n>", "a worker that is still for so long has failed (default: 300)", number)
-  .addOption(
-    new Option(
-      "--on-non-finite <what>",
-      "what to do about a step whose loss or gradient is infinite or NaN",
-    ).choices(["stop", "skip"]),
-  )
-  .option("--use-ema", "evaluate and write the average of the weights that the job keeps")
-  .option("--out <file>", "write the final weights to a safetensors file")
-  .option("--json", "print one JSON object per event and nothing else")
-  .option("--stack", "print stack traces of errors")
-  .action(runTraining);
+  .option("--checkpoint-best <metric>", "keep the best epoch's, too, by a metric or by loss", measure);
+common(training, "print one JSON object per event and nothing else").action(runTraining);
 
-program
+const profiling = program
   .command("profile")
   .description("show where the time of one worker's step goes, kernel by kernel")
-  .argument("<job>", "path of the job module")
-  .option("--workers <n>", "workers that would share a batch (default: one per core)", integer)
-  .option("--shards <n>", "parts of a batch", integer)
-  .option("--batch-size <n>", "samples per step, over all workers", integer)
-  .option("--seed <n>", "decides initial weights", integer)
-  .option(
-    "--set <name=value>",
-    "another value of one of the job's params; may be given several times",
-    listed,
-  )
-  .addOption(new Option("--kernels <set>", "what computes").choices(kernelChoices))
-  .option("--rounds <n>", "steps to measure (default: 20)", integer)
-  .option("--json", "print one JSON object and nothing else")
-  .option("--stack", "print stack traces of errors")
-  .action(runProfile);
+  .argument("<job>", "path of the job module");
+optionFlags(profiling, ["workers", "shards", "batchSize", "seed", "kernels"]).option(
+  "--rounds <n>",
+  "steps to measure (default: 20)",
+  integer,
+);
+common(profiling, "print one JSON object and nothing else").action(runProfile);
 
 program
   .command("help")

@@ -1,7 +1,7 @@
 // Finds steps, shards or chunks with a single sample, where BatchNorm has no variance, before the run starts.
 import { ValueError } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
-import type { RunPlan } from "./options.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 const need = "needs two values per channel";
 

@@ -3,7 +3,6 @@
 // only; what happens between meetings is in local-steps.ts.
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
-import { requireCount } from "../job/define-job.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 
@@ -27,10 +26,6 @@ export function planLocalSchedule(
   { ema, afterStep }: Pick<RunJob, "ema" | "afterStep">,
   { reduce, onNonFinite }: { reduce: ReduceMode; onNonFinite: NonFiniteRule | undefined },
 ): LocalSchedule | undefined {
-  if (syncEvery !== undefined) requireCount("train", "syncEvery", syncEvery);
-  if (typeof hogwild !== "boolean") {
-    throw new JobError(`train: hogwild is ${JSON.stringify(hogwild)}, expected true or false`);
-  }
   if (syncEvery === undefined && !hogwild) return undefined;
   const option = hogwild ? "hogwild" : "syncEvery";
   if (reduce === "coordinator") {

@@ -19,7 +19,7 @@ import { RunPlace } from "../step/run-place.ts";
 import type { BlockTrace, TracePair } from "./block-trace.ts";
 import { isAlike, KeptBlocks, traceBlocks, traceFor } from "./block-trace.ts";
 import { refuseTooSmall, refuseTooSmallTest } from "./edge-batches.ts";
-import type { RunPlan } from "./options.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 /** A worker's memory for its passes, in bytes; undefined where unknown. */
 export interface PassMemory {

@@ -10,7 +10,7 @@ import { describeColumns, hashBytes } from "../data/column-hash.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
-import type { RunPlan } from "./options.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 const hashAt = (address: number, bytes: number) =>
   hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16);

@@ -18,8 +18,8 @@ import { stepColumns } from "../shared/step-records.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
-import type { RunPlan } from "./options.ts";
 import type { PassMemory } from "./pass-memory.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 const mebibyte = 1024 ** 2;
 

@@ -9,8 +9,8 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics, planMetrics } from "../metrics/plan.ts";
 import { BatchSource } from "../step/batches.ts";
 import { sampleWeights } from "../step/sample-weights.ts";
-import type { RunPlan } from "./options.ts";
 import { keepState } from "./pass-memory.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 /**
  * Finds out the sizes of a job's metrics.

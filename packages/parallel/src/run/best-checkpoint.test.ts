@@ -7,7 +7,7 @@ import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import type { Disk } from "../checkpoint/disk.ts";
 import type { CheckpointEvent, EpochEvent, TrainEvent } from "../events.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
-import type { TrainOptions } from "../plan/options.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 
 const directory = "/runs/best";
 

@@ -15,7 +15,7 @@ import type { Committed } from "../errors.ts";
 import { CheckpointError } from "../errors.ts";
 import type { CheckpointEvent, TrainEvent } from "../events.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
-import type { TrainOptions } from "../plan/options.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 const pinned = { shards: 8, kernels: "wasm" } as const;

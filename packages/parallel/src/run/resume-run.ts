@@ -3,10 +3,10 @@
 import type { StoreEnvironment } from "../checkpoint/store.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { TrainEvent } from "../events.ts";
-import type { TrainOptions } from "../plan/options.ts";
 import { identifyRun, settingsOf } from "../plan/run-identity.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { describeKernels } from "../plan/run-kernels.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 import { RunCheckpoints } from "./checkpointing.ts";
 import type { Run } from "./prepare-run.ts";
 

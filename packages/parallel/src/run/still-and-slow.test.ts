@@ -4,7 +4,7 @@ import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
 import { JobError } from "../errors.ts";
 import type { TrainEvent } from "../events.ts";
-import type { TrainOptions } from "../plan/options.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 
 const jobAt = (name: string) => new URL(`../../../../test/jobs/${name}.ts`, import.meta.url).href;
 

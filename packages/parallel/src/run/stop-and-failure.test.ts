@@ -8,7 +8,7 @@ import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
 import { findNewest } from "../checkpoint/find-newest.ts";
 import type { TrainEvent } from "../events.ts";
-import type { TrainOptions } from "../plan/options.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 const root = mkdtempSync(join(tmpdir(), "shardgrad-stop-"));

@@ -5,7 +5,7 @@ import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
 import type { Phase } from "../errors.ts";
 import type { RestartEvent } from "../events.ts";
-import type { TrainOptions } from "../plan/options.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 

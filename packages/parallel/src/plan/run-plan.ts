@@ -1,0 +1,126 @@
+// Turns a job and the options of a run into checked numbers. train-options.ts checks each option by itself; this file
+// checks them against each other and against the job.
+import type { BestBy } from "../checkpoint/retention.ts";
+import { planEpoch, stepsPerEpoch } from "../data/sampling.ts";
+import { JobError } from "../errors.ts";
+import type { Job, RunJob } from "../job/define-job.ts";
+import type { StepRules } from "../job/step-rules.ts";
+import type { SnapshotSchedule } from "../shared/snapshots.ts";
+import type { ReduceMode } from "../step/allreduce.ts";
+import { checkCheckpointOptions, checkpointSteps } from "./checkpoint-options.ts";
+import { usableCores } from "./cpu-limit.ts";
+import type { LocalSchedule } from "./local-schedule.ts";
+import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
+import type { TrainOptions } from "./train-options.ts";
+
+export interface RunPlan {
+  workers: number;
+  shards: number;
+  /** Samples per epoch and per step; a step includes all its micro-batches. */
+  samples: number;
+  batchSize: number;
+  accumulate: number;
+  seed: number;
+  epochs: number;
+  steps: number;
+  reduce: ReduceMode;
+  /** Undefined if all shards do every step together. */
+  local: LocalSchedule | undefined;
+  capture: boolean;
+  timePhasesFrom: number | undefined;
+  restarts: number;
+  stallSeconds: number;
+  snapshots: SnapshotSchedule;
+  /** What ranks the epochs, if the best one is kept. */
+  best: BestBy | undefined;
+  /** The job's step rules with the run's changes; without functions, which cannot cross threads. */
+  rules: Omit<StepRules, "ema">;
+  useEma: boolean;
+}
+
+/** Threads share step numbers in int32 words. */
+const mostSteps = 2 ** 31 - 1;
+
+/** @throws JobError if it is not a valid seed */
+export function runSeed(job: Pick<Job, "seed">, options: TrainOptions): number {
+  const seed = options.seed ?? job.seed ?? 0;
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw new JobError(`train: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+}
+
+/** The options for restarts and checkpoints; throws if they make no sense. */
+function planSafety(
+  options: TrainOptions,
+  perEpoch: number,
+  metrics: Job["metrics"] = {},
+): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots" | "best"> {
+  const { checkpoint, resume = false, restarts = 3, stallSeconds = 300, snapshotEvery } = options;
+  if (resume !== false && !checkpoint) {
+    throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
+  }
+  const best = checkpoint && checkCheckpointOptions(checkpoint, metrics);
+  return {
+    best,
+    restarts,
+    stallSeconds,
+    snapshots: {
+      recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
+      checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
+      bestOfEvery: best && perEpoch,
+    },
+  };
+}
+
+function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(parts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/**
+ * @param rows number of training samples
+ * @throws JobError if an option is out of range, or options contradict each other
+ */
+export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPlan {
+  const { reduce = "workers", capture = true, timePhasesFrom } = options;
+  const seed = runSeed(job, options);
+  const { useEma = false } = options;
+  if (useEma && !job.ema) {
+    throw new JobError("train: useEma, but the job keeps no average of its weights; give it ema: { decay }");
+  }
+  const { clipGradNorm, clipGradValue, earlyStopping } = job;
+  const onNonFinite = options.onNonFinite ?? job.onNonFinite;
+  const rules = definedOnly({ clipGradNorm, clipGradValue, earlyStopping, onNonFinite });
+  const local = planLocalSchedule(options, job, { reduce, onNonFinite });
+  const accumulate = options.accumulate ?? job.accumulate ?? 1;
+  const microBatch = options.batchSize ?? job.batchSize;
+  const epoch = planEpoch(job.sampling ?? {}, rows, microBatch * accumulate);
+  const { batchSize } = epoch;
+  const pinned = options.shards ?? job.shards;
+  if (pinned !== undefined && pinned > batchSize) {
+    throw new JobError(
+      `train: ${pinned} shards for batches of ${batchSize} samples; every shard needs at least one sample: use fewer shards or a larger batchSize`,
+    );
+  }
+  const most = pinned ?? Math.min(microBatch, batchSize);
+  if (options.workers !== undefined && options.workers > most) {
+    throw new JobError(
+      `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${most} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
+    );
+  }
+  const workers = options.workers ?? Math.min(usableCores(), most);
+  const perEpoch = stepsPerEpoch(epoch);
+  const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
+  const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
+  // A run that resumes there must have the same synchronization points as an uninterrupted one.
+  const steps = local ? nextMeeting(last - 1, local, perEpoch) : last;
+  if (steps > mostSteps) {
+    throw new JobError(
+      `train: ${epochs} epochs of ${perEpoch} steps are ${steps} steps, expected at most 2^31 - 1; use fewer epochs, or larger batches`,
+    );
+  }
+  // A pass then has as many samples as one over a micro-batch.
+  const shards = pinned ?? Math.min(workers * accumulate, batchSize);
+  const sizes = { workers, shards, ...epoch, accumulate };
+  const safety = planSafety(options, perEpoch, job.metrics);
+  return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
+}
