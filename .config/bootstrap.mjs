@@ -1,6 +1,6 @@
-// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or measure.
-// This runs on the machine's own Node.js (18 or newer) and needs only npm; everything after the install runs on the Node.js
-// that package.json pins. What a phase runs is written in the scripts of the package.json files.
+// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or
+// measure. This runs on the machine's own Node.js (18 or newer) and needs only npm. Everything after the install runs
+// on the Node.js that package.json pins. The scripts of the package.json files say what each phase runs.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { keep, pinnedNode, script, show } from "./children.mjs";
 
 const pnpm = "pnpm@12.21.0";
-// What is built, each after what it imports, and the files that show that it is there.
+// The packages in build order, and the files that prove that each is built.
 const products = {
   "packages/core": [
     "dist/index.js",
@@ -33,7 +33,7 @@ const members = folders.filter((folder) => existsSync(`${folder}/package.json`))
 const times = [];
 const secondsSince = (start) => `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
-// ---- Stamps: the hash of what went in, kept beside what came out, so that nothing is done twice ----
+// ---- Stamps: a hash of the inputs, stored beside the outputs, so that nothing is done twice ----
 
 function filesUnder(path) {
   if (!existsSync(path) || /\.(test|generated)\.ts$/.test(path)) return [];
@@ -47,7 +47,7 @@ function hashOf(paths, seed) {
   return hash.digest("hex");
 }
 
-/** Works unless a stamp says that this was done with the same inputs, and what came out is still there. */
+/** Skips the work if a stamp shows the same inputs, and the outputs still exist. */
 async function unlessStamped(stampFile, hash, outputs, work) {
   const isDone = existsSync(stampFile) && readFileSync(stampFile, "utf8") === hash;
   if (isDone && outputs.every((file) => existsSync(file))) return "up to date";
@@ -58,7 +58,7 @@ async function unlessStamped(stampFile, hash, outputs, work) {
   return secondsSince(start);
 }
 
-// ---- Phases: each resolves to what it has to report ----
+// ---- Phases: each resolves to its report ----
 
 const manifests = ["package.json", ...members.map((folder) => `${folder}/package.json`)];
 const installHash = hashOf(["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifests], pnpm);
@@ -67,12 +67,12 @@ const phases = {
   install() {
     const outputs = [pinnedNode, ...members.map((folder) => `${folder}/node_modules`)];
     return unlessStamped("node_modules/.shardgrad-install", installHash, outputs, () => {
-      // Without its Node.js an install was broken off, and pnpm would take it for finished.
+      // Without the pinned Node.js, an install was interrupted, but pnpm would consider it finished.
       if (!existsSync(pinnedNode)) rmSync("node_modules", { recursive: true, force: true });
-      // pnpm leaves out optional packages, such as native bindings, that the Node.js it is told of cannot run.
+      // pnpm skips optional packages, such as native bindings, that the Node.js it sees cannot run.
       const target = JSON.parse(readFileSync("package.json", "utf8")).devDependencies.node;
       const command = `npx --yes ${pnpm} install --frozen-lockfile --config.node-version=${target}`;
-      // On the machine's own Node.js, as this may replace the pinned one. CI: pnpm must not stop to ask.
+      // On the machine's own Node.js, as this may replace the pinned one. CI stops pnpm from asking questions.
       return keep("pnpm install", command, { path: [], env: { CI: "true" } });
     });
   },
@@ -84,7 +84,7 @@ const phases = {
     let hash = installHash;
     for (const [folder, names] of Object.entries(products)) {
       const inputs = ["package.json", "tsconfig.json", "tsup.config.ts", "scripts", "assembly", "src"];
-      // Seeded with the hash before: a package is built anew when the tools, or what it imports, changed.
+      // Seeded with the previous hash: a package is rebuilt when the tools, or what it imports, have changed.
       hash = hashOf(["tsconfig.base.json", ...inputs.map((name) => `${folder}/${name}`)], hash);
       const outputs = names.map((name) => `${folder}/${name}`);
       const time = await unlessStamped(`${folder}/dist/.stamp`, hash, outputs, () => script("build", folder));
@@ -93,7 +93,7 @@ const phases = {
     return report.join(", ");
   },
 
-  /** Side by side, on all cores; what failed is shown when all have ended. */
+  /** In parallel, on all cores; failures are shown when all have ended. */
   async check() {
     const types = members.map((folder) => timed(`${basename(folder)} types`, script("typecheck", folder)));
     const results = await Promise.allSettled([timed("layers", script("layers")), ...types]);
@@ -137,7 +137,7 @@ async function timed(label, work) {
 }
 
 function counts(results, error) {
-  // A file that does not load, or an error outside any test, fails the run and no test: never say "0 failed" then.
+  // A file that does not load, or an error outside any test, fails the run but no test: never print "0 failed" then.
   const failed = error ? Math.max(1, results.numFailedTests) : 0;
   const skipped = results.numPendingTests + results.numTodoTests;
   return `${results.numPassedTests} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
@@ -160,7 +160,7 @@ async function main([command, ...args]) {
       if (report) console.log(report);
       times.push(`${name} ${secondsSince(start)}`);
     } catch (error) {
-      if (!error.output) throw error; // Not a child's failure but a defect of this file.
+      if (!error.output) throw error; // Not a child's failure but a bug in this file.
       console.log(error.output.length > 0 ? `failed\n${Buffer.concat(error.output)}` : "");
       return fail(`${command} stopped in ${name}: ${error.message}`, error.code);
     }

@@ -1,20 +1,20 @@
-// Runs other programs for bootstrap.mjs: which Node.js they get, where their output goes, what a signal does to
-// them, and how their failure is told. It knows nothing of the phases.
+// Runs other programs for bootstrap.mjs: their Node.js, their output, their signals, and how their failure is reported.
+// Knows nothing of the phases.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { basename, delimiter, join } from "node:path";
 
-/** The Node.js that package.json pins, as a file of its own: no shim of any system stands in between. */
+/** The Node.js that package.json pins, called directly, without any shim. */
 export const pinnedNode = join("node_modules/node/bin", process.platform === "win32" ? "node.exe" : "node");
 
 const children = new Set();
 const pathName = Object.keys(process.env).find((name) => name.toUpperCase() === "PATH") ?? "PATH";
 const bin = (folder) => join(process.cwd(), folder, "node_modules/.bin");
 
-/** Resolves when the program has ended well, and rejects with `what`, an exit code and the output if not. */
+/** Resolves when the program exits with 0; otherwise rejects with `what`, an exit code and the output. */
 function run(what, command, args, { folder = ".", path = [bin(folder), bin(".")], env, ...options }) {
-  // npm has put our own bin in front already; who asks for an empty path wants the machine's Node.js.
+  // npm has put our own bin first; an empty path selects the machine's Node.js.
   const machinePath = (process.env[pathName] ?? "").split(delimiter).filter((entry) => entry !== bin("."));
   return new Promise((resolve, reject) => {
     const fullEnv = { ...process.env, ...env, [pathName]: [...path, ...machinePath].join(delimiter) };
@@ -26,17 +26,17 @@ function run(what, command, args, { folder = ".", path = [bin(folder), bin(".")]
       children.delete(child);
       if (status === 0) return resolve();
       const code = status ?? 128 + constants.signals[signal];
-      const asked = code === 130 || code === 143; // Ended by itself, as SIGINT or SIGTERM asked for.
+      const asked = code === 130 || code === 143; // It exited by itself, as SIGINT or SIGTERM asked.
       const how = signal ? `ended by ${signal}` : asked ? "interrupted" : `failed (exit code ${code})`;
       reject(Object.assign(new Error(`${what} ${how}`), { code, output }));
     });
   });
 }
 
-/** A program of ours that has the terminal to itself, on the pinned Node.js. */
+/** One of our programs with the terminal to itself, on the pinned Node.js. */
 export const show = (what, args) => run(what, pinnedNode, args, { stdio: "inherit" });
 
-/** A command line, as in a package.json, whose output is kept back, to be shown only if it fails. */
+/** A command line, as in a package.json. Its output is shown only if it fails. */
 export const keep = (what, line, options) =>
   run(what, line, [], { ...options, shell: true, stdio: ["ignore", "pipe", "pipe"] });
 
@@ -47,15 +47,15 @@ export function script(name, folder = ".") {
   return keep(what, scripts?.[name] ?? "echo no such script && exit 1", { folder });
 }
 
-// The child decides what a signal means and with which code it ends; this process only outlives it. Ctrl-C in a
-// terminal has already reached every child, and would, if sent twice, mean "at once".
+// The child decides what a signal means and its exit code; this process only outlives it. Ctrl-C in a terminal has
+// already reached every child, and a second one would mean "at once".
 function signalChildren(signal) {
   for (const child of children) child.kill(signal);
 }
 process.on("SIGTERM", signalChildren);
 process.on("SIGINT", (signal) => process.stdin.isTTY || signalChildren(signal));
 
-// npm hands SIGTERM to the shell between it and us, which dies of it without a word: then we are orphans.
+// npm sends SIGTERM to the shell between it and us. The shell dies silently and leaves us orphaned.
 const parent = process.ppid;
 const watch = setInterval(() => {
   if (process.ppid === parent) return;

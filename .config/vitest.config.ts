@@ -6,14 +6,14 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
-    // Tests start worker threads and reserve large shared memories: a process of its own gives both back, and
-    // more than two at once would only have them wait for each other's cores.
+    // Tests start worker threads and reserve large shared memories. A process per file frees both, and more than two at
+    // once would only wait for each other's cores.
     pool: "forks",
     maxWorkers: 2,
-    // A machine that is busy with other things takes its time.
+    // A busy machine is slow.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // Node itself loads the built packages: what is tested is what ships, and a worker thread that imports one
+    // Node itself loads the built packages, so that the tests test what ships. A worker thread that imports a package
     // by name gets the same file as the test.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
   },

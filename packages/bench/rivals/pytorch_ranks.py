@@ -13,9 +13,9 @@ from pytorch_training import Training
 
 
 def peak_memory_bytes():
-    """The most memory that this process ever had resident."""
+    """The peak resident memory of this process."""
     try:
-        # Unlike ru_maxrss, this does not count what its parent had when it was forked.
+        # Unlike ru_maxrss, this excludes what the parent had at the fork.
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
     except (OSError, StopIteration):
@@ -29,14 +29,14 @@ def vitals():
 
 def join(rank, ranks, rendezvous):
     use_threads(1, 1)
-    # All ranks are on this machine; its name may resolve to nothing.
+    # All ranks are on this machine, whose name may not resolve.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=ranks)
     return Training(rank, ranks)
 
 
 def follow(connection, rank, ranks, rendezvous):
-    """A rank other than 0: does as it is told until the pipe ends."""
+    """A rank other than 0: executes calls until the pipe ends."""
     training = join(rank, ranks, rendezvous)
     while True:
         try:
@@ -56,7 +56,7 @@ class Group:
             use_threads(own, own)
             self.training = Training(0, 1)
             return
-        # A file of its own: ranks of another group that met in it would be taken for these.
+        # A separate file per group, so that ranks of another group cannot join this one.
         rendezvous = f"file://{folder}/ranks-{os.getpid()}"
         context = multiprocessing.get_context("spawn")
         for rank in range(1, count):

@@ -28,7 +28,7 @@ class Attention(nn.Module):
         self.heads = heads
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        # No buffer: DistributedDataParallel would send it around, and gloo knows no booleans.
+        # Not a buffer: DistributedDataParallel would broadcast it, and gloo does not support booleans.
         self.hidden = torch.ones(context, context, dtype=torch.bool).triu(1)
 
     def forward(self, x):

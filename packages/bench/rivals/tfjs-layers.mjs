@@ -1,11 +1,11 @@
-// Layers for training with TensorFlow.js on its WASM backend, where that backend needs help: its product of transposed
-// matrices is a plain loop (many times slower than the product of matrices as they are), and it has no gradient
-// of a convolution's filter at all. So the gradients are written out here, in what it does well.
+// Layers for training with TensorFlow.js on its WASM backend, where that backend is weak. Its product of transposed
+// matrices is a plain loop, many times slower than the product of untransposed ones, and it has no gradient of a
+// convolution's filter. So these layers compute their gradients with operations that it does well.
 import tf from "@tensorflow/tfjs";
 
 const product = (a, b) => tf.matMul(a, b);
 
-/** `x w + bias` for `x [n,in]`, `w [in,out]`; `x` may be data, whose gradient nobody needs. */
+/** `x w + bias` for `x [n,in]`, `w [in,out]`; if `x` is data, it needs no gradient. */
 export function linear(x, { w, b }, needsInputGradient = true) {
   if (!needsInputGradient) {
     return tf.customGrad((w, b) => ({
@@ -22,7 +22,7 @@ export function linear(x, { w, b }, needsInputGradient = true) {
   })(x, w, b);
 }
 
-/** A lookup as a product with one-hot rows, made beforehand: the backend has no gradient of `gather`. */
+/** A lookup as a product with precomputed one-hot rows: the backend has no gradient of `gather`. */
 export function lookup(oneHot, w) {
   return tf.customGrad((w) => ({
     value: product(oneHot, w),
@@ -30,7 +30,7 @@ export function lookup(oneHot, w) {
   }))(w);
 }
 
-/** Both gradients of a convolution are convolutions: of the input with dy, and of padded dy with the turned filter. */
+/** Both gradients of a convolution are convolutions: of the input with dy, and of padded dy with the flipped filter. */
 export function conv2d(x, { w, b }, needsInputGradient = true) {
   const filterGradient = (x, dy) => {
     const turned = tf.conv2d(tf.transpose(x, [3, 1, 2, 0]), tf.transpose(dy, [1, 2, 0, 3]), 1, "valid");

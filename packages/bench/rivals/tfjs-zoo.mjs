@@ -1,5 +1,5 @@
-// The networks of the zoo in TensorFlow.js: variables, in the order of shardgrad's parameters, and what logits are made of.
-// Weights of linear layers lie as [in,out] here, images as [n,h,w,channels].
+// The zoo's networks in TensorFlow.js: variables in the order of shardgrad's parameters, and functions from them to
+// logits. Weights of linear layers are [in,out] here, images [n,h,w,channels].
 import tf from "@tensorflow/tfjs";
 import { attention, conv2d, gelu, layerNorm, linear, lookup } from "./tfjs-layers.mjs";
 
@@ -17,7 +17,7 @@ function layerReader(weights) {
       w: variable(() => tf.transpose(take([outputs, inputs]))),
       b: variable(() => take([outputs])),
     }),
-    /** A linear layer behind a flattened [channels,h,w], which is [h,w,channels] here. */
+    /** A linear layer after a flattened [channels,h,w], which is [h,w,channels] here. */
     linearOfPixels: (channels, pixels, outputs) => ({
       w: variable(() =>
         tf.reshape(tf.transpose(take([outputs, channels, pixels])), [pixels * channels, outputs]),
@@ -47,7 +47,7 @@ function lenet5(_, read) {
     const h = pool(conv2d(pool(conv2d(x, convolutions[0], false)), convolutions[1]));
     return layers.reduce((h, layer, i) => linear(i > 0 ? tf.relu(h) : h, layer), tf.reshape(h, [-1, 400]));
   };
-  // The padding of the first convolution is part of the data.
+  // The data includes the first convolution's padding.
   const edge = [2, 2];
   const input = (x) => tf.pad(tf.reshape(x, [-1, 28, 28, 1]), [[0, 0], edge, edge, [0, 0]]);
   return { input, forward };
@@ -81,9 +81,7 @@ function gpt(network, read) {
   return { input, forward };
 }
 
-/**
- * A network that starts with the given weights: `input` makes of data what `forward` makes logits of.
- */
+/** A network with the given initial weights. `input` converts data for `forward`, which returns logits. */
 export function makeNetwork(network, weights) {
   const make = { mlp, lenet5, gpt }[network.kind];
   return make(network, layerReader(weights));

@@ -1,5 +1,5 @@
-// TensorFlow.js with its WASM backend as a contender: one thread with SIMD, which is what that backend has in Node.js.
-// Data and one-hot labels lie ready as tensors; a step is `minimize` of an optimizer of the library.
+// TensorFlow.js on its WASM backend as a contender: one thread with SIMD, all that this backend has in Node.js. Data
+// and one-hot labels are ready as tensors; a step is `minimize` of one of the library's optimizers.
 import tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { serve, timeSteps, warmUp } from "../src/contenders/serve.ts";
@@ -10,11 +10,11 @@ const weightDecay = 0.01;
 let step;
 let settle;
 
-/** One that the library does not have: decoupled weight decay, then Adam. */
+/** An optimizer that the library lacks: decoupled weight decay, then Adam. */
 function adamW(lr) {
   const adam = tf.train.adam(lr, 0.9, 0.999, 1e-8);
   const minimize = (loss, returnCost) => {
-    // The gradient is that at the weights before they decay.
+    // The gradient at the weights before they decay.
     const { value, grads } = tf.variableGrads(loss);
     for (const variable of Object.values(tf.engine().registeredVariables)) {
       if (grads[variable.name]) tf.tidy(() => variable.assign(tf.mul(variable, 1 - lr * weightDecay)));
@@ -59,7 +59,7 @@ async function prepare(command) {
     train(ready[next], false);
     next = (next + 1) % ready.length;
   };
-  // The backend computes while it is called: when a call is over, so is the work.
+  // The backend is synchronous: when a call returns, its work is done.
   settle = () => undefined;
   return {
     parameters: variables.reduce((sum, { size }) => sum + size, 0),

@@ -1,11 +1,11 @@
-// The best kernels that a thread can have here: the machine's BLAS, or else the best WebAssembly build.
+// The best kernels for a thread here: the machine's BLAS, or else the best WebAssembly build.
 import { BlasError, useBlas } from "@shardgrad/blas";
 import { useKernels } from "@shardgrad/core";
 
-/** The BLAS that this thread computes on from now on, or why there is none. */
+/** The BLAS that this thread now uses, or why there is none. */
 export type BlasFound = { blas: string } | { noBlas: string };
 
-/** Has the machine's BLAS compute on this thread, if there is one. */
+/** Makes this thread use the machine's BLAS, if there is one. */
 export function useBlasIfThere(): BlasFound {
   try {
     return { blas: useBlas().description };
@@ -15,7 +15,7 @@ export function useBlasIfThere(): BlasFound {
   }
 }
 
-/** Chooses the kernels of this thread, and says which they are. */
+/** Selects the kernels of this thread, and returns their name. */
 export function useBestKernels(): string {
   const found = useBlasIfThere();
   return "blas" in found ? found.blas : useKernels("wasm");

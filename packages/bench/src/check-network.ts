@@ -1,13 +1,14 @@
-// Whether a contender trains the network that it should: as many parameters, and the same losses, step by step, from the
-// same weights on the same batch. That holds the forward pass, the gradients and the optimizer to the reference's.
+// Checks that a contender trains the right network: the same number of parameters, and the same losses, step by step,
+// from the same weights on the same batch. This compares the forward pass, the gradients and the optimizer with the
+// reference.
 import type { Prepared } from "./protocol.ts";
 import type { Network } from "./zoo.ts";
 import { classesOf } from "./zoo.ts";
 
-/** Sums in another order leave differences of this size; another network, or another optimizer, much larger ones. */
+/** Another order of summation changes losses by this much; another network or optimizer, by far more. */
 const tolerance = 1e-4;
 
-/** Random weights guess: their loss is about that of even odds. */
+/** Random weights guess: their loss is close to that of a uniform guess. */
 const startTolerance = 0.2;
 
 const format = (losses: readonly number[]) => losses.map((loss) => loss.toFixed(5)).join(" ");

@@ -1,4 +1,4 @@
-// The two sides of the protocol against each other, with contenders that are made up.
+// Both sides of the protocol against each other, with made-up contenders.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, expect, it } from "vitest";

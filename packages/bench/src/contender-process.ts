@@ -1,5 +1,5 @@
-// The bench's side of the protocol: a contender as a child process. Whatever becomes of the bench, no child outlives it:
-// a child ends with its standard input, and is killed, with all that it started, when the bench exits.
+// The bench's side of the protocol: a contender as a child process. No child outlives the bench: a child ends when its
+// standard input ends, and the bench kills it, with all that it started, on exit.
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -12,7 +12,7 @@ export interface Launch {
   env?: Readonly<Record<string, string>>;
 }
 
-/** Why a contender cannot go on; its message is for a row of the table. */
+/** Why a contender cannot continue; the message goes into a row of the table. */
 export class ContenderError extends Error {
   override name = "ContenderError";
 }
@@ -23,7 +23,7 @@ const running = new Set<ChildProcessWithoutNullStreams>();
 function killTree(child: ChildProcessWithoutNullStreams): void {
   running.delete(child);
   try {
-    // The child leads a group of its own, in which the ranks are that it started.
+    // The child leads its own process group, which includes the ranks that it starts.
     if (ownGroup) process.kill(-child.pid!, "SIGKILL");
     else child.kill("SIGKILL");
   } catch {
@@ -35,7 +35,7 @@ process.on("exit", () => {
   for (const child of running) killTree(child);
 });
 
-/** What is worth telling of what a child wrote to standard error: its last line, which names the error. */
+/** The last line that a child wrote to standard error, which names the error. */
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 }
@@ -53,10 +53,10 @@ export class ContenderProcess {
       this.#errors = (this.#errors + text).slice(-4000);
     });
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      // Libraries print here, too, before the child has taken the stream for itself.
+      // Libraries may print here before the child takes over the stream.
       if (/^\{"ok": ?(true|false),/.test(line)) this.#answered(line);
     });
-    // A child that dies in the middle of a command closes the pipe: its end says more than EPIPE.
+    // A child that dies in the middle of a command closes the pipe; its exit says more than EPIPE.
     this.#child.stdin.on("error", () => undefined);
     this.#ended = new Promise((_, reject) => {
       this.#child.on("error", (error) => reject(new ContenderError(`cannot start: ${error.message}`)));
@@ -74,7 +74,7 @@ export class ContenderProcess {
     await this.#ended.catch(() => undefined);
   }
 
-  /** @throws ContenderError if it answers with a reason instead, ends, or takes longer than the limit */
+  /** @throws ContenderError if it answers with a reason, ends, or exceeds the time limit */
   async ask<T>(command: Command, limitMs: number): Promise<T & Vitals> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

@@ -1,5 +1,4 @@
-// Who can be measured, and how each is started. A contender that this machine lacks is not left out but listed, with the
-// reason.
+// The contenders, and how to start each. Contenders that cannot run on this machine are listed with the reason.
 import { fileURLToPath } from "node:url";
 import type { Launch } from "./contender-process.ts";
 import type { FoundPython } from "./find-pytorch.ts";
@@ -20,19 +19,19 @@ export type Who = (typeof everyone)[number];
 
 export const isOurs = (who: Who): boolean => who.startsWith("shardgrad-");
 
-/** One line of the table: a contender with so many workers, threads or ranks. */
+/** One line of the table: a contender with a number of workers, threads or ranks. */
 export interface Contender {
   who: Who;
   workers: number;
-  /** How to start it, or why it cannot be. */
+  /** How to start it, or why it cannot run. */
   launch: Launch | { reason: string };
 }
 
-/** What was found out about the machine. */
+/** What we know about the machine. */
 export interface Surroundings {
   cores: number;
   python: FoundPython;
-  /** Why there is no BLAS, or no rivals in JavaScript; undefined if there are. */
+  /** Why there is no BLAS, or no JavaScript rival; undefined if there is one. */
   noBlas: string | undefined;
   noRivals: string | undefined;
 }
@@ -43,7 +42,7 @@ const node = (...args: string[]): Launch => ({ command: process.execPath, args }
 /** How to start shardgrad on certain kernels. */
 export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.ts"), kernels);
 
-/** How to start the judge and the yardstick. */
+/** How to start the reference and the yardstick. */
 export const launches = { reference: node(own("reference.ts")), sgemm: node(own("sgemm.ts")) };
 
 function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contender["launch"] {
@@ -69,7 +68,7 @@ function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contend
   }
 }
 
-/** The lines of the table: shardgrad at every number of workers, the others at the one that they are for. */
+/** The lines of the table: shardgrad at every number of workers, each other contender at its own. */
 export function listContenders(
   only: readonly Who[],
   workerCounts: readonly number[],
@@ -82,7 +81,7 @@ export function listContenders(
   });
 }
 
-/** 1, 2, 4, … and all cores: what a run measures if it is not told. */
+/** 1, 2, 4, … and all cores: the default. */
 export function defaultWorkerCounts(cores: number): number[] {
   const counts: number[] = [];
   for (let count = 1; count < cores; count *= 2) counts.push(count);

@@ -1,25 +1,25 @@
-// A contender while it is measured: started, checked, and then an entrant of rounds, whose every turn leaves the time of a
-// step behind. Whatever goes wrong becomes the reason that it has no numbers.
+// A contender during the measurement: started, checked, and then an entrant of the rounds. Every turn records the time
+// of a step. Any error becomes the reason why it has no numbers.
 import type { Launch } from "./contender-process.ts";
 import { ContenderProcess } from "./contender-process.ts";
 import type { PrepareCommand, Prepared, Turn, Vitals } from "./protocol.ts";
 import type { Entrant } from "./rounds.ts";
 import { limitOfTurn, planTurn } from "./turns.ts";
 
-/** Building, some steps to check, and warming up. */
+/** Time for building, for the check steps, and for warming up. */
 export const prepareLimitMs = 300_000;
 
-/** Some threads look for work for a tenth of a second before they sleep. */
+/** Some threads spin for a tenth of a second before they sleep. */
 export const restMs = 150;
 
 export class Entry implements Entrant {
   readonly name: string;
   /** Milliseconds of one step, by round. */
   readonly msPerStep = new Map<number, number>();
-  /** What it answered, by round. */
+  /** Its answers, by round. */
   readonly turns = new Map<number, Turn & Vitals>();
   prepared: (Prepared & Vitals) | undefined;
-  /** Why it has no numbers, or not all of them. */
+  /** Why numbers are missing. */
   reason: string | undefined;
   #process: ContenderProcess | undefined;
   #estimate = 0;
@@ -37,7 +37,7 @@ export class Entry implements Entrant {
     return this.#process !== undefined && this.reason === undefined;
   }
 
-  /** @param findFault what is wrong with what it has prepared, if anything */
+  /** @param findFault what is wrong with the prepared network, if anything */
   async start(
     launch: Launch | { reason: string },
     command: PrepareCommand,
@@ -72,14 +72,14 @@ export class Entry implements Entrant {
     }
   }
 
-  /** The most memory that it had, so far. */
+  /** Its peak memory so far. */
   get peakMemoryBytes(): number {
     return [...this.turns.values()].at(-1)?.peakMemoryBytes ?? this.prepared?.peakMemoryBytes ?? 0;
   }
 
-  /** The largest share of a core that it used while others had their turn. */
+  /** The largest share of a core that it used during others' turns. */
   get idleShare(): number {
-    // Before its first turn it has been waiting since it warmed up, with all that starting leaves behind.
+    // Before its first turn it has waited since its warm-up, so the start-up's after-effects would count.
     return Math.max(0, ...[...this.turns.values()].slice(1).map(({ idleShare }) => idleShare));
   }
 

@@ -1,16 +1,16 @@
-// Which Python has PyTorch, if any.
+// Finds a Python with PyTorch.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 export type FoundPython = { python: string } | { reason: string };
 
-/** Asks an interpreter for the version of its PyTorch; rejects if it has none, or there is no such interpreter. */
+/** Asks an interpreter for its PyTorch version; rejects if it has none, or does not exist. */
 async function askPython(python: string): Promise<string> {
   const { stdout } = await promisify(execFile)(python, ["-c", "import torch; print(torch.__version__)"]);
   return stdout.trim();
 }
 
-/** `SHARDGRAD_PYTHON` and nothing else if it is set; else `python3` on the path, then the system's. */
+/** Only `SHARDGRAD_PYTHON` if set; else `python3` on the path, then the system's. */
 export async function findPytorch(
   env: Readonly<Record<string, string | undefined>> = process.env,
   ask = askPython,
@@ -22,7 +22,7 @@ export async function findPytorch(
       await ask(python);
       return { python };
     } catch {
-      // No interpreter, or one without PyTorch: the next may have it.
+      // No interpreter, or no PyTorch: try the next.
     }
   }
   const remedy = named ? "SHARDGRAD_PYTHON names it" : "set SHARDGRAD_PYTHON to one that has";

@@ -1,5 +1,5 @@
-// Installs what shardgrad is compared with, in rivals/: outside the workspace, so that nobody who does not compare has to
-// wait for it. Once per lock file.
+// Installs the JavaScript rivals in rivals/, outside the workspace, so that only comparisons wait for it. Once per lock
+// file.
 import { exec } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,10 +8,10 @@ import { promisify } from "node:util";
 
 export const rivalsFolder = fileURLToPath(new URL("../rivals/", import.meta.url));
 
-/** The same pnpm as the workspace is installed with. None of the packages needs its install script. */
+/** The workspace's own pnpm. None of the packages needs its install script. */
 const command = "npx --yes pnpm@12.21.0 install --frozen-lockfile --ignore-workspace --ignore-scripts";
 
-/** Resolves to undefined, or to the reason why they cannot be installed. */
+/** Resolves to undefined, or to the reason why the install failed. */
 export async function installRivals(announce: (what: string) => void): Promise<string | undefined> {
   const stamp = `${rivalsFolder}node_modules/.shardgrad-install`;
   const hash = createHash("sha256")
@@ -20,7 +20,7 @@ export async function installRivals(announce: (what: string) => void): Promise<s
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return undefined;
   announce("installing TensorFlow.js and jax-js (once)");
   try {
-    // CI: pnpm must not stop to ask.
+    // CI stops pnpm from asking questions.
     await promisify(exec)(command, { cwd: rivalsFolder, env: { ...process.env, CI: "true" } });
     writeFileSync(stamp, hash);
     return undefined;

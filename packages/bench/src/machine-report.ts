@@ -1,8 +1,8 @@
-// What there is to know about the machine, at the head of every report.
+// Describes the machine, at the head of every report.
 import type { Machine } from "./machine.ts";
 import { mebibytes } from "./markdown.ts";
 
-/** A list of what there is to know about the machine and the run. */
+/** A list of facts about the machine and the run. */
 export function machineReport(machine: Machine): string {
   const { cpu, cores, memoryBytes, os, node, blas, loadBefore, env } = machine;
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);

@@ -1,4 +1,4 @@
-// The machine that numbers were measured on: whoever compares numbers must know whether it was the same.
+// The machine of the measurement. Compare numbers only from the same machine.
 
 import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { usableCores } from "@shardgrad/parallel/engine";
@@ -6,20 +6,20 @@ import type { BlasFound } from "./best-kernels.ts";
 
 export interface Machine {
   cpu: string;
-  /** What the system lets this process use. */
+  /** The cores that the system lets this process use. */
   cores: number;
   memoryBytes: number;
   os: string;
   node: string;
   /** As @shardgrad/blas finds it. */
   blas: BlasFound;
-  /** Mean number of busy threads over the minute before the run. Others at work make every number worth less. */
+  /** The load average over the minute before the run. Other load makes every number less reliable. */
   loadBefore: number;
-  /** Variables of the environment that change how fast a contender is. */
+  /** Environment variables that change a contender's speed. */
   env: Record<string, string>;
 }
 
-/** They choose kernels, or numbers of threads. */
+/** They select kernels or numbers of threads. */
 const telling =
   /^(OPENBLAS|GOTO|OMP|GOMP|KMP|MKL|BLIS|VECLIB|NUMEXPR|TORCH|ATEN|DNNL|ONEDNN|SHARDGRAD|UV_THREADPOOL|NODE_OPTIONS|LD_PRELOAD)(_|$)/;
 

@@ -1,4 +1,4 @@
-// The command as a person runs it: real children, real rows. Which of them is fast, is nobody's business here.
+// The command as a person runs it: real children, real rows. These tests do not judge speed.
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -47,7 +47,7 @@ it("trains a model and writes rows and tables", async () => {
   expect(row).toMatchObject({ model: "mlp-tiny", who: "shardgrad-wasm", workers: 2, reason: null });
   expect(row).toMatchObject({ rounds: 2, msPerStep: spread });
   expect(row.msPerStep.min).toBeGreaterThan(0);
-  // 6.14 MFLOP a step, whatever it takes.
+  // 6.14 MFLOP per step.
   expect(row.gflops * row.msPerStep.median).toBeCloseTo(6.136_32, 6);
   expect(row.peakShare).toBeGreaterThan(0);
   expect(row.peakMemoryBytes).toBeGreaterThan(2 ** 25);
@@ -61,7 +61,7 @@ describe.skipIf("reason" in python)("with PyTorch", () => {
     const args = ["--models", "mlp-tiny", "--only", "pytorch-1t,pytorch-ddp", "--rounds", "1"];
     expect((await bench(...args, "--json", json)).code).toBe(0);
     const rows = JSON.parse(readFileSync(json, "utf8"));
-    // The losses have been compared with shardgrad's: else there would be a reason, and no numbers.
+    // The losses match shardgrad's: otherwise there would be a reason and no numbers.
     expect(rows).toMatchObject([
       { who: "pytorch-1t", reason: null, msPerStep: spread },
       { who: "pytorch-ddp", reason: null, msPerStep: spread },
@@ -106,7 +106,7 @@ it("measures what more workers bring", async () => {
   expect(rows[0].speedup).toEqual({ median: 1, min: 1, max: 1 });
   for (const { time, msPerStep } of rows) {
     const parts = Object.values(time as Record<string, number>);
-    // The parts are all of a step, none counted twice; medians of few steps on a busy machine differ by much.
+    // The parts add up to a step, none counted twice. Medians of few steps on a busy machine vary a lot.
     expect(parts.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(1.5 * msPerStep.median);
     expect(time.compute).toBeGreaterThan(0);
   }
@@ -153,7 +153,7 @@ it("helps", async () => {
 });
 
 describe.skipIf(process.platform === "win32")("leaves no child behind", () => {
-  /** The processes that a process has started, and those that these have. */
+  /** The descendants of a process. */
   function descendants(pid: number): number[] {
     const lines = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
     const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
@@ -165,21 +165,21 @@ describe.skipIf(process.platform === "win32")("leaves no child behind", () => {
   function isAlive(pid: number): boolean {
     try {
       process.kill(pid, 0);
-      // A zombie is dead: nobody has collected it yet.
+      // A zombie is dead, but not yet collected.
       return !/^Z/.test(execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).trim());
     } catch {
       return false;
     }
   }
 
-  // Ranks are children of a child.
+  // Ranks are grandchildren.
   const ranks = "reason" in python ? "shardgrad-wasm" : "pytorch-ddp";
 
   it.each([
     ["Ctrl-C", "shardgrad-wasm", "SIGINT", 130],
     ["a death without warning", ranks, "SIGKILL", null],
   ] as const)("after %s", async (_, who, signal, expected) => {
-    // Files are left behind by a death without warning only: nobody is there to remove them.
+    // Only SIGKILL leaves files behind: nobody can remove them.
     vi.stubEnv("TMPDIR", folder);
     const { child, stderr } = start("--models", "mlp-tiny", "--only", who, "--rounds", "100000");
     vi.unstubAllEnvs();

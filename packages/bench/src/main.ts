@@ -1,4 +1,4 @@
-// The command `bench`: parses words, runs, and turns errors into one line and an exit code.
+// The command `bench`: parses arguments, runs, and turns errors into one line and an exit code.
 import { Command, Option } from "commander";
 import { benchKernels } from "./kernels/kernel-bench.ts";
 import { parseCount, parseCounts, parseModels, parseSeconds, parseWho, zooDefaults } from "./options.ts";
@@ -6,10 +6,10 @@ import { benchScaling, scalingWorkerCounts } from "./scaling/scaling-bench.ts";
 import { zooModel } from "./zoo.ts";
 import { benchZoo } from "./zoo-bench.ts";
 
-/** Exit codes: what was asked for does not fit; the run failed; ended by a signal (128 + its number). */
+/** Exit codes: wrong usage; the run failed; ended by a signal (128 + its number). */
 const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
-// Children are killed as the process exits, which a signal alone would not let it do.
+// Exit explicitly on a signal: children are killed in the exit handler, which a bare signal would skip.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(exitCode[signal]));
 
 const program = new Command("bench")
@@ -18,7 +18,7 @@ const program = new Command("bench")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse))
   .addHelpText("after", () => `\nWithout a command:\n\n${zoo.helpInformation()}`);
 
-/** A command with the options that all have. */
+/** A command with the shared options. */
 function command(name: string, description: string, options?: { isDefault: boolean }): Command {
   return program
     .command(name, options)
@@ -28,7 +28,7 @@ function command(name: string, description: string, options?: { isDefault: boole
     .option("--markdown <file>", "write the tables to a file");
 }
 
-/** An option whose words are separated by commas. */
+/** An option with comma-separated values. */
 function listOption<T>(flags: string, description: string, parse: (text: string) => T, all: T): Option {
   return new Option(flags, description).argParser(parse).default(all, "all");
 }

@@ -1,6 +1,6 @@
-// Tables in Markdown, their columns aligned also for eyes that read them as text.
+// Markdown tables with aligned columns, readable as text.
 
-/** Numbers are aligned to the right. */
+/** Numbers are right-aligned. */
 export type Align = "left" | "right";
 
 function padded(text: string, width: number, align: Align): string {
@@ -24,7 +24,7 @@ export function markdownTable(
   return [line(cells[0]!), line(rule), ...cells.slice(1).map(line)].join("\n");
 }
 
-/** Three significant digits, and no exponent: 0.0712, 4.53, 128, 4100. */
+/** Three significant digits without exponent: 0.0712, 4.53, 128, 4100. */
 export function digits(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));

@@ -1,4 +1,4 @@
-// One model, all contenders: each is started and checked by itself, then they take turns. Knows nothing of tables.
+// One model, all contenders: starts and checks each by itself, then they take turns. Knows nothing of tables.
 import { findFault } from "./check-network.ts";
 import { ContenderProcess } from "./contender-process.ts";
 import type { Contender } from "./contenders.ts";
@@ -22,11 +22,11 @@ export interface MeasureOptions {
 export interface ModelMeasured {
   model: ZooModel;
   contenders: readonly (readonly [Contender, Entry])[];
-  /** GFLOP/s of SGEMM on one core and on all, by round; and what multiplied. */
+  /** GFLOP/s of SGEMM on one core and on all, by round; and the kernels used. */
   sgemm: { kernels: string; one: ByRound; all: ByRound };
 }
 
-/** Writes the files that all start from, and returns what they must come to. */
+/** Writes the files that all start from, and returns the expected results. */
 async function judge(command: PrepareCommand): Promise<Prepared> {
   const process = new ContenderProcess(launches.reference);
   try {
@@ -64,7 +64,7 @@ export async function measureModel(
       restMs,
       announce: (round, name) => announce(`${model.name}: round ${round + 1} of ${rounds}, ${name}`),
     });
-    // Without the yardstick there is nothing to measure by.
+    // Without the yardstick there is no efficiency to report.
     const broken = failed.get(yardstick.entrant);
     if (broken) throw broken;
     const { kernels, gflops } = yardstick;

@@ -1,4 +1,4 @@
-// The formulas against the networks themselves: parameters one by one, and every product that a training step computes.
+// Compares the formulas with the networks: parameters one by one, and every product of a training step.
 import { grad, manualSeed, scope, tensor } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
 import { kernelsFor } from "@shardgrad/core/engine";
@@ -13,7 +13,7 @@ const table = kernelsFor("float32");
 const original = { ...table };
 afterEach(() => void Object.assign(table, original));
 
-/** Counts the operations of the kernels that multiply, while they are called. */
+/** Counts the operations of all product kernels during a call. */
 function countFlops(): { flops: number } {
   const counted = { flops: 0 };
   const note = <K extends keyof Kernels>(name: K, flops: (args: number[]) => number) => {

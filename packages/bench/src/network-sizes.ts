@@ -1,11 +1,11 @@
-// How large a network of the zoo is: its parameters, and the floating-point operations of one training step. Counted
-// are the products of matrices and the convolutions, which are nearly all there is:
+// The size of a zoo network: its parameters, and the floating-point operations of one training step. Counts matrix
+// products and convolutions, which are almost everything:
 //
 //   operations = 2 m n k for each product [m,k]·[k,n], three times: forward, gradient of the weights, gradient of the
-//                input; twice where nobody needs the gradient of the input (the first layer).
+//                input; twice where the gradient of the input is not needed (the first layer).
 //
-// A convolution counts as the product that im2col makes of it, products with the zeros of the padding included. Causal
-// attention counts whole, with the half that the mask hides. Looking up an embedding multiplies nothing.
+// A convolution counts as its im2col product, including products with the padding's zeros. Causal attention counts in
+// full, including the masked half. An embedding lookup multiplies nothing.
 import type { GptNetwork, MlpNetwork, Network } from "./zoo.ts";
 
 /** `count` products of [m,k] and [k,n] in the forward pass. */
@@ -14,7 +14,7 @@ export interface Product {
   m: number;
   n: number;
   k: number;
-  /** Whether training needs the gradients of both factors, not of the weights alone. */
+  /** Whether training needs the gradients of both factors, not only of the weights. */
   both: boolean;
 }
 

@@ -1,4 +1,4 @@
-// From the words of the command line to checked values. A word that does not fit is refused with those that do.
+// Turns command-line words into checked values. An invalid word is refused with the list of valid ones.
 import { usableCores } from "@shardgrad/parallel/engine";
 import { InvalidArgumentError } from "commander";
 import type { Who } from "./contenders.ts";
@@ -6,10 +6,10 @@ import { defaultWorkerCounts, everyone } from "./contenders.ts";
 import type { ZooModel } from "./zoo.ts";
 import { zoo, zooModel } from "./zoo.ts";
 
-/** What all commands share. */
+/** The options that all commands share. */
 export interface OutputOptions {
   rounds: number;
-  /** Files to write the rows and the tables to. */
+  /** Output files for the rows and the tables. */
   json?: string;
   markdown?: string;
 }
@@ -65,7 +65,7 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
-/** What a run does that is told nothing. */
+/** The defaults. */
 export const zooDefaults: ZooOptions = {
   models: zoo,
   only: everyone,

@@ -1,8 +1,8 @@
-// Where results go: tables to standard output, what is going on to standard error, both kinds of file where asked for.
+// Where results go: tables to standard output, progress to standard error, and both kinds of file on request.
 import { writeFileSync } from "node:fs";
 import type { OutputOptions } from "./options.ts";
 
-/** One line about what is under way; on a terminal, each replaces the one before it. */
+/** One progress line; on a terminal, each replaces the previous one. */
 export function announce(what: string): void {
   const { stderr } = process;
   stderr.write(stderr.isTTY ? `\r\u001b[K${what}` : `${what}\n`);
@@ -12,7 +12,7 @@ function clearAnnouncement(): void {
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
 }
 
-/** Prints a report, and writes the files that were asked for. */
+/** Prints a report, and writes the requested files. */
 export function deliver(report: string, rows: readonly object[], { json, markdown }: OutputOptions): void {
   clearAnnouncement();
   process.stdout.write(`${report}\n`);

@@ -1,5 +1,5 @@
-// What the bench and a contender, a child process of its own, say to each other: one JSON object a line, one answer to
-// each command, in turn. A contender is idle between commands, and ends when its standard input does. Types only.
+// What the bench and a contender, a child process, tell each other: one JSON object per line, one answer per command,
+// in turn. A contender is idle between commands, and ends when its standard input does. Types only.
 import type { TimedPhase } from "@shardgrad/parallel";
 import type { ZooModel } from "./zoo.ts";
 
@@ -7,16 +7,16 @@ import type { ZooModel } from "./zoo.ts";
 export interface PrepareCommand {
   command: "prepare";
   model: ZooModel;
-  /** What to train it with, if not with its own. */
+  /** Overrides the model's optimizer. */
   batch?: number;
   /**
-   * What `reference` wrote: `weights.bin` (float32, parameters one after another in shardgrad's order and layout), `x.bin`
-   * (float32, or int32 tokens) and `y.bin` (int32 labels), all batches one after another.
+   * The files that `reference` wrote: `weights.bin` (float32, all parameters in shardgrad's order and layout), `x.bin`
+   * (float32, or int32 tokens) and `y.bin` (int32 labels), with all batches one after another.
    */
   folder: string;
-  /** Threads, workers or ranks; contenders that cannot choose ignore it. */
+  /** Threads, workers or ranks. Contenders with a fixed number ignore it. */
   workers: number;
-  /** Steps to make on the first batch alone, whose losses are compared with the reference's. */
+  /** Steps on the first batch alone; their losses are compared with the reference's. */
   checkSteps: number;
 }
 
@@ -25,7 +25,7 @@ export interface RunCommand {
   command: "run";
   warm: number;
   steps: number;
-  /** Whether to say where the workers' time goes; shardgrad alone can. */
+  /** Whether to report where the workers' time goes; only shardgrad can. */
   phases?: boolean;
 }
 
@@ -36,43 +36,43 @@ export interface Prepared {
   losses: number[];
   /** A first guess. */
   msPerStep: number;
-  /** Name and version of the library, and what computes in it. */
+  /** Name and version of the library, and of its backend. */
   version: string;
 }
 
 export interface Turn {
-  /** Of the measured steps, and how many there were. */
+  /** The time of the measured steps, and their number. */
   ms: number;
   steps: number;
-  /** If asked: milliseconds that each worker spent in the phases of the measured steps. */
+  /** On request: milliseconds that each worker spent in each phase of the measured steps. */
   phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
 }
 
-/** Every answer also tells how the process does. */
+/** Every answer also reports on the process. */
 export interface Vitals {
-  /** The most memory that it ever had resident, all of its processes added up. */
+  /** Its peak resident memory, summed over its processes. */
   peakMemoryBytes: number;
-  /** Share of one core that it used since its last answer, while it had nothing to do. */
+  /** The share of one core that it used since its last answer, while idle. */
   idleShare: number;
 }
 
 export type Answer<T> = ({ ok: true } & T & Vitals) | { ok: false; reason: string };
 
-/** The yardstick, `contenders/sgemm.ts`, is asked in the same way, for something else. */
+/** The bench asks the yardstick, `contenders/sgemm.ts`, in the same way, for something else. */
 export interface SgemmPrepareCommand {
   command: "prepare";
-  /** The most threads that it is to run. */
+  /** The most threads that it will run. */
   threads: number;
 }
 
 export interface SgemmPrepared {
-  /** What multiplies. */
+  /** The kernels used. */
   kernels: string;
 }
 
 export interface SgemmRunCommand {
   command: "run";
-  /** Numbers of threads to run, one after another, each for `ms`. */
+  /** Numbers of threads to run, one after another, for `ms` each. */
   counts: readonly number[];
   ms: number;
 }
@@ -82,5 +82,5 @@ export interface SgemmTurn {
   gflops: number[];
 }
 
-/** Everything that a child may be told. */
+/** Every command to a child. */
 export type Command = PrepareCommand | RunCommand | SgemmPrepareCommand | SgemmRunCommand;

@@ -5,7 +5,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const options = { rounds: 3, budgetMs: 1e9, restMs: 0, announce: () => undefined };
 
-/** Entrants that note their turns, and take so many milliseconds each. */
+/** Entrants that record their turns and take so many milliseconds each. */
 function recorded(durations: Record<string, number>) {
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);

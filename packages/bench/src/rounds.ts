@@ -1,19 +1,22 @@
-// Interleaved rounds: in each, every entrant has one turn, and each round begins with the next of them, so that nobody
-// always comes after the same one. Knows nothing of what a turn is.
+// Interleaved rounds: every entrant has one turn per round, and each round starts with the next entrant, so that none
+// always follows the same one. Knows nothing of what a turn is.
 
 export interface Entrant {
   name: string;
-  /** Does its turn of a round. An error ends its part in all rounds to come. */
+  /** Takes its turn in a round. An error excludes it from all later rounds. */
   turn(round: number): Promise<void>;
 }
 
 export interface RoundsOptions {
   rounds: number;
-  /** Who has spent so much time on turns sits out the rest: a slow one must not take all night. At least one turn each. */
+  /**
+   * An entrant that has spent this much time sits out the rest, so that a slow one does not take all night. At least
+   * one turn each.
+   */
   budgetMs: number;
-  /** Between two turns, for threads of the last one that still look for work to fall asleep. */
+  /** The pause between two turns, for threads that still spin to fall asleep. */
   restMs: number;
-  /** Told before each turn. */
+  /** Called before each turn. */
   announce(round: number, name: string): void;
 }
 

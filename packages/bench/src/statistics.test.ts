@@ -15,7 +15,7 @@ it("leaves what it was given as it was", () => {
 });
 
 it("compares within rounds, not across them", () => {
-  // Both are twice as slow in round 1: the ratio does not know of it.
+  // Both are twice as slow in round 1, so the ratio does not change.
   const own = new Map([
     [0, 10],
     [1, 20],

@@ -1,5 +1,5 @@
-// Medians, spreads, and ratios round by round. Two contenders are only ever compared within a round: what the machine
-// did to one of them it then did, a moment later, to the other.
+// Medians, spreads, and ratios round by round. Two contenders are compared only within a round: whatever slowed down
+// one of them slowed down the other a moment later.
 
 export interface Spread {
   median: number;
@@ -10,7 +10,7 @@ export interface Spread {
 /** Value by number of round. */
 export type ByRound = ReadonlyMap<number, number>;
 
-/** @throws RangeError for no values at all */
+/** @throws RangeError if there are no values */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError("median: got no values, expected at least one");
   const sorted = [...values].sort((a, b) => a - b);
@@ -24,7 +24,7 @@ export function spreadOf(values: Iterable<number>): Spread {
   return { median: median(all), min: Math.min(...all), max: Math.max(...all) };
 }
 
-/** `combine(a, b)` of each round that both took part in; undefined if there is none. */
+/** `combine(a, b)` for each round that has both; undefined if there is none. */
 export function pairRounds(
   a: ByRound,
   b: ByRound,

@@ -1,11 +1,11 @@
-// Data of the right shape for a model of the zoo: normal numbers or random tokens, random labels. The same numbers on
-// every machine and for every contender; nothing can be learned from them but by heart, which is all that a clock needs.
+// Synthetic data in the shape that a zoo model needs: normal numbers or random tokens, random labels. The same on every
+// machine and for every contender. A network can only memorize them, which is enough for timing.
 import { Generator, rand, randn, scope, withGenerator } from "@shardgrad/core";
 import type { Columns } from "@shardgrad/parallel";
 import type { ZooModel } from "./zoo.ts";
 import { classesOf, sampleShapes } from "./zoo.ts";
 
-/** What a job of the zoo is trained on. */
+/** The data of a zoo job. */
 export interface ZooColumns extends Columns {
   x: { data: Float32Array | Int32Array; shape: readonly number[] };
   y: { data: Int32Array; shape: readonly number[] };
@@ -23,7 +23,7 @@ function integers(count: number, limit: number): Int32Array {
 export function syntheticData({ network, batch }: ZooModel, batches: number): ZooColumns {
   const samples = batch * batches;
   const shapes = sampleShapes(network);
-  // Streams of their own, so that the first batches are the same however many there are.
+  // Separate streams, so that the first batches do not depend on the number of batches.
   const draw = <T>(column: number, make: () => T) =>
     withGenerator(new Generator(seed + column), () => scope(make));
   const count = samples * sizeOf(shapes.input);

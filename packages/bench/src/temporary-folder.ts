@@ -1,4 +1,4 @@
-// A folder that is gone when it is not needed any more, also when the process is told to end in between.
+// A temporary folder, removed after use, also if a signal ends the process.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// How many steps a turn has: so many that the clock is exact and noise averages out, so few that rounds stay short.
+// How many steps a turn has: enough for the clock and to average out noise, few enough for short rounds.
 
-/** About how long the measured steps of a turn take, and the unmeasured ones before them. */
+/** About how long a turn's measured steps take, and its unmeasured ones before them. */
 const measuredMs = 300;
 const warmMs = 100;
 
@@ -9,7 +9,7 @@ export interface TurnPlan {
   steps: number;
 }
 
-/** Two steps at least; a single one, unwarmed, where even that takes long. */
+/** At least two steps; a single one without warm-up if even that takes long. */
 export function planTurn(msPerStep: number): TurnPlan {
   if (msPerStep > 5 * measuredMs) return { warm: 0, steps: 1 };
   return {
@@ -18,7 +18,7 @@ export function planTurn(msPerStep: number): TurnPlan {
   };
 }
 
-/** After which time a turn is given up: something hangs. */
+/** Gives up a turn after this time: something hangs. */
 export function limitOfTurn({ warm, steps }: TurnPlan, msPerStep: number): number {
   return 60_000 + 20 * (warm + steps) * msPerStep;
 }

@@ -1,4 +1,4 @@
-// The machine's own limit, as the contender process sgemm.ts measures it: an entrant of every run's rounds.
+// The machine's own limit, measured by the process sgemm.ts: an entrant in every round.
 import { ContenderProcess } from "./contender-process.ts";
 import { launches } from "./contenders.ts";
 import type { SgemmPrepared, SgemmTurn } from "./protocol.ts";
@@ -9,9 +9,9 @@ const prepareLimitMs = 60_000;
 const turnMs = 150;
 
 export interface Yardstick {
-  /** What multiplies. */
+  /** The kernels used. */
   kernels: string;
-  /** GFLOP/s of so many threads at once, by round. */
+  /** GFLOP/s of so many threads together, by round. */
   gflops: ReadonlyMap<number, ByRound>;
   entrant: Entrant;
   end(): Promise<void>;

@@ -1,5 +1,5 @@
-// `bench`: the zoo, on shardgrad and on what else one would use. Finds out who is there, measures model after model, and
-// tells.
+// `bench`: the zoo, on shardgrad and on its alternatives. Finds the contenders, measures model after model, and
+// reports.
 import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "./best-kernels.ts";
 import { useBlasIfThere } from "./best-kernels.ts";
@@ -16,7 +16,7 @@ import { modelReport, versionsReport } from "./zoo-report.ts";
 import type { BenchRow } from "./zoo-rows.ts";
 import { rowsOf } from "./zoo-rows.ts";
 
-/** Looks only for those that are asked for. */
+/** Looks only for the requested contenders. */
 async function lookAround({ only }: ZooOptions, blas: BlasFound): Promise<Surroundings> {
   const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
   return {

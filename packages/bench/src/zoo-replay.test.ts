@@ -1,9 +1,9 @@
-// Every network of the zoo, trained with its passes replayed and with each run anew: the same bits.
+// Trains every zoo network with replayed passes and eagerly: the bits are the same.
 import { train } from "@shardgrad/parallel";
 import { expect, test } from "vitest";
 import { zoo } from "./zoo.ts";
 
-/** Two steps are recorded; of the largest network, whose steps take seconds without a BLAS, one is replayed. */
+/** Two steps are recorded. The largest network takes seconds per step without a BLAS, so it replays only one. */
 const stepsOf = (name: string) => (name === "gpt-256" ? 3 : 5);
 
 test.each(zoo.map(({ name }) => name))("%s: replayed steps give the bits of eager ones", async (name) => {

@@ -1,4 +1,4 @@
-// The tables that a run of the zoo ends with, in Markdown.
+// The Markdown tables of a zoo run.
 import { isOurs } from "./contenders.ts";
 import type { Align } from "./markdown.ts";
 import { digits, markdownTable, mebibytes, percent, spreadText } from "./markdown.ts";
@@ -6,7 +6,7 @@ import { parameterCount, stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
 import type { BenchRow } from "./zoo-rows.ts";
 
-/** A contender that uses more of a core than this while it has nothing to do disturbs the others, and is told of. */
+/** A contender that uses more of a core than this while idle disturbs the others; the report says so. */
 const noticeableIdleShare = 0.05;
 
 const columns: readonly (readonly [title: string, align: Align, cell: (row: BenchRow) => string])[] = [
@@ -27,7 +27,7 @@ function timesTable(rows: readonly BenchRow[]): string {
   );
 }
 
-/** How many times as long the rivals take; empty if there is nothing to compare. */
+/** How many times as long the rivals take; empty if there are none. */
 function ratiosTable(rows: readonly BenchRow[]): string {
   const own = rows.filter(({ who, msPerStep }) => isOurs(who) && msPerStep);
   const rivals = [...new Set(own.flatMap(({ ratio }) => Object.keys(ratio)))];
@@ -42,7 +42,7 @@ function ratiosTable(rows: readonly BenchRow[]): string {
   );
 }
 
-/** What the tables cannot say: who could not take part, and who did not keep still. */
+/** Remarks on contenders that could not run, or did not keep still. */
 function remarks(rows: readonly BenchRow[]): string {
   const lines = rows.flatMap(({ who, workers, reason, idleShare }) => [
     ...(reason ? [`- ${who} ${workers}: ${reason}`] : []),
@@ -70,7 +70,7 @@ export function modelReport(name: string, rows: readonly BenchRow[]): string {
   return parts.filter(Boolean).join("\n\n");
 }
 
-/** Names and versions of all that took part. */
+/** Names and versions of all contenders. */
 export function versionsReport(rows: readonly BenchRow[]): string {
   const versions = new Map(rows.filter(({ version }) => version).map(({ who, version }) => [who, version]));
   return [...versions].map(([who, version]) => `- ${who}: ${version}`).join("\n");

@@ -10,7 +10,7 @@ const model = zooModel("mlp-tiny");
 const machine = describeMachine({ noBlas: "no library" });
 const launch = { reason: "not started here" };
 
-/** An entry that has had turns of so many milliseconds a step. */
+/** An entry after turns of so many milliseconds per step. */
 function entryWith(times: readonly number[], reason?: string): Entry {
   const entry = new Entry("somebody");
   for (const [round, ms] of times.entries()) {

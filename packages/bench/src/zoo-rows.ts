@@ -1,4 +1,4 @@
-// From times by round to the rows that are written: medians, spreads, ratios, shares. All comparisons are within rounds.
+// Computes rows from times by round: medians, spreads, ratios, shares. Compares only within rounds.
 import type { Contender, Who } from "./contenders.ts";
 import { isOurs } from "./contenders.ts";
 import type { Entry } from "./entry.ts";
@@ -14,30 +14,30 @@ export interface BenchRow {
   who: Who;
   /** Worker threads, threads, or ranks. */
   workers: number;
-  /** Milliseconds of one training step; null if it has none, and then `reason` says why. */
+  /** Milliseconds of one training step; null if there is none, and then `reason` says why. */
   msPerStep: Spread | null;
-  /** Turns that it had. */
+  /** The number of its turns. */
   rounds: number;
-  /** Of the median; by the formula in network-sizes.ts. */
+  /** At the median time, by the formula in network-sizes.ts. */
   gflops: number | null;
-  /** Share, 0 to 1, of what all cores do of SGEMM when they do not know of each other: median of the rounds. */
+  /** Share, 0 to 1, of the SGEMM throughput of all cores working independently: median of the rounds. */
   peakShare: number | null;
-  /** The most memory that all of its processes had resident. */
+  /** The peak resident memory of all its processes. */
   peakMemoryBytes: number | null;
-  /** For shardgrad: how many times as long each rival takes, round by round. */
+  /** For shardgrad: how many times as long each rival takes, by round. */
   ratio: Record<string, Spread>;
-  /** What it says that it is. */
+  /** What it calls itself. */
   version: string;
   /** Why there are no numbers, or fewer rounds than asked for. */
   reason: string | null;
-  /** The largest share of one core that it used while others had their turn. */
+  /** The largest share of one core that it used during others' turns. */
   idleShare: number;
-  /** GFLOP/s of SGEMM on one core, and the gain of all cores over one, in the same rounds. */
+  /** GFLOP/s of SGEMM on one core, and the speedup of all cores, in the same rounds. */
   sgemm: { kernels: string; oneCore: Spread; gain: Spread };
   machine: Machine;
 }
 
-/** How many times as long each rival takes as `own`. */
+/** How many times as long as `own` each rival takes. */
 function ratios(own: Entry, everybody: readonly (readonly [Contender, Entry])[]): Record<string, Spread> {
   const entries = everybody.flatMap(([{ who }, rival]) => {
     if (isOurs(who)) return [];

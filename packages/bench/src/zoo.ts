@@ -1,5 +1,5 @@
-// The model zoo: what is trained, as plain data that also crosses to Python. Everything that a contender must know to
-// build the same network is here; how large that is, is in network-sizes.ts; the jobs themselves are in jobs/.
+// The model zoo, as plain data that Python can read, too. It says everything that a contender must know to build the
+// same network. For sizes see network-sizes.ts; for the jobs, jobs/.
 
 /** Fully connected layers with ReLU between them. */
 export interface MlpNetwork {
@@ -14,8 +14,8 @@ export interface LeNetNetwork {
 }
 
 /**
- * A GPT over characters: learned positions, blocks with the norms in front, GELU, a hidden layer of 4 · width, causal
- * attention, a final norm, an output projection of its own; no dropout.
+ * A character GPT: learned positions, pre-norm blocks, GELU, a hidden layer of 4 · width, causal attention, a final
+ * norm, a separate output projection; no dropout.
  */
 export interface GptNetwork {
   kind: "gpt";
@@ -28,7 +28,7 @@ export interface GptNetwork {
 
 export type Network = MlpNetwork | LeNetNetwork | GptNetwork;
 
-/** Without weight decay, but for AdamW (0.01); betas and eps are everybody's defaults. */
+/** No weight decay except for AdamW (0.01); betas and eps are the usual defaults. */
 export interface OptimizerChoice {
   kind: "SGD" | "Adam" | "AdamW";
   lr: number;
@@ -39,13 +39,13 @@ export interface ZooModel {
   network: Network;
   /** Samples in one step, over all workers, threads or ranks. */
   batch: number;
-  /** Batches in the data set, which is gone through again and again. */
+  /** Batches in the data set; training cycles through them. */
   batches: number;
   optimizer: OptimizerChoice;
 }
 
-// Learning rates are small on purpose: weights that hardly move keep gradients of the size that they have at first,
-// so that no contender slows down on denormal numbers after some thousand steps on noise.
+// Learning rates are small on purpose: weights that hardly move keep the gradients at their initial size, so no
+// contender slows down on denormal numbers after thousands of steps on noise.
 export const zoo: readonly ZooModel[] = [
   {
     name: "mlp-tiny",
@@ -100,7 +100,7 @@ export function zooModel(name: string): ZooModel {
   );
 }
 
-/** Number of classes that the cross-entropy is over. */
+/** The number of classes of the cross-entropy. */
 export function classesOf(network: Network): number {
   if (network.kind === "mlp") return network.sizes.at(-1)!;
   return network.kind === "lenet5" ? 10 : network.vocabulary;

@@ -1,7 +1,7 @@
-// The error of this package. Messages say: what, what it got, what was expected, what to do.
+// The error of this package. Messages say: operation, what it got, what it expected, what to do.
 import { ShardgradError } from "@shardgrad/core";
 
-/** There is no BLAS to use: none was found, or the one that was named cannot be used. */
+/** There is no usable BLAS: none was found, or the named one does not work. */
 export class BlasError extends ShardgradError {
   override name = "BlasError";
 }

@@ -1,5 +1,5 @@
-// Looking for a library: the order, what is told of it, and the one line for each way in which it can be refused. Most
-// of it on machines that do not exist, with libraries written in TypeScript.
+// The search for a library: the order, the description, and one line for each reason to refuse one. Mostly on imaginary
+// machines, with libraries written in TypeScript.
 import { fileURLToPath } from "node:url";
 import koffi from "koffi";
 import { describe, expect, it, test } from "vitest";
@@ -12,7 +12,7 @@ import { usualPaths } from "./libraries.ts";
 import type { NativeLibrary } from "./native.ts";
 import { addressOf, loadLibrary } from "./native.ts";
 
-/** cblas_sgemm or cblas_dgemm by its definition; `flaw` is added to every element. */
+/** cblas_sgemm or cblas_dgemm by definition; adds `flaw` to every element. */
 function plainCblas(Floats: Float32ArrayConstructor | Float64ArrayConstructor, flaw = 0): CblasGemm {
   return (_order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) => {
     const bytes = Floats.BYTES_PER_ELEMENT;
@@ -46,7 +46,7 @@ const openBlas = (core = "Haswell", threads?: number[]): Symbols => ({
   openblas_set_num_threads: (count: number) => threads?.push(count),
 });
 
-/** A machine with the given libraries; `asked` has the paths that were tried. */
+/** A machine with the given libraries; `asked` collects the tried paths. */
 function machine(libraries: Record<string, Symbols>, env: Machine["env"] = {}) {
   const asked: string[] = [];
   const load = (path: string): NativeLibrary => {
@@ -210,7 +210,7 @@ describe("a library that computes wrongly is refused", () => {
 
 describe("on this machine", () => {
   const nothing = { env: {}, platform: process.platform, load: loadLibrary };
-  /** A library that every process has loaded already. */
+  /** A library that every process has already loaded. */
   const system = { linux: "libc.so.6", darwin: "libSystem.dylib", win32: "kernel32.dll" }[
     process.platform as string
   ];

@@ -1,4 +1,4 @@
-// From a path, or the usual names, to a library that has proved itself, as kernels for core. Selects nothing.
+// Finds a library by path or by its usual names, verifies it, and wraps it as kernels for core. Selects nothing.
 import type { BlasKernels } from "@shardgrad/core/engine";
 import { BlasError } from "./errors.ts";
 import type { CblasGemm } from "./gemm.ts";
@@ -11,27 +11,27 @@ import { selfCheck } from "./self-check.ts";
 
 /** Where to look. */
 export interface BlasOptions {
-  /** Path or name of the library; `SHARDGRAD_BLAS`, or else the usual names, if absent. */
+  /** Path or name of the library; default `SHARDGRAD_BLAS`, or else the usual names. */
   library?: string;
 }
 
-/** A BLAS that is loaded and has passed the self-check. If it is known by name, it computes on the calling thread alone. */
+/** A BLAS that is loaded and has passed the self-check. A known library runs on the calling thread alone. */
 export interface Blas {
-  /** `"BLAS"` for one that is not known by name; how many threads it takes is its own affair. */
+  /** `"BLAS"` for an unknown library, whose number of threads is not controlled. */
   readonly name: Identity["name"];
-  /** As the library tells it, such as `"0.3.21"`. */
+  /** As the library reports it, such as `"0.3.21"`. */
   readonly version: string | undefined;
-  /** The processor whose kernels the library has chosen, such as `"Haswell"`, if it tells. */
+  /** The processor for which the library has chosen its kernels, such as `"Haswell"`, if it reports it. */
   readonly core: string | undefined;
-  /** As it was loaded: a path, or a name that the system's loader found. */
+  /** The path or name by which it was loaded. */
   readonly path: string;
-  /** All of it in a few words: `"OpenBLAS 0.3.21 (Haswell)"`. */
+  /** A short description: `"OpenBLAS 0.3.21 (Haswell)"`. */
   readonly description: string;
-  /** For `provideBlas` of `@shardgrad/core/engine`; `useBlas` has done that. */
+  /** For `provideBlas` of `@shardgrad/core/engine`; `useBlas` calls it for you. */
   readonly kernels: BlasKernels;
 }
 
-/** What the search asks of the machine. */
+/** What the search needs from the machine. */
 export interface Machine {
   env: Record<string, string | undefined>;
   platform: NodeJS.Platform;
@@ -41,12 +41,12 @@ export interface Machine {
 /**
  * cblas_sgemm or cblas_dgemm of a library.
  *
- * @param isWide whether its sizes are 64-bit integers
+ * @param isWide whether it takes 64-bit sizes
  */
 export function bindGemm(library: NativeLibrary, dtype: "float32" | "float64", isWide: boolean): CblasGemm {
   const [name, factor] = dtype === "float32" ? ["cblas_sgemm", "float"] : ["cblas_dgemm", "double"];
   const size = isWide ? "int64_t" : "int";
-  // Addresses as integers: a call makes no object but the three numbers themselves.
+  // Addresses as integers: a call allocates only the three numbers.
   const matrix = `uintptr_t, ${size}`;
   const types = `int, int, int, ${size}, ${size}, ${size}, ${factor}, ${matrix}, ${matrix}, ${factor}, ${matrix}`;
   const call = library.find(`void ${name}(${types})`);
@@ -64,7 +64,7 @@ function describe({ name, version, core }: Identity, path: string, env: Machine[
   return [name, version, kernels && `(${kernels})`].filter(Boolean).join(" ");
 }
 
-/** Sets a library to one thread, and checks that it computes what it should. */
+/** Sets a library to one thread, and checks its results. */
 function prove(library: NativeLibrary, env: Machine["env"]): Blas {
   const identity = identify(library);
   const calls = {
@@ -103,7 +103,7 @@ export function searchBlas({ library: named }: BlasOptions, { env, platform, loa
     try {
       library = load(path);
     } catch (error) {
-      if (only === undefined) continue; // Not installed, as far as one can tell.
+      if (only === undefined) continue; // Apparently not installed.
       const reason = (error as Error).message.replace("Failed to load shared library: ", "").split("\n")[0];
       throw refusal(path, `cannot be loaded: ${reason}`, error);
     }
@@ -123,9 +123,9 @@ export function searchBlas({ library: named }: BlasOptions, { env, platform, loa
 }
 
 /**
- * Looks for a BLAS, loads it, sets it to one thread, and checks its products. Chooses no kernels: `useBlas` does.
+ * Finds a BLAS, loads it, sets it to one thread, and checks its products. Does not select kernels: `useBlas` does.
  *
- * @throws BlasError if there is none, if the named one cannot be used, or with `SHARDGRAD_BLAS=off`
+ * @throws BlasError if there is none, if the named one does not work, or with `SHARDGRAD_BLAS=off`
  */
 export function findBlas(options: BlasOptions = {}): Blas {
   return searchBlas(options, { env: process.env, platform: process.platform, load: loadLibrary });

@@ -1,6 +1,6 @@
-// The kernel against core's reference, over random shapes, strides and batches: with a BLAS in TypeScript that is
-// strict about its arguments, and, where there is one, with the machine's own. Most matrices hold small multiples of
-// 1/8, whose products and sums are exact in any order: there every bit must be right.
+// Compares the kernel with core's reference, over random shapes, strides and batches. Uses a BLAS in TypeScript that is
+// strict about its arguments, and the machine's own if there is one. Most matrices hold small multiples of 1/8, whose
+// products and sums are exact in any order, so every bit must match.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { kernelSet, useKernels } from "@shardgrad/core";
@@ -20,17 +20,17 @@ type DType = "float32" | "float64";
 useKernels("reference");
 const references = { float32: kernelsFor("float32").gemm, float64: kernelsFor("float64").gemm };
 
-// ---- The subjects: each is a call, and the address that its operands count from ----
+// ---- The subjects: each is a call, and the base address of its operands ----
 
 interface Subject {
   call: CblasGemm;
   base: number;
 }
 
-/** An address that no memory has: a kernel that forgets it shows. */
+/** An impossible address, which reveals a kernel that forgets to add it. */
 const made = 2 ** 46;
 
-/** cblas_?gemm by its definition, on the heap; throws where a library would print an error and do nothing. */
+/** cblas_?gemm by definition, on the heap; throws where a library would print an error and do nothing. */
 function strictCblas(dtype: DType): CblasGemm {
   const F = heap()[dtype];
   return (order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) => {
@@ -61,7 +61,7 @@ let found: Blas | undefined;
 try {
   found = findBlas();
 } catch {
-  // None here, or switched off: the tests that need one are skipped.
+  // None here, or switched off: skip the tests that need one.
 }
 
 function nativeCblas(dtype: DType): CblasGemm {
@@ -83,7 +83,7 @@ type Numbers = (i: number) => number;
 
 /** Multiples of 1/8 in ±2. */
 const dyadic: Numbers = (i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 9) % 33) / 8 - 2;
-/** In ±1, with all 24 bits in use. */
+/** In ±1, using all 24 bits. */
 const rough: Numbers = (i) => ((Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(i, 0x85ebca6b)) >>> 7) / 2 ** 24 - 1;
 
 /** Row and column strides of a [rows, cols] matrix. */
@@ -107,7 +107,7 @@ interface Product {
   batch: number;
   /** Batch stride 0 for A or B: all products share it. */
   shared: "a" | "b" | "";
-  /** Elements between the rows of C; -n to have a row stride of 0, which means nothing where there is one row. */
+  /** Elements between the rows of C. -n gives a row stride of 0, which is legal if there is one row. */
   gap: number;
 }
 
@@ -129,15 +129,15 @@ const anyProduct: fc.Arbitrary<Product> = fc
   });
 
 const regionBytes = 1 << 20;
-/** Low, and (unless this machine has less address space) where byte offsets are above 2^31: nobody is there yet. */
+/** At low addresses, and, if this machine has the address space, at byte offsets above 2^31, which are unused so far. */
 const regions = [heap().arena.allocate(regionBytes, "test"), 3 * 2 ** 30 + 4096].filter(
   (offset) => offset + regionBytes < heap().buffer.byteLength,
 );
 const guard = 7;
-/** Stands where nothing may be read or written. */
+/** Marks memory that the kernel must neither read nor write. */
 const forbidden = Number.NaN;
 
-/** Lays a product out in memory, computes it, and returns all numbers from the start of the region. */
+/** Lays a product out in memory, computes it, and returns all numbers of the region. */
 function compute(gemm: Gemm, dtype: DType, product: Product, offset: number, numbers: Numbers = dyadic) {
   const F = heap()[dtype];
   const width = F.BYTES_PER_ELEMENT;
@@ -160,11 +160,11 @@ function compute(gemm: Gemm, dtype: DType, product: Product, offset: number, num
   const right = operand(product.b, k, n, product.shared === "b", 1e6);
   const cRow = n + product.gap;
   const cBatch = m * (n + Math.max(0, product.gap));
-  // With beta 0, what stands in C must not be read.
+  // With beta 0, the kernel must not read C.
   const c = block(product.batch * cBatch, (i) => (product.beta === 0 ? forbidden : numbers(i + 2e6)));
   gemm(product.batch, m, n, k, ...left, ...right, c * width, cBatch, cRow, product.beta);
   expect((next + guard - start) * width).toBeLessThan(regionBytes);
-  // The sign of a zero is the library's affair.
+  // Libraries may return either sign of zero.
   return F.slice(start, next + guard).map((x) => x + 0);
 }
 
@@ -191,7 +191,7 @@ describe("leading dimensions", () => {
 
 describe.each(subjects)("gemm over %s", (_, subject) => {
   describe.skipIf(!subject).each(["float32", "float64"] as const)("%s", (dtype) => {
-    /** With the given fallback, and with every product that is not empty preferred. */
+    /** With the given fallback, and preferring the BLAS for every nonempty product. */
     const gemmOver = (otherwise: Gemm) => {
       const { call, base } = subject!(dtype);
       return blasGemm(call, base, dtype === "float32" ? 4 : 8, otherwise, (_b, m, n, k) => m * n * k > 0);

@@ -1,5 +1,6 @@
-// The kernel `gemm` over a BLAS: strided matrices as row-major arrays with transposes and leading dimensions, nothing
-// copied. What does not fit, or does not pay, goes to the kernel that would run without a BLAS. Knows no library.
+// The kernel `gemm` over a BLAS: maps strided matrices to row-major arrays with transposes and leading dimensions,
+// without copying. What does not fit, or does not pay, goes to the kernel that would run without a BLAS. Knows no
+// library.
 import type { Kernels } from "@shardgrad/core/engine";
 import { prefersBlas } from "./prefers-blas.ts";
 
@@ -27,8 +28,8 @@ export type CblasGemm = (
 export const cblas = { rowMajor: 101, noTrans: 111, trans: 112 } as const;
 
 /**
- * The leading dimension of a [rows, cols] matrix that is stored by rows; the negative one, if it is stored by columns;
- * 0 if neither, so that no BLAS can read it. The stride of an axis of length 1 means nothing.
+ * The leading dimension of a [rows, cols] matrix stored by rows; negated if stored by columns; 0 if neither, so that no
+ * BLAS can read it. The stride of an axis of length 1 does not matter.
  */
 export function leadingDimension(rows: number, cols: number, rowStride: number, colStride: number): number {
   if (colStride === 1 || cols === 1) {
@@ -43,7 +44,7 @@ export function leadingDimension(rows: number, cols: number, rowStride: number, 
 }
 
 /**
- * @param base address of the memory that the kernel's byte offsets count from
+ * @param base address that the kernel's byte offsets are relative to
  * @param width bytes of an element
  */
 export function blasGemm(

@@ -1,27 +1,27 @@
-// The BLAS libraries that are known: the names of their files, how each is told from the others, and its switches for
-// one thread. All go by the same two functions, cblas_sgemm and cblas_dgemm.
+// The known BLAS libraries: their file names, how to identify each, and how to set each to one thread. All have the
+// same two functions, cblas_sgemm and cblas_dgemm.
 import type { NativeLibrary } from "./native.ts";
 
-/** What a library says of itself. */
+/** What a library reports about itself. */
 export interface Identity {
   name: "OpenBLAS" | "MKL" | "BLIS" | "Accelerate" | "BLAS";
   version: string | undefined;
-  /** The processor whose kernels it has chosen. */
+  /** The processor for which it has chosen its kernels. */
   core: string | undefined;
-  /** Whether its sizes are 64-bit integers. */
+  /** Whether it takes 64-bit sizes. */
   isWide: boolean;
 }
 
 interface Family {
-  /** File names, by platform. The first that loads is taken. */
+  /** File names by platform. The first that loads is used. */
   files: Partial<Record<NodeJS.Platform, readonly string[]>>;
-  /** Who the library is, if it is of this family; it computes on the calling thread alone from then on. */
+  /** Identifies a library of this family, and sets it to the calling thread alone; undefined for others. */
   adopt(library: NativeLibrary): Identity | undefined;
 }
 
 const openBlas: Family = {
   files: {
-    // 0 is Debian's and most others', p and o Fedora's with threads and OpenMP, 3 Alpine's.
+    // 0 is the name on Debian and most others; p and o are Fedora's with threads and OpenMP; 3 is Alpine's.
     linux: [
       "libopenblas.so.0",
       "libopenblas.so",
@@ -63,10 +63,10 @@ const mkl: Family = {
   adopt(library) {
     const versionOf = library.find("void MKL_Get_Version_String(void *, int)");
     if (!versionOf) return undefined;
-    // Before anything else: mkl_rt ends the process when it does not find the OpenMP that it would load by itself.
+    // First of all: mkl_rt ends the process if it does not find the OpenMP that it would load by itself.
     library.find("int MKL_Set_Interface_Layer(int)")?.(mklConstants.interfaceLp64);
     library.find("int MKL_Set_Threading_Layer(int)")?.(mklConstants.threadingSequential);
-    // The same bits wherever operands lie, which MKL does not promise otherwise.
+    // The same bits for any alignment of the operands, which MKL does not guarantee otherwise.
     library.find("int MKL_CBWR_Set(int)")?.(mklConstants.cbwrAuto);
     library.find("void MKL_Set_Num_Threads(int)")?.(1);
     const text = new Uint8Array(256);
@@ -108,23 +108,23 @@ const accelerate: Family = {
   adopt(library) {
     if (!library.path.includes("Accelerate.framework")) return undefined;
     const singleThreaded = 1;
-    // Per thread, from macOS 15 on. Before, this variable was all there is; it is read at the first call.
+    // Per thread, from macOS 15 on. Older systems have only this variable, which is read at the first call.
     if (library.find("int BLASSetThreading(unsigned int)")?.(singleThreaded) !== 0)
       process.env.VECLIB_MAXIMUM_THREADS = "1";
     return { name: "Accelerate", version: undefined, core: undefined, isWide: false };
   },
 };
 
-/** In the order in which they are looked for. */
+/** In search order. */
 const families: readonly Family[] = [openBlas, mkl, blis, accelerate];
 
-/** The names under which libraries are looked for. */
+/** The file names to search for. */
 export function usualPaths(platform: NodeJS.Platform): string[] {
-  // A system that is none of the three names its files as Linux does.
+  // Other systems name their files as Linux does.
   return families.flatMap(({ files }) => files[platform in openBlas.files ? platform : "linux"] ?? []);
 }
 
-/** Who a library is; a stranger may be used too, if it was asked for by its path. */
+/** Identifies a library. An unknown one may be used if the caller named its path. */
 export function identify(library: NativeLibrary): Identity {
   for (const { adopt } of families) {
     const identity = adopt(library);

@@ -1,4 +1,4 @@
-// Shared libraries, and where numbers lie in the address space: the only file that knows koffi.
+// Shared libraries, and addresses of numbers: the only file that knows koffi.
 import koffi from "koffi";
 
 // biome-ignore lint/suspicious/noExplicitAny: each prototype says in C what its function takes and returns
@@ -6,13 +6,13 @@ type NativeFunction = (...args: any[]) => any;
 
 /** A shared library that has been loaded. */
 export interface NativeLibrary {
-  /** As it was asked for: a path, or a name that the system's loader found. */
+  /** The path or name by which it was loaded. */
   readonly path: string;
-  /** A function by its C prototype; undefined if the library has none of that name. */
+  /** A function by its C prototype; undefined if the library does not have it. */
   find(prototype: string): NativeFunction | undefined;
 }
 
-/** Loads a library, which happens once per process however many threads ask; throws with the system's reason. */
+/** Loads a library, once per process however many threads ask; throws with the system's reason. */
 export function loadLibrary(path: string): NativeLibrary {
   const library = koffi.load(path);
   return {
@@ -21,7 +21,7 @@ export function loadLibrary(path: string): NativeLibrary {
       try {
         return library.func(prototype);
       } catch (error) {
-        // The only way to ask. Anything else, such as a prototype with a mistake, is a defect.
+        // koffi has no other way to ask. Any other error, such as a wrong prototype, is a bug.
         if (/^Cannot find function/.test((error as Error).message)) return undefined;
         throw error;
       }
@@ -29,7 +29,7 @@ export function loadLibrary(path: string): NativeLibrary {
   };
 }
 
-/** The address of the first element of a view, as an integer: below 2^53 on every system there is. */
+/** The address of a view's first element, as an integer: below 2^53 on every system. */
 export function addressOf(view: ArrayBufferView): number {
   return Number(koffi.address(view));
 }

@@ -1,4 +1,4 @@
-// Which products go to the BLAS follows from their sizes.
+// Sizes alone decide which products go to the BLAS.
 import { expect, test } from "vitest";
 import { prefersBlas } from "./prefers-blas.ts";
 

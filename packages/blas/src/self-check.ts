@@ -1,12 +1,13 @@
-// A library proves itself on small products before anything is trained with it: plain and transposed, batched, with
-// gaps between rows. The numbers are small integers, whose products and sums are exact in any order: every bit counts.
+// Checks a library on small products before anything is trained with it: plain and transposed, batched, with gaps
+// between rows. The numbers are small integers, whose products and sums are exact in any order, so every bit must
+// match.
 import type { CblasGemm, Gemm } from "./gemm.ts";
 import { blasGemm } from "./gemm.ts";
 import { addressOf } from "./native.ts";
 
 type Floats = Float32Array | Float64Array;
 
-/** The product by its definition, as the reference kernel of core has it. */
+/** The product by definition, as in core's reference kernel. */
 function plainGemm(F: Floats): Gemm {
   return (batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta) => {
     const width = F.BYTES_PER_ELEMENT;
@@ -26,7 +27,7 @@ function plainGemm(F: Floats): Gemm {
 }
 
 const [batch, m, n, k, gap] = [2, 19, 18, 17, 3];
-/** In elements: no operand, with its gaps, is longer than one step. */
+/** In elements: no operand, gaps included, is longer than one step. */
 const [aStart, bStart, cStart, end, step] = [0, 1000, 2000, 3000, 450] as const;
 
 /** Row and column strides of a [rows, cols] matrix. */
@@ -38,10 +39,10 @@ const layouts = {
 const names = ["plain", "transposed"] as const;
 const cases = names.flatMap((a) => names.flatMap((b) => ([0, 1] as const).map((beta) => ({ a, b, beta }))));
 
-/** Everything in memory after a product. */
+/** The whole memory after a product. */
 function multiply(gemm: Gemm, F: Floats, { a, b, beta }: (typeof cases)[number]): Floats {
   for (let i = 0; i < end; i++) F[i] = ((Math.imul(i + 1, 0x9e3779b1) >>> 16) % 17) - 8;
-  // With beta 0, what stands in C must not be read.
+  // With beta 0, the library must not read C.
   if (beta === 0) F.fill(Number.NaN, cStart, end);
   const [aRow, aCol] = layouts[a](m, k) as [number, number];
   const [bRow, bCol] = layouts[b](k, n) as [number, number];
@@ -51,7 +52,7 @@ function multiply(gemm: Gemm, F: Floats, { a, b, beta }: (typeof cases)[number])
   return F.slice();
 }
 
-/** What is wrong with the products of a library; undefined if nothing is. */
+/** What is wrong with a library's products; undefined if nothing is. */
 export function selfCheck(dtype: "float32" | "float64", call: CblasGemm): string | undefined {
   const F = dtype === "float32" ? new Float32Array(end) : new Float64Array(end);
   const plain = plainGemm(F);

@@ -1,4 +1,4 @@
-// useBlas: the face of the package.
+// useBlas: the package's main function.
 import { useKernels } from "@shardgrad/core";
 import { provideBlas } from "@shardgrad/core/engine";
 import type { Blas, BlasOptions } from "./find-blas.ts";

@@ -1,5 +1,5 @@
 // Not a contender but their judge: one thread, core alone, step by step. Writes the weights and the data that all start
-// with, and says which losses a network must have that is the same.
+// with, and the losses that the same network must have.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Tensor } from "@shardgrad/core";
@@ -15,7 +15,7 @@ async function prepare({ model, folder, checkSteps }: PrepareCommand): Promise<P
   writeFileSync(join(folder, "x.bin"), x.data);
   writeFileSync(join(folder, "y.bin"), y.data);
   const job = zooJob(model.name, import.meta.url);
-  // As train() does it: so the jobs start with these weights, too.
+  // As in train(), so that the jobs start with these weights, too.
   manualSeed(zooSeed);
   const network = buildNetwork(model.network);
   const parameters = network.parameters();

@@ -1,21 +1,21 @@
-// The child's side of the protocol, for contenders that run in Node.js: reads commands, answers, watches itself, and ends
-// with its standard input. Knows no library.
+// The child's side of the protocol, for contenders in Node.js: reads commands, answers, measures its own resources, and
+// ends with its standard input. Knows no library.
 import { Console } from "node:console";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setImmediate as breath } from "node:timers/promises";
 import type { Answer, Vitals } from "../protocol.ts";
 
-/** What a contender must know to do. Whatever it throws is its answer. */
+/** What a contender must implement. An error that it throws becomes its answer. */
 export interface Contender<P extends object, R extends object> {
   prepare(command: P): Promise<object>;
   run(command: R): Promise<object>;
 }
 
-/** How long a contender that computes on its main thread goes on before it looks whether its input has ended. */
+/** How often a contender that computes on its main thread checks whether its input has ended. */
 const breathMs = 250;
 
-/** Does steps one by one; `settle` waits until all of them are really computed. Resolves to milliseconds. */
+/** Runs steps one by one; `settle` waits until all of them are really computed. Resolves to milliseconds. */
 export async function timeSteps(
   steps: number,
   step: () => void | Promise<void>,
@@ -34,7 +34,7 @@ export async function timeSteps(
   return performance.now() - started;
 }
 
-/** Steps until `ms` have gone by, for code to be compiled; resolves to milliseconds per step at the end. */
+/** Warms up for `ms`, so that code is compiled; resolves to milliseconds per step at the end. */
 export async function warmUp(
   ms: number,
   step: () => void | Promise<void>,
@@ -49,16 +49,16 @@ export async function warmUp(
   return last;
 }
 
-/** Uses of the processor, of all threads, in milliseconds. */
+/** CPU time of all threads, in milliseconds. */
 function processorMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** The most memory that this process ever had resident. */
+/** The peak resident memory of this process. */
 function peakMemoryBytes(): number {
   try {
-    // Unlike maxRSS, it does not count what the parent had when it was forked.
+    // Unlike maxRSS, this excludes what the parent had at the fork.
     const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))!;
     return Number(kilobytes) * 1024;
   } catch {
@@ -66,11 +66,11 @@ function peakMemoryBytes(): number {
   }
 }
 
-/** Answers commands until standard input ends, and the process with it. */
+/** Answers commands until standard input ends, then ends the process. */
 export function serve<P extends object, R extends object>(contender: Contender<P, R>): void {
   const { stdout } = process;
   const write = stdout.write.bind(stdout);
-  // Libraries greet on standard output, which belongs to the protocol.
+  // Libraries print to standard output, which belongs to the protocol.
   globalThis.console = new Console(process.stderr, process.stderr);
   stdout.write = process.stderr.write.bind(process.stderr);
 

@@ -1,14 +1,13 @@
-// One thread of sgemm.ts: multiplies two matrices of 1024 × 1024, again and again, for as long as it is told, in a memory
-// of its own.
+// One thread of sgemm.ts: multiplies two 1024 × 1024 matrices repeatedly for a given time, in its own memory.
 import { parentPort } from "node:worker_threads";
 import { heap, kernelsFor, openHeap } from "@shardgrad/core/engine";
 import { useBestKernels } from "../best-kernels.ts";
 
-/** What it answers to a number of milliseconds; its first message says what computes. */
+/** Its answer to a number of milliseconds. Its first message says what computes. */
 export type SgemmMessage = { gflops: number } | { kernels: string };
 
 const size = 1024;
-const pages = 1024; // 64 MiB: three matrices, and what the kernel packs.
+const pages = 1024; // 64 MiB: three matrices, and the kernel's packed copies.
 
 openHeap({ memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }) });
 const kernels = useBestKernels();

@@ -1,6 +1,6 @@
-// The yardstick, which has its turn in every round like a contender: how fast this machine multiplies matrices of
-// 1024 × 1024 with the best kernels that shardgrad has on it, on one core, and on several that do not know of each other.
-// What those gain over one is all that any division of work can gain here.
+// The yardstick, which takes its turn in every round like a contender: how fast this machine multiplies 1024 × 1024
+// matrices with shardgrad's best kernels, on one core and on several independent ones. No division of work can gain
+// more than those do.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { SgemmPrepareCommand, SgemmPrepared, SgemmRunCommand, SgemmTurn } from "../protocol.ts";
@@ -20,7 +20,7 @@ async function prepare({ threads: most }: SgemmPrepareCommand): Promise<SgemmPre
   return { kernels: ready[0]!.kernels };
 }
 
-/** GFLOP/s of so many threads at once, added up. */
+/** GFLOP/s of so many threads together. */
 async function speedOf(count: number, ms: number): Promise<number> {
   const speeds = threads.slice(0, count).map((thread) => {
     const message = messageOf<{ gflops: number }>(thread);

@@ -1,6 +1,6 @@
-// shardgrad as a contender: the product itself, train() on a job of the zoo. A turn is a run of its own, which begins with
-// epochs that are not measured (new threads compile anew) and ends with those that are, by the workers' own clock. Between
-// turns there are no workers at all.
+// shardgrad as a contender: train() on a job of the zoo. A turn is a run of its own. It begins with unmeasured epochs,
+// as new threads compile again, and ends with measured ones, by the workers' own clock. Between turns there are no
+// workers.
 //
 //   node shardgrad.ts <blas|wasm|wasm-plain>
 import type { EndEvent, TrainOptions } from "@shardgrad/parallel";
@@ -9,14 +9,14 @@ import type { PrepareCommand, Prepared, RunCommand, Turn } from "../protocol.ts"
 import type { ZooModel } from "../zoo.ts";
 import { serve } from "./serve.ts";
 
-/** What `start` events call the kernels that were asked for. */
+/** The names of the requested kernels in `start` events. */
 const namesOfKernels = {
   blas: /^blas$/,
   wasm: /^wasm-(relaxed|plain)$/,
   "wasm-plain": /^wasm-plain$/,
 };
 
-/** Threads that compile for the first time need so long to reach their pace. */
+/** How long new threads need to reach full speed. */
 const warmUpMs = 300;
 
 const kernels = process.argv[2] as "blas" | "wasm" | "wasm-plain";
@@ -27,10 +27,10 @@ let msPerStep: number;
 
 interface Run {
   kernels: string;
-  /** The library, if that is what the kernels are. */
+  /** The BLAS library, if the kernels are one. */
   blas: string | undefined;
   parameters: number;
-  /** Loss and milliseconds of each. */
+  /** Loss and milliseconds of each step. */
   epochs: { loss: number; ms: number }[];
   end: EndEvent;
 }

@@ -36,7 +36,7 @@ function lenet5(): Module {
   );
 }
 
-/** `x [n, context]` int32 makes logits `[n, context, vocabulary]`. */
+/** Maps `x [n, context]` int32 to logits `[n, context, vocabulary]`. */
 class Gpt extends Module {
   readonly tokens: Embedding;
   readonly positions: Embedding;
@@ -54,14 +54,14 @@ class Gpt extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    // Samples are as long as the context: every position is used.
+    // Samples are as long as the context, so that every position is used.
     let h = add(this.tokens.forward(x), this.positions.weight);
     for (const block of this.blocks) h = block.forward(h);
     return this.head.forward(this.norm.forward(h));
   }
 }
 
-/** Makes a network: logits, classes last, of samples `x [n, …]`. Its weights come from this thread's random stream. */
+/** Builds a network that maps samples `x [n, …]` to logits, classes last. This thread's random stream gives the weights. */
 export function buildNetwork(network: Network): Module {
   if (network.kind === "mlp") return new Sequential(...linears(network.sizes));
   return network.kind === "lenet5" ? lenet5() : new Gpt(network);

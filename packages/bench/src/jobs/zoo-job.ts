@@ -1,5 +1,5 @@
-// What the job of every model in the zoo is made of. The jobs are modules of their own, one a model, so that they can
-// also be trained by hand: `npx shardgrad train packages/bench/src/jobs/char-gpt.ts`.
+// Builds the job of any zoo model. Each model's job is its own module, so that you can also train it by hand: `npx
+// shardgrad train packages/bench/src/jobs/char-gpt.ts`.
 import type { Module, Optimizer, Tensor } from "@shardgrad/core";
 import { Adam, AdamW, crossEntropy, reshape, SGD } from "@shardgrad/core";
 import type { Batch, JobDefinition } from "@shardgrad/parallel";
@@ -9,7 +9,7 @@ import type { OptimizerChoice } from "../zoo.ts";
 import { classesOf, zooModel } from "../zoo.ts";
 import { buildNetwork } from "./networks.ts";
 
-/** Weights of the zoo are drawn with it, here and for whoever is to start with the same. */
+/** The seed of the zoo's weights, for the jobs and for everyone who must start with the same. */
 export const zooSeed = 1;
 
 const optimizers = { SGD, Adam, AdamW };
@@ -18,16 +18,16 @@ function optimizerOf({ kind, lr }: OptimizerChoice, parameters: readonly Tensor[
   return new optimizers[kind](parameters, { lr });
 }
 
-/** A job whose functions need nothing of a run: whoever compares with it calls them, too. */
+/** A job whose functions need no context, because the reference calls them, too. */
 interface ZooJob extends JobDefinition<ZooColumns, Module> {
   loss: (module: Module, batch: Batch<ZooColumns>) => Tensor;
   optimizer: (parameters: readonly Tensor[]) => Optimizer;
 }
 
 /**
- * The parts of the job of one model.
+ * The fields of one model's job.
  *
- * @param url that of the job's module; `?batches=1` at its end makes a data set of one batch
+ * @param url of the job's module; `?batches=1` at its end selects a data set of one batch
  */
 export function zooJob(name: string, url: string): ZooJob {
   const model = zooModel(name);

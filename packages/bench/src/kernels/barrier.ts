@@ -1,5 +1,4 @@
-// How long a meeting of all threads takes: the barrier of the product, with nothing to do between two meetings. The main
-// thread is one of the parties.
+// Measures the product's barrier, with no work between two waits. The main thread is one of the parties.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Barrier, Control, controlBytes } from "@shardgrad/parallel/engine";
@@ -8,13 +7,13 @@ import type { BarrierThread } from "./barrier-thread.ts";
 const meetings = 1000;
 
 export interface Meetings {
-  /** Milliseconds of one meeting, as a mean over a stretch of them. */
+  /** Milliseconds of one wait, averaged over a stretch. */
   stretch(): number;
   /** Resolves when the threads have ended, after the last stretch. */
   ended: Promise<unknown>;
 }
 
-/** Starts threads that will meet in so many stretches; between them they sleep. */
+/** Starts threads that wait for each other in so many stretches; between stretches they sleep. */
 export async function startMeetings(parties: number, spin: boolean, stretches: number): Promise<Meetings> {
   const view = new Int32Array(new SharedArrayBuffer(controlBytes(parties)));
   const barrier = new Barrier(new Control(view, 0), { parties, spin });

@@ -1,10 +1,10 @@
-// Matrix products: squares in all four transposes, and the products of the zoo as training does them.
+// Matrix products: squares in all four transposes, and the zoo's products as in training.
 import { forwardProducts } from "../network-sizes.ts";
 import { zoo } from "../zoo.ts";
 import type { KernelCase } from "./kernel-case.ts";
 import { blank, normal } from "./kernel-case.ts";
 
-/** Row by row (N), or as the transpose of what lies there (T). */
+/** Row-major (N), or the transpose of a row-major matrix (T). */
 type Layout = "N" | "T";
 
 interface Sizes {
@@ -14,7 +14,7 @@ interface Sizes {
   k: number;
 }
 
-/** `c = a b`, so many times over; transposed factors are read by columns. */
+/** `c = a b`, repeated; transposed factors are read by columns. */
 function gemmCase(name: string, { count, m, n, k }: Sizes, a: Layout, b: Layout): KernelCase {
   return {
     kernel: `gemm ${a}${b}`,

@@ -1,4 +1,4 @@
-// `bench kernels`: every kernel by itself, without a model around it; and what a barrier and a native call cost.
+// `bench kernels`: every kernel by itself, without a model; and the cost of a barrier and of a native call.
 
 import type { KernelSet } from "@shardgrad/core";
 import { useKernels } from "@shardgrad/core";
@@ -27,7 +27,7 @@ export interface KernelOptions extends OutputOptions {
   only: string;
 }
 
-/** The tables of all sets of kernels that run here, and remarks on those that do not. */
+/** The tables of all kernel sets that run here, with remarks on the others. */
 function findKernels(): { wasm: NamedKernels[]; blas: NamedKernels[]; found: BlasFound; missing: string[] } {
   const missing: string[] = [];
   const tableOf = (who: KernelSet): NamedKernels[] => {
@@ -45,16 +45,16 @@ function findKernels(): { wasm: NamedKernels[]; blas: NamedKernels[]; found: Bla
   return { wasm, blas: [{ who: "blas", kernels: kernelsFor("float32") }], found, missing };
 }
 
-/** A row of what neither computes nor moves anything. */
+/** A row for something that neither computes nor moves data. */
 function callRow(kernel: string, shape: string, times: readonly number[]): KernelRow {
   const none = { gflops: null, gigabytesPerSecond: null, copyShare: null };
   return { kernel, shape, who: "shardgrad", msPerCall: spreadOf(times), rounds: times.length, ...none };
 }
 
-/** Spinning where every thread can have a core, and asleep, in turn. */
+/** Alternates between spinning, if every thread can have a core, and sleeping. */
 async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]> {
   const ways = parties <= usableCores() ? [true, false] : [false];
-  // One stretch more than is measured, for all to be compiled.
+  // One more stretch than measured, to compile everything.
   const groups = await Promise.all(ways.map((spin) => startMeetings(parties, spin, rounds + 1)));
   const times = groups.map(({ stretch }) => [stretch()].slice(1));
   for (let round = 0; round < rounds; round++) {

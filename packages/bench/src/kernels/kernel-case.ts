@@ -1,4 +1,4 @@
-// What a case of `bench kernels` is: one kernel on one size, and what that is worth.
+// A case of `bench kernels`: one kernel at one size, and the work that it does.
 import type { Tensor } from "@shardgrad/core";
 import { rand, randn, zeros } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
@@ -8,9 +8,9 @@ export interface KernelCase {
   kernel: string;
   /** Sizes of the operands. */
   shape: string;
-  /** Floating-point operations, where they are what counts; else bytes read and written. */
+  /** Floating-point operations if the kernel is limited by them; else bytes read and written. */
   work: { flops: number } | { bytes: number };
-  /** Allocates, and returns what one call is with a table of kernels. */
+  /** Allocates, and returns a function that calls the kernel once. */
   make(): (kernels: Kernels) => () => void;
 }
 
@@ -19,7 +19,7 @@ export const bytesPerFloat = 4;
 /** Address of normal numbers, which live until the scope ends. */
 export const normal = (...shape: number[]): number => randn(shape).address;
 
-/** Address of zeros, to be written over. */
+/** Address of zeros, for output. */
 export const blank = (...shape: number[]): number => zeros(shape).address;
 
 /** Address of random labels below `limit`. */

@@ -1,9 +1,9 @@
-// The tables that `bench kernels` ends with: one line a case, the sets of kernels side by side.
+// The tables of `bench kernels`: one line per case, the kernel sets side by side.
 import type { Align } from "../markdown.ts";
 import { digits, markdownTable, spreadText } from "../markdown.ts";
 import type { KernelRow } from "./measure-kernels.ts";
 
-/** What a case is told in: its speed, and for memory how that compares with copying. */
+/** How a case is reported: its speed, and for memory-bound kernels how that compares with a copy. */
 function speedText(row: KernelRow | undefined): string {
   if (!row) return "–";
   if (row.gflops !== null) {

@@ -1,5 +1,4 @@
-// Measures the cases of `bench kernels`: for each, all sets of kernels in turn, round after round, and beside them a copy
-// of memory of the same size.
+// Measures the cases of `bench kernels`: in each round all kernel sets in turn, and a memory copy of the same size.
 import { scope } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
 import { orderOfRound } from "../rounds.ts";
@@ -16,10 +15,10 @@ export interface KernelRow {
   who: string;
   msPerCall: Spread;
   rounds: number;
-  /** Of the median; null where bytes count, and the other way round. */
+  /** Computed from the median. One is null: which depends on whether the case counts bytes or operations. */
   gflops: number | null;
   gigabytesPerSecond: number | null;
-  /** Share, 0 to 1, of the speed at which memory of the same size is copied: median of the rounds. */
+  /** Share, 0 to 1, of the speed of a memory copy of the same size: median of the rounds. */
   copyShare: number | null;
 }
 
@@ -37,7 +36,7 @@ interface Timed {
 
 const timed = (call: () => void): Timed => ({ call, count: callsPerStretch(call), ms: new Map() });
 
-/** Reads and writes `bytes` in all, as fast as the C library can. */
+/** Reads and writes `bytes` in total, as fast as the C library can. */
 function memoryCopy(bytes: number): () => void {
   const half = Math.ceil(bytes / 2);
   const [from, to] = [Buffer.alloc(half, 1), Buffer.alloc(half, 2)];

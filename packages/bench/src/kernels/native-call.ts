@@ -1,8 +1,8 @@
-// What a call out of JavaScript into a native library costs by itself: one through koffi, as @shardgrad/blas makes them,
-// of a function that does nothing worth the name.
+// The cost of a call from JavaScript into a native library: through koffi, as @shardgrad/blas calls, to a function that
+// does almost nothing.
 import koffi from "koffi";
 
-/** The C library, by the system's name for it. */
+/** The C library's name on each system. */
 const libraries: Partial<Record<NodeJS.Platform, string>> = {
   linux: "libc.so.6",
   darwin: "libSystem.dylib",

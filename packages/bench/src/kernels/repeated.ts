@@ -1,9 +1,9 @@
-// Times a call that is too short for the clock: so many of them at once that it is not.
+// Times a call that is too short for the clock, by repeating it.
 
-/** A stretch of calls is about as long as this. */
+/** About how long a stretch of calls takes. */
 const stretchMs = 15;
 
-/** How many calls make a stretch; calls it until that is known, and so until it is compiled. */
+/** Calls it until the number of calls per stretch is known, and so until it is compiled. */
 export function callsPerStretch(call: () => void): number {
   for (let count = 1; ; count *= 2) {
     const ms = msPerCall(call, count) * count;

@@ -1,9 +1,9 @@
-// Everything that is no product: kernels whose limit is the memory, on numbers that stay in the cache and on more than fit.
+// All kernels but products: they are limited by memory. Measures numbers that fit the cache, and more than fit.
 import type { Kernels } from "@shardgrad/core/engine";
 import type { KernelCase } from "./kernel-case.ts";
 import { blank, bytesPerFloat, labels, normal } from "./kernel-case.ts";
 
-/** 64 KiB an operand, and 16 MiB. */
+/** 64 KiB per operand, and 16 MiB. */
 const lengths = [2 ** 14, 2 ** 22];
 const eps = 1e-5;
 
@@ -147,7 +147,7 @@ function convolutionsOf(c: number, side: number, padding: number, filters: numbe
     w: normal(filters, c, 5, 5),
     y: normal(n, filters, out, out),
   });
-  /** Every table of kernels says itself how much room it needs. */
+  /** Each kernel set has its own scratch size. */
   const room = ({ convolveScratch }: Kernels, direction: number) =>
     blank(Math.ceil((convolveScratch(direction, ...sizes) >>> 0) / bytesPerFloat));
   return [

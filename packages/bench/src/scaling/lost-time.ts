@@ -1,4 +1,4 @@
-// From the phases of all workers to where the time of a step goes. Per step, as a mean over the workers.
+// Computes where the time of a step goes from the phases of all workers. Per step, averaged over the workers.
 import type { TimedPhase } from "@shardgrad/parallel";
 import type { Turn } from "../protocol.ts";
 import { median } from "../statistics.ts";
@@ -11,9 +11,9 @@ export interface StepTime {
   reduce: number;
   /** The optimizer. */
   update: number;
-  /** Until the slowest worker is there too. */
+  /** Until the slowest worker has arrived. */
   wait: number;
-  /** From then until this one goes on: the barrier itself, and threads that wake up late. */
+  /** From then until this one continues: the barrier itself, and late wake-ups. */
   wake: number;
   /** Bookkeeping between a barrier and the next phase. */
   other: number;

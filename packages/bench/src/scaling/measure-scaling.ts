@@ -1,5 +1,5 @@
-// One model at every number of workers: strong (the batch is what it is, and shared by more) and weak (every worker has a
-// batch of its own), in interleaved rounds with the machine's own limit.
+// One model at every number of workers: strong scaling (a fixed batch, shared by more) and weak scaling (a fixed batch
+// per worker), in interleaved rounds with the machine's own limit.
 
 import type { Launch } from "../contender-process.ts";
 import { Entry, restMs } from "../entry.ts";
@@ -13,7 +13,7 @@ import type { ZooModel } from "../zoo.ts";
 import type { StepTime } from "./lost-time.ts";
 import { medianStepTime } from "./lost-time.ts";
 
-/** One worker without any sharing is where both begin. */
+/** Both start from one worker that shares nothing. */
 export type Mode = "baseline" | "strong" | "weak";
 
 export interface ScalingRow {
@@ -24,13 +24,13 @@ export interface ScalingRow {
   batch: number;
   msPerStep: Spread | null;
   rounds: number;
-  /** How many times as many samples a second as the baseline, round by round. */
+  /** Throughput relative to the baseline, round by round. */
   speedup: Spread | null;
-  /** What as many threads gain that do not know of each other (SGEMM), in the same rounds. */
+  /** The speedup of as many independent threads (SGEMM), in the same rounds. */
   limit: Spread | null;
   /** Speedup as a share of that limit: median of the rounds. */
   limitShare: number | null;
-  /** Where the time of a step goes, as a mean over the workers; medians over the rounds. */
+  /** Where the time of a step goes: means over the workers, medians over the rounds. */
   time: StepTime | null;
   /** Why there are no numbers, or fewer rounds than asked for. */
   reason: string | null;
@@ -43,7 +43,7 @@ interface Place {
   entry: Entry;
 }
 
-/** The baseline, and what is compared with it. */
+/** The baseline, and what it is compared with. */
 function placesOf({ batch }: ZooModel, counts: readonly number[]): Place[] {
   const place = (mode: Mode, workers: number, size: number): Place => ({
     mode,
@@ -103,7 +103,7 @@ export async function measureScaling(
   try {
     for (const { entry, workers, batch } of places) {
       announce(`${model.name}: starting ${entry.name}`);
-      // Batches of other sizes have other losses: what is checked by `bench` is not checked again.
+      // Other batch sizes have other losses; `bench` has checked the network already.
       await entry.start(launch, { command: "prepare", model, batch, folder: "", workers, checkSteps: 1 });
     }
     const ready = places.map(({ entry }) => entry).filter((entry) => entry.isReady);

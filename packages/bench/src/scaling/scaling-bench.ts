@@ -1,4 +1,4 @@
-// `bench scaling`: what more workers bring to shardgrad itself.
+// `bench scaling`: what shardgrad gains from more workers.
 import { usableCores } from "@shardgrad/parallel/engine";
 import { useBlasIfThere } from "../best-kernels.ts";
 import { shardgradLaunch } from "../contenders.ts";
@@ -14,7 +14,7 @@ import { scalingReport } from "./scaling-report.ts";
 export interface ScalingOptions extends OutputOptions {
   models: readonly ZooModel[];
   workers: readonly number[];
-  /** The best that there are, if absent. */
+  /** Default: the best available. */
   kernels?: "blas" | "wasm" | "wasm-plain";
   /** Seconds that one number of workers may spend on one model. */
   budget: number;

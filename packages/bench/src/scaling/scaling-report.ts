@@ -1,4 +1,4 @@
-// The tables that `bench scaling` ends with: what more workers bring, and where the rest goes.
+// The tables of `bench scaling`: what more workers gain, and where the rest goes.
 import { digits, markdownTable, percent, spreadText } from "../markdown.ts";
 import { zooModel } from "../zoo.ts";
 import type { StepTime } from "./lost-time.ts";
@@ -47,7 +47,7 @@ function timesTable(rows: readonly ScalingRow[]): string {
     ["lost", "right"],
   ] as const;
   const lines = measured.map(({ mode, workers, batch, msPerStep, time }) => {
-    // What this many workers would take if nothing at all were lost.
+    // The time that this many workers would take without any loss.
     const ideal = ((baseline?.msPerStep?.median ?? Number.NaN) * batch) / baseline!.batch / workers;
     const lost = msPerStep!.median - ideal;
     const part = parts.map(([name]) => digits(time![name]));
@@ -56,7 +56,7 @@ function timesTable(rows: readonly ScalingRow[]): string {
   return markdownTable(head, lines);
 }
 
-/** One model: what is gained, and where the time goes. */
+/** One model: the gain, and where the time goes. */
 export function scalingReport(name: string, rows: readonly ScalingRow[], kernels: string): string {
   const { batch } = zooModel(name);
   const reasons = rows
