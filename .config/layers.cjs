@@ -19,7 +19,7 @@ const engine = [
 ];
 /** The rooms of core, from top to bottom, as its README has them. Families of ops stand one after the other. */
 const layers = [
-  ["arguments", "errors", "options", "shape", "dtype", "random"],
+  ["arguments", "errors", "options", "pairwise", "shape", "dtype", "random"],
   ["memory"],
   ["kernels"],
   ...engine,

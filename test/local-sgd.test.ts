@@ -89,13 +89,25 @@ interface Reference {
   clip?: number;
 }
 
-/** Overwrites all arrays with their mean by weight, each product and sum rounded to float32. */
+/** The sum of neighbours, of the sums of these, and so on. */
+function sumOfPairs(terms: readonly number[], round = (sum: number) => sum): number {
+  if (terms.length === 1) return terms[0]!;
+  const pairs = terms.flatMap((term, i) => {
+    if (i % 2 === 1) return [];
+    return i + 1 < terms.length ? round(term + terms[i + 1]!) : term;
+  });
+  return sumOfPairs(pairs, round);
+}
+
+/** Overwrites all arrays with their mean by weight, each product and sum rounded to float32; a full shard counts 1. */
 function average(arrays: Float32Array[], weights: readonly number[]): void {
-  const total = weights.reduce((sum, weight) => sum + weight);
-  const shares = weights.map((weight) => Math.fround(weight / total));
-  const mean = arrays[0]!.map((_, i) =>
-    arrays.reduce((sum, values, s) => Math.fround(sum + Math.fround(shares[s]! * values[i]!)), 0),
-  );
+  const { fround } = Math;
+  const unit = Math.ceil(48 / weights.length);
+  const scale = fround(unit / sumOfPairs(weights));
+  const mean = arrays[0]!.map((_, i) => {
+    const terms = arrays.map((values, s) => fround(fround(weights[s]! / unit) * values[i]!));
+    return scale * sumOfPairs(terms, fround);
+  });
   for (const values of arrays) values.set(mean);
 }
 
@@ -117,7 +129,7 @@ function reference({ shards, syncEvery, hogwild, clip }: Reference) {
     const order = new Permutation(500, 7, Math.floor(step / 11));
     const start = (step % 11) * 48;
     const count = Math.min(48, 500 - start);
-    const brought = { loss: 0, gradNorm: 0 };
+    const brought: { loss: number[]; gradNorm: number[] } = { loss: [], gradNorm: [] };
     nets.forEach((net, shard) => {
       scope(() => {
         const [from, to] = [shard, shard + 1].map((edge) => Math.floor((count * edge) / shards)) as [
@@ -129,13 +141,17 @@ function reference({ shards, syncEvery, hogwild, clip }: Reference) {
         optimizers[shard]!.zeroGrad();
         const loss = crossEntropy((net as ReturnType<typeof model>).forward(inputs), labels);
         backward(loss);
-        if (clip !== undefined) brought.gradNorm += clipGradNorm(net.parameters(), clip).item() * rows.length;
+        if (clip !== undefined)
+          brought.gradNorm.push(clipGradNorm(net.parameters(), clip).item() * rows.length);
         optimizers[shard]!.step();
-        brought.loss += loss.item() * rows.length;
+        brought.loss.push(loss.item() * rows.length);
         seen[shard]! += rows.length;
       });
     });
-    steps.push({ loss: brought.loss / count, gradNorm: brought.gradNorm / count });
+    steps.push({
+      loss: sumOfPairs(brought.loss) / count,
+      gradNorm: clip === undefined ? 0 : sumOfPairs(brought.gradNorm) / count,
+    });
     if (((step % 11) + 1) % syncEvery !== 0 && step % 11 !== 10) continue;
     const averageAll = (all: readonly Tensor[]) => average(values(all), seen);
     if (!hogwild) {

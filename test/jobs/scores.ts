@@ -71,6 +71,8 @@ export default defineJob({
   ...(query.has("weighted") && { sampleWeight: "weight" }),
   model: () => new Linear(1, 1),
   loss: (model, { score }) => mean(model.forward(score)),
+  // It does not weigh its samples: only the scores are looked at.
+  ...(query.has("weighted") && { lossOver: "shard" }),
   optimizer: (parameters) => new SGD(parameters, { lr: 0.01 }),
   metrics: {
     accuracy: of("logits", "kind", accuracyScore()),

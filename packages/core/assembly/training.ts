@@ -2,33 +2,83 @@
 // each operation rounded (no fused multiply-add, not even in the relaxed build), so that threads may cut the work
 // anywhere without changing a bit.
 import { loadUpTo4, storeUpTo4 } from "./lanes";
+import { scratch } from "./scratch";
 
-export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usize, y: usize): void {
+/** Bytes that are added up together: a few of them stay in the first-level cache. */
+const BLOCK: usize = 4096;
+
+// @ts-ignore: decorator
+@inline
+function multiply(y: usize, x: usize, factor: f32, size: usize): void {
+  const lanes = f32x4.splat(factor);
+  let i: usize = 0;
+  for (; i + 16 <= size; i += 16) v128.store(y + i, f32x4.mul(lanes, v128.load(x + i)));
+  for (; i < size; i += 4) store<f32>(y + i, factor * load<f32>(x + i));
+}
+
+/** `y = wa a + wb b`. */
+// @ts-ignore: decorator
+@inline
+function addPair(y: usize, a: usize, wa: f32, b: usize, wb: f32, size: usize): void {
+  const la = f32x4.splat(wa);
+  const lb = f32x4.splat(wb);
+  let i: usize = 0;
+  for (; i + 16 <= size; i += 16) {
+    v128.store(y + i, f32x4.add(f32x4.mul(la, v128.load(a + i)), f32x4.mul(lb, v128.load(b + i))));
+  }
+  for (; i < size; i += 4) store<f32>(y + i, wa * load<f32>(a + i) + wb * load<f32>(b + i));
+}
+
+// @ts-ignore: decorator
+@inline
+function addTo(y: usize, x: usize, size: usize): void {
+  let i: usize = 0;
+  for (; i + 16 <= size; i += 16) v128.store(y + i, f32x4.add(v128.load(y + i), v128.load(x + i)));
+  for (; i < size; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x + i));
+}
+
+/** Sums of blocks of shards, on a stack in the scratch memory; a bit of `present` for each that has a shard with a weight. */
+let present: u64 = 0;
+
+/** Puts the two upper ones of `depth` sums together. */
+function mergeTop(depth: i32, size: usize): void {
+  const right: u64 = (<u64>1) << (<u64>(depth - 1));
+  const left: u64 = (<u64>1) << (<u64>(depth - 2));
+  if ((present & right) == 0) return;
+  const at = scratch + (<usize>(depth - 1)) * BLOCK;
+  if (present & left) addTo(at - BLOCK, at, size);
+  else memory.copy(at - BLOCK, at, size);
+  present = (present & ~right) | left;
+}
+
+export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usize, scale: f32, y: usize): void {
   const step = <usize>stride << 2;
   const size = <usize>n << 2;
-  let first = true;
-  // One pass per shard over a block that stays in the first-level cache.
-  for (let start: usize = 0; start < size; start += 4096) {
-    const end = min(start + 4096, size);
-    first = true;
+  for (let start: usize = 0; start < size; start += BLOCK) {
+    const bytes = min(BLOCK, size - start);
+    const from = x + start;
+    let depth = 0;
+    present = 0;
     for (let s = 0; s < shards; s++) {
+      const top = scratch + <usize>depth * BLOCK;
       const weight = load<f32>(weights + (<usize>s << 2));
-      if (weight == 0) continue;
-      const lanes = f32x4.splat(weight);
-      const from = x + <usize>s * step;
-      let i = start;
-      if (first) {
-        for (; i + 16 <= end; i += 16) v128.store(y + i, f32x4.mul(lanes, v128.load(from + i)));
-        for (; i < end; i += 4) store<f32>(y + i, weight * load<f32>(from + i));
-      } else {
-        for (; i + 16 <= end; i += 16) {
-          v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.mul(lanes, v128.load(from + i))));
-        }
-        for (; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + weight * load<f32>(from + i));
+      const next = s + 1 < shards && (s & 1) == 0 ? load<f32>(weights + (<usize>(s + 1) << 2)) : <f32>0;
+      if (weight != 0) present |= (<u64>1) << (<u64>depth);
+      if (weight != 0 && next != 0) {
+        addPair(top, from + <usize>s * step, weight, from + <usize>(s + 1) * step, next, bytes);
+        s++;
+        // What is left of this pair's two is one sum: the merge of single shards is done.
+        depth++;
+        for (let pairs = (s + 1) >> 1; (pairs & 1) == 0; pairs >>= 1) mergeTop(depth--, bytes);
+        continue;
       }
-      first = false;
+      if (weight != 0) multiply(top, from + <usize>s * step, weight, bytes);
+      depth++;
+      for (let done = s + 1; (done & 1) == 0; done >>= 1) mergeTop(depth--, bytes);
     }
-    if (first) memory.fill(y + start, 0, end - start);
+    while (depth > 1) mergeTop(depth--, bytes);
+    if (present) multiply(y + start, scratch, scale, bytes);
+    else memory.fill(y + start, 0, bytes);
   }
 }
 

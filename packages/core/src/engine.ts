@@ -12,4 +12,5 @@ export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
 export { hostStep, type Meeting, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
+export { foldPairwise, sumPairwise } from "./pairwise.ts";
 export { drawnUnkeyed } from "./random.ts";

@@ -11,6 +11,8 @@ interface Passed {
 
 /** What one shard of a batch brings to a meeting. */
 export interface Share {
+  /** Its place among the shards of the batch. */
+  readonly place: number;
   /** Weight of the shard in the mean loss over the batch. */
   readonly weight: number;
   /** What `Meeting.count` is for the shard. */
@@ -30,7 +32,7 @@ export interface Meeting {
   readonly size: number;
   /** How many values of this shard each number stands for. */
   readonly count: number;
-  /** What the shard `own`, one of `shares`, goes on with. Shares come in the order of the shards; none is without values. */
+  /** What the shard `own`, one of `shares`, goes on with. Shards that bring nothing are not among them. */
   merge(shares: readonly Share[], own: Share): Float64Array;
   /** Does what is done once for all shards, at the end of the step, with what came out and the count of all shards. */
   settle?(merged: Float64Array, count: number): void;

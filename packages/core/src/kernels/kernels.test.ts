@@ -682,7 +682,16 @@ const flatIndex: Row[] = [
   })),
 );
 
-const weightTables = [[1], [0], [], [0.5, 0.5], [0.3, 0, 0.7], [0, 0.1, 0.2, 0.3, 0.4], [0, 0, 0]];
+const weightTables = [
+  [1],
+  [0],
+  [],
+  [0.5, 0.5],
+  [0.3, 0, 0.7],
+  [0, 0.1, 0.2, 0.3, 0.4],
+  [0, 0, 0],
+  [1, 0.5, 0, 1, 0.25, 0, 0, 1, 2, 0, 1],
+];
 
 const training: Row[] = [
   ...weightTables.map(
@@ -691,7 +700,7 @@ const training: Row[] = [
       variant: `weights ${weights}`,
       args: (area, n, seed) => {
         const x = area.input(hard(weights.length * (n + 3), seed));
-        return [n, weights.length, x, n + 3, area.input(Float32Array.from(weights)), area.output(n)];
+        return [n, weights.length, x, n + 3, area.input(Float32Array.from(weights)), 0.3, area.output(n)];
       },
     }),
   ),
@@ -863,7 +872,7 @@ describe.each(["reference", ...builds] as const)(
   (set) => {
     /** Arguments that are addresses of the elements, and move with the start of a piece. */
     const movingArguments = {
-      average: [2, 5],
+      average: [2, 6],
       ema: [1, 2],
       sgd: [1, 2, 3],
       adam: [1, 2, 3, 4],

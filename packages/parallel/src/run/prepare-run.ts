@@ -129,6 +129,7 @@ function layoutSizes(job: RunJob, options: TrainOptions, plan: RunPlan, metrics:
   return {
     workers,
     shards,
+    shardSize: Math.ceil(plan.batchSize / shards),
     metricBytes: metrics.bytes,
     // A run may end within an epoch.
     epochs: Math.ceil(plan.steps / perEpoch),

@@ -1,7 +1,7 @@
 // Tables of float64 in shared memory, row after row: the one place that turns (row, column) into an address. A table is
 // plain data, so that it crosses threads with the layout. Knows nothing of what a table holds, nor of when it is written:
 // whoever reads a row that another thread has written needs a barrier or a control word in between.
-import { heap } from "@shardgrad/core/engine";
+import { heap, sumPairwise } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
 
 export interface Float64Table {
@@ -61,15 +61,7 @@ export function rowOf(table: Float64Table, row: number): Float64Array {
   return heap().float64.subarray(start, start + table.columns);
 }
 
-/** The sum over all rows, one after another from the first: the same bits on every thread. */
+/** The sum over all rows, pairwise: the same bits on every thread. */
 export function sumOfColumn(table: Float64Table, column: number): number {
-  const cells = heap().float64;
-  const { rows, columns } = table;
-  let total = 0;
-  let index = indexOf(table, 0, column);
-  for (let row = 0; row < rows; row++) {
-    total += cells[index]!;
-    index += columns;
-  }
-  return total;
+  return sumPairwise(heap().float64, indexOf(table, 0, column), table.rows, table.columns);
 }

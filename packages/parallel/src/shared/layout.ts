@@ -49,6 +49,8 @@ export interface Layout {
   /** Elements of one flat array: whole cache lines. */
   flatSize: number;
   shards: number;
+  /** Samples of a full shard: the unit of what a shard counts in an average. */
+  shardSize: number;
   control: number;
   weights: number;
   average: number;
@@ -133,6 +135,8 @@ export function tensorBytes({ size, dtype }: Tensor): number {
 export interface LayoutSizes {
   workers: number;
   shards: number;
+  /** Samples of a full shard. */
+  shardSize: number;
   /** Bytes for the metrics. */
   metricBytes: number;
   /** Epochs that have a record, and numbers of metrics in each. */
@@ -169,6 +173,7 @@ export function planLayout(
     parameters,
     flatSize,
     shards,
+    shardSize: sizes.shardSize,
     control: allocate(controlBytes(workers)).offset,
     weights: allocate(flatBytes).offset,
     average: allocate(flatBytes).offset,

@@ -1,6 +1,7 @@
 // What shards that train apart from each other have of their own in shared memory: weights (but for Hogwild), optimizer
 // state, and what each of their steps brought since the last meeting. At a meeting the run's own arrays, which all else
 // looks at, hold the averages of theirs. See local-steps.ts.
+import { foldPairwise } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { partOf, planTable, readCell, tableBytes, writeCell } from "./float64-table.ts";
@@ -107,20 +108,23 @@ export function noteStep(
   writeCell(steps, row, columns.gradNorm, gradNorm);
 }
 
-/** What all shards brought in that step, added in their order; the norm is the mean of theirs, by weight. */
+/** What all shards brought in that step, added pairwise; the norm is the mean of theirs, by weight. */
 export function sumOfStep(
   { shards }: Pick<ShardArrays, "shards">,
   { steps }: LocalMemory,
   index: number,
 ): Brought {
-  const sum: Brought = { loss: 0, weight: 0, gradNorm: 0 };
-  for (let shard = 0; shard < shards; shard++) {
+  const at = (shard: number): Brought | undefined => {
     const row = index * shards + shard;
     const weight = readCell(steps, row, columns.weight);
-    if (weight === 0) continue;
-    sum.loss += readCell(steps, row, columns.loss);
-    sum.weight += weight;
-    sum.gradNorm += readCell(steps, row, columns.gradNorm) * weight;
-  }
+    if (weight === 0) return undefined;
+    const gradNorm = readCell(steps, row, columns.gradNorm) * weight;
+    return { loss: readCell(steps, row, columns.loss), weight, gradNorm };
+  };
+  const sum = foldPairwise(0, shards, at, (left, right) => ({
+    loss: left.loss + right.loss,
+    weight: left.weight + right.weight,
+    gradNorm: left.gradNorm + right.gradNorm,
+  })) ?? { loss: 0, weight: 0, gradNorm: 0 };
   return { ...sum, gradNorm: sum.gradNorm / sum.weight };
 }

@@ -95,7 +95,7 @@ export function sharesAt(layout: ShardTables, meeting: Meeting, start: number): 
     if (weight === 0) continue;
     const block = blockOf(layout, shard);
     const values = block.subarray(start + 1, start + 1 + numbersOf(meeting));
-    shares.set(shard, { weight, count: block[start]!, values });
+    shares.set(shard, { place: shard, weight, count: block[start]!, values });
   }
   return shares;
 }

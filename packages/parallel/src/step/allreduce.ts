@@ -1,6 +1,6 @@
-// Averaging the shards' gradients in fixed order, and updating the weights, one slice per worker. Every element is
-// added up in the order of the shards, never in that of arrival, and on its own: the bits depend neither on the
-// number of workers nor on where the slices are cut.
+// Averaging the shards' gradients in a fixed order, and updating the weights, one slice per worker. Every element is added up
+// by itself, in a pairwise tree over the shards (core's pairwise.ts), never in the order of arrival: the bits depend neither on
+// the number of workers nor on where the slices are cut.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
@@ -18,7 +18,9 @@ export class SliceReducer {
   readonly #layout: Layout;
   readonly #from: number;
   readonly #to: number;
+  /** What each shard counts in the sum, in units of a full shard, and what the sum is multiplied by. */
   readonly #weights: Tensor;
+  #scale = 1;
   readonly #factor: Tensor;
 
   constructor(layout: Layout, [from, to]: readonly [from: number, to: number]) {
@@ -30,19 +32,21 @@ export class SliceReducer {
   }
 
   /**
-   * Computes what each shard counts in the average; comes before it in every step that has any weight.
+   * Computes what each shard counts in the average; comes before it in every step that has any weight. Full shards count 1,
+   * which rounds nothing; so does the only shard of a batch, whatever its size.
    */
   weighShards(): void {
-    const total = sumOverShards(this.#layout, "shardWeights");
     const weights = this.#weights.data();
-    const { shards, shardWeights } = this.#layout;
-    for (let shard = 0; shard < shards; shard++) weights[shard] = readCell(shardWeights, shard, 0) / total;
+    const { shards, shardSize, shardWeights } = this.#layout;
+    const unit = shards === 1 ? readCell(shardWeights, 0, 0) : shardSize;
+    for (let shard = 0; shard < shards; shard++) weights[shard] = readCell(shardWeights, shard, 0) / unit;
+    this.#scale = unit / sumOverShards(this.#layout, "shardWeights");
   }
 
   /**
-   * `average = sum over shards of (weight of shard / weight of batch) * gradient of shard`: the gradient of the mean
-   * loss over the batch, also when its shards are of different size. The weight of a shard is its number of samples,
-   * or the sum of their weights.
+   * `average = (sum over shards of weight of shard * gradient of shard) / weight of batch`: the gradient of the mean loss over
+   * the batch, also when its shards are of different size. The weight of a shard is its number of samples, or the sum of
+   * their weights.
    */
   average(): void {
     this.#averageElements(this.#from, this.#to);
@@ -81,6 +85,7 @@ export class SliceReducer {
       gradients + from * 4,
       flatSize,
       this.#weights.address,
+      this.#scale,
       average + from * 4,
     );
   }
@@ -111,7 +116,7 @@ export class SliceReducer {
   }
 }
 
-/** The sum over the shards of a step, in their order: of losses times weights, or of weights. */
+/** The sum over the shards of a step, pairwise: of losses times weights, or of weights. */
 export function sumOverShards(layout: Layout, name: "losses" | "shardWeights"): number {
   return sumOfColumn(layout[name], 0);
 }

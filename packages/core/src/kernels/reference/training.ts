@@ -2,6 +2,7 @@
 // float32, exactly as the fast kernels do, so that both give the same bits.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
+import { foldPairwise } from "../../pairwise.ts";
 import type { Kernels } from "../table.ts";
 
 export function training(heap: Heap, F: NumericArray) {
@@ -10,18 +11,14 @@ export function training(heap: Heap, F: NumericArray) {
   const round = width === 4 ? Math.fround : (value: number) => value;
 
   return {
-    average(n, shards, x, stride, weights, y) {
+    average(n, shards, x, stride, weights, scale, y) {
       for (let i = 0; i < n; i++) {
-        let sum = 0;
-        let empty = true;
-        for (let s = 0; s < shards; s++) {
+        const at = (s: number) => {
           const weight = F[weights / width + s]!;
-          if (weight === 0) continue;
-          const term = round(weight * F[x / width + s * stride + i]!);
-          sum = empty ? term : round(sum + term);
-          empty = false;
-        }
-        F[y / width + i] = sum;
+          return weight === 0 ? undefined : { value: round(weight * F[x / width + s * stride + i]!) };
+        };
+        const sum = foldPairwise(0, shards, at, (a, b) => ({ value: round(a.value + b.value) }));
+        F[y / width + i] = sum ? round(round(scale) * sum.value) : 0;
       }
     },
 

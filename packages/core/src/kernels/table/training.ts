@@ -2,10 +2,19 @@
 
 export interface TrainingKernels {
   /**
-   * `y[i] = sum over s of weights[s] * x[s*stride + i]`, in the order of s, shards of weight 0 left out: the
-   * average of `shards` gradients. Each product and sum is rounded by itself, so slicing cannot change a bit.
+   * `y[i] = scale * sum over s of weights[s] * x[s*stride + i]`: the average of `shards` gradients. The sum has the order of
+   * pairwise.ts, and shards of weight 0 keep their place in it, unread. Each product and sum is rounded by itself, so slicing
+   * cannot change a bit.
    */
-  average(n: number, shards: number, x: number, stride: number, weights: number, y: number): void;
+  average(
+    n: number,
+    shards: number,
+    x: number,
+    stride: number,
+    weights: number,
+    scale: number,
+    y: number,
+  ): void;
   /** `average[i] = decay average[i] + rest w[i]`; cells: decay, rest. */
   ema(n: number, w: number, average: number, cells: number): void;
   /** Adds `sum of x[i]²` to the float64 at `total`. */

@@ -11,7 +11,8 @@ import { Tensor } from "../../tensor.ts";
 import { mean, mul, randn, sum, tanh } from "../index.ts";
 import { mergeMoments, mergeSums } from "./shard-moments.ts";
 
-const share = (count: number, values: number[], weight = count): Share => ({
+const share = (place: number, count: number, values: number[], weight = count): Share => ({
+  place,
   weight,
   count,
   values: Float64Array.from(values),
@@ -29,29 +30,38 @@ const moments = (values: readonly number[]) => {
 describe("mergeMoments", () => {
   test("mean, its rest and variance are those of all values", () => {
     const parts = [[10_000, 10_001], [9_999.5], [10_003, 9_990, 10_000, 10_002]];
-    const merged = mergeMoments(parts.map((values) => share(values.length, moments(values))));
+    const merged = mergeMoments(parts.map((values, place) => share(place, values.length, moments(values))));
     const expected = moments(parts.flat());
     expect(merged[0]).toBe(expected[0]);
     expect(merged[1]).toBeCloseTo(expected[1]!, 9);
     expect(merged[2]).toBeCloseTo(expected[2]!, 9);
   });
 
+  test("the bits follow from the places of the shards, not from the order in which they come", () => {
+    const there = Array.from({ length: 23 }, (_, place) =>
+      share(place, place + 2, moments([place / 3, Math.sin(place), Math.exp(place) / 7])),
+    );
+    expect(mergeMoments(there.toReversed())).toEqual(mergeMoments(there));
+    const elsewhere = there.map((one) => ({ ...one, place: one.place + 1 }));
+    expect(mergeMoments(elsewhere)).not.toEqual(mergeMoments(there));
+  });
+
   test("of one shard they are its own, to the bit", () => {
     const own = [0.1, 1e-30, -7e20, 0.3, 1e-7, 3e38].map(Math.fround);
-    expect([...mergeMoments([share(97, own)])].map(Math.fround)).toEqual(own);
+    expect([...mergeMoments([share(0, 97, own)])].map(Math.fround)).toEqual(own);
   });
 
   test("one value in all has no variance", () => {
-    expect(() => mergeMoments([share(1, [3, 0, 0])])).toThrow(/1 values per channel, expected at least 2/);
+    expect(() => mergeMoments([share(0, 1, [3, 0, 0])])).toThrow(/1 values per channel, expected at least 2/);
   });
 });
 
 test("mergeSums scales by weights and counts; of one shard they are its own, to the bit", () => {
-  const [a, b] = [share(2, [1, 10], 3), share(6, [2, 20], 1)];
+  const [a, b] = [share(0, 2, [1, 10], 3), share(1, 6, [2, 20], 1)];
   // 3·1 + 1·2 = 5: for a, 5/3 · 2/8; for b, 5/1 · 6/8.
   expect([...mergeSums([a, b], a)].map((x) => x.toFixed(6))).toEqual(["0.416667", "4.166667"]);
   expect([...mergeSums([a, b], b)]).toEqual([3.75, 37.5]);
-  const own = share(7, [0.1, 3e-20].map(Math.fround), 0.7);
+  const own = share(4, 7, [0.1, 3e-20].map(Math.fround), 0.7);
   expect([...mergeSums([own], own)].map(Math.fround)).toEqual([...own.values]);
 });
 
@@ -71,7 +81,7 @@ function meetInTurns(
       const { addresses, size, count } = meeting!;
       const { float32 } = heap();
       const values = addresses.flatMap((address) => [...float32.subarray(address / 4, address / 4 + size)]);
-      return share(count, values, shards[i]!.weight);
+      return share(i, count, values, shards[i]!.weight);
     });
     met.forEach(({ value: meeting }, i) => {
       const { addresses, size, merge, settle } = meeting!;

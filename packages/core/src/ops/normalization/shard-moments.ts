@@ -1,10 +1,10 @@
 // Moments of a batch that is computed shard by shard, for batchNorm: what each shard brings, and how it becomes that of
-// the whole batch. In float64 and in the order of the shards, so that the bits depend on nothing else; for one shard they
+// the whole batch. In float64 and in the order of pairwise.ts, so that the bits depend on nothing else; for one shard they
 // are its own. How shards come to know of each other is not known here; see capture/README.md.
-
 import { CaptureError, ValueError } from "../../errors.ts";
 import type { Share } from "../../observer.ts";
 import { meetings } from "../../observer.ts";
+import { foldPairwise } from "../../pairwise.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Moments } from "../arithmetic/channels.ts";
 
@@ -16,11 +16,45 @@ export function tooFew(batch: string, count: number): string {
 /** Values per channel of all shards. */
 const countAll = (shares: readonly Share[]): number => shares.reduce((sum, { count }) => sum + count, 0);
 
+/** Combines what shards bring in the order of pairwise.ts, by their places. */
+function fold<T extends object>(
+  shares: readonly Share[],
+  leaf: (share: Share) => T,
+  combine: (left: T, right: T) => T,
+): T {
+  const byPlace = new Map(shares.map((share) => [share.place, share]));
+  const places = 1 + Math.max(...byPlace.keys());
+  const at = (place: number) => {
+    const share = byPlace.get(place);
+    return share && leaf(share);
+  };
+  return foldPairwise(0, places, at, combine)!;
+}
+
+/** Moments of some values, per channel: how many they are, their means, and the sums of their squared distances from these. */
+interface Group {
+  count: number;
+  means: Float64Array;
+  squares: Float64Array;
+}
+
+/** `mean += d·n/(N + n)`, `M2 += m2 + d²·N·n/(N + n)` with d = the difference of the means. */
+function joinGroups(left: Group, right: Group): Group {
+  const count = left.count + right.count;
+  const means = left.means.slice();
+  const squares = left.squares.slice();
+  for (let c = 0; c < means.length; c++) {
+    const distance = right.means[c]! - left.means[c]!;
+    means[c]! += (distance * right.count) / count;
+    squares[c]! += right.squares[c]! + (distance * distance * left.count * right.count) / count;
+  }
+  return { count, means, squares };
+}
+
 /**
  * Mean (in two parts, of which the second is what the rounding of the first to float32 loses) and variance of the whole
  * batch from those of its shards, pairwise (Chan, Golub, LeVeque 1979,
- * http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf):
- * `mean += d·n/(N + n)`, `M2 += n·variance + d²·N·n/(N + n)` with d = the shard's mean - mean.
+ * http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf).
  */
 export function mergeMoments(shares: readonly Share[]): Float64Array {
   const total = countAll(shares);
@@ -28,25 +62,18 @@ export function mergeMoments(shares: readonly Share[]): Float64Array {
   // Of one shard they are its own.
   if (shares.length === 1) return Float64Array.from(shares[0]!.values);
   const channels = shares[0]!.values.length / 3;
+  const leaf = ({ count, values }: Share): Group => ({
+    count,
+    means: Float64Array.from({ length: channels }, (_, c) => values[c]! + values[channels + c]!),
+    squares: values.slice(2 * channels).map((variance) => variance * count),
+  });
+  const { means, squares } = fold(shares, leaf, joinGroups);
   const merged = new Float64Array(3 * channels);
-  const [means, rests, variances] = [0, 1, 2].map((part) =>
-    merged.subarray(part * channels, (part + 1) * channels),
-  );
-  let before = 0;
-  for (const { count, values } of shares) {
-    const after = before + count;
-    for (let c = 0; c < channels; c++) {
-      const distance = values[c]! + values[channels + c]! - means![c]!;
-      means![c]! += (distance * count) / after;
-      variances![c]! += values[2 * channels + c]! * count + (distance * distance * before * count) / after;
-    }
-    before = after;
-  }
   for (let c = 0; c < channels; c++) {
-    const mean = Math.fround(means![c]!);
-    rests![c] = means![c]! - mean;
-    means![c] = mean;
-    variances![c]! /= total;
+    const mean = Math.fround(means[c]!);
+    merged.set([mean], c);
+    merged.set([means[c]! - mean], channels + c);
+    merged.set([squares[c]! / total], 2 * channels + c);
   }
   return merged;
 }
@@ -56,13 +83,10 @@ export function mergeMoments(shares: readonly Share[]): Float64Array {
  * by weight afterwards: `sum of weight·values / own weight · own count / count`.
  */
 export function mergeSums(shares: readonly Share[], own: Share): Float64Array {
-  const merged = new Float64Array(own.values.length);
-  for (const { weight, values } of shares) {
-    for (let i = 0; i < merged.length; i++) merged[i]! += weight * values[i]!;
-  }
+  const weighted = ({ weight, values }: Share) => values.map((value) => weight * value);
+  const merged = fold(shares, weighted, (left, right) => left.map((value, i) => value + right[i]!));
   const share = own.count / countAll(shares);
-  for (let i = 0; i < merged.length; i++) merged[i] = (merged[i]! / own.weight) * share;
-  return merged;
+  return merged.map((value) => (value / own.weight) * share);
 }
 
 /** Has the moments of a shard, [channels], replaced by those of the batch; `settle` gets these, in this order. */

@@ -1,0 +1,45 @@
+// The order in which what shards bring is put together, once and for all: a pairwise tree over their places. The left part of
+// a sum of n is the greatest power of two below n, and so on down to single places. So aligned blocks of 1, 2, 4, … places
+// are sums of their own, whoever computes them: any split of the places into contiguous parts gives the same bits. Its rounding
+// errors grow with the logarithm of n, those of a plain sequence with n. The kernel `average` has the same order.
+
+/** The greatest power of two below `count`, which is at least 2. */
+export function leftPart(count: number): number {
+  return 2 ** (31 - Math.clz32(count - 1));
+}
+
+/** Combines what there is at places `from` … `from + count`-1. A place without anything keeps its place; undefined if none has. */
+export function foldPairwise<T extends object>(
+  from: number,
+  count: number,
+  at: (place: number) => T | undefined,
+  combine: (left: T, right: T) => T,
+): T | undefined {
+  if (count < 2) return count === 1 ? at(from) : undefined;
+  const half = leftPart(count);
+  const left = foldPairwise(from, half, at, combine);
+  const right = foldPairwise(from + half, count - half, at, combine);
+  return left && right ? combine(left, right) : (left ?? right);
+}
+
+/** The sum of `count` numbers, the first of which is `values[first]`, and each `stride` after the one before. */
+export function sumPairwise(values: ArrayLike<number>, first: number, count: number, stride = 1): number {
+  if (count < 2) return count === 1 ? values[first]! : 0;
+  const half = leftPart(count);
+  return (
+    sumPairwise(values, first, half, stride) +
+    sumPairwise(values, first + half * stride, count - half, stride)
+  );
+}
+
+/** The greatest aligned blocks, from left to right, that places `from` … `to`-1 consist of: `from` is a multiple of `size`. */
+export function alignedBlocks(from: number, to: number): { from: number; size: number }[] {
+  const blocks: { from: number; size: number }[] = [];
+  for (let start = from; start < to; ) {
+    let size = 1;
+    while (start % (2 * size) === 0 && start + 2 * size <= to) size *= 2;
+    blocks.push({ from: start, size });
+    start += size;
+  }
+  return blocks;
+}
