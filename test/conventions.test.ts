@@ -67,6 +67,31 @@ describe("no file is named for having no subject", () => {
   });
 });
 
+describe("a file of the packages has at most 350 lines, unless its opening comment says why", () => {
+  const most = 350;
+  const openingOf = (source: string): string => /^(\/\/.*\n)*/.exec(source)![0];
+  const tooLong = (source: string): boolean =>
+    source.split("\n").length - 1 > most && !/^\/\/ Longer than 350 lines: \S/m.test(openingOf(source));
+  const lines = (count: number): string => "const a = 1;\n".repeat(count);
+
+  test("refuses", () => {
+    expect(tooLong(lines(most + 1))).toBe(true);
+    expect(tooLong(`// Longer than 350 lines:\n${lines(most)}`)).toBe(true);
+    expect(tooLong(`${lines(most)}// Longer than 350 lines: too late to say.\n`)).toBe(true);
+  });
+
+  test("accepts", () => {
+    expect(tooLong(lines(most))).toBe(false);
+    expect(tooLong(`// A table.\n// Longer than 350 lines: one row per kernel.\n${lines(most)}`)).toBe(false);
+  });
+
+  test("in the packages", () => {
+    const sources = find("packages/*/src/**/*.ts").filter((path) => !/\.(test|generated)\.ts$/.test(path));
+    expect(sources).not.toEqual([]);
+    expect(sources.filter((path) => tooLong(readFileSync(root + path, "utf8")))).toEqual([]);
+  });
+});
+
 // An export without history has no index to look at.
 describe.skipIf(git("rev-parse", "--show-prefix") !== "\n")("what git tracks", () => {
   const tracked = git("ls-files", "-z").split("\0").filter(Boolean);

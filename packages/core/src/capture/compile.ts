@@ -1,20 +1,14 @@
 // compile: runs a function twice while writing down its kernel calls, and from then on does only these, without building
-// graphs, without allocating, and with the bits that the function would give. What a recording is: recording.ts;
+// graphs, without allocating, and with the bits that the function would give. Which calls were recorded: kinds-of-calls.ts;
 // what could go wrong, and what is done about it: README.md beside it. Knows no op by name.
 
-import { gradEnabled } from "../autograd/define-op.ts";
 import { CaptureError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
-import { heap } from "../memory/heap.ts";
-import { Plan } from "../memory/plan.ts";
 import type { Meeting } from "../observer.ts";
 import { observer } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
-import { scope } from "../scope.ts";
-import { formatShape, sameShape } from "../shape.ts";
-import { copyStrided } from "../strided-copy.ts";
-import { Tensor } from "../tensor.ts";
-import { Recording } from "./recording.ts";
+import { isDue, KindsOfCalls } from "./kinds-of-calls.ts";
+import { handOut, load } from "./nested-tensors.ts";
+import type { Recording } from "./recording.ts";
 
 /** What `compile` takes besides the function. */
 export interface CompileOptions {
@@ -39,23 +33,10 @@ export interface Compiled<Args extends readonly unknown[], Result> {
   dispose(): void;
 }
 
-interface Variant {
-  recording: Recording;
-  /** Whether a second run has done the same as the first one. */
-  verified: boolean;
-  /** Replays so far, and the number after which the function is run once more, to see whether it still does the same. */
-  replays: number;
-  nextCheck: number;
-  /** Whether gradients were recorded. */
-  readonly recorded: boolean;
-  /** The arguments, with tensors of its own in place of the caller's. */
-  readonly own: readonly unknown[];
-  readonly inputs: readonly Tensor[];
-  result: unknown;
-}
+const defaultLimit = 64;
 
-/** After so many replays, ten times as many, and so on, the function itself is run, and must still do the same. */
-const firstCheck = 10;
+/** A function as it is recorded, whatever the types of its arguments. */
+type Recorded = (...args: readonly unknown[]) => unknown;
 
 /** What `profile` looks at: the recording that the last call replayed. */
 const latest = new WeakMap<object, () => Recording | undefined>();
@@ -68,99 +49,16 @@ export function latestRecording(compiled: object): Recording | undefined {
 /** Plans of compiled functions that nobody can call any more. */
 const abandoned = new FinalizationRegistry<() => void>((giveBack) => giveBack());
 
-const isPlain = (value: object): value is Record<string, unknown> =>
-  Object.getPrototypeOf(value) === Object.prototype;
-
-/** True if a recording made for arguments like `own` serves `value`: its tensors may have other elements, no more. */
-function isLike(value: unknown, own: unknown): boolean {
-  if (value instanceof Tensor) {
-    if (!(own instanceof Tensor) || value.dtype !== own.dtype) return false;
-    return value.requiresGrad === own.requiresGrad && sameShape(value.shape, own.shape);
-  }
-  if (typeof value !== "object" || value === null) return Object.is(value, own);
-  if (Array.isArray(value)) {
-    return (
-      Array.isArray(own) && value.length === own.length && value.every((part, i) => isLike(part, own[i]))
-    );
-  }
-  if (!isPlain(value)) return value === own;
-  if (typeof own !== "object" || own === null || !isPlain(own)) return false;
-  const names = Object.keys(value);
-  if (names.length !== Object.keys(own).length) return false;
-  return names.every((name) => Object.hasOwn(own, name) && isLike(value[name], own[name]));
-}
-
-/** Copies the elements of the tensors in `value` to those in `own`, which is like it. */
-function load(value: unknown, own: unknown): void {
-  if (value instanceof Tensor) loadTensor(value, own as Tensor);
-  else if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) load(value[i], (own as unknown[])[i]);
-  } else if (typeof value === "object" && value !== null && isPlain(value)) {
-    for (const name of Object.keys(value)) load(value[name], (own as Record<string, unknown>)[name]);
-  }
-}
-
-function loadTensor(x: Tensor, own: Tensor): void {
-  if (x.node !== null) {
-    throw new CaptureError(
-      `compile: argument of shape ${formatShape(x.shape)} was computed from something that requires a gradient, which cannot flow out of a compiled function; detach it`,
-    );
-  }
-  // In one go where it can be, without the garbage that walking over axes makes.
-  if (x.contiguous && x.dtype !== "uint8") {
-    kernelsFor(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
-  } else copyStrided(x, own);
-}
-
-/** Shapes and values of the arguments, for an error. */
-function describe(value: unknown): string {
-  if (value instanceof Tensor) return `${value.dtype} ${formatShape(value.shape)}`;
-  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return String(value);
-  if (!isPlain(value)) return value.constructor?.name ?? "object";
-  return `{ ${Object.entries(value)
-    .map(([name, part]) => `${name}: ${describe(part)}`)
-    .join(", ")} }`;
-}
-
-/** The same value with every tensor in it replaced. */
-function mapTensors(value: unknown, replace: (x: Tensor) => Tensor): unknown {
-  if (value instanceof Tensor) return replace(value);
-  if (Array.isArray(value)) return value.map((element) => mapTensors(element, replace));
-  if (typeof value !== "object" || value === null || !isPlain(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, mapTensors(part, replace)]));
-}
-
-/** Throws unless the result consists of tensors that need no graph. */
-function checkResult(value: unknown): void {
-  if (value === undefined || value === null) return;
-  if (value instanceof Tensor) {
-    if (value.node === null || value.node.released) return;
-    throw new CaptureError(
-      "compile: the result still has a graph, which replays do not build; call backward or grad inside the compiled function, or compute inside noGrad",
-    );
-  }
-  if (Array.isArray(value)) {
-    for (const element of value) checkResult(element);
-  } else if (typeof value === "object" && isPlain(value)) {
-    for (const part of Object.values(value)) checkResult(part);
-  } else {
-    throw new CaptureError(
-      `compile: the function returned ${typeof value === "object" ? value.constructor?.name : `the ${typeof value} ${String(value)}`}, which would be the same in every replay; return tensors, in arrays or objects if there are several`,
-    );
-  }
-}
-
 /**
  * Makes a fast version of a function of tensors, such as a training step. Its first two calls run the function and write
  * down the kernels that it calls; all later ones do only these, in memory that was planned then. The results are those
  * of the function, bit for bit, in tensors of their own.
  *
  * Calls that differ in shapes or dtypes of tensors, in other arguments, in `training` of a module, in what requires a
- * gradient, or in which `.grad` there are, are recorded each for itself; so a number that often changes belongs in a tensor. What a number outside of the function, or control flow
- * that depends on one, changes is not seen by replays: pass it as an argument (each value is then a recording of its
- * own) or as a tensor. The function is run once more after 10, 100, 1000 … replays: a difference to what was recorded is
- * an error.
+ * gradient, or in which `.grad` there are, are recorded each for itself; so a number that often changes belongs in a
+ * tensor. What a number outside of the function, or control flow that depends on one, changes is not seen by replays:
+ * pass it as an argument (each value is then a recording of its own) or as a tensor. The function is run once more after
+ * 10, 100, 1000 … replays: a difference to what was recorded is an error.
  *
  * @throws CaptureError if the function does what a replay cannot: reads values on the host, makes tensors from numbers,
  *   chooses random streams, does something else in its second run, or returns something other than tensors
@@ -170,10 +68,23 @@ export function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
   checkOptions("compile", options, compileOptions);
-  const { call, count, dispose, latest: recording } = capture(f, options, false);
-  latest.set(call, recording);
+  const kinds = new KindsOfCalls(f as Recorded, options.limit ?? defaultLimit, false);
+  const call = (...args: Args): Result => {
+    // Inside another compiled function it is a part of that one's recording.
+    if (observer()) return f(...args);
+    if (kinds.disposed) throw new CaptureError("compile: this compiled function was disposed");
+    const kind = kinds.find(args);
+    if (!kind) return handOut(kinds.start(args).result) as Result;
+    load(args, kind.own);
+    if (isDue(kind)) kinds.verify(kind);
+    else kinds.replayed(kind).replay();
+    return handOut(kind.result) as Result;
+  };
+  const dispose = () => kinds.dispose();
+  abandoned.register(call, dispose);
+  latest.set(call, () => kinds.latest);
   return Object.defineProperties(call as Compiled<Args, Result>, {
-    recordings: { get: count },
+    recordings: { get: () => kinds.count },
     dispose: { value: dispose },
   });
 }
@@ -201,149 +112,21 @@ export interface RoundsOptions extends CompileOptions {
  */
 export function compileInRounds<Args extends readonly unknown[]>(
   f: (...args: Args) => void,
-  options: RoundsOptions,
+  { before, limit = defaultLimit }: RoundsOptions,
 ): (...args: Args) => Rounds {
-  return capture(f, options, true).prepare;
-}
-
-/** What `compile` and `compileInRounds` share. `before` is for recordings in rounds. */
-function capture<Args extends readonly unknown[], Result>(
-  f: (...args: Args) => Result,
-  { limit = 64, before }: Partial<RoundsOptions>,
-  inRounds: boolean,
-) {
-  const plan = new Plan(heap().arena);
-  const variants: Variant[] = [];
-  let disposed = false;
-  let last: Recording | undefined;
-
-  const call = (...args: Args): Result => {
-    // Inside another compiled function it is a part of that one's recording.
-    if (observer()) return f(...args);
-    if (disposed) throw new CaptureError("compile: this compiled function was disposed");
-    const variant = find(args);
-    if (!variant) return handOut(start(args).result) as Result;
-    load(args, variant.own);
-    if (!variant.verified || variant.replays === variant.nextCheck) verify(variant);
-    else {
-      variant.replays++;
-      last = variant.recording;
-      last.replay();
-    }
-    return handOut(variant.result) as Result;
-  };
-
+  const kinds = new KindsOfCalls(f as Recorded, limit, true);
   const prepare = (...args: Args): Rounds => {
-    before?.();
-    const variant = find(args) ?? start(args);
-    load(args, variant.own);
-    if (!variant.verified || variant.replays === variant.nextCheck) {
-      before?.();
-      verify(variant);
-      before?.();
+    before();
+    const kind = kinds.find(args) ?? kinds.start(args);
+    load(args, kind.own);
+    if (isDue(kind)) {
+      before();
+      kinds.verify(kind);
+      before();
     }
-    variant.replays++;
-    const { recording } = variant;
-    last = recording;
+    const recording = kinds.replayed(kind);
     return { meetings: recording.meetings, replay: recording.replayInRounds() };
   };
-
-  const find = (args: Args): Variant | undefined => {
-    const recorded = gradEnabled();
-    for (const variant of variants) {
-      if (variant.recorded === recorded && isLike(args, variant.own) && variant.recording.fits())
-        return variant;
-    }
-    return undefined;
-  };
-
-  const run = (own: readonly unknown[], inputs: readonly Tensor[]): Pick<Variant, "recording" | "result"> => {
-    const recording = new Recording(plan, inRounds);
-    try {
-      const result = recording.record(() => scope(() => f(...(own as Args))));
-      checkResult(result);
-      if (inputs.some(({ grad }) => grad !== null)) {
-        throw new CaptureError(
-          "compile: backward reached an argument, whose .grad a replay cannot set; use grad(…) and return the result",
-        );
-      }
-      return { recording, result: mapTensors(result, (x) => recording.keepResult(x)) };
-    } catch (error) {
-      recording.dispose();
-      throw error;
-    }
-  };
-
-  const start = (args: Args): Variant => {
-    if (variants.length >= limit) {
-      throw new CaptureError(
-        `compile: ${limit} kinds of calls were recorded, and this is another one (${args.map(describe).join(", ")}); pass what changes often as a tensor, keep shapes the same, or raise { limit }`,
-      );
-    }
-    const inputs: Tensor[] = [];
-    const own = mapTensors(args, (x) => {
-      const input = Tensor.allocate(x.shape, x.dtype, "captured step").keep();
-      input.requiresGrad = x.requiresGrad;
-      inputs.push(input);
-      return input;
-    }) as unknown[];
-    try {
-      load(args, own);
-      const variant = {
-        ...run(own, inputs),
-        own,
-        inputs,
-        recorded: gradEnabled(),
-        verified: false,
-        replays: 0,
-        nextCheck: firstCheck,
-      };
-      variants.push(variant);
-      return variant;
-    } catch (error) {
-      for (const input of inputs) input.dispose();
-      throw error;
-    }
-  };
-
-  const verify = (variant: Variant): void => {
-    const again = run(variant.own, variant.inputs);
-    const difference = variant.recording.difference(again.recording);
-    if (difference) {
-      again.recording.dispose();
-      const { replays } = variant;
-      const when = replays ? `after ${replays} replays, which may have been wrong` : "the second time";
-      throw new CaptureError(
-        `compile: the function did something else ${when}: ${difference}; what changes from call to call must be in a tensor: one that is passed as an argument, or is changed in place`,
-        replays,
-      );
-    }
-    variant.recording.dispose();
-    if (variant.verified) variant.nextCheck *= 10;
-    Object.assign(variant, again, { verified: true });
-  };
-
-  const dispose = () => {
-    if (disposed) return;
-    disposed = true;
-    last = undefined;
-    for (const { recording, inputs } of variants) {
-      recording.dispose();
-      for (const input of inputs) input.dispose();
-    }
-    variants.length = 0;
-    plan.close();
-  };
-
-  abandoned.register(inRounds ? prepare : call, dispose);
-  return { call, prepare, dispose, count: () => variants.length, latest: () => last };
-}
-
-/** The result in tensors of the caller's own. */
-function handOut(result: unknown): unknown {
-  return mapTensors(result, (x) => {
-    const y = Tensor.allocate(x.shape, x.dtype, "compiled");
-    copyStrided(x, y);
-    return y;
-  });
+  abandoned.register(prepare, () => kinds.dispose());
+  return prepare;
 }

@@ -1,57 +1,24 @@
 // The checkpoints of a run: opens the directory, resumes from it, and writes the workers' snapshots while they
 // continue. Used by the coordinator. checkpoint/ knows how to get a checkpoint onto a disk safely.
 
-import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
-import { scope } from "@shardgrad/core";
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
 import { changesOf } from "../checkpoint/changes.ts";
 import type { CheckpointContent } from "../checkpoint/content.ts";
-import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/content.ts";
-import type { Checkpoint } from "../checkpoint/find-newest.ts";
-import type { RunIdentity } from "../checkpoint/fingerprint.ts";
 import type { BestBy } from "../checkpoint/retention.ts";
-import type { Plain } from "../checkpoint/state-file.ts";
-import { besideFiles } from "../checkpoint/state-file.ts";
 import type { CheckpointStore, StoreEnvironment } from "../checkpoint/store.ts";
 import { openCheckpoints } from "../checkpoint/store.ts";
-import { CheckpointError, damagedCheckpoint, JobError, oneLine } from "../errors.ts";
+import { CheckpointError, JobError, oneLine } from "../errors.ts";
 import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "../events.ts";
-import type { RunSources } from "../job/sources.ts";
 import { cellsOf } from "../metrics/plan.ts";
 import { gainOver } from "../metrics/steering.ts";
-import type { JobContext } from "../params.ts";
-import { describeRun } from "../params.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
 import type { Control } from "../shared/control.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
-import { bestSlot, newestSlot, readState, tensorIn } from "../shared/snapshots.ts";
-import { trainedTensors } from "../shared/untrained.ts";
-import type { Carried, Records, SavedRecord } from "./carried.ts";
-import { readCarried, readSaved } from "./carried.ts";
-
-/** What a run's checkpoints are made from. */
-export interface Saved {
-  model: AnyModule;
-  optimizer: Optimizer;
-  ema: EMA | undefined;
-  identity: RunIdentity;
-  /** The context of the job's functions. */
-  context: JobContext;
-  /** Settings that may differ from the checkpoint's. */
-  settings: RunSettings;
-  /** What computes: a run resumes with other kernels, too, but not to the same bits. */
-  computedBy: Readonly<Record<string, string>>;
-  sources: RunSources;
-  /** Samples per step, and steps per epoch. */
-  batchSize: number;
-  perEpoch: number;
-  /** Steps of the whole run. */
-  steps: number;
-  /** The metric, or "loss", that early stopping watches, if any. */
-  observed: string | undefined;
-  records: Records;
-}
+import { bestSlot, newestSlot, readState } from "../shared/snapshots.ts";
+import type { Carried, SavedRecord } from "./carried.ts";
+import type { MetricsAt, Saved } from "./saved-run.ts";
+import { encodeRun, loadRun } from "./saved-run.ts";
 
 /** Where a run begins, and its history. */
 export interface Beginning {
@@ -63,55 +30,6 @@ export interface Beginning {
   /** The value of the best checkpoint; undefined if there is none, or none is kept. */
   bestValue: number | undefined;
 }
-
-/** The averages of a model's parameters by name; none if it keeps none. */
-function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
-  const names = trainedTensors(model).map(([name]) => name);
-  return new Map(ema?.averages.map((average, i) => [names[i]!, average]));
-}
-
-/** @throws CheckpointError if a run that kept an average has saved none */
-function requireAverage({ path, state, files }: Checkpoint): void {
-  if (!Object.hasOwn(state.settings, "ema decay") || besideFiles.some((name) => files[name])) return;
-  throw damagedCheckpoint(path, `it has none of ${besideFiles.join(", ")}`);
-}
-
-/** Moves a run to a checkpoint. The optimizer's options stay the job's, which the workers use, too. */
-function load(checkpoint: Checkpoint, saved: Saved): Carried {
-  const { model, optimizer, identity: run, settings, steps } = saved;
-  if (checkpoint.state.step > steps) {
-    throw new JobError(
-      `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
-    );
-  }
-  const own = new Map(model.stateDict());
-  const weights = {
-    stateDict: () => own,
-    loadStateDict: (state: StateDict) => {
-      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
-    },
-  };
-  const average = {
-    names: trainedTensors(model).map(([name]) => name),
-    load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
-      // An average that starts here begins with the weights.
-      for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
-    },
-  };
-  const into = { model: weights, optimizer, run, settings, average };
-  requireSameJob(checkpoint.state, into);
-  requireAverage(checkpoint);
-  const carried = readCarried(checkpoint, saved);
-  const options = optimizer.paramGroups.map((group) => ({ ...group }));
-  loadCheckpoint(checkpoint, into);
-  options.forEach((group, index) => {
-    Object.assign(optimizer.paramGroups[index]!, group);
-  });
-  return carried;
-}
-
-/** The metrics of a finished epoch (counted from 1), with its training loss as `loss`. */
-export type MetricsAt = (epochs: number) => Record<string, number>;
 
 /** The name of the best-checkpoint choice among the settings of a run. */
 const bestSetting = "best checkpoint";
@@ -175,7 +93,7 @@ export class RunCheckpoints {
     const { directory } = this.#store;
     const loaded: { carried?: Carried } = {};
     const { checkpoint, notes } = await this.#store.findNewest((newest) => {
-      if (resume) loaded.carried = load(newest, saved);
+      if (resume) loaded.carried = loadRun(newest, saved);
     });
     if (!resume && (checkpoint || notes.length > 0)) {
       throw new JobError(
@@ -294,7 +212,8 @@ export class RunCheckpoints {
 
   /** Reports and keeps errors of the disk; rejects only with what a listener throws. */
   async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
-    const content = this.#encode(plan, slot, metricsAt);
+    const since = { past: this.#past, changes: this.#changes };
+    const content = encodeRun(this.#saved!, plan, slot, since, metricsAt);
     this.#savedMs = performance.now();
     await this.#saveUnsavedBest();
     await this.#write(content);
@@ -330,56 +249,5 @@ export class RunCheckpoints {
       const { committed = "no", message } = error;
       this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
     }
-  }
-
-  #encode(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): CheckpointContent {
-    const {
-      model,
-      optimizer,
-      ema,
-      identity: run,
-      context,
-      settings,
-      computedBy,
-      batchSize,
-      perEpoch,
-      records,
-      sources,
-    } = this.#saved!;
-    const { step, stepCount, lossSum, weight, skipped } = readState(plan, slot);
-    // This thread's optimizer does no updates, but learning-rate schedules follow its count.
-    optimizer.stepCount = stepCount;
-    const epoch = Math.floor(step / perEpoch);
-    const epochs = Array.from({ length: epoch }, (_, at) => this.#past[at] ?? readSaved(records, at));
-    const carried: Carried = { lossSum, weight, skipped, epochs };
-    const random = carried as unknown as Plain;
-    const position = {
-      step,
-      epoch,
-      cursor: (step % perEpoch) * batchSize,
-      random,
-      settings,
-      changes: this.#changes,
-      computedBy,
-      sources: sources.relative,
-      // Metrics belong to the weights at the end of an epoch only.
-      metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
-    };
-    const then = (tensors: Iterable<[string, Tensor]>) =>
-      Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
-    return scope(() => {
-      const weights = new Map(then(model.stateDict()));
-      const averages = new Map(then(averagesOf(this.#saved!)));
-      const dict = optimizer.stateDict();
-      const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
-      const trained = {
-        model: { stateDict: () => weights },
-        optimizer: { stateDict: () => ({ ...dict, state }) },
-        run,
-        metadata: describeRun(context),
-        ...(ema && { average: { stateDict: () => averages, evaluated: settings.useEma === true } }),
-      };
-      return encodeCheckpoint(trained, position);
-    });
   }
 }

@@ -164,6 +164,20 @@ function meeting(setup: WorkerSetup, { entered, words }: Surroundings) {
   return { control, barrier, reduceBarrier, where };
 }
 
+/** The shards that this worker computes. */
+function shardsOf({ rank, plan, layout }: WorkerSetup): number[] {
+  const count = Math.ceil((layout.shards - rank) / plan.workers);
+  return Array.from({ length: count }, (_, i) => rank + i * plan.workers);
+}
+
+/** How far a worker is before its first step, whose optimizer has so many groups. */
+function beforeSteps({ begin }: WorkerSetup, enough: boolean, groups: number): Done {
+  const lrs = new Array<number>(groups).fill(Number.NaN);
+  // Of a step that was never done.
+  const last = { loss: Number.NaN, gradNorm: Number.NaN, skipped: false, lrs };
+  return { steps: begin.state.step, first: true, enough, last, lastIsMeasured: true };
+}
+
 /** @throws JobError if the job makes something else on this thread than on the main thread */
 export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
   const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
@@ -186,10 +200,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const newSource = () => new BatchSource(job, train, "training", seed, sampler.largestShard, where.beat);
   const source = newSource();
   const evaluated = evaluation(setup, job, where.beat);
-  const shards = Array.from(
-    { length: Math.ceil((layout.shards - rank) / workers) },
-    (_, i) => rank + i * workers,
-  );
+  const shards = shardsOf(setup);
   const local =
     plan.local && new LocalSteps({ ...setup, ...setup.job, ...begin, rules }, job, { shards, slice });
   const unchanged = new Unchanged(layout, [model, ...(local?.models ?? [])], begin.state.step, {
@@ -200,13 +211,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     atWork: `loss()${train.computedBy ? " or sample()" : ""}${job.augment ? " or augment()" : ""}`,
     barrier,
   });
-  const done = {
-    steps: begin.state.step,
-    first: true,
-    enough,
-    last: newRecord(optimizer.paramGroups.length),
-    lastIsMeasured: true,
-  };
+  const done = beforeSteps(setup, enough, optimizer.paramGroups.length);
   const own = { model, parameters: trainedParameters(model) };
   const pass = new ShardPass(
     job,
@@ -264,10 +269,4 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     done,
     report,
   };
-}
-
-/** What a step brought that was never done. */
-function newRecord(groups: number): StepRecord {
-  const lrs = new Array<number>(groups).fill(Number.NaN);
-  return { loss: Number.NaN, gradNorm: Number.NaN, skipped: false, lrs };
 }

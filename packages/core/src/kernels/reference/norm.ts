@@ -2,6 +2,7 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
 export function norm(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
 

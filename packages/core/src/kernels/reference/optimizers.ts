@@ -3,6 +3,7 @@
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
 export function optimizers(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const round = width === 4 ? Math.fround : (value: number) => value;

@@ -21,6 +21,7 @@ function adaptiveSpan(i: number, length: number, count: number): Span {
   return { start: Math.floor((i * length) / count), end: Math.ceil(((i + 1) * length) / count) };
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
 export function pooling(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;

@@ -4,6 +4,7 @@ import type { Heap } from "../../memory/heap.ts";
 import type { Kernels, ReduceKernel } from "../table.ts";
 import { arithmeticOf } from "./arithmetic.ts";
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
 export function reduce(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;

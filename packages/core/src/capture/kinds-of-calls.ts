@@ -1,0 +1,152 @@
+// What a compiled function has recorded: one recording for each kind of call, all in one plan. Here a recording is made,
+// found again, and held against another run of the function; who replays it is compile.ts.
+import { gradEnabled } from "../autograd/define-op.ts";
+import { CaptureError } from "../errors.ts";
+import { heap } from "../memory/heap.ts";
+import { Plan } from "../memory/plan.ts";
+import { scope } from "../scope.ts";
+import { Tensor } from "../tensor.ts";
+import { checkResult, describe, isLike, load, mapTensors } from "./nested-tensors.ts";
+import { Recording } from "./recording.ts";
+
+/** One run of the function, written down, and its result in tensors that stay as long. */
+interface Run {
+  recording: Recording;
+  result: unknown;
+}
+
+/** A kind of call, which was recorded. */
+export interface Kind extends Run {
+  /** Whether a second run has done the same as the first one. */
+  verified: boolean;
+  /** Replays so far, and the number after which the function is run once more, to see whether it still does the same. */
+  replays: number;
+  nextCheck: number;
+  /** Whether gradients were recorded. */
+  readonly recorded: boolean;
+  /** The arguments, with tensors of its own in place of the caller's. */
+  readonly own: readonly unknown[];
+  readonly inputs: readonly Tensor[];
+}
+
+/** After so many replays, ten times as many, and so on, the function itself is run, and must still do the same. */
+const firstCheck = 10;
+
+/** True if the function must be run next, in place of a replay. */
+export const isDue = ({ verified, replays, nextCheck }: Kind): boolean => !verified || replays === nextCheck;
+
+export class KindsOfCalls {
+  /** The recording that was replayed last. */
+  latest: Recording | undefined;
+  disposed = false;
+  readonly #plan = new Plan(heap().arena);
+  readonly #kinds: Kind[] = [];
+  readonly #f: (...args: readonly unknown[]) => unknown;
+  readonly #limit: number;
+  readonly #inRounds: boolean;
+
+  /** `inRounds` if the function is one shard's part of a batch, which meets the others'. */
+  constructor(f: (...args: readonly unknown[]) => unknown, limit: number, inRounds: boolean) {
+    this.#f = f;
+    this.#limit = limit;
+    this.#inRounds = inRounds;
+  }
+
+  get count(): number {
+    return this.#kinds.length;
+  }
+
+  /** The kind that a call is of, if it was recorded. */
+  find(args: readonly unknown[]): Kind | undefined {
+    const recorded = gradEnabled();
+    for (const kind of this.#kinds) {
+      if (kind.recorded === recorded && isLike(args, kind.own) && kind.recording.fits()) return kind;
+    }
+    return undefined;
+  }
+
+  /** The first call of its kind: the function is run, on tensors that stay, and recorded. */
+  start(args: readonly unknown[]): Kind {
+    if (this.#kinds.length >= this.#limit) {
+      throw new CaptureError(
+        `compile: ${this.#limit} kinds of calls were recorded, and this is another one (${args.map(describe).join(", ")}); pass what changes often as a tensor, keep shapes the same, or raise { limit }`,
+      );
+    }
+    const inputs: Tensor[] = [];
+    const own = mapTensors(args, (x) => {
+      const input = Tensor.allocate(x.shape, x.dtype, "captured step").keep();
+      input.requiresGrad = x.requiresGrad;
+      inputs.push(input);
+      return input;
+    }) as unknown[];
+    try {
+      load(args, own);
+      const run = this.#run(own, inputs);
+      const begun = { recorded: gradEnabled(), verified: false, replays: 0, nextCheck: firstCheck };
+      const kind: Kind = { ...run, own, inputs, ...begun };
+      this.#kinds.push(kind);
+      return kind;
+    } catch (error) {
+      for (const input of inputs) input.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs the function once more on the arguments of its own, and goes on with that recording.
+   *
+   * @throws CaptureError if it did something else than what was recorded
+   */
+  verify(kind: Kind): void {
+    const again = this.#run(kind.own, kind.inputs);
+    const difference = kind.recording.difference(again.recording);
+    if (difference) {
+      again.recording.dispose();
+      const { replays } = kind;
+      const when = replays ? `after ${replays} replays, which may have been wrong` : "the second time";
+      throw new CaptureError(
+        `compile: the function did something else ${when}: ${difference}; what changes from call to call must be in a tensor: one that is passed as an argument, or is changed in place`,
+        replays,
+      );
+    }
+    kind.recording.dispose();
+    if (kind.verified) kind.nextCheck *= 10;
+    Object.assign(kind, again, { verified: true });
+  }
+
+  /** The recording of a kind, which is replayed next: counted. */
+  replayed(kind: Kind): Recording {
+    kind.replays++;
+    this.latest = kind.recording;
+    return kind.recording;
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.latest = undefined;
+    for (const { recording, inputs } of this.#kinds) {
+      recording.dispose();
+      for (const input of inputs) input.dispose();
+    }
+    this.#kinds.length = 0;
+    this.#plan.close();
+  }
+
+  #run(own: readonly unknown[], inputs: readonly Tensor[]): Run {
+    const recording = new Recording(this.#plan, this.#inRounds);
+    try {
+      const result = recording.record(() => scope(() => this.#f(...own)));
+      checkResult(result);
+      if (inputs.some(({ grad }) => grad !== null)) {
+        throw new CaptureError(
+          "compile: backward reached an argument, whose .grad a replay cannot set; use grad(…) and return the result",
+        );
+      }
+      return { recording, result: mapTensors(result, (x) => recording.keepResult(x)) };
+    } catch (error) {
+      recording.dispose();
+      throw error;
+    }
+  }
+}

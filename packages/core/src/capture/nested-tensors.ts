@@ -1,0 +1,99 @@
+// What compiled functions are given and return: tensors in arrays and plain objects, as deep as you like, beside other
+// values. Knows nothing of recordings.
+import { CaptureError } from "../errors.ts";
+import { kernelsFor } from "../kernels/dispatch.ts";
+import { formatShape, sameShape } from "../shape.ts";
+import { copyStrided } from "../strided-copy.ts";
+import { Tensor } from "../tensor.ts";
+
+const isPlain = (value: object): value is Record<string, unknown> =>
+  Object.getPrototypeOf(value) === Object.prototype;
+
+/** True if a recording made for arguments like `own` serves `value`: its tensors may have other elements, no more. */
+export function isLike(value: unknown, own: unknown): boolean {
+  if (value instanceof Tensor) {
+    if (!(own instanceof Tensor) || value.dtype !== own.dtype) return false;
+    return value.requiresGrad === own.requiresGrad && sameShape(value.shape, own.shape);
+  }
+  if (typeof value !== "object" || value === null) return Object.is(value, own);
+  if (Array.isArray(value)) {
+    return (
+      Array.isArray(own) && value.length === own.length && value.every((part, i) => isLike(part, own[i]))
+    );
+  }
+  if (!isPlain(value)) return value === own;
+  if (typeof own !== "object" || own === null || !isPlain(own)) return false;
+  const names = Object.keys(value);
+  if (names.length !== Object.keys(own).length) return false;
+  return names.every((name) => Object.hasOwn(own, name) && isLike(value[name], own[name]));
+}
+
+/** Copies the elements of the tensors in `value` to those in `own`, which is like it. */
+export function load(value: unknown, own: unknown): void {
+  if (value instanceof Tensor) loadTensor(value, own as Tensor);
+  else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) load(value[i], (own as unknown[])[i]);
+  } else if (typeof value === "object" && value !== null && isPlain(value)) {
+    for (const name of Object.keys(value)) load(value[name], (own as Record<string, unknown>)[name]);
+  }
+}
+
+function loadTensor(x: Tensor, own: Tensor): void {
+  if (x.node !== null) {
+    throw new CaptureError(
+      `compile: argument of shape ${formatShape(x.shape)} was computed from something that requires a gradient, which cannot flow out of a compiled function; detach it`,
+    );
+  }
+  // In one go where it can be, without the garbage that walking over axes makes.
+  if (x.contiguous && x.dtype !== "uint8") {
+    kernelsFor(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
+  } else copyStrided(x, own);
+}
+
+/** Shapes and values of the arguments, for an error. */
+export function describe(value: unknown): string {
+  if (value instanceof Tensor) return `${value.dtype} ${formatShape(value.shape)}`;
+  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (!isPlain(value)) return value.constructor?.name ?? "object";
+  return `{ ${Object.entries(value)
+    .map(([name, part]) => `${name}: ${describe(part)}`)
+    .join(", ")} }`;
+}
+
+/** The same value with every tensor in it replaced. */
+export function mapTensors(value: unknown, replace: (x: Tensor) => Tensor): unknown {
+  if (value instanceof Tensor) return replace(value);
+  if (Array.isArray(value)) return value.map((element) => mapTensors(element, replace));
+  if (typeof value !== "object" || value === null || !isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, mapTensors(part, replace)]));
+}
+
+/** Throws unless the result consists of tensors that need no graph. */
+export function checkResult(value: unknown): void {
+  if (value === undefined || value === null) return;
+  if (value instanceof Tensor) {
+    if (value.node === null || value.node.released) return;
+    throw new CaptureError(
+      "compile: the result still has a graph, which replays do not build; call backward or grad inside the compiled function, or compute inside noGrad",
+    );
+  }
+  if (Array.isArray(value)) {
+    for (const element of value) checkResult(element);
+  } else if (typeof value === "object" && isPlain(value)) {
+    for (const part of Object.values(value)) checkResult(part);
+  } else {
+    throw new CaptureError(
+      `compile: the function returned ${typeof value === "object" ? value.constructor?.name : `the ${typeof value} ${String(value)}`}, which would be the same in every replay; return tensors, in arrays or objects if there are several`,
+    );
+  }
+}
+
+/** The result in tensors of the caller's own. */
+export function handOut(result: unknown): unknown {
+  return mapTensors(result, (x) => {
+    const y = Tensor.allocate(x.shape, x.dtype, "compiled");
+    copyStrided(x, y);
+    return y;
+  });
+}
