@@ -1,6 +1,7 @@
 // `npm run layers` refuses what it is there to refuse: each rule about layers and rooms is shown an import against it.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -142,11 +143,32 @@ const foldersOf = (path: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
-it.each([
+/** The rules about levels: what lies in one of the paths must not import what lies in the other. */
+const levelRules = (
+  createRequire(import.meta.url)("../.config/layers.cjs") as {
+    forbidden: { name: string; from: { path: string }; to: { path: string } }[];
+  }
+).forbidden.filter(({ name }) => /^(core-layer|room)-\d+$/.test(name));
+
+describe.each([
   [parallel, foldersOf(parallel)],
   // The families of ops are rooms, too.
   [core, foldersOf(core).flatMap((n) => (n === "ops" ? foldersOf(`${core}ops`).map((f) => `ops/${f}`) : n))],
-])("the README of the rooms names each of them: %s", (path, rooms) => {
+])("the README of the rooms in %s", (path, rooms) => {
   const readme = readFileSync(join(root, path, "README.md"), "utf8");
-  expect([...readme.matchAll(/^\| `([\w/-]+)\/`/gm)].map(([, name]) => name).sort()).toEqual(rooms.sort());
+  const named = [...readme.matchAll(/^\| `([\w/-]+)\/`/gm)].map(([, name]) => name!);
+
+  it("names each of them", () => expect(named.toSorted()).toEqual(rooms.sort()));
+
+  it("has them in an order in which each may import those before it", () => {
+    const mayImport = (importer: string, imported: string): boolean =>
+      !levelRules.some(
+        ({ from, to }) =>
+          new RegExp(from.path).test(`${path}${importer}/a.ts`) &&
+          new RegExp(to.path).test(`${path}${imported}/a.ts`),
+      );
+    expect(mayImport(named[0]!, named.at(-1)!)).toBe(false);
+    for (const [place, room] of named.entries())
+      expect(named.slice(0, place).filter((before) => !mayImport(room, before))).toEqual([]);
+  });
 });

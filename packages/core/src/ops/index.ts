@@ -1,4 +1,5 @@
-// All public ops, a line per file.
+// All public ops, a line per file, by families: ../README.md says what is in each.
+
 export {
   clamp,
   elu,
@@ -71,6 +72,7 @@ export { oneHot, pick } from "./indexing/indexing.ts";
 export { cat, chunk, split, stack } from "./indexing/join.ts";
 export { flip, narrow, type PadWidth, pad, type SliceRange, select, slice } from "./indexing/slice.ts";
 export { tril, triu } from "./indexing/triangle.ts";
+
 export { einsum, outer } from "./linear-algebra/einsum.ts";
 export { linear, matmul } from "./linear-algebra/matmul.ts";
 export {
