@@ -1,11 +1,11 @@
-// Copying elements from one walk over memory to another. Knows no tensors, only where their elements lie.
+// Copies elements between two layouts of memory. Knows no tensors, only where their elements lie.
 import type { DType } from "./dtype.ts";
 import { bytesPerElement } from "./dtype.ts";
 import { kernelsFor } from "./kernels/dispatch.ts";
 import type { FourNumbers, Shape } from "./shape.ts";
 import { walkFourAxes } from "./shape.ts";
 
-/** Where elements lie: what a tensor knows of its own. */
+/** Where the elements of a tensor lie. */
 export interface Strided {
   readonly shape: Shape;
   readonly strides: Shape;

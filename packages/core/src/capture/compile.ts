@@ -77,7 +77,7 @@ export function compile<Args extends readonly unknown[], Result>(
     if (!kind) return handOut(kinds.start(args).result) as Result;
     load(args, kind.own);
     if (isDue(kind)) kinds.verify(kind);
-    else kinds.replayed(kind).replay();
+    else kinds.countReplay(kind).replay();
     return handOut(kind.result) as Result;
   };
   const dispose = () => kinds.dispose();
@@ -124,7 +124,7 @@ export function compileInRounds<Args extends readonly unknown[]>(
       kinds.verify(kind);
       before();
     }
-    const recording = kinds.replayed(kind);
+    const recording = kinds.countReplay(kind);
     return { meetings: recording.meetings, replay: recording.replayInRounds() };
   };
   abandoned.register(prepare, () => kinds.dispose());

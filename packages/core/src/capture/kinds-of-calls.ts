@@ -1,5 +1,5 @@
-// What a compiled function has recorded: one recording for each kind of call, all in one plan. Here a recording is made,
-// found again, and held against another run of the function; who replays it is compile.ts.
+// What a compiled function has recorded: one recording for each kind of call, all in one plan. Makes recordings, finds them
+// again, and compares them with another run of the function. compile.ts replays them.
 import { gradEnabled } from "../autograd/define-op.ts";
 import { CaptureError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
@@ -9,13 +9,13 @@ import { Tensor } from "../tensor.ts";
 import { checkResult, describe, isLike, load, mapTensors } from "./nested-tensors.ts";
 import { Recording } from "./recording.ts";
 
-/** One run of the function, written down, and its result in tensors that stay as long. */
+/** One recorded run of the function. Its result lives as long as the recording. */
 interface Run {
   recording: Recording;
   result: unknown;
 }
 
-/** A kind of call, which was recorded. */
+/** A recorded kind of call. */
 export interface Kind extends Run {
   /** Whether a second run has done the same as the first one. */
   verified: boolean;
@@ -32,11 +32,11 @@ export interface Kind extends Run {
 /** After so many replays, ten times as many, and so on, the function itself is run, and must still do the same. */
 const firstCheck = 10;
 
-/** True if the function must be run next, in place of a replay. */
+/** True if the next call must run the function in place of a replay. */
 export const isDue = ({ verified, replays, nextCheck }: Kind): boolean => !verified || replays === nextCheck;
 
 export class KindsOfCalls {
-  /** The recording that was replayed last. */
+  /** The recording of the last replay. */
   latest: Recording | undefined;
   disposed = false;
   readonly #plan = new Plan(heap().arena);
@@ -45,7 +45,7 @@ export class KindsOfCalls {
   readonly #limit: number;
   readonly #inRounds: boolean;
 
-  /** `inRounds` if the function is one shard's part of a batch, which meets the others'. */
+  /** `inRounds` if the function is one shard's part of a batch and waits for the others. */
   constructor(f: (...args: readonly unknown[]) => unknown, limit: number, inRounds: boolean) {
     this.#f = f;
     this.#limit = limit;
@@ -56,7 +56,7 @@ export class KindsOfCalls {
     return this.#kinds.length;
   }
 
-  /** The kind that a call is of, if it was recorded. */
+  /** The kind of a call, if there is a recording of it. */
   find(args: readonly unknown[]): Kind | undefined {
     const recorded = gradEnabled();
     for (const kind of this.#kinds) {
@@ -65,7 +65,7 @@ export class KindsOfCalls {
     return undefined;
   }
 
-  /** The first call of its kind: the function is run, on tensors that stay, and recorded. */
+  /** The first call of its kind: runs the function on tensors of its own, and records it. */
   start(args: readonly unknown[]): Kind {
     if (this.#kinds.length >= this.#limit) {
       throw new CaptureError(
@@ -93,7 +93,7 @@ export class KindsOfCalls {
   }
 
   /**
-   * Runs the function once more on the arguments of its own, and goes on with that recording.
+   * Runs the function once more, and keeps the new recording in place of the old one.
    *
    * @throws CaptureError if it did something else than what was recorded
    */
@@ -114,8 +114,8 @@ export class KindsOfCalls {
     Object.assign(kind, again, { verified: true });
   }
 
-  /** The recording of a kind, which is replayed next: counted. */
-  replayed(kind: Kind): Recording {
+  /** Counts a replay of this kind; returns what to replay. */
+  countReplay(kind: Kind): Recording {
     kind.replays++;
     this.latest = kind.recording;
     return kind.recording;

@@ -1,5 +1,5 @@
-// What compiled functions are given and return: tensors in arrays and plain objects, as deep as you like, beside other
-// values. Knows nothing of recordings.
+// The arguments and results of compiled functions: tensors, and arrays and plain objects of them, with other values between.
+// Knows nothing of recordings.
 import { CaptureError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, sameShape } from "../shape.ts";

@@ -3,14 +3,15 @@
 import { CaptureError } from "../errors.ts";
 import type { KernelCall } from "../kernels/dispatch.ts";
 import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
-import { heap } from "../memory/heap.ts";
 import type { Plan } from "../memory/plan.ts";
-import { allocateAt, allocateFrom, Storage } from "../memory/storage.ts";
+import type { Storage } from "../memory/storage.ts";
+import { allocateAt, allocateFrom } from "../memory/storage.ts";
 import type { Meeting, Observer } from "../observer.ts";
 import { observe } from "../observer.ts";
 import type { Generator } from "../random.ts";
-import { currentGenerator, guardGenerators } from "../random.ts";
+import { guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
+import { RandomStreams } from "./random-streams.ts";
 
 /** A kernel call, or a step of the host, which has no arguments. */
 export interface RecordedStep {
@@ -29,18 +30,6 @@ export interface Use {
   readonly x: Pick<Tensor, "shape" | "dtype">;
 }
 
-/** A random stream that the step draws from. */
-interface Stream {
-  /** Null for whichever the thread draws from when the step begins. */
-  readonly generator: Generator | null;
-  /** What its kernels read: key and first block (see kernels/table/random.ts). */
-  readonly cells: Storage;
-  /** Where it stood when it was first used. */
-  readonly position: number;
-  readonly step: number;
-  readonly shard: number;
-}
-
 /** A block handed out when there were so many steps, so that addresses of two recordings can be compared. */
 interface Allocation {
   readonly steps: number;
@@ -49,24 +38,6 @@ interface Allocation {
 }
 
 const noArguments: readonly number[] = [];
-const wordsPerGenerator = 8;
-
-/** Writes down where a generator stands, as kernels read it; `first` is the first block to draw from. */
-export function writeGenerator(address: number, generator: Generator, first: number): void {
-  const words = heap().int32;
-  const { seed, step, shard, stream } = generator;
-  const at = address / 4;
-  words[at] = seed;
-  words[at + 1] = Math.floor(seed / 0x100000000);
-  words[at + 2] = shard;
-  words[at + 3] = step;
-  words[at + 4] = stream;
-  words[at + 5] = first;
-  words[at + 6] = Math.floor(first / 0x100000000);
-  words[at + 7] = 0;
-}
-
-const blockOf = (position: number): number => Math.floor(position / 4);
 
 export class Recording implements Observer {
   readonly steps: RecordedStep[] = [];
@@ -74,10 +45,7 @@ export class Recording implements Observer {
   readonly meet: Observer["meet"];
   readonly #plan: Plan;
   readonly #tables = kernelTables();
-  readonly #ambient = currentGenerator();
-  readonly #streams = new Map<Generator, Stream>();
-  /** How far each stream came in the whole step. */
-  #taken: { stream: Stream; count: number }[] = [];
+  readonly #streams = new RandomStreams();
   readonly #conditions: (() => boolean)[] = [];
   readonly #outside = new Map<Tensor, { address: number; requiresGrad: boolean }>();
   readonly #gradsKnown = new Set<Tensor>();
@@ -111,16 +79,13 @@ export class Recording implements Observer {
     } finally {
       this.#plan.listener = null;
       for (const [x, noted] of this.#outside) if (x.alive) this.#requireSame(x, noted);
-      this.#taken = Array.from(this.#streams, ([generator, stream]) => ({
-        stream,
-        count: generator.position - stream.position,
-      }));
+      this.#streams.endStep();
     }
   }
 
   /** Does everything again. `before`, if given, is called before each step, and at the end with their number. */
   replay(before?: (step: number) => void): void {
-    this.#writeStreams();
+    this.#streams.write();
     const { steps } = this;
     for (let i = 0; i < steps.length; i++) {
       const { run, args } = steps[i]!;
@@ -128,17 +93,17 @@ export class Recording implements Observer {
       Reflect.apply(run, undefined, args);
     }
     before?.(steps.length);
-    this.#advanceStreams();
+    this.#streams.advance();
   }
 
   /** Does everything again, and stops at each meeting until it is resumed, when its numbers must be there. */
   *replayInRounds(): IterableIterator<Meeting, void> {
-    this.#writeStreams();
+    this.#streams.write();
     for (const { run, args, meeting } of this.steps) {
       if (meeting) yield meeting;
       else Reflect.apply(run, undefined, args);
     }
-    this.#advanceStreams();
+    this.#streams.advance();
   }
 
   /** Where it stops. */
@@ -184,9 +149,8 @@ export class Recording implements Observer {
     for (const result of this.#results) result.dispose();
     this.#results.length = 0;
     for (const storage of this.#left) storage.release();
-    for (const { cells } of this.#streams.values()) cells.release();
     this.#left.clear();
-    this.#streams.clear();
+    this.#streams.dispose();
   }
 
   uses(x: Tensor, storage: Storage, address: number): void {
@@ -238,31 +202,12 @@ export class Recording implements Observer {
   }
 
   draw(generator: Generator, count: number): { cells: number; position: number } {
-    const { position, step, shard } = generator;
-    let stream = this.#streams.get(generator);
-    if (!stream) {
-      const cells = this.once(() => Storage.allocate(wordsPerGenerator * 4, "generator"));
-      cells.retain();
+    if (!this.#streams.has(generator)) {
+      const { cells, fits } = this.once(() => this.#streams.begin(generator));
       this.#allocations.push({ steps: this.steps.length, offset: cells.offset, bytes: cells.bytes });
-      writeGenerator(cells.offset, generator, blockOf(position));
-      const known = generator === this.#ambient ? null : generator;
-      stream = { generator: known, cells, position, step, shard };
-      this.#streams.set(generator, stream);
-      this.dependsOn(() => ((known ?? currentGenerator()).position - position) % 4 === 0);
+      this.dependsOn(fits);
     }
-    const start = 4 * blockOf(stream.position);
-    return { cells: stream.cells.offset, position: generator.take(count) - start };
-  }
-
-  #writeStreams(): void {
-    for (const { generator, cells } of this.#streams.values()) {
-      const now = generator ?? currentGenerator();
-      writeGenerator(cells.offset, now, blockOf(now.position));
-    }
-  }
-
-  #advanceStreams(): void {
-    for (const { stream, count } of this.#taken) (stream.generator ?? currentGenerator()).take(count);
+    return this.#streams.draw(generator, count);
   }
 
   #noteMeeting(meeting: Meeting): void {

@@ -1,7 +1,7 @@
 // Where kernels find the random stream that this thread draws from: its key lies in cells in memory, so that a recorded
 // call can be repeated with other numbers. The generators themselves are in ../../random.ts.
 
-import { writeGenerator } from "../../capture/recording.ts";
+import { writeGenerator } from "../../capture/random-streams.ts";
 import { observer } from "../../observer.ts";
 import type { Generator } from "../../random.ts";
 import { currentGenerator } from "../../random.ts";
