@@ -112,7 +112,7 @@ describe.skipIf(git("rev-parse", "--show-prefix") !== "\n")("what git tracks", (
     "package.json",
     "tsconfig.base.json",
   ];
-  const besides = ["README.md", "LICENSE", "CHANGELOG.md", "pnpm-lock.yaml"];
+  const besides = ["README.md", "CONTRIBUTING.md", "LICENSE", "CHANGELOG.md", "pnpm-lock.yaml"];
   const belongsOnTop = (path: string): boolean =>
     path.startsWith(".") || [...top, ...besides].includes(path.split("/")[0] ?? "");
 

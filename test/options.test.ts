@@ -13,11 +13,16 @@ const labels = core.tensor([0, 1], { dtype: "int32" });
 const weights = () => [core.ones([2], { requiresGrad: true })];
 const cube = (y: Tensor) => core.sum(core.mul(core.mul(y, y), y));
 
+/** All optimizers. */
+const optimizers = Object.entries(core).flatMap(([name, value]) => {
+  if (typeof value !== "function" || !(value.prototype instanceof core.Optimizer)) return [];
+  const Class = value as unknown as typeof core.SGD;
+  return [[name, (o: never) => new Class(weights(), o)] as const];
+});
+
 /** Calls with any options, by the name of what is called: the one that errors begin with. */
 const calls: Record<string, (options: never) => unknown> = {
-  Adagrad: (o) => new core.Adagrad(weights(), o),
-  Adam: (o) => new core.Adam(weights(), o),
-  AdamW: (o) => new core.AdamW(weights(), o),
+  ...Object.fromEntries(optimizers),
   AvgPool1d: (o) => new core.AvgPool1d(2, o),
   AvgPool2d: (o) => new core.AvgPool2d(2, o),
   BatchNorm1d: (o) => new core.BatchNorm1d(2, o),
@@ -34,7 +39,6 @@ const calls: Record<string, (options: never) => unknown> = {
   LayerNorm: (o) => new core.LayerNorm(2, o),
   LeakyReLU: (o) => new core.LeakyReLU(o),
   Linear: (o) => new core.Linear(1, 1, o),
-  Lion: (o) => new core.Lion(weights(), o),
   MaxPool1d: (o) => new core.MaxPool1d(2, o),
   MaxPool2d: (o) => new core.MaxPool2d(2, o),
   "Module.loadStateDict": (o) => new core.Linear(1, 1).loadStateDict({}, o),
@@ -46,9 +50,7 @@ const calls: Record<string, (options: never) => unknown> = {
       override update() {}
     })(weights(), {}, o),
   RMSNorm: (o) => new core.RMSNorm(2, o),
-  RMSProp: (o) => new core.RMSProp(weights(), o),
   RNN: (o) => new core.RNN(1, 1, o),
-  SGD: (o) => new core.SGD(weights(), o),
   Softplus: (o) => new core.Softplus(o),
   TransformerBlock: (o) => new core.TransformerBlock(2, 1, o),
   "TransformerBlock.forward": (o) => new core.TransformerBlock(2, 1).forward(core.ones([1, 2, 2]), o),

@@ -1,7 +1,7 @@
 // Every code block of the READMEs and of docs/ that is marked `ts run` runs, and is type-checked by Node's own rules: as a
 // module of its own, in a process of its own, with no warning and no error.
 import { execFile } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import * as core from "@shardgrad/core";
@@ -16,6 +16,40 @@ const pages = globSync("docs/*.md", { cwd: root }).map((path) => path.replaceAll
 
 const blocksOf = (name: string) =>
   [...read(name).matchAll(/^```(ts[^\n]*)\n(.*?)^```$/gms)].map(([, info, code]) => ({ info, code: code! }));
+
+/** The groups of ops in ops/index.ts, and the optimizers, as a list. */
+function listOfCore(): string {
+  const ops = read("packages/core/src/ops/index.ts")
+    .replace(/ from ".*"/g, "")
+    .split(/\n\n\/\/ /)
+    .slice(1)
+    .map((group) => {
+      const [heading, ...exports] = group.split("\n\n");
+      return [
+        heading!,
+        exports
+          .join()
+          .match(/\w+/g)!
+          .filter((name) => name in core),
+      ] as const;
+    });
+  const optimizers = Object.entries(core).flatMap(([name, value]) =>
+    typeof value === "function" && value.prototype instanceof core.Optimizer ? name : [],
+  );
+  const row = ([heading, names]: readonly [string, readonly string[]]) =>
+    `- **${heading}**: \`${names.join(" ")}\``
+      .replace(/.{100,125} (?=.{20})/g, "$&\n  ")
+      .replace(/ +\n/g, "\n");
+  return [...ops, ["optimizers", optimizers] as const].map(row).join("\n");
+}
+
+it("core's README lists the ops and optimizers that there are; SHARDGRAD_UPDATE=1 writes the list", () => {
+  const path = "packages/core/README.md";
+  const part = /(?<=<!-- written by test\/readme\.test\.ts -->\n).*?(?=\n?<!-- \/written -->)/s;
+  if (process.env.SHARDGRAD_UPDATE === "1")
+    writeFileSync(root + path, read(path).replace(part, `\n${listOfCore()}\n`));
+  expect(read(path).match(part)?.[0].trim()).toBe(listOfCore());
+});
 
 it("core's README names everything that core exports", () => {
   const named = new Set(read("packages/core/README.md").match(/\w+/g));

@@ -111,6 +111,7 @@ export type {
   ParametersOrGroups,
 } from "./optim/groups.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
+export { NAdam, type NAdamOptions } from "./optim/nadam.ts";
 export {
   Optimizer,
   type OptimizerRules,

@@ -79,6 +79,7 @@ const rows: Row[] = [
   ...unary("tanh", ops.tanh),
   ...unary("sigmoid", ops.sigmoid),
   ...unary("silu", ops.silu),
+  ...unary("hardswish", ops.hardswish),
   ...unary("gelu", (x) => gelu(x)),
   ...unary("gelu", (x) => gelu(x, { approximate: "tanh" }), "by tanh"),
   ...unary("leakyRelu", (x) => ops.leakyRelu(x, { negativeSlope: 0.3 })),

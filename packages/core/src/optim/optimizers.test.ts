@@ -9,11 +9,12 @@ import { Adagrad } from "./adagrad.ts";
 import { Adam, AdamW } from "./adam.ts";
 import type { ParametersOrGroups } from "./groups.ts";
 import { Lion } from "./lion.ts";
+import { NAdam } from "./nadam.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { RMSProp } from "./rms-prop.ts";
 import { SGD } from "./sgd.ts";
 
-const classes = { SGD, Adam, AdamW, RMSProp, Adagrad, Lion };
+const classes = { SGD, Adam, AdamW, RMSProp, Adagrad, NAdam, Lion };
 type Make = (parameters: ParametersOrGroups<object>, options?: object) => Optimizer;
 const make = (name: string, options: object): ((parameters: readonly Tensor[]) => Optimizer) => {
   const Class = classes[name as keyof typeof classes] as unknown as new (
@@ -39,6 +40,8 @@ const variants: readonly [name: string, options: object][] = [
   ["RMSProp", { lr: 0.05, alpha: 0.9, centered: true, momentum: 0.7, weightDecay: 0.1 }],
   ["Adagrad", {}],
   ["Adagrad", { lr: 0.05, lrDecay: 0.2, weightDecay: 0.1, initialAccumulatorValue: 0.5, eps: 1e-3 }],
+  ["NAdam", {}],
+  ["NAdam", { lr: 0.05, betas: [0.8, 0.95], eps: 1e-3, weightDecay: 0.1, momentumDecay: 0.1 }],
   ["Lion", {}],
   ["Lion", { lr: 0.05, betas: [0.8, 0.95], weightDecay: 0.1 }],
 ];
@@ -76,6 +79,9 @@ const fromPyTorch = [
   [0.5471858900156146, -2.0543138894543462, 0.07559746347736516, 2.7941701389716957, 0.07611969114895718],
   [0.9899228065297734, -2.0041304300098934, 0.4890424319340673, 2.997604916781186, -0.2414672558716852],
   [0.9539815361429129, -1.9937818880549663, 0.4711272095292607, 2.950905874263531, -0.21662150423824672],
+  // 2.15.0 from here on.
+  [0.997408546258325, -2.000932263202244, 0.4972350546667279, 2.9991585644578995, -0.2478503710207305],
+  [0.9112950405626825, -1.9930494805365742, 0.40891445161392714, 2.9233756720045108, -0.18974638886162995],
 ];
 
 it.each(fromPyTorch.map((expected, row) => [...variants[row]!, expected] as const))(
