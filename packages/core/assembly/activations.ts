@@ -1,9 +1,9 @@
-// Activation functions and, beside each, its gradient `dx = dy * slope` in one pass: from the input x, or, where that is
-// cheaper, from the output (relu, tanh, sigmoid). Parameters p and q are what table/activations.ts says.
+// Activation functions, each with its gradient `dx = dy * slope` in one pass: from the input x, or from the output
+// where that is cheaper (relu, tanh, sigmoid). table/activations.ts explains the parameters p and q.
 import { loadLanes, storeLanes } from "./lanes";
 import { erf4, exp4, expm14, log1p4, sigmoid4, tanh4 } from "./math";
 
-// Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
+// Codes of the functions. Every use has a compile-time constant, so no branch on them remains.
 const RELU: i32 = 0;
 const LEAKY_RELU: i32 = 1;
 const ELU: i32 = 2;
@@ -83,7 +83,7 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
     const bend = f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.mul(f32x4.sub(one, f32x4.mul(t, t)), inner));
     return f32x4.mul(dy, f32x4.add(halfPlusHalf(t), bend));
   }
-  // What is not stopped passes, so that a bound which is NaN stops nothing; but a NaN itself is stopped.
+  // Passes whatever a bound does not stop, so a NaN bound stops nothing; but stops a NaN input.
   const stopped = v128.or(f32x4.le(s, p), v128.or(f32x4.ge(s, q), f32x4.ne(s, s)));
   return v128.andnot(dy, stopped);
 }

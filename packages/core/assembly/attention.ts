@@ -1,4 +1,4 @@
-// Softmax with scale and mask, and its gradient. A row stays in the first-level cache for the three passes over it.
+// Softmax with scale and mask, and its gradient. A row stays in the first-level cache during its three passes.
 import { addWide, firstLanes, loadLanes, storeLanes, sumWide } from "./lanes";
 import { exp4 } from "./math";
 import { RUN_BYTES } from "./sums";
@@ -13,7 +13,7 @@ function horizontalMax(v: v128): f32 {
   return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
 }
 
-/** x·scale + added, and -Infinity where that is added, whatever x is. */
+/** x·scale + added. If `added` is -Infinity, so is the result, whatever x is. */
 // @ts-ignore: decorator
 @inline
 function score(x: v128, scale: v128, added: v128): v128 {
@@ -21,7 +21,7 @@ function score(x: v128, scale: v128, added: v128): v128 {
   return v128.bitselect(added, f32x4.add(f32x4.mul(x, scale), added), hidden);
 }
 
-/** What is added for four scores, of which `count` are there. */
+/** The mask values for four scores, of which `count` exist. */
 // @ts-ignore: decorator
 @inline
 function maskLanes(kind: i32, mask: usize, step: i32, count: i32): v128 {
@@ -40,7 +40,7 @@ function maskLanes(kind: i32, mask: usize, step: i32, count: i32): v128 {
   return v128.and(i32x4.eq(words, i32x4.splat(0)), f32x4.splat(-Infinity));
 }
 
-/** Scores of one row to `y`; the result is the largest. A NaN is passed over: it comes back in the sum of the row. */
+/** Writes the scores of one row to `y`, and returns the largest. Skips NaN, which reappears in the row's sum. */
 // @ts-ignore: decorator
 @inline
 function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i32, y: usize): f32 {
@@ -63,7 +63,7 @@ function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i
   return horizontalMax(most);
 }
 
-/** The softmax of a row whose largest score is known, in place. */
+/** The softmax of a row, in place, given its largest score. */
 function normalizeRow(n: i32, most: f32, y: usize): void {
   const size = <usize>n << 2;
   const whole = <usize>(n & ~3) << 2;
@@ -90,7 +90,7 @@ function normalizeRow(n: i32, most: f32, y: usize): void {
   for (let i = whole; i < size; i += 4) store<f32>(y + i, load<f32>(y + i) * share);
 }
 
-/** A row that sees nothing: zeros, unless it has a NaN. */
+/** A row that sees nothing gives zeros, unless it has a NaN. */
 function clearRow(n: i32, size: usize, y: usize): void {
   let sum: f32 = 0;
   for (let i = 0; i < n; i++) sum += load<f32>(y + (<usize>i << 2));

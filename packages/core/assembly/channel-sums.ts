@@ -1,11 +1,12 @@
-// Sums over all but the channels of [outer, channels, inner], for channels.ts: the terms and the order are those of sums.ts.
+// Sums over everything but the channels of [outer, channels, inner], for channels.ts. Terms and order are those of
+// sums.ts.
 import { scratch } from "./scratch";
 import { clearTotals, PLAIN, STRIPE, sumColumns, sumStripe, sumTerms, writeTotals } from "./sums";
 
-// Channels of up to so many elements are added up as columns, one for each element, and the columns then.
+// Channels with at most so many elements are summed as one column per element; the columns are added afterwards.
 const NARROW: i32 = 128;
 
-// The scratch memory: float64 totals of a stripe and of the squares, and float32 for each of its columns.
+// The scratch memory: float64 totals of a stripe and of its squares, and float32 sums for each column.
 export const COLUMN_TOTALS: usize = <usize>STRIPE << 3;
 export const COLUMNS: usize = <usize>STRIPE << 2;
 
@@ -91,7 +92,7 @@ function wideSums(
   }
 }
 
-/** A call, so that there is one copy of it. */
+/** Not inlined, so that there is only one copy. */
 export function plainSums(outer: i32, channels: i32, inner: i32, x: usize, y: usize): void {
   channelSums(PLAIN, outer, channels, inner, x, 0, 0, 0, y);
 }

@@ -1,5 +1,5 @@
-// The normalisations per channel of [outer, channels, inner]: sums and moments (see channel-sums.ts), and what is done with them.
-// Plain multiply and add, so both builds give the same bits.
+// Normalizations per channel of [outer, channels, inner]: sums and moments (see channel-sums.ts), and their use. Plain
+// multiply and add, so both builds give the same bits.
 import { COLUMN_TOTALS, COLUMNS, channelSums, columnArray, isNarrow, plainSums, repeat } from "./channel-sums";
 import { loadLanes, loadUpTo4, storeLanes, storeUpTo4 } from "./lanes";
 import { scratch } from "./scratch";
@@ -12,7 +12,7 @@ export function channelDot(
   else plainSums(outer, channels, inner, a, y);
 }
 
-/** Adds x - center and its square, of up to 8 rows, to two rows of sums. */
+/** For up to 8 rows, adds x - center and its square to two rows of sums. */
 function addDistances(rows: i32, cols: i32, x: usize, step: usize, center: usize, sums: usize, squareSums: usize): void {
   for (let left = cols; left > 0; left -= 4, x += 16, center += 16, sums += 16, squareSums += 16) {
     const middle = loadUpTo4(center, left);
@@ -29,7 +29,7 @@ function addDistances(rows: i32, cols: i32, x: usize, step: usize, center: usize
   }
 }
 
-/** Adds x - center and its square, of all rows, to two rows of totals; `sums` and `squareSums` are 0 before and after. */
+/** For all rows, adds x - center and its square to two rows of totals; `sums` and `squareSums` are 0 before and after. */
 function columnDistances(
   rows: i32, cols: i32, x: usize, step: usize, center: usize, sums: usize, squareSums: usize, totals: usize,
   squareTotals: usize,
@@ -42,7 +42,7 @@ function columnDistances(
   }
 }
 
-/** The same for channels of more elements. */
+/** The same for channels with more elements. */
 function channelDistances(
   outer: i32, channels: i32, inner: i32, x: usize, step: usize, center: usize, totals: usize, squareTotals: usize,
 ): void {
@@ -58,7 +58,7 @@ function channelDistances(
   }
 }
 
-/** Each `count` of the totals added up, in place. */
+/** Adds up each `count` totals, in place. */
 function fold(n: i32, count: i32, totals: usize): void {
   let from = totals;
   for (const end = totals + (<usize>n << 3); totals < end; totals += 8) {
@@ -68,7 +68,7 @@ function fold(n: i32, count: i32, totals: usize): void {
   }
 }
 
-/** From a mean that is almost right, and the distances from it, which are small, come the right one and the variance. */
+/** Computes the exact mean and the variance from an approximate mean and the small distances from it. */
 export function channelMoments(
   outer: i32, channels: i32, inner: i32, x: usize, mean: usize, rest: usize, variance: usize,
 ): void {
@@ -94,7 +94,7 @@ export function channelMoments(
     } else channelDistances(outer, count, inner, x, step, mean, totals, squareTotals);
     for (let c: usize = 0; c < end; c += 4) {
       const off = load<f64>(totals + (c << 1)) / n;
-      // An infinite mean has no distances.
+      // Distances from an infinite mean do not exist.
       const middle = <f64>load<f32>(mean + c) + (off == off ? off : 0);
       const rounded = <f32>middle;
       store<f32>(mean + c, rounded);
@@ -122,7 +122,7 @@ function combine(
   both: bool, outer: i32, channels: i32, inner: i32,
   a: usize, b: usize, center: usize, p: usize, q: usize, r: usize, y: usize,
 ): void {
-  // -0 added and 0 taken off change nothing, not even the sign of a zero.
+  // Adding -0 and subtracting 0 change nothing, not even the sign of a zero.
   const none = f32x4.splat(-0.0);
   const zero = f32x4.splat(0);
   for (let o = 0; o < outer; o++) {

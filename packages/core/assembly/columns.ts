@@ -29,7 +29,7 @@ export function im2col(
   }
 }
 
-/** The reverse: adds each element of `columns` to the element of `x` that im2col takes it from. */
+/** The reverse: adds each element of `columns` to the element of `x` that im2col reads for it. */
 export function col2im(
   c: i32, h: i32, w: i32, kh: i32, kw: i32, row: i32, rows: i32, ow: i32,
   sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, columns: usize, x: usize,
@@ -55,14 +55,14 @@ export function col2im(
   }
 }
 
-// The first place at or beyond `edge` among start, start + step, …, or `count`.
+// The first index at or beyond `edge` among start, start + step, …, or `count`.
 // @ts-ignore: decorator
 @inline
 function firstInside(start: i32, step: i32, edge: i32, count: i32): i32 {
   return edge <= start ? 0 : min(count, (edge - start + step - 1) / step);
 }
 
-// Rows are short: a call of memory.copy or memory.fill takes longer than these loops.
+// Rows are short, so these loops beat a call of memory.copy or memory.fill.
 // @ts-ignore: decorator
 @inline
 function zeros(n: i32, to: usize): void {

@@ -1,5 +1,5 @@
-// The passes of a direct convolution over the workspace that convolution-plan.ts divided: into the padded copy, through the
-// tiles, and out again.
+// The passes of a direct convolution over the workspace that convolution-plan.ts lays out: into the padded copy,
+// through the tiles, and out again.
 import {
   bytes, blockSize, channels, cols, left, outputs, packed, padded, paddedCols, paddedRows, PIXEL, PIXEL_BLOCK,
   pixels, plane, roundedTaps, rows, sourceCols, sourceRows, stage, sums, tapCols, tapCount, tapRows, taps, top,
@@ -7,11 +7,11 @@ import {
 import { dot1x8, dot2x4, dot4x2, sum1x8, sum2x4, sum4x2 } from "./convolution-tiles";
 import { interleave, separate, storeColumn } from "./transpose";
 
-// Of all taps, the ones to sum: see convolution-tiles.ts.
+// Which of the taps to sum: see convolution-tiles.ts.
 let first: usize = 0, runs: i32 = 0, length: usize = 0, gap: usize = 0;
 
-// Weights (and initial sums, zero without bias) in the order in which tiles read them. Distances are in elements, and may be
-// negative.
+// Weights (and initial sums, zero without bias) in the order in which tiles read them. Strides are in elements, and may
+// be negative.
 export function packWeights(weight: usize, bias: usize, outputStep: i32, channelStep: i32, rowStep: i32, colStep: i32): void {
   let q = packed;
   for (let o = 0; o < outputs;) {
@@ -29,7 +29,8 @@ export function packWeights(weight: usize, bias: usize, outputStep: i32, channel
   }
 }
 
-// Copies up to four samples, `sampleStep` bytes apart, into the lanes of the padded copy. Lanes without a sample become zero.
+// Copies up to four samples, `sampleStep` bytes apart, into the lanes of the padded copy. Zeroes lanes without a
+// sample.
 export function fillPadded(samples: i32, source: usize, sampleStep: usize): void {
   const firstCol = max(0, left);
   const count = min(paddedCols, left + sourceCols) - firstCol;
@@ -43,8 +44,8 @@ export function fillPadded(samples: i32, source: usize, sampleStep: usize): void
   }
 }
 
-// The sums for all pixels and channels of up to four samples. `skip` leaves taps out that lie outside the source for all pixels
-// of a tile: much where a large border meets many channels.
+// The sums for all pixels and channels of up to four samples. `skip` leaves out taps that lie outside the source for
+// every pixel of a tile; this saves much if a large border meets many channels.
 export function correlate(samples: i32, result: usize, sampleStep: usize, channelBytes: usize, skip: bool): void {
   const channelStage: usize = PIXEL_BLOCK << 4;
   first = 0;
@@ -93,8 +94,8 @@ function at(pixel: usize, index: usize): usize {
   return padded + load<u32>(pixel + index * PIXEL);
 }
 
-// Sets the taps that at least one of the pixels from `a` to `b`, neighbours in the result, finds inside the source. Rows only
-// grow from the one to the other; columns begin anew where a row ends.
+// Selects the taps that lie inside the source for at least one of the pixels from `a` to `b`, which are neighbours in
+// the result. Their rows only grow; their columns restart at the end of a row.
 function chooseTaps(a: usize, b: usize): void {
   const rowFirst = min(load<i32>(a, 8), load<i32>(b, 8));
   const rowEnd = max(load<i32>(a, 12), load<i32>(b, 12));
@@ -116,7 +117,7 @@ function chooseTaps(a: usize, b: usize): void {
   }
 }
 
-// Moves the staged sums of one channel to the result: rows of floats where its pixels are neighbours there.
+// Moves the staged sums of one channel to the result, in rows of floats where its pixels are neighbours there.
 function writeStage(start: usize, end: usize, samples: i32, from: usize, to: usize, sampleStep: usize): void {
   const count = <i32>((end - start) / PIXEL);
   const begin = load<u32>(start, 4);
@@ -126,7 +127,7 @@ function writeStage(start: usize, end: usize, samples: i32, from: usize, to: usi
   }
 }
 
-// The gradient at `count` pixels of up to four samples: for each block of channels, each pixel, each channel a vector.
+// The gradient at `count` pixels of up to four samples: per block of channels and pixel, a vector for each channel.
 export function packGradient(count: i32, samples: i32, dy: usize, sampleStep: usize, channelBytes: usize): void {
   let q = packed;
   for (let o = 0; o < outputs;) {
@@ -173,8 +174,8 @@ function tap(t: usize, index: usize): usize {
   return padded + load<u32>(t + index * 4);
 }
 
-// Brings the sums, ordered by block of channels, row, column, channel of the input, channel of the block, into the order of
-// weights.
+// Reorders the sums to the order of weights. Before, their order is block of channels, row, column, channel of the
+// input, channel of the block.
 export function writeSums(dweight: usize): void {
   let from = sums;
   for (let o = 0; o < outputs;) {

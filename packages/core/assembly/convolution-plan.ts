@@ -1,13 +1,14 @@
-// What a direct convolution (convolution.ts) sums, and where in its workspace everything lies. Only this file sets these
-// variables: an instance, which is one per thread, computes one convolution at a time.
+// What a direct convolution (convolution.ts) sums, and the layout of its workspace. Only this file sets these
+// variables. An instance, one per thread, computes one convolution at a time.
 //
-// The work is done on a padded copy of four samples, [channels][rows][cols] of vectors, a sample in each lane. A *tap* is one
-// weight's place: its channel, row and column, as a byte offset into that copy; a *pixel* is a place of the result, as another;
-// the input element that both meet lies at the sum of the two. Taps are ordered by row, column, channel.
+// The work is done on a padded copy of four samples, [channels][rows][cols] of vectors, one sample per lane. A *tap* is
+// the position of one weight (channel, row, column) as a byte offset into that copy. A *pixel* is a position of the
+// result, as another offset. The sum of the two is the input element that both use. Taps are ordered by row, column,
+// channel.
 
-/** Pixels that are computed for all channels before the next ones: their inputs stay in the first-level cache. */
+/** How many pixels are computed for all channels before the next ones: their inputs stay in the first-level cache. */
 export const PIXEL_BLOCK: i32 = 32;
-/** Pixels of the gradient that are packed at a time. */
+/** How many pixels of the gradient are packed at a time. */
 export const GRADIENT_BLOCK: i32 = 256;
 /** Bytes of a pixel record: offset in the copy, offset in the result, then the rows and columns of taps inside the input. */
 export const PIXEL: usize = 32;
@@ -20,7 +21,7 @@ export let tapRows: i32 = 0, tapCols: i32 = 0, tapCount: i32 = 0, rowStep: i32 =
 export let rows: i32 = 0, cols: i32 = 0, rowStride: i32 = 0, colStride: i32 = 0;
 export let sourceRows: i32 = 0, sourceCols: i32 = 0, top: i32 = 0, left: i32 = 0;
 
-// Follows from these: sizes of the copy in vectors, and where everything lies in the workspace.
+// Derived from these: sizes of the copy in vectors, and the layout of the workspace.
 export let paddedRows: i32 = 0, paddedCols: i32 = 0, plane: i32 = 0;
 export let padded: usize = 0, taps: usize = 0, pixels: usize = 0, packed: usize = 0, stage: usize = 0, sums: usize = 0;
 
@@ -31,7 +32,7 @@ export function bytes(floats: i32): usize {
   return <usize>floats << 2;
 }
 
-// Channels of the result that are computed together: 4 while there are as many, then 2, then 1.
+// How many channels of the result are computed together: 4 while so many are left, then 2, then 1.
 // @ts-ignore: decorator
 @inline
 export function blockSize(channelsLeft: i32): i32 {
@@ -72,8 +73,8 @@ export function describeForward(
   left = pw;
 }
 
-// The gradient of the input at rows a, a + sh, … and columns b, b + sw, …: a convolution of stride 1 of dy, with the taps in
-// reverse.
+// The gradient of the input at rows a, a + sh, … and columns b, b + sw, …: a stride-1 convolution of dy with reversed
+// taps.
 export function describeInput(
   a: i32, b: i32, c: i32, h: i32, w: i32, o: i32, kh: i32, kw: i32, oh: i32, ow: i32,
   sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
@@ -97,25 +98,26 @@ export function describeInput(
   left = (lastCol * dw - b - pw) / sw;
 }
 
-// The last tap that input place `a` meets: a + padding - tap·dilation is a multiple of the stride there. -1 if there is none.
+// The last tap that uses input position `a`: a + padding - tap·dilation is a multiple of the stride there. -1 if there
+// is none.
 export function lastTap(a: i32, size: i32, stride: i32, padding: i32, dilation: i32): i32 {
   let tap = size - 1;
   while (tap >= 0 && (a + padding - tap * dilation) % stride != 0) tap--;
   return tap;
 }
 
-// The distance from one such tap to the next.
+// The distance between two such taps.
 export function tapStep(stride: i32, dilation: i32): i32 {
   let step = 1;
   while ((step * dilation) % stride != 0) step++;
   return step;
 }
 
-// Divides the workspace; returns the byte after its end.
+// Lays out the workspace; returns its end.
 export function layOut(workspace: usize, packedFloats: i32, sumFloats: i32): usize {
   paddedRows = (rows - 1) * rowStride + max(0, tapRows - 1) * rowStep + 1;
   paddedCols = (cols - 1) * colStride + max(0, tapCols - 1) * colStep + 1;
-  // An odd number of cache lines, or the channels of a pixel might all fall on the same cache sets.
+  // An odd number of cache lines: otherwise the channels of a pixel might share the same cache sets.
   plane = (((paddedRows * paddedCols + 3) >> 2) | 1) << 2;
   padded = workspace;
   stage = padded + (bytes(channels * plane) << 2);
@@ -126,8 +128,8 @@ export function layOut(workspace: usize, packedFloats: i32, sumFloats: i32): usi
   return pixels + <usize>(rows * cols + 8) * PIXEL;
 }
 
-// Writes the tables of taps and pixels, and zeros to the copy: its border stays as it is. `outRow` and `outCol` are the
-// distances of rows and columns in the result, in elements. Both tables repeat their last entry, so that tiles may run over the
+// Writes the tables of taps and pixels, and zeroes the copy, whose border stays zero. `outRow` and `outCol` are the row
+// and column strides of the result, in elements. Both tables repeat their last entry, so that tiles may run past the
 // end.
 export function plan(outRow: i32, outCol: i32): void {
   memory.fill(padded, 0, bytes(channels * plane) << 2);

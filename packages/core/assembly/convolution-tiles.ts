@@ -1,8 +1,8 @@
-// The innermost loops of direct convolution (convolution.ts): tiles of 8 sums that stay in registers, in three forms for
-// 4, 2 and 1 output channels at a time. Vectors hold four samples; what they stand for is convolution.ts's affair.
-// As in gemm.ts, 8 sums, the operands at hand and a product fit in the 15 registers that V8 has.
+// The innermost loops of direct convolution (convolution.ts): tiles of 8 sums in registers, in three forms for 4, 2 and
+// 1 output channels at a time. Vectors hold four samples; convolution.ts knows what they mean. As in gemm.ts, 8 sums,
+// the operands and a product fit in V8's 15 registers.
 
-// a·b + c, rounded once or twice with relaxed SIMD (as the machine likes), always twice without.
+// a·b + c. With relaxed SIMD the machine decides whether it rounds once or twice; without, always twice.
 // @ts-ignore: decorator
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
@@ -10,9 +10,9 @@ function madd(a: v128, b: v128, c: v128): v128 {
   else return f32x4.add(f32x4.mul(a, b), c);
 }
 
-// Sums over taps, for several pixels and channels: `weights` begins with the initial sums, then holds a value per channel for
-// each tap; `taps` are byte offsets from the pixels' addresses p0, p1, …. Of the taps, `first` are left out, then `runs` times
-// `length` are taken and `gap` left out (all in bytes of `taps`). Results go to `to`, channels `toStep` apart.
+// Sums over taps, for several pixels and channels. `weights` begins with the initial sums; then each tap has a value
+// per channel. `taps` are byte offsets from the pixels' addresses p0, p1, …. The loop skips `first` taps, then `runs`
+// times takes `length` taps and skips `gap` (all in bytes of `taps`). Results go to `to`, with channels `toStep` apart.
 
 export function sum4x2(
   p0: usize, p1: usize, weights: usize, taps: usize, first: usize, runs: i32, length: usize, gap: usize,
@@ -131,9 +131,9 @@ export function sum1x8(
   v128.store(to, c7, 112);
 }
 
-// Sums over pixels and samples, for several taps and channels: `pixels` to `end` are records of `step` bytes that begin with a
-// byte offset from the taps' addresses t0, t1, …; `dy` holds a vector per channel for each pixel. The sums are added to those
-// at `to`, which has one float per channel for each tap.
+// Sums over pixels and samples, for several taps and channels. `pixels` to `end` are records of `step` bytes that begin
+// with a byte offset from the taps' addresses t0, t1, …. `dy` has a vector per channel for each pixel. The sums are
+// added at `to`, which has one float per channel for each tap.
 
 export function dot4x2(t0: usize, t1: usize, dy: usize, pixels: usize, end: usize, step: usize, to: usize): void {
   let c00 = f32x4.splat(0), c10 = c00, c20 = c00, c30 = c00;

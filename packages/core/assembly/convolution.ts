@@ -1,7 +1,8 @@
-// Direct convolution and its two gradients. As fast as a matrix product for many channels, and much faster for few, where
-// writing the column matrix of im2col would cost more than it brings. Four samples are computed at once, one in each lane of a
-// vector, so that any width, stride and dilation fills the vectors. The bits of an output depend on its sample, its place and
-// the sizes alone. Read convolution-plan.ts first, then convolution-passes.ts; the innermost loops are in convolution-tiles.ts.
+// Direct convolution and its two gradients. It is as fast as a matrix product for many channels. For few channels it is
+// much faster, since im2col would have to write its column matrix. It computes four samples at once, one per vector
+// lane, so any width, stride and dilation fills the vectors. The bits of an output depend only on its sample, its
+// position and the sizes. Read convolution-plan.ts first, then convolution-passes.ts; the innermost loops are in
+// convolution-tiles.ts.
 import { addProducts, correlate, fillPadded, packGradient, packWeights, writeSums } from "./convolution-passes";
 import {
   bytes, describeForward, describeInput, GRADIENT_BLOCK, lastTap, layOut, packedWeights, PIXEL, pixels, plan, roundedTaps, sums,
@@ -56,7 +57,8 @@ export function convolveInput(
   const area = kh * kw;
   const dyGroup = bytes(o * oh * ow);
   const dxGroup = bytes(c * h * w);
-  // Elements of dx whose places differ by a multiple of the stride meet the same taps: a convolution of dy for each remainder.
+  // Elements of dx whose positions differ by a multiple of the stride use the same taps: one convolution of dy per
+  // remainder.
   for (let a = 0; a < min(sh, h); a++) {
     for (let b = 0; b < min(sw, w); b++) {
       describeInput(a, b, c, h, w, o, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw);

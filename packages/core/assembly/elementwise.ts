@@ -1,11 +1,11 @@
-// Elementwise kernels: filling, selecting, and functions of one or two elements; functions with a gradient kernel of
-// their own are in activations.ts. Four lanes at a time; the last one to three elements go through the same arithmetic,
-// padded, so that a result never depends on its position.
+// Elementwise kernels: filling, selecting, and functions of one or two elements. Functions with their own gradient
+// kernel are in activations.ts. Four lanes at a time. The last one to three elements are padded and go through the same
+// arithmetic, so a result never depends on its position.
 import { loadLanes, storeLanes } from "./lanes";
 import { cos4, erf4, exp4, expm14, log1p4, log4, sin4 } from "./math";
 import { pow4 } from "./power";
 
-// Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
+// Codes of the functions. Every use has a compile-time constant, so no branch on them remains.
 const NEG: i32 = 0;
 const ABS: i32 = 1;
 const SIGN: i32 = 2;

@@ -1,14 +1,15 @@
-// float32 matrix product for any strides, in the scheme of GotoBLAS and BLIS: loops cut B, then A, into blocks that stay in
-// the caches, and the innermost loop keeps one tile of C in registers (https://doi.org/10.1145/1356052.1356053).
-// One tile kernel serves every layout: it follows pointers and steps, so that packing an operand only changes where they point.
-// The bits of an element of C depend on its row of A, its column of B, k and beta; never on m, n, strides or packing.
+// float32 matrix product for any strides, after GotoBLAS and BLIS (https://doi.org/10.1145/1356052.1356053). Loops cut
+// B, then A, into blocks that stay in the caches; the innermost loop keeps one tile of C in registers. One tile kernel
+// serves every layout: it follows pointers and steps, and packing an operand only changes where they point. The bits of
+// an element of C depend on its row of A, its column of B, k and beta; never on m, n, strides or packing.
 import { loadLanes, storeLanes } from "./lanes";
 import { scratch } from "./scratch";
 import { transpose4 } from "./transpose";
 
-// The register tile: 4 rows x 2 vectors. Its 8 sums, 2 vectors of B, a broadcast of A and, where madd is two instructions, a
-// product fit in the 15 vector registers that V8 uses on x86. 5 rows are not faster; 6 are by 7 % on large matrices with
-// relaxed SIMD, but spill to half the speed without, and waste more at the edges of small ones.
+// The register tile: 4 rows x 2 vectors. It needs 8 sums, 2 vectors of B, a broadcast of A and, where madd is two
+// instructions, a product. These fit in the 15 vector registers that V8 uses on x86. 5 rows are not faster. 6 rows are
+// 7 % faster on large matrices with relaxed SIMD; without, they spill and run at half the speed, and they waste more at
+// the edges of small matrices.
 const MR: i32 = 4;
 const NR: i32 = 8;
 
@@ -21,9 +22,8 @@ const TILE_BYTES: usize = <usize>(MR * NR) << 2;
 const A_BYTES: usize = <usize>(MC * KC) << 2;
 
 /**
- * C[z] = A[z]·B[z] + beta·C[z] for z < batch; A [m,k], B [k,n], C [m,n]; beta is 0 (C is not read) or 1.
- * `a`, `b`, `c` are byte addresses, strides count elements and may be any that are not negative. C is row-major and
- * overlaps neither A nor B.
+ * C[z] = A[z]·B[z] + beta·C[z] for z < batch; A [m,k], B [k,n], C [m,n]; beta is 0 (C is not read) or 1. `a`, `b`, `c`
+ * are byte addresses; strides count elements and must not be negative. C is row-major and overlaps neither A nor B.
  */
 export function gemm(
   batch: i32, m: i32, n: i32, k: i32,
@@ -32,7 +32,7 @@ export function gemm(
   c: usize, cBatch: i32, cRow: i32, beta: i32,
 ): void {
   if (!scratch) unreachable();
-  // k is cut evenly (784 is 4 x 200, not 3 x 256 and a stump), and by its own size alone.
+  // k is cut evenly (784 is 4 x 200, not 3 x 256 and a remainder), depending only on its own size.
   const kBlocks = max(1, (k + KC - 1) / KC);
   const kBlock = ((k + kBlocks - 1) / kBlocks + 7) & -8;
   for (let z = 0; z < batch; z++) {
@@ -54,16 +54,16 @@ export function gemm(
   }
 }
 
-// Addresses are sums modulo 2^32, so a stride or a product that overflows on the way to a valid one does no harm.
+// Addresses are sums modulo 2^32, so an intermediate overflow on the way to a valid address does no harm.
 // @ts-ignore: decorator
 @inline
 function offsetBytes(count: i32, stride: i32): usize {
   return (<usize>count * <usize>stride) << 2;
 }
 
-// Whether an operand is better read where it lies than packed. `reuse` is how many rows or columns of the other operand
-// meet it, `step` is the bytes from one k to the next. Within 128 KiB (an attention head) the caches hold it as it is; beyond,
-// packing costs more than misses do only for a few rows, unless all its lines fall on the same cache sets.
+// Whether to read an operand in place instead of packing it. `reuse` is how many rows or columns of the other operand
+// use it, `step` the bytes from one k to the next. Up to 128 KiB (an attention head) the caches hold the operand as it
+// is. Beyond, misses are cheaper than packing only for a few rows, unless all lines fall on the same cache sets.
 function inPlace(reuse: i32, k: i32, step: usize): bool {
   if (<u64>k * step <= 131072) return reuse <= 64;
   return reuse <= 16 && (step & 4095) != 0;
@@ -81,14 +81,15 @@ function multiplyBlock(
   const bPacked = aPacked + A_BYTES;
   const kBytes = <usize>k << 2;
 
-  // A partial last panel is packed in any case: vector loads must not leave B.
+  // Always pack a partial last panel: vector loads must not leave B.
   const nInPlace = bCol == 4 && inPlace(m, k, bRow) ? n & -NR : 0;
   pack(n - nInPlace, k, b + <usize>nInPlace * bCol, bCol, bRow, bPacked, NR);
   const packsA = aCol != 4 && !inPlace(n, k, aCol);
 
   for (let i = 0; i < m; i += MC) {
     const mc = min(MC, m - i);
-    // Row r of A begins at aBlock + r·aPitch where r is a multiple of MR; the rows up to the next multiple follow aNext apart.
+    // Row r of A begins at aBlock + r·aPitch if r is a multiple of MR; the rows up to the next multiple are aNext
+    // apart.
     let aBlock = a + <usize>i * aRow;
     let aPitch = aRow;
     let aNext = aRow;
@@ -101,7 +102,7 @@ function multiplyBlock(
       aStep = MR * 4;
     }
     for (let r = 0; r < mc; r += MR) {
-      // Rows past the edge repeat the last one, and their results are dropped.
+      // Rows past the edge repeat the last one; their results are discarded.
       const rows = mc - r;
       const a0 = aBlock + <usize>r * aPitch;
       const a1 = rows > 1 ? a0 + aNext : a0;
@@ -124,8 +125,8 @@ function multiplyBlock(
   }
 }
 
-// One tile of C from 4 rows of A and 8 columns of B. The loop is not unrolled: asc would gather the products of each sum
-// behind all the loads, and V8 then spills (up to 37 % slower).
+// One tile of C from 4 rows of A and 8 columns of B. The loop is not unrolled: asc would move the products of each sum
+// behind all the loads, and V8 would then spill (up to 37 % slower).
 function multiplyTile(
   k: i32, a0: usize, a1: usize, a2: usize, a3: usize, aStep: usize, b: usize, bStep: usize,
   c: usize, cStep: usize, accumulate: bool,
@@ -159,7 +160,7 @@ function multiplyTile(
   writeRow(c + 3 * cStep, c30, c31, accumulate);
 }
 
-// a·b + c, rounded once or twice with relaxed SIMD (as the machine likes), always twice without.
+// a·b + c. With relaxed SIMD the machine decides whether it rounds once or twice; without, always twice.
 // @ts-ignore: decorator
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
@@ -178,7 +179,7 @@ function writeRow(c: usize, low: v128, high: v128, accumulate: bool): void {
   v128.store(c, high, 16);
 }
 
-// Writes the part of a tile that lies within C.
+// Writes the part of a tile inside C.
 function writeEdge(rows: i32, columns: i32, tile: usize, c: usize, cStep: usize, accumulate: bool): void {
   for (; rows > 0; rows--) {
     if (columns >= NR) writeRow(c, v128.load(tile), v128.load(tile, 16), accumulate);
@@ -197,11 +198,12 @@ function writeEdge(rows: i32, columns: i32, tile: usize, c: usize, cStep: usize,
   }
 }
 
-// Copies `columns` columns of k rows into panels of `width` columns (4 or 8), each panel contiguous and row after row. For A,
-// whose panels are of rows, read it transposed. `minor` is the bytes from a column to the next, `major` from a row to the next.
-// Lanes past the last column hold anything: their results are dropped.
+// Copies `columns` columns of k rows into panels of `width` columns (4 or 8), each panel contiguous and row by row. For
+// A, whose panels consist of rows, pass it transposed. `minor` is the bytes from a column to the next, `major` from a
+// row to the next. Lanes past the last column are arbitrary: their results are discarded.
 function pack(columns: i32, k: i32, from: usize, minor: usize, major: usize, to: usize, width: i32): void {
-  // Contiguous rows are packed 8 at a time: a cache line holds columns of several panels and must not be lost in between.
+  // Packs contiguous rows 8 at a time: a cache line holds columns of several panels, and must stay cached until all are
+  // read.
   const lMax = minor == 4 ? 8 : k;
   for (let l = 0; l < k; l += lMax) {
     for (let j = 0; j < columns; j += 4) {
@@ -214,7 +216,7 @@ function pack(columns: i32, k: i32, from: usize, minor: usize, major: usize, to:
   }
 }
 
-// Copies 4 columns of k rows to vectors that lie `toStep` bytes apart. If fewer are left, the last one is repeated.
+// Copies 4 columns of k rows to vectors `toStep` bytes apart. If fewer columns remain, repeats the last one.
 function packQuad(k: i32, columns: i32, from: usize, minor: usize, major: usize, to: usize, toStep: usize): void {
   if (minor == 4 && columns >= 4) {
     for (; k > 0; k--) {

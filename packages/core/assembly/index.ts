@@ -1,6 +1,6 @@
-// Entry of the WebAssembly kernels. Each file holds one family; signatures are those of src/kernels/table.ts.
-// Decorators such as @inline stand on functions, which AssemblyScript takes and TypeScript does not: hence the
-// `@ts-ignore: decorator` above each, the language's own idiom, which keeps editors quiet and silences nothing else.
+// Entry of the WebAssembly kernels. Each file holds one family; src/kernels/table.ts has the signatures. AssemblyScript
+// allows decorators such as @inline on functions, TypeScript does not. The language's usual `@ts-ignore: decorator`
+// above each only keeps editors quiet.
 export * from "./activations";
 export * from "./attention";
 export * from "./channels";

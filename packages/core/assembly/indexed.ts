@@ -1,7 +1,7 @@
-// Kernels that read and write at places given by int32 indices.
+// Kernels that read and write at int32 indices.
 
 export function checkIndex(n: i32, limit: i32, index: usize): i32 {
-  // A negative index is a large one without its sign.
+  // As unsigned, a negative index is large.
   for (let i = 0; i < n; i++) if (load<u32>(index + (<usize>i << 2)) >= <u32>limit) return i;
   return -1;
 }
@@ -58,7 +58,7 @@ export function gather(rows: i32, cols: i32, x: usize, index: usize, y: usize): 
   }
 }
 
-/** Row after row, so that the order of additions to one place is that of the rows. */
+/** Row by row, so that additions to the same place follow the order of rows. */
 export function scatterAdd(rows: i32, cols: i32, x: usize, index: usize, y: usize): void {
   const row = <usize>cols << 2;
   for (let r = 0; r < rows; r++, index += 4) {

@@ -1,4 +1,4 @@
-// The last one to three elements of a run, as lanes of a vector.
+// The last one to three elements of a run, as vector lanes.
 
 // @ts-ignore: decorator
 @inline
@@ -17,7 +17,7 @@ export function storeLanes(p: usize, v: v128, count: i32): void {
   if (count > 2) store<f32>(p, f32x4.extract_lane(v, 2), 8);
 }
 
-/** Four elements, or the `left` that are left with zeros behind them. */
+/** Four elements, or the remaining `left`, padded with zeros. */
 // @ts-ignore: decorator
 @inline
 export function loadUpTo4(p: usize, left: i32): v128 {
@@ -31,14 +31,14 @@ export function storeUpTo4(p: usize, v: v128, left: i32): void {
   else storeLanes(p, v, left);
 }
 
-/** All bits set in the first `count` lanes; in all from 4 on. */
+/** Sets all bits of the first `count` lanes; of all lanes from 4 on. */
 // @ts-ignore: decorator
 @inline
 export function firstLanes(count: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }
 
-/** A total of two float64 lanes and four float32: what was added up in float32 goes on where it loses nothing. */
+/** A total of two float64 lanes plus four float32: continues a float32 sum without loss. */
 // @ts-ignore: decorator
 @inline
 export function addWide(total: v128, v: v128): v128 {

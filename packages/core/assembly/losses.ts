@@ -27,7 +27,7 @@ export function nllGrad(rows: i32, cols: i32, dy: usize, labels: usize, ignored:
   }
 }
 
-/** In all lanes. pmax(a, b) is a < b ? b : a: one instruction where max is eight; a NaN in b is passed over. */
+/** The maximum in all lanes. pmax(a, b) is a < b ? b : a: one instruction where max takes eight. It skips a NaN in b. */
 // @ts-ignore: decorator
 @inline
 function horizontalMax(v: v128): v128 {
@@ -35,14 +35,14 @@ function horizontalMax(v: v128): v128 {
   return f32x4.pmax(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2));
 }
 
-/** The last four elements of a row that ends at `end`, or all of its one to three with zeros behind them. */
+/** The last four elements of a row that ends at `end`; or all of its one to three, padded with zeros. */
 // @ts-ignore: decorator
 @inline
 function loadLast(end: usize, cols: i32): v128 {
   return cols >= 4 ? v128.load(end - 16) : loadLanes(end - (<usize>cols << 2), cols);
 }
 
-/** The lanes of `loadLast` that whole vectors from the start of the row have not covered. */
+/** The lanes of `loadLast` that the whole vectors before it have not covered. */
 function lastLanes(cols: i32): v128 {
   const lanes = i32x4(0, 1, 2, 3);
   const rest = cols & 3;
@@ -92,7 +92,7 @@ export function crossEntropy(
       if (smoothing != 0) distance = addWide(distance, below);
     }
     if (rest) {
-      // Lanes that do not count are masked afterwards: exp(-Infinity) underflows, which processors are slow at.
+      // Masks the unused lanes afterwards: exp(-Infinity) underflows, which is slow on some processors.
       const below = v128.and(f32x4.sub(loadLast(end, cols), most), last);
       sum = addWide(sum, v128.and(exp4(below), last));
       distance = addWide(distance, below);
@@ -155,7 +155,7 @@ export function crossEntropyGrad(
       columns = i32x4.add(columns, i32x4.splat(4));
     }
     if (!rest) continue;
-    // The last four columns, some of them once more, which gives the same bits.
+    // The last four columns. It may recompute some, with the same bits.
     if (cols >= 4) columns = i32x4.add(firstColumns, i32x4.splat(cols - 4));
     const lanes = gradLanes(loadLast(x + row, cols), most, logSum, columns, label4, hit, floor, scale);
     if (cols >= 4) v128.store(y + row - 16, lanes);

@@ -1,11 +1,11 @@
-// Elementary functions on four float32 at once, for the elementwise kernels to import. None is a wasm export, none
-// touches memory, and no lane sees another, so a tail may be computed by padding. Plain multiply and add only (never
-// relaxed_madd): the bits are the same in the plain and the relaxed build. Denormals, ±0, ±Infinity and NaN are right.
-// "Error" is the largest over all float32 against float64, in ulp; a perfect rounding has 0.5. Coefficients are our
-// own minimax fits (Remez, relative error of the function), rounded to float32 one by one.
+// Elementary functions on four float32 at once, imported by the elementwise kernels. None is a wasm export, none
+// touches memory, and no lane affects another, so tails may be padded. Plain multiply and add only (never
+// relaxed_madd): both builds give the same bits. Handles denormals, ±0, ±Infinity and NaN. "Error" is the largest over
+// all float32 against float64, in ulp; perfect rounding has 0.5. The coefficients are our own minimax fits (Remez,
+// relative error of the function), each rounded to float32.
 
-// exp4, tanh4 and sigmoid4 are inlined: they are hot, and their constants then leave the caller's loop. The others
-// are calls: one per four lanes costs little, a copy of two polynomials in each kernel would cost more.
+// exp4, tanh4 and sigmoid4 are inlined: they are hot, and inlining moves their constants out of the caller's loop. The
+// others are calls, which cost little per four lanes; copies of two polynomials in each kernel would cost more.
 
 // @ts-ignore: decorator
 @inline
@@ -27,14 +27,14 @@ function mulAddWide(x: v128, y: v128, z: f64): v128 {
   return f64x2.add(f64x2.mul(x, y), f64x2.splat(z));
 }
 
-/** What the rounding of sum = a + b lost, exactly, if |a| ≥ |b| or a = 0 (Dekker). */
+/** What rounding lost in sum = a + b, exactly, if |a| ≥ |b| or a = 0 (Dekker). */
 // @ts-ignore: decorator
 @inline
 function lostBy(a: v128, b: v128, sum: v128): v128 {
   return f32x4.sub(b, f32x4.sub(sum, a));
 }
 
-/** The sign of x put on y, which is positive or has it already: odd functions, and the −0 that a sum has lost. */
+/** Copies the sign of x to y, which is positive or already has it: for odd functions, and for a −0 lost in a sum. */
 // @ts-ignore: decorator
 @inline
 function withSign(y: v128, x: v128): v128 {
@@ -43,8 +43,8 @@ function withSign(y: v128, x: v128): v128 {
 
 // ---- exponentials: x = n·ln 2 + r, |r| ≤ ½ ln 2 (Cody and Waite) ----
 
-// Adding 1.5·2^23 rounds to an integer n and leaves n in the low bits; the nine lowest bits of 1.5·2^23 itself are
-// zero, so the sum's bits can be shifted left by 23 into an exponent as they are.
+// Adding 1.5·2^23 rounds to an integer n and leaves n in the low bits. The nine lowest bits of 1.5·2^23 itself are
+// zero, so shifting the sum's bits left by 23 gives an exponent directly.
 const SHIFT: f32 = 12582912;
 
 // ln 2 in two parts; the high one has 15 bits, so that n·LN2_HIGH is exact for |n| < 512.
@@ -200,7 +200,7 @@ function logSum(e: v128, f: v128, g: v128): v128 {
   return f32x4.add(sum, f32x4.add(lostBy(big, f, sum), f32x4.add(tail, mulAdd(e, splat(LN2_LOW), g))));
 }
 
-/** The logarithm y of x mended where the formula ends: Infinity at Infinity, −Infinity at the pole, NaN below it. */
+/** Fixes the logarithm y of x where the formula fails: Infinity at Infinity, −Infinity at the pole, NaN below it. */
 // @ts-ignore: decorator
 @inline
 function logLimits(y: v128, x: v128, pole: f32): v128 {
@@ -220,7 +220,7 @@ export function log4(x: v128): v128 {
   return logLimits(logSum(exponent, f, splat(0)), x, 0);
 }
 
-/** log(1 + x): what the rounding of u = 1 + x lost is scaled as u is and added to f. Error 0.93 ulp. */
+/** log(1 + x): what u = 1 + x lost to rounding is scaled like u and added to f. Error 0.93 ulp. */
 export function log1p4(x: v128): v128 {
   const u = f32x4.add(x, splat(1));
   const one = f32x4.sub(u, x);
@@ -251,7 +251,7 @@ export function erf4(x: v128): v128 {
   p = mulAdd(p, z, splat(-0.100108802));
   const near = mulAdd(p, t, t);
   const isNear = f32x4.lt(t, splat(1.25));
-  // Mostly all four are: then the other half of the work is left out.
+  // Mostly all four are: then skip the other half of the work.
   if (i32x4.all_true(isNear)) return withSign(near, x);
   const d = f32x4.sub(t, splat(2.625));
   let q = mulAdd(splat(-1.96060762e-4), d, splat(-1.32061134e-4));

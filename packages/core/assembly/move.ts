@@ -1,4 +1,4 @@
-// Kernels that move elements without looking at them. Bits are moved, not floats: int32 tensors come this way too.
+// Kernels that move elements without interpreting them. They move bits, not floats, so int32 tensors use them, too.
 
 export function copy(
   d0: i32, d1: i32, d2: i32, d3: i32,
@@ -42,8 +42,8 @@ function copyRow(n: i32, x: usize, xStride: i32, y: usize, yStride: i32): void {
 
 /** `y[k,l] = x[l,k]` for k < rows, l < cols; rows of `x` and `y` are dense, `xRow` and `yRow` bytes apart. */
 function transpose(rows: i32, cols: i32, x: usize, xRow: usize, y: usize, yRow: usize): void {
-  // Blocks of 16 x 16 touch whole cache lines and few pages on both sides; larger ones fall out of the first-level
-  // cache where rows are a power of two apart.
+  // Blocks of 16 x 16 touch whole cache lines and few pages on both sides. Larger ones fall out of the first-level
+  // cache if rows are a power of two apart.
   for (let top = 0; top < rows; top += 16) {
     const bottom = min(top + 16, rows);
     for (let left = 0; left < cols; left += 16) {

@@ -1,13 +1,13 @@
-// The normalisations over rows. Moments and other sums as in sums.ts; plain multiply and add, so both builds give the
-// same bits.
+// Normalizations over rows. Moments and other sums as in sums.ts. Plain multiply and add, so both builds give the same
+// bits.
 import { addWide, loadLanes, storeLanes, sumWide } from "./lanes";
 import { scratch } from "./scratch";
 import {
   clearTotals, distances, moveToTotals, PLAIN, RUN_BYTES, SQUARE, squares, sumDistances, sumTerms, writeTotals,
 } from "./sums";
 
-// What `measure` found of a row: the mean in two parts, the second of which is what the rounding of the first has lost
-// (a mean of 1000 would cost 3e-5 of each result), and 1/√(variance + eps).
+// What `measure` found in a row: the mean in two parts, and 1/√(variance + eps). The second part is the rounding error
+// of the first (a mean of 1000 would cost 3e-5 of each result).
 let center: f32 = 0;
 let lost: f32 = 0;
 let scale: f32 = 0;
@@ -49,7 +49,7 @@ function normRows(centered: bool, rows: i32, cols: i32, eps: f32, x: usize, weig
   const whole = <usize>(cols & ~3) << 2;
   const rest = cols & 3;
   const one = f32x4.splat(1);
-  // -0 added changes nothing, not even the sign of a zero.
+  // Adding -0 changes nothing, not even the sign of a zero.
   const none = f32x4.splat(-0.0);
   const share = 1 / <f64>cols;
   for (let r = 0; r < rows; r++, x += size, y += size) {
@@ -104,7 +104,7 @@ function gradOfRows(centered: bool, rows: i32, cols: i32, eps: f32, dy: usize, x
       totalGN = addWide(totalGN, sumGN);
     }
     if (rest) {
-      // Lanes past the end have g = 0, as dy is 0 there, and so add nothing.
+      // In lanes past the end dy is 0, so g is 0 and they add nothing.
       const g = f32x4.mul(loadLanes(dy + whole, rest), weight ? loadLanes(weight + whole, rest) : one);
       if (centered) totalG = addWide(totalG, g);
       totalGN = addWide(totalGN, f32x4.mul(g, normal(centered, loadLanes(x + whole, rest), m, l, s)));
@@ -124,7 +124,7 @@ function gradOfRows(centered: bool, rows: i32, cols: i32, eps: f32, dy: usize, x
   }
 }
 
-/** Columns whose float64 totals fit into the scratch memory, and rows that are added up in float32 before. */
+/** How many columns of float64 totals fit into the scratch memory, and how many rows are first added up in float32. */
 const WIDEST: i32 = 65536;
 const ROWS: i32 = 16;
 

@@ -1,6 +1,6 @@
-// Optimizer updates. Every element is computed by itself, with each operation rounded (no fused multiply-add, not even
-// in the relaxed build), so that threads may cut the work anywhere without changing a bit. The cells that each reads
-// are listed in src/kernels/table/optimizers.ts.
+// Optimizer updates. Every element is computed independently, with each operation rounded (no fused multiply-add, not
+// even in the relaxed build), so threads may split the work anywhere without changing a bit.
+// src/kernels/table/optimizers.ts lists the cells that each reads.
 import { loadUpTo4, storeUpTo4 } from "./lanes";
 
 /** g + decay·w, the gradient of the loss with an L2 penalty. */
@@ -17,8 +17,8 @@ function blend(a: v128, x: v128, b: v128, y: v128): v128 {
   return f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y));
 }
 
-// The others wait for divisions and roots; this one waits for memory alone, and is half as fast again with a loop body
-// that knows that it has four elements.
+// The other updates are limited by divisions and roots. This one is limited by memory, and a loop body of exactly four
+// elements makes it half as fast again.
 
 // @ts-ignore: decorator
 @inline

@@ -1,11 +1,11 @@
-// Max and average pooling. Where a row of windows lies inside the plane, four of them are computed at once.
-// Elements of a window are visited row after row, so vectors and single windows give the same bits.
+// Max and average pooling. Computes four windows at once where a row of windows lies inside the plane. Visits the
+// elements of a window row by row, so vectors and single windows give the same bits.
 
 export function maxPool(
   planes: i32, h: i32, w: i32, kh: i32, kw: i32, oh: i32, ow: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
   x: usize, y: usize, place: usize,
 ): void {
-  // Windows `from` to before `end` of a row lie inside it.
+  // Windows `from` to `to`-1 of a row lie inside the plane.
   const from = firstAt(-pw, sw, 0, ow);
   const end = max(from, firstAt((kw - 1) * dw - pw, sw, w, ow));
   for (let p = 0; p < planes; p++, x += bytes(h * w)) {
@@ -16,7 +16,7 @@ export function maxPool(
       let j = 0;
       while (j < ow) {
         if (j >= from && j < end && end - from >= 4) {
-          j = min(j, end - 4); // The last ones overlap those before, and write the same.
+          j = min(j, end - 4); // The last four overlap the previous ones, and write the same.
           const here = (row + a * dh) * w + j * sw - pw;
           if (rows == 2 && kw == 2 && sw == 2 && dw == 1) max4x2(dh * w, here, x, y + bytes(j), place + bytes(j));
           else max4(rows, kw, sw, dh * w, dw, here, x, y + bytes(j), place + bytes(j));
@@ -49,7 +49,7 @@ function max1(rows: i32, cols: i32, w: i32, dh: i32, dw: i32, row: i32, col: i32
   store<i32>(place, best);
 }
 
-// Four windows, `sw` apart, the first of which begins at `start`; their rows are `rowStep` elements apart.
+// Four windows, `sw` apart, the first beginning at `start`; their rows are `rowStep` elements apart.
 function max4(rows: i32, cols: i32, sw: i32, rowStep: i32, dw: i32, start: i32, x: usize, y: usize, place: usize): void {
   const steps = i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(sw));
   let most = f32x4.splat(-Infinity);
@@ -67,7 +67,7 @@ function max4(rows: i32, cols: i32, sw: i32, rowStep: i32, dw: i32, start: i32, 
   v128.store(place, best);
 }
 
-// The same for windows of 2 by 2 side by side, by far the most frequent.
+// The same for 2-by-2 windows side by side, by far the most frequent.
 function max4x2(rowStep: i32, start: i32, x: usize, y: usize, place: usize): void {
   const top = x + bytes(start);
   const bottom = top + bytes(rowStep);
@@ -95,7 +95,7 @@ function max4x2(rowStep: i32, start: i32, x: usize, y: usize, place: usize): voi
   v128.store(place, best);
 }
 
-// A NaN is more than any number, and than another NaN.
+// A NaN ranks above any number and above an earlier NaN.
 // @ts-ignore: decorator
 @inline
 function isMore(value: v128, most: v128): v128 {
@@ -219,14 +219,14 @@ function bytes(floats: i32): usize {
   return <usize>floats << 2;
 }
 
-// The first place at or beyond `edge` among start, start + step, …, or `count`.
+// The first index at or beyond `edge` among start, start + step, …, or `count`.
 // @ts-ignore: decorator
 @inline
 function firstAt(start: i32, step: i32, edge: i32, count: i32): i32 {
   return edge <= start ? 0 : min(count, (edge - start + step - 1) / step);
 }
 
-// Four floats, `step` apart. Nothing beyond the last one is read.
+// Four floats, `step` apart. Reads nothing beyond the last one.
 // @ts-ignore: decorator
 @inline
 function loadEvery(step: i32, p: usize): v128 {

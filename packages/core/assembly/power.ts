@@ -1,6 +1,6 @@
-// Powers of four float32 at once, by way of float64: |a|^b = 2^(b·log2 |a|). The exponent may be large, and an error
-// in it is a relative error of the result, so float32 would not do; in float64 plain Taylor series are good enough.
-// Error 0.501 ulp. All the special cases of IEEE 754's pow.
+// Powers of four float32 at once, via float64: |a|^b = 2^(b·log2 |a|). An absolute error in the exponent, which may be
+// large, is a relative error of the result, so float32 would not suffice. In float64, plain Taylor series do. Error
+// 0.501 ulp. Covers all special cases of IEEE 754's pow.
 
 // @ts-ignore: decorator
 @inline
@@ -15,7 +15,7 @@ function mulAdd(x: v128, y: v128, z: f64): v128 {
   return f64x2.add(f64x2.mul(x, y), splat(z));
 }
 
-// Adding 1.5·2^52 to an integer leaves it in the low bits, and the other way round.
+// Adding 1.5·2^52 to an integer leaves it in the low bits; subtracting it reverses that.
 const MAGIC: f64 = 6755399441055744;
 
 /** log2 of a float32 x ≥ 0: e + log2 m, m in [√½, √2), log m = 2 artanh s with s = (m − 1)/(m + 1), to 2^−39. */
@@ -38,7 +38,7 @@ function log2Pair(x: v128): v128 {
   return v128.bitselect(splat(-Infinity), finite, f64x2.eq(x, splat(0)));
 }
 
-/** 2^u, which becomes 0 and Infinity as a float32 where it is cut off. */
+/** 2^u. Where u is clamped, the result becomes 0 or Infinity as a float32. */
 // @ts-ignore: decorator
 @inline
 function exp2Pair(u: v128): v128 {
@@ -77,8 +77,7 @@ export function pow4(a: v128, b: v128): v128 {
   const odd = v128.andnot(f32x4.ne(f32x4.nearest(half), half), fractional);
   const signed = v128.xor(size, v128.and(v128.and(a, odd), f32x4.splat(-0.0)));
   const negative = v128.and(f32x4.lt(a, f32x4.splat(0)), f32x4.gt(a, f32x4.splat(-Infinity)));
-  const real = v128.or(signed, v128.and(negative, fractional)); // all bits set are a NaN
-  // Anything to the power of 0 is 1, and 1 to any power, also where the exponent or the base is NaN.
+  const real = v128.or(signed, v128.and(negative, fractional)); // all bits set are a NaN Anything to the power of 0 is 1, and so is 1 to any power, even if the exponent or the base is NaN.
   const unit = v128.and(f32x4.eq(f32x4.abs(a), one), f32x4.eq(f32x4.abs(b), f32x4.splat(Infinity)));
   return v128.bitselect(one, real, v128.or(unit, v128.or(f32x4.eq(a, one), f32x4.eq(b, f32x4.splat(0)))));
 }

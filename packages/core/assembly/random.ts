@@ -1,24 +1,24 @@
 // Random masks from a Philox 4x32-10 stream (see src/random.ts): four blocks of four numbers at a time, one a lane.
 
-/** Lower 32 bits of the products come from i32x4.mul; these are the upper ones. */
+/** i32x4.mul gives the lower 32 bits of the products; this gives the upper ones. */
 // @ts-ignore: decorator
 @inline
 function multiplyHigh(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
 
-/** 1 in the lanes where a word, without its lowest 8 bits, is at least `threshold`. */
+/** 1 in the lanes whose word, without its lowest 8 bits, is at least `threshold`. */
 // @ts-ignore: decorator
 @inline
 function atLeast(word: v128, threshold: v128): v128 {
   return v128.and(i32x4.ge_u(i32x4.shr_u(word, 8), threshold), i32x4.splat(1));
 }
 
-/** 16 bytes of mask from the four blocks at `block` … `block + 3`: lane b holds those of block b. */
+/** 16 bytes of mask from the four blocks at `block` … `block + 3`; lane b belongs to block b. */
 function maskOfBlocks(block: u64, cells: usize, threshold: v128): v128 {
   const low = i32x4.splat(<i32>block);
   let x0 = i32x4.add(low, i32x4(0, 1, 2, 3));
-  // A lane whose low word went over carries one to the high word (the comparison gives -1).
+  // A lane whose low word overflowed carries one to the high word (the comparison gives -1).
   const high = i32x4.splat(<i32>(block >> 32) + (load<i32>(cells, 8) << 19));
   let x1 = i32x4.sub(high, i32x4.lt_u(x0, low));
   let x2 = v128.load32_splat(cells, 12);

@@ -1,8 +1,8 @@
-// The gated recurrent cells, four units at a time. Signatures and formulas are in src/kernels/table/recurrent.ts.
+// The gated recurrent cells, four units at a time. src/kernels/table/recurrent.ts has the signatures and formulas.
 import { loadLanes, storeLanes } from "./lanes";
 import { sigmoid4, tanh4 } from "./math";
 
-// Calls, not inlined: a copy of the polynomials for each gate would be ten times the code.
+// Not inlined: copies of the polynomials for each gate would take ten times the code.
 function sigmoid(x: v128): v128 {
   return sigmoid4(x);
 }

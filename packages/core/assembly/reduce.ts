@@ -1,5 +1,5 @@
-// Reductions of [outer, length, inner] along the middle axis: sums, products, extrema, and where the extrema are.
-// The order of operations depends on the sizes alone, so equal inputs give equal bits.
+// Reductions of [outer, length, inner] along the middle axis: sums, products, extrema and their positions. The order of
+// operations depends on the sizes alone, so equal inputs give equal bits.
 import { loadLanes, storeLanes } from "./lanes";
 import { combine, MAX, MIN, neutral, PROD, reduceRow } from "./rows";
 import { PLAIN, STRIPE, sumColumns, sumTerms } from "./sums";
@@ -13,7 +13,7 @@ export function sum(outer: i32, length: i32, inner: i32, x: usize, y: usize): vo
   }
 }
 
-/** What the next `rows` rows (1 or 8) add to the result in some columns; `count` is 4, or fewer for the last lanes. */
+/** What the next `rows` rows (1 or 8) add to the result in some columns; `count` is 4, or fewer for the last columns. */
 // @ts-ignore: decorator
 @inline
 function partOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v128 {
@@ -83,15 +83,15 @@ function minOver(outer: i32, length: i32, inner: i32, x: usize, y: usize): void 
   reduce(MIN, outer, length, inner, x, y);
 }
 
-/** First position in a row of its extremum, or of a NaN. */
+/** The first position of a row's extremum, or of a NaN. */
 // @ts-ignore: decorator
 @inline
 function placeInRow(code: i32, length: i32, x: usize): i32 {
   const extremum = reduceRow(code, length, x);
   const isNaN = f32x4.ne(extremum, extremum);
   for (let i = 0; i < length; i += 4, x += 16) {
-    // Lanes past the end are 0, which the extremum may be too; but then one before the end has already been found,
-    // or stands further left in these lanes.
+    // Lanes past the end are 0, which may equal the extremum. But then an earlier position was already found, or lies
+    // further left in these lanes.
     const v = i + 4 <= length ? v128.load(x) : loadLanes(x, length - i);
     const found = i32x4.bitmask(v128.or(f32x4.eq(v, extremum), v128.and(isNaN, f32x4.ne(v, v))));
     if (found) return i + ctz(found);

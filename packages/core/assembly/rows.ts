@@ -1,14 +1,14 @@
-// One row as one number: a product or an extremum. Knows no other layout; reduce.ts and softmax.ts do. Sums are in sums.ts.
-// The order of operations depends on the length alone, so equal inputs give equal bits.
+// Reduces one row to one number: a product or an extremum. Knows no other layout; reduce.ts and softmax.ts do. Sums are
+// in sums.ts. The order of operations depends on the length alone, so equal inputs give equal bits.
 
-// Codes of the reductions; they are compile-time constants wherever they are used, so no branch on them is left.
+// Codes of the reductions. Every use has a compile-time constant, so no branch on them remains.
 export const PROD: i32 = 0;
 export const MAX: i32 = 1;
 export const MIN: i32 = 2;
-/** The largest of those that are not NaN: one instruction, where MAX takes seven. */
+/** The largest number that is not NaN: one instruction, where MAX takes seven. */
 const LARGEST: i32 = 3;
 
-/** What a reduction of no elements gives. */
+/** The result for no elements. */
 // @ts-ignore: decorator
 @inline
 export function neutral(code: i32): v128 {
@@ -16,7 +16,7 @@ export function neutral(code: i32): v128 {
   return f32x4.splat(code == MIN ? Infinity : -Infinity);
 }
 
-/** Two partial results as one. */
+/** Combines two partial results. */
 // @ts-ignore: decorator
 @inline
 export function combine(code: i32, a: v128, b: v128): v128 {
@@ -56,7 +56,7 @@ export function reduceRow(code: i32, n: i32, x: usize): v128 {
   return result;
 }
 
-/** The largest element of a row, in every lane; NaN counts as less than all others. */
+/** The largest element of a row, in every lane; NaN ranks below everything. */
 export function largestOf(n: i32, x: usize): v128 {
   return reduceRow(LARGEST, n, x);
 }

@@ -1,6 +1,6 @@
-// The scratch memory of this instance, which is one per thread: no call finds there what another has left.
+// The scratch memory of this instance, one per thread. No call reads what another has left there.
 
-/** What gemm packs into: a tile of C, a block of A and one of B. Others need less. */
+/** What gemm packs: a tile of C, a block of A and one of B. Other kernels need less. */
 const SCRATCH_BYTES: usize = 128 + 65536 + 524288;
 
 /** 64-byte aligned. */
@@ -11,7 +11,7 @@ export function scratchBytes(): usize {
   return SCRATCH_BYTES;
 }
 
-/** Lends this instance its scratch memory: 64-byte aligned, of `scratchBytes` or more. */
+/** Sets this instance's scratch memory: 64-byte aligned, at least `scratchBytes` long. */
 export function setScratch(ptr: usize, bytes: usize): void {
   if (bytes < SCRATCH_BYTES) unreachable();
   scratch = ptr;

@@ -1,16 +1,16 @@
-// softmax, its logarithm, the logarithm of its denominator, and their gradients, row by row. The largest element is
-// taken off first, so that nothing overflows. The order of additions depends on the row's length alone.
+// softmax, its logarithm, the logarithm of its denominator, and their gradients, row by row. Subtracts the largest
+// element first, so that nothing overflows. The order of additions depends on the row's length alone.
 import { addWide, firstLanes, loadLanes, storeLanes, sumWide } from "./lanes";
 import { exp4, log4 } from "./math";
 import { largestOf } from "./rows";
 import { RUN_BYTES } from "./sums";
 
-// Codes of the functions; they are compile-time constants wherever they are used, so no branch on them is left.
+// Codes of the functions. Every use has a compile-time constant, so no branch on them remains.
 const SOFTMAX: i32 = 0;
 const LOG_SOFTMAX: i32 = 1;
 const LOG_SUM_EXP: i32 = 2;
 
-/** The sum of exp(x - shift) over a row; for SOFTMAX the terms are left in y. */
+/** The sum of exp(x - shift) over a row; SOFTMAX also stores the terms in y. */
 // @ts-ignore: decorator
 @inline
 function sumOfExp(code: i32, cols: i32, x: usize, shift: v128, y: usize): f32 {
@@ -45,8 +45,7 @@ function finishLanes(code: i32, v: v128, shift: v128, scale: v128): v128 {
 function overRows(code: i32, rows: i32, cols: i32, x: usize, y: usize): void {
   const row = <usize>cols << 2;
   for (; rows > 0; rows--, x += row) {
-    let shift = largestOf(cols, x); // a NaN elsewhere in the row comes back with the sum
-    // Infinity - Infinity would hide that the result is infinite. The others are NaN then, as in PyTorch.
+    let shift = largestOf(cols, x); // a NaN elsewhere in the row comes back with the sum Infinity - Infinity would hide that the result is infinite. The other results are NaN then, as in PyTorch.
     if (code == LOG_SUM_EXP) shift = v128.andnot(shift, f32x4.eq(f32x4.abs(shift), f32x4.splat(Infinity)));
     const total = f32x4.splat(sumOfExp(code, cols, x, shift, y));
     const scale = code == SOFTMAX ? total : log4(total);
@@ -102,7 +101,7 @@ function gradOverRows(code: i32, rows: i32, cols: i32, dy: usize, y: usize, dx: 
       }
       total = addWide(total, sums);
     }
-    // Lanes past the end are 0, and add nothing.
+    // Lanes past the end are 0 and add nothing.
     if (rest) total = addWide(total, summand(code, loadLanes(dy + whole, rest), loadLanes(y + whole, rest)));
     const sum = f32x4.splat(<f32>sumWide(total));
     for (const end = dx + whole; dx < end; dy += 16, y += 16, dx += 16) {

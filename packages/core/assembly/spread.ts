@@ -1,5 +1,5 @@
-// Sums of squares in float64, for vector norms, variances and standard deviations: the square of a float32 is exact there,
-// and neither overflows nor vanishes. And what their gradients need, the distances from the mean.
+// Sums of squares in float64, for vector norms, variances and standard deviations. The square of a float32 is exact in
+// float64; it neither overflows nor underflows. Their gradients need the distances from the mean, which are here, too.
 import { loadLanes, storeLanes, sumWide } from "./lanes";
 import { scratch } from "./scratch";
 import { clearTotals, STRIPE } from "./sums";
@@ -50,7 +50,7 @@ function sumOfRow(squared: bool, n: i32, x: usize, mean: f64): f64 {
   return total;
 }
 
-/** Adds up to 8 rows, `step` bytes apart, to the totals of a stripe; `means`, in float64 as these, may be 0. */
+/** Adds up to 8 rows, `step` bytes apart, to the totals of a stripe. `means`, also float64, may be 0. */
 // @ts-ignore: decorator
 @inline
 function addRows(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {
@@ -72,7 +72,7 @@ function addRows(squared: bool, rows: i32, cols: i32, x: usize, step: usize, mea
   }
 }
 
-/** The totals of a stripe over all rows. They are in fours: what the last ones hold that are no columns is never read. */
+/** The totals of a stripe over all rows, in groups of four. Totals past the last column are never read. */
 // @ts-ignore: decorator
 @inline
 function sumColumns(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {

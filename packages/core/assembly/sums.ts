@@ -1,6 +1,6 @@
-// Sums that keep their digits, however many elements they have: float32 in runs of 16, whose sums go on in float64. So
-// the error stays below 1e-6 of the sum of sizes, and the wide additions are few enough to cost nothing. The order of
-// additions depends on the sizes alone; plain multiply and add, so both builds give the same bits.
+// Sums that keep their digits for any number of elements: float32 in runs of 16, accumulated in float64. The error
+// stays below 1e-6 of the sum of magnitudes, and the few wide additions cost nothing. The order of additions depends on
+// the sizes alone. Plain multiply and add, so both builds give the same bits.
 import { addWide, firstLanes, loadLanes, loadUpTo4, storeLanes, sumWide } from "./lanes";
 import { scratch } from "./scratch";
 
@@ -12,16 +12,16 @@ export const SQUARE: i32 = 1;
 /** a·((b - center) - rest) */
 export const DOT: i32 = 2;
 
-/** Elements of a row that 16 lanes add up in float32. */
+/** How many elements of a row 16 lanes add up in float32. */
 const BLOCK: i32 = 256;
 
-/** Rows that are added up in float32, eight at a time. */
+/** How many rows are added up in float32, eight at a time. */
 export const ROWS: i32 = 128;
 
-/** Bytes of the 16 vectors that one vector of sums takes up in float32. */
+/** Bytes of the 16 vectors that one vector of float32 sums covers. */
 export const RUN_BYTES: usize = 256;
 
-/** Columns that are added up together: 4 KiB of sums, which stay in the first-level cache. */
+/** How many columns are added up together: 4 KiB of sums, which stay in the first-level cache. */
 export const STRIPE: i32 = 1024;
 
 // @ts-ignore: decorator
@@ -52,7 +52,7 @@ export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, re
     for (const end = a + (<usize>(count & 12) << 2); a < end; a += 16, b += 16) {
       s0 = f32x4.add(s0, term(code, v128.load(a), code == DOT ? v128.load(b) : zero, center, rest));
     }
-    const left = count & 3; // only of the last block
+    const left = count & 3; // only in the last block
     if (left) {
       const last = term(code, loadLanes(a, left), code == DOT ? loadLanes(b, left) : zero, center, rest);
       s1 = f32x4.add(s1, v128.and(last, firstLanes(left)));
@@ -62,7 +62,7 @@ export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, re
   return sumWide(total);
 }
 
-/** What `sumDistances` found last: the sum of x - center, and that of its square. */
+/** The last result of `sumDistances`: the sums of x - center and of its square. */
 export let distances: f64 = 0;
 export let squares: f64 = 0;
 
@@ -134,7 +134,7 @@ function termsOfFour(code: i32, a: usize, b: usize, step: usize, center: v128, r
   return f32x4.add(first, second);
 }
 
-/** The terms of `rows` rows, from 1 to 8, added up. */
+/** The sum of the terms of `rows` rows, from 1 to 8. */
 // @ts-ignore: decorator
 @inline
 function termsOfRows(
@@ -180,7 +180,7 @@ function addRows(
 
 /**
  * sums[c] = sum over the rows, `step` bytes apart, of the terms (PLAIN or DOT) of column c of a stripe; `center` and
- * `rest` may be 0. A call, so that there is one copy of the loops.
+ * `rest` may be 0. Not inlined, so that there is only one copy of the loops.
  */
 export function sumStripe(
   code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,
@@ -229,7 +229,7 @@ export function clearTotals(n: i32, totals: usize): void {
   memory.fill(totals, 0, <usize>n << 3);
 }
 
-/** totals += sums, which are 0 then. */
+/** totals += sums; clears sums. */
 export function moveToTotals(n: i32, sums: usize, totals: usize): void {
   for (const end = sums + (<usize>(n & ~3) << 2); sums < end; sums += 16, totals += 32) {
     const v = v128.load(sums);

@@ -1,5 +1,5 @@
-// Averaging of shard gradients and of weights, clipping. Every element of `average` and `ema` is computed by itself, with
-// each operation rounded (no fused multiply-add, not even in the relaxed build), so that threads may cut the work
+// Averages of shard gradients and of weights, clipping. Every element of `average` and `ema` is computed independently,
+// with each operation rounded (no fused multiply-add, not even in the relaxed build), so threads may split the work
 // anywhere without changing a bit.
 import { loadUpTo4, storeUpTo4 } from "./lanes";
 import { scratch } from "./scratch";
@@ -91,7 +91,7 @@ export function ema(n: i32, w: usize, average: usize, cells: usize): void {
   }
 }
 
-/** In float64, two elements at a time: a square of float32 is exact there, and cannot overflow. */
+/** In float64, two elements at a time: the square of a float32 is exact there, and cannot overflow. */
 export function addSquares(n: i32, x: usize, total: usize): void {
   let s0 = f64x2.splat(0);
   let s1 = s0;

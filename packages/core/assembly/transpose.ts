@@ -1,4 +1,4 @@
-// Rows of floats to and from lanes: what stands at one place of four rows becomes one vector, and back again.
+// Transposes rows of floats to lanes and back: the elements at one position of four rows form one vector.
 
 /** Vectors i < 4 at `to + i·toStep` from the lanes i of those at p0 … p3. */
 // @ts-ignore: decorator
@@ -21,12 +21,12 @@ export function transpose4(p0: usize, p1: usize, p2: usize, p3: usize, to: usize
   v128.store(to, v128.shuffle<i64>(high01, high23, 1, 3));
 }
 
-/** Vectors i < n at `to + i·toStep` from places i of up to 4 rows, `fromStep` bytes apart; other lanes are 0. */
+/** Vectors i < n at `to + i·toStep` from positions i of up to 4 rows, `fromStep` bytes apart; other lanes are 0. */
 export function interleave(n: i32, rows: i32, from: usize, fromStep: usize, to: usize, toStep: usize): void {
   let i = 0;
   if (rows >= 4 && n >= 4) {
     while (i < n) {
-      i = min(i, n - 4); // The last ones overlap those before, and write the same.
+      i = min(i, n - 4); // The last vectors overlap the previous ones, and write the same.
       const p = from + (<usize>i << 2);
       transpose4(p, p + fromStep, p + 2 * fromStep, p + 3 * fromStep, to + <usize>i * toStep, toStep);
       i += 4;
@@ -42,7 +42,7 @@ export function interleave(n: i32, rows: i32, from: usize, fromStep: usize, to: 
   }
 }
 
-/** The reverse: n vectors without gaps at `from` become up to 4 rows of n floats, `toStep` bytes apart. */
+/** The reverse: n contiguous vectors at `from` become up to 4 rows of n floats, `toStep` bytes apart. */
 export function separate(n: i32, rows: i32, from: usize, to: usize, toStep: usize): void {
   let i = 0;
   if (rows >= 4 && n >= 4) {
@@ -56,7 +56,7 @@ export function separate(n: i32, rows: i32, from: usize, to: usize, toStep: usiz
   for (; i < n; i++) storeColumn(v128.load(from + (<usize>i << 4)), rows, to + (<usize>i << 2), toStep);
 }
 
-/** The first lanes of a vector to places `toStep` bytes apart. */
+/** Stores the first lanes of a vector `toStep` bytes apart. */
 // @ts-ignore: decorator
 @inline
 export function storeColumn(v: v128, rows: i32, to: usize, toStep: usize): void {

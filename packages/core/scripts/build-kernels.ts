@@ -9,7 +9,7 @@ import asc from "assemblyscript/asc";
 const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 const outputFile = join(packageRoot, "src/kernels/wasm-bytes.generated.ts");
 
-// No linear memory of their own (stub runtime, imported memory): any number of instances share one.
+// No linear memory of their own (stub runtime, imported memory), so that any number of instances share one.
 const commonFlags = [
   "assembly/index.ts",
   ...["--baseDir", packageRoot],

@@ -1,5 +1,5 @@
-// Reads many damaged and hostile safetensors files: node scripts/fuzz-safetensors.ts [inputs] [seed]
-// A million by default, some minutes. An input that breaks a rule is shrunk and shown.
+// Reads many damaged and hostile safetensors files: node scripts/fuzz-safetensors.ts [inputs] [seed] A million by
+// default, which takes minutes. Shrinks and shows an input that breaks a rule.
 import fc from "fast-check";
 import { hostile } from "./safetensors-inputs.ts";
 import { check } from "./safetensors-judge.ts";

@@ -1,5 +1,5 @@
-// Inputs for fuzzing readSafetensors: valid files, valid files damaged in their bytes or in their header, and headers
-// put together from likely and unlikely pieces. Used by the tests and by fuzz-safetensors.ts.
+// Inputs for fuzzing readSafetensors: valid files, files damaged in their bytes or in their header, and headers
+// assembled from likely and unlikely pieces. Used by the tests and by fuzz-safetensors.ts.
 import fc from "fast-check";
 import { bits, readable } from "./safetensors-judge.ts";
 
@@ -12,7 +12,7 @@ export interface Piece {
 }
 
 export interface File {
-  /** In the order of the data; the header names them in the order of `places`. */
+  /** In the order of the data; the header lists them in the order of `places`. */
   pieces: Piece[];
   places: number[];
   metadata: [string, string][] | undefined;
@@ -85,7 +85,7 @@ function headerOf(source: File, fields = fieldsOf(source)): string {
   return `{${fields}}${" ".repeat(source.padding)}`;
 }
 
-/** A file of a header and data; the length is that of the header unless told otherwise. */
+/** A file of a header and data; by default with the right header length. */
 function assemble(header: string | Uint8Array, pieces: readonly Piece[], length?: bigint): Uint8Array {
   const head = typeof header === "string" ? new TextEncoder().encode(header) : header;
   const start = new Uint8Array(8);
@@ -165,7 +165,7 @@ const length = fc.constantFrom(
   2n ** 64n - 1n,
 );
 
-/** Valid files with something wrong, or at least different, in the text of the header. */
+/** Valid files with something wrong, or at least different, in the header's text. */
 const damagedHeader = fc
   .tuple(
     file,
@@ -192,7 +192,7 @@ const damagedHeader = fc
     return assemble(header, source.pieces);
   });
 
-/** Valid files with some bytes changed, added or cut off, or another length of the header. */
+/** Valid files with bytes changed, added or cut off, or with another header length. */
 const damagedBytes = fc
   .tuple(file, fc.array(fc.tuple(fc.nat(5), fc.nat(), fc.nat(255), length), { minLength: 1, maxLength: 3 }))
   .map(([source, changes]) => {
@@ -209,7 +209,7 @@ const damagedBytes = fc
     return bytes;
   });
 
-/** Headers built from fields that need not fit the data, or each other. */
+/** Headers of fields that need not match the data or each other. */
 const builtHeader = fc
   .record({
     entries: fc.array(

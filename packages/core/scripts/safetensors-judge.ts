@@ -1,16 +1,16 @@
-// What must become of each input to readSafetensors, worked out anew and by other means (JSON.parse, regular
-// expressions): valid files are read, all others refused with the right error, and nothing is left behind.
+// Predicts the outcome of each input to readSafetensors independently, with JSON.parse and regular expressions: valid
+// files must be read, all others refused with the right error, and nothing left behind.
 import { DTypeError, FormatError, readSafetensors } from "../src/index.ts";
 import { heap } from "../src/memory/heap.ts";
 
-/** Bits per element of the dtypes that the format has. */
+/** Bits per element of the format's dtypes. */
 export const bits: Readonly<Record<string, number>> = {
   ...{ F64: 64, I64: 64, U64: 64, C64: 64, F32: 32, I32: 32, U32: 32, F16: 16, BF16: 16, I16: 16, U16: 16 },
   ...{ I8: 8, U8: 8, BOOL: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8 },
   ...{ F6_E2M3: 6, F6_E3M2: 6, F4: 4 },
 };
 
-/** Those that can be read. */
+/** The dtypes that it reads. */
 export const readable = "F64 F32 I32 U8 F16 BF16 I8 I16 U16 BOOL I64 U64 U32".split(" ");
 
 type Judgement = "valid" | "unreadable" | "invalid";
@@ -25,7 +25,7 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 const areIntegers = (list: unknown): list is number[] =>
   Array.isArray(list) && list.every((value) => Number.isSafeInteger(value));
 
-/** The header's value, if its text is JSON, has no key twice, and numbers in plain digits only. */
+/** The header's value, if its text is JSON without duplicate keys and with numbers in plain digits. */
 function parseHeader(text: string): Header {
   require(/^\{[\s\S]*\} *$/.test(text));
   const plain = (_key: string, value: unknown, context?: { source: string }) => {
@@ -35,14 +35,14 @@ function parseHeader(text: string): Header {
   const header = JSON.parse(text, plain) as Header;
   const objects = [header, ...Object.values(header)];
   require(objects.every(isObject));
-  // JSON.parse keeps the last of equal keys: then the text has more keys than the objects.
+  // JSON.parse keeps the last duplicate key, so the text then has more keys than the objects.
   const strings = [...text.matchAll(/"(?:[^"\\]|\\[\s\S])*"(\s*:)?/g)];
   const keys = strings.filter((match) => match[1]).length;
   require(keys === objects.reduce((total, object) => total + Object.keys(object).length, 0));
   return header;
 }
 
-/** The size in bytes, if no product leaves 64 bits. */
+/** The size in bytes, unless a product exceeds 64 bits. */
 function sizeOf(shape: readonly number[], dtype: string): number {
   let size = 1n;
   for (const factor of [...shape, bits[dtype]!]) {
@@ -53,7 +53,7 @@ function sizeOf(shape: readonly number[], dtype: string): number {
   return Number(size / 8n);
 }
 
-/** Whether elements are numbers that our dtypes have. */
+/** Whether our dtypes can hold the elements. */
 function fits(dtype: string, { buffer }: Uint8Array<ArrayBuffer>): boolean {
   if (dtype === "U32") return new Uint32Array(buffer).every((value) => value < 2 ** 31);
   if (dtype === "U64") return new BigUint64Array(buffer).every((value) => value < 2n ** 31n);
@@ -90,7 +90,7 @@ function judgeOrThrow(bytes: Uint8Array): Judgement {
   return readableAll ? "valid" : "unreadable";
 }
 
-/** Whether a file is valid, and if so, whether its elements can be held. */
+/** Whether a file is valid, and then, whether our dtypes can hold its elements. */
 export function judge(bytes: Uint8Array): Judgement {
   try {
     return judgeOrThrow(bytes);
@@ -99,7 +99,7 @@ export function judge(bytes: Uint8Array): Judgement {
   }
 }
 
-/** Reads one input, and throws if anything is not as it must be. Tells how it ended. */
+/** Reads one input, and throws if anything differs from the prediction. Returns the outcome. */
 export function check(bytes: Uint8Array): Judgement {
   const { arena } = heap();
   const before = arena.live;

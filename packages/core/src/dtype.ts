@@ -8,7 +8,7 @@ export type DType = "float32" | "float64" | "int32" | "uint8";
 /** Typed arrays that can hold the elements of a tensor. */
 export type NumericArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** Typed arrays of integers that are taken as int32, if it holds all of them: int64 is what NumPy makes of labels. */
+/** Integer arrays that are accepted as int32 if all values fit; NumPy stores labels as int64. */
 export type IntegerArray =
   | BigInt64Array
   | BigUint64Array
@@ -33,13 +33,13 @@ export const typedArrayOf = {
   uint8: Uint8Array,
 } as const;
 
-/** Numbers that stand for a dtype in kernel arguments, which are all numeric. */
+/** Numeric codes of the dtypes for kernel arguments. */
 export const dtypeCode: Readonly<Record<DType, number>> = { float32: 0, float64: 1, int32: 2, uint8: 3 };
 
 /**
- * The dtype itself, checked for callers without types.
+ * Returns the dtype, checked for untyped callers.
  *
- * @throws DTypeError if there is none of this name
+ * @throws DTypeError if there is no such dtype
  */
 export function checkDType(operation: string, dtype: DType): DType {
   if (!Object.hasOwn(bytesPerElement, dtype)) {
@@ -77,7 +77,7 @@ export function isIntegerArray(array: unknown): array is IntegerArray {
 /**
  * The same integers as int32.
  *
- * @param refuse the error for the first element that int32 does not hold
+ * @param refuse makes the error for the first element that does not fit
  */
 export function toInt32(array: IntegerArray, refuse: (place: number) => Error): Int32Array {
   const held = new Int32Array(array.length);
@@ -89,7 +89,7 @@ export function toInt32(array: IntegerArray, refuse: (place: number) => Error): 
   return held;
 }
 
-/** What to do about numbers that should be int32. */
+/** What to do with numbers that should be int32. */
 export function int32Advice(name: string): string {
   return `write cast(${name}, "int32"), or keep them in an Int32Array from the start`;
 }

@@ -1,5 +1,5 @@
 // @shardgrad/core/engine: the memory and the kernels beneath tensors, for packages that build on core, such as
-// @shardgrad/parallel. Not for programs that train models: what is here may change with any version.
+// @shardgrad/parallel. Not for programs that train models: it may change in any version.
 
 export { compileInRounds, type Rounds, type RoundsOptions } from "./capture/compile.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";

@@ -6,36 +6,36 @@ export class ShardgradError extends Error {
   override name = "ShardgradError";
 }
 
-/** Sizes or axes that do not fit together. */
+/** Sizes or axes that do not match. */
 export class ShapeError extends ShardgradError {
   override name = "ShapeError";
 }
 
-/** An element type that the operation does not take. */
+/** A dtype that the operation does not accept. */
 export class DTypeError extends ShardgradError {
   override name = "DTypeError";
 }
 
-/** A value outside its legal range, such as a class index or an option. */
+/** A value outside its valid range, such as a class index or an option. */
 export class ValueError extends ShardgradError {
   override name = "ValueError";
 }
 
 /**
- * A class or an index that is outside of its range, which says where in its tensor it stands: a caller that knows what the
- * rows stand for can say it better, see `at`.
+ * A class or an index out of range, with its position in its tensor. A caller that knows what the rows mean can word
+ * the position better, see `at`.
  */
 export class IndexError extends ValueError {
   override name = "IndexError";
   readonly value: number;
-  /** Number of the element in row-major order. */
+  /** Index of the element in row-major order. */
   readonly place: number;
-  /** Of the tensor. */
+  /** Shape of the tensor. */
   readonly shape: readonly number[];
   readonly operation: string;
   readonly expected: string;
 
-  /** @param where what is said of the place: its position in the tensor if absent */
+  /** @param where describes the place; by default its position in the tensor */
   constructor(
     operation: string,
     found: { value: number; place: number; shape: readonly number[] },
@@ -50,17 +50,17 @@ export class IndexError extends ValueError {
     this.expected = expected;
   }
 
-  /** The same error, with other words for the place: "in sample 390". */
+  /** The same error with another description of the place: "in sample 390". */
   at(where: string): IndexError {
     return this.#reworded(new IndexError(this.operation, this, this.expected, where));
   }
 
-  /** The same error, with another name for who noticed: "metrics.accuracy". */
+  /** The same error with another operation: "metrics.accuracy". */
   by(operation: string): IndexError {
     return this.#reworded(new IndexError(operation, this, this.expected));
   }
 
-  /** Thrown where this one was. */
+  /** Keeps the original stack. */
   #reworded(error: IndexError): IndexError {
     if (this.stack !== undefined) error.stack = this.stack.replace(this.message, error.message);
     return error;
@@ -79,25 +79,25 @@ function positionOf(place: number, shape: readonly number[]): string {
   return `[${indices.reverse().join(",")}]`;
 }
 
-/** The memory is used up, or cannot be had. */
+/** The memory is exhausted, or not available. */
 export class MemoryError extends ShardgradError {
   override name = "MemoryError";
 }
 
-/** A tensor was used after its memory had been given back. */
+/** A tensor was used after its memory was freed. */
 export class ReleasedError extends ShardgradError {
   override name = "ReleasedError";
 }
 
-/** Differentiation was asked for where there is nothing to differentiate. */
+/** There is nothing to differentiate. */
 export class GradientError extends ShardgradError {
   override name = "GradientError";
 }
 
-/** Something that a compiled function cannot do, because it would not happen again when the function is replayed. */
+/** Something that a compiled function cannot do, because a replay would not repeat it. */
 export class CaptureError extends ShardgradError {
   override name = "CaptureError";
-  /** How often the function was replayed before this was noticed: some of these replays may have been wrong. */
+  /** How many replays happened before this was noticed: some of them may have been wrong. */
   readonly replays: number;
 
   constructor(message: string, replays = 0) {
@@ -106,7 +106,7 @@ export class CaptureError extends ShardgradError {
   }
 }
 
-/** A file or byte string that is not in the format it should be in. */
+/** A file or byte string in the wrong format. */
 export class FormatError extends ShardgradError {
   override name = "FormatError";
 }

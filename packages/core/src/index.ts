@@ -1,4 +1,4 @@
-// @shardgrad/core: everything that is public. What packages need that build on core itself is in engine.ts.
+// @shardgrad/core: the public API. engine.ts has what packages that build on core need.
 
 export { checkpoint, isRecomputing } from "./autograd/checkpoint.ts";
 export {

@@ -1,15 +1,16 @@
-// Options by name. What is ignored is a wrong result that nobody sees, and PyTorch's names come easily: so a name that does
-// not exist is an error, which says what it is called here, or what to do instead. Knows nothing of tensors or memory.
+// Options by name. An ignored option would be a silently wrong result, and people write PyTorch's names out of habit.
+// So an unknown name is an error that says what the option is called here, or what to do instead. Knows nothing of
+// tensors or memory.
 import { kindOf } from "./arguments.ts";
 import { ValueError } from "./errors.ts";
 
-/** The names that an operation knows: true for an option; for one that it does not have, what to do instead. */
+/** The names that an operation knows: true for an option; for one it does not have, what to do instead. */
 export type OptionNames = Readonly<Record<string, true | string>>;
 
 /**
- * The names of an operation's options: all of them, which the compiler sees to.
+ * All option names of an operation; the compiler checks that they are complete.
  *
- * @param instead of options that PyTorch has, and this operation has not: what to do instead
+ * @param instead for options of PyTorch that this operation lacks: what to do instead
  */
 export function optionNames<Options extends object>(
   own: Readonly<Record<keyof Options, true>>,
@@ -18,7 +19,7 @@ export function optionNames<Options extends object>(
   return { ...instead, ...own };
 }
 
-/** What PyTorch and others call an option, and what it may be called here. */
+/** What PyTorch and others call an option, and its possible names here. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   atol: ["tolerance"],
   attnMask: ["mask"],
@@ -70,12 +71,12 @@ const insteadOf: Readonly<Record<string, string>> = {
   pinMemory: "all tensors lie in one memory; leave it out",
 };
 
-/** `label_smoothing` as it is written here: `labelSmoothing`. */
+/** Converts `label_smoothing` to this library's form, `labelSmoothing`. */
 export function camelCase(name: string): string {
   return name.replace(/_+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Letters to add, leave out or exchange to make one name of the other (Levenshtein 1965); case does not count. */
+/** The edit distance between two names (Levenshtein 1965), ignoring case. */
 function distance(a: string, b: string): number {
   const [from, to] = [a.toLowerCase(), b.toLowerCase()];
   let row = Array.from({ length: to.length + 1 }, (_, j) => j);
@@ -90,7 +91,7 @@ function distance(a: string, b: string): number {
   return row[to.length]!;
 }
 
-/** The one of `known` that was most likely meant; undefined if none is near. */
+/** The name in `known` that was most likely meant; undefined if none is close. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(name.length / 3));
   const near = known
@@ -128,7 +129,7 @@ export function findUnknown(
 ): string | undefined {
   if (typeof options === "object" && options !== null) {
     let unknown: string | undefined;
-    // A loop over names alone: every op with options does this.
+    // Loops over names only: every op with options runs this.
     for (const name in options) if (names[name] !== true) unknown ??= name;
     if (unknown === undefined) return undefined;
     const prototype: unknown = Object.getPrototypeOf(options);

@@ -1,12 +1,12 @@
-// What a tensor looks like to people: its head, and its elements in aligned rows, as NumPy and PyTorch print them.
-// Reads only the elements that it shows. Knows nothing of gradients or ops; Tensor.toString is the way in.
+// Formats a tensor for people: its header, and its elements in aligned rows, as NumPy and PyTorch print them. Reads
+// only the elements that it shows. Knows nothing of gradients or ops; Tensor.toString is the entry point.
 import type { DType } from "./dtype.ts";
 import { bytesPerElement, isFloat } from "./dtype.ts";
 import { heap } from "./memory/heap.ts";
 import type { NestedNumbers, Shape } from "./shape.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 
-/** What is to be known of a tensor. */
+/** What printing needs to know of a tensor. */
 interface Printable {
   readonly shape: Shape;
   readonly strides: readonly number[];
@@ -17,7 +17,7 @@ interface Printable {
   readonly node: { readonly op: string } | null;
 }
 
-/** A tensor of more elements than this is shortened to `edge` first and last ones per axis. */
+/** A tensor with more elements than this shows only the first and last `edge` per axis. */
 const threshold = 1000;
 const edge = 3;
 const lineWidth = 80;
@@ -37,7 +37,7 @@ export function nest(values: ArrayLike<number>, shape: Shape): NestedNumbers {
   return level(0);
 }
 
-/** The head and the elements; those of a matrix, or of anything larger, on lines of their own. */
+/** The header and the elements; those of a matrix, or of anything larger, go on lines of their own. */
 export function printTensor(x: Printable): string {
   const shortened = x.size > threshold;
   const values = shownValues(x, shortened);
@@ -46,7 +46,7 @@ export function printTensor(x: Printable): string {
   return `${describeTensor(x)}${rows.includes("\n") ? "\n" : " "}${rows}`;
 }
 
-/** The places along an axis that are shown. */
+/** The shown indices of an axis. */
 function shownPlaces(length: number, shortened: boolean): number[] {
   const places = Array.from({ length: shortened ? Math.min(length, 2 * edge) : length }, (_, i) => i);
   return shortened && length > 2 * edge ? places.map((i) => (i < edge ? i : length - 2 * edge + i)) : places;
@@ -63,7 +63,7 @@ function shownValues(x: Printable, shortened: boolean): number[] {
   return places.map((place) => elements[place]!);
 }
 
-/** One way to write all values: as integers, with equally many decimals, or with exponents; all equally wide. */
+/** One format for all values: integers, equal decimals, or exponents; all of equal width. */
 function formatterFor(values: readonly number[], float: boolean): (value: number) => string {
   const finite = values.filter(Number.isFinite);
   const sizes = finite.map(Math.abs).filter((size) => size > 0);
@@ -82,7 +82,7 @@ function formatterFor(values: readonly number[], float: boolean): (value: number
   return (value) => write(value).padStart(width);
 }
 
-/** The part of `cells` that lies under `axis`, in brackets; continued lines line up behind `axis` of them. */
+/** The part of `cells` under `axis`, in brackets; continued lines are indented by `axis` brackets. */
 function printAxis(shape: Shape, axis: number, cells: Iterator<string>, shortened: boolean): string {
   if (axis === shape.length) return cells.next().value;
   const length = shape[axis]!;
@@ -90,7 +90,7 @@ function printAxis(shape: Shape, axis: number, cells: Iterator<string>, shortene
   const parts = shownPlaces(length, shortened).map(() => printAxis(shape, axis + 1, cells, shortened));
   if (shortened && length > 2 * edge) parts.splice(edge, 0, "…");
   if (axis < shape.length - 1) {
-    // Matrices are set apart by a blank line, and so on upwards.
+    // A blank line separates matrices, two separate stacks of them, and so on.
     const gap = "\n".repeat(shape.length - 1 - axis);
     return `[${parts.join(`,${gap}${indent}`)}]`;
   }

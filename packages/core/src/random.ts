@@ -1,6 +1,6 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
-// as 1, 2, 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed),
-// stream and position, never on who draws it or when. Knows nothing of tensors or memory.
+// Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+// 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed), stream and position,
+// never on who draws it or when. Knows nothing of tensors or memory.
 import { refusePromise } from "./arguments.ts";
 import { ValueError } from "./errors.ts";
 
@@ -20,9 +20,7 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0;
 }
 
-/**
- * One Philox 4x32-10 block: four 32-bit words from a 128-bit counter and a 64-bit key, written to `out`.
- */
+/** One Philox 4x32-10 block: writes four 32-bit words to `out`, from a 128-bit counter and a 64-bit key. */
 export function philox(
   out: Uint32Array,
   counter0: number,
@@ -64,7 +62,7 @@ export function checkSeed(operation: string, seed: number): number {
   return seed;
 }
 
-/** Streams keep draws for different purposes apart under one seed. */
+/** Streams separate draws for different purposes under one seed. */
 export const stream = {
   /** Parameter initialisation, `rand` and `randn`. */
   values: 0,
@@ -80,25 +78,25 @@ export const stream = {
   evaluation: 5,
   /** Samples that are drawn with replacement. */
   draws: 6,
-  /** Numbers drawn while a single sample is computed or altered. */
+  /** Numbers drawn while a single sample is computed or augmented. */
   sample: 7,
-  /** Numbers drawn after a training step, by what moves the state that is not trained. */
+  /** Numbers drawn by `afterStep`. */
   afterStep: 8,
 } as const;
 
-/** A generator tells at most so many shards apart; their number shares a word with the high bits of the position. */
+/** The most shards that a generator tells apart; their number shares a word with the high bits of the position. */
 export const maximumShards = 8192;
 
-/** How to put back what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
+/** How to restore what was drawn from since `rememberDraws` began to watch; null while nobody watches. */
 let watched: Map<Generator, () => void> | null = null;
 
-/** While `drawnUnkeyed` watches: generators that were put where they stand since, and those drawn from that were not. */
+/** While `drawnUnkeyed` watches: generators that were created or positioned since, and those drawn from that were not. */
 let unkeyed: { placed: Set<Generator>; found: Set<Generator> } | null = null;
 
-/** Called before a generator is made, or sent to another place of its stream; null is nobody. */
+/** Called before a generator is created or repositioned; null for nobody. */
 let guard: ((operation: string) => void) | null = null;
 
-/** Runs `body`; `before` may throw to keep it from choosing what it draws from. */
+/** Runs `body`; `before` may throw to keep it from choosing its random numbers. */
 export function guardGenerators<T>(before: ((operation: string) => void) | null, body: () => T): T {
   const outer = guard;
   guard = before;
@@ -130,17 +128,17 @@ export class Generator {
     this.stream = streamNumber;
   }
 
-  /** The training step whose numbers it gives out; see `restart`. */
+  /** The training step of its numbers; see `restart`. */
   get step(): number {
     return this.#step;
   }
 
-  /** The shard whose numbers it gives out; see `restart`. */
+  /** The shard of its numbers; see `restart`. */
   get shard(): number {
     return this.#shard;
   }
 
-  /** Reserves `count` positions and returns the first. Rounded up to whole blocks of four. */
+  /** Reserves `count` positions and returns the first. Rounds up to whole blocks of four. */
   take(count: number): number {
     if (watched && !watched.has(this)) watched.set(this, this.mark());
     if (unkeyed && !unkeyed.placed.has(this)) unkeyed.found.add(this);
@@ -149,7 +147,7 @@ export class Generator {
     return start;
   }
 
-  /** A function that puts it back to where it stands now. */
+  /** A function that restores its current position. */
   mark(): () => void {
     const { position } = this;
     const step = this.#step;
@@ -162,8 +160,7 @@ export class Generator {
   }
 
   /**
-   * Goes to position 0 of the numbers of one training step and shard, so that what is drawn there depends on
-   * (seed, step, shard, position) alone.
+   * Goes to position 0 of one training step and shard. Draws from there depend only on (seed, step, shard, position).
    *
    * @throws ValueError if `step` is not below 2^32, or `shard` not below 8192
    */
@@ -186,7 +183,7 @@ export class Generator {
 
 let current = new Generator(0);
 
-/** What this thread draws `rand`, `randn`, `dropout` and initial parameters from. */
+/** The generator of this thread for `rand`, `randn`, `dropout` and initial parameters. */
 export function currentGenerator(): Generator {
   return current;
 }
@@ -198,8 +195,8 @@ export function manualSeed(seed: number): void {
 }
 
 /**
- * Runs `body` and remembers what it draws from, and where that stood. `replay(again)` puts all of it back there, so
- * that `again` draws the same numbers, and afterwards to where it was before the replay.
+ * Runs `body` and remembers what it draws from, with the positions. `replay(again)` restores these, so that `again`
+ * draws the same numbers, and then returns to the positions before the replay.
  */
 export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again: () => U) => U } {
   const outer = watched;
@@ -222,15 +219,15 @@ export function rememberDraws<T>(body: () => T): { result: T; replay: <U>(again:
   try {
     return { result: body(), replay };
   } finally {
-    // Whoever watches from further out has seen these draws, too.
+    // An outer watcher has seen these draws, too.
     for (const [generator, goToStart] of starts) if (!outer?.has(generator)) outer?.set(generator, goToStart);
     watched = outer;
   }
 }
 
 /**
- * Runs `body`, and finds the generators that it draws from wherever they happen to stand, other than `own`: those that it
- * neither made nor sent to a place. What they give depends on how often they were drawn from before.
+ * Runs `body`, and finds the generators, other than `own`, that it draws from without having created or positioned
+ * them. Their numbers depend on how often they were drawn from before.
  */
 export function drawnUnkeyed<T>(own: Generator, body: () => T): { result: T; found: Generator[] } {
   const outer = unkeyed;
@@ -271,19 +268,19 @@ function mix(word: number): number {
 }
 
 /**
- * A keyed pseudo-random permutation of 0 … n-1 that needs no table: the sample at each place can be computed by
- * itself. A six-round Feistel network over a × b ≥ n, walked until the value falls below n (Black and Rogaway,
- * "Ciphers with arbitrary finite domains", 2002), with a multiplicative hash as the round function, as in Mitchell et
- * al., "Bandwidth-optimal random shuffling for GPUs", https://arxiv.org/abs/2106.06161; its round keys are from Philox.
+ * A keyed pseudo-random permutation of 0 … n-1 without a table: the sample at each position can be computed by itself.
+ * A six-round Feistel network over a × b ≥ n, walked until the value falls below n (Black and Rogaway, "Ciphers with
+ * arbitrary finite domains", 2002). The round function is a multiplicative hash, as in Mitchell et al.,
+ * "Bandwidth-optimal random shuffling for GPUs", https://arxiv.org/abs/2106.06161; Philox gives the round keys.
  */
 export class Permutation {
   readonly length: number;
   readonly #a: number;
   readonly #b: number;
-  /** Two words for each round. */
+  /** Two words per round. */
   readonly #keys = new Int32Array(2 * rounds);
 
-  /** A permutation of `length` places, distinct for each (seed, stream, epoch). */
+  /** A permutation of `length` positions, distinct for each (seed, stream, epoch). */
   constructor(length: number, seed: number, epoch: number, streamNumber: number = stream.shuffle) {
     checkSeed("Permutation", seed);
     this.length = length;
@@ -297,7 +294,7 @@ export class Permutation {
   }
 
   /**
-   * The value at `place`, both in 0 … length-1.
+   * The value at `place`; both are in 0 … length-1.
    *
    * @throws ValueError if there is no such place
    */
@@ -318,7 +315,7 @@ export class Permutation {
     let left = value % a;
     let right = Math.floor(value / a);
     for (let i = 0; i < 2 * rounds; i += 4) {
-      // Each half in turn is moved round by a share of its length that the other one decides.
+      // Each half in turn is rotated by a share of its length that the other half decides.
       left = (left + Math.floor(mix(mix(right ^ keys[i]!) + keys[i + 1]!) * (a / 0x100000000))) % a;
       right = (right + Math.floor(mix(mix(left ^ keys[i + 2]!) + keys[i + 3]!) * (b / 0x100000000))) % b;
     }

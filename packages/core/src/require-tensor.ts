@@ -1,4 +1,4 @@
-// What ops require of their operands: that they are tensors, of one dtype, of a float dtype.
+// What ops require of their operands: tensors, of one dtype, of a float dtype.
 import { kindOf } from "./arguments.ts";
 import type { DType } from "./dtype.ts";
 import { requireOneDType } from "./dtype.ts";
@@ -6,7 +6,7 @@ import { DTypeError } from "./errors.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
- * Throws unless `x` is a tensor, which types rule out and JavaScript does not.
+ * Throws unless `x` is a tensor. The types rule that out, but JavaScript does not.
  *
  * @throws DTypeError
  */

@@ -1,4 +1,4 @@
-// scope(() => …): frees every tensor made inside except what is returned and what was kept.
+// scope(() => …): frees every tensor created inside, except what is returned and what was kept.
 import { refusePromise } from "./arguments.ts";
 import type { Ownership } from "./tensor.ts";
 import { collectorOwnership, setOwnership, Tensor } from "./tensor.ts";
@@ -16,7 +16,7 @@ class Scope implements Ownership {
   }
 
   disposed(tensor: Tensor): void {
-    // Not ours if it is older than this scope.
+    // A tensor older than this scope is not ours.
     if (!this.tensors.delete(tensor)) this.parent.disposed(tensor);
   }
 
@@ -30,7 +30,7 @@ class Scope implements Ownership {
   }
 }
 
-/** Notes what is made, and leaves it to whom it belongs anyway. */
+/** Collects new tensors, without changing their owner. */
 class Watch implements Ownership {
   readonly made = new Set<Tensor>();
   readonly parent: Ownership;
@@ -50,7 +50,7 @@ class Watch implements Ownership {
   }
 }
 
-/** Tensors in a value: itself, or in arrays, maps and plain objects. */
+/** The tensors in a value: itself, or those in arrays, maps and plain objects. */
 function collectTensors(value: unknown, into: Set<Tensor>): void {
   if (value instanceof Tensor) {
     into.add(value);
@@ -76,8 +76,8 @@ function enter(next: Ownership): void {
 }
 
 /**
- * Runs `body` and frees all tensors made in it, except those in its result (a tensor, or arrays, maps and plain
- * objects of tensors), gradients of leaves, and those that were `keep()`-ed.
+ * Runs `body` and frees all tensors created in it, except those in its result (a tensor, or arrays, maps and plain
+ * objects of tensors), gradients of leaves, and those you `keep()`.
  *
  * @throws ShardgradError if `body` is asynchronous: other code would run inside the scope
  */
@@ -96,7 +96,7 @@ export function scope<T>(body: () => T): T {
   return result as T;
 }
 
-/** Runs `body`; `made` are the tensors made in it that it has neither freed nor kept. They belong to whom they would. */
+/** Runs `body`; `made` gets the tensors created in it that it neither freed nor kept. Their owner does not change. */
 export function watch<T>(body: () => T): { result: T; made: Set<Tensor> } {
   const parent = current;
   const inner = new Watch(parent);

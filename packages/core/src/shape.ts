@@ -1,12 +1,12 @@
-// Arithmetic on shapes and strides: sizes, broadcasting, axes. Plain arrays in, plain arrays out.
-// Strides are in elements, never in bytes. Knows nothing of tensors or memory.
+// Arithmetic on shapes and strides: sizes, broadcasting, axes. Plain arrays in, plain arrays out. Strides are in
+// elements, never in bytes. Knows nothing of tensors or memory.
 import { kindOf } from "./arguments.ts";
 import { ShapeError, ValueError } from "./errors.ts";
 
 /** Sizes of the axes of a tensor, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
-/** Numbers nested to the depth of a tensor's rank: a number for a scalar, rows of rows for a matrix. */
+/** Numbers nested as deep as a tensor's rank: a number for a scalar, rows of rows for a matrix. */
 export type NestedNumbers = number | NestedNumbers[];
 
 /** Number of elements: the product of all sizes; 1 for a scalar. */
@@ -27,7 +27,7 @@ export function contiguousStrides(shape: Shape): number[] {
   return strides;
 }
 
-/** True if walking the strides visits memory in order with no gap. Axes of length 1 do not matter. */
+/** True if the strides visit memory in order without gaps. Axes of length 1 do not matter. */
 export function isContiguous(shape: Shape, strides: Shape): boolean {
   if (sizeOf(shape) === 0) return true;
   let step = 1;
@@ -43,12 +43,12 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
 
-/** `[2,3]`, as it stands in error messages. */
+/** `[2,3]`, for error messages. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(",")}]`;
 }
 
-/** Throws if something else stands where a shape should, for callers without types. */
+/** Throws if it is not a shape, for untyped callers. */
 export function requireShape(operation: string, shape: Shape): void {
   if (!Array.isArray(shape)) {
     throw new ShapeError(
@@ -88,7 +88,7 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
   return result;
 }
 
-/** Strides for reading a tensor of `shape` as if it had `target` shape: 0 along broadcast axes. */
+/** Strides that read a tensor of `shape` as if it had shape `target`: 0 along broadcast axes. */
 export function broadcastStrides(shape: Shape, strides: Shape, target: Shape): number[] {
   const lead = target.length - shape.length;
   return target.map((_, axis) => (axis < lead || shape[axis - lead] === 1 ? 0 : strides[axis - lead]!));
@@ -125,7 +125,7 @@ export function normalizeAxes(
   return normalized.sort((a, b) => a - b);
 }
 
-/** Drops axes of length 1 and joins neighbours that every operand walks without a gap. */
+/** Drops axes of length 1 and merges neighbours that every operand walks without a gap. */
 export function collapseAxes(
   shape: Shape,
   operands: readonly Shape[],
@@ -166,7 +166,7 @@ export function walkAxes(
   const offsets = operands.map(() => 0);
   for (let position = 0; position < sizeOf(shape); position++) {
     visit(offsets, position);
-    // One step on: the last axis first, and the next one whenever an axis is at its end.
+    // Advance: the last axis first, and the next one whenever an axis ends.
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       const atEnd = ++index[axis]! === shape[axis];
       const steps = atEnd ? 1 - shape[axis]! : 1;
@@ -180,12 +180,12 @@ export function walkAxes(
 }
 
 /**
- * Strides that read elements of `shape` and `strides` in row-major order as if they had shape `target`, which has as
- * many; undefined if no strides do, and the elements must be laid out first.
+ * Strides that read elements of `shape` and `strides` in row-major order as if they had shape `target`, with as many
+ * elements. Undefined if there are none, and the elements must be copied first.
  */
 export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): number[] | undefined {
   if (sizeOf(shape) === 0 || isContiguous(shape, strides)) return contiguousStrides(target);
-  // Each axis of the target must divide one of the runs that memory is walked in.
+  // Each axis of the target must divide one of the contiguous runs.
   const { shape: runs, operands } = collapseAxes(shape, [strides]);
   const steps = operands[0]!;
   const result = new Array<number>(target.length);
@@ -208,8 +208,8 @@ export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): num
 export type FourNumbers = [number, number, number, number];
 
 /**
- * Cuts a walk over strided operands into walks over four axes, which is what kernels do: joins what can be joined and
- * calls `walk` for each block of the last four axes with the lengths, each operand's strides, and where each starts.
+ * Splits a walk over strided operands into walks over four axes, as kernels need: merges axes where possible, and calls
+ * `walk` for each block of the last four axes with the lengths, and each operand's strides and offset.
  */
 export function walkFourAxes(
   shape: Shape,

@@ -14,7 +14,7 @@ export interface Strided {
   readonly address: number;
 }
 
-/** Copies the elements of `x` to those of `y`, of the same shape and dtype; both may have any strides. */
+/** Copies the elements of `x` to `y`, of the same shape and dtype; both may have any strides. */
 export function copyStrided(x: Strided, y: Strided): void {
   if (x.size === 0) return;
   const width = bytesPerElement[x.dtype];
@@ -31,7 +31,7 @@ export function copyStrided(x: Strided, y: Strided): void {
   });
 }
 
-/** True if bytes lie in aligned runs of four on both sides, so that the fast kernel for int32 can move them. */
+/** True if both sides consist of aligned runs of four bytes, so that the fast int32 kernel can move them. */
 function areWords(
   lengths: FourNumbers,
   from: FourNumbers,

@@ -1,6 +1,6 @@
-// The tensor: a shape and strides over a block of the heap, and its place in the computational graph.
-// Knows memory, but no op by name; `autograd/define-op.ts` says how a tensor comes from others,
-// `autograd/tape.ts` how gradients flow back, `scope.ts` when memory is given back.
+// The tensor: a shape and strides over a block of the heap, and its node in the computational graph. Knows memory, but
+// no op by name. `autograd/define-op.ts` creates tensors from others, `autograd/tape.ts` computes gradients, `scope.ts`
+// frees memory.
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, requireOneDType, typedArrayOf } from "./dtype.ts";
 import { ReleasedError, ShapeError, ValueError } from "./errors.ts";
@@ -15,40 +15,40 @@ import { copyStrided } from "./strided-copy.ts";
 /** How a tensor was computed: a node of the computational graph, kept for the backward pass. */
 export interface Node {
   readonly op: string;
-  /** Place on the tape: every input's number is smaller. */
+  /** Position on the tape: every input's number is smaller. */
   readonly order: number;
-  /** Empty once the graph was released. */
+  /** Empty after the graph was released. */
   inputs: readonly Tensor[];
   output: Tensor;
-  /** True for the inputs that a gradient flows to. */
+  /** True for the inputs that get a gradient. */
   readonly differentiable: (index: number) => boolean;
-  /** Gradient of input `index`, given that of the output. */
+  /** Gradient of input `index` from the output's. */
   vjp: (index: number, dy: Tensor) => Tensor;
-  /** @internal In place of `vjp`: the part of the graph that this node stands for, computed when it is needed. */
+  /** @internal Replaces `vjp`: the part of the graph that this node represents, recorded again when it is needed. */
   segment: Segment | null;
-  /** @internal The backward pass that recorded it, if one did. */
+  /** @internal The backward pass that recorded it, if any. */
   pass: Pass | null;
-  /** True once `backward` has given back what it needs. */
+  /** True once `backward` has freed what it needs. */
   released: boolean;
 }
 
-/** A stretch of the tape that is recorded again for the backward pass: the nodes from number `start` on. */
+/** A part of the tape that is recorded again for the backward pass: the nodes from number `start` on. */
 export interface Segment {
   readonly start: number;
-  /** Records it; the result is that of the node. */
+  /** Records it; the result equals the node's. */
   readonly record: () => Tensor;
 }
 
-/** What belongs to a recorded backward pass: the nodes that it walked, and the tensors that it made. */
+/** A recorded backward pass: the nodes that it walked, and the tensors that it created. */
 export interface Pass {
   nodes: readonly Node[];
   tensors: Iterable<Tensor>;
 }
 
-/** Called with the gradient of a tensor; what it returns, if anything, takes its place. */
+/** Called with the gradient of a tensor; a returned tensor replaces it. */
 export type GradientHook = ((gradient: Tensor) => void) | ((gradient: Tensor) => Tensor | undefined);
 
-/** Called with each new tensor and when its memory is given back by hand; `scope.ts` decides what that means. */
+/** Called with each new tensor, and when its memory is freed by hand; `scope.ts` implements it. */
 export interface Ownership {
   created(tensor: Tensor): void;
   disposed(tensor: Tensor): void;
@@ -56,7 +56,7 @@ export interface Ownership {
 
 const readAdvice = "return the tensor, and read it after the call";
 
-/** The safety net: a tensor that nobody owns gives its memory back when it is garbage collected. */
+/** The safety net: a tensor without an owner is freed when it is garbage-collected. */
 const collected = new FinalizationRegistry<Storage>((storage) => storage.release());
 
 let ownership: Ownership = {
@@ -64,7 +64,7 @@ let ownership: Ownership = {
   disposed: (tensor) => collected.unregister(tensor),
 };
 
-/** The ownership without any scope: the garbage collector's. */
+/** Ownership outside of any scope: the garbage collector's. */
 export const collectorOwnership = ownership;
 
 export function setOwnership(next: Ownership): void {
@@ -72,21 +72,21 @@ export function setOwnership(next: Ownership): void {
 }
 
 /**
- * An n-dimensional array of numbers. Made by `tensor`, `zeros`, … and by ops; never changed in place except by
- * optimizers and `copyFrom`.
+ * An n-dimensional array of numbers. Created by `tensor`, `zeros`, … and by ops; only optimizers and `copyFrom` change
+ * it in place.
  */
 export class Tensor {
   readonly shape: Shape;
   /** Elements to step per axis. */
   readonly strides: Shape;
-  /** First element, counted from the start of the storage. */
+  /** Offset of the first element from the start of the storage. */
   readonly offset: number;
   readonly dtype: DType;
-  /** How it was computed; null for leaves and for results that no gradient flows through. */
+  /** How it was computed; null for leaves and for results without a gradient. */
   node: Node | null = null;
-  /** Called in turn with its gradient, by every backward pass that comes by. */
+  /** Called in order with its gradient, in every backward pass. */
   hooks: Set<GradientHook> | null = null;
-  /** True for a number that an op turned into a tensor: it goes with the graph that it was made for. */
+  /** True for a number that an op turned into a tensor: freed with its graph. */
   constant = false;
   /** Set by `keep`: survives scopes and `backward`. */
   kept = false;
@@ -106,17 +106,17 @@ export class Tensor {
     ownership.created(this);
   }
 
-  /** A new contiguous tensor whose elements are not set yet. `holder` names it when memory runs out. */
+  /** A new contiguous tensor with uninitialized elements. `holder` names it when memory runs out. */
   static allocate(shape: Shape, dtype: DType, holder: string): Tensor {
     return Tensor.over(Storage.allocate(sizeOf(shape) * bytesPerElement[dtype], holder), shape, dtype);
   }
 
-  /** A contiguous tensor over a block that exists already. */
+  /** A contiguous tensor over an existing block. */
   static over(storage: Storage, shape: Shape, dtype: DType): Tensor {
     return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype);
   }
 
-  /** The block it looks at. */
+  /** Its block. */
   get storage(): Storage {
     if (this.#storage === null) {
       throw new ReleasedError(
@@ -133,13 +133,13 @@ export class Tensor {
     return this.#requiresGrad;
   }
 
-  /** Set to false, it freezes what gradients were wanted of. */
+  /** Setting it to false freezes a tensor that had it. */
   set requiresGrad(requiresGrad: boolean) {
     this.#frozen = !requiresGrad && (this.#requiresGrad || this.#frozen);
     this.#requiresGrad = requiresGrad;
   }
 
-  /** True once `requiresGrad` was switched off: a module's parameter is still one, and optimizers leave it as it is. */
+  /** True once `requiresGrad` was switched off: it remains a module's parameter, and optimizers do not change it. */
   get frozen(): boolean {
     const frozen = this.#frozen;
     observer()?.dependsOn(() => this.#frozen === frozen);
@@ -152,13 +152,13 @@ export class Tensor {
     return this.#grad;
   }
 
-  /** What was there is left to the garbage collector; `clearGrad` gives it back at once. */
+  /** Leaves the old gradient to the garbage collector; `clearGrad` frees it at once. */
   set grad(grad: Tensor | null) {
     this.#grad = grad;
     observer()?.writesGrad(this, grad);
   }
 
-  /** Gives the memory of the gradient back, and sets it to null. */
+  /** Frees the gradient, and sets it to null. */
   clearGrad(): void {
     this.#grad?.dispose();
     this.#grad = null;
@@ -190,19 +190,19 @@ export class Tensor {
     return this.requiresGrad || this.node !== null;
   }
 
-  /** False once its memory was given back. */
+  /** False once its memory is freed. */
   get alive(): boolean {
     return this.#storage !== null;
   }
 
-  /** Another look at the same elements. */
+  /** Another view of the same elements. */
   view(shape: Shape, strides: Shape, offset = this.offset): Tensor {
     return new Tensor(this.storage, shape, strides, offset, this.dtype);
   }
 
   /**
-   * The elements as a typed array over the heap itself, without a copy; the tensor must be contiguous. Once the tensor is
-   * released, the array shows whatever comes to lie there: to keep the numbers, use `toArray()`.
+   * The elements as a typed array over the heap itself, without a copy; the tensor must be contiguous. After the tensor
+   * is freed, the array shows whatever is stored there next. To keep the numbers, use `toArray()`.
    */
   data(): NumericArray {
     refuseHostAccess("data()", readAdvice);
@@ -211,7 +211,7 @@ export class Tensor {
     return heap()[this.dtype].subarray(start, start + this.size);
   }
 
-  /** A copy of the elements in row-major order, in a typed array of its own. */
+  /** A copy of the elements in row-major order, in a new typed array. */
   toArray(): NumericArray {
     refuseHostAccess("toArray()", readAdvice);
     const dense = contiguous(this);
@@ -226,8 +226,8 @@ export class Tensor {
   }
 
   /**
-   * Shape, dtype and elements, for people to read: `Tensor [3] float32 [1, 2, 3]`, matrices row by row. Four
-   * decimals, and of more than 1000 elements the first and last three per axis. Never throws.
+   * Shape, dtype and elements, for people: `Tensor [3] float32 [1, 2, 3]`, matrices row by row. Four decimals; above
+   * 1000 elements, only the first and last three per axis. Never throws.
    */
   toString(): string {
     if (this.#storage === null) return `${describeTensor(this)} (released by ${this.#released})`;
@@ -235,8 +235,8 @@ export class Tensor {
   }
 
   /**
-   * A tensor in a template string is its `toString()`. Used as a number, as in `step * 0.1` or `loss > 1`, JavaScript would go
-   * on with NaN or false without a word: that throws.
+   * In a template string, a tensor becomes its `toString()`. Used as a number, as in `step * 0.1` or `loss > 1`, it
+   * throws: JavaScript would silently continue with NaN or false.
    */
   [Symbol.toPrimitive](hint: "string" | "number" | "default"): string {
     if (hint === "string") return this.toString();
@@ -245,7 +245,7 @@ export class Tensor {
     );
   }
 
-  /** What `console.log` and `util.inspect` of Node.js show: `toString()`, or deep inside other objects its head. */
+  /** What `console.log` and `util.inspect` of Node.js show: `toString()`, or, deep inside other objects, just the header. */
   [Symbol.for("nodejs.util.inspect.custom")](depth: number): string {
     return depth < 0 ? `[${describeTensor(this)}]` : this.toString();
   }
@@ -259,7 +259,7 @@ export class Tensor {
     return heap()[this.dtype][this.address / bytesPerElement[this.dtype]]!;
   }
 
-  /** Overwrites the elements, which must be contiguous: with numbers, or a tensor of its shape and dtype. */
+  /** Overwrites the elements, which must be contiguous, with numbers or with a tensor of its shape and dtype. */
   copyFrom(source: ArrayLike<number> | Tensor): this {
     if (!this.contiguous) {
       throw new ShapeError(
@@ -273,7 +273,7 @@ export class Tensor {
           `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
         );
       }
-      // Its own elements in another order are all read before any of them is overwritten.
+      // If the source is its own elements in another order, read all of them before overwriting any.
       if (source.storage === this.storage) this.data().set(source.toArray());
       else copyStrided(source, this);
       return this;
@@ -299,9 +299,9 @@ export class Tensor {
   }
 
   /**
-   * Makes it look at another block, where it is contiguous. Views of it stay where they are.
+   * Moves it to another block, where it is contiguous. Its views stay where they are.
    *
-   * @param contents "copy" takes the elements along; "adopt" takes over those that the block has
+   * @param contents "copy" takes its elements along; "adopt" uses those in the block
    */
   moveTo(storage: Storage, contents: "copy" | "adopt" = "copy"): void {
     const values = contents === "copy" ? this.toArray() : undefined;
@@ -315,7 +315,7 @@ export class Tensor {
     (this.kept ? collectorOwnership : ownership).created(this);
   }
 
-  /** Gives the memory back now. Harmless when done twice. */
+  /** Frees the memory now. Calling it twice does no harm. */
   dispose(by = "dispose()"): void {
     if (this.#storage === null) return;
     if (this.kept) collectorOwnership.disposed(this);
@@ -331,7 +331,7 @@ export class Tensor {
   }
 }
 
-/** The tensor itself if it is contiguous, else a contiguous copy. Not recorded for gradients. */
+/** The tensor itself if contiguous, else a contiguous copy. Not recorded for gradients. */
 export function contiguous(x: Tensor): Tensor {
   if (x.contiguous) return x;
   const y = Tensor.allocate(x.shape, x.dtype, "contiguous");

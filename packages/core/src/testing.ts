@@ -1,4 +1,4 @@
-// Checking gradients against finite differences: for tests of new ops, here and in other people's code.
+// Checks gradients against finite differences: for tests of new ops, here and in your own code.
 
 import { withGrad } from "./autograd/define-op.ts";
 import { gradOfSum } from "./autograd/tape.ts";
@@ -11,15 +11,15 @@ import { scope } from "./scope.ts";
 import { contiguousStrides, formatShape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
-/** How closely `checkGrad` looks. */
+/** How strictly `checkGrad` checks. */
 export interface GradientCheckOptions {
-  /** Half the distance of the two points of the central difference; 1e-5 if absent. */
+  /** Half the distance between the two points of the central difference; default 1e-5. */
   step?: number;
-  /** Largest relative error allowed; 1e-6 if absent. */
+  /** Largest relative error allowed; default 1e-6. */
   tolerance?: number;
-  /** Named in the error. */
+  /** The name in errors. */
   name?: string;
-  /** 2 also checks the gradient of the gradient; 1 if absent. */
+  /** 2 also checks the gradient of the gradient; default 1. */
   order?: 1 | 2;
 }
 
@@ -28,7 +28,7 @@ const gradientCheckOptions = optionNames<GradientCheckOptions>(
   { eps: "it is called step here" },
 );
 
-/** Central differences of `evaluate` over the elements of `x`, changed in place and put back. */
+/** Central differences of `evaluate` over the elements of `x`, which are changed in place and restored. */
 function centralDifferences(evaluate: () => number, x: Tensor, step: number): Float64Array {
   const elements = heap()[x.dtype];
   const start = x.address / bytesPerElement[x.dtype];
@@ -64,7 +64,7 @@ export function numericalGrad(
   return centralDifferences(() => f(...inputs).item(), inputs[index]!, step);
 }
 
-/** Weights that differ from element to element, from 1 to 2: they make a scalar of any result. */
+/** Weights from 1 to 2 that differ between elements; they reduce any result to a scalar. */
 function weight(i: number): number {
   return 1 + ((i * 0.618_033_988_749_895) % 1);
 }
@@ -84,11 +84,11 @@ function weightsLike(y: Tensor): Tensor {
 }
 
 /**
- * Checks the gradients of `f` with respect to all its float64 inputs against central differences. The elements of the
- * result are weighted and added up, so that each of them counts. With `order: 2` also checks the gradients of these
- * gradients, weighted likewise, by the inputs and by the gradient of the result (by which a rule must be linear).
- * Inputs may be views, but not repeat elements. `f` may draw random numbers: it draws the same ones every time.
- * Relative error is `|a - n| / max(1, |a|, |n|)`.
+ * Checks the gradients of `f` with respect to all its float64 inputs against central differences. Sums the elements of
+ * the result with different weights, so that each of them counts. With `order: 2`, checks the gradients of these
+ * gradients likewise, with respect to the inputs and to the result's gradient (in which a rule must be linear). Inputs
+ * may be views, but must not repeat elements. `f` may draw random numbers: it gets the same ones every time. Relative
+ * error is `|a - n| / max(1, |a|, |n|)`.
  *
  * @throws GradientError at the first element beyond the tolerance, with both values
  * @throws ValueError if no input is float64, or one repeats elements

@@ -1,6 +1,6 @@
-// checkpoint: forget what a part of a model computed on the way, and compute it again for the backward pass
+// checkpoint: discards the intermediate results of a part of a model, and computes them again for the backward pass
 // (Chen, Xu, Zhang, Guestrin: "Training deep nets with sublinear memory cost", https://arxiv.org/abs/1604.06174).
-// The walk back (walk.ts) puts the segment that is recorded again in the place of the one node here.
+// walk.ts replaces the single node made here by the recomputed segment.
 
 import { GradientError } from "../errors.ts";
 import { rememberDraws } from "../random.ts";
@@ -14,20 +14,20 @@ import { nodesBehind } from "./release.ts";
 let recomputing = false;
 
 /**
- * True while `checkpoint` runs a function for the second time. What a layer does besides computing its output, such as
- * updating running statistics, it should do only while this is false.
+ * True while `checkpoint` runs a function for the second time. A layer's side effects, such as updates of running
+ * statistics, must happen only while this is false.
  */
 export function isRecomputing(): boolean {
   return recomputing;
 }
 
 /**
- * `f(...inputs)`, of which only the result is held: the backward pass runs `f` once more for what lies between.
- * Costs a second forward computation of `f`, and saves its memory. Gradients flow to the inputs and to whatever else
- * `f` uses, such as parameters; gradients, also of higher order, are bit for bit those without `checkpoint`. Random
- * draws are repeated. May be nested.
+ * `f(...inputs)`, keeping only the result: the backward pass runs `f` once more to get what lies between. This costs a
+ * second forward computation of `f`, and saves its memory. Gradients flow to the inputs and to whatever else `f` uses,
+ * such as parameters. Gradients, also of higher order, are bit for bit those without `checkpoint`. The second run
+ * repeats the random draws. May be nested.
  *
- * `f` must do the same both times: it may not depend on what changes in between.
+ * `f` must do the same both times: it must not depend on anything that changes in between.
  *
  * @throws GradientError in the backward pass, if `f` records something else than before
  */
@@ -38,7 +38,7 @@ export function checkpoint<Inputs extends readonly Tensor[]>(
   if (!gradEnabled()) return scope(() => f(...inputs));
   const start = tapePosition();
   let sources: Tensor[] = [];
-  // The first run is recorded like any other, which tells what the result depends on, and then forgotten.
+  // The first run is recorded like any other, to learn what the result depends on; then the recording is discarded.
   const { result: y, replay } = rememberDraws(() =>
     scope(() => {
       const result = f(...inputs);
@@ -48,10 +48,10 @@ export function checkpoint<Inputs extends readonly Tensor[]>(
       return detach(result);
     }),
   );
-  // What `f` made for itself is gone.
+  // The tensors that `f` made for itself are gone.
   sources = sources.filter((source) => source.alive);
   if (sources.length === 0) return y;
-  /** What must be the same the second time: the number of nodes recorded, and the kind of result. */
+  /** What the second run must reproduce: the number of recorded nodes, and the kind of result. */
   const describe = (result: Tensor) =>
     `${tapePosition() - start} operations and ${formatShape(result.shape)} ${result.dtype}`;
   const before = describe(y);
@@ -82,7 +82,7 @@ export function checkpoint<Inputs extends readonly Tensor[]>(
   return y;
 }
 
-/** What gradients flow to from `y`: leaves, and tensors recorded before number `start`; oldest use first. */
+/** Where gradients flow from `y`: leaves, and tensors recorded before number `start`, in order of first use. */
 function sourcesOf(y: Tensor, start: number): Tensor[] {
   const isSource = (x: Tensor) => (x.node ? x.node.order < start : x.requiresGrad);
   const oldestFirst = nodesBehind([y], start).reverse();

@@ -1,5 +1,5 @@
-// defineOp: an op is its forward computation and a table with one gradient rule per input.
-// Records the computational graph. Must not know any op by name; the ops are in ops/, the walk back in walk.ts.
+// defineOp: an op is its forward computation and a table with one gradient rule per input. Records the computational
+// graph. Must not know any op by name; the ops are in ops/, the backward walk in walk.ts.
 
 import { refusePromise } from "../arguments.ts";
 import { GradientError } from "../errors.ts";
@@ -8,32 +8,32 @@ import { requireTensor } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import type { Node, Segment, Tensor } from "../tensor.ts";
 
-/** Arguments of an op: its input tensors, then its attributes, if it has any. */
+/** Arguments of an op: its input tensors, then its attributes, if any. */
 export type Arguments<Inputs extends readonly Tensor[], Attributes> = [Attributes] extends [undefined]
   ? [...Inputs]
   : [...Inputs, Attributes];
 
-/** Gradient of one input from that of the output: `dy` and `y` have the output's shape, the result the input's. */
+/** The gradient of one input from the output's: `dy` and `y` have the output's shape, the result the input's. */
 export type GradientRule<Inputs extends readonly Tensor[], Attributes> = (
   dy: Tensor,
   y: Tensor,
   ...rest: Arguments<Inputs, Attributes>
 ) => Tensor;
 
-/** What `defineOp` takes. */
+/** The argument of `defineOp`. */
 export interface OpDefinition<Inputs extends readonly Tensor[], Attributes> {
-  /** The name shown in graphs and errors. */
+  /** The name in graphs and errors. */
   name: string;
-  /** Computes the output from kernels or other ops. Must return a new tensor. */
+  /** Computes the output with kernels or other ops. Must return a new tensor. */
   forward: (...args: Arguments<Inputs, Attributes>) => Tensor;
   /**
-   * The vector-Jacobian products: one rule per input, or null where the output does not depend on it smoothly.
-   * Written in ops, so that gradients can be differentiated again.
+   * The vector-Jacobian products: one rule per input; null where the output does not depend on it smoothly. Write them
+   * in ops, so that gradients can be differentiated again.
    */
   vjp: { readonly [K in keyof Inputs]: GradientRule<Inputs, Attributes> | null };
 }
 
-/** What `defineVariadicOp` takes. */
+/** The argument of `defineVariadicOp`. */
 export interface VariadicDefinition<Attributes> {
   name: string;
   /** As in `OpDefinition`. */
@@ -44,7 +44,7 @@ export interface VariadicDefinition<Attributes> {
 
 const opDefinition = optionNames<VariadicDefinition<unknown>>({ name: true, forward: true, vjp: true });
 
-/** Nodes recorded so far, which is the order of the next one. */
+/** The number of nodes recorded so far, which is the next node's order. */
 let recorded = 0;
 let recording = true;
 
@@ -56,7 +56,7 @@ export function gradEnabled(): boolean {
 /**
  * Runs `body` with recording for gradients on or off.
  *
- * @throws ShardgradError if `body` is asynchronous: recording would be back on or off when it goes on
+ * @throws ShardgradError if `body` is asynchronous: when it continued, recording would have switched back
  */
 export function withGrad<T>(enabled: boolean, body: () => T): T {
   const before = recording;
@@ -79,17 +79,17 @@ export function noGrad<T>(body: () => T): T {
   return withGrad(false, body);
 }
 
-/** Runs a forward computation: nothing is recorded, and temporary tensors go at its end. */
+/** Runs a forward computation without recording, and frees its temporary tensors. */
 export function compute(body: () => Tensor): Tensor {
   return withGrad(false, () => scope(body));
 }
 
-/** The order that the next recorded node will get. */
+/** The order of the next recorded node. */
 export function tapePosition(): number {
   return recorded;
 }
 
-/** Runs `body`, which records nodes with orders from `position` on, and then goes back to where the tape was. */
+/** Runs `body`, which records nodes with orders from `position` on, and then restores the tape's position. */
 export function recordAt<T>(position: number, body: () => T): T {
   const before = recorded;
   recorded = position;
@@ -109,8 +109,8 @@ export function attachNode(
 }
 
 /**
- * A gradient by its fast kernel; or, while the backward pass is recorded itself, composed of ops that have gradients.
- * Both must be the same function.
+ * A gradient by its fast kernel; or, while the backward pass itself is recorded, composed of differentiable ops. Both
+ * must be the same function.
  */
 export function fusedGradient(kernel: () => Tensor, composed: () => Tensor): Tensor {
   return recording ? composed() : compute(kernel);

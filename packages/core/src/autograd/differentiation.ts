@@ -1,6 +1,6 @@
-// Derivatives of functions of tensors, in the manner of JAX (https://docs.jax.dev) and torch.autograd.functional:
-// gradients, vector-Jacobian and Jacobian-vector products, Hessian products, full matrices. Built on the walk back
-// of tape.ts alone; the inputs' own `requiresGrad` and `grad` play no part. Knows no op by name.
+// Derivatives of functions of tensors, like JAX (https://docs.jax.dev) and torch.autograd.functional: gradients,
+// vector-Jacobian and Jacobian-vector products, Hessian products, full matrices. Built only on the backward walk of
+// tape.ts; ignores the inputs' own `requiresGrad` and `grad`. Knows no op by name.
 
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ShapeError } from "../errors.ts";
@@ -17,21 +17,21 @@ import type { Root } from "./tape.ts";
 import { gradOfSum } from "./tape.ts";
 import { checkGradient } from "./walk.ts";
 
-/** What is differentiated: float tensors in, one tensor out. Everything else it needs, it closes over. */
+/** A differentiable function: float tensors in, one tensor out. It closes over everything else. */
 export type TensorFunction = (...inputs: Tensor[]) => Tensor;
 
 /** Options of all functions here. */
 export interface DerivativeOptions {
   /**
-   * Record the derivative, so that it can itself be differentiated; what it needs then lives until that is done. If
-   * absent, true inside a function that is itself being differentiated, else false.
+   * Records the derivative, so that it can be differentiated itself; its intermediate tensors then live until that is
+   * done. By default true inside a function that is being differentiated, else false.
    */
   createGraph?: boolean;
 }
 
 const derivativeOptions = optionNames<DerivativeOptions>({ createGraph: true });
 
-/** Has `x` recorded, as the result of nothing: unlike a leaf it goes with its graph, and gets no `.grad`. */
+/** Records `x` as a result without inputs: unlike a leaf, it is freed with its graph and gets no `.grad`. */
 function variable(x: Tensor): Tensor {
   if (!x.tracked) {
     attachNode(x, { op: "input", inputs: [], differentiable: () => false, vjp: (_index, dy) => dy });
@@ -39,7 +39,7 @@ function variable(x: Tensor): Tensor {
   return x;
 }
 
-/** Runs `f` on inputs whose gradients are wanted, recorded whatever the caller does, and `use` on what comes out. */
+/** Runs `f` with recording on, on inputs that need gradients, then `use` on the result. */
 function evaluate<T>(
   operation: string,
   f: TensorFunction,
@@ -62,7 +62,7 @@ function evaluate<T>(
   return createGraph ? run() : scope(run);
 }
 
-/** How many functions are being differentiated, one inside the other. */
+/** How many nested functions are being differentiated. */
 let depth = 0;
 
 function within<T>(body: () => T): T {
@@ -74,7 +74,7 @@ function within<T>(body: () => T): T {
   }
 }
 
-/** A derivative inside a function that is itself being differentiated is recorded: otherwise it would be a constant. */
+/** Inside a function that is being differentiated, derivatives must be recorded, or they would be constants. */
 function recorded({ createGraph }: DerivativeOptions): boolean {
   return createGraph ?? depth > 0;
 }
@@ -86,7 +86,7 @@ function refuseInside(operation: string): void {
   );
 }
 
-/** Gradients of `roots` with respect to `inputs`; 0 where there is no dependence. The graph stays for its owner. */
+/** Gradients of `roots` with respect to `inputs`; 0 without dependence. Does not release the graph. */
 function pull(
   operation: string,
   roots: readonly Root[],
@@ -117,8 +117,8 @@ function checkVectors(operation: string, vectors: readonly Tensor[], primals: re
 }
 
 /**
- * The function that computes `f`, which must have a scalar result, together with its gradients with respect to all
- * inputs, each of its input's shape.
+ * Returns a function that computes `f`, whose result must be scalar, together with its gradients with respect to all
+ * inputs.
  *
  * @throws ShapeError if the result is not a scalar; DTypeError if an input is not float
  */
@@ -137,18 +137,18 @@ export function valueAndGrad(
   };
 }
 
-/** What `vjp` returns. Holds the graph of `f` until it is disposed of, its scope ends, or it is collected. */
+/** The result of `vjp`. Holds the graph of `f` until it is disposed, its scope ends, or it is garbage-collected. */
 export interface Pullback {
   /** `f(...primals)` */
   readonly value: Tensor;
-  /** `vᵀJ`, a tensor of its shape for each input, for `v` of the shape of `value`; may be called again. */
+  /** `vᵀJ` for `v` of the shape of `value`: one tensor per input, of its shape. You may call it again. */
   readonly pullback: (v: Tensor) => Tensor[];
-  /** Gives the graph back; `value` stays unless it is recorded. */
+  /** Releases the graph; `value` stays unless it is recorded. */
   [Symbol.dispose](): void;
 }
 
 /**
- * `f(...primals)`, and the function that multiplies its Jacobian with a vector from the left (reverse mode).
+ * `f(...primals)`, and the function that multiplies a vector by its Jacobian from the left (reverse mode).
  *
  * @throws DTypeError if an input is not float; in `pullback`, ShapeError or DTypeError if the vector does not fit
  */
@@ -160,7 +160,7 @@ export function vjp(
   checkOptions("vjp", options, derivativeOptions);
   const createGraph = recorded(options);
   const { result, made } = watch(() =>
-    // Nothing may be freed at the end of this call, hence recorded like a graph that is differentiated again.
+    // Nothing may be freed when this call ends, so record as for second derivatives.
     evaluate("vjp", f, primals, true, (y, inputs) => ({ y, inputs })),
   );
   const { y, inputs } = result;
@@ -177,12 +177,12 @@ export function vjp(
 }
 
 /**
- * `f(...primals)` and its directional derivative `J v` along `tangents`, of the shape of the value (forward mode). The
- * gradient rules are linear in `dy` and recorded, so the product is the gradient of a gradient: `vᵀ(Jᵀu)` is linear in
- * a dummy `u`, and its derivative by `u` is `J v` (Townsend 2017,
+ * `f(...primals)` and its directional derivative `J v` along `tangents`, of the value's shape (forward mode). The
+ * gradient rules are recorded and linear in `dy`, so the product is the gradient of a gradient: `vᵀ(Jᵀu)` is linear in
+ * a dummy `u`, and its derivative with respect to `u` is `J v` (Townsend 2017,
  * https://j-towns.github.io/2017/06/12/A-new-trick.html). Costs about three evaluations of `f`.
  *
- * @throws ShapeError, DTypeError if tangents and inputs do not fit, or an input is not float
+ * @throws ShapeError, DTypeError if tangents and inputs do not match, or an input is not float
  */
 export function jvp(
   f: TensorFunction,
@@ -203,10 +203,12 @@ export function jvp(
 }
 
 /**
- * `f(...primals)`, a scalar, and the product of its Hessian with `vectors`, a tensor of its shape for each input: the
- * gradient of `v · ∇f` (Pearlmutter 1994, https://doi.org/10.1162/neco.1994.6.1.147). The Hessian itself is never made.
+ * `f(...primals)`, a scalar, and the product of its Hessian with `vectors`, one tensor per input, of its shape.
+ * Computed as the gradient of `v · ∇f` (Pearlmutter 1994, https://doi.org/10.1162/neco.1994.6.1.147), without the full
+ * Hessian.
  *
- * @throws ShapeError, DTypeError if vectors and inputs do not fit, an input is not float, or the result not a scalar
+ * @throws ShapeError, DTypeError if vectors and inputs do not match, an input is not float, or the result is not a
+ * scalar
  */
 export function hvp(
   f: TensorFunction,
@@ -226,9 +228,7 @@ export function hvp(
   });
 }
 
-/**
- * All derivatives of the elements of `y` by those of each input, `[...y.shape, ...input.shape]`: one walk per element.
- */
+/** All derivatives of the elements of `y` by those of each input, `[...y.shape, ...input.shape]`: one walk per element. */
 function rows(operation: string, y: Tensor, inputs: readonly Tensor[]): Tensor[] {
   const blocks = inputs.map((x) => Tensor.allocate([...y.shape, ...x.shape], x.dtype, operation));
   const { fill } = kernelsFor(y.dtype);
@@ -248,8 +248,8 @@ function rows(operation: string, y: Tensor, inputs: readonly Tensor[]): Tensor[]
 }
 
 /**
- * The Jacobian of `f` at `primals`: for each input the derivatives of all elements of the result by all of the input's,
- * `[...result.shape, ...input.shape]`. Costs one backward pass per element of the result. It is not recorded.
+ * The Jacobian of `f` at `primals`: for each input, the derivatives of all elements of the result by all of the
+ * input's, `[...result.shape, ...input.shape]`. Costs one backward pass per element of the result. Not recorded.
  *
  * @throws DTypeError if an input is not float
  */
@@ -259,9 +259,8 @@ export function jacobian(f: TensorFunction, primals: readonly Tensor[]): Tensor[
 }
 
 /**
- * The Hessian of `f`, which must have a scalar result: `hessian(f, primals)[i][j]` has the second derivatives by inputs
- * `i` and `j`, `[...inputs[i].shape, ...inputs[j].shape]`. Costs one backward pass per element of the inputs. It is not
- * recorded.
+ * The Hessian of `f`, whose result must be scalar: `hessian(f, primals)[i][j]` has the second derivatives by inputs `i`
+ * and `j`, `[...inputs[i].shape, ...inputs[j].shape]`. Costs one backward pass per element of the inputs. Not recorded.
  *
  * @throws ShapeError if the result is not a scalar; DTypeError if an input is not float
  */

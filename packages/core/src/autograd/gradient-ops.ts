@@ -1,5 +1,5 @@
-// What the backward pass itself does to gradients: handing them on, laying them out, adding them up. These are ops
-// like any other, so that a backward pass can be recorded. Must not know any op of ops/.
+// What the backward pass itself does to gradients: pass them on, copy them, add them up. These are ordinary ops, so
+// that a backward pass can be recorded. Must not know any op of ops/.
 
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { requireTensor } from "../require-tensor.ts";
@@ -7,20 +7,20 @@ import { copyStrided } from "../strided-copy.ts";
 import { contiguous, Tensor } from "../tensor.ts";
 import { defineOp } from "./define-op.ts";
 
-/** The same elements, cut off from the graph: no gradient flows through. */
+/** The same elements, detached from the graph: no gradient flows through. */
 export function detach(x: Tensor): Tensor {
   requireTensor("detach", x);
   return x.view(x.shape, x.strides);
 }
 
-/** The same elements under a handle of their own. */
+/** The same elements under a new handle. */
 export const alias = defineOp<[Tensor]>({
   name: "alias",
   forward: detach,
   vjp: [(dy) => dy],
 });
 
-/** The same elements in a contiguous block of their own. */
+/** The same elements in a new contiguous block. */
 export const copy = defineOp<[Tensor]>({
   name: "copy",
   forward: (x) => {
@@ -31,7 +31,7 @@ export const copy = defineOp<[Tensor]>({
   vjp: [(dy) => dy],
 });
 
-/** Sum of two gradients that meet at one tensor. */
+/** The sum of two gradients of one tensor. */
 export const accumulate = defineOp<[Tensor, Tensor]>({
   name: "accumulate",
   forward: (a, b) => {

@@ -1,5 +1,5 @@
-// The computational graph behind a result as plain data, and as text for Mermaid and Graphviz.
-// Looks at what was recorded and changes nothing; must not know any op by name.
+// The computational graph behind a result as plain data, and as text for Mermaid and Graphviz. Reads the recorded graph
+// and changes nothing; must not know any op by name.
 
 import type { DType } from "../dtype.ts";
 import { GradientError, ReleasedError } from "../errors.ts";
@@ -11,7 +11,7 @@ import type { Node, Tensor } from "../tensor.ts";
 import { grad } from "./tape.ts";
 import { keyOf } from "./walk.ts";
 
-/** What a tensor is in the graph: computed, a leaf with `requiresGrad`, a number in a formula, or other data. */
+/** The role of a tensor in the graph: computed, a leaf with `requiresGrad`, a number in a formula, or other data. */
 export type GraphRole = "operation" | "parameter" | "constant" | "input";
 
 /** A tensor. */
@@ -21,44 +21,44 @@ export interface GraphNode {
   role: GraphRole;
   /** Name of the op; null for leaves. */
   op: string | null;
-  /** From `names`; null if it is not there. */
+  /** From `names`; null if it has none. */
   name: string | null;
   shape: Shape;
   dtype: DType;
-  /** Its first elements, if asked for; `released` if they are gone. */
+  /** Its first elements, on request; `released` if they are gone. */
   value?: string;
-  /** Those of the result's gradient with respect to it, if asked for and if there is one. */
+  /** The first elements of its gradient, on request and if it has one. */
   gradient?: string;
 }
 
-/** A tensor that another was computed from. */
+/** An input of another tensor's computation. */
 export interface GraphEdge {
   from: string;
   to: string;
-  /** Which input of the op it is. */
+  /** The position among the op's inputs. */
   index: number;
   /** Whether gradients flow back along it. */
   differentiable: boolean;
 }
 
-/** What `graphOf` returns: plain data, fit for JSON. */
+/** The result of `graphOf`: plain data that can be JSON. */
 export interface Graph {
-  /** Every node after those that it was computed from. */
+  /** Every node comes after its inputs. */
   nodes: GraphNode[];
   edges: GraphEdge[];
-  /** Id of the node that the graph is of. */
+  /** Id of the result's node. */
   result: string;
 }
 
-/** What `graphOf` shows besides ops, shapes and dtypes. */
+/** What `graphOf` includes besides ops, shapes and dtypes. */
 export interface GraphOptions {
   /** Names of tensors, such as `model.namedParameters()`. */
   names?: Iterable<readonly [name: string, tensor: Tensor]>;
   /** Whether to show forward values. */
   values?: boolean;
-  /** Whether to compute and show gradients; hooks run as in any backward pass. */
+  /** Whether to compute and show gradients. This runs hooks like any backward pass. */
   gradients?: boolean;
-  /** Where the gradients begin, as for `backward`; ones if absent, which needs a scalar. */
+  /** The gradient to start from, as for `backward`; default ones, which needs a scalar. */
   gradient?: Tensor;
 }
 
@@ -70,10 +70,10 @@ const graphOptions = optionNames<GraphOptions>({
 });
 
 /**
- * The graph that `result` was computed by. Call it before `backward`, or retain the graph there.
+ * The graph that computed `result`. Call it before `backward`, or retain the graph there.
  *
  * @throws GradientError if nothing was recorded; ReleasedError if the graph was released
- * @throws ShapeError, DTypeError as `grad`, if gradients are asked for
+ * @throws ShapeError, DTypeError like `grad`, if it computes gradients
  */
 export function graphOf(result: Tensor, options: GraphOptions = {}): Graph {
   checkOptions("graphOf", options, graphOptions);
@@ -110,7 +110,7 @@ export function graphOf(result: Tensor, options: GraphOptions = {}): Graph {
   return { nodes, edges, result: ids.get(keyOf(result))! };
 }
 
-/** `result` and all that it was computed from, leaves just before their first use. */
+/** `result` and everything it was computed from; leaves come just before their first use. */
 function tensorsBehind(result: Tensor): Tensor[] {
   const found = new Set<Node>();
   const pending = result.node ? [result.node] : [];
@@ -152,7 +152,7 @@ function excerpt(x: Tensor): string {
   return x.rank === 0 ? elements[0]! : `[${elements.join(", ")}]`;
 }
 
-/** What is written on a node, line by line. */
+/** The text of a node, line by line. */
 function linesOf({ op, name, role, shape, dtype, value, gradient }: GraphNode): string[] {
   const what = op ?? name ?? role;
   return [
@@ -170,7 +170,7 @@ const mermaidShapes: Record<GraphRole, [open: string, close: string]> = {
   input: ["[(", ")]"],
 };
 
-/** What each role is filled with, and the result's frame. */
+/** The fill colour of each role, and the result's frame. */
 const fills: Record<GraphRole, string> = {
   operation: "#eef2f7",
   parameter: "#d8ecd8",
@@ -178,7 +178,7 @@ const fills: Record<GraphRole, string> = {
   input: "#fdeccf",
 };
 
-/** Characters that mean something inside a quoted Mermaid text, as its entities. */
+/** Characters that are special in a quoted Mermaid text, as its entities. */
 function mermaidText(text: string): string {
   return text.replace(/[\p{Cc}"#&;<>`\\]/gu, (character) => `#${character.codePointAt(0)};`);
 }
@@ -213,7 +213,7 @@ const dotShapes: Record<GraphRole, string> = {
   input: "cylinder",
 };
 
-/** Graphviz reads escapes, and entities too. */
+/** Graphviz interprets escapes and entities. */
 function dotText(text: string): string {
   return text
     .replace(/&/g, "&amp;")

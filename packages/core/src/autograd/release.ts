@@ -1,9 +1,9 @@
-// Which nodes are behind a result, and giving back what they hold once nobody will walk them again.
+// Finds the nodes behind a result, and frees what they hold when nobody will walk them again.
 import { GradientError, ReleasedError } from "../errors.ts";
 import type { Node, Pass, Tensor } from "../tensor.ts";
 
 /**
- * All nodes that `roots` were computed by, newest first; of these only those recorded as number `start` or later.
+ * All nodes that computed `roots`, newest first; only those recorded as number `start` or later.
  *
  * @throws ReleasedError if one of them was released
  */
@@ -26,10 +26,10 @@ export function nodesBehind(roots: readonly Tensor[], start = 0): Node[] {
   return [...found].sort((a, b) => b.order - a.order);
 }
 
-/** Tensors that are the user's although a graph goes through them: what was differentiated, and gradients. */
+/** Tensors inside a graph that belong to the user: differentiated inputs, and gradients. */
 const handedOut = new WeakSet<Tensor>();
 
-/** Lets `tensors` survive the release of graphs that they are part of. */
+/** Protects `tensors` from the release of graphs that contain them. */
 export function handOut(tensors: Iterable<Tensor>): void {
   for (const tensor of tensors) handedOut.add(tensor);
 }
@@ -43,8 +43,8 @@ function walkedAlready(): never {
 }
 
 /**
- * Gives back what `nodes` hold: their results, and, where a backward pass recorded them, all that it made and walked.
- * The links are cut, so that a result which the user collects does not hold the graph behind it.
+ * Frees what `nodes` hold: their results, and everything that recorded backward passes made and walked. Cuts the links,
+ * so that a result that the user collects does not keep the graph behind it alive.
  */
 export function releaseNodes(nodes: readonly Node[]): void {
   for (const node of nodes) {

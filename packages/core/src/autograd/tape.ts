@@ -1,6 +1,6 @@
-// Reverse-mode differentiation: from a result back to its leaves over the recorded graph, newest node first
-// (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). Here is what starts a walk and what becomes
-// of its gradients; the walk itself is in walk.ts, the end of a graph in release.ts. Knows no op by name.
+// Reverse-mode differentiation: walks the recorded graph from a result back to its leaves, newest node first
+// (Linnainmaa 1970; see Baydin et al., https://arxiv.org/abs/1502.05767). This file starts a walk and stores its
+// gradients. The walk itself is in walk.ts, the release of a graph in release.ts. Knows no op by name.
 
 import { kindOf } from "../arguments.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
@@ -16,9 +16,9 @@ import { accumulate, addInto, alias, copy, filledLike } from "./gradient-ops.ts"
 import { handOut, nodesBehind, releaseNodes } from "./release.ts";
 import { checkGradient, keyOf, Walk } from "./walk.ts";
 
-/** How a walk back begins, and what is left of the graph after it. */
+/** How a backward walk begins, and what remains of the graph afterwards. */
 export interface BackwardOptions {
-  /** Gradient of some later result with respect to this one; ones if absent (which needs a scalar). */
+  /** The gradient of some later result with respect to this one; default ones (which needs a scalar). */
   gradient?: Tensor;
   /** Keep the graph and its tensors, so that `backward` can be called again. */
   retainGraph?: boolean;
@@ -29,8 +29,8 @@ export interface BackwardOptions {
 /** As `BackwardOptions`, for `grad`. */
 export interface GradOptions extends BackwardOptions {
   /**
-   * Where the gradients go: one contiguous tensor for each input, of its shape. Saves a copy where the last computation
-   * can write there. Where the result does not depend on an input they are zeros. Not with `createGraph`.
+   * Where the gradients go: one contiguous tensor per input, of its shape. Saves a copy if the last computation can
+   * write there. Zeros where the result does not depend on an input. Not with `createGraph`.
    */
   into?: readonly Tensor[];
 }
@@ -44,7 +44,7 @@ const gradOptions = optionNames<GradOptions>(
   { allowUnused: "inputs that play no part get null; leave it out" },
 );
 
-/** Where a walk starts: a result, and its gradient as in `BackwardOptions`. */
+/** The start of a walk: a result, and its gradient as in `BackwardOptions`. */
 export interface Root {
   result: Tensor;
   gradient?: Tensor | undefined;
@@ -64,7 +64,7 @@ function checkRoot(operation: string, { result, gradient }: Root): void {
   }
 }
 
-/** The gradients of the sum of `gradient · result` over all roots with respect to `wanted`. */
+/** The gradients with respect to `wanted` of the sum of `gradient · result` over all roots. */
 function differentiate(
   operation: string,
   roots: readonly Root[],
@@ -93,12 +93,12 @@ function differentiate(
 }
 
 /**
- * Adds the gradient of a scalar `root` to `.grad` of every leaf with `requiresGrad`. Releases the intermediate
- * tensors of the graph unless told otherwise; `root` itself stays readable.
+ * Adds the gradient of a scalar `root` to `.grad` of every leaf with `requiresGrad`. By default, releases the graph's
+ * intermediate tensors; `root` itself stays readable.
  *
- * @throws ShapeError, DTypeError if `root` is not a scalar and no `gradient` is given, or it does not fit
+ * @throws ShapeError, DTypeError if `root` is not a scalar and has no `gradient`, or the gradient does not match
  * @throws GradientError if nothing behind `root` requires a gradient
- * @throws ReleasedError if the graph was released by an earlier call
+ * @throws ReleasedError if an earlier call released the graph
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
   requireTensor("backward", root, "root");
@@ -120,7 +120,7 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
   }
 }
 
-/** Adds to `.grad`: in place where no graph goes through it, as in PyTorch. */
+/** Adds to `.grad`, in place if no graph includes it, as in PyTorch. */
 function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
   const before = leaf.grad;
   if (before) checkGradient("backward: what is in .grad does not fit", before, leaf);
@@ -131,7 +131,7 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
   }
   withGrad(createGraph, () => {
     if (before) leaf.grad = accumulate(before, gradient);
-    // Elements that are shared (with another gradient, or by broadcasting) are not for an optimizer to change.
+    // An optimizer must not change elements that are shared, with another gradient or by broadcasting.
     else leaf.grad = gradient.contiguous && !gradient.storage.shared ? gradient : copy(gradient);
     leaf.grad.keep();
   });
@@ -141,11 +141,11 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
 }
 
 /**
- * The gradients of a scalar `root` with respect to `inputs`, of their shapes; `.grad` is not touched.
- * A tensor that `root` does not depend on gets null.
+ * The gradients of a scalar `root` with respect to `inputs`, of their shapes. Does not touch `.grad`. null for a tensor
+ * that `root` does not depend on.
  *
  * @throws GradientError if one of `inputs` neither requires a gradient nor was computed from something that does
- * @throws ShapeError, DTypeError, ReleasedError as `backward`
+ * @throws ShapeError, DTypeError, ReleasedError like `backward`
  */
 export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
   requireTensor("grad", root, "root");
@@ -170,7 +170,7 @@ function checkDestinations(inputs: readonly Tensor[], into: readonly Tensor[], c
   });
 }
 
-/** As `grad`, for the sum of several results, each times its gradient. `operation` is named in errors. */
+/** Like `grad`, for the sum of several results, each times its gradient. Errors name `operation`. */
 export function gradOfSum(
   operation: string,
   roots: readonly Root[],
@@ -195,14 +195,14 @@ export function gradOfSum(
   return inputs.map((input) => gradients.get(keyOf(input)) ?? null);
 }
 
-/** Sees to it that a gradient is where it was wanted; zeros if there is none. */
+/** Makes sure that a gradient is at the requested place; zeros if there is none. */
 function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
   if (!gradient) {
     kernelsFor(place.dtype).fill(place.size, 0, place.address);
     return null;
   }
   if (gradient.address !== place.address || !gradient.contiguous) {
-    // A view of the place itself, in another order, is read before it is overwritten.
+    // Copy a view of the place itself, in another order, before overwriting it.
     const dense = gradient.address === place.address ? compute(() => copy(gradient)) : gradient;
     copyStrided(dense, place);
     if (dense !== gradient) dense.dispose();
@@ -212,9 +212,9 @@ function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
 }
 
 /**
- * Calls `hook` with the gradient of `x`, complete, in every backward pass that comes by, before it goes on to what `x`
- * was computed from. A tensor that the hook returns takes the gradient's place. The hook's argument is gone after the
- * pass unless it was `keep()`-ed. Hooks run in the order in which they were added.
+ * Calls `hook` with the complete gradient of `x` in every backward pass through it, before the pass continues to the
+ * inputs of `x`. A tensor that the hook returns replaces the gradient. The hook's argument is freed after the pass
+ * unless you `keep()` it. Hooks run in the order in which they were added.
  *
  * @returns a function that removes the hook
  * @throws GradientError if no gradient flows to `x`
@@ -226,7 +226,7 @@ export function onGradient(x: Tensor, hook: GradientHook): () => void {
       `onGradient: the tensor (shape ${formatShape(x.shape)}) requires no gradient; set requiresGrad first`,
     );
   }
-  // An entry of its own, so that one function may be added twice.
+  // A separate entry, so that one function may be added twice.
   const entry: GradientHook = (gradient) => hook(gradient);
   x.hooks ??= new Set();
   x.hooks.add(entry);

@@ -1,6 +1,6 @@
-// The walk back from results to what they were computed from. Asks each node for the gradients of its inputs, adds
-// up what meets, runs hooks once a gradient is complete, and records checkpointed segments again on the way.
-// Must not know any op by name. What starts a walk is in tape.ts.
+// The backward walk from results to their inputs. Asks each node for the gradients of its inputs, adds up gradients of
+// the same tensor, runs hooks once a gradient is complete, and re-records checkpointed segments on the way. Must not
+// know any op by name. tape.ts starts a walk.
 
 import { bytesPerElement } from "../dtype.ts";
 import { DTypeError, ReleasedError, ShapeError } from "../errors.ts";
@@ -28,22 +28,22 @@ export function checkGradient(operation: string, gradient: Tensor, x: Tensor): v
   }
 }
 
-/** What the gradient of `x` is kept under: the one tensor that stands for the result of its node. */
+/** The key of the gradient of `x`: the one tensor that represents its node's result. */
 export function keyOf(x: Tensor): Tensor {
   return x.node ? x.node.output : x;
 }
 
 export class Walk {
-  /** Gradients by key: of what is wanted, and of what the walk has not come to yet. */
+  /** Gradients by key: of wanted tensors, and of those that the walk has not reached yet. */
   readonly #gradients = new Map<Tensor, Tensor>();
   readonly #wanted: ReadonlySet<Tensor>;
-  /** What lies on a path to a wanted tensor; nothing else is computed. */
+  /** What lies on a path to a wanted tensor; the walk computes nothing else. */
   readonly #needed: Set<Tensor>;
   readonly #complete = new Set<Tensor>();
-  /** Whether the walk is itself recorded: the new graph then holds what it makes; else temporaries go at once. */
+  /** Whether the walk itself is recorded. If so, the new graph holds its tensors; if not, temporaries are freed at once. */
   readonly #recorded: boolean;
 
-  /** Where gradients of wanted tensors should be computed. */
+  /** Where to compute gradients of wanted tensors. */
   readonly #places = new Map<Tensor, Destination>();
 
   constructor(wanted: readonly Tensor[], recorded: boolean, into: readonly Tensor[] = []) {
@@ -61,10 +61,10 @@ export class Walk {
   }
 
   /**
-   * The gradients of the wanted tensors by key; one that no path leads to is missing.
+   * The gradients of the wanted tensors by key; one without a path is missing.
    *
    * @param nodes what is behind the roots, newest first
-   * @param seed the gradient of each root, called where it is needed
+   * @param seed the gradient of each root, called when it is needed
    */
   run(
     nodes: readonly Node[],
@@ -115,7 +115,7 @@ export class Walk {
     }
   }
 
-  /** Adds what `rule` gives to the gradient of `x`, if that is needed. */
+  /** Adds the result of `rule` to the gradient of `x`, if that is needed. */
   #add(x: Tensor, rule: () => Tensor): void {
     if (!this.#needed.has(x)) return;
     const before = this.#gradients.get(x);
@@ -129,7 +129,7 @@ export class Walk {
     } else this.#addTo(x, before, rule);
   }
 
-  /** In place where nobody else looks at the sum so far. */
+  /** In place if nobody else uses the sum so far. */
   #addTo(x: Tensor, before: Tensor, rule: () => Tensor): void {
     const sum = scope(() => {
       const more = rule();
@@ -143,9 +143,9 @@ export class Walk {
   }
 
   /**
-   * Records a segment again and walks through its nodes in the place of the one that stands for them, so that gradients
-   * meet in the order, and hooks run, as if it had been recorded in the first place. If the walk is recorded, the nodes
-   * take its place for good, for what is recorded now refers to them.
+   * Records a segment again and walks its nodes in place of the one that represents them. Gradients are added in the
+   * same order, and hooks run, as if the segment had been recorded in the first place. If the walk is recorded, the
+   * nodes replace that node for good, because the new recording refers to them.
    */
   #overSegment(node: Node, { start, record }: Segment): void {
     const y = node.output;
@@ -179,7 +179,7 @@ export class Walk {
     for (const hook of [...(x.hooks ?? [])]) {
       const gradient = this.#gradients.get(x)!;
       const run = () => {
-        // A handle of its own, so that the hook may keep it.
+        // A separate handle, so that the hook may keep it.
         const other = hook(alias(gradient));
         if (!(other instanceof Tensor)) return undefined;
         checkGradient("onGradient: the hook's result does not fit", other, x);
@@ -198,7 +198,7 @@ export class Walk {
   }
 }
 
-/** Gradient of one input of a node, in a handle of its own. */
+/** The gradient of one input of a node, in a separate handle. */
 function inputGradient(node: Node, index: number, dy: Tensor): Tensor {
   let dx: Tensor;
   try {

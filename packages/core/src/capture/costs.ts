@@ -1,5 +1,5 @@
-// How much arithmetic a kernel call is: multiplications and additions of the kernels that are made of them. All others
-// are limited by memory, and are judged by the bytes they touch.
+// The arithmetic of a kernel call: multiplications and additions, for kernels dominated by them. All others are limited
+// by memory, so their bytes count instead.
 
 /** Floating-point operations of a call with these arguments, by kernel. Signatures: kernels/table/. */
 const flopsOf: Readonly<Record<string, (args: readonly number[]) => number>> = {

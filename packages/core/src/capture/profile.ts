@@ -10,23 +10,23 @@ import type { Recording } from "./recording.ts";
 
 /** Options of `profile`. */
 export interface ProfileOptions {
-  /** Replays to measure, after three that are not; 20 if absent. Each is a step, with all that it changes. */
+  /** Measured replays, after three unmeasured ones; default 20. Each is a real step, with all its changes. */
   rounds?: number;
 }
 
 const profileOptions = optionNames<ProfileOptions>({ rounds: true });
 
-/** A kernel call of the step, or several that are alike. */
+/** A kernel call of the step, or several similar ones. */
 export interface ProfileRow {
-  /** Name of the kernel, or of a step of the host. */
+  /** Name of the kernel, or of a host step. */
   kernel: string;
-  /** Shapes of the tensors that it was given. */
+  /** Shapes of its tensors. */
   operands: string;
-  /** How often the step makes such a call. */
+  /** How many such calls a step makes. */
   calls: number;
-  /** Bytes of these tensors, of all calls together. */
+  /** Bytes of these tensors, over all calls. */
   bytes: number;
-  /** Multiplications and additions of all calls together; 0 for kernels that are limited by memory. */
+  /** Multiplications and additions of all calls; 0 for kernels that are limited by memory. */
   flops: number;
   /** Milliseconds of all calls together: the median over the rounds. */
   ms: number;
@@ -34,7 +34,7 @@ export interface ProfileRow {
   share: number;
 }
 
-/** What `profile` found. `toString()` is a table. */
+/** The result of `profile`. `toString()` is a table. */
 export interface Profile {
   /** Most expensive first. */
   rows: readonly ProfileRow[];
@@ -61,7 +61,7 @@ function groupSteps({ steps, usesOfTensors }: Recording, rounds: number): Group[
   const groups = new Map<string, Group>();
   let use = 0;
   return steps.map(({ name, args, isKernel }, index) => {
-    // An op takes the addresses of its tensors right before the call that it passes them to.
+    // An op takes the addresses of its tensors right before its kernel call.
     const operands = new Map<number, (typeof usesOfTensors)[number]["x"]>();
     for (; use < usesOfTensors.length && usesOfTensors[use]!.steps <= index; use++) {
       const { address, x } = usesOfTensors[use]!;
@@ -84,8 +84,9 @@ function groupSteps({ steps, usesOfTensors }: Recording, rounds: number): Group[
 }
 
 /**
- * Measures the kernels of a compiled step, which must have been called at least three times: it is replayed, twice as often
- * as the options say and with the arguments of the last call, and changes what each replay changes: a training step trains.
+ * Measures the kernels of a compiled step, which must have been called at least three times. Replays it twice as often
+ * as the options say, with the arguments of the last call. Each replay changes what a call changes: a training step
+ * trains.
  *
  * @throws CaptureError if no call was replayed yet
  */

@@ -1,5 +1,5 @@
-// One run of a function, written down: kernel calls and the host's steps between them, in order, and what must hold for
-// doing them again to be the same as running the function. See README.md beside it. Knows no op by name.
+// The recording of one run of a function: kernel calls and host steps in order, and the conditions under which
+// repeating them equals running the function. See README.md in this folder. Knows no op by name.
 import { CaptureError } from "../errors.ts";
 import type { KernelCall } from "../kernels/dispatch.ts";
 import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
@@ -13,24 +13,24 @@ import { guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 import { RandomStreams } from "./random-streams.ts";
 
-/** A kernel call, or a step of the host, which has no arguments. */
+/** A kernel call, or a host step, which has no arguments. */
 export interface RecordedStep {
   readonly name: string;
   readonly run: (...args: number[]) => unknown;
   readonly args: readonly number[];
   readonly isKernel: boolean;
-  /** Where other shards must be waited for, if it is such a place. */
+  /** The exchange with other shards at this step, if there is one. */
   readonly meeting?: Meeting;
 }
 
-/** A tensor that was about to be used when there were so many steps. */
+/** A tensor, and the number of steps recorded when it was about to be used. */
 export interface Use {
   readonly steps: number;
   readonly address: number;
   readonly x: Pick<Tensor, "shape" | "dtype">;
 }
 
-/** A block handed out when there were so many steps, so that addresses of two recordings can be compared. */
+/** A block, and the number of steps when it was allocated, so that addresses of two recordings can be compared. */
 interface Allocation {
   readonly steps: number;
   readonly offset: number;
@@ -54,13 +54,13 @@ export class Recording implements Observer {
   /** Blocks of gradients that the step leaves behind: nobody else may get them. */
   readonly #left = new Set<Storage>();
 
-  /** `inRounds` if what is recorded is one shard's part of a batch, which meets the others'. */
+  /** `inRounds` if the recording is one shard's part of a batch, which exchanges numbers with the others. */
   constructor(plan: Plan, inRounds: boolean) {
     this.#plan = plan;
     this.meet = inRounds ? (meeting) => this.#noteMeeting(meeting) : null;
   }
 
-  /** Runs `body` and writes down what it does. */
+  /** Runs `body` and records it. */
   record<T>(body: () => T): T {
     const { steps } = this;
     const listen = ({ kernel, run, args }: KernelCall) =>
@@ -83,7 +83,7 @@ export class Recording implements Observer {
     }
   }
 
-  /** Does everything again. `before`, if given, is called before each step, and at the end with their number. */
+  /** Replays everything. Calls `before`, if given, before each step, and at the end with the number of steps. */
   replay(before?: (step: number) => void): void {
     this.#streams.write();
     const { steps } = this;
@@ -96,7 +96,7 @@ export class Recording implements Observer {
     this.#streams.advance();
   }
 
-  /** Does everything again, and stops at each meeting until it is resumed, when its numbers must be there. */
+  /** Replays everything, and stops at each exchange. When it is resumed, the exchanged numbers must be in place. */
   *replayInRounds(): IterableIterator<Meeting, void> {
     this.#streams.write();
     for (const { run, args, meeting } of this.steps) {
@@ -106,19 +106,19 @@ export class Recording implements Observer {
     this.#streams.advance();
   }
 
-  /** Where it stops. */
+  /** The exchanges at which it stops. */
   get meetings(): readonly Meeting[] {
     return this.steps.flatMap(({ meeting }) => meeting ?? []);
   }
 
-  /** True if a replay would do now what the function would. */
+  /** True if a replay would now do the same as the function. */
   fits(): boolean {
     if (kernelTables() !== this.#tables) return false;
     for (const holds of this.#conditions) if (!holds()) return false;
     return true;
   }
 
-  /** What another recording of the same function did otherwise, in words; undefined if nothing. */
+  /** How another recording of the same function differs, as text; undefined if it does not. */
   difference(other: Recording): string | undefined {
     const count = Math.max(this.steps.length, other.steps.length);
     for (let index = 0; index < count; index++) {
@@ -137,7 +137,7 @@ export class Recording implements Observer {
     return undefined;
   }
 
-  /** A result of the run, in a handle that stays as long as the recording. */
+  /** A result of the run, in a handle that lives as long as the recording. */
   keepResult(x: Tensor): Tensor {
     const kept = x.view(x.shape, x.strides).keep();
     this.#results.push(kept);
@@ -180,7 +180,7 @@ export class Recording implements Observer {
     this.#noteGrad(leaf);
     this.#note("clear grad", () => {
       const { grad } = leaf;
-      // What this step wrote it writes again, to the same place.
+      // A replay writes the same values to the same place.
       if (grad?.alive && this.#left.has(grad.storage)) leaf.grad = null;
       else leaf.clearGrad();
     });
@@ -215,19 +215,19 @@ export class Recording implements Observer {
     this.steps.push({ name, run: () => undefined, args: addresses, isKernel: false, meeting });
   }
 
-  /** True for a tensor that the step makes, whose gradient is nobody else's business. */
+  /** True for a tensor that the step makes: nobody else uses its gradient. */
   #isOwn(leaf: Tensor): boolean {
     return observe(null, () => leaf.alive && leaf.storage.isFrom(this.#plan));
   }
 
-  /** True the first time that the step has to do with the gradient of a tensor which was there before. */
+  /** True when the step first touches the gradient of a tensor that existed before. */
   #noteGrad(leaf: Tensor): boolean {
     if (this.#gradsKnown.has(leaf) || this.#isOwn(leaf)) return false;
     this.#gradsKnown.add(leaf);
     return true;
   }
 
-  /** Keeps the block of a gradient, and gives a handle of it, also after somebody has disposed of one. */
+  /** Keeps the block of a gradient, and returns a handle, even after somebody has disposed of one. */
   #lasting(gradient: Tensor): () => Tensor {
     const { shape, strides, offset, dtype } = gradient;
     const storage = observe(null, () => gradient.storage);
@@ -250,7 +250,7 @@ export class Recording implements Observer {
     this.dependsOn(() => x.alive && x.address === address && x.requiresGrad === requiresGrad);
   }
 
-  /** Which of the blocks handed out an address lies in when step `index` is done, and where. */
+  /** Which allocated block an address lies in after step `index`, and at which offset. */
   #originOf(address: number, index: number): string | undefined {
     const number = this.#allocations.findLastIndex(
       ({ steps, offset, bytes }) => steps <= index && offset <= address && address < offset + bytes,

@@ -1,4 +1,4 @@
-// The exact gradient, by walking the recorded graph back: what all other estimators are compared with.
+// The exact gradient, by walking the recorded graph back: the reference for all other estimators.
 
 import { grad } from "../autograd/tape.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -19,7 +19,7 @@ export function backpropagation(): GradientEstimator {
   });
 }
 
-/** A gradient in elements of its own; 0 where the loss does not depend on the parameter. */
+/** A gradient in its own memory; 0 where the loss does not depend on the parameter. */
 export function ownGradient(parameter: Tensor, gradient: Tensor | null): Tensor {
   if (gradient?.contiguous && !gradient.storage.shared) return gradient;
   const own = Tensor.allocate(parameter.shape, parameter.dtype, "gradient");

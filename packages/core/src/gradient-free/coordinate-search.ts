@@ -6,16 +6,16 @@ import { defineEstimator, requirePositive } from "./estimator.ts";
 
 /** Options of `coordinateSearch`. */
 export interface CoordinateSearchOptions {
-  /** How far a weight is moved; 0.001 if absent. */
+  /** How far a weight is moved; default 0.001. */
   stepSize?: number;
 }
 
 const coordinateSearchOptions = optionNames<CoordinateSearchOptions>({ stepSize: true });
 
 /**
- * Tries `x + h` and, if the loss does not fall, `x - h` for each element in turn; what lowers the loss is kept for those
- * that follow. The "gradient" is the way back divided by `h`, each element -1, 0 or 1, so that `new SGD(parameters,
- * { lr: h })` ends where the search did. For small `h` it is the sign of the gradient. Costs `n + 1` to `2n + 1`
+ * For each element in turn, tries `x + h` and, if the loss does not fall, `x - h`; keeps what lowers the loss for the
+ * next elements. The "gradient" is the way back divided by `h`, each element -1, 0 or 1, so that `new SGD(parameters, {
+ * lr: h })` ends where the search did. For small `h` it is the sign of the gradient. Costs `n + 1` to `2n + 1`
  * evaluations for `n` elements. Hooke and Jeeves 1961, https://doi.org/10.1145/321062.321069.
  *
  * @throws ValueError for a step size that is not positive

@@ -1,5 +1,5 @@
-// The slope of a loss along a direction in the space of its parameters. What `jvp` computes for a function of its
-// arguments, for a loss that closes over its parameters.
+// The slope of a loss along a direction in parameter space. `jvp` does the same for a function of its arguments; here
+// the loss closes over its parameters.
 import { withGrad } from "../autograd/define-op.ts";
 import { grad } from "../autograd/tape.ts";
 import { add, mul } from "../ops/arithmetic/arithmetic.ts";
@@ -9,8 +9,8 @@ import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
- * `∇f · v` and `f`. The gradient of `u f` by the parameters is linear in the number `u`, so that its derivative by `u`,
- * along `v`, is the slope: two walks back give what one walk forward would (Townsend 2017,
+ * `∇f · v` and `f`. The gradient of `u f` by the parameters is linear in the number `u`, so its derivative by `u`,
+ * along `v`, is the slope. Two backward walks replace one forward walk (Townsend 2017,
  * https://j-towns.github.io/2017/06/12/A-new-trick.html).
  */
 export function directionalDerivative(

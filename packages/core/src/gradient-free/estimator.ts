@@ -1,4 +1,4 @@
-// One interface for all ways to a gradient: backpropagation, and those that do without it. See README.md beside it.
+// One interface for all gradient estimators: backpropagation and the gradient-free ones. See README.md in this folder.
 import { noGrad, withGrad } from "../autograd/define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
 import { zerosLike } from "../ops/create/like.ts";
@@ -7,41 +7,41 @@ import { scope } from "../scope.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What an estimator gives. */
+/** The result of an estimator. */
 export interface GradientEstimate {
-  /** One for each parameter, of its shape and dtype, contiguous; zeros for a frozen one. */
+  /** One per parameter, of its shape and dtype, contiguous; zeros for a frozen one. */
   gradients: Tensor[];
-  /** The loss at the parameters; for random perturbations the mean over them, which costs no evaluation more. */
+  /** The loss at the parameters; for random perturbations the mean over them, which needs no extra evaluation. */
   loss: number;
   /** How often the loss was computed. */
   evaluations: number;
 }
 
-/** A way to the gradient of a scalar loss. */
+/** Estimates the gradient of a scalar loss. */
 export interface GradientEstimator {
   readonly name: string;
-  /** Estimates made so far. Random directions depend on the seed and on this alone: set it to resume a run. */
+  /** Estimates made so far. Random directions depend only on the seed and on this: set it to resume a run. */
   step: number;
   /**
-   * Estimates the gradient of a scalar loss. Parameters may be changed meanwhile, in place, and are put back bit for
-   * bit, also if the loss throws; frozen ones are left alone.
+   * Estimates the gradient of a scalar loss. May change parameters in place meanwhile, and restores them bit for bit,
+   * even if the loss throws. Leaves frozen ones alone.
    *
-   * @param loss computes the loss from the parameters as they are; must give the same result each time
+   * @param loss computes the loss from the current parameters; must return the same each time
    */
   estimate(loss: () => Tensor, parameters: readonly Tensor[]): GradientEstimate;
 }
 
-/** What a rule has to go by. */
+/** What a rule can use. */
 export interface Problem {
   readonly parameters: readonly Tensor[];
   readonly step: number;
-  /** The loss at the parameters as they are now. */
+  /** The loss at the current parameters. */
   evaluate: () => number;
   /** The same with its graph, for rules that differentiate. */
   record: () => Tensor;
 }
 
-/** Makes an estimator of a rule: counts steps and evaluations, and frees all but the gradients. */
+/** Makes an estimator from a rule: counts steps and evaluations, and frees everything but the gradients. */
 export function defineEstimator(
   name: string,
   rule: (problem: Problem) => { gradients: Tensor[]; loss: number },

@@ -1,4 +1,4 @@
-// Evolution strategies: the weights move towards the better ones of a population around them.
+// Evolution strategies: the weights move towards the better members of a population around them.
 
 import { ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
@@ -10,11 +10,11 @@ import { combineDirections, randomDirections, withDisplacement } from "./perturb
 export interface EvolutionStrategiesOptions {
   /** Decides all directions, together with the step. */
   seed: number;
-  /** Losses per estimate, two for each direction; 64 if absent. */
+  /** Losses per estimate, two for each direction; default 64. */
   population?: number;
-  /** Standard deviation of the population around the weights; 0.02 if absent. */
+  /** Standard deviation of the population around the weights; default 0.02. */
   sigma?: number;
-  /** Whether losses count by their rank, which outliers cannot upset, or by their value; "ranks" if absent. */
+  /** Whether losses count by rank, which resists outliers, or by value; default "ranks". */
   shaping?: "ranks" | "none";
 }
 
@@ -26,10 +26,10 @@ const evolutionStrategiesOptions = optionNames<EvolutionStrategiesOptions>({
 });
 
 /**
- * `1/(N σ) · sum over i of (u(f(x + σεᵢ)) - u(f(x - σεᵢ))) εᵢ` over N/2 normal directions `ε`. Without shaping `u(f) = f`, and
- * this is an unbiased estimate of the gradient of the loss averaged over the population. Shaped, `u` is the rank of the
- * loss among all, from -½ to ½, so that only the direction has a meaning, and not the length. Costs N evaluations.
- * Salimans et al., https://arxiv.org/abs/1703.03864.
+ * `1/(N σ) · sum over i of (u(f(x + σεᵢ)) - u(f(x - σεᵢ))) εᵢ` over N/2 normal directions `ε`. Without shaping `u(f) =
+ * f`, and the estimate of the gradient of the population-averaged loss is unbiased. With shaping, `u` is the rank of
+ * the loss among all, from -½ to ½, so only the direction has a meaning, not the length. Costs N evaluations. Salimans
+ * et al., https://arxiv.org/abs/1703.03864.
  *
  * @throws ValueError for an option out of range
  */
@@ -67,7 +67,7 @@ export function evolutionStrategies(options: EvolutionStrategiesOptions): Gradie
   });
 }
 
-/** The rank of each value among all, from -½ to ½; equal ones share the mean of theirs. NaN counts as the largest. */
+/** The rank of each value, from -½ to ½; ties share the mean of their ranks. NaN ranks highest. */
 export function centredRanks(values: readonly number[]): number[] {
   const sortable = values.map((value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value));
   const order = sortable

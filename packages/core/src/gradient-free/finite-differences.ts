@@ -1,4 +1,4 @@
-// The gradient one element at a time: exact enough to check any other way, and far too slow for anything else.
+// The gradient one element at a time: exact enough to check any other method, and far too slow for anything else.
 
 import type { DType } from "../dtype.ts";
 import { checkOptions, optionNames } from "../options.ts";
@@ -8,9 +8,9 @@ import { defineEstimator, requirePositive } from "./estimator.ts";
 
 /** Options of `finiteDifferences`. */
 export interface FiniteDifferencesOptions {
-  /** `(f(x+h) - f(x)) / h`, or `(f(x+h) - f(x-h)) / 2h`; "central" if absent. */
+  /** `(f(x+h) - f(x)) / h`, or `(f(x+h) - f(x-h)) / 2h`; default "central". */
   scheme?: "forward" | "central";
-  /** h for elements up to 1, relative beyond; if absent, the power of the dtype's precision that errs least. */
+  /** h for elements up to 1, relative beyond. By default the power of the dtype's precision with the least error. */
   stepSize?: number;
 }
 
@@ -20,8 +20,8 @@ const finiteDifferencesOptions = optionNames<FiniteDifferencesOptions>({ scheme:
 const epsilon: Partial<Record<DType, number>> = { float32: 2 ** -23, float64: 2 ** -52 };
 
 /**
- * Differences of the loss along each axis. `n` parameters cost `n + 1` evaluations forward, and `2n + 1` central. Rounding
- * of the loss and curvature err the less the better `h` balances them: √ε forward, ∛ε central
+ * Differences of the loss along each axis. `n` parameters cost `n + 1` evaluations forward, and `2n + 1` central. The
+ * best `h` balances the rounding of the loss against its curvature: √ε forward, ∛ε central
  * (https://doi.org/10.1007/978-0-387-40065-5, section 8.1).
  *
  * @throws ValueError for a step size that is not positive
@@ -38,7 +38,7 @@ export function finiteDifferences(options: FiniteDifferencesOptions = {}): Gradi
       const [x, g] = [parameter.data(), gradient.data()];
       const precision = epsilon[parameter.dtype]!;
       const unit = stepSize ?? (scheme === "forward" ? Math.sqrt(precision) : Math.cbrt(precision));
-      /** Where rounding has put the element, and the loss there. */
+      /** The rounded element, and the loss there. */
       const look = (i: number, value: number): [place: number, loss: number] => {
         const before = x[i]!;
         x[i] = value;

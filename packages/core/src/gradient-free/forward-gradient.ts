@@ -10,15 +10,15 @@ import { combineDirections, randomDirections } from "./perturbation.ts";
 export interface ForwardGradientOptions {
   /** Decides all directions, together with the step. */
   seed: number;
-  /** Directions to average over; 1 if absent. */
+  /** Directions to average over; default 1. */
   samples?: number;
 }
 
 const forwardGradientOptions = optionNames<ForwardGradientOptions>({ seed: true, samples: true });
 
 /**
- * `(∇f · v) v` with a random normal `v`: unbiased. The slope `∇f · v` is one number that comes out of a forward pass. Costs
- * one evaluation a sample. Baydin et al., https://arxiv.org/abs/2202.08587.
+ * `(∇f · v) v` with a random normal `v`: unbiased. The slope `∇f · v` is a single number from a forward pass. Costs one
+ * evaluation per sample. Baydin et al., https://arxiv.org/abs/2202.08587.
  *
  * @throws ValueError for an option out of range
  */

@@ -1,4 +1,4 @@
-// All gradient estimators, a line per file.
+// All gradient estimators, one line per file.
 export { backpropagation } from "./backpropagation.ts";
 export { type CoordinateSearchOptions, coordinateSearch } from "./coordinate-search.ts";
 export type { GradientEstimate, GradientEstimator } from "./estimator.ts";

@@ -1,5 +1,5 @@
-// Backpropagation one layer at a time: no walk crosses from one layer to another. Each layer is fed a detached view of
-// what the one before it gave, and is handed the gradient of its output alone, as if layers were far apart.
+// Backpropagation one layer at a time: no walk crosses from one layer to another. Each layer gets a detached view of
+// the previous layer's output and the gradient of its own output, as if the layers were far apart.
 import { noGrad } from "../autograd/define-op.ts";
 import { detach } from "../autograd/gradient-ops.ts";
 import { grad } from "../autograd/tape.ts";
@@ -10,7 +10,7 @@ import { ownGradient } from "./backpropagation.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator } from "./estimator.ts";
 
-/** Where the graph was cut: what a layer gave, what the next one got instead, and the latter's gradient. */
+/** A cut in the graph: a layer's output, the detached view that the next layer got, and that view's gradient. */
 interface Cut {
   output: Tensor;
   leaf: Tensor;
@@ -18,8 +18,8 @@ interface Cut {
 }
 
 /**
- * The gradient of a loss that runs through the given layers, such as those of a `Sequential`: bit for bit that of
- * `backpropagation`, as long as each parameter is used in one place. One evaluation.
+ * The gradient of a loss that runs through the given layers, such as those of a `Sequential`. Bit for bit that of
+ * `backpropagation`, if each parameter is used in one place. One evaluation.
  *
  * @param layers where to cut: after each of them
  */
@@ -28,11 +28,11 @@ export function layerByLayer(layers: readonly Module[]): GradientEstimator {
     const cuts: Cut[] = [];
     const loss = withCuts(layers, cuts, record);
     const gradients = new Map<Tensor, Tensor>();
-    /** Walks back from `root` to the cuts before number `end` and to the parameters. */
+    /** Walks from `root` back to the parameters and to the cuts before number `end`. */
     const walk = (root: Tensor, end: number, gradient?: Tensor): void => {
       const before = cuts.slice(0, end);
       const wanted = [...before.map(({ leaf }) => leaf), ...parameters];
-      // What lies between the layers may be behind several of them, so no walk releases it; the scope does, at the end.
+      // Several layers may share what lies between them, so no walk releases it; the scope does, at the end.
       const found = grad(root, wanted, { retainGraph: true, ...(gradient && { gradient }) });
       before.forEach((cut, i) => {
         cut.gradient = accumulate(cut.gradient, found[i]!);
@@ -58,7 +58,7 @@ function accumulate(before: Tensor | null, more: Tensor | null): Tensor | null {
   return before && more ? noGrad(() => add(before, more)) : (before ?? more);
 }
 
-/** Runs `body` while every layer hands on a detached view of its output. */
+/** Runs `body` while every layer returns a detached view of its output. */
 function withCuts(layers: readonly Module[], cuts: Cut[], body: () => Tensor): Tensor {
   const distinct = [...new Set(layers)];
   const restore = distinct.map((layer) => {

@@ -1,5 +1,5 @@
-// Random directions in the space of the parameters, and losses seen a small way along them. Directions are drawn again
-// where they are needed again, from their position in a Philox stream: nothing is stored but the parameters themselves.
+// Random directions in parameter space, and losses at a small distance along them. Directions are drawn again whenever
+// they are needed, from their position in a Philox stream, so only the parameters are stored.
 import { noGrad } from "../autograd/define-op.ts";
 import { add, mul, sub } from "../ops/arithmetic/arithmetic.ts";
 import { greaterEqual } from "../ops/arithmetic/compare.ts";
@@ -11,13 +11,13 @@ import { Tensor } from "../tensor.ts";
 /** Independent elements: standard normal, or ±1 with equal probability (Rademacher). */
 export type Distribution = "normal" | "sign";
 
-/** The directions of one step: number `index`, a tensor like each parameter. */
+/** The directions of one step: direction `index` has a tensor for each parameter. */
 export type Directions = (index: number) => Tensor[];
 
 /**
- * The random directions of a step. They depend on the seed, the step and their number, and on nothing else.
+ * The random directions of a step. They depend only on the seed, the step and their number.
  *
- * @throws ValueError for a seed that is none
+ * @throws ValueError for an invalid seed
  */
 export function randomDirections(
   parameters: readonly Tensor[],
@@ -42,8 +42,8 @@ export function randomDirections(
 }
 
 /**
- * Lets `body` look at other places: `move(d, h)` sets the parameters to `p + h d`, always from where they were at the
- * start. Puts them back at the end, bit for bit.
+ * Lets `body` evaluate at other points: `move(d, h)` sets the parameters to `p + h d`, always from their start.
+ * Restores them at the end, bit for bit.
  */
 export function withDisplacement<T>(
   parameters: readonly Tensor[],

@@ -1,4 +1,4 @@
-// Simultaneous perturbation: all weights at once, in two evaluations whatever their number.
+// Simultaneous perturbation: all weights at once, in two evaluations, however many there are.
 import { checkOptions, optionNames } from "../options.ts";
 import type { GradientEstimator } from "./estimator.ts";
 import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
@@ -8,17 +8,17 @@ import { combineDirections, randomDirections, withDisplacement } from "./perturb
 export interface SPSAOptions {
   /** Decides all directions, together with the step. */
   seed: number;
-  /** Half the distance of the two losses, for each element; 0.001 if absent. */
+  /** Half the distance between the two points, for each element; default 0.001. */
   perturbation?: number;
-  /** Directions to average over; 1 if absent. */
+  /** Directions to average over; default 1. */
   samples?: number;
 }
 
 const spsaOptions = optionNames<SPSAOptions>({ seed: true, perturbation: true, samples: true });
 
 /**
- * `(f(x + cΔ) - f(x - cΔ)) / 2c · Δ` with random `Δ = ±1`, which divided by and multiplied with is the same: unbiased but
- * for the curvature within `c`. Costs two evaluations a sample. Spall 1992, https://doi.org/10.1109/9.119632.
+ * `(f(x + cΔ) - f(x - cΔ)) / 2c · Δ` with random `Δ = ±1`, for which division and multiplication are the same. Unbiased
+ * except for the curvature within `c`. Costs two evaluations per sample. Spall 1992, https://doi.org/10.1109/9.119632.
  *
  * @throws ValueError for an option out of range
  */

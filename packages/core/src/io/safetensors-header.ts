@@ -1,9 +1,9 @@
-// The header of a safetensors file, read strictly (https://github.com/huggingface/safetensors#format): u64 length,
-// then JSON of one form only. JSON.parse would keep the last of two equal keys without a word, so the form is scanned
-// here; nothing in it nests, so nothing recurses. Allocates nothing in the heap; whoever reads elements comes after.
+// The header of a safetensors file, read strictly (https://github.com/huggingface/safetensors#format): u64 length, then
+// JSON of one fixed form. JSON.parse would silently keep the last of two equal keys, so this scans the text itself. The
+// form does not nest, so nothing recurses. Allocates nothing in the heap; the elements are read later.
 import { FormatError } from "../errors.ts";
 
-/** Where a tensor's elements are, in bytes from the start of the data, and what they are. */
+/** Where a tensor's elements lie, in bytes from the start of the data, and their type. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: string;
@@ -15,19 +15,19 @@ export interface TensorEntry {
 export interface SafetensorsHeader {
   /** In the order of the file. */
   readonly entries: readonly TensorEntry[];
-  /** Without prototype, so that every key is one of the file's. */
+  /** Without prototype, so that it has only the file's keys. */
   readonly metadata: Record<string, string>;
   /** First byte of the data. */
   readonly dataStart: number;
 }
 
-/** The longest header that readers of this format accept, in bytes. */
+/** The longest header, in bytes, that readers of this format accept. */
 export const maximumHeaderBytes = 100_000_000;
 
-/** The format has no such limit; more axes than NumPy has are a way to use up memory, not a tensor. */
+/** The format has no such limit, but more axes than NumPy supports are an attack on memory, not a tensor. */
 const maximumRank = 64;
 
-/** Bits per element of every dtype that the format has. */
+/** Bits per element of the format's dtypes. */
 const bitsOf: ReadonlyMap<string, number> = new Map([
   ...(["F64", "I64", "U64", "C64"] as const).map((name) => [name, 64] as const),
   ...(["F32", "I32", "U32"] as const).map((name) => [name, 32] as const),
@@ -43,7 +43,7 @@ function fail(problem: string): never {
   throw new FormatError(`readSafetensors: ${problem}; the file is damaged, or not safetensors`);
 }
 
-/** A name as it stands in errors: quoted, and of bounded length. */
+/** A name for errors: quoted, and of bounded length. */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 63)}…` : name);
 }
@@ -163,7 +163,7 @@ function scanEntry(scanner: Scanner, name: string): TensorEntry {
   return { name, dtype, shape, start: offsets[0]!, end: offsets[1]! };
 }
 
-/** Bytes that shape and dtype ask for; products are exact, and may not leave 64 bits. */
+/** Bytes that shape and dtype require; products are exact, and must fit 64 bits. */
 function bytesOf({ name, dtype, shape }: TensorEntry): bigint {
   const bits = bitsOf.get(dtype);
   if (bits === undefined) fail(`tensor ${quoted(name)} has the unknown dtype ${quoted(dtype)}`);
@@ -176,7 +176,7 @@ function bytesOf({ name, dtype, shape }: TensorEntry): bigint {
   return product / 8n;
 }
 
-/** Throws unless the tensors, one after another, are all of the data: no hole, no overlap, nothing left over. */
+/** Throws unless the tensors cover the data exactly: no hole, no overlap, no rest. */
 function checkOffsets(entries: readonly TensorEntry[], dataBytes: number): void {
   let place = 0;
   for (const entry of [...entries].sort((a, b) => a.start - b.start || a.end - b.end)) {
@@ -196,7 +196,7 @@ function checkOffsets(entries: readonly TensorEntry[], dataBytes: number): void 
 /**
  * Reads and checks the header of a whole file.
  *
- * @throws FormatError if anything is not as the format says
+ * @throws FormatError if anything violates the format
  */
 export function readHeader(bytes: Uint8Array): SafetensorsHeader {
   if (bytes.length < 8) fail(`the file has ${bytes.length} bytes, fewer than the 8 of the header's length`);
@@ -209,7 +209,7 @@ export function readHeader(bytes: Uint8Array): SafetensorsHeader {
   const dataStart = 8 + Number(length);
   let text: string;
   try {
-    // A copy: the decoder does not take shared memory. A byte order mark is not skipped, for it is not `{`.
+    // A copy, as the decoder refuses shared memory. Does not skip a byte order mark, because it is not `{`.
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
       new Uint8Array(bytes.subarray(8, dataStart)),
     );

@@ -1,6 +1,6 @@
 // Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length, a JSON
-// header padded with spaces to a multiple of 8, then the elements, little-endian, in one run. The header is read in
-// safetensors-header.ts; here is what becomes of the elements.
+// header padded with spaces to a multiple of 8, then the elements, little-endian, without gaps. safetensors-header.ts
+// reads the header; this file converts the elements.
 
 import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
@@ -18,14 +18,14 @@ const formatNames: Record<DType, string> = { float32: "F32", float64: "F64", int
 export interface Safetensors {
   /** By name, in the order of the header. */
   tensors: Map<string, Tensor>;
-  /** The text stored beside them; empty if there is none. */
+  /** The metadata; empty if there is none. */
   metadata: Record<string, string>;
 }
 
-/** How the elements of a dtype are read: as which of ours, and one by one if they are not copied as they are. */
+/** How to read a dtype: as which of ours, and, if they cannot be copied, how to convert one element. */
 interface Reader {
   dtype: DType;
-  /** Number of byte `at`: a value for int32, the bits for float32. */
+  /** The element at byte `at`: a value for int32, the bits for float32. */
   read?: (view: DataView, at: number) => number | bigint;
   bytes?: number;
 }
@@ -62,7 +62,7 @@ function float32Bits(half: number): number {
 function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
   const { dtype: own, read, bytes } = readers[dtype]!;
   const x = Tensor.allocate(Object.freeze(shape), own, "readSafetensors");
-  // Bytes are copied, so it does not matter that tensors may lie anywhere in the file.
+  // Copies bytes, so tensors may be unaligned in the file.
   if (!read) heap().uint8.set(data, x.address);
   else {
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -84,12 +84,12 @@ function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
 }
 
 /**
- * The tensors of a safetensors file. F32, F64, I32 and U8 are read as they are, F16 and BF16 as float32, and BOOL, I8,
- * I16, U16, and as far as their values fit also U32, I64 and U64, as int32. All of the file is checked before anything
- * is made; in case of an error nothing is left behind.
+ * The tensors of a safetensors file. Reads F32, F64, I32 and U8 as they are; F16 and BF16 as float32; BOOL, I8, I16,
+ * U16 as int32, and U32, I64 and U64, too, if their values fit. Checks the whole file before it makes anything; an
+ * error leaves nothing behind.
  *
  * @throws FormatError if the bytes are not a valid file
- * @throws DTypeError if a tensor has a dtype, or an integer, that none of ours holds; MemoryError if there is no room
+ * @throws DTypeError if none of our dtypes holds a tensor's dtype, or an integer; MemoryError if there is no room
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   const { entries, metadata, dataStart } = readHeader(bytes);
@@ -143,13 +143,13 @@ function entriesOf(tensors: unknown): { name: string; tensor: Tensor; start: num
 }
 
 /**
- * The bytes of a safetensors file with the given tensors. Their elements are laid out by size, largest first, so that
- * each tensor is aligned; the header names them in the order given.
+ * The bytes of a safetensors file with the given tensors. Stores their elements by element size, largest first, so that
+ * each tensor is aligned; the header lists them in the given order.
  *
  * @param tensors by name: a map such as `model.stateDict()`, a plain object, or pairs
- * @param metadata text stored beside the tensors
+ * @param metadata text stored in the header
  * @throws ValueError if a tensor has the reserved name `__metadata__` or that of another, if names or metadata are not
- *   strings of valid Unicode, if there is something other than named tensors, or the header is too long
+ *   strings of valid Unicode, if a value is not a named tensor, or the header is too long
  */
 export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: Tensor]> | Readonly<Record<string, Tensor>>,
@@ -180,7 +180,7 @@ export function writeSafetensors(
     const { dtype, shape } = tensor;
     return [name, { dtype: formatNames[dtype], shape, data_offsets: [start, start + bytesOf(tensor)] }];
   });
-  // Object.fromEntries defines own properties, so even a tensor named __proto__ is written as it should be.
+  // Object.fromEntries defines own properties, so even a tensor named __proto__ is written correctly.
   const text = new TextEncoder().encode(
     JSON.stringify(Object.fromEntries([...(metadata ? [["__metadata__", metadata]] : []), ...header])),
   );

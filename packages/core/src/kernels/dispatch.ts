@@ -1,4 +1,4 @@
-// Which kernels run: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
+// Selects the kernels: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
 import type { DType } from "../dtype.ts";
 import type { Heap } from "../memory/heap.ts";
 import { heap } from "../memory/heap.ts";
@@ -15,7 +15,7 @@ interface Tables extends Record<DType, Kernels> {
   set: KernelSet;
 }
 
-/** Kernels that move four bytes without looking at them, or work on indices: int32 shares them with float32. */
+/** Kernels that move four bytes without interpreting them, or work on indices: int32 shares them with float32. */
 const sharedByInt32: readonly KernelName[] = [
   "copy",
   "band",
@@ -31,7 +31,7 @@ let tables: Tables | undefined;
 function build(set: KernelSet): Tables {
   const memory = heap();
   if (set === "blas") return overlayBlas(build(withoutBlas()), memory);
-  // A kernel without a WebAssembly version is one where the reference is fast enough.
+  // Kernels without a WebAssembly version are those whose reference is fast enough.
   const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
   const moves = Object.fromEntries(sharedByInt32.flatMap((name) => (fast[name] ? [[name, fast[name]]] : [])));
   return {
@@ -53,7 +53,7 @@ function overlayBlas(below: Tables, memory: Heap): Tables {
   };
 }
 
-/** A call of a kernel as it was made. Its arguments are all there is to it, so it can be made again. */
+/** A kernel call. Its arguments define it completely, so it can be repeated. */
 export interface KernelCall {
   readonly kernel: KernelName;
   readonly dtype: DType;
@@ -61,9 +61,9 @@ export interface KernelCall {
   readonly args: readonly number[];
 }
 
-/** Told of every call of a kernel on this thread. */
+/** Gets every kernel call on this thread. */
 let listener: ((call: KernelCall) => void) | null = null;
-/** The kernels that tell the listener, of the tables that they were made for. */
+/** The wrapped kernels that notify the listener, by the table that they wrap. */
 let telling: { of: Tables; tables: Map<DType, Kernels> } | undefined;
 
 /** The kernels for elements of `dtype`. */
@@ -72,7 +72,7 @@ export function kernelsFor(dtype: DType): Kernels {
   return listener === null ? tables[dtype] : tellingKernels(tables, dtype);
 }
 
-/** Runs `body` with every call of a kernel told to `listen`; null is nobody. */
+/** Runs `body` and passes every kernel call to `listen`; null for no listener. */
 export function listenToKernels<T>(listen: ((call: KernelCall) => void) | null, body: () => T): T {
   const before = listener;
   listener = listen;
@@ -83,7 +83,7 @@ export function listenToKernels<T>(listen: ((call: KernelCall) => void) | null, 
   }
 }
 
-/** Which kernels are in use, to be compared with itself: calls of other ones are not replayed. */
+/** An identity for the kernels in use: calls recorded with other kernels are not replayed. */
 export function kernelTables(): object {
   kernelsFor("float32");
   return tables!;
@@ -106,14 +106,14 @@ function tellingKernels(of: Tables, dtype: DType): Kernels {
   return kernels;
 }
 
-/** Which kernels compute float32 on this thread. */
+/** The float32 kernels of this thread. */
 export function kernelSet(): KernelSet {
   kernelsFor("float32");
   return tables!.set;
 }
 
 /**
- * Chooses the kernels of this thread; `"auto"` takes a BLAS if one was provided, else the best that the engine runs.
+ * Selects the kernels of this thread. `"auto"` takes a BLAS if one was provided, else the best that the engine runs.
  *
  * @throws ValueError if the engine cannot run them
  */

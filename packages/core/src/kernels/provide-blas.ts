@@ -1,5 +1,5 @@
-// Where a native BLAS is plugged in, from outside: this package has no native code and never looks for one.
-// Which kernels run is decided in dispatch.ts.
+// Where other packages plug in a native BLAS: this package has no native code and never looks for one. dispatch.ts
+// selects the kernels.
 import type { Heap } from "../memory/heap.ts";
 import type { Kernels } from "./table.ts";
 
@@ -10,19 +10,19 @@ export interface FloatKernels<K = Kernels> {
 }
 
 /**
- * Makes the kernels that a BLAS has, over the numbers in `heap`. `otherwise` are those that run without it: for what
- * the BLAS lacks, cannot do, or would do slower.
+ * Makes the kernels that a BLAS has, over the numbers in `heap`. `otherwise` are the kernels without it, for everything
+ * that the BLAS lacks, cannot do, or would do slower.
  */
 export type BlasKernels = (heap: Heap, otherwise: FloatKernels) => FloatKernels<Partial<Kernels>>;
 
 let provided: BlasKernels | undefined;
 
-/** Makes `"blas"` a set of kernels that `useKernels` can choose on this thread; chooses nothing itself. */
+/** Makes `"blas"` available to `useKernels` on this thread; does not select it. */
 export function provideBlas(kernels: BlasKernels): void {
   provided = kernels;
 }
 
-/** What was provided on this thread, if anything. */
+/** What this thread was given, if anything. */
 export function providedBlas(): BlasKernels | undefined {
   return provided;
 }

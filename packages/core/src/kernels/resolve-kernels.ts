@@ -1,22 +1,22 @@
-// The names of kernel sets, and what a choice among them comes to on this thread. dispatch.ts builds what was chosen.
+// The names of kernel sets, and how to resolve a choice on this thread. dispatch.ts builds the chosen set.
 import { ValueError } from "../errors.ts";
 import { providedBlas } from "./provide-blas.ts";
 import type { WasmBuild } from "./wasm.ts";
 import { supportedBuild } from "./wasm.ts";
 
-/** What computes float32: a WebAssembly build, a BLAS on top of the best of them, or the plain TypeScript loops. */
+/** What computes float32: a WebAssembly build, a BLAS on top of the best of them, or plain TypeScript loops. */
 export type KernelSet = WasmBuild | "blas" | "reference";
 
-/** Kernels to choose: a set by name, the best WebAssembly build (`"wasm"`), or the best of all (`"auto"`). */
+/** A choice of kernels: a set by name, the best WebAssembly build (`"wasm"`), or the best of all (`"auto"`). */
 export type KernelChoice = KernelSet | "auto" | "wasm";
 
-/** The best set that runs here without a BLAS. */
+/** The best set here without a BLAS. */
 export function withoutBlas(): WasmBuild | "reference" {
   return supportedBuild() ?? "reference";
 }
 
 /**
- * The set that a choice comes to on this thread.
+ * The set that a choice selects on this thread.
  *
  * @throws ValueError if it does not run here
  */

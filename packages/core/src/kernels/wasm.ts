@@ -1,5 +1,5 @@
-// Loads the WebAssembly kernels that the build embedded, on the memory of the heap.
-// Two builds of one source: plain SIMD128, and relaxed SIMD (fused multiply-add) where the engine has it.
+// Loads the embedded WebAssembly kernels on the memory of the heap. There are two builds of one source: plain SIMD128,
+// and relaxed SIMD (fused multiply-add) where the engine has it.
 import type { Heap } from "../memory/heap.ts";
 import type { Kernels } from "./table.ts";
 import { plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
@@ -27,7 +27,7 @@ export function supportedBuild(): WasmBuild | undefined {
   return undefined;
 }
 
-/** The kernels of one build; those that it lacks are missing from the result. */
+/** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
   const module = new WebAssembly.Module(decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
@@ -37,10 +37,10 @@ export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
   return kernels;
 }
 
-/** Of each heap, which is one per thread: where its packing buffer of so many bytes is. */
+/** For each heap, one per thread: the address of its packing buffer of so many bytes. */
 const packingBuffers = new WeakMap<Heap, Map<number, number>>();
 
-/** A thread needs one, however often it chooses kernels: what is in it outlives no call. It lives as long as the thread. */
+/** A thread needs one, however often it selects kernels: no call relies on its contents. It lives as long as the thread. */
 function packingBuffer(heap: Heap, bytes: number): number {
   const bySize = packingBuffers.get(heap) ?? new Map<number, number>();
   packingBuffers.set(heap, bySize);

@@ -10,10 +10,11 @@ import type { Tensor } from "../tensor.ts";
 import { checkClasses, defaultIgnoreIndex } from "./labels.ts";
 
 /**
- * 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`. A label that
- * losses ignore, -100, counts as missed: where there are such, divide the sum by the number of the others.
+ * 1 for each sample whose largest logit is its label, else 0: `logits [n,classes]`, `labels [n]` int32, `[n]`. The
+ * label -100, which losses ignore, counts as wrong: if there are such labels, divide the sum by the number of the
+ * others.
  *
- * @throws IndexError for a label that is no class, naming it and its place; ShapeError, DTypeError
+ * @throws IndexError for a label that is not a class, naming it and its place; ShapeError, DTypeError
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
   requireTensor("accuracy", logits, "logits");

@@ -14,17 +14,17 @@ import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 export interface BCEWithLogitsOptions extends LossOptions {
   /** A factor for each loss; broadcasts to the input's shape. */
   weight?: Tensor;
-  /** A factor for the answer yes; broadcasts to the input's shape, such as `[classes]`. */
+  /** A factor for positive targets; broadcasts to the input's shape, such as `[classes]`. */
   posWeight?: Tensor;
 }
 
 const bceOptions = optionNames<BCEWithLogitsOptions>({ reduction: true, weight: true, posWeight: true });
 
 /**
- * `-weight (posWeight target log s + (1 - target) log(1 - s))` with `s = sigmoid(input)`, computed without overflow:
- * input are logits, target probabilities of the same shape. The mean over all elements, unless told otherwise.
+ * `-weight (posWeight target log s + (1 - target) log(1 - s))` with `s = sigmoid(input)`, computed without overflow.
+ * The input is logits, the target probabilities of the same shape. By default the mean over all elements.
  *
- * @throws ShapeError if the shapes differ, or a factor's does not broadcast; DTypeError
+ * @throws ShapeError if the shapes differ, or a factor does not broadcast; DTypeError
  */
 export function bceWithLogits(input: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
   checkOptions("bceWithLogits", options, bceOptions);
@@ -33,7 +33,7 @@ export function bceWithLogits(input: Tensor, target: Tensor, options: BCEWithLog
   requireSameShape("bceWithLogits", input, target);
   if (weight) requireFactor("weight", weight, input);
   if (posWeight) requireFactor("posWeight", posWeight, input);
-  // -log s = softplus(-x), -log(1 - s) = softplus(x); beyond the threshold softplus is x to the last bit.
+  // -log s = softplus(-x), -log(1 - s) = softplus(x); above the threshold softplus equals x exactly.
   const yes = mul(target, softplus(neg(input), { threshold: 40 }));
   const no = mul(sub(1, target), softplus(input, { threshold: 40 }));
   const losses = add(posWeight ? mul(yes, posWeight) : yes, no);

@@ -1,5 +1,5 @@
-// Cross-entropy between logits and class indices, or class probabilities. The former is part of most training steps,
-// so that it has kernels of its own: one from logits to losses, one from there to the gradient.
+// Cross-entropy between logits and class indices, or class probabilities. The former is part of most training steps, so
+// it has its own kernels: one from logits to losses, one from these to the gradient.
 
 import { compute, defineOp } from "../autograd/define-op.ts";
 import { bytesPerElement, int32Advice, isFloat } from "../dtype.ts";
@@ -22,7 +22,7 @@ import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions extends LabelLossOptions {
-  /** Share of each target that is spread evenly over all classes, from 0 to 1; 0 if absent. */
+  /** The share of each target to spread evenly over all classes, from 0 to 1; default 0. */
   labelSmoothing?: number;
 }
 
@@ -38,12 +38,12 @@ interface Attributes {
 }
 
 /**
- * Elements before the four rows that the kernel writes: the total and the count (and two to keep rows aligned), or none
- * where the losses themselves, which are the first row, are the result.
+ * Elements before the four rows that the kernel writes: the total and the count (and two to align the rows), or none if
+ * the result is the first row, the losses themselves.
  */
 const headSize = (reduction: Reduction): number => (reduction === "none" ? 0 : 4);
 
-/** What the kernel wrote stands in the block of the result, behind it: it lives as long as the graph needs both. */
+/** The kernel's output follows the result in the same block, so that it lives as long as the graph needs both. */
 const savedAddress = (y: Tensor, { reduction }: Attributes): number =>
   y.address + headSize(reduction) * bytesPerElement[y.dtype];
 
@@ -105,7 +105,7 @@ const crossEntropyGradOp = defineOp<[Tensor, Tensor, Tensor, Tensor], Attributes
   ],
 });
 
-/** The mean's `dy`, divided by the count that stands behind the result. */
+/** The mean's `dy`, divided by the count that is stored after the result. */
 function perRow(dy: Tensor, y: Tensor): Tensor {
   const share = Tensor.allocate([], y.dtype, "crossEntropyGrad");
   const count = y.address + bytesPerElement[y.dtype];
@@ -113,9 +113,9 @@ function perRow(dy: Tensor, y: Tensor): Tensor {
   return share;
 }
 
-/** `[rows,1]`: how much each row's loss counts in the result. No gradient flows here. */
+/** `[rows,1]`: the weight of each row's loss in the result. No gradient flows here. */
 function rowShares(y: Tensor, rows: number, { reduction }: Attributes): Tensor {
-  // What stands in the block of the result: behind it the number of labels that count, behind the losses 1 for each of these.
+  // Stored in the result's block: after a mean, the number of labels that count; after losses, a 1 for each such label.
   const shares = compute(() => {
     const counted = y.view([rows, 1], [1, 1], headSize(reduction) + rows);
     return where(counted, reduction === "mean" ? div(1, y.view([], [], 1)) : counted, 0);
@@ -131,7 +131,7 @@ function onesLike(x: Tensor): Tensor {
   return y;
 }
 
-/** Rows whose label is ignored replaced by zeros: nothing of them is read, and their gradient is 0. */
+/** Replaces rows with an ignored label by zeros: nothing reads them, and their gradient is 0. */
 function countedRows(rows: Tensor, labels: Tensor, ignored: number): Tensor {
   const counted = reshape(labelWeights(rows, labels, ignored), [labels.size, 1]);
   return where(counted, rows, 0);
@@ -172,16 +172,17 @@ function probabilityCrossEntropy(
 }
 
 /**
- * Cross-entropy of `softmax(logits)` with a target, in PyTorch's definition. Logits are `[n,classes]`, or `[classes]`,
- * or `[n,classes,…]`; the target is
- * - int32 labels, of that shape without the class axis: `-log softmax(logits)[label]`; or
+ * Cross-entropy of `softmax(logits)` with a target, as PyTorch defines it. Logits are `[n,classes]`, `[classes]`, or
+ * `[n,classes,…]`; the target is one of
+ *
+ * - int32 labels, of that shape without the class axis: `-log softmax(logits)[label]`;
  * - class probabilities, floats of the shape of the logits: `-sum over classes of target · log softmax(logits)`.
  *
- * The result is the mean over all labels that are not ignored (weighted, if `weight` is given), a scalar; with
+ * The result is a scalar: the mean over all labels that are not ignored (weighted, if `weight` is given). With
  * `reduction: "none"` it has the labels' shape. The loss of labels is one fused kernel, and can be differentiated any
  * number of times.
  *
- * @throws ValueError for a label that is no class, naming it and its place; ShapeError, DTypeError
+ * @throws ValueError for a label that is not a class, naming it and its place; ShapeError, DTypeError
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   requireTensor("crossEntropy", logits, "logits");

@@ -11,17 +11,17 @@ import { checkReduction, reduceLosses, requireSameShape } from "./reduction.ts";
 
 /** Options of `klDiv`. */
 export interface KLDivOptions {
-  /** "mean" if absent, over all elements; the divergence of a batch of distributions is "batchmean". */
+  /** Default "mean", over all elements; use "batchmean" for the divergence of a batch of distributions. */
   reduction?: Reduction | "batchmean";
-  /** Whether the target is the logarithm of probabilities, as the input is. */
+  /** Whether the target is log-probabilities, like the input. */
   logTarget?: boolean;
 }
 
 const klDivOptions = optionNames<KLDivOptions>({ reduction: true, logTarget: true });
 
 /**
- * `target (log target - input)` element by element: input are logarithms of probabilities, target probabilities of the
- * same shape; where the target is 0, so is the result for a finite input, and NaN for an infinite one, as in PyTorch.
+ * `target (log target - input)` for each element: the input is log-probabilities, the target probabilities of the same
+ * shape. Where the target is 0, the result is 0 for a finite input and NaN for an infinite one, as in PyTorch.
  * `"batchmean"` divides the sum by the length of the first axis.
  *
  * @throws ShapeError if the shapes differ; DTypeError
@@ -33,7 +33,7 @@ export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {})
   requireSameShape("klDiv", input, target);
   const losses = logTarget
     ? mul(exp(target), sub(target, input))
-    : // 1 in the place of 0 has the logarithm 0.
+    : // Replaces 0 by 1, whose logarithm is 0.
       sub(mul(target, log(add(target, equal(target, 0)))), mul(target, input));
   if (reduction !== "batchmean") return reduceLosses(losses, reduction);
   return div(sum(losses), input.shape[0] ?? 1);

@@ -1,4 +1,5 @@
-// How losses over classes see their arguments: logits as [rows, classes], labels as [rows], wherever the class axis is.
+// How losses over classes reshape their arguments: logits to [rows, classes], labels to [rows], wherever the class axis
+// is.
 
 import { int32Advice } from "../dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../errors.ts";
@@ -16,16 +17,16 @@ import type { LossOptions } from "./reduction.ts";
 
 /** Options of the losses over classes. */
 export interface LabelLossOptions extends LossOptions {
-  /** A factor for each class, `[classes]`; the mean is then the weighted one. Gets no gradient. */
+  /** A factor for each class, `[classes]`; the mean is then weighted. Gets no gradient. */
   weight?: Tensor;
-  /** A label that counts for nothing; -100 if absent. */
+  /** A label that does not count; default -100. */
   ignoreIndex?: number;
 }
 
-/** Names of what losses over classes take. */
+/** Names of the options of losses over classes. */
 export const labelLossOptionNames = { reduction: true, weight: true, ignoreIndex: true } as const;
 
-/** PyTorch's choice, so that labels are ignored by nobody's accident. */
+/** PyTorch's value, so that nobody ignores labels by accident. */
 export const defaultIgnoreIndex = -100;
 
 /** The class axis of logits `[classes]`, `[n,classes]` or `[n,classes,…]`. */
@@ -33,7 +34,7 @@ export function classAxis({ rank }: Tensor): number {
   return rank === 1 ? 0 : 1;
 }
 
-/** `x` with the class axis last, and all others joined: `[rows,classes]`. */
+/** `x` with the class axis last and all others merged: `[rows,classes]`. */
 export function classRows(x: Tensor): Tensor {
   const axis = classAxis(x);
   if (x.rank === 2) return x;
@@ -44,7 +45,7 @@ export function classRows(x: Tensor): Tensor {
 /**
  * Checks logits and labels against each other, and every label.
  *
- * @throws ShapeError, DTypeError; ValueError for a label that is no class and not to be ignored
+ * @throws ShapeError, DTypeError; ValueError for a label that is neither a class nor ignored
  */
 export function checkLabels(
   operation: string,
@@ -82,7 +83,7 @@ export function checkLabels(
 }
 
 /**
- * Checks that every one of int32 labels is a class, or the one that is ignored. Names the first that is not.
+ * Checks that every int32 label is a class or the ignored one. Names the first that is not.
  *
  * @throws IndexError
  */

@@ -34,7 +34,7 @@ const nllGradOp = defineOp<[Tensor, Tensor], { cols: number; ignored: number }>(
   vjp: [(dz, _, _dy, labels, { ignored }): Tensor => nllOp(dz, labels, ignored), null],
 });
 
-/** The weight of each label's class, or 1; 0 where it is ignored. */
+/** The weight of each label's class, or 1; 0 for ignored labels. */
 export function labelWeights(x: Tensor, labels: Tensor, ignored: number, weight?: Tensor): Tensor {
   return compute(() => {
     const y = Tensor.allocate(labels.shape, x.dtype, "labelWeights");
@@ -44,7 +44,7 @@ export function labelWeights(x: Tensor, labels: Tensor, ignored: number, weight?
   });
 }
 
-/** Weighted sums are divided by the sum of the weights; losses of single elements get the labels' shape back. */
+/** Divides a weighted sum by the sum of the weights; reshapes unreduced losses to the labels' shape. */
 export function reduceRows(losses: Tensor, weights: Tensor, labels: Tensor, reduction: Reduction): Tensor {
   if (reduction === "none") return reshape(losses, labels.shape);
   const total = sum(losses);
@@ -54,10 +54,10 @@ export function reduceRows(losses: Tensor, weights: Tensor, labels: Tensor, redu
 const nllOptions = optionNames<LabelLossOptions>(labelLossOptionNames);
 
 /**
- * `-weight[label] x[…,label,…]` from logarithms of probabilities `x` and int32 `labels`, in the shapes of `crossEntropy`.
- * The mean is over the labels that are not ignored, each counting as much as its class's weight.
+ * `-weight[label] x[…,label,…]` from log-probabilities `x` and int32 `labels`, in the shapes of `crossEntropy`. The
+ * mean is over the labels that are not ignored, weighted by their class.
  *
- * @throws ValueError for a label that is no class; ShapeError, DTypeError
+ * @throws ValueError for a label that is not a class; ShapeError, DTypeError
  */
 export function nll(x: Tensor, labels: Tensor, options: LabelLossOptions = {}): Tensor {
   checkOptions("nll", options, nllOptions);

@@ -1,4 +1,4 @@
-// What all losses do at their end: mean, sum or nothing, as in PyTorch.
+// The last step of every loss: mean, sum or nothing, as in PyTorch.
 
 import { ShapeError, ValueError } from "../errors.ts";
 import { mean } from "../ops/reductions/reduce.ts";
@@ -8,12 +8,12 @@ import { commonDType, requireFloat, requireTensor } from "../require-tensor.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** What becomes of the losses of single elements. */
+/** How to reduce the losses of single elements. */
 export type Reduction = "mean" | "sum" | "none";
 
 /** Options that all losses have. */
 export interface LossOptions {
-  /** "mean" if absent. */
+  /** Default "mean". */
   reduction?: Reduction;
 }
 

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import type { LossOptions } from "./reduction.ts";
 import { checkReduction, lossOptions, reduceLosses, requireSameShape } from "./reduction.ts";
 
-/** `input - target`, of equal shapes: a mean over what broadcasting made of them is hardly ever meant. */
+/** `input - target`, of equal shapes: hardly anybody means the mean over a broadcast result. */
 function difference(operation: string, input: Tensor, target: Tensor, reduction: string): Tensor {
   checkReduction(operation, reduction);
   requireSameShape(operation, input, target);
@@ -17,7 +17,7 @@ function difference(operation: string, input: Tensor, target: Tensor, reduction:
 }
 
 /**
- * Squared error, `(input - target)²`; the mean over all elements, a scalar, unless told otherwise.
+ * Squared error, `(input - target)²`; by default the mean over all elements, a scalar.
  *
  * @throws ShapeError if the shapes differ (PyTorch broadcasts, with a warning); DTypeError
  */
@@ -28,8 +28,8 @@ export function mse(input: Tensor, target: Tensor, options: LossOptions = {}): T
 }
 
 /**
- * Absolute error, `|input - target|`; the mean over all elements, a scalar, unless told otherwise. The gradient where
- * both are equal is 0.
+ * Absolute error, `|input - target|`; by default the mean over all elements, a scalar. The gradient is 0 where both are
+ * equal.
  *
  * @throws ShapeError if the shapes differ; DTypeError
  */
@@ -41,7 +41,7 @@ export function l1(input: Tensor, target: Tensor, options: LossOptions = {}): Te
 
 /** Options of `huber`. */
 export interface HuberOptions extends LossOptions {
-  /** Where the parabola becomes a straight line; 1 if absent. */
+  /** Where the parabola becomes a straight line; default 1. */
   delta?: number;
 }
 
@@ -51,8 +51,8 @@ const huberOptions = optionNames<HuberOptions>(
 );
 
 /**
- * `d²/2` for `|d| ≤ delta`, else `delta (|d| - delta/2)`, where `d = input - target`: squared error that outliers do not
- * dominate. Huber 1964, https://doi.org/10.1214/aoms/1177703732. The mean, unless told otherwise.
+ * `d²/2` for `|d| ≤ delta`, else `delta (|d| - delta/2)`, where `d = input - target`: a squared error that outliers do
+ * not dominate. Huber 1964, https://doi.org/10.1214/aoms/1177703732. By default the mean.
  *
  * @throws ValueError if `delta` is not positive; ShapeError if the shapes differ; DTypeError
  */
@@ -61,7 +61,7 @@ export function huber(input: Tensor, target: Tensor, options: HuberOptions = {})
   const { reduction = "mean", delta = 1 } = options;
   if (!(delta > 0)) throw new ValueError(`huber: delta is ${delta}, expected a number above 0`);
   const d = difference("huber", input, target, reduction);
-  // With c = d limited to ±delta, both cases are c (d - c/2), and the gradient is c.
+  // With c = d clamped to ±delta, both cases are c (d - c/2), and the gradient is c.
   const c = clamp(d, { min: -delta, max: delta });
   return reduceLosses(mul(c, sub(d, mul(c, 0.5))), reduction);
 }

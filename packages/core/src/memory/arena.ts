@@ -1,12 +1,12 @@
-// The allocator of one stretch of the shared memory: byte offsets out, byte offsets back in.
-// Freed blocks wait in a list per size, so that a training loop gets the same blocks back every step; when the
-// stretch runs out (or the lists hold too much) they are merged with their neighbours. See README.md beside it.
+// The allocator of one range of the shared memory: returns and takes back byte offsets. Freed blocks wait in a list per
+// size, so that a training loop gets the same blocks in every step. When the range runs out, or the lists hold too
+// much, they are merged with their neighbours. See README.md in this folder.
 import { MemoryError } from "../errors.ts";
 
 /** Every block starts on a cache line, so that threads never share one by accident. */
 export const alignment = 64;
 
-/** Rounds up to one of eight sizes per doubling: at most 12.5 % is wasted, and few lists are needed. */
+/** Rounds up to one of eight sizes per doubling: wastes at most 12.5 %, and needs few lists. */
 export function blockSize(bytes: number): number {
   if (bytes <= 8 * alignment) return Math.max(alignment, Math.ceil(bytes / alignment) * alignment);
   const step = Math.max(alignment, 2 ** (Math.ceil(Math.log2(bytes)) - 4));
@@ -36,7 +36,7 @@ export function formatBytes(bytes: number): string {
 export class Arena {
   readonly base: number;
   readonly bytes: number;
-  /** Bytes handed out and not yet freed. */
+  /** Bytes allocated and not yet freed. */
   live = 0;
   /** The largest `live` so far. */
   peak = 0;
@@ -51,7 +51,7 @@ export class Arena {
     this.#spans = [{ offset: this.base, bytes: this.bytes }];
   }
 
-  /** Offset of a block of at least `bytes` bytes, on a cache line. `holder` names it in the out-of-memory error. */
+  /** The offset of a block of at least `bytes` bytes, on a cache line. `holder` names it in the out-of-memory error. */
   allocate(bytes: number, holder: string): number {
     const size = blockSize(bytes);
     let offset = this.#lists.get(size)?.pop();
@@ -68,7 +68,7 @@ export class Arena {
     return offset;
   }
 
-  /** Gives a block back; `bytes` and `holder` are those of its `allocate`. */
+  /** Frees a block; pass the `bytes` and `holder` of its `allocate`. */
   free(offset: number, bytes: number, holder: string): void {
     const size = blockSize(bytes);
     const list = this.#lists.get(size);
@@ -82,7 +82,7 @@ export class Arena {
     if (this.#waiting > 2 * this.live + 256 * mebibyte) this.#merge();
   }
 
-  /** The largest block that could be had now, in bytes. */
+  /** The largest block available now, in bytes. */
   largestFree(): number {
     this.#merge();
     return this.#spans.reduce((most, span) => Math.max(most, span.bytes), 0);
@@ -99,7 +99,7 @@ export class Arena {
     return offset;
   }
 
-  /** Returns all waiting blocks to the free spans and joins neighbours. */
+  /** Returns all waiting blocks to the free ranges and merges neighbours. */
   #merge(): void {
     if (this.#waiting === 0) return;
     const all = this.#spans;

@@ -1,6 +1,6 @@
-// The one shared WebAssembly.Memory of a thread, its typed views, and the arena that the thread allocates from.
-// Reserved whole at the start: pages that nobody touches cost nothing, and views never go stale by growth.
-// Must not know tensors or kernels. See README.md beside it.
+// The one shared WebAssembly.Memory of a thread, its typed views, and the thread's arena. Reserves everything at the
+// start: untouched pages cost nothing, and views never go stale by growth. Must not know tensors or kernels. See
+// README.md in this folder.
 import { MemoryError } from "../errors.ts";
 import { Arena, formatBytes } from "./arena.ts";
 
@@ -8,11 +8,11 @@ const pageBytes = 65536;
 const maximumPages = 65536;
 const minimumPages = 1024;
 
-/** Where a thread's numbers live: a memory, and the stretch of it that this thread may allocate from. */
+/** Where a thread's numbers live: a memory, and the range that this thread may allocate from. */
 export interface HeapOptions {
-  /** Memory to share; a new one of 4 GiB of address space if absent. */
+  /** The memory to share; by default a new one with 4 GiB of address space. */
   memory?: WebAssembly.Memory;
-  /** First byte of the stretch, and its length in bytes; all of the memory if absent. */
+  /** First byte and length of the range; default: the whole memory. */
   base?: number;
   bytes?: number;
 }
@@ -34,7 +34,7 @@ export class Heap {
     this.float64 = new Float64Array(this.buffer);
     this.int32 = new Int32Array(this.buffer);
     this.uint8 = new Uint8Array(this.buffer);
-    // Offset 0 is never handed out: kernels take it to mean "absent".
+    // Offset 0 is never allocated: kernels take it as "absent".
     const base = options.base ?? 1024;
     this.arena = new Arena(base, options.bytes ?? this.buffer.byteLength - base);
   }
@@ -45,7 +45,7 @@ function reserveMemory(): WebAssembly.Memory {
     try {
       return new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true });
     } catch {
-      // Less address space than asked for (a container's limit, a 32-bit browser): try half.
+      // If the address space is limited (by a container or a 32-bit browser), try half.
     }
   }
   throw new MemoryError(
@@ -56,17 +56,17 @@ function reserveMemory(): WebAssembly.Memory {
 
 let current: Heap | undefined;
 
-/** The heap of this thread; made on first use. */
+/** This thread's heap, created on first use. */
 export function heap(): Heap {
   current ??= new Heap();
   return current;
 }
 
 /**
- * Makes this thread allocate from the given stretch of a memory shared with other threads.
- * Must come before the first tensor.
+ * Makes this thread allocate from the given range of a memory shared with other threads. Call it before the first
+ * tensor.
  *
- * @throws MemoryError if the thread has a heap already
+ * @throws MemoryError if the thread already has a heap
  */
 export function openHeap(options: HeapOptions): Heap {
   if (current)

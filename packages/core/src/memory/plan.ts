@@ -1,17 +1,17 @@
-// The memory of captured steps: blocks are taken from the arena once, and go from one use to the next while a step is
-// recorded. Since they stay its own, the order of allocations and frees that recording saw is the plan that every
-// replay follows: two tensors share a block if, and only if, the one was gone when the other was made.
+// The memory of captured steps. Blocks are taken from the arena once and reused while a step is recorded. No one else
+// gets them, so the recorded order of allocations and frees is the plan of every replay: two tensors share a block if,
+// and only if, one was freed before the other was created.
 import type { Arena } from "./arena.ts";
 import { blockSize } from "./arena.ts";
 import type { Allocator } from "./storage.ts";
 
 const holder = "captured step";
 
-/** Blocks that captured steps share among each other, and with nobody else. */
+/** Blocks that captured steps share with each other, and with nobody else. */
 export class Plan implements Allocator {
   /** Bytes taken from the arena. */
   bytes = 0;
-  /** Told of each block that is handed out. */
+  /** Gets each allocated block. */
   listener: ((offset: number, bytes: number) => void) | null = null;
   readonly #arena: Arena;
   readonly #waiting = new Map<number, number[]>();
@@ -36,7 +36,7 @@ export class Plan implements Allocator {
     else this.#waiting.set(size, [offset]);
   }
 
-  /** Gives back what is not in use, now, and what is, once it is freed. Nothing must be recorded or replayed afterwards. */
+  /** Frees unused blocks now, and the others when they are released. Do not record or replay afterwards. */
   close(): void {
     this.#closed = true;
     for (const [size, offsets] of this.#waiting) for (const offset of offsets) this.#giveBack(offset, size);

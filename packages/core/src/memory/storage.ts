@@ -1,16 +1,16 @@
-// A block of the heap with a count of the tensors that look at it. The last one to go gives the block back.
+// A block of the heap, and the number of tensors that use it. The last one frees the block.
 import { heap } from "./heap.ts";
 
-/** Where blocks come from, and go back to. */
+/** Allocates and frees blocks. */
 export interface Allocator {
   allocate(bytes: number, holder: string): number;
   free(offset: number, bytes: number, holder: string): void;
 }
 
-/** In place of the thread's arena, while a step is recorded. */
+/** Replaces the thread's arena while a step is recorded. */
 let allocator: Allocator | null = null;
 
-/** Runs `body` with all new blocks from `from`; null is the thread's arena. */
+/** Runs `body` with `from` as the source of all new blocks; null is the thread's arena. */
 export function allocateFrom<T>(from: Allocator | null, body: () => T): T {
   const before = allocator;
   allocator = from;
@@ -21,7 +21,7 @@ export function allocateFrom<T>(from: Allocator | null, body: () => T): T {
   }
 }
 
-/** Where the result of a computation should go: taken by the first block of this size, and again once that is gone. */
+/** Where the result of a computation should go. The first block of this size takes it, and again after that block is freed. */
 export interface Destination {
   readonly offset: number;
   readonly bytes: number;
@@ -30,7 +30,7 @@ export interface Destination {
 
 let destination: Destination | null = null;
 
-/** Runs `body`, whose result is wanted at `place`, so that it may be computed there and need not be copied. */
+/** Runs `body`, whose result should go to `place`, so that it may be computed there without a copy. */
 export function allocateAt<T>(place: Destination | null, body: () => T): T {
   const before = destination;
   destination = place;
@@ -41,7 +41,7 @@ export function allocateAt<T>(place: Destination | null, body: () => T): T {
   }
 }
 
-/** A block of the heap, with a count of the tensors that look at it. */
+/** A block of the heap, and the number of tensors that use it. */
 export class Storage {
   /** Byte offset in the shared memory. */
   readonly offset: number;
@@ -57,7 +57,7 @@ export class Storage {
     this.#allocator = allocator;
   }
 
-  /** A new block of this thread's arena. Its contents are whatever was there before. */
+  /** A new block of this thread's arena. Not cleared. */
   static allocate(bytes: number, holder: string): Storage {
     if (destination?.bytes === bytes && !destination.storage?.used) {
       destination.storage = Storage.foreign(destination.offset, bytes);
@@ -67,12 +67,12 @@ export class Storage {
     return new Storage(from.allocate(bytes, holder), bytes, holder, from);
   }
 
-  /** A block that somebody else owns, such as weights that several threads share; never freed from here. */
+  /** A block with another owner, such as weights that several threads share; never freed from here. */
   static foreign(offset: number, bytes: number): Storage {
     return new Storage(offset, bytes, "foreign", null);
   }
 
-  /** @internal True if a tensor looks at it. */
+  /** @internal True if a tensor uses it. */
   get used(): boolean {
     return this.#references > 0;
   }
@@ -82,17 +82,17 @@ export class Storage {
     return this.#allocator === allocator;
   }
 
-  /** True if more than one tensor looks at it. */
+  /** True if more than one tensor uses it. */
   get shared(): boolean {
     return this.#references > 1;
   }
 
-  /** One more tensor looks at it. */
+  /** Registers one more tensor. */
   retain(): void {
     this.#references++;
   }
 
-  /** One less; the last one gives the block back. */
+  /** Unregisters a tensor; the last one frees the block. */
   release(): void {
     if (--this.#references === 0) this.#allocator?.free(this.offset, this.bytes, this.#holder);
   }

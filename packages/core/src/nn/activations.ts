@@ -1,4 +1,4 @@
-// Activations as modules, for use in Sequential: a line each. Functions and defaults are in ops/activations/.
+// Activations as modules, for use in Sequential: one line each. ops/activations/ has the functions and defaults.
 
 import {
   elu,
@@ -20,16 +20,16 @@ import { checkOptions, optionNames } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 
-/** The class of a module without parameters. Its constructor takes what the function takes after x. */
+/** The class of a module without parameters. Its constructor takes the function's arguments after x. */
 export type ActivationClass<Options extends readonly unknown[]> = new (...options: Options) => Module;
 
-/** @param names of the options, unless what comes after x is not an object */
+/** @param names of the options, unless the arguments after x are not an object */
 function activation<Options extends readonly unknown[]>(
   name: string,
   f: (x: Tensor, ...options: Options) => Tensor,
   names?: OptionNames,
 ): ActivationClass<Options> {
-  // A computed key, so that the class has a name to show in summaries.
+  // A computed key gives the class a name for summaries.
   const classes = {
     [name]: class extends Module {
       readonly #options: Options;
@@ -74,8 +74,8 @@ export const Sigmoid = activation("Sigmoid", sigmoid, none);
 /** `log(1 + e^x)`, a smooth ReLU. */
 export const Softplus = activation("Softplus", softplus, softplusOptions);
 
-/** Softmax along an axis, the last if absent. */
+/** Softmax along an axis, by default the last. */
 export const Softmax = activation("Softmax", softmax);
 
-/** Logarithm of the softmax along an axis, the last if absent. */
+/** Logarithm of the softmax along an axis, by default the last. */
 export const LogSoftmax = activation("LogSoftmax", logSoftmax);

@@ -18,16 +18,16 @@ import { Module, parameter } from "./module.ts";
 
 /** Options of `MultiHeadAttention`. */
 export interface MultiHeadAttentionOptions {
-  /** Whether the projections have biases; true if absent. */
+  /** Whether the projections have biases; default true. */
   bias?: boolean;
-  /** Probability of dropping an attention weight while training; 0 if absent. */
+  /** Probability of dropping an attention weight during training; default 0. */
   dropout?: number;
 }
 
 /** Which keys a query sees. */
 export type AttentionMasking = Pick<AttentionOptions, "mask" | "causal">;
 
-/** What PyTorch's attention takes besides, and this one does not. */
+/** Options of PyTorch's attention that this one does not have. */
 export const attentionInstead = {
   ...layerInstead,
   addBiasKv: "it is not supported; leave it out",
@@ -50,12 +50,13 @@ export const maskingOptions = optionNames<AttentionMasking>(
 );
 
 /**
- * Attention of `heads` heads of size width / heads: `softmax(q kᵀ/√size) v` of the projected query, key and value, then
- * another projection. `query [batch, queries, width]`, `key` and `value [batch, keys, width]` (the query if absent).
+ * Attention with `heads` heads of size width / heads: `softmax(q kᵀ/√size) v` of the projected query, key and value,
+ * then another projection. `query [batch, queries, width]`; `key` and `value [batch, keys, width]`, by default the
+ * query.
  *
- * Parameters and their initial values are those of `torch.nn.MultiheadAttention`: `inProjWeight [3·width, width]` holds the
- * projections of query, key and value. Masks are as for `scaledDotProductAttention` ([batch, heads, queries, keys], or
- * what broadcasts to it): in integers 0 hides a key, where PyTorch's module hides it by true; floats are added.
+ * Parameters and their initial values are those of `torch.nn.MultiheadAttention`: `inProjWeight [3·width, width]` holds
+ * the projections of query, key and value. Masks are as for `scaledDotProductAttention`, broadcast to [batch, heads,
+ * queries, keys]. In an integer mask 0 hides a key (in PyTorch's module, true hides it); a float mask is added.
  */
 export class MultiHeadAttention extends Module<
   [query: Tensor, key?: Tensor, value?: Tensor, masking?: AttentionMasking]
@@ -95,7 +96,7 @@ export class MultiHeadAttention extends Module<
     ];
     const dropoutP = this.training ? this.dropout : 0;
     const mixed = scaledDotProductAttention(q, k, v, { ...masking, dropoutP });
-    // The result lies in memory as [batch, queries, heads, size]: joining the heads copies nothing.
+    // In memory the result is [batch, queries, heads, size], so merging the heads copies nothing.
     return this.outProj.forward(reshape(permute(mixed, [0, 2, 1, 3]), query.shape));
   }
 

@@ -20,12 +20,12 @@ import { layerInstead, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
 export interface Conv1dLayerOptions extends Conv1dOptions {
-  /** Whether to add a bias; true if absent. */
+  /** Whether to add a bias; default true. */
   bias?: boolean;
 }
 
 export interface Conv2dLayerOptions extends Conv2dOptions {
-  /** Whether to add a bias; true if absent. */
+  /** Whether to add a bias; default true. */
   bias?: boolean;
 }
 
@@ -34,7 +34,7 @@ const instead = { ...convolutionInstead, ...layerInstead };
 const conv1dLayerOptions = optionNames<Conv1dLayerOptions>(layerOptionNames, instead);
 const conv2dLayerOptions = optionNames<Conv2dLayerOptions>(layerOptionNames, instead);
 
-/** Weight and bias, uniform in ±1/√(inputs of one output), as in PyTorch (kaiming_uniform with a = √5). */
+/** Weight and bias, uniform in ±1/√(inputs per output), as in PyTorch (kaiming_uniform with a = √5). */
 function initialValues(
   layer: string,
   inputs: number,

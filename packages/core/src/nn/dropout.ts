@@ -12,7 +12,7 @@ export function requireProbability(layer: string, name: string, p: number): numb
   return p;
 }
 
-/** Drops each element with probability `p` while training, and scales the others by 1/(1 - p). */
+/** During training, drops each element with probability `p` and scales the others by 1/(1 - p). */
 export class Dropout extends Module {
   readonly p: number;
 

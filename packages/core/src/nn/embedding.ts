@@ -1,4 +1,4 @@
-// A table of vectors, looked up by index.
+// A lookup table of vectors.
 
 import { randn } from "../ops/create/create.ts";
 import { embedding, embeddingOptions } from "../ops/indexing/embedding.ts";
@@ -9,11 +9,11 @@ import { Module, parameter } from "./module.ts";
 
 /** Options of `Embedding`. */
 export interface EmbeddingLayerOptions {
-  /** A row that starts as zeros and is not trained; may count from the end. */
+  /** A row that starts as zeros and is not trained; negative numbers count from the end. */
   paddingIdx?: number;
 }
 
-/** Vectors by index: `index […]` int32 makes `[…, dim]`. Initial values are normal, as in PyTorch. */
+/** Vectors by index: maps `index […]` int32 to `[…, dim]`. Initial values are normal, as in PyTorch. */
 export class Embedding extends Module {
   readonly weight: Tensor;
   readonly paddingIdx: number | undefined;

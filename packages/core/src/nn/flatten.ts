@@ -3,7 +3,7 @@ import { flatten } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
 
-/** Joins axes `startDim` to `endDim` into one; by default all but the first: `[n,c,h,w]` becomes `[n,c·h·w]`. */
+/** Merges axes `startDim` to `endDim`; by default all but the first: `[n,c,h,w]` becomes `[n,c·h·w]`. */
 export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;

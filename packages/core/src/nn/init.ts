@@ -1,5 +1,5 @@
-// Initial values of parameters, written in place, from this thread's random stream. Distributions and defaults are those
-// of torch.nn.init. Weights are [outputs, inputs, …]: what is behind the first two axes is the receptive field.
+// Initial values of parameters, written in place, from this thread's random stream. Distributions and defaults are
+// those of torch.nn.init. Weights are [outputs, inputs, …]; the axes after the first two are the receptive field.
 
 import { noGrad } from "../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../errors.ts";
@@ -45,7 +45,7 @@ export function ones(x: Tensor): Tensor {
   return constant(x, 1);
 }
 
-/** Inputs and outputs of one element of a layer with weights of this shape. */
+/** Fan-in and fan-out: the inputs and outputs of one element of a layer with weights of this shape. */
 function fans(operation: string, { shape, rank }: Tensor): { fanIn: number; fanOut: number } {
   if (rank < 2) {
     throw new ShapeError(
@@ -56,10 +56,10 @@ function fans(operation: string, { shape, rank }: Tensor): { fanIn: number; fanO
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
 
-/** What follows a layer: it decides the gain of its initial weights. */
+/** The nonlinearity after a layer. It decides the gain of the layer's initial weights. */
 export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
 
-/** The factor that keeps the variance of signals through a nonlinearity; `slope` is that of `leakyRelu`, 0.01 if absent. */
+/** The factor that keeps the variance of signals through a nonlinearity; `slope` is `leakyRelu`'s, default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
   const gains = {
     linear: 1,
@@ -80,11 +80,11 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
 
 /** Options of the Kaiming initialisers. */
 export interface KaimingOptions {
-  /** Slope of the `leakyRelu` that follows, 0 if absent. */
+  /** Slope of the following `leakyRelu`; default 0. */
   a?: number;
-  /** Whether to keep the variance forward ("fanIn", if absent) or backward. */
+  /** Whether to keep the variance forward ("fanIn", the default) or backward. */
   mode?: "fanIn" | "fanOut";
-  /** `leakyRelu` if absent. */
+  /** Default `leakyRelu`. */
   nonlinearity?: Nonlinearity;
 }
 
@@ -142,8 +142,8 @@ export function xavierNormal(x: Tensor, gain = 1): Tensor {
 }
 
 /**
- * Rows (or columns, if there are fewer of them) that are orthogonal and of length `gain`, all such matrices equally
- * likely; axes behind the first count as columns. Saxe et al. 2013, https://arxiv.org/abs/1312.6120.
+ * Orthogonal rows (or columns, if there are fewer) of length `gain`, with all such matrices equally likely; axes after
+ * the first count as columns. Saxe et al. 2013, https://arxiv.org/abs/1312.6120.
  *
  * @throws ShapeError for vectors and scalars
  */
@@ -165,7 +165,7 @@ export function orthogonal(x: Tensor, gain = 1): Tensor {
   return x.copyFrom(values);
 }
 
-/** Gram and Schmidt, twice for each vector, which leaves no more than rounding errors. */
+/** Gram-Schmidt, twice for each vector, which leaves only rounding errors. */
 function orthonormalize(vectors: readonly Float64Array[]): void {
   const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
   vectors.forEach((vector, index) => {

@@ -18,12 +18,12 @@ export function requireSizes(layer: string, sizes: Readonly<Record<string, numbe
   }
 }
 
-/** What PyTorch's layers take besides, and these do not. */
+/** Options of PyTorch's layers that these do not have. */
 export const layerInstead = { dtype: "layers are float32; double() makes them float64" };
 
 /** Options of `Linear`. */
 export interface LinearOptions {
-  /** Whether to add a bias; true if absent. */
+  /** Whether to add a bias; default true. */
   bias?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Module: a model, or a part of one, whose parameters, buffers and parts are found by walking its properties.
+// Module: a model or a part of one. Finds parameters, buffers and submodules by walking its properties.
 
 import type { DType } from "../dtype.ts";
 import { bytesPerElement, isFloat } from "../dtype.ts";
@@ -12,13 +12,13 @@ import type { LoadOptions, StateDict } from "./state-dict.ts";
 import { loadInto } from "./state-dict.ts";
 import { summarize } from "./summary.ts";
 
-/** What is a module's state, and not one of its parameters. */
+/** Tensors that are a module's state, but not parameters. */
 const buffers = new WeakSet<Tensor>();
 
 const isParameter = (x: Tensor): boolean => (x.requiresGrad || x.frozen) && !buffers.has(x);
 const isState = (x: Tensor): boolean => isParameter(x) || buffers.has(x);
 
-/** Makes a tensor, without a copy, a parameter of the module that it becomes a property of: trained, saved, kept. */
+/** Makes a tensor, without a copy, a parameter of the module whose property it becomes: trained, saved, kept. */
 export function parameter(x: Tensor): Tensor {
   requireFloat("parameter", x);
   buffers.delete(x);
@@ -26,7 +26,7 @@ export function parameter(x: Tensor): Tensor {
   return x.keep();
 }
 
-/** Makes a tensor, without a copy, state of the module that it becomes a property of: saved and kept, not trained. */
+/** Makes a tensor, without a copy, state of the module whose property it becomes: saved and kept, not trained. */
 export function buffer(x: Tensor): Tensor {
   requireTensor("buffer", x);
   if (x.tracked) {
@@ -42,26 +42,26 @@ export function buffer(x: Tensor): Tensor {
 export type AnyModule = Module<never, unknown>;
 
 /**
- * A part of a model. Subclasses hold parameters, buffers and other modules in properties, or in arrays and plain objects
- * of them, and define `forward`. Names are paths of property names, such as `layers.0.weight`, in the order in which the properties
- * were set. Tensors with `requiresGrad` are parameters also without `parameter()`, and stay parameters when it is switched
- * off. What is in `#private` fields cannot be
- * seen from outside, and is not found; parameters or modules in a Map or a Set are refused.
+ * A part of a model. Subclasses define `forward`, and hold parameters, buffers and other modules in properties, or in
+ * arrays and plain objects of them. Names are paths of property names, such as `layers.0.weight`, in the order in which
+ * the properties were set. A tensor with `requiresGrad` is a parameter even without `parameter()`, and remains one when
+ * you switch that off. `#private` fields are invisible from outside, so their contents are not found. Parameters or
+ * modules in a Map or a Set are refused.
  *
- * A module whose `forward` is not one tensor to one tensor names its inputs and its output:
- * `class Attention extends Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
+ * If `forward` does not map one tensor to one tensor, name its inputs and its output: `class Attention extends
+ * Module<[q: Tensor, k: Tensor, mask?: Tensor]>`.
  */
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
   #training = true;
 
-  /** False while evaluating. */
+  /** False in evaluation mode. */
   get training(): boolean {
     const training = this.#training;
     observer()?.dependsOn(() => this.#training === training);
     return training;
   }
 
-  /** `train()` and `eval()` set it for all parts. */
+  /** `train()` and `eval()` set it for all submodules. */
   set training(training: boolean) {
     refuseHostAccess("switching between training and evaluation", "do it before the call");
     this.#training = training;
@@ -70,35 +70,35 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   /** Computes the output. */
   abstract forward(...inputs: Inputs): Output;
 
-  /** Where its parameters and modules are, under their names: its properties, unless a subclass knows better. */
+  /** Where to look for parameters and modules, by name: its properties, unless a subclass overrides this. */
   parts(): object {
     return this;
   }
 
-  /** Parameters, also frozen ones, with their names; one that is used twice counts once, under its first name. */
+  /** Parameters, including frozen ones, with their names. A shared one counts once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
     return this.#distinctTensors(isParameter);
   }
 
   /**
-   * Parameters. Set `requiresGrad` of one to false to freeze it: it gets no gradient, and optimizers leave it as it is,
-   * until it is set to true again.
+   * Parameters. Set `requiresGrad` of one to false to freeze it: it gets no gradient, and optimizers do not change it
+   * until you set it to true again.
    */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, x]) => x);
   }
 
-  /** State that is not trained, with its names; once each. */
+  /** Buffers, state that is not trained, with their names; once each. */
   namedBuffers(): [name: string, buffer: Tensor][] {
     return this.#distinctTensors((x) => buffers.has(x));
   }
 
-  /** All tensors that it holds, with their names, once each: parameters, frozen or not, buffers, and those that are neither. */
+  /** All tensors that it holds, with their names, once each: parameters (also frozen), buffers, and others. */
   namedTensors(): [name: string, x: Tensor][] {
     return this.#distinctTensors(() => true);
   }
 
-  /** It and all modules in it with their names (its own is empty), depth first; once each. */
+  /** Itself and all its submodules with their names (its own is empty), depth first; once each. */
   namedModules(): [name: string, module: AnyModule][] {
     const found = new Map<AnyModule, string>([[this, ""]]);
     for (const { name, value } of walk(this)) {
@@ -107,12 +107,12 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return [...found].map(([module, name]) => [name, module]);
   }
 
-  /** It and all modules in it, depth first. */
+  /** Itself and all its submodules, depth first. */
   modules(): AnyModule[] {
     return this.namedModules().map(([, module]) => module);
   }
 
-  /** Its parameters, also frozen ones, and buffers by all of their names: the tensors themselves, not copies. */
+  /** Its parameters (also frozen) and buffers by all of their names: the tensors themselves, not copies. */
   stateDict(): Map<string, Tensor> {
     const state = new Map<string, Tensor>();
     for (const { name, value } of walk(this)) {
@@ -122,12 +122,12 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * Overwrites parameters and buffers with the values of tensors of the same names. Names may be PyTorch's, with
-   * underscores: `running_mean` is `runningMean`.
+   * Overwrites parameters and buffers with the values of tensors of the same names. PyTorch's names with underscores
+   * work, too: `running_mean` is `runningMean`.
    *
-   * @returns the names of this module that were not among the given ones, and those that it does not have
-   * @throws ValueError if names are missing or unknown (unless `strict` is false), or shapes differ; then nothing is
-   * loaded
+   * @returns the names of this module that are missing from the argument, and those that the module does not have
+   * @throws ValueError if names are missing or unknown (unless `strict` is false), or shapes differ; it then loads
+   * nothing
    */
   loadStateDict(
     state: StateDict,
@@ -137,30 +137,30 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * A table of its modules: name and kind, shape of the output, number of parameters. Shapes are those for a sample
-   * input, which is computed without touching any state; a shape stands for zeros. Without a sample there are none.
+   * A table of its submodules: name and type, shape of the output, number of parameters. The shapes belong to a sample
+   * input, which runs without changing any state; a shape stands for zeros. Without a sample the table has no shapes.
    */
   summary(...sample: Inputs | [shape: Shape] | []): string {
     return summarize(this, sample);
   }
 
-  /** Switches it and all parts to training. */
+  /** Switches it and all submodules to training mode. */
   train(): this {
     return this.#setTraining(true);
   }
 
-  /** Switches it and all parts to evaluation. */
+  /** Switches it and all submodules to evaluation mode. */
   eval(): this {
     return this.#setTraining(false);
   }
 
-  /** Converts all parameters and buffers of floats, in place, to another dtype. Make optimizers afterwards. */
+  /** Converts all float parameters and buffers, in place, to another dtype. Create optimizers afterwards. */
   to(dtype: "float32" | "float64"): this {
     for (const x of new Set(this.stateDict().values())) if (isFloat(x.dtype)) convert(x, dtype);
     return this;
   }
 
-  /** Converts it to float64, as gradient checks need it. */
+  /** Converts it to float64, for gradient checks. */
   double(): this {
     return this.to("float64");
   }
@@ -179,7 +179,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 }
 
-/** All that a module holds, depth first, with names. What holds itself is not entered again. */
+/** Everything that a module holds, depth first, with names. Does not follow cycles. */
 function* walk(
   owner: object,
   prefix = "",
@@ -194,7 +194,7 @@ function* walk(
   }
 }
 
-/** Throws if there are parameters, buffers or modules where the walk does not look, so that they are not lost. */
+/** Throws if parameters, buffers or modules are where the walk does not look, so that none gets lost. */
 function refuseParts(owner: object, name: string, values: Map<unknown, unknown> | Set<unknown>): void {
   for (const value of values.values()) {
     if (value instanceof Module || (value instanceof Tensor && isState(value))) {

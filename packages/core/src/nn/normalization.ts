@@ -1,4 +1,4 @@
-// Normalisation layers. Formulas are in ops/normalization/; defaults are PyTorch's.
+// Normalization layers. ops/normalization/ has the formulas; defaults are PyTorch's.
 
 import { noGrad } from "../autograd/define-op.ts";
 import { ShapeError } from "../errors.ts";
@@ -17,9 +17,9 @@ import { buffer, Module, parameter } from "./module.ts";
 
 /** Options of `RMSNorm` and `GroupNorm`. */
 export interface NormLayerOptions {
-  /** Added to the variance before the root; 1e-5 if absent. */
+  /** Added to the variance before the root; default 1e-5. */
   eps?: number;
-  /** Whether to learn a factor and a summand per element or channel; true if absent. */
+  /** Whether to learn a scale and a shift per element or channel; default true. */
   affine?: boolean;
 }
 
@@ -31,9 +31,9 @@ const normLayerOptions = optionNames<NormLayerOptions>(normLayerNames, {
 
 /** Options of `BatchNorm1d` and `BatchNorm2d`. */
 export interface BatchNormLayerOptions extends NormLayerOptions {
-  /** Share of a batch in the running estimates, 0.1 if absent; null averages over all batches alike. */
+  /** Share of a new batch in the running estimates; default 0.1. null averages all batches equally. */
   momentum?: number | null;
-  /** Whether to keep running estimates for evaluation; true if absent. */
+  /** Whether to keep running estimates for evaluation; default true. */
   trackRunningStats?: boolean;
 }
 
@@ -48,11 +48,11 @@ abstract class BatchNorm extends Module {
   readonly bias: Tensor | null;
   readonly runningMean: Tensor | null;
   readonly runningVar: Tensor | null;
-  /** Batches seen while training, an int32. */
+  /** Training batches seen, an int32. */
   readonly numBatchesTracked: Tensor | null;
   readonly eps: number;
   readonly momentum: number | null;
-  /** Ranks of the inputs that it takes, and what they are. */
+  /** The accepted ranks of inputs, with their meaning. */
   protected abstract readonly takes: { ranks: readonly number[]; shapes: string };
 
   constructor(channels: number, options: BatchNormLayerOptions = {}) {
@@ -69,7 +69,7 @@ abstract class BatchNorm extends Module {
     this.numBatchesTracked = trackRunningStats ? buffer(tensor(0, { dtype: "int32" })) : null;
   }
 
-  /** `x [n, channels, …]`; while training, moves the running estimates. */
+  /** `x [n, channels, …]`; updates the running estimates during training. */
   forward(x: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar, training, eps } = this;
     if (!this.takes.ranks.includes(x.rank)) {
@@ -85,7 +85,7 @@ abstract class BatchNorm extends Module {
     });
   }
 
-  /** Counts one more batch; the share that it has in the running estimates. */
+  /** Counts one more batch, and returns its share in the running estimates. */
   #countBatch(): number | Tensor {
     const count = this.numBatchesTracked;
     if (count) noGrad(() => scope(() => void count.copyFrom(add(count, 1))));
@@ -95,19 +95,19 @@ abstract class BatchNorm extends Module {
   }
 }
 
-/** Normalises each channel over the batch (and the length): `x [n, channels]` or `[n, channels, length]`. */
+/** Normalizes each channel over the batch (and the length): `x [n, channels]` or `[n, channels, length]`. */
 export class BatchNorm1d extends BatchNorm {
   protected readonly takes = { ranks: [2, 3], shapes: "[n,channels] or [n,channels,length]" };
 }
 
-/** Normalises each channel over the batch and both axes of the picture: `x [n, channels, height, width]`. */
+/** Normalizes each channel over the batch and both image axes: `x [n, channels, height, width]`. */
 export class BatchNorm2d extends BatchNorm {
   protected readonly takes = { ranks: [4], shapes: "[n,channels,height,width]" };
 }
 
 /** Options of `LayerNorm`. */
 export interface LayerNormLayerOptions extends NormLayerOptions {
-  /** Whether to learn a summand if there is a factor; true if absent. */
+  /** Whether to learn a shift besides the scale; default true. */
   bias?: boolean;
 }
 
@@ -116,7 +116,7 @@ const layerNormLayerOptions = optionNames<LayerNormLayerOptions>(
   layerInstead,
 );
 
-/** Normalises over the last axes, whose sizes are given: `x […, ...shape]`. */
+/** Normalizes over the last axes, whose sizes are given: `x […, ...shape]`. */
 export class LayerNorm extends Module {
   readonly weight: Tensor | null;
   readonly bias: Tensor | null;
@@ -145,7 +145,7 @@ export class RMSNorm extends Module {
   readonly shape: Shape;
   readonly eps: number | undefined;
 
-  /** `eps` is that of the dtype if absent. */
+  /** Default `eps`: the dtype's epsilon. */
   constructor(shape: number | Shape, options: NormLayerOptions = {}) {
     super();
     checkOptions("RMSNorm", options, normLayerOptions);
@@ -160,7 +160,7 @@ export class RMSNorm extends Module {
   }
 }
 
-/** Normalises groups of channels of each sample: `x [n, channels, …]`. */
+/** Normalizes groups of channels of each sample: `x [n, channels, …]`. */
 export class GroupNorm extends Module {
   readonly weight: Tensor | null;
   readonly bias: Tensor | null;

@@ -83,7 +83,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** The means of as many windows as are asked for: `x [n,c,h,w]`, `y [n,c,oh,ow]`. */
+/** The means of the requested number of windows: `x [n,c,h,w]`, `y [n,c,oh,ow]`. */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: AdaptiveSize;
 

@@ -1,6 +1,6 @@
-// Recurrent networks over sequences: RNN, LSTM, GRU. What one layer computes is in ops/sequence-models/recurrent.ts; this
-// file stacks layers and directions. Parameters, gate order, initial values and defaults are PyTorch's, but for
-// `batchFirst`.
+// Recurrent networks over sequences: RNN, LSTM, GRU. This file stacks layers and directions;
+// ops/sequence-models/recurrent.ts computes one layer. Parameters, gate order, initial values and defaults are
+// PyTorch's, except `batchFirst`.
 
 import { ShapeError, ValueError } from "../errors.ts";
 import { dropout } from "../ops/activations/dropout.ts";
@@ -22,18 +22,18 @@ import { Module, parameter } from "./module.ts";
 
 /** Options of `LSTM` and `GRU`. */
 export interface RecurrentOptions {
-  /** Layers on top of each other; 1 if absent. */
+  /** Stacked layers; default 1. */
   layers?: number;
-  /** Whether there are biases; true if absent. */
+  /** Whether there are biases; default true. */
   bias?: boolean;
   /**
-   * Whether sequences are [batch, time, inputs], as all batches here; true if absent, where PyTorch's is false. If it is
-   * false, they are [time, batch, inputs].
+   * true: sequences are [batch, time, inputs], as everywhere here; false: [time, batch, inputs]. Default true (PyTorch:
+   * false).
    */
   batchFirst?: boolean;
-  /** Probability of dropping an output of any layer but the last while training; 0 if absent. */
+  /** During training, the probability of dropping an output of any layer but the last; default 0. */
   dropout?: number;
-  /** Whether to walk backward through time as well, and join both results; false if absent. */
+  /** Whether to process time backward as well, and concatenate both results; default false. */
   bidirectional?: boolean;
 }
 
@@ -47,10 +47,10 @@ const recurrentOptionNames = {
 const recurrentInstead = { ...layerInstead, projSize: "it is not supported; put a Linear behind the layer" };
 const recurrentOptions = optionNames<RecurrentOptions>(recurrentOptionNames, recurrentInstead);
 
-/** Rows of the weights of a cell, in numbers of hidden units. */
+/** Rows of a cell's weights, in multiples of the hidden size. */
 const gatesOf: Readonly<Record<Cell, number>> = { lstm: 4, gru: 3, tanh: 1, relu: 1 };
 
-/** What the three have in common; `State` is h, or h and c. */
+/** What the three share; `State` is h, or h and c. */
 abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [output: Tensor, state: State]> {
   readonly inputs: number;
   readonly hidden: number;
@@ -129,14 +129,14 @@ abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [outp
       (name) => this.weights[name + suffix],
     ) as [Tensor, Tensor, Tensor?, Tensor?];
     const reverse = suffix.endsWith("Reverse");
-    // Both biases are added to the same sum, except in a GRU, whose reset gate comes in between.
+    // Both biases are added to the same sum, except in a GRU, whose reset gate is applied between them.
     const merged = biasIh && biasHh && this.cell !== "gru" ? add(biasIh, biasHh) : biasIh;
     const projected = linear(x, weightIh, merged);
     const bias = this.cell === "gru" ? (biasHh ?? zeros([3 * this.hidden], { dtype: x.dtype })) : null;
     return recurrentLayer(this.cell, { x: projected, weight, bias, h0, c0 }, reverse);
   }
 
-  /** The first states of all layers and directions: those given, `[layers · directions, batch, hidden]`, or zeros. */
+  /** The initial states of all layers and directions: those given, `[layers · directions, batch, hidden]`, or zeros. */
   protected firstStates(x: Tensor, name: string, state: Tensor | undefined): Tensor[] {
     const batch = x.shape[this.batchFirst ? 0 : 1]!;
     const count = this.layers * this.directions;
@@ -166,11 +166,11 @@ abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [outp
 /** A recurrent network whose state is h. */
 abstract class SimpleRecurrent extends Recurrent<Tensor> {
   /**
-   * `x [batch, time, inputs]`, `state [layers · directions, batch, hidden]` (zeros if absent): the outputs
-   * `[batch, time, directions · hidden]` of the last layer, and the last state of every layer. Time comes first in `x`
-   * and the outputs with `batchFirst: false`.
+   * `x [batch, time, inputs]`, `state [layers · directions, batch, hidden]` (default zeros). Returns the outputs of the
+   * last layer, `[batch, time, directions · hidden]`, and the final state of every layer. With `batchFirst: false`,
+   * time comes first in `x` and the outputs.
    *
-   * @throws ShapeError if sizes do not fit
+   * @throws ShapeError if sizes do not match
    */
   forward(x: Tensor, state?: Tensor): [output: Tensor, state: Tensor] {
     this.checkInput(x);
@@ -181,7 +181,7 @@ abstract class SimpleRecurrent extends Recurrent<Tensor> {
 
 /** Options of `RNN`. */
 export interface RNNOptions extends RecurrentOptions {
-  /** What is applied to the sums; "tanh" if absent. */
+  /** The function applied to the sums; default "tanh". */
   nonlinearity?: "tanh" | "relu";
 }
 
@@ -222,11 +222,11 @@ export class LSTM extends Recurrent<LSTMState> {
   }
 
   /**
-   * `x [batch, time, inputs]`, `state` h and c, `[layers · directions, batch, hidden]` each (zeros if absent): the
-   * outputs `[batch, time, directions · hidden]` of the last layer, and the last state of every layer. Time comes first
-   * in `x` and the outputs with `batchFirst: false`.
+   * `x [batch, time, inputs]`; `state` is h and c, `[layers · directions, batch, hidden]` each (default zeros). Returns
+   * the outputs of the last layer, `[batch, time, directions · hidden]`, and the final state of every layer. With
+   * `batchFirst: false`, time comes first in `x` and the outputs.
    *
-   * @throws ShapeError if sizes do not fit
+   * @throws ShapeError if sizes do not match
    */
   forward(x: Tensor, state?: LSTMState): [output: Tensor, state: LSTMState] {
     this.checkInput(x);

@@ -1,4 +1,4 @@
-// Loading values by name, and what there is to say when names or shapes differ.
+// Loads values by name, and explains differing names or shapes.
 
 import { noGrad } from "../autograd/define-op.ts";
 import { ValueError } from "../errors.ts";
@@ -13,13 +13,13 @@ export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Te
 
 /** Options of `loadStateDict`. */
 export interface LoadOptions {
-  /** Whether the names must be the same on both sides; true if absent. */
+  /** Whether both sides must have the same names; default true. */
   strict?: boolean;
 }
 
 const loadOptions = optionNames<LoadOptions>({ strict: true }, { assign: "values are copied; leave it out" });
 
-/** Copies the given values to the tensors of the same names; all or, if something does not fit, none. */
+/** Copies the given values to the tensors of the same names; all, or, if something does not match, none. */
 export function loadInto(
   own: ReadonlyMap<string, Tensor>,
   state: StateDict,
@@ -41,7 +41,7 @@ export function loadInto(
       sources.set(target, source);
     } else sources.set(target, source);
   }
-  // A tensor that has two names may come under either.
+  // A tensor with two names may come under either.
   const missing = [...own].filter(([, target]) => !sources.has(target)).map(([name]) => name);
   if (strict && missing.length > 0) problems.push(`missing: ${missing.join(", ")}`);
   if (strict && unexpected.length > 0) problems.push(`not in the module: ${unexpected.join(", ")}`);

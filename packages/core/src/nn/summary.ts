@@ -1,4 +1,4 @@
-// The table that `Module.summary` shows: a line per module, with the shapes that a sample input takes on its way.
+// The table of `Module.summary`: a line per module, with the shapes of a sample input on its way.
 import { noGrad } from "../autograd/define-op.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { formatBytes } from "../memory/arena.ts";
@@ -8,7 +8,7 @@ import type { Shape } from "../shape.ts";
 import { formatShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 
-/** What is to be known of a module. */
+/** What the table says of a module. */
 export interface SummarizedModule {
   training: boolean;
   modules(): SummarizedModule[];
@@ -25,11 +25,11 @@ function describeOutput(output: unknown): string {
   return "";
 }
 
-/** The output shape of each module for a sample, which is run in evaluation mode. */
+/** The output shape of each module for a sample, which runs in evaluation mode. */
 function traceShapes(root: SummarizedModule, sample: readonly unknown[]): Map<SummarizedModule, string> {
   const shapes = new Map<SummarizedModule, string>();
   const modules = root.modules() as (SummarizedModule & { forward: (...inputs: unknown[]) => unknown })[];
-  // While the sample runs, each module has a forward of its own that writes down what comes out.
+  // During the sample, each module's forward is replaced by one that records its output.
   const restore = modules.map((module) => {
     const { training } = module;
     const own = Object.getOwnPropertyDescriptor(module, "forward");
@@ -78,7 +78,7 @@ function ownerOf(name: string, modules: readonly (readonly [string, SummarizedMo
 const count = (tensors: readonly Tensor[]) => tensors.reduce((total, x) => total + x.size, 0);
 const format = (n: number) => n.toLocaleString("en-US");
 
-/** The table; `sample` are the inputs, or one shape, or nothing. */
+/** The table; `sample` is the inputs, or one shape, or nothing. */
 export function summarize(root: SummarizedModule, sample: readonly unknown[]): string {
   const shapes = scope(() => {
     if (sample.length === 0) return new Map<SummarizedModule, string>();
@@ -88,7 +88,7 @@ export function summarize(root: SummarizedModule, sample: readonly unknown[]): s
   });
   const modules = root.namedModules();
   const buffers = new Set(root.namedBuffers().map(([, x]) => x));
-  // By tensor, so that one with two names counts once, where it is named first.
+  // By tensor, so that one with two names counts once, under its first.
   const owners = new Map<Tensor, string>();
   for (const [name, x] of root.stateDict()) {
     if (!buffers.has(x) && !owners.has(x)) owners.set(x, ownerOf(name, modules));

@@ -1,4 +1,4 @@
-// A transformer block with the norms in front (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
+// A pre-norm transformer block (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
 
 import { gelu } from "../ops/activations/activations.ts";
 import { add } from "../ops/arithmetic/arithmetic.ts";
@@ -13,13 +13,13 @@ import { LayerNorm } from "./normalization.ts";
 
 /** Options of `TransformerBlock`. */
 export interface TransformerBlockOptions {
-  /** Width of the layer in between; 4 · width if absent. */
+  /** Width of the hidden layer; default 4 · width. */
   hidden?: number;
-  /** Probability of dropping: attention weights, hidden units, and both outputs; 0 if absent. */
+  /** Probability of dropping attention weights, hidden units, and both outputs; default 0. */
   dropout?: number;
-  /** Whether time t sees the times 0 … t only; false if absent. */
+  /** Whether time t sees only the times 0 … t; default false. */
   causal?: boolean;
-  /** Whether projections, norms and linear layers have biases; true if absent. */
+  /** Whether projections, norms and linear layers have biases; default true. */
   bias?: boolean;
 }
 
@@ -34,8 +34,8 @@ const blockOptions = optionNames<TransformerBlockOptions>(
 );
 
 /**
- * `x ← x + attention(norm(x))`, `x ← x + linear(gelu(linear(norm(x))))`, over `x [batch, time, width]`. Parameters are
- * named, ordered and started as those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
+ * `x ← x + attention(norm(x))`, `x ← x + linear(gelu(linear(norm(x))))`, over `x [batch, time, width]`. Names, order
+ * and initial values of the parameters are those of `torch.nn.TransformerEncoderLayer` with `norm_first` and GELU.
  */
 export class TransformerBlock extends Module<[x: Tensor, masking?: AttentionMasking]> {
   readonly selfAttn: MultiHeadAttention;

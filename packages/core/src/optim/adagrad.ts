@@ -6,19 +6,19 @@ import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
-  /** The learning rate of step t = 1, 2, … is divided by `1 + (t-1) lrDecay`; 0 if absent. */
+  /** Divides the learning rate of step t = 1, 2, … by `1 + (t-1) lrDecay`; default 0. */
   lrDecay?: number;
-  /** L2 penalty, added to the gradient; 0 if absent. */
+  /** L2 penalty, added to the gradient; default 0. */
   weightDecay?: number;
-  /** Where the sums of squares start; 0 if absent. */
+  /** Initial value of the sums of squares; default 0. */
   initialAccumulatorValue?: number;
-  /** Added to the denominator; 1e-10 if absent. */
+  /** Added to the denominator; default 1e-10. */
   eps?: number;
 }
 
 /**
- * Duchi, Hazan and Singer, https://jmlr.org/papers/v12/duchi11a.html, in PyTorch's form: `s ← s + g²`,
- * `w ← w - lr/(1+(t-1)lrDecay) · g / (√s + eps)`. `lr` is 0.01 if absent. State: `sum`.
+ * Duchi, Hazan and Singer, https://jmlr.org/papers/v12/duchi11a.html, in PyTorch's form: `s ← s + g²`, `w ← w -
+ * lr/(1+(t-1)lrDecay) · g / (√s + eps)`. Default `lr` 0.01. State: `sum`.
  */
 export class Adagrad extends KernelOptimizer<AdagradOptions> {
   constructor(parameters: ParametersOrGroups<AdagradOptions>, options: AdagradOptions = {}) {

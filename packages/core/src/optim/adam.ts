@@ -6,11 +6,11 @@ import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Adam` and `AdamW`. */
 export interface AdamOptions extends OptimizerOptions {
-  /** Decay of the two running means; 0.9 and 0.999 if absent. */
+  /** Decay of the two running means; default 0.9 and 0.999. */
   betas?: readonly [number, number];
-  /** Added to the denominator; 1e-8 if absent. */
+  /** Added to the denominator; default 1e-8. */
   eps?: number;
-  /** L2 penalty, added to the gradient (Adam), or share of `lr` by which weights shrink (AdamW). */
+  /** Adam: L2 penalty, added to the gradient. AdamW: the share of `lr` by which weights shrink. */
   weightDecay?: number;
 }
 
@@ -70,8 +70,8 @@ export class Adam extends AdamFamily {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101): first
- * `w ← w - lr weightDecay w`, then Adam's step on the gradient alone. `weightDecay` is 0.01 if absent.
+ * Adam with decoupled weight decay (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101): first `w ← w - lr
+ * weightDecay w`, then Adam's step on the gradient alone. Default `weightDecay` 0.01.
  */
 export class AdamW extends AdamFamily {
   constructor(parameters: ParametersOrGroups<AdamOptions>, options: AdamOptions = {}) {

@@ -1,5 +1,5 @@
-// Clipping gradients before an optimizer's step, by their norm or by value. Nothing is read on the host unless asked
-// for, so that a step with clipping can be recorded and replayed.
+// Clips gradients before an optimizer's step, by norm or by value. Reads nothing on the host unless asked to, so that a
+// step with clipping can be recorded and replayed.
 
 import { compute } from "../autograd/define-op.ts";
 import { dtypeCode } from "../dtype.ts";
@@ -10,20 +10,20 @@ import { Tensor } from "../tensor.ts";
 
 /** Options of `clipGradNorm`. */
 export interface ClipGradNormOptions {
-  /** The p of the p-norm, `Infinity` for the largest size; 2 if absent. */
+  /** The p of the p-norm; `Infinity` for the largest absolute value; default 2. */
   normType?: number;
-  /** Throw if the norm is infinite or NaN; reads it on the host. False if absent. */
+  /** Throws if the norm is infinite or NaN, which reads it on the host. Default false. */
   errorIfNonfinite?: boolean;
 }
 
-/** Gradients of those parameters that have one, as they lie in memory. */
+/** The existing gradients of the parameters, as they lie in memory. */
 function gradientsOf(operation: string, parameters: readonly Tensor[]): Tensor[] {
   return parameters.flatMap(({ grad }, index) => {
     if (!grad) return [];
     if (grad.dtype !== "float32" && grad.dtype !== "float64") {
       throw new DTypeError(`${operation}: gradient ${index} is ${grad.dtype}, expected float32 or float64`);
     }
-    // In place, so a view of repeated elements would be changed once per repetition.
+    // The update is in place, so a view of repeated elements would be changed once per repetition.
     if (!grad.contiguous) throw new ValueError(`${operation}: gradient ${index} is not contiguous`);
     return [grad];
   });
@@ -32,13 +32,13 @@ function gradientsOf(operation: string, parameters: readonly Tensor[]): Tensor[]
 const clipGradNormOptions = optionNames<ClipGradNormOptions>({ normType: true, errorIfNonfinite: true });
 
 /**
- * Scales all gradients by `min(1, maxNorm / (norm + 1e-6))`, in place, where `norm` is that of all of them together, as
- * if they were one vector. With `maxNorm` Infinity they stay as they are, and are only measured. Parameters without a
- * gradient are left out. Pascanu, Mikolov and Bengio,
- * https://arxiv.org/abs/1211.5063; equal to PyTorch's `clip_grad_norm_`, except that squares are summed in float64.
+ * Scales all gradients in place by `min(1, maxNorm / (norm + 1e-6))`, where `norm` is the norm of all of them together,
+ * as one vector. With `maxNorm` Infinity, only measures it. Skips parameters without a gradient. Pascanu, Mikolov and
+ * Bengio, https://arxiv.org/abs/1211.5063; equal to PyTorch's `clip_grad_norm_`, except that squares are summed in
+ * float64.
  *
  * @returns the norm before clipping, a scalar of the first gradient's dtype
- * @throws ValueError for options out of range, or a norm that is not finite if that was asked for
+ * @throws ValueError for options out of range, or, on request, for a norm that is not finite
  */
 export function clipGradNorm(
   parameters: readonly Tensor[],
@@ -70,7 +70,7 @@ export function clipGradNorm(
         `clipGradNorm: the norm of the gradients is ${results.data()[0]}, expected a finite number; look for the first NaN, or pass a smaller learning rate`,
       );
     }
-    // Nothing is clipped: not even an infinite norm, by which Infinity would be divided.
+    // Clips nothing, not even an infinite norm: that would divide Infinity by itself.
     const clipped = maxNorm === Number.POSITIVE_INFINITY ? [] : gradients;
     for (const { size, dtype, address } of clipped) {
       const factor = Tensor.allocate([], dtype, "clipGradNorm");
@@ -84,7 +84,7 @@ export function clipGradNorm(
 }
 
 /**
- * Limits every element of every gradient to ±`clipValue`, in place; NaN stays NaN (PyTorch's `clip_grad_value_`).
+ * Clamps every element of every gradient to ±`clipValue`, in place; NaN stays NaN (PyTorch's `clip_grad_value_`).
  *
  * @throws ValueError if the limit is negative
  */

@@ -1,5 +1,5 @@
-// An exponential moving average of weights, which often predicts better than the last weights do. Like an optimizer it
-// works over any stretch of any parameter, so that threads can share the work.
+// An exponential moving average of weights, which often predicts better than the last weights. Like an optimizer it can
+// update any range of any parameter, so that threads can share the work.
 
 import { kindOf } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
@@ -15,7 +15,7 @@ import { requireSameKind, requireStretch } from "./stretch.ts";
 
 /** Options of `EMA`. */
 export interface EMAOptions {
-  /** Share of the average that is kept, or a function of the number of updates done so far; 0.999 if absent. */
+  /** The share of the average to keep, or a function of the number of updates so far; default 0.999. */
   decay?: number | ((updates: number) => number);
 }
 
@@ -23,8 +23,8 @@ const emaOptions = optionNames<EMAOptions>({ decay: true });
 
 /**
  * `average ← decay · average + (1 - decay) w`; the first update copies the weights (PyTorch's `AveragedModel` with
- * `get_ema_multi_avg_fn`). Polyak and Juditsky 1992. Until the first update the averages are the weights as they were.
- * The average of a frozen parameter is the parameter, without any rounding.
+ * `get_ema_multi_avg_fn`). Polyak and Juditsky 1992. Before the first update the averages are the initial weights. The
+ * average of a frozen parameter is exactly the parameter, without rounding.
  */
 export class EMA {
   readonly parameters: readonly Tensor[];
@@ -32,7 +32,7 @@ export class EMA {
   readonly averages: readonly Tensor[];
   /** Updates done so far. */
   updates = 0;
-  /** Share of the average that stays at each update, as in the options. */
+  /** The share of the average that each update keeps, as in the options. */
   readonly decay: number | ((updates: number) => number);
   readonly #cells = new Map<string, Tensor>();
 
@@ -58,7 +58,7 @@ export class EMA {
     });
   }
 
-  /** Takes the present weights into the averages. */
+  /** Updates the averages with the current weights. */
   update(): void {
     this.advance();
     this.parameters.forEach((parameter, index) => {
@@ -66,7 +66,7 @@ export class EMA {
     });
   }
 
-  /** Begins the next update: counts it and writes the decay where the kernel reads it. */
+  /** Begins the next update: counts it, and writes the decay where the kernel reads it. */
   advance(): void {
     hostStep("advance EMA", () => {
       this.updates++;
@@ -74,7 +74,7 @@ export class EMA {
     });
   }
 
-  /** Updates elements `from` to `to` of average `index`. Elements do not depend on each other. */
+  /** Updates elements `from` to `to` of average `index`. Elements are independent. */
   updateRange(index: number, from: number, to: number): void {
     const parameter = requireStretch("EMA", this.parameters, index, from, to);
     requireSameKind("EMA", this.averages[index]!, parameter);
@@ -83,7 +83,7 @@ export class EMA {
     kernelsFor(parameter.dtype).ema(to - from, parameter.address + start, average, this.#cellsFor(parameter));
   }
 
-  /** Exchanges weights and averages, bit for bit: once before an evaluation, and once more after it. */
+  /** Swaps weights and averages, bit for bit: call it once before an evaluation, and again after it. */
   swap(): void {
     this.parameters.forEach((parameter, index) => {
       requireSameKind("EMA", this.averages[index]!, parameter);
@@ -97,15 +97,15 @@ export class EMA {
     });
   }
 
-  /** All that it remembers; the tensors are its own, not copies. */
+  /** Its whole state; the tensors are its own, not copies. */
   stateDict(): { updates: number; averages: readonly Tensor[] } {
     return { updates: this.updates, averages: this.averages };
   }
 
   /**
-   * Takes over what `stateDict` gave; the tensors are copied. Nothing changes if it throws.
+   * Loads the result of `stateDict`; copies the tensors. If it throws, nothing changes.
    *
-   * @throws ValueError, ShapeError if it does not fit the parameters
+   * @throws ValueError, ShapeError if it does not match the parameters
    */
   loadStateDict({ updates, averages }: { updates: number; averages: readonly Tensor[] }): void {
     if (!(Number.isSafeInteger(updates) && updates >= 0)) {
@@ -136,7 +136,7 @@ export class EMA {
     return decay;
   }
 
-  /** Decay and the rest, for the current update; and no decay and all of the weights, for what is frozen. */
+  /** Decay and 1 - decay for the current update; and, for frozen parameters, 0 and 1. */
   #writeCells(cells: Tensor): void {
     const decay = this.updates <= 1 ? 0 : this.#decayAt(this.updates - 1);
     cells.data().set([decay, 1 - decay, 0, 1]);

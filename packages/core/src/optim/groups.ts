@@ -1,23 +1,23 @@
-// Parameters in groups, with options of their own, and what is checked of both.
+// Parameter groups with their own options, and the checks of both.
 import { DTypeError, ValueError } from "../errors.ts";
 import { requireTensor } from "../require-tensor.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Schedule } from "./schedules.ts";
 
-/** What the options of every optimizer have in common. */
+/** Options that every optimizer has. */
 export interface OptimizerOptions {
-  /** Learning rate, or a function of the number of updates done so far that gives it. */
+  /** Learning rate, or a function that returns it from the number of updates so far. */
   lr?: number | Schedule;
 }
 
-/** Some of the parameters, with options of their own; those not named are the optimizer's. */
+/** Some of the parameters with their own options; options not given are the optimizer's. */
 export type ParameterGroup<Options> = Options & { readonly params: readonly Tensor[] };
 
-/** What an optimizer is made for: a list of parameters, or groups of them. */
+/** What an optimizer updates: a list of parameters, or groups of them. */
 export type ParametersOrGroups<Options> = readonly Tensor[] | readonly ParameterGroup<Options>[];
 
-/** A group as the optimizer keeps it, with every option set; `lr` may be changed between steps. */
+/** A group with every option set, as the optimizer stores it; you may change `lr` between steps. */
 export type OptimizerGroup<Options extends OptimizerOptions> = Readonly<Required<Omit<Options, "lr">>> & {
   readonly params: readonly Tensor[];
   lr: number | Schedule;
@@ -30,7 +30,7 @@ export function isGrouped<Options>(
   return typeof first === "object" && first !== null && "params" in first;
 }
 
-/** Throws unless all are different contiguous leaves of floats, and there is at least one. */
+/** Throws unless there is at least one, and all are distinct contiguous float leaves. */
 export function checkParameters(parameters: readonly Tensor[]): void {
   if (parameters.length === 0) {
     throw new ValueError("optimizer: got no parameters; pass model.parameters()");
@@ -60,7 +60,7 @@ export function checkParameters(parameters: readonly Tensor[]): void {
   });
 }
 
-/** As it is written: a number in quotes is none. */
+/** Formats a value so that a quoted number is recognizable. */
 const written = (value: unknown): string => (typeof value === "string" ? `"${value}"` : String(value));
 
 /** Throws unless `value` is a finite number of at least `least`. */

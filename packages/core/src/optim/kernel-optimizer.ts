@@ -1,5 +1,5 @@
-// An optimizer whose update is a kernel call: it can be recorded and replayed. What changes from step to step, such as the
-// learning rate, is written where the kernel reads it.
+// An optimizer whose update is a kernel call, so that it can be recorded and replayed. Everything that changes from
+// step to step, such as the learning rate, is written where the kernel reads it.
 
 import { bytesPerElement } from "../dtype.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -17,7 +17,7 @@ const cellCount = 16;
 export abstract class KernelOptimizer<
   Options extends OptimizerOptions = OptimizerOptions,
 > extends Optimizer<Options> {
-  /** Of each group, by dtype. */
+  /** For each group, by dtype. */
   readonly #cells: readonly Map<string, Tensor>[] = this.paramGroups.map(() => new Map());
 
   update(index: number, from: number, to: number): void {
@@ -33,10 +33,10 @@ export abstract class KernelOptimizer<
     );
   }
 
-  /** What the kernel reads besides tensors, for the current step: at most sixteen numbers. */
+  /** What the kernel reads besides tensors in the current step: at most sixteen numbers. */
   protected abstract cellValues(group: OptimizerGroup<Options>, lr: number): readonly number[];
 
-  /** Calls the kernel on `n` elements at the given addresses; a state that is not there has address 0. */
+  /** Calls the kernel on `n` elements at the given addresses; an absent state has address 0. */
   protected abstract apply(
     kernels: Kernels,
     n: number,

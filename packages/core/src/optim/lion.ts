@@ -1,4 +1,4 @@
-// Lion: steps of one size, in the direction of the sign of an interpolated momentum.
+// Lion: steps of equal size, in the direction of the sign of an interpolated momentum.
 import type { Kernels } from "../kernels/table.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
@@ -6,15 +6,15 @@ import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `Lion`. */
 export interface LionOptions extends OptimizerOptions {
-  /** Weight of the momentum in the step, and its decay; 0.9 and 0.99 if absent. */
+  /** Weight of the momentum in the step, and its decay; default 0.9 and 0.99. */
   betas?: readonly [number, number];
-  /** Share of `lr` by which weights shrink; 0 if absent. */
+  /** The share of `lr` by which weights shrink; default 0. */
   weightDecay?: number;
 }
 
 /**
- * Chen et al., https://arxiv.org/abs/2302.06675, in the order of its published program: `w ← w - lr weightDecay w`,
- * `w ← w - lr sign(β₁m + (1-β₁)g)`, `m ← β₂m + (1-β₂)g`. `lr` is 0.0001 if absent. State: `m`.
+ * Chen et al., https://arxiv.org/abs/2302.06675, in the order of its published program: `w ← w - lr weightDecay w`, `w
+ * ← w - lr sign(β₁m + (1-β₁)g)`, `m ← β₂m + (1-β₂)g`. Default `lr` 0.0001. State: `m`.
  */
 export class Lion extends KernelOptimizer<LionOptions> {
   constructor(parameters: ParametersOrGroups<LionOptions>, options: LionOptions = {}) {

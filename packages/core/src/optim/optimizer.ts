@@ -1,6 +1,6 @@
-// What all optimizers share: parameters in groups, state, and stepping over any stretch of any parameter, which is
-// what lets several threads share one update. A subclass says what an update is: the library's own in kernels
-// (kernel-optimizer.ts), others in plain loops. Groups are in groups.ts, saving and loading in state-dict.ts.
+// What all optimizers share: parameter groups, state, and updates of any range of any parameter, so that several
+// threads can share one update. Subclasses define the update: the library's own call kernels (kernel-optimizer.ts),
+// others use plain loops. Groups are in groups.ts, saving and loading in state-dict.ts.
 
 import { kindOf } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
@@ -22,17 +22,17 @@ import { requireSameKind, requireStretch } from "./stretch.ts";
 /** The state of one parameter: tensors of its shape by name, such as `velocity`. */
 export type ParameterState = Readonly<Record<string, Tensor>>;
 
-/** What a subclass says of itself. */
+/** What a subclass declares. */
 export interface OptimizerRules<Options extends OptimizerOptions> {
-  /** Named in errors and state dicts. */
+  /** The name in errors and state dicts. */
   name: string;
   /** Every option with its default. */
   defaults: Required<Options>;
-  /** Throws for options that make no sense. Those that all optimizers have are checked already. */
+  /** Throws for invalid options. Those that all optimizers share are already checked. */
   check?(group: OptimizerGroup<Options>): void;
   /**
-   * What is remembered of each parameter from step to step: state tensors of its shape by name, each with the value that it
-   * starts as, or null if the group needs none. Nothing if absent.
+   * The state of each parameter: tensors of its shape by name, each with its initial value, or null if the group needs
+   * none. Default: no state.
    */
   state?(group: OptimizerGroup<Options>): Readonly<Record<string, number | null>>;
 }
@@ -47,11 +47,11 @@ const ruleNames = optionNames<OptimizerRules<OptimizerOptions>>({
 /** The group of a parameter, and its state. */
 export interface Slot {
   group: number;
-  /** By name, in the order of the rules; null where the group needs none. */
+  /** By name, in the order of the rules; null if the group needs none. */
   state: readonly (readonly [name: string, tensor: Tensor | null])[];
 }
 
-/** Elements of one parameter and of what belongs to it, to be read and changed in place. All arrays are equally long. */
+/** Elements of one parameter with its gradient and state, to read and to change in place. All arrays have the same length. */
 export interface ParameterStretch<Options extends OptimizerOptions = OptimizerOptions> {
   /** The weights. */
   readonly w: Float32Array | Float64Array;
@@ -66,17 +66,17 @@ export interface ParameterStretch<Options extends OptimizerOptions = OptimizerOp
 }
 
 /**
- * What all optimizers share. `step()` updates every parameter; threads that share the work call `advance()` once and
- * `update(index, from, to)` for their parts, which gives the same bits however the elements are cut.
+ * What all optimizers share. `step()` updates every parameter. Threads that share the work call `advance()` once and
+ * `update(index, from, to)` for their parts, with the same bits however the elements are divided.
  *
- * One of your own extends this class, gives its name, defaults and state to `super`, and defines `update`, most easily
- * from `stretch(index, from, to)`. Everything that it remembers is in its state, or follows from `stepCount` (1 in the first
- * step): this is what is saved, resumed, and shared by threads. No element's update depends on another element.
+ * To write an optimizer, extend this class, pass its name, defaults and state to `super`, and define `update`, most
+ * easily with `stretch(index, from, to)`. It must keep nothing outside its state and `stepCount` (1 in the first step):
+ * these are saved, resumed, and shared by threads. No element's update may depend on another element.
  */
 export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
   readonly name: string;
   readonly paramGroups: readonly OptimizerGroup<Options>[];
-  /** The parameters of all groups, one after another. */
+  /** The parameters of all groups, in order. */
   readonly parameters: readonly Tensor[];
   /** State tensors, one record per parameter. */
   readonly state: readonly ParameterState[];
@@ -87,9 +87,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   readonly #slots: readonly Slot[];
 
   /**
-   * @throws ValueError for options out of range, and for a parameter that is listed twice, was computed, or is a view
-   *   that is not contiguous
-   * @throws DTypeError for a parameter that is not of floats
+   * @throws ValueError for options out of range, and for a parameter that is listed twice, was computed, or is a
+   *   non-contiguous view
+   * @throws DTypeError for a parameter that is not float
    */
   constructor(parameters: ParametersOrGroups<Options>, options: Options, rules: OptimizerRules<Options>) {
     checkOptions("Optimizer", rules, ruleNames);
@@ -116,7 +116,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     this.state = slots.map(({ state }) => state);
   }
 
-  /** The learning rate of the first group: of the last step, or of the first one if none was done. */
+  /** The learning rate of the first group in the last step; before any step, that of the first one. */
   get lr(): number {
     return this.learningRate(this.paramGroups[0]!);
   }
@@ -137,10 +137,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 
   /**
-   * Updates every parameter from its `.grad`, but for frozen ones, which stay as they are, weight decay or not. It counts
-   * for all of them: to train what was frozen at first, better make a new optimizer, whose bias correction begins anew.
+   * Updates every parameter from its `.grad`. Frozen ones do not change, even with weight decay, but the step counts
+   * for all: to train a parameter that was frozen at first, better create a new optimizer, so that its bias correction
+   * starts over.
    *
-   * @throws GradientError if a parameter has no gradient, and is not frozen
+   * @throws GradientError if a parameter has no gradient and is not frozen
    */
   step(): void {
     this.advance();
@@ -149,7 +150,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     });
   }
 
-  /** Begins the next step: counts it, and does what it must do once for all parameters. */
+  /** Begins the next step: counts it, and does the work that happens once for all parameters. */
   advance(): void {
     hostStep(`advance ${this.name}`, () => {
       this.stepCount++;
@@ -158,36 +159,36 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 
   /**
-   * Updates elements `from` to `to` of parameter `index`. Elements do not depend on each other: every way to cut a
-   * parameter into stretches, in any order, gives the same bits.
+   * Updates elements `from` to `to` of parameter `index`. Elements are independent: any division into ranges, in any
+   * order, gives the same bits.
    *
-   * @throws ValueError if there is no such stretch; DTypeError if the parameter's dtype changed since the optimizer was
-   * made; GradientError as `step`
+   * @throws ValueError if there is no such range; DTypeError if the parameter's dtype has changed since the optimizer
+   * was created; GradientError like `step`
    */
   abstract update(index: number, from: number, to: number): void;
 
-  /** Forgets the gradients, so that the next `backward` starts afresh. */
+  /** Clears the gradients, so that the next `backward` starts afresh. */
   zeroGrad(): void {
     for (const parameter of this.parameters) parameter.clearGrad();
   }
 
-  /** Everything that a step depends on besides weights and gradients; its tensors are the optimizer's own. */
+  /** Everything that a step depends on besides weights and gradients; the tensors are the optimizer's own. */
   stateDict(): OptimizerStateDict {
     return writeStateDict(this, (group) => this.learningRate(group));
   }
 
   /**
-   * Takes over what `stateDict` gave, for an optimizer of the same class over parameters of the same shapes. The
-   * tensors are copied; a schedule stays, and goes on from the step that was loaded. Nothing changes if it throws.
+   * Loads the result of `stateDict` from an optimizer of the same class over parameters of the same shapes. Copies the
+   * tensors. Keeps schedules, which continue from the loaded step. If it throws, nothing changes.
    *
-   * @throws ValueError naming what is missing, unknown or of another shape
+   * @throws ValueError that names what is missing, unknown or of another shape
    */
   loadStateDict(dict: OptimizerStateDict): void {
     readStateDict(this, dict, (group) => this.#checkGroup(group));
     this.prepare();
   }
 
-  /** Of the last step of this group, or of the first one if none was done. */
+  /** The group's learning rate in the last step; before any step, that of the first one. */
   protected learningRate({ lr }: { lr: number | Schedule }): number {
     const done = Math.max(0, this.stepCount - 1);
     const rate = typeof lr === "function" ? lr(done) : lr;
@@ -195,13 +196,13 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     return rate;
   }
 
-  /** Called when a step begins, and when a state was loaded: for what does not depend on the parameter. */
+  /** Called when a step begins, and after loading a state, for work that does not depend on the parameter. */
   protected prepare(): void {}
 
   /**
    * Elements `from` to `to` of parameter `index` as arrays, for an update in plain loops.
    *
-   * @throws as `update`; CaptureError in a compiled function, which would not do it again
+   * @throws like `update`; CaptureError in a compiled function, because a replay would not repeat the loop
    */
   protected stretch(index: number, from: number, to: number): ParameterStretch<Options> {
     refuseHostAccess(`an update of ${this.name}`, "call step() behind the compiled function");
@@ -217,7 +218,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     return { w: view(parameter), g: view(gradient), state: Object.fromEntries(present), group, lr };
   }
 
-  /** A parameter, its gradient and its slot, if it has elements `from` to `to`; throws as `update`. */
+  /** A parameter, its gradient and its slot, after checking the range `from` to `to`; throws like `update`. */
   protected lookUp(
     index: number,
     from: number,

@@ -6,24 +6,23 @@ import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `RMSProp`. */
 export interface RMSPropOptions extends OptimizerOptions {
-  /** Decay of the running mean of squares; 0.99 if absent. */
+  /** Decay of the running mean of squares; default 0.99. */
   alpha?: number;
-  /** Added to the denominator; 1e-8 if absent. */
+  /** Added to the denominator; default 1e-8. */
   eps?: number;
-  /** L2 penalty, added to the gradient; 0 if absent. */
+  /** L2 penalty, added to the gradient; default 0. */
   weightDecay?: number;
-  /** Share of the last step that is kept; 0 if absent. */
+  /** The share of the last step to keep; default 0. */
   momentum?: number;
-  /** Scale by an estimate of the variance instead of the mean square (Graves, https://arxiv.org/abs/1308.0850). */
+  /** Scales by an estimate of the variance instead of the mean square (Graves, https://arxiv.org/abs/1308.0850). */
   centered?: boolean;
 }
 
 /**
- * Tieleman and Hinton, https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf, in PyTorch's form:
- * `s ← αs + (1-α)g²`, `a ← a + (1-α)(g - a)`, `step = g / (√s + eps)`, or `g / (√(s - a²) + eps)` if centred,
- * `w ← w - lr step`; with momentum `b ← momentum b + step`, `w ← w - lr b`. `lr` is 0.01 if absent.
- * State: `square`; `average`, if centred; `velocity`, with momentum. Where rounding brings `s - a²` below 0, it counts
- * as 0 (PyTorch gives NaN there).
+ * Tieleman and Hinton, https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf, in PyTorch's form: `s
+ * ← αs + (1-α)g²`, `a ← a + (1-α)(g - a)`, `step = g / (√s + eps)`, or `g / (√(s - a²) + eps)` if centred, `w ← w - lr
+ * step`; with momentum `b ← momentum b + step`, `w ← w - lr b`. Default `lr` 0.01. State: `square`; `average`, if
+ * centred; `velocity`, with momentum. If rounding makes `s - a²` negative, 0 replaces it (PyTorch gives NaN).
  */
 export class RMSProp extends KernelOptimizer<RMSPropOptions> {
   constructor(parameters: ParametersOrGroups<RMSPropOptions>, options: RMSPropOptions = {}) {

@@ -1,20 +1,20 @@
 // Learning rates as pure functions of the step: nothing to save, nothing to advance. Formulas and defaults are those of
-// torch.optim.lr_scheduler. An optimizer takes one as its `lr` and calls it with the number of updates done so far.
+// torch.optim.lr_scheduler. An optimizer takes one as `lr` and calls it with the number of updates so far.
 
 import { ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
 
-/** The learning rate of the update after `step` others: the first one is at step 0. */
+/** The learning rate of the update after `step` updates: the first one has step 0. */
 export interface Schedule {
   (step: number): number;
-  /** The number of updates that it is made for, if it has an end: a longer run goes on as the schedule's text says. */
+  /** The number of updates it is made for, if it ends. Its documentation says what a longer run does. */
   readonly steps?: number;
 }
 
-/** A schedule that knows its end. */
+/** A schedule with an end. */
 const ending = (steps: number, lrAt: (step: number) => number): Schedule => Object.assign(lrAt, { steps });
 
-/** What PyTorch's schedules take besides. */
+/** Options of PyTorch's schedules that these do not have. */
 const scheduleInstead = {
   baseMomentum: "the momentum stays as it is; leave it out",
   cycleMomentum: "the momentum stays as it is; leave it out",
@@ -33,9 +33,9 @@ const cosine = (from: number, to: number, share: number): number =>
 /** Options of `constantSchedule`. */
 export interface ConstantScheduleOptions {
   lr: number;
-  /** What the first updates multiply it with; 1 if absent. */
+  /** The factor of the first updates; default 1. */
   factor?: number;
-  /** How many these are; 0 if absent. */
+  /** The number of these updates; default 0. */
   steps?: number;
 }
 
@@ -59,9 +59,9 @@ export function constantSchedule(options: ConstantScheduleOptions): Schedule {
 /** Options of `stepSchedule`. */
 export interface StepScheduleOptions {
   lr: number;
-  /** Updates from one change to the next. */
+  /** Updates between changes. */
   stepSize: number;
-  /** What each change multiplies it with; 0.1 if absent. */
+  /** The factor of each change; default 0.1. */
   gamma?: number;
 }
 
@@ -70,7 +70,7 @@ const stepOptions = optionNames<StepScheduleOptions>(
   scheduleInstead,
 );
 
-/** `lr · gamma^⌊step / stepSize⌋` (`StepLR`); `gamma` is 0.1 if absent. */
+/** `lr · gamma^⌊step / stepSize⌋` (`StepLR`); default `gamma` 0.1. */
 export function stepSchedule(options: StepScheduleOptions): Schedule {
   checkOptions("stepSchedule", options, stepOptions);
   const { lr, stepSize, gamma = 0.1 } = options;
@@ -84,7 +84,7 @@ export interface CosineScheduleOptions {
   lr: number;
   /** Updates on the way down. */
   steps: number;
-  /** Where it ends; 0 if absent. */
+  /** The final value; default 0. */
   minLr?: number;
 }
 
@@ -94,7 +94,7 @@ const cosineOptions = optionNames<CosineScheduleOptions>(
 );
 
 /**
- * From `lr` at step 0 down to `minLr` (0 if absent) at `steps` along half a cosine wave, and up again after it
+ * From `lr` at step 0 down to `minLr` (default 0) at `steps` along half a cosine wave, and up again afterwards
  * (`CosineAnnealingLR`). Loshchilov and Hutter, https://arxiv.org/abs/1608.03983, without the restarts.
  */
 export function cosineSchedule(options: CosineScheduleOptions): Schedule {
@@ -110,9 +110,9 @@ export interface LinearScheduleOptions {
   lr: number;
   /** Updates on the way. */
   steps: number;
-  /** What it begins as, a share of `lr`; 1/3 if absent. */
+  /** The initial value as a share of `lr`; default 1/3. */
   startFactor?: number;
-  /** What it ends as, a share of `lr`; 1 if absent. */
+  /** The final value as a share of `lr`; default 1. */
   endFactor?: number;
 }
 
@@ -122,8 +122,8 @@ const linearOptions = optionNames<LinearScheduleOptions>(
 );
 
 /**
- * From `lr · startFactor` at step 0 to `lr · endFactor` at `steps`, in a straight line, and constant after it
- * (`LinearLR`); the factors are 1/3 and 1 if absent.
+ * From `lr · startFactor` at step 0 to `lr · endFactor` at `steps` in a straight line, then constant (`LinearLR`);
+ * defaults 1/3 and 1.
  */
 export function linearSchedule(options: LinearScheduleOptions): Schedule {
   checkOptions("linearSchedule", options, linearOptions);
@@ -136,13 +136,13 @@ export function linearSchedule(options: LinearScheduleOptions): Schedule {
 /** Options of `warmupCosineSchedule`. */
 export interface WarmupCosineScheduleOptions {
   lr: number;
-  /** Updates in all. */
+  /** Total number of updates. */
   steps: number;
   /** Updates on the way up. */
   warmupSteps: number;
-  /** Where it ends; 0 if absent. */
+  /** The final value; default 0. */
   minLr?: number;
-  /** What it begins as, a share of `lr`; 0 if absent. */
+  /** The initial value as a share of `lr`; default 0. */
   startFactor?: number;
 }
 
@@ -152,8 +152,8 @@ const warmupCosineOptions = optionNames<WarmupCosineScheduleOptions>(
 );
 
 /**
- * From `lr · startFactor` (0 if absent) to `lr` in a straight line over `warmupSteps`, then along half a cosine wave to
- * `minLr` (0 if absent) at `steps` (`SequentialLR` of `LinearLR` and `CosineAnnealingLR`).
+ * From `lr · startFactor` (default 0) to `lr` in a straight line over `warmupSteps`, then along half a cosine wave to
+ * `minLr` (default 0) at `steps` (`SequentialLR` of `LinearLR` and `CosineAnnealingLR`).
  */
 export function warmupCosineSchedule(options: WarmupCosineScheduleOptions): Schedule {
   checkOptions("warmupCosineSchedule", options, warmupCosineOptions);
@@ -172,17 +172,17 @@ export function warmupCosineSchedule(options: WarmupCosineScheduleOptions): Sche
 export interface OneCycleOptions {
   /** The highest learning rate, PyTorch's `max_lr`. */
   lr: number;
-  /** Updates in all; the rate stays at its end after them (PyTorch throws there). */
+  /** Total number of updates; the rate then stays at its end (PyTorch throws). */
   steps: number;
-  /** Share of the steps on the way up; 0.3 if absent. */
+  /** Share of the steps on the way up; default 0.3. */
   pctStart?: number;
-  /** Shape of the ways up and down; "cos" if absent. */
+  /** Shape of the ways up and down; default "cos". */
   annealStrategy?: "cos" | "linear";
-  /** The first rate is `lr / divFactor`; 25 if absent. */
+  /** The first rate is `lr / divFactor`; default 25. */
   divFactor?: number;
-  /** The last rate is the first one divided by this; 10 000 if absent. */
+  /** The last rate is the first one divided by this; default 10 000. */
   finalDivFactor?: number;
-  /** Go down to the first rate as fast as up, and only then to the last one. */
+  /** Goes down to the first rate as fast as up, and only then to the last one. */
   threePhase?: boolean;
 }
 
@@ -199,7 +199,7 @@ const oneCycleOptions = optionNames<OneCycleOptions>(
   scheduleInstead,
 );
 
-/** Up to `lr` and down to nearly nothing (`OneCycleLR`). Smith and Topin, https://arxiv.org/abs/1708.07120. */
+/** Up to `lr` and down to almost nothing (`OneCycleLR`). Smith and Topin, https://arxiv.org/abs/1708.07120. */
 export function oneCycleSchedule(options: OneCycleOptions): Schedule {
   checkOptions("oneCycleSchedule", options, oneCycleOptions);
   const { lr, steps, pctStart = 0.3, annealStrategy = "cos", threePhase = false } = options;

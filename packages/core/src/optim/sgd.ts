@@ -7,19 +7,19 @@ import { KernelOptimizer } from "./kernel-optimizer.ts";
 
 /** Options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
-  /** Share of the last step that is kept; 0 if absent. */
+  /** The share of the last step to keep; default 0. */
   momentum?: number;
-  /** Share of the gradient that is left out of the momentum from the second step on; 0 if absent. */
+  /** The share of the gradient that the momentum leaves out from the second step on; default 0. */
   dampening?: number;
-  /** L2 penalty, added to the gradient; 0 if absent. */
+  /** L2 penalty, added to the gradient; default 0. */
   weightDecay?: number;
-  /** Look one step of momentum ahead (Sutskever et al., https://proceedings.mlr.press/v28/sutskever13.html). */
+  /** Looks one step of momentum ahead (Sutskever et al., https://proceedings.mlr.press/v28/sutskever13.html). */
   nesterov?: boolean;
 }
 
 /**
  * `v ← momentum v + (1 - dampening) g`, `w ← w - lr v`, or `w ← w - lr (g + momentum v)` with `nesterov`: PyTorch's
- * form, where `v` starts as the first gradient. Polyak 1964. `lr` is 0.001 if absent. State: `velocity`, with momentum.
+ * form, where `v` starts as the first gradient. Polyak 1964. Default `lr` 0.001. State: `velocity`, with momentum.
  */
 export class SGD extends KernelOptimizer<SGDOptions> {
   constructor(parameters: ParametersOrGroups<SGDOptions>, options: SGDOptions = {}) {

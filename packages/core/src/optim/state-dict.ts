@@ -1,12 +1,12 @@
-// Saving and loading what an optimizer remembers, in the form of PyTorch's `state_dict`: options by group, with the
-// parameters as numbers, and state tensors by parameter.
+// Saves and loads an optimizer's state, in the form of PyTorch's `state_dict`: options by group, with the parameters as
+// numbers, and state tensors by parameter.
 import { ValueError } from "../errors.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 
 /** The options of one group, with its learning rate as a number. */
 export interface SavedGroup {
-  /** Which parameters, counted over all groups. */
+  /** Parameter numbers, counted over all groups. */
   readonly params: readonly number[];
   readonly lr: number;
   readonly [option: string]: unknown;
@@ -23,7 +23,7 @@ export interface OptimizerStateDict {
   readonly state: readonly Readonly<Record<string, Tensor>>[];
 }
 
-/** What of an optimizer is saved. */
+/** The saved parts of an optimizer. */
 interface Saveable<Group> {
   readonly name: string;
   stepCount: number;
@@ -31,7 +31,7 @@ interface Saveable<Group> {
   readonly state: readonly Readonly<Record<string, Tensor>>[];
 }
 
-/** What of a group is looked at by name; all else is copied. */
+/** Fields of a group that need special treatment; all others are copied. */
 interface Group {
   readonly params: readonly Tensor[];
   lr: unknown;
@@ -60,9 +60,9 @@ export function writeStateDict<G extends Group>(
 }
 
 /**
- * Checks all, then copies.
+ * Checks everything, then copies.
  *
- * @throws ValueError naming everything that does not fit
+ * @throws ValueError that names everything that does not match
  */
 export function readStateDict<G extends Group>(
   optimizer: Saveable<G>,
@@ -77,7 +77,7 @@ export function readStateDict<G extends Group>(
   }
   const loaded = dict.paramGroups.map((saved, index) => {
     const own = optimizer.paramGroups[index]!;
-    // A schedule is a function of the step, so that the step is all that it needs.
+    // A schedule is a function of the step, so it needs only the step.
     return { ...own, ...saved, params: own.params, lr: typeof own.lr === "function" ? own.lr : saved.lr };
   });
   for (const group of loaded) check(group);

@@ -1,9 +1,9 @@
-// What guards updates of stretches of parameters: kernels check nothing, and would write wherever they are sent.
+// Checks ranges of parameters before an update: kernels check nothing, and would write anywhere.
 import { DTypeError, ValueError } from "../errors.ts";
 import { formatShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** The parameter, if elements `from` to `to` of it exist. */
+/** The parameter, if it has elements `from` to `to`. */
 export function requireStretch(
   operation: string,
   parameters: readonly Tensor[],
@@ -20,7 +20,7 @@ export function requireStretch(
   return parameter;
 }
 
-/** Throws if the parameter was converted to another dtype after the tensor that belongs to it was made. */
+/** Throws if the parameter's dtype changed after its state was created. */
 export function requireSameKind(owner: string, tensor: Tensor, parameter: Tensor): void {
   if (tensor.dtype === parameter.dtype && tensor.size === parameter.size) return;
   throw new DTypeError(

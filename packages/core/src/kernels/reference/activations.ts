@@ -45,7 +45,7 @@ const rows: Record<ActivationName, Row> = {
   geluTanh: {
     value: (x) => 0.5 * x * (1 + innerTanh(x)),
     gradient: (dy, s) => {
-      // Beyond, t is 1 or -1 to the last bit, and Infinity times 0 would not be a number.
+      // Beyond, t is exactly ±1, and Infinity times 0 would be NaN.
       const x = s < -20 ? -20 : s > 20 ? 20 : s;
       const t = innerTanh(x);
       return 0.5 * dy * (1 + t + x * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x));
@@ -62,7 +62,7 @@ const rows: Record<ActivationName, Row> = {
 
 export function activations(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
-  // The fast kernels take their parameters in float32, and round where a gradient is nothing but a few products.
+  // The fast kernels take float32 parameters, and round where a gradient is just a few products.
   const round = F instanceof Float32Array ? Math.fround : (value: number) => value;
   const kernels: Partial<ActivationKernels> = {
     gelu(n, x, y) {

@@ -12,7 +12,7 @@ export function attention(heap: Heap, F: NumericArray) {
         Kernels["maskedSoftmax"]
       >
     ) {
-      /** What is added to a score: -Infinity hides it. */
+      /** The mask value to add to a score: -Infinity hides it. */
       const masked = (o: number, r: number, c: number): number => {
         const place = o * maskOuter + r * maskRow + c * maskCol;
         if (maskKind === 2) return heap.uint8[mask + place] === 0 ? Number.NEGATIVE_INFINITY : 0;
@@ -24,7 +24,7 @@ export function attention(heap: Heap, F: NumericArray) {
           const to = y / width + (o * rows + r) * cols;
           const score = (c: number) => {
             const added = masked(o, r, c);
-            // Not even a NaN gets through where a score is hidden.
+            // A hidden score hides even a NaN.
             return added === Number.NEGATIVE_INFINITY ? added : F[from + c]! * scale + added;
           };
           const seen = causal ? Math.min(cols, r + 1) : cols;

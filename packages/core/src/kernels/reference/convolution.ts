@@ -1,9 +1,9 @@
-// Reference kernels: convolution by its definition, its gradients by theirs, and the matrices of im2col.
+// Reference kernels: convolution and its gradients by definition, and the matrices of im2col.
 import type { NumericArray } from "../../dtype.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../table/convolution.ts";
 import type { Kernels } from "../table.ts";
 
-/** Calls `use` for every product in a convolution of one sample: places in x (-1 in the padding), weight and y. */
+/** Calls `use` for every product in a convolution of one sample: positions in x (-1 in the padding), weight and y. */
 function eachProduct(
   g: number,
   sizes: ConvolutionSizes,
@@ -29,7 +29,7 @@ function eachProduct(
   }
 }
 
-/** Calls `use` for every element of the columns, with its place in x, or -1. */
+/** Calls `use` for every element of the columns, with its position in x, or -1. */
 function eachColumnElement(sizes: ColumnSizes, use: (x: number, column: number) => void): void {
   const [c, h, w, kh, kw, row, rows, ow, sh, sw, ph, pw, dh, dw] = sizes;
   let column = 0;
@@ -59,7 +59,7 @@ export function convolution(F: NumericArray) {
       const [c, h, w, o, , , oh, ow] = rest;
       const sizes = rest.slice(0, 14) as ConvolutionSizes;
       const [x, weight, bias, y] = rest.slice(14).map((address) => address / width) as number[];
-      // Summed in full precision, and rounded once: float32 elements are only stored at the end.
+      // Sums in full precision and rounds once: a float32 array stores only the final sum.
       const sums = new Float64Array(groups * o * oh * ow);
       for (let sample = 0; sample < n; sample++) {
         const from = x! + sample * groups * c * h * w;

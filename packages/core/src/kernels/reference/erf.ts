@@ -1,6 +1,6 @@
-// The error function and the normal distribution in float64, which JavaScript lacks. Near 0 by the series of positive
-// terms, which loses nothing to cancellation; from 1 (or √2) on by the continued fraction of the tail, so that small
-// probabilities keep their digits, and erf is never beyond 1.
+// The error function and the normal distribution in float64, which JavaScript lacks. Near 0, a series of positive terms
+// without cancellation. From 1 (or √2) on, the continued fraction of the tail, so that small probabilities keep their
+// digits and erf never exceeds 1.
 
 /** erf x = 2/√π e^(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1)) (https://dlmf.nist.gov/7.6#E2), for |x| up to 1 or so. */
 function erfSeries(x: number): number {
@@ -14,8 +14,8 @@ function erfSeries(x: number): number {
 }
 
 /**
- * The normal density, e^(-x²/2)/√(2π). Its exponent is large, and the rounding of x² would be a relative error of the
- * result: so x is cut into two parts, of which the first has an exact square.
+ * The normal density, e^(-x²/2)/√(2π). Its exponent is large, so the rounding of x² would become a relative error of
+ * the result. Therefore x is split into two parts, and the square of the first is exact.
  */
 export function normalDensity(x: number): number {
   if (Math.abs(x) > 40) return 0; // to the last bit
@@ -25,7 +25,7 @@ export function normalDensity(x: number): number {
 
 /** The probability of more than x ≥ √2: φ(x)/(x + 1/(x + 2/(x + 3/…))) (https://dlmf.nist.gov/7.9#E1). */
 function upperTail(x: number): number {
-  // So many terms that the rest is below the last bit: more for small x.
+  // Enough terms to leave a rest below the last bit: more for small x.
   let fraction = x;
   for (let n = Math.ceil(400 / (x * x)) + 10; n > 0; n--) fraction = x + n / fraction;
   return normalDensity(x) / fraction;
@@ -38,7 +38,7 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - 2 * upperTail(Math.abs(x) * Math.SQRT2));
 }
 
-/** The probability of at most x under the normal distribution, with a relative error below 2e-15 in the tail too. */
+/** The probability of at most x under the normal distribution, with a relative error below 2e-15, even in the tail. */
 export function normalCumulative(x: number): number {
   if (x < -Math.SQRT2) return upperTail(-x);
   if (x > Math.SQRT2) return 1 - upperTail(x);

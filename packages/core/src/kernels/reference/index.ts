@@ -1,5 +1,5 @@
-// All reference kernels over one typed array: the oracle of the fast kernels, and what float64 and integer
-// tensors run on. Plain loops, no tricks: if one of these is hard to read, it is wrong.
+// All reference kernels over one typed array: the oracle of the fast kernels, and the kernels of float64 and integer
+// tensors. Plain loops, no tricks: if one of these is hard to read, it is wrong.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";

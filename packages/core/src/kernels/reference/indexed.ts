@@ -1,4 +1,4 @@
-// Reference kernels: reading and writing at places given by int32 indices.
+// Reference kernels: reading and writing at int32 indices.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
@@ -55,7 +55,7 @@ export function indexed(heap: Heap, F: NumericArray) {
     },
 
     gatherUint8(rows, cols, x, index, scale, shift, y) {
-      // Rounded after each operation where elements are float32, as the fast kernel does.
+      // float32 elements are rounded after each operation, as in the fast kernel.
       const round = width === 4 ? Math.fround : (value: number) => value;
       for (let r = 0; r < rows; r++) {
         const from = x + int32[index / 4 + r]! * cols;

@@ -1,4 +1,4 @@
-// Reference kernel: matrix multiplication, by its definition.
+// Reference kernel: the matrix product by definition.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 import { arithmeticOf } from "./arithmetic.ts";

@@ -1,4 +1,4 @@
-// Reference kernels: moving elements without looking at them, and the sequences that ranges are made of.
+// Reference kernels: moving elements without interpreting them, and ranges.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
@@ -37,7 +37,7 @@ export function move(F: NumericArray) {
 
     linspace(n, start, end, y) {
       const step = n > 1 ? (end - start) / (n - 1) : 0;
-      // Each half counts from its own end, so that both ends are exact, and the middle is as near to both.
+      // Each half counts from its own end, so that both ends are exact and the middle is equally close to both.
       for (let i = 0; i < n; i++) {
         F[y / width + i] = 2 * i < n ? start + i * step : end - (n - 1 - i) * step;
       }

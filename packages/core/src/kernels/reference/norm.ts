@@ -1,4 +1,4 @@
-// Reference kernels: the normalisations, over rows and per channel.
+// Reference kernels: the normalizations, over rows and per channel.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
@@ -6,7 +6,7 @@ import type { Kernels } from "../table.ts";
 export function norm(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
 
-  /** Mean (0 unless centered) and 1/√(mean square distance from it + eps) of the row that starts at `from`. */
+  /** Mean (0 unless centered) and 1/√(mean square distance from it + eps) of the row at `from`. */
   function rowMoments(from: number, cols: number, eps: number, centered: number): [number, number] {
     let mean = 0;
     if (centered) for (let c = 0; c < cols; c++) mean += F[from + c]! / cols;
@@ -15,7 +15,7 @@ export function norm(F: NumericArray) {
     return [mean, 1 / Math.sqrt(variance + eps)];
   }
 
-  /** Calls `use` for every element with its place and its channel. */
+  /** Calls `use` for every element with its position and channel. */
   function eachElement(
     outer: number,
     channels: number,

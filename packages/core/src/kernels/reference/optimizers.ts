@@ -1,5 +1,5 @@
-// Reference kernels: optimizer updates. On float32 every single operation is rounded to float32, exactly as the fast
-// kernels do, so that both give the same bits.
+// Reference kernels: optimizer updates. On float32 every operation rounds to float32, exactly as in the fast kernels,
+// so both give the same bits.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
@@ -71,7 +71,7 @@ export function optimizers(F: NumericArray) {
         if (average !== 0) {
           const before = get(average, i);
           const mean = set(average, i, before + round(rest * round(gradient - before)));
-          // Never below 0, where rounding may bring it.
+          // Clamped to 0, which rounding may cross.
           variance = Math.max(round(variance - round(mean * mean)), 0);
         }
         const scale = round(round(Math.sqrt(variance)) + eps);

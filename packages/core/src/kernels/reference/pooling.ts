@@ -1,16 +1,16 @@
-// Reference kernels: pooling, window by window. On float32 every sum and quotient is rounded to float32, as the fast
-// kernels do, so that both give the same bits.
+// Reference kernels: pooling, window by window. On float32 every sum and quotient rounds to float32, as in the fast
+// kernels, so both give the same bits.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 
-/** Elements of an axis from `start` to before `end`. */
+/** Elements of an axis from `start` to `end`-1. */
 interface Span {
   start: number;
   end: number;
 }
 
-/** The part of window i of an axis that lies on the axis itself, and its length with up to `pad` more at the end. */
+/** The part of window i that lies on the axis, and its length including up to `pad` more at the end. */
 function windowSpan(i: number, length: number, size: number, stride: number, pad: number) {
   const start = i * stride - pad;
   const end = Math.min(start + size, length + pad);
@@ -27,7 +27,7 @@ export function pooling(heap: Heap, F: NumericArray) {
   const { int32 } = heap;
   const round = width === 4 ? Math.fround : (value: number) => value;
 
-  /** The sum of a window of the plane at `x` with rows of `w`, and its reverse: adds `value` to each element. */
+  /** The sum of a window of the plane at `x` with rows of `w`; and the reverse, which adds `value` to each element. */
   function sumWindow(x: number, w: number, rows: Span, cols: Span): number {
     let sum = 0;
     for (let row = rows.start; row < rows.end; row++) {

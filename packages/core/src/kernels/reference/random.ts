@@ -10,7 +10,7 @@ export function random(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
   const round = width === 4 ? Math.fround : (value: number) => value;
 
-  /** Calls `use` with the place in `block` of each of the n numbers from `position` on. */
+  /** Calls `use` with the index in `block` of each of the n numbers from `position` on. */
   function draw(n: number, cells: number, position: number, use: (i: number, word: number) => void): void {
     const [key0, key1, shard, step, stream, low, high] = heap.int32.subarray(cells / 4, cells / 4 + 7);
     const first = (low! >>> 0) + (high! >>> 0) * 0x100000000;
@@ -28,7 +28,7 @@ export function random(heap: Heap, F: NumericArray) {
   return {
     uniform(n, low, high, cells, position, y) {
       draw(n, cells, position, (i, word) => {
-        // 24 bits, so that the fraction is exact in float32 and below 1.
+        // 24 bits, so that the fraction is below 1 and exact in float32.
         F[y / width + i] = low + (high - low) * ((block[word]! >>> 8) / 0x1000000);
         // The sum may still round up to `high`, as in [1, 2).
         if (F[y / width + i]! >= high) F[y / width + i] = low;
@@ -37,7 +37,7 @@ export function random(heap: Heap, F: NumericArray) {
 
     normal(n, mean, std, cells, position, y) {
       draw(n, cells, position, (i, word) => {
-        // Places come in pairs that share two words: radius from the first, angle from the second.
+        // Positions come in pairs that share two words: radius from the first, angle from the second.
         const pair = word & 2;
         const radius = Math.sqrt(-2 * Math.log((block[pair]! + 1) / 0x100000000));
         const angle = (2 * Math.PI * block[pair + 1]!) / 0x100000000;

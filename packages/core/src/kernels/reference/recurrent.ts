@@ -7,7 +7,7 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 export function recurrent(F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
 
-  /** Calls `use` for each unit: the place of row r in [rows, hidden], and of its gate k in [rows, gates·hidden]. */
+  /** Calls `use` for each unit: its index in row r of [rows, hidden], and the index of its gate k in [rows, gates·hidden]. */
   function eachUnit(
     rows: number,
     hidden: number,

@@ -1,4 +1,4 @@
-// Reference kernels: reductions along one axis of [outer, length, inner], and walks along it.
+// Reference kernels: reductions and scans along one axis of [outer, length, inner].
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels, ReduceKernel } from "../table.ts";
@@ -10,7 +10,7 @@ export function reduce(heap: Heap, F: NumericArray) {
   const { int32 } = heap;
   const { add, multiply } = arithmeticOf(F);
 
-  /** Calls `each` for every pair of an outer and an inner index, with the first element and the output element. */
+  /** Calls `each` for every pair of outer and inner indices, with the first input element and the output element. */
   const overAxes = (
     outer: number,
     length: number,
@@ -31,7 +31,7 @@ export function reduce(heap: Heap, F: NumericArray) {
         F[y / width + output] = result;
       });
 
-  /** The elements of one run, divided by a power of two so that the largest is 1 or so, and by what; and their mean. */
+  /** The elements of one run, scaled by a power of two so that the largest is about 1; also the scale and the mean. */
   const scaledRun = (first: number, length: number, inner: number) => {
     const run = Array.from({ length }, (_, r) => F[first + r * inner]!);
     const most = run.reduce((size, x) => Math.max(size, Math.abs(x)), 0);

@@ -1,4 +1,4 @@
-// Reference kernels: softmax and its relatives on rows.
+// Reference kernels: softmax and related functions on rows.
 import type { NumericArray } from "../../dtype.ts";
 import type { Kernels } from "../table.ts";
 
@@ -56,7 +56,7 @@ export function softmax(F: NumericArray) {
     logSumExp(rows, cols, x, y) {
       for (let r = 0; r < rows; r++) {
         const [most, log] = logSum(cols, x / width + r * cols);
-        // An infinite element is the result; its difference to itself is not a number.
+        // An infinite element is the result; subtracting it from itself would be NaN.
         F[y / width + r] = Math.abs(most) === Number.POSITIVE_INFINITY ? most : most + log;
       }
     },

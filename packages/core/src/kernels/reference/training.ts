@@ -1,5 +1,5 @@
-// Reference kernels: averaging and clipping. On float32 every single operation of `average` and `ema` is rounded to
-// float32, exactly as the fast kernels do, so that both give the same bits.
+// Reference kernels: averaging and clipping. On float32 every operation of `average` and `ema` rounds to float32,
+// exactly as in the fast kernels, so both give the same bits.
 import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import { foldPairwise } from "../../pairwise.ts";

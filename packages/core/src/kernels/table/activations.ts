@@ -1,9 +1,9 @@
-// Activation functions, and their gradients in one pass. See ../table.ts for what all signatures have in common.
+// Activation functions, and their gradients in one pass. ../table.ts explains all signatures.
 
-/** `y[i] = f(x[i])`, i < n; both contiguous. Functions without parameters are given zeros for p and q. */
+/** `y[i] = f(x[i])`, i < n; both contiguous. p and q are 0 for functions without parameters. */
 export type ActivationKernel = (n: number, x: number, y: number, p: number, q: number) => void;
 
-/** `dx[i] = dy[i] * f'`, where x is NaN as in PyTorch; `s` is the output of the function for relu, tanh and sigmoid, else its input. */
+/** `dx[i] = dy[i] * f'`, with PyTorch's result for NaN; `s` is the output for relu, tanh and sigmoid, else the input. */
 export type ActivationGradKernel = (
   n: number,
   dy: number,
@@ -29,7 +29,7 @@ export type ActivationName =
   | "silu"
   /** `x Φ(x)` with `Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`. */
   | "geluTanh"
-  /** The nearest number from p to q; q if p > q. The gradient is 0 at p and q too. A bound that is NaN is none. */
+  /** The nearest number from p to q; q if p > q. The gradient is 0 at p and q, too. A NaN bound has no effect. */
   | "clamp";
 
 export type ActivationKernels = Record<ActivationName, ActivationKernel> &
@@ -39,6 +39,6 @@ export type ActivationKernels = Record<ActivationName, ActivationKernel> &
 interface GeluKernels {
   /** `y[i] = x Φ(x)`, Φ the normal distribution. */
   gelu(n: number, x: number, y: number): void;
-  /** `dx[i] = dy (Φ(x) + x φ(x))`, φ the normal density. Takes Φ from what `gelu` made of x, which saves half the work. */
+  /** `dx[i] = dy (Φ(x) + x φ(x))`, φ the normal density. Takes Φ from the output of `gelu`, which halves the work. */
   geluGrad(n: number, dy: number, x: number, y: number, dx: number): void;
 }

@@ -1,12 +1,12 @@
-// Kernels of attention. See ../table.ts for what all signatures have in common.
+// Kernels of attention. ../table.ts explains all signatures.
 
 export interface AttentionKernels {
   /**
-   * `y[o,r,:] = softmax(x[o,r,:] * scale + mask)` for contiguous [outer, rows, cols]; `y` may be `x`. What is masked gets
-   * weight 0, and so does all of a row that is masked whole.
+   * `y[o,r,:] = softmax(x[o,r,:] * scale + mask)` for contiguous [outer, rows, cols]; `y` may be `x`. Masked elements
+   * get weight 0, and so does a fully masked row.
    *
-   * @param causal 1: row r sees the columns 0 … r only
-   * @param maskKind 0: no mask; 1: elements of the dtype, which are added; 2: uint8, of which 0 hides
+   * @param causal 1: row r sees only the columns 0 … r
+   * @param maskKind 0: no mask; 1: elements of the dtype, which are added; 2: uint8, where 0 hides
    * @param maskOuter strides of the mask; `maskCol` is 0 or 1
    */
   maskedSoftmax(

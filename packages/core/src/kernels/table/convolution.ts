@@ -1,8 +1,8 @@
-// Kernels of convolution. See ../table.ts for what all signatures have in common.
+// Kernels of convolution. ../table.ts explains all signatures.
 
 /**
  * Sizes of a convolution: channels `c` and `o` of input and output *per group*, input [h,w], kernel [kh,kw], output
- * [oh,ow], strides, zeros before the first row and column (those after the last follow from the output), dilations.
+ * [oh,ow], strides, zeros before the first row and column (the output determines those after the last), dilations.
  */
 export type ConvolutionSizes = [
   c: number,
@@ -21,7 +21,7 @@ export type ConvolutionSizes = [
   dw: number,
 ];
 
-/** Sizes of im2col: those of a convolution, but for `rows` rows of output, from `row` on. */
+/** Sizes of im2col: those of a convolution, but with `rows` rows of output, from `row` on. */
 export type ColumnSizes = [
   c: number,
   h: number,
@@ -56,7 +56,7 @@ export interface ConvolutionKernels {
       workspace: number,
     ]
   ): void;
-  /** The gradient of `x`: for each y[i,j], `weight[a,b] · dy[i,j]` is added where the sum above reads x. */
+  /** The gradient of `x`: for each y[i,j], adds `weight[a,b] · dy[i,j]` where the sum above reads x. */
   convolveInput(
     ...args: [
       n: number,
@@ -81,10 +81,10 @@ export interface ConvolutionKernels {
     ]
   ): void;
   /**
-   * What `convolve` multiplies with each weight, for a block of output rows of one sample and group:
-   * `columns [c·kh·kw, rows·ow]`, so that a convolution is a matrix product.
+   * The factors that `convolve` multiplies by each weight, for a block of output rows of one sample and group: `columns
+   * [c·kh·kw, rows·ow]`. This makes a convolution a matrix product.
    */
   im2col(...args: [...sizes: ColumnSizes, x: number, columns: number]): void;
-  /** The reverse: adds each element of `columns` to that of `x` which `im2col` takes it from. */
+  /** The reverse: adds each element of `columns` to the element of `x` that `im2col` reads for it. */
   col2im(...args: [...sizes: ColumnSizes, columns: number, x: number]): void;
 }

@@ -1,11 +1,11 @@
-// Kernels that fill, cast, and apply functions to single elements. See ../table.ts for what all signatures have in common.
+// Kernels that fill, cast, and apply functions to single elements. ../table.ts explains all signatures.
 
 /** `y[i] = f(x[i])`, i < n; both contiguous; `y` may be `x`. */
 export type UnaryKernel = (n: number, x: number, y: number) => void;
 
 /**
- * `y[r,c] = f(a[r*aRow + c*aCol], b[r*bRow + c*bCol])`; `y` contiguous [rows, cols].
- * Column strides are 0 or 1, so that every broadcast of two axes is one call.
+ * `y[r,c] = f(a[r*aRow + c*aCol], b[r*bRow + c*bCol])`; `y` contiguous [rows, cols]. Column strides are 0 or 1, so any
+ * broadcast of two axes is one call.
  */
 export type BinaryKernel = (
   rows: number,
@@ -67,9 +67,9 @@ export interface BinaryKernels {
   mul: BinaryKernel;
   div: BinaryKernel;
   pow: BinaryKernel;
-  /** The larger element; NaN if one is. */
+  /** The larger element; NaN if either is NaN. */
   maximum: BinaryKernel;
-  /** The smaller element; NaN if one is. */
+  /** The smaller element; NaN if either is NaN. */
   minimum: BinaryKernel;
   // Comparisons: 1 where true, else 0.
   equal: BinaryKernel;

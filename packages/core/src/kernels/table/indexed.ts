@@ -1,4 +1,4 @@
-// Kernels that read and write at places given by int32 indices. See ../table.ts for what all signatures have in common.
+// Kernels that read and write at int32 indices. ../table.ts explains all signatures.
 
 export interface IndexedKernels {
   /** First position i with `index[i]` (int32) outside 0 … limit-1, or -1. */
@@ -12,8 +12,8 @@ export interface IndexedKernels {
   /** `y[index[r],:] += x[r,:]` for rows of `cols` elements, in the order of r; int32 indices. */
   scatterAdd(rows: number, cols: number, x: number, index: number, y: number): void;
   /**
-   * `y[i,j,k,l] = index[i,j,k,l] * scale + start + i*t0 + j*t1 + k*t2 + l*t3`, int32: where in a tensor the indices
-   * along one of its axes lead to. `index` is read by the strides s0 … s3, `y` is contiguous.
+   * `y[i,j,k,l] = index[i,j,k,l] * scale + start + i*t0 + j*t1 + k*t2 + l*t3`, int32: converts indices along one axis
+   * of a tensor to element positions. Strides s0 … s3 belong to `index`; `y` is contiguous.
    */
   flatIndex(
     ...args: [

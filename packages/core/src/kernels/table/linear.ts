@@ -1,4 +1,4 @@
-// The matrix product. See ../table.ts for what all signatures have in common.
+// The matrix product. ../table.ts explains all signatures.
 
 export interface LinearKernels {
   /**

@@ -1,5 +1,5 @@
-// Losses against class labels (int32). A label that is `ignored` counts for nothing: its loss, weight and gradient are 0.
-// See ../table.ts for what all signatures have in common.
+// Losses against class labels (int32). A label equal to `ignored` does not count: its loss, weight and gradient are 0.
+// ../table.ts explains all signatures.
 
 export interface LossKernels {
   /** First position of a label that is neither 0 … classes-1 nor `ignored`, or -1. */
@@ -26,8 +26,8 @@ export interface LossKernels {
     y: number,
   ): void;
   /**
-   * `y[r,c] = dy[r*step] (exp(x[r,c] - most - logSum) - (c == labels[r] ? 1-s : 0) - s/cols)`: the gradient, from
-   * what `crossEntropy` wrote at `saved`. `step` is 0 or 1. A row is NaN where a label is out of range.
+   * `y[r,c] = dy[r*step] (exp(x[r,c] - most - logSum) - (c == labels[r] ? 1-s : 0) - s/cols)`: the gradient, from what
+   * `crossEntropy` stored at `saved`. `step` is 0 or 1. A row is NaN if its label is out of range.
    */
   crossEntropyGrad(
     rows: number,

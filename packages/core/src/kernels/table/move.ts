@@ -1,5 +1,4 @@
-// Kernels that move elements without looking at them, and the sequences that ranges are made of.
-// See ../table.ts for what all signatures have in common.
+// Kernels that move elements without interpreting them, and ranges. ../table.ts explains all signatures.
 
 export interface MoveKernels {
   /**
@@ -27,6 +26,6 @@ export interface MoveKernels {
   band(batch: number, rows: number, cols: number, low: number, high: number, x: number, y: number): void;
   /** `y[i] = start + i*step` */
   arange(n: number, start: number, step: number, y: number): void;
-  /** `n` numbers at equal distances from `start` to `end`, both of which are met exactly. */
+  /** `n` equally spaced numbers from `start` to `end`, both exact. */
   linspace(n: number, start: number, end: number, y: number): void;
 }

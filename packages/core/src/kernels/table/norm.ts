@@ -1,6 +1,6 @@
-// Kernels of the normalisations: over rows (layerNorm, rmsNorm), and per channel of [outer, channels, inner]
-// (batchNorm, groupNorm). See ../table.ts for what all signatures have in common. Nothing is saved from the forward
-// pass but the moments of channels: those of a row are computed again, while it is in the cache.
+// Kernels of the normalizations: over rows (layerNorm, rmsNorm), and per channel of [outer, channels, inner]
+// (batchNorm, groupNorm). ../table.ts explains all signatures. The forward pass saves only the moments of channels.
+// Those of a row are computed again while it is in the cache.
 
 export interface NormKernels {
   /**
@@ -41,7 +41,7 @@ export interface NormKernels {
     x: number,
     dw: number,
   ): void;
-  /** Mean of each channel, what the mean has lost to its rounding, and variance (divided by the count). */
+  /** For each channel: mean, the rounding error of the mean, and variance (divided by the count). */
   channelMoments(
     outer: number,
     channels: number,
@@ -62,10 +62,7 @@ export interface NormKernels {
     shift: number,
     y: number,
   ): void;
-  /**
-   * `y[channel] = sum of a * (b - center[channel] - rest[channel])`; `center` and `rest` may be 0, and so may `b`: then
-   * the sum of a.
-   */
+  /** `y[channel] = sum of a * (b - center[channel] - rest[channel])`; `center` and `rest` may be 0. If `b` is 0, the sum of a. */
   channelDot(
     outer: number,
     channels: number,

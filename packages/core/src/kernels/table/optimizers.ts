@@ -1,7 +1,7 @@
-// Optimizer updates of `n` elements of a weight `w` from its gradient `g`, in place. Elements do not depend on each
-// other, and every operation is rounded by itself (no fused multiply-add), so that an update may be cut anywhere.
-// `cells` are consecutive numbers of the weight's dtype: what changes from step to step stands there, so that the
-// call itself stays the same. A state that is not there has address 0.
+// Optimizer updates of `n` elements of a weight `w` from its gradient `g`, in place. Elements are independent, and
+// every operation rounds separately (no fused multiply-add), so an update may be split anywhere. `cells` are
+// consecutive numbers of the weight's dtype that hold everything that changes from step to step, so the call itself
+// stays the same. An absent state has address 0.
 
 export interface OptimizerKernels {
   /** Cells: lr, momentum, 1-dampening, weight decay, whether Nesterov (1 or 0). `velocity` may be 0. */

@@ -1,6 +1,5 @@
-// Kernels of the gated recurrent cells: what one time step does besides its matrix product, and its gradient. See
-// ../table.ts for what all signatures have in common. Everything is contiguous; h, c and their gradients are
-// [rows, hidden].
+// Kernels of the gated recurrent cells: one time step without its matrix product, and its gradient. ../table.ts
+// explains all signatures. Everything is contiguous; h, c and their gradients are [rows, hidden].
 
 export interface RecurrentKernels {
   /**
@@ -8,9 +7,7 @@ export interface RecurrentKernels {
    * `c = f c0 + i g`, `h = o tanh(c)`.
    */
   lstmCell(rows: number, hidden: number, gates: number, c0: number, c: number, h: number): void;
-  /**
-   * From `dh`, `dc` and what `lstmCell` left: the gradient of the preactivations to `dgates`, and that of `c0` to `dc`.
-   */
+  /** From `dh`, `dc` and the results of `lstmCell`: writes the preactivations' gradient to `dgates`, and that of `c0` to `dc`. */
   lstmCellGrad(
     rows: number,
     hidden: number,
@@ -26,7 +23,7 @@ export interface RecurrentKernels {
    * [rows, 3·hidden]; r, z, n and q_n go to `saved` [rows, 4·hidden].
    */
   gruCell(rows: number, hidden: number, x: number, q: number, h0: number, saved: number, h: number): void;
-  /** From `dh` and what `gruCell` saved: the gradients of x and q, and to `dh` that of h0 but for what comes through q. */
+  /** From `dh` and what `gruCell` saved: the gradients of x and q; and in `dh` that of h0, except the part through q. */
   gruCellGrad(
     rows: number,
     hidden: number,

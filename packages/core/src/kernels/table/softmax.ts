@@ -1,4 +1,4 @@
-// Softmax and its relatives on rows. See ../table.ts for what all signatures have in common.
+// Softmax and related functions on rows. ../table.ts explains all signatures.
 
 /** A function of each row of a contiguous [rows, cols], cols > 0. */
 export type RowKernel = (rows: number, cols: number, x: number, y: number) => void;

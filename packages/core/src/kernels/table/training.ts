@@ -1,4 +1,4 @@
-// Averaging and clipping of gradients, averaging of weights. See ../table.ts for what all signatures have in common.
+// Averaging and clipping of gradients, averaging of weights. ../table.ts explains all signatures.
 
 export interface TrainingKernels {
   /**

@@ -1,6 +1,6 @@
-// Activation functions. Each is one kernel, and so is its gradient `dx = dy * slope`, which is an op of its own:
-// linear in dy, and with a rule in ops for what the slope depends on, so that it can be differentiated again.
-// Formulas and defaults are those of torch.nn.functional.
+// Activation functions. Each is one kernel, and so is its gradient `dx = dy * slope`. The gradient is an op itself: it
+// is linear in dy, and has a rule in ops for what the slope depends on, so it can be differentiated again. Formulas and
+// defaults are those of torch.nn.functional.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { isFloat, typedArrayOf } from "../../dtype.ts";
@@ -15,10 +15,10 @@ import { greater, lessEqual } from "../arithmetic/compare.ts";
 import { exp, square } from "../arithmetic/unary.ts";
 import { where } from "../arithmetic/where.ts";
 
-/** The two numbers that the kernel takes. */
+/** The kernel's two parameters. */
 type Parameters = readonly [p: number, q: number];
 
-/** Derivative of the slope by what it is computed from; null where it is 0 almost everywhere. */
+/** The slope's derivative by what it is computed from; null where it is 0 almost everywhere. */
 type Curvature = ((s: Tensor, p: number, q: number) => Tensor) | null;
 
 /** @param from whether the gradient kernel computes the slope from the output y or from the input x */
@@ -51,7 +51,7 @@ function activation(kernel: ActivationName, from: "x" | "y", curvature: Curvatur
   return (x: Tensor, p = 0, q = 0): Tensor => op(x, [p, q]);
 }
 
-/** The same for functions that integers have no use for. */
+/** The same for functions that make no sense for integers. */
 function floatActivation(kernel: ActivationName, from: "x" | "y", curvature: Curvature) {
   const op = activation(kernel, from, curvature);
   return (x: Tensor, p = 0, q = 0): Tensor => {
@@ -80,7 +80,7 @@ const siluOp = floatActivation("silu", "x", (x) => {
   return mul(mul(s, sub(1, s)), add(mul(x, sub(1, mul(s, 2))), 2));
 });
 
-/** dy times Φ(x) + x φ(x). The result y = x Φ(x) only saves the kernel work: what depends on it depends on x. */
+/** dy times Φ(x) + x φ(x). The result y = x Φ(x) only saves work in the kernel; the derivative treats it as a function of x. */
 const geluGradOp = defineOp<[dy: Tensor, x: Tensor, y: Tensor]>({
   name: "geluGrad",
   forward: (dy, x, y) => {
@@ -122,14 +122,14 @@ const geluTanhOp = floatActivation("geluTanh", "x", (x) => {
   return mul(sub(1, square(t)), bend);
 });
 
-/** `max(x, 0)`; the gradient at 0 is 0, and passes at NaN, as in PyTorch. */
+/** `max(x, 0)`; the gradient is 0 at 0 and passes at NaN, as in PyTorch. */
 export function relu(x: Tensor): Tensor {
   return reluOp(x);
 }
 
 export const leakyReluOptions = optionNames<{ negativeSlope?: number }>({ negativeSlope: true });
 
-/** x where positive, else `negativeSlope * x` (0.01 if absent). */
+/** x where positive, else `negativeSlope * x` (default 0.01). */
 export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
   checkOptions("leakyRelu", options, leakyReluOptions);
   return leakyReluOp(x, options.negativeSlope ?? 0.01);
@@ -137,7 +137,7 @@ export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): 
 
 export const eluOptions = optionNames<{ alpha?: number }>({ alpha: true });
 
-/** x where positive, else `alpha (e^x - 1)` (alpha 1 if absent). https://arxiv.org/abs/1511.07289 */
+/** x where positive, else `alpha (e^x - 1)` (default 1). https://arxiv.org/abs/1511.07289 */
 export function elu(x: Tensor, options: { alpha?: number } = {}): Tensor {
   checkOptions("elu", options, eluOptions);
   return eluOp(x, options.alpha ?? 1);
@@ -148,7 +148,7 @@ export const softplusOptions = optionNames<{ beta?: number; threshold?: number }
   threshold: true,
 });
 
-/** `log(1 + e^(beta x)) / beta`, and x itself where `beta x > threshold`; 1 and 20 if absent. */
+/** `log(1 + e^(beta x)) / beta`, and x itself where `beta x > threshold`; defaults 1 and 20. */
 export function softplus(x: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
   checkOptions("softplus", options, softplusOptions);
   return softplusOp(x, options.beta ?? 1, options.threshold ?? 20);
@@ -181,7 +181,7 @@ export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {})
   return options.approximate === "tanh" ? geluTanhOp(x) : geluOp(x);
 }
 
-/** The bound as the kernel takes it: NaN for none. */
+/** The bound for the kernel: NaN for none. */
 function checkBound(x: Tensor, name: "min" | "max", bound: number | undefined): number {
   if (bound === undefined) return Number.NaN;
   if (Number.isNaN(bound)) throw new ValueError(`clamp: ${name} is NaN, expected a number`);
@@ -196,10 +196,10 @@ function checkBound(x: Tensor, name: "min" | "max", bound: number | undefined): 
 const clampOptions = optionNames<{ min?: number; max?: number }>({ min: true, max: true });
 
 /**
- * x, but at least `min` and at most `max` (`max` if they cross). The gradient passes where x is strictly inside, as in
+ * x, but at least `min` and at most `max` (`max` if they cross). The gradient passes only strictly inside, as in
  * PyTorch 2.15: at a bound and at NaN it is 0.
  *
- * @throws ValueError if neither bound is given, or one is NaN; DTypeError if x has integers and a bound is none of them
+ * @throws ValueError if neither bound is given, or one is NaN; DTypeError if x has integers and a bound is not one
  */
 export function clamp(x: Tensor, bounds: { min?: number; max?: number }): Tensor {
   requireTensor("clamp", x);

@@ -1,5 +1,5 @@
-// Dropout (Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html), inverted: what is kept is scaled
-// up in training, so that nothing is left to do in evaluation. The mask is a byte per element, drawn once.
+// Inverted dropout (Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html): training scales up the
+// elements that it keeps, so that evaluation does nothing. The mask is a byte per element, drawn once.
 import { kindOf } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
@@ -21,8 +21,8 @@ const dropoutOp = defineOp<[Tensor, Tensor], number>({
 
 /**
  * Sets each element to 0 with probability `p`, and divides the others by `1 - p`. Returns `x` itself when not training.
- * Element i, in row-major order, is dropped or kept by number i that the current generator gives out, so the result
- * depends on the generator's key and position alone.
+ * Whether element i (row-major) is dropped depends on number i that the current generator gives out, so the result
+ * depends only on the generator's key and position.
  *
  * @throws ValueError if `p` is not from 0 to 1; DTypeError for integers
  */
@@ -32,7 +32,7 @@ export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
     throw new ValueError(`dropout: p is ${kindOf(p)}, expected a probability from 0 to 1`);
   if (!training || p === 0) return x;
   const mask = Tensor.allocate(x.shape, "uint8", "dropout");
-  // It goes with the graph that it was made for.
+  // Freed with its graph.
   mask.constant = true;
   const { cells, position } = takePositions(x.size);
   kernelsFor(x.dtype).dropoutMask(x.size, Math.ceil(p * 0x1000000), cells, position, mask.address);

@@ -1,4 +1,4 @@
-// softmax, its logarithm, and the logarithm of its denominator, each one kernel over rows, and so are the gradients.
+// softmax, its logarithm, and the logarithm of its denominator. Each is one kernel over rows, and so are the gradients.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -14,7 +14,7 @@ import { reducedShape, reduceOptions } from "../shape/axes.ts";
 import { reshape, sum } from "../shape/broadcast.ts";
 import { alongAxis, joinAxes } from "../shape/last-axis.ts";
 
-/** Runs a kernel over the rows of `inputs`, which all have one shape; `y` has that shape, or one element per row. */
+/** Runs a kernel over the rows of `inputs`, which share one shape; `y` has that shape, or one element per row. */
 function overRows(kernel: keyof SoftmaxKernels, inputs: readonly Tensor[], shape = inputs[0]!.shape): Tensor {
   const x = inputs[0]!;
   const y = Tensor.allocate(shape, x.dtype, kernel);
@@ -66,7 +66,7 @@ const logSumExpOp = defineOp<[Tensor]>({
 });
 
 /**
- * `exp(x) / sum(exp(x))` along `axis` (the last if absent), computed without overflow.
+ * `exp(x) / sum(exp(x))` along `axis` (default last), computed without overflow.
  *
  * @throws ShapeError if the axis does not exist; DTypeError for integers
  */
@@ -76,7 +76,7 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 }
 
 /**
- * `x - log(sum(exp(x)))` along `axis` (the last if absent), computed without overflow: the logarithm of the softmax.
+ * The logarithm of the softmax, `x - log(sum(exp(x)))`, along `axis` (default last), computed without overflow.
  *
  * @throws ShapeError if the axis does not exist; DTypeError for integers
  */
@@ -86,7 +86,7 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 }
 
 /**
- * `log(sum(exp(x)))` over `axes` (all if absent), computed without overflow; -Infinity over no elements.
+ * `log(sum(exp(x)))` over `axes` (default all), computed without overflow; -Infinity over no elements.
  *
  * @throws ShapeError if an axis does not exist; DTypeError for integers
  */

@@ -1,4 +1,4 @@
-// Negation, sum, difference, product and quotient of tensors, with broadcasting; a number may stand for a tensor.
+// Negation, sum, difference, product and quotient of tensors, with broadcasting; an operand may be a number.
 import { defineOp } from "../../autograd/define-op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { sumTo } from "../shape/broadcast.ts";
@@ -49,12 +49,12 @@ export function sub(a: Operand, b: Operand): Tensor {
   return applyBinary("sub", subOp, a, b);
 }
 
-/** `a * b` element by element, broadcast. */
+/** `a * b` elementwise, broadcast. */
 export function mul(a: Operand, b: Operand): Tensor {
   return applyBinary("mul", mulOp, a, b);
 }
 
-/** `a / b`, broadcast. Integers are divided as integers, cut off towards zero, and give 0 for a division by 0. */
+/** `a / b`, broadcast. Integer division truncates towards zero, and gives 0 for a division by 0. */
 export function div(a: Operand, b: Operand): Tensor {
   return applyBinary("div", divOp, a, b);
 }

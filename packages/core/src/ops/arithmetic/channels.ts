@@ -1,5 +1,5 @@
-// Functions per channel of tensors [n, channels, …]: a factor and a summand for each, and sums over all the rest.
-// The gradient of each is one of the others, so they can be differentiated any number of times.
+// Functions per channel of tensors [n, channels, …]: a scale and a shift for each, and sums over all other axes. The
+// gradient of each is one of the others, so they can be differentiated any number of times.
 import { defineOp, defineVariadicOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { Shape } from "../../shape.ts";
@@ -15,7 +15,7 @@ export function channelSizes(shape: Shape): [outer: number, channels: number, in
 
 const addressOf = (x: Tensor | null | undefined) => (x ? contiguous(x).address : 0);
 
-/** Inputs x, scale, and then shift and center where there are any. */
+/** Inputs x, scale, and then optionally shift and center. */
 const affineOp = defineVariadicOp<{ shifted: boolean }>({
   name: "channelAffine",
   forward: ([x, scale, ...rest], { shifted }) => {
@@ -51,7 +51,7 @@ function dot(a: Tensor, b?: Tensor, center?: Tensor, rest?: Tensor): Tensor {
   return y;
 }
 
-/** Inputs a and b, and center if there is one. */
+/** Inputs a and b, and optionally center. */
 const dotOp = defineVariadicOp<undefined>({
   name: "channelDot",
   forward: ([a, b, center]) => dot(a!, b, center),
@@ -73,12 +73,12 @@ export const channelSum = defineOp<[Tensor]>({
   vjp: [(dy, _, x) => expand(reshape(dy, [dy.size, ...x.shape.slice(2).fill(1)]), x.shape)],
 });
 
-/** `sum of a (b - mean)`, the mean in two parts; for gradients by kernel, not differentiable itself. */
+/** `sum of a (b - mean)`, with the mean in two parts; for gradients by kernel, not differentiable itself. */
 export function centeredDot(a: Tensor, b: Tensor, { mean, rest }: Moments): Tensor {
   return dot(a, b, mean, rest);
 }
 
-/** Of each channel: mean, what that has lost to its rounding, and variance (divided by the count). */
+/** For each channel: the mean, its rounding error, and the variance (divided by the count). */
 export interface Moments {
   mean: Tensor;
   rest: Tensor;
@@ -101,7 +101,7 @@ export function channelMoments(x: Tensor): Moments {
   return { mean, rest, variance };
 }
 
-/** `a · p + (b - center) · q + r`, all but a and b per channel; for gradients by kernel, not differentiable itself. */
+/** `a · p + (b - center) · q + r`, where all but a and b are per channel; for gradients by kernel, not differentiable itself. */
 export function channelCombine(
   a: Tensor,
   b: Tensor,

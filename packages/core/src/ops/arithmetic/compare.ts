@@ -1,5 +1,5 @@
-// Comparisons, element by element, broadcast. Results are 1 and 0 in the dtype of the operands; no gradient.
-// Every comparison with NaN is false, but for `notEqual`.
+// Elementwise comparisons, broadcast. Results are 1 and 0 in the dtype of the operands; no gradient. Every comparison
+// with NaN is false, except `notEqual`.
 import { compute } from "../../autograd/define-op.ts";
 import type { BinaryKernels } from "../../kernels/table.ts";
 import type { Tensor } from "../../tensor.ts";

@@ -1,5 +1,5 @@
-// How elementwise ops call their kernels: numbers as operands, broadcasting, views.
-// The ops themselves are in unary.ts, arithmetic.ts, compare.ts, where.ts, …
+// How elementwise ops call their kernels: numbers as operands, broadcasting, views. The ops themselves are in unary.ts,
+// arithmetic.ts, compare.ts, where.ts, …
 
 import { kindOf } from "../../arguments.ts";
 import type { DType } from "../../dtype.ts";
@@ -42,10 +42,10 @@ function asTensor(operation: string, x: Operand, dtype: DType): Tensor {
 }
 
 /**
- * Applies a binary op; a number becomes a scalar tensor of the other operand's dtype, which goes with the graph, or
- * at once if nothing was recorded.
+ * Applies a binary op. A number becomes a scalar tensor of the other operand's dtype, freed with the graph, or at once
+ * if nothing was recorded.
  *
- * @throws DTypeError if an operand is neither, or a number that the other operand's dtype cannot hold
+ * @throws DTypeError if an operand is neither, or a number does not fit the other operand's dtype
  */
 export function applyBinary(
   operation: string,
@@ -58,7 +58,7 @@ export function applyBinary(
   const right = asTensor(operation, b, dtype);
   const y = op(left, right);
   if (y.node === null) {
-    // Only what was made here: in a backward pass, operands may be numbers that the graph still holds.
+    // Only frees what was made here: in a backward pass, operands may be numbers that the graph still holds.
     if (left !== a) left.dispose();
     if (right !== b) right.dispose();
   }
@@ -72,12 +72,12 @@ function expandedCopy(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
-/** Elements that a kernel call should have at least: more calls with fewer cost more than a copy of an operand. */
+/** The least elements per kernel call: more calls with fewer would cost more than copying an operand. */
 const worthwhileCall = 256;
 
 type BroadcastKernel = keyof BinaryKernels | keyof TernaryKernels;
 
-/** `y = f(…operands)` element by element, with NumPy's broadcasting. */
+/** `y = f(…operands)` elementwise, with NumPy's broadcasting. */
 function mapBroadcast(kernel: BroadcastKernel, operands: readonly Tensor[]): Tensor {
   const dtype = commonDType(kernel, operands);
   const run = kernelsFor(dtype)[kernel] as (...args: number[]) => void;
@@ -97,7 +97,7 @@ function mapBroadcast(kernel: BroadcastKernel, operands: readonly Tensor[]): Ten
   const cols = walk.shape.at(-1) ?? 1;
   const fits = walk.operands.map((strides) => (strides.at(-1) ?? 0) === 0 || strides.at(-1) === 1);
   if (fits.includes(false)) {
-    // Laid out, its last axis has stride 1.
+    // In a contiguous copy, the last axis has stride 1.
     const laidOut = operands.map((x, i) => (fits[i] ? x : contiguous(x)));
     return mapBroadcast(kernel, laidOut);
   }
@@ -108,7 +108,7 @@ function mapBroadcast(kernel: BroadcastKernel, operands: readonly Tensor[]): Ten
   const y = Tensor.allocate(shape, dtype, kernel);
   const width = bytesPerElement[dtype];
   const outer = walk.operands.map((strides) => strides.slice(0, -2));
-  // The kernel walks two axes, further ones are walked here.
+  // The kernel walks two axes; the others are walked here.
   walkAxes(walk.shape.slice(0, -2), outer, (offsets, block) => {
     const places = operands.flatMap((x, i) => {
       const strides = walk.operands[i]!;

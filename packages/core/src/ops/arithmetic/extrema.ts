@@ -1,4 +1,4 @@
-// The larger and the smaller of two tensors, element by element. Extrema over axes are in ../reductions/reduce.ts.
+// The elementwise maximum and minimum of two tensors. ../reductions/reduce.ts has extrema over axes.
 import { defineOp } from "../../autograd/define-op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { sumTo } from "../shape/broadcast.ts";
@@ -7,7 +7,7 @@ import { less, lessEqual } from "./compare.ts";
 import type { Operand } from "./elementwise.ts";
 import { applyBinary, mapBinary } from "./elementwise.ts";
 
-/** The part of the gradient of the larger that x gets: 1 where it is, ½ at ties, 0 where the other one is. */
+/** The share of the maximum's gradient for x: 1 where x is larger, ½ at ties, else 0. */
 const share = (x: Tensor, other: Tensor) => sub(1, mul(add(less(x, other), lessEqual(x, other)), 0.5));
 
 const maximumOp = defineOp<[Tensor, Tensor]>({
@@ -28,12 +28,12 @@ const minimumOp = defineOp<[Tensor, Tensor]>({
   ],
 });
 
-/** The larger of `a` and `b`, broadcast; NaN if one is. At ties each gets half of the gradient. */
+/** The larger of `a` and `b`, broadcast; NaN if either is. At ties each gets half of the gradient. */
 export function maximum(a: Operand, b: Operand): Tensor {
   return applyBinary("maximum", maximumOp, a, b);
 }
 
-/** The smaller of `a` and `b`, broadcast; NaN if one is. At ties each gets half of the gradient. */
+/** The smaller of `a` and `b`, broadcast; NaN if either is. At ties each gets half of the gradient. */
 export function minimum(a: Operand, b: Operand): Tensor {
   return applyBinary("minimum", minimumOp, a, b);
 }

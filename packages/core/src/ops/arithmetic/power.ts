@@ -18,27 +18,27 @@ const powOp = defineOp<[Tensor, Tensor]>({
   forward: (a, b) => mapBinary("pow", a, b),
   vjp: [
     (dy, _, a, b) => {
-      // To the power of 0 anything is 1, and constant in its base: also where the base to the power of -1 is no number.
+      // x^0 is 1, constant in x; the general rule would give NaN where x^-1 is infinite or NaN.
       const constant = equal(b, 0);
       const slope = mul(b, pow(where(constant, 1, a), sub(b, 1)));
       return sumTo(where(constant, 0, mul(dy, slope)), a.shape);
     },
     (dy, y, a, b) => {
-      // 0 to any power from 0 on has gradient 0, as in PyTorch, but 0 · log 0 is not a number.
+      // The gradient of 0^b by b is 0 for b ≥ 0, as in PyTorch; the formula would compute 0 · log 0, which is NaN.
       const base = where(mul(equal(a, 0), greaterEqual(b, 0)), 1, a);
       return sumTo(mul(dy, mul(y, log(base))), b.shape);
     },
   ],
 });
 
-/** Exponents that have a kernel of their own. */
+/** Exponents with their own kernel. */
 const direct: Readonly<Record<number, keyof UnaryKernels>> = {
   [-1]: "reciprocal",
   [-0.5]: "rsqrt",
   0.5: "sqrt",
 };
 
-/** `x` to a whole power from 1 on, by squaring and multiplying. */
+/** `x` to an integer power from 1 on, by repeated squaring. */
 function wholePower(x: Tensor, exponent: number): Tensor {
   if (exponent === 1) return x;
   const even = mapUnary("square", wholePower(x, Math.floor(exponent / 2)));
@@ -50,7 +50,7 @@ const powNumberOp = defineOp<[Tensor], number>({
   forward: (x, exponent) => {
     const kernel = direct[exponent];
     if (kernel) return mapUnary(kernel, x);
-    // A few products are faster than the kernel, and off by a few ulps at most.
+    // A few products are faster than the kernel, and differ by at most a few ulps.
     if (Number.isInteger(exponent) && exponent > 1 && exponent <= 8) return wholePower(x, exponent);
     return applyBinary("pow", (a, b) => mapBinary("pow", a, b), x, exponent);
   },
@@ -64,8 +64,8 @@ const powNumberOp = defineOp<[Tensor], number>({
 });
 
 /**
- * `base` to the power of `exponent`, broadcast. A negative base with a fractional exponent gives NaN; with a number
- * as exponent, the gradient is right for any base. Anything to the power of 0 is 1.
+ * `base` to the power of `exponent`, broadcast. A negative base with a fractional exponent gives NaN. If the exponent
+ * is a number, the gradient is right for any base. Anything to the power of 0 is 1.
  *
  * @throws ShapeError, DTypeError; also for integers to a negative or fractional power
  */

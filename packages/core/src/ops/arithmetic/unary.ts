@@ -1,5 +1,5 @@
-// Functions of single elements: `y[i] = f(x[i])`, each with its `dx = dy * f'(x)`.
-// Powers to a given exponent are in power.ts, what serves as an activation in ../activations/activations.ts.
+// Functions of single elements: `y[i] = f(x[i])`, each with its `dx = dy * f'(x)`. Powers are in power.ts, activations
+// in ../activations/activations.ts.
 import { defineOp } from "../../autograd/define-op.ts";
 import type { UnaryKernels } from "../../kernels/table.ts";
 import { requireFloat } from "../../require-tensor.ts";
@@ -13,7 +13,7 @@ type Rule = ((dy: Tensor, y: Tensor, x: Tensor) => Tensor) | null;
 const anyNumber = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) =>
   defineOp<[Tensor]>({ name: kernel, forward: (x) => mapUnary(kernel, x), vjp: [rule] });
 
-/** One that gives fractions, so that integers are refused. */
+/** A function with fractional results, which therefore refuses integers. */
 const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tensor) => {
   const op = anyNumber(kernel, rule);
   return (x) => {
@@ -22,7 +22,7 @@ const floatOnly = (kernel: keyof UnaryKernels, rule: Rule): ((x: Tensor) => Tens
   };
 };
 
-/** 1 or -1 with the sign of x; 0 and NaN stay what they are. No gradient: it is 0 wherever it exists. */
+/** 1 or -1 with the sign of x; keeps 0 and NaN. No gradient: it is 0 wherever it exists. */
 export const sign = anyNumber("sign", null);
 
 /** `|x|`; the gradient at 0 and at NaN is 0, as in PyTorch. */

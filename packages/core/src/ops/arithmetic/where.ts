@@ -1,4 +1,4 @@
-// Choosing between two tensors, element by element.
+// Chooses between two tensors, elementwise.
 
 import { kindOf } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
@@ -26,10 +26,11 @@ const whereOp = defineOp<[Tensor, Tensor, Tensor]>({
 });
 
 /**
- * `a` where `condition` is not 0 (NaN counts as true), else `b`; all three broadcast. The condition may have any
- * dtype and has no gradient; what was not chosen has gradient 0, even where it is infinite or NaN.
+ * `a` where `condition` is not 0 (NaN counts as true), else `b`; all three broadcast. The condition may have any dtype
+ * and has no gradient. Elements not chosen have gradient 0, even where they are infinite or NaN.
  *
- * @throws ShapeError if the shapes do not broadcast; DTypeError if `a` and `b` differ in dtype, or something is not a tensor
+ * @throws ShapeError if the shapes do not broadcast; DTypeError if `a` and `b` differ in dtype, or an argument is not a
+ * tensor
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   if (!(condition instanceof Tensor)) {

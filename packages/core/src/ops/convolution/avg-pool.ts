@@ -1,5 +1,5 @@
-// Average pooling: the mean of each window, of given size or as many as are asked for. It and its gradient are linear, and
-// each other's gradient.
+// Average pooling: the mean of each window, of a given size, or of a given number of windows. It and its gradient are
+// linear, and each other's gradient.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
@@ -65,9 +65,9 @@ const adaptiveAvgPoolGradOp = defineOp<[Tensor], AdaptivePoolingSizes>({
 
 /** Options of `avgPool1d`. */
 export interface AvgPool1dOptions {
-  /** Elements from one window to the next; the size of the window if absent. */
+  /** Stride between windows; default: the window size. */
   stride?: number;
-  /** Zeros before and after the input, at most half a window; 0 if absent. */
+  /** Zeros before and after the input, at most half a window; default 0. */
   padding?: number;
   /** Whether a last window may begin inside the input and end outside; false if absent. */
   ceilMode?: boolean;
@@ -84,13 +84,13 @@ export const avgPool1dOptions = optionNames<AvgPool1dOptions>({
 
 /** Numbers for both axes, or `[rows, cols]`. */
 export interface AvgPool2dOptions {
-  /** Elements from one window to the next; the size of the window if absent. */
+  /** Stride between windows; default: the window size. */
   stride?: Pair;
-  /** Zeros around the input, at most half a window; 0 if absent. */
+  /** Zeros around the input, at most half a window; default 0. */
   padding?: Pair;
-  /** Whether a last window may begin inside the input and end outside; false if absent. */
+  /** Whether a last window may begin inside the input and end outside; default false. */
   ceilMode?: boolean;
-  /** Whether zeros of the padding count in the mean; true if absent. */
+  /** Whether the mean counts zeros of the padding; default true. */
   countIncludePad?: boolean;
   /** Divides the sum of each window by this instead of the number of its elements. */
   divisorOverride?: number;
@@ -126,9 +126,9 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions
 }
 
 /**
- * The mean of each window of `x [n,c,l]` or `[c,l]`; result `[n,c,ol]`. Otherwise as `avgPool2d`.
+ * The mean of each window of `x [n,c,l]` or `[c,l]`; result `[n,c,ol]`. Otherwise like `avgPool2d`.
  *
- * @throws ShapeError, ValueError, DTypeError as `avgPool2d`
+ * @throws ShapeError, ValueError, DTypeError like `avgPool2d`
  */
 export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptions = {}): Tensor {
   requireFloat("avgPool1d", x);
@@ -138,11 +138,11 @@ export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptio
   return onImages("avgPool1d", 1, x, (images) => avgPool("avgPool1d", images, [1, kernelSize], flat));
 }
 
-/** Sizes of the result of adaptive pooling; null keeps that of the input. */
+/** Result sizes of adaptive pooling; null keeps the input's. */
 export type AdaptiveSize = number | readonly [rows: number | null, cols: number | null];
 
 /**
- * The means of `oh × ow` windows that divide `x [n,c,h,w]` or `[c,h,w]` as evenly as they can: window i spans rows
+ * The means of `oh × ow` windows that divide `x [n,c,h,w]` or `[c,h,w]` as evenly as possible: window i spans rows
  * `floor(i·h/oh)` to `ceil((i+1)·h/oh)`. Result `[n,c,oh,ow]`; size 1 is the mean of the whole plane.
  *
  * @throws ShapeError for an empty plane; ValueError for a size that is not a positive integer; DTypeError for integers

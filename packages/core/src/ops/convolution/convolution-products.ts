@@ -1,48 +1,49 @@
-// How the three products of a convolution are computed: y from x and weight, the gradient of x from dy and weight, that
-// of weight from x and dy. Many channels go through matrix products, few through the direct kernels; a sample's bits
-// depend on neither the batch nor its place there. The ops themselves are in convolution.ts.
+// Computes the three products of a convolution: y from x and weight, the gradient of x from dy and weight, that of
+// weight from x and dy. Many channels use matrix products, few the direct kernels. A sample's bits depend neither on
+// the batch nor on its position there. The ops themselves are in convolution.ts.
 import { bytesPerElement } from "../../dtype.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../../kernels/table/convolution.ts";
 import { copyStrided } from "../../strided-copy.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 
-/** Everything that is known before the numbers: sizes count channels per group. */
+/** Everything known before the numbers; sizes count channels per group. */
 export interface Convolution {
   readonly groups: number;
   readonly sizes: ConvolutionSizes;
 }
 
-/** Elements of im2col's matrix at a time: 512 KiB, so that they are still in the cache when they are multiplied. */
+/** How many elements of im2col's matrix to make at a time: 512 KiB, so that they are still cached for the product. */
 const columnElements = 131072;
 
-/** The direct kernels copy four whole samples, and describe every pixel: up to 64 MiB of it. */
+/** The direct kernels copy four whole samples and describe every pixel; this limits them to 64 MiB. */
 const directBytes = 2 ** 26;
 
 /**
- * The direct kernels are as fast as matrix products for any number of channels, and much faster for few; but only
- * matrix products can be left to the machine's BLAS. So those that would gain by that are. Sizes alone decide.
+ * The direct kernels are as fast as matrix products for any number of channels, and much faster for few. But the
+ * machine's BLAS can only take over matrix products, so convolutions that would gain from it use those. Sizes alone
+ * decide.
  */
 function throughColumns([c, h, w, o, kh, kw, oh, ow]: ConvolutionSizes): boolean {
   const pixels = Math.max(h * w, oh * ow);
   return (o >= 64 && c * kh * kw >= 512) || (16 * Math.max(c, o) + 32) * pixels > directBytes;
 }
 
-/** A kernel of one element, moved by one, no padding: the columns are the input itself. */
+/** A 1×1 kernel with stride 1 and no padding: the columns are the input itself. */
 function isPointwise([, h, w, , kh, kw, oh, ow, sh, sw]: ConvolutionSizes): boolean {
   return kh * kw === 1 && sh * sw === 1 && oh === h && ow === w;
 }
 
 const directions = { forward: 0, input: 1, weight: 2 } as const;
 
-/** A block for the direct kernels to work in; freed with the other temporaries of the op. */
+/** A workspace for the direct kernels, freed with the op's other temporaries. */
 function workspace(direction: keyof typeof directions, x: Tensor, sizes: ConvolutionSizes): number {
   const bytes = kernelsFor(x.dtype).convolveScratch(directions[direction], ...sizes);
-  // Bytes beyond 2 GiB come as negative numbers.
+  // Sizes beyond 2 GiB come as negative numbers.
   return Tensor.allocate([bytes >>> 0], "uint8", "convolution workspace").address;
 }
 
-/** One sample and group, and the block of output rows that is multiplied next. */
+/** One sample and group, with the next block of output rows to multiply. */
 interface Block {
   /** Bytes from the start of x and y to their parts of this sample and group. */
   x: number;

@@ -1,5 +1,5 @@
-// Convolution, its gradient with respect to the input and that with respect to the weight: three ops, each bilinear, and
-// the gradients of each are the other two. How they are computed is in convolution-products.ts.
+// Convolution and its gradients with respect to input and weight: three bilinear ops, where the gradients of each are
+// the other two. convolution-products.ts computes them.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
@@ -55,38 +55,38 @@ const weightOp = defineOp<[Tensor, Tensor], Convolution>({
 
 /** Options of a convolution along one axis. */
 export interface Conv1dOptions {
-  /** Elements from one window to the next; 1 if absent. */
+  /** Stride between windows; default 1. */
   stride?: number;
   /**
-   * Zeros before and after the input; 0 ("valid") if absent. "same" makes the output as long as the input, with the
-   * odd zero at the end; it needs stride 1.
+   * Zeros before and after the input; default 0 ("valid"). "same" makes the output as long as the input, with the odd
+   * zero at the end; it needs stride 1.
    */
   padding?: number | "same" | "valid";
-  /** Elements from one weight to the next; 1 if absent. */
+  /** Distance between weights; default 1. */
   dilation?: number;
-  /** Into how many parts channels of input and output are divided; each part of the output sees its own of the input. */
+  /** Number of groups of input and output channels; each group of the output sees only its group of the input. */
   groups?: number;
 }
 
 /** Options of a convolution along two axes: a number for both, or `[rows, cols]`. */
 export interface Conv2dOptions {
-  /** Elements from one window to the next; 1 if absent. */
+  /** Stride between windows; default 1. */
   stride?: Pair;
   /**
-   * Zeros around the input; 0 ("valid") if absent. "same" makes the output as large as the input, with the odd zeros
+   * Zeros around the input; default 0 ("valid"). "same" makes the output as large as the input, with the odd zeros
    * below and to the right; it needs stride 1.
    */
   padding?: Pair | "same" | "valid";
-  /** Elements from one weight to the next; 1 if absent. */
+  /** Distance between weights; default 1. */
   dilation?: Pair;
-  /** Into how many parts channels of input and output are divided; each part of the output sees its own of the input. */
+  /** Number of groups of input and output channels; each group of the output sees only its group of the input. */
   groups?: number;
 }
 
-/** Names of what convolutions along one and two axes take. */
+/** Option names of convolutions along one and two axes. */
 export const convolutionOptionNames = { stride: true, padding: true, dilation: true, groups: true } as const;
 
-/** What PyTorch's convolutions do besides, and these do not. */
+/** Options of PyTorch's convolutions that these do not have. */
 export const convolutionInstead = {
   paddingMode: "the padding is zeros; for another border, join it to x before, with cat and slice",
 };
@@ -171,7 +171,7 @@ function convolve(
   });
   const [oh, ow] = windowCounts(operation, axis(h, kh, 0), axis(w, kw, 1));
   if (kh === h && kw === w && oh * ow === 1 && before[0] + before[1] === 0 && groups === 1) {
-    // One window that is the whole input: a matrix product over the batch.
+    // A single window that is the whole input: a matrix product over the batch.
     const taps = channels * h * w;
     return reshape(linear(reshape(x, [n, taps]), reshape(weight, [outputs, taps]), bias), [n, outputs, 1, 1]);
   }
@@ -210,12 +210,11 @@ function checkOperands(
 }
 
 /**
- * Convolution of images (in the sense of neural networks: the kernel is not mirrored):
- * `y[n,o,i,j] = bias[o] + Σ weight[o,c,a,b] · x[n, c, i·stride - padding + a·dilation, …]`.
- * `x [n,c,h,w]` or `[c,h,w]`, `weight [out, c/groups, kh, kw]`, `bias [out]` or absent; `y [n,out,oh,ow]` with
- * `oh = floor((h + 2·padding - dilation·(kh-1) - 1) / stride) + 1`.
+ * Convolution of images (as in neural networks: the kernel is not mirrored): `y[n,o,i,j] = bias[o] + Σ weight[o,c,a,b]
+ * · x[n, c, i·stride - padding + a·dilation, …]`. `x [n,c,h,w]` or `[c,h,w]`, `weight [out, c/groups, kh, kw]`,
+ * optional `bias [out]`; `y [n,out,oh,ow]` with `oh = floor((h + 2·padding - dilation·(kh-1) - 1) / stride) + 1`.
  *
- * @throws ShapeError if channels do not fit, or the kernel does not fit the padded input; ValueError for an option;
+ * @throws ShapeError if channels do not match, or the kernel does not fit the padded input; ValueError for an option;
  * DTypeError
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: Conv2dOptions = {}): Tensor {
@@ -225,10 +224,10 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options:
 }
 
 /**
- * Convolution along one axis: `x [n,c,l]` or `[c,l]`, `weight [out, c/groups, k]`, `bias [out]` or absent;
- * `y [n,out,ol]`. Otherwise as `conv2d`.
+ * Convolution along one axis: `x [n,c,l]` or `[c,l]`, `weight [out, c/groups, k]`, optional `bias [out]`; `y
+ * [n,out,ol]`. Otherwise like `conv2d`.
  *
- * @throws ShapeError, ValueError, DTypeError as `conv2d`
+ * @throws ShapeError, ValueError, DTypeError like `conv2d`
  */
 export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: Conv1dOptions = {}): Tensor {
   checkOptions("conv1d", options, conv1dOptions);

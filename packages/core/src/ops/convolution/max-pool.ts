@@ -1,5 +1,5 @@
-// Max pooling: the largest element of each window. It remembers where each stood, and its gradient goes there: scattering
-// to these places and gathering from them are each other's gradient.
+// Max pooling: the largest element of each window. It remembers the position of each maximum; the gradient goes there.
+// Scattering to these positions and gathering from them are each other's gradient.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -57,7 +57,7 @@ interface MaxPooling {
   dilation: readonly [number, number];
 }
 
-/** Writes the places of the maxima to its second input. */
+/** Writes the positions of the maxima to its second input. */
 const maxPoolOp = defineOp<[Tensor, Tensor], MaxPooling>({
   name: "maxPool",
   forward: (x, place, { sizes, dilation }) => {
@@ -71,25 +71,25 @@ const maxPoolOp = defineOp<[Tensor, Tensor], MaxPooling>({
 
 /** Options of `maxPool1d`. */
 export interface MaxPool1dOptions {
-  /** Elements from one window to the next; the size of the window if absent. */
+  /** Stride between windows; default: the window size. */
   stride?: number;
-  /** Places before and after the input that windows may cover, at most half a window; 0 if absent. */
+  /** How far windows may extend beyond the input, at most half a window; default 0. */
   padding?: number;
-  /** Elements from one element of a window to the next; 1 if absent. */
+  /** Distance between the elements of a window; default 1. */
   dilation?: number;
-  /** Whether a last window may begin inside the input and end outside; false if absent. */
+  /** Whether a last window may begin inside the input and end outside; default false. */
   ceilMode?: boolean;
 }
 
 /** Numbers for both axes, or `[rows, cols]`. */
 export interface MaxPool2dOptions {
-  /** Elements from one window to the next; the size of the window if absent. */
+  /** Stride between windows; default: the window size. */
   stride?: Pair;
-  /** Places around the input that windows may cover, at most half a window; 0 if absent. */
+  /** How far windows may extend beyond the input, at most half a window; default 0. */
   padding?: Pair;
-  /** Elements from one element of a window to the next; 1 if absent. */
+  /** Distance between the elements of a window; default 1. */
   dilation?: Pair;
-  /** Whether a last window may begin inside the input and end outside; false if absent. */
+  /** Whether a last window may begin inside the input and end outside; default false. */
   ceilMode?: boolean;
 }
 
@@ -103,7 +103,7 @@ function maxPool(operation: string, x: Tensor, kernelSize: Pair, options: MaxPoo
   const { stride = kernelSize, padding = 0, ceilMode = false } = options;
   const sizes = poolingSizes(operation, x, { kernelSize, stride, padding, dilation, ceilMode });
   const place = Tensor.allocate([...x.shape.slice(0, -2), sizes[5], sizes[6]], "int32", operation);
-  // It goes with the graph, or at once if nothing was recorded.
+  // Freed with the graph, or at once if nothing was recorded.
   place.constant = true;
   const y = maxPoolOp(x, place, { sizes, dilation });
   if (y.node === null) place.dispose();
@@ -123,9 +123,9 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
 }
 
 /**
- * The largest element of each window of `x [n,c,l]` or `[c,l]`; result `[n,c,ol]`. Otherwise as `maxPool2d`.
+ * The largest element of each window of `x [n,c,l]` or `[c,l]`; result `[n,c,ol]`. Otherwise like `maxPool2d`.
  *
- * @throws ShapeError, ValueError, DTypeError as `maxPool2d`
+ * @throws ShapeError, ValueError, DTypeError like `maxPool2d`
  */
 export function maxPool1d(x: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
   requireFloat("maxPool1d", x);

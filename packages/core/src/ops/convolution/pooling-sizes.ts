@@ -1,4 +1,4 @@
-// Checks the options of pooling, and works out how many windows there are.
+// Checks the options of pooling, and computes the number of windows.
 import { ShapeError, ValueError } from "../../errors.ts";
 import type { PoolingSizes } from "../../kernels/table/pooling.ts";
 import { formatShape, sizeOf } from "../../shape.ts";

@@ -1,5 +1,5 @@
-// What convolution and pooling have in common: options for one axis or two, images with or without a batch axis, and
-// how many windows fit along an axis.
+// What convolution and pooling share: options for one axis or two, images with or without a batch axis, and how many
+// windows fit along an axis.
 import { ShapeError, ValueError } from "../../errors.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -8,7 +8,7 @@ import { reshape } from "../shape/broadcast.ts";
 /** One number for both axes, or one for rows and one for columns. */
 export type Pair = number | readonly [rows: number, cols: number];
 
-/** Both numbers of an option, integers from `least` on. */
+/** Both numbers of an option, integers of at least `least`. */
 export function pairOf(operation: string, name: string, value: Pair, least: number): [number, number] {
   const pair = typeof value === "number" ? [value, value] : value;
   if (!(pair.length === 2 && pair.every((number) => Number.isSafeInteger(number) && number >= least))) {
@@ -19,7 +19,7 @@ export function pairOf(operation: string, name: string, value: Pair, least: numb
   return [pair[0]!, pair[1]!];
 }
 
-/** Calls `f` with `x [n,c,h,w]`, made from `x` by adding a batch axis and, for one dimension, rows; removes them from its result. */
+/** Calls `f` with `x [n,c,h,w]`, adding a batch axis and, for one dimension, rows to `x`; removes them from the result. */
 export function onImages(
   operation: string,
   dimensions: 1 | 2,
@@ -50,7 +50,7 @@ export interface Axis {
   ceil: boolean;
 }
 
-/** Elements from the first to the last of a window. */
+/** Extent of a window, from its first to its last element. */
 export function spanOf({ size, dilation }: Axis): number {
   return dilation * (size - 1) + 1;
 }
@@ -61,11 +61,11 @@ export function windowCount(axis: Axis): number {
   const room = length + before + after - spanOf(axis);
   if (!ceil) return Math.floor(room / stride) + 1;
   const count = Math.ceil(room / stride) + 1;
-  // A window must not begin in the padding behind the input.
+  // A window must not begin in the padding after the input.
   return (count - 1) * stride >= length + before ? count - 1 : count;
 }
 
-/** The number of windows along rows and columns; throws if there is not at least one. */
+/** The number of windows along rows and columns; throws if there is none. */
 export function windowCounts(operation: string, rows: Axis, cols: Axis): [number, number] {
   const counts: [number, number] = [windowCount(rows), windowCount(cols)];
   if (counts[0] < 1 || counts[1] < 1) {

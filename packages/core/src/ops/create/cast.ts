@@ -19,9 +19,9 @@ const castOp = defineOp<[Tensor], DType>({
 });
 
 /**
- * The elements as another dtype; integers are cut off towards zero. Gradients flow between float dtypes only.
+ * Converts to another dtype; conversion to integers truncates towards zero. Gradients flow between float dtypes only.
  *
- * @throws DTypeError if there is no dtype of this name
+ * @throws DTypeError if there is no such dtype
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   requireTensor("cast", x);
@@ -29,7 +29,7 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   return isFloat(dtype) ? castOp(x, dtype) : compute(() => convert(x, dtype));
 }
 
-/** Bytes as int32, in which sums and products do not wrap at 256; other tensors as they are. */
+/** Converts uint8 to int32, where sums and products do not wrap at 256; returns other tensors as they are. */
 export function widened(x: Tensor): Tensor {
   return x.dtype === "uint8" ? cast(x, "int32") : x;
 }

@@ -1,4 +1,4 @@
-// Making tensors: from numbers, constants and random draws. Leaves of the graph; no gradients here.
+// Creates tensors from numbers, constants and random draws. They are leaves of the graph; no gradients here.
 
 import type { DType, IntegerArray, NumericArray } from "../../dtype.ts";
 import { checkDType, dtypeOfArray, isFloat, isIntegerArray, toInt32 } from "../../dtype.ts";
@@ -12,21 +12,21 @@ import { checkShape, formatShape, sizeOf } from "../../shape.ts";
 import { Tensor } from "../../tensor.ts";
 import { takePositions } from "./generator.ts";
 
-/** Numbers or booleans, nested to any depth, all rows of one length; rows may be typed arrays. */
+/** Numbers or booleans, nested to any depth, with rows of equal length; rows may be typed arrays. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
 
-/** What `tensor` takes: values, or other integers than those of the dtypes, which become int32. */
+/** The argument of `tensor`: values, or arrays of other integer types, which become int32. */
 export type TensorData = NestedValues | IntegerArray;
 
 /** Options of all functions that make tensors. */
 export interface TensorOptions {
-  /** Element type; `float32` if absent. */
+  /** Element type; default `float32`. */
   dtype?: DType;
   /** Whether `backward` writes its gradient to `.grad`. */
   requiresGrad?: boolean;
 }
 
-/** Names of what all functions that make tensors take. */
+/** Option names of all functions that create tensors. */
 export const tensorOptionNames = { dtype: true, requiresGrad: true } as const;
 export const tensorOptions = optionNames<TensorOptions>(tensorOptionNames);
 const shapedOptions = optionNames<TensorOptions & { shape?: Shape }>({ ...tensorOptionNames, shape: true });
@@ -65,7 +65,7 @@ function outOfRange(data: IntegerArray, place: number): ValueError {
   );
 }
 
-/** Throws if an integer dtype cannot hold a value; fractions are cut off. */
+/** Throws if a value does not fit the integer dtype; fractions are truncated. */
 function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtype: DType): void {
   for (let i = 0; i < held.length; i++) {
     if (Math.trunc(Number(values[i])) !== held[i]) {
@@ -79,14 +79,14 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
 /**
  * A tensor from a number, a boolean, nested arrays of them, or a typed array (whose elements are copied).
  *
- * The dtype, unless given, is that of the typed array; int32 for those of other integers, such as int64, if it holds all
- * of them; uint8 (1 and 0) for booleans alone; otherwise float32, for
- * integers too, since JavaScript cannot tell `1` from `1.0`.
+ * The default dtype is that of the typed array; int32 for arrays of other integers, such as int64, if all values fit;
+ * uint8 (1 and 0) for booleans alone; otherwise float32, even for integers, since JavaScript cannot tell `1` from
+ * `1.0`.
  *
- * `shape` in the options is that of a flat typed array; a vector if absent.
+ * The option `shape` is the shape of a flat typed array; by default it is a vector.
  *
- * @throws ShapeError if rows differ in length, or the shape does not fit the number of elements; DTypeError if
- * there is something other than numbers and booleans; ValueError if an integer dtype cannot hold a number
+ * @throws ShapeError if rows differ in length, or the shape does not match the number of elements; DTypeError for
+ * anything but numbers and booleans; ValueError if a number does not fit the integer dtype
  */
 export function tensor(data: TensorData, options: TensorOptions & { shape?: Shape } = {}): Tensor {
   checkOptions("tensor", options, shapedOptions);
@@ -118,7 +118,7 @@ export function tensor(data: TensorData, options: TensorOptions & { shape?: Shap
   return asLeaf(x, options);
 }
 
-/** Makes a new tensor a leaf of the graph, where the options ask for it. */
+/** Makes a new tensor a leaf of the graph if the options ask for it. */
 export function asLeaf(x: Tensor, options: TensorOptions): Tensor {
   if (options.requiresGrad) {
     requireFloat("requiresGrad", x);
@@ -127,7 +127,7 @@ export function asLeaf(x: Tensor, options: TensorOptions): Tensor {
   return x;
 }
 
-/** The dtype that the options ask for; throws a DTypeError if there is none of this name. */
+/** The dtype that the options ask for; throws a DTypeError if there is no such dtype. */
 export function dtypeIn(operation: string, options: TensorOptions): DType {
   return checkDType(operation, options.dtype ?? "float32");
 }
@@ -175,9 +175,9 @@ function draw(
 
 /** Options of `rand`. */
 export interface RandOptions extends TensorOptions {
-  /** The least number; 0 if absent. */
+  /** Inclusive lower bound; default 0. */
   low?: number;
-  /** What all numbers are below; 1 if absent. */
+  /** Exclusive upper bound; default 1. */
   high?: number;
 }
 
@@ -190,9 +190,9 @@ export function rand(shape: Shape, options: RandOptions = {}): Tensor {
 
 /** Options of `randn`. */
 export interface RandnOptions extends TensorOptions {
-  /** 0 if absent. */
+  /** Default 0. */
   mean?: number;
-  /** The standard deviation; 1 if absent. */
+  /** The standard deviation; default 1. */
   std?: number;
 }
 

@@ -1,5 +1,5 @@
-// Where kernels find the random stream that this thread draws from: its key lies in cells in memory, so that a recorded
-// call can be repeated with other numbers. The generators themselves are in ../../random.ts.
+// Gives kernels access to this thread's random stream. Its key lies in cells in memory, so that a recorded call can be
+// repeated with other numbers. The generators themselves are in ../../random.ts.
 
 import { writeGenerator } from "../../capture/random-streams.ts";
 import { observer } from "../../observer.ts";
@@ -7,7 +7,7 @@ import type { Generator } from "../../random.ts";
 import { currentGenerator } from "../../random.ts";
 import { Tensor } from "../../tensor.ts";
 
-/** One for the thread: a kernel reads them before anybody else can draw. */
+/** One per thread: a kernel reads them before anybody else can draw. */
 let cells: Tensor | undefined;
 
 /** The cells of a generator's stream, as `kernels/table/random.ts` describes them. Valid until the next call. */
@@ -17,7 +17,7 @@ export function generatorCells(generator: Generator): Tensor {
   return cells;
 }
 
-/** Reserves `count` numbers of the current generator: the cells and the position to pass to the kernel. */
+/** Reserves `count` numbers of the current generator; returns the cells and the position for the kernel. */
 export function takePositions(count: number): { cells: number; position: number } {
   const generator = currentGenerator();
   const recording = observer();

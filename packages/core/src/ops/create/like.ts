@@ -1,5 +1,5 @@
-// New tensors of the shape of another, and of its dtype unless one is given. Its values play no part, so no gradient
-// flows to it.
+// New tensors with the shape of another, and by default its dtype. Its values do not matter, so no gradient flows to
+// it.
 import { checkOptions } from "../../options.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -28,7 +28,7 @@ export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
 }
 
 /**
- * Uniform numbers in [low, high) (0 and 1 if absent) in the shape and dtype of `x`, from this thread's random stream.
+ * Uniform numbers in [low, high) (default [0, 1)) in the shape and dtype of `x`, from this thread's random stream.
  *
  * @throws DTypeError if the dtype is not a float
  */
@@ -39,7 +39,7 @@ export function randLike(x: Tensor, options: RandOptions = {}): Tensor {
 }
 
 /**
- * Normal numbers (mean 0 and standard deviation 1 if absent) in the shape and dtype of `x`, from this thread's random
+ * Normal numbers (default mean 0 and standard deviation 1) in the shape and dtype of `x`, from this thread's random
  * stream.
  *
  * @throws DTypeError if the dtype is not a float

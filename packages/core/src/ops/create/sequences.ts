@@ -1,4 +1,4 @@
-// Tensors that follow a rule: arange, linspace, eye.
+// Regular tensors: arange, linspace, eye.
 
 import { compute } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
@@ -17,10 +17,10 @@ function requireFinite(operation: string, name: string, value: number): void {
 }
 
 /**
- * `start`, `start + step`, … as long as it is below `end` (above, for a negative step). Float32 unless a dtype is
- * given, for integers too: `arange(n, { dtype: "int32" })` makes indices.
+ * `start`, `start + step`, … while below `end` (above, for a negative step). Float32 by default, even for integers;
+ * `arange(n, { dtype: "int32" })` makes indices.
  *
- * `start` is 0 if only the end is given, `step` 1 if absent.
+ * With a single bound, `start` is 0. `step` is 1 by default.
  *
  * @throws ValueError if the step is 0 or leads away from `end`
  */
@@ -45,7 +45,7 @@ export function arange(...args: (number | TensorOptions | undefined)[]): Tensor 
 }
 
 /**
- * `steps` numbers at equal distances from `start` to `end`, both included; a single one is `start`.
+ * `steps` equally spaced numbers from `start` to `end`, both included; a single one is `start`.
  *
  * @throws ValueError if a bound is not finite; ShapeError unless `steps` is a non-negative integer
  */

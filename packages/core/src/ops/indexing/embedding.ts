@@ -1,4 +1,4 @@
-// Rows of a table by index, and the sum of rows back into a table: each other's gradient.
+// Lookup of table rows by index, and adding rows to a table: each other's gradient.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { bytesPerElement, int32Advice } from "../../dtype.ts";
@@ -12,7 +12,7 @@ import { checkIndexRange } from "./indexing.ts";
 
 interface Table {
   rows: number;
-  /** The row that no gradient flows to, or -1. */
+  /** The row without a gradient, or -1. */
   paddingIdx: number;
 }
 
@@ -34,7 +34,7 @@ const lookUpOp = defineOp<[Tensor, Tensor], Table>({
   vjp: [(dy, _, _table, index, attributes): Tensor => sumRowsOp(dy, index, attributes), null],
 });
 
-/** `dTable[index[…],:] += dy[…,:]` in the order of the index, and 0 in the row of padding. */
+/** `dTable[index[…],:] += dy[…,:]` in the order of the index; 0 in the padding row. */
 const sumRowsOp = defineOp<[Tensor, Tensor], Table>({
   name: "embeddingGrad",
   forward: (dy, index, { rows, paddingIdx }) => {
@@ -52,7 +52,7 @@ const sumRowsOp = defineOp<[Tensor, Tensor], Table>({
   ],
 });
 
-/** The table with 0 in the row of padding: what of a second gradient counts. */
+/** The table with 0 in the padding row, as a second gradient needs it. */
 const withoutRowOp = defineOp<[Tensor], Table>({
   name: "embeddingPadding",
   forward: (table, { paddingIdx }) => {
@@ -66,11 +66,11 @@ const withoutRowOp = defineOp<[Tensor], Table>({
 
 /** Options of `embedding`. */
 export interface EmbeddingOptions {
-  /** A row that gets no gradient; its vector is looked up like any other. May count from the end. */
+  /** A row that gets no gradient; lookups return it like any other. Negative numbers count from the end. */
   paddingIdx?: number | undefined;
 }
 
-/** What PyTorch's `embedding` does besides, and this one does not. */
+/** Options of PyTorch's `embedding` that this one does not have. */
 const embeddingInstead = {
   maxNorm: "it is not supported; scale the rows of the table yourself",
   scaleGradByFreq: "it is not supported; leave it out",
@@ -81,7 +81,7 @@ export const embeddingOptions = optionNames<EmbeddingOptions>({ paddingIdx: true
 
 /**
  * Rows of a table: `y[…,:] = table[index[…],:]` with `index […]` int32, `table [rows, cols]`, `y […, cols]`. The
- * gradient adds up in the order of the index, so it is the same every time. As `torch.nn.functional.embedding`.
+ * gradient adds up in the order of the index, so it is deterministic. Like `torch.nn.functional.embedding`.
  *
  * @throws ValueError if an index is not a row; ShapeError if the table is not a matrix; DTypeError
  */

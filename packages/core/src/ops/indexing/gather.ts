@@ -1,5 +1,5 @@
-// Reading and adding at places given by int32 tensors: gather and scatterAdd (element by element), indexSelect and
-// indexAdd (whole slices). Each pair is one another's gradient. All of them move rows at places counted in rows.
+// Reading and adding at int32 indices: gather and scatterAdd (per element), indexSelect and indexAdd (whole slices).
+// Each pair is one another's gradient. All of them move rows at positions counted in rows.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { int32Advice } from "../../dtype.ts";
@@ -21,7 +21,7 @@ import { contiguous, Tensor } from "../../tensor.ts";
 import { checkIndexRange } from "./indexing.ts";
 import { slice } from "./slice.ts";
 
-/** Where indices lead: along `axis` of a tensor of `shape`, to single elements or to all that is behind the axis. */
+/** What indices select along `axis` of a tensor of `shape`: single elements, or all the axes after it. */
 interface Places {
   shape: Shape;
   axis: number;
@@ -33,16 +33,16 @@ function rowLength({ shape, axis, wide }: Places): number {
   return wide ? sizeOf(shape.slice(axis + 1)) : 1;
 }
 
-/** The shape of what is read with `index`. */
+/** The shape of the elements that `index` selects. */
 function selectedShape(index: Tensor, { shape, axis, wide }: Places): Shape {
   return wide ? shape.with(axis, index.size) : index.shape;
 }
 
-/** For each row that is read or added to, its number (int32) in the tensor, as a contiguous run. */
+/** For each row to read or add to, its number (int32) in the tensor, contiguous. */
 function flatPlaces(index: Tensor, places: Places): Tensor {
   const { shape, axis, wide } = places;
   if (wide && sizeOf(shape.slice(0, axis)) === 1) return contiguous(index);
-  // Indices of whole slices are the same for everything in front of the axis.
+  // Indices of whole slices repeat for all axes before the axis.
   const grid = wide ? [...shape.slice(0, axis), index.size] : index.shape;
   const strides = broadcastStrides(index.shape, index.strides, grid);
   const rowSteps = contiguousStrides(wide ? shape.slice(0, axis + 1) : shape);
@@ -77,7 +77,7 @@ function addRows(x: Tensor, index: Tensor, places: Places, y: Tensor): void {
   );
 }
 
-/** `y = x` at the places. */
+/** `y = x` at the positions. */
 const takeOp = defineOp<[Tensor, Tensor], Places>({
   name: "gather",
   forward: (x, index, places) => {
@@ -90,7 +90,7 @@ const takeOp = defineOp<[Tensor, Tensor], Places>({
   vjp: [(dy, _y, _x, index, places): Tensor => spreadOp(dy, index, places), null],
 });
 
-/** Zeros, with `dy` added at the places: the transpose of `takeOp`. */
+/** Zeros, with `dy` added at the positions: the transpose of `takeOp`. */
 const spreadOp = defineOp<[Tensor, Tensor], Places>({
   name: "scatterAdd",
   forward: (dy, index, places) => {
@@ -102,7 +102,7 @@ const spreadOp = defineOp<[Tensor, Tensor], Places>({
   vjp: [(dz, _y, _dy, index, places) => takeOp(dz, index, places), null],
 });
 
-/** `x`, with `source` added at the places. */
+/** `x`, with `source` added at the positions. */
 const addOp = defineOp<[Tensor, Tensor, Tensor], Places>({
   name: "scatterAdd",
   forward: (x, source, index, places) => {
@@ -136,8 +136,8 @@ function placesOf(operation: string, x: Tensor, axis: number, index: Tensor, wid
 }
 
 /**
- * Elements of `x` at places given along one axis: for a matrix and axis 0, `y[i,j] = x[index[i,j],j]`. `index` is int32
- * of the rank of `x`, along the other axes no longer than `x`; `y` has its shape. As PyTorch's `gather`.
+ * Elements of `x` at indices along one axis: for a matrix and axis 0, `y[i,j] = x[index[i,j],j]`. `index` is int32, has
+ * the rank of `x`, and is no longer than `x` along the other axes; `y` has its shape. Like PyTorch's `gather`.
  *
  * @throws ValueError if an index is outside the axis; ShapeError, DTypeError
  */
@@ -146,10 +146,10 @@ export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
 }
 
 /**
- * `x` with elements of `source` added at places given along one axis: for a matrix and axis 0,
- * `y = x; y[index[i,j],j] += source[i,j]`. `index` as for `gather`; `source` is at least as long along each axis, and
- * what is beyond the index is not read. Additions to one place happen in row-major order of the index: the same
- * inputs give the same bits. As PyTorch's `scatter_add`.
+ * `x` with elements of `source` added at indices along one axis: for a matrix and axis 0, `y = x; y[index[i,j],j] +=
+ * source[i,j]`. `index` as for `gather`. `source` is at least as long along each axis; anything beyond the index is not
+ * read. Additions at the same position follow the row-major order of the index, so the same inputs give the same bits.
+ * Like PyTorch's `scatter_add`.
  *
  * @throws ValueError if an index is outside the axis; ShapeError, DTypeError
  */
@@ -171,8 +171,8 @@ export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tenso
 }
 
 /**
- * Slices of `x` at places given along one axis: `[a,n,b]` and an int32 `index` of `[m]` at axis 1 make `[a,m,b]`.
- * Indices may repeat. As PyTorch's `index_select`.
+ * Slices of `x` at indices along one axis: `[a,n,b]` and an int32 `index` of `[m]` at axis 1 give `[a,m,b]`. Indices
+ * may repeat. Like PyTorch's `index_select`.
  *
  * @throws ValueError if an index is outside the axis; ShapeError, DTypeError
  */
@@ -181,8 +181,8 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
 }
 
 /**
- * `x` with slices of `source` added at places given along one axis: `x [a,n,b]`, `index [m]` int32 and
- * `source [a,m,b]` at axis 1. Additions to one place happen in the order of the index. As PyTorch's `index_add`.
+ * `x` with slices of `source` added at indices along one axis: `x [a,n,b]`, `index [m]` int32 and `source [a,m,b]` at
+ * axis 1. Additions at the same position follow the order of the index. Like PyTorch's `index_add`.
  *
  * @throws ValueError if an index is outside the axis; ShapeError, DTypeError
  */

@@ -1,4 +1,4 @@
-// Reading at places given by integer tensors.
+// Reading at integer indices.
 
 import { compute, defineOp } from "../../autograd/define-op.ts";
 import type { DType } from "../../dtype.ts";
@@ -16,7 +16,7 @@ import { contiguous, Tensor } from "../../tensor.ts";
 /**
  * Throws unless every element of the int32 `index` lies in 0 … limit-1.
  *
- * @param advice what to look at, the end of the message
+ * @param advice what to check, the end of the message
  */
 export function checkIndexRange(
   operation: string,
@@ -82,8 +82,8 @@ const oneHotOptions = optionNames<{ dtype?: DType }>(
 );
 
 /**
- * Class indices as rows of zeros with a one: `index […]` int32 makes `[…,classes]`. No gradient. Float32 if no
- * dtype is given, since it is mostly computed with; PyTorch gives integers.
+ * One-hot rows: maps `index […]` int32 to `[…,classes]`. No gradient. Float32 by default, for computing; PyTorch
+ * returns integers.
  *
  * @throws ValueError if an index is not 0 … classes-1, or `classes` is not a positive integer; DTypeError
  */

@@ -1,4 +1,4 @@
-// Putting tensors together along an axis, and taking them apart.
+// Joins tensors along an axis, and splits them.
 
 import { kindOf } from "../../arguments.ts";
 import { defineVariadicOp } from "../../autograd/define-op.ts";
@@ -12,7 +12,7 @@ import { narrow } from "./slice.ts";
 
 interface Joint {
   axis: number;
-  /** Where each input begins along the axis, and behind the last one, the length of the result. */
+  /** The offset of each input along the axis, and finally the length of the result. */
   starts: readonly number[];
 }
 
@@ -45,10 +45,10 @@ function requireSome(operation: string, tensors: readonly Tensor[]): void {
 }
 
 /**
- * Tensors one behind the other along `axis`; along all other axes they must be equally long.
+ * Concatenates tensors along `axis`; along all other axes they must have the same length.
  *
- * @throws ShapeError if they are not, or the axis does not exist; DTypeError if the dtypes differ; ValueError for none,
- * or for something else than tensors
+ * @throws ShapeError if they do not, or the axis does not exist; DTypeError if the dtypes differ; ValueError if there
+ * are none, or one is not a tensor
  */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
   requireSome("cat", tensors);
@@ -68,10 +68,10 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
 }
 
 /**
- * Tensors of one shape side by side along a new axis: n of `[a,b]` at axis 0 make `[n,a,b]`.
+ * Stacks tensors of one shape along a new axis: n tensors `[a,b]` at axis 0 give `[n,a,b]`.
  *
- * @throws ShapeError if the shapes differ; DTypeError if the dtypes differ; ValueError for none,
- * or for something else than tensors
+ * @throws ShapeError if the shapes differ; DTypeError if the dtypes differ; ValueError if there are none, or one is not
+ * a tensor
  */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   requireSome("stack", tensors);
@@ -91,8 +91,8 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 }
 
 /**
- * Views of `x` that follow each other along `axis`: of `sizes` places each, the last one shorter where it does not
- * come out even, or of the sizes listed.
+ * Splits `x` into consecutive views along `axis`: of `sizes` elements each, the last one possibly shorter, or of the
+ * listed sizes.
  *
  * @throws ValueError if listed sizes do not add up to the length of the axis, or a size is not a positive integer
  */
@@ -124,8 +124,8 @@ function evenSizes(length: number, size: number): number[] {
 }
 
 /**
- * At most `chunks` views of `x` that follow each other along `axis`, all of one size but the last. As in PyTorch
- * there may be fewer: 6 places in 4 chunks are 2 + 2 + 2.
+ * Splits `x` into at most `chunks` consecutive views along `axis`, all of one size except the last. As in PyTorch there
+ * may be fewer: 6 elements in 4 chunks are 2 + 2 + 2.
  *
  * @throws ValueError unless `chunks` is a positive integer; ShapeError if the axis does not exist
  */

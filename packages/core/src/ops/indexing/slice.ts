@@ -1,5 +1,5 @@
-// Parts of a tensor, and tensors set into larger ones: slice and pad are each other's gradients, so they live
-// together. select, narrow and flip are slices; none of them copies.
+// Parts of a tensor, and tensors embedded in larger ones. slice and pad are each other's gradients, so they share a
+// file. select, narrow and flip are slices; none of them copies.
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -10,15 +10,15 @@ import { copyStrided } from "../../strided-copy.ts";
 import { Tensor } from "../../tensor.ts";
 
 /**
- * What to take of one axis: an index, which drops the axis, or `[start, end, step]` as in Python's `start:end:step`.
- * Negative places count from the end, those outside are cut off to the axis, and what is absent or null reaches as
- * far as it can: `[]` is the whole axis, `[null, null, -1]` the whole axis backwards.
+ * What to take along one axis: an index, which drops the axis, or `[start, end, step]` as in Python's `start:end:step`.
+ * Negative numbers count from the end, bounds outside are clamped, and absent or null bounds reach as far as possible:
+ * `[]` is the whole axis, `[null, null, -1]` the whole axis backwards.
  */
 export type SliceRange =
   | number
   | readonly [start?: number | null | undefined, end?: number | null | undefined, step?: number];
 
-/** `length` places of an axis: `start`, `start + step`, … ; a dropped axis has one and is not in the shape. */
+/** `length` elements of an axis: `start`, `start + step`, …. A dropped axis has one and does not appear in the shape. */
 interface Window {
   start: number;
   step: number;
@@ -26,7 +26,7 @@ interface Window {
   dropped: boolean;
 }
 
-/** The part of `x` that is seen through one window per axis. */
+/** The part of `x` inside one window per axis. */
 function look(x: Tensor, windows: readonly Window[]): Tensor {
   const kept = windows.flatMap(({ dropped }, axis) => (dropped ? [] : [axis]));
   const offset = windows.reduce((sum, { start }, axis) => sum + start * x.strides[axis]!, x.offset);
@@ -49,7 +49,7 @@ interface Surroundings {
   value: number;
 }
 
-/** A tensor of `shape` and `value` all over, but for `x` in its windows. */
+/** A tensor of `shape` filled with `value`, with `x` in its windows. */
 const setInto = defineOp<[Tensor], Surroundings>({
   name: "pad",
   forward: (x, { shape, windows, value }) => {
@@ -87,7 +87,7 @@ function rangeWindow(range: SliceRange, axis: number, length: number): Window {
   const [first, last, step = 1] = range;
   requireInteger("slice", "step", step);
   if (step === 0) throw new ValueError(`slice: step of axis ${axis} is 0, expected an integer other than 0`);
-  // Where a range may begin and end: one before the first element counts as an end when going backwards.
+  // Bounds of a range: one before the first element is a valid end when going backwards.
   const [lowest, highest] = step > 0 ? [0, length] : [-1, length - 1];
   const place = (name: string, value: number) => {
     requireInteger("slice", name, value);
@@ -100,7 +100,7 @@ function rangeWindow(range: SliceRange, axis: number, length: number): Window {
 }
 
 /**
- * A view of part of `x`, as `x[…]` in NumPy: one range per axis, from the first; further axes are taken whole.
+ * A view of part of `x`, like `x[…]` in NumPy: one range per axis, from the first on; the other axes are whole.
  * `slice(x, [0, [1, 3], [null, null, -1]])` is `x[0, 1:3, ::-1]`.
  *
  * @throws ShapeError if there are more ranges than axes; ValueError if an index is outside, or a step is 0
@@ -116,7 +116,7 @@ export function slice(x: Tensor, ranges: readonly SliceRange[]): Tensor {
   return sliceOp(x, windows);
 }
 
-/** `x` through one window along `axis`, and whole along the others. */
+/** `x` through a window along `axis`, and whole along the others. */
 function alongAxis(x: Tensor, axis: number, window: Window): Tensor {
   return sliceOp(
     x,
@@ -125,7 +125,7 @@ function alongAxis(x: Tensor, axis: number, window: Window): Tensor {
 }
 
 /**
- * A view of `x` at one place along `axis`, which is dropped; negative places count from the end.
+ * A view of `x` at one index along `axis`, which is dropped; negative indices count from the end.
  *
  * @throws ShapeError if the axis does not exist; ValueError if the index is outside
  */
@@ -136,9 +136,9 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
 }
 
 /**
- * A view of `length` places along `axis` from `start`, which may count from the end.
+ * A view of `length` elements along `axis` from `start`; a negative `start` counts from the end.
  *
- * @throws ShapeError if the axis does not exist; ValueError if it does not have these places
+ * @throws ShapeError if the axis does not exist; ValueError if the range is outside it
  */
 export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
   requireTensor("narrow", x);
@@ -156,7 +156,7 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
 }
 
 /**
- * A view with the order of elements reversed along `axes` (all if absent).
+ * A view with the elements reversed along `axes` (default all).
  *
  * @throws ShapeError if an axis does not exist; ValueError if one is named twice
  */
@@ -171,7 +171,7 @@ export function flip(x: Tensor, axes?: number | readonly number[]): Tensor {
   return sliceOp(x, windows);
 }
 
-/** Elements to add in front of and behind an axis; a number means as many on both sides. */
+/** Elements to add before and after an axis; a number means the same on both sides. */
 export type PadWidth = number | readonly [before: number, after: number];
 
 /**

@@ -6,7 +6,7 @@ import { requireTensor } from "../../require-tensor.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 
-/** The diagonals that are kept: those with low <= column - row <= high. */
+/** The diagonals to keep: those with low <= column - row <= high. */
 interface Band {
   low: number;
   high: number;
@@ -25,7 +25,7 @@ const bandOp = defineOp<[Tensor], Band>({
   vjp: [(dy, _y, _x, band): Tensor => bandOp(dy, band)],
 });
 
-/** `diagonal`, cut off to where it makes a difference. */
+/** `diagonal`, clamped to where it makes a difference. */
 function checkTriangle(operation: string, x: Tensor, diagonal: number): number {
   requireTensor(operation, x);
   if (x.rank < 2) {

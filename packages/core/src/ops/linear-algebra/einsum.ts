@@ -1,5 +1,5 @@
-// Products of tensors whose axes are named by letters: einsum, and its most common case, outer. Two operands at a
-// time become one matrix product by permuting and reshaping; gradients come from the ops that this is made of.
+// Products of tensors whose axes have letters as names: einsum, and its most common case, outer. Permutes and reshapes
+// two operands at a time into one matrix product; gradients come from the ops that it uses.
 import { kindOf } from "../../arguments.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { commonDType, requireTensor } from "../../require-tensor.ts";
@@ -13,7 +13,7 @@ import { reshape, sum } from "../shape/broadcast.ts";
 import { permute, transpose } from "../shape/shape.ts";
 import { matmul } from "./matmul.ts";
 
-/** One name per axis: a letter, or, for what an ellipsis stands for, a point and the place from the right. */
+/** One name per axis: a letter; for an axis of an ellipsis, a dot and its position from the right. */
 type Labels = readonly string[];
 
 interface Named {
@@ -48,7 +48,7 @@ function nameAxes(equation: string, term: string, x: Tensor): Named {
   return { x, labels: labelsOf(term, x.rank - letters) };
 }
 
-/** Names of the result: as given, or what an ellipsis stands for and then all letters that occur once, sorted. */
+/** Names of the result: as given, or the axes of the ellipsis and then all letters that occur once, sorted. */
 function outputLabels(equation: string, output: string | undefined, operands: readonly Named[]): string[] {
   const all = operands.flatMap(({ labels }) => labels);
   const ellipsis = unique(all.filter((label) => label.startsWith("."))).length;
@@ -68,7 +68,7 @@ function outputLabels(equation: string, output: string | undefined, operands: re
   return labels;
 }
 
-/** The length of each named axis. Axes of length 1 are repeated, as in broadcasting. */
+/** The length of each named axis. Axes of length 1 broadcast. */
 function sizesOf(equation: string, operands: readonly Named[]): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const { x, labels } of operands) {
@@ -88,13 +88,13 @@ function sizesOf(equation: string, operands: readonly Named[]): Map<string, numb
   return sizes;
 }
 
-/** Sums over all axes that are not in `keep`. */
+/** Sums over all axes except those in `keep`. */
 function sumOut({ x, labels }: Named, keep: Labels): Named {
   const gone = labels.flatMap((label, axis) => (keep.includes(label) ? [] : [axis]));
   return gone.length === 0 ? { x, labels } : { x: sum(x, gone), labels: common(labels, keep) };
 }
 
-/** Drops axes of length 1 that are longer in another operand, and takes the diagonal of axes with one name. */
+/** Drops axes of length 1 that are longer in another operand, and takes the diagonal of axes with the same name. */
 function simplify({ x, labels }: Named, sizes: ReadonlyMap<string, number>): Named {
   const kept = labels.map((label, axis) => x.shape[axis] === sizes.get(label));
   let result: Named = {
@@ -125,7 +125,7 @@ function diagonal({ x, labels }: Named, label: string): Named {
   return { x: sum(where(mask, x, 0), last), labels: labels.toSpliced(last, 1) };
 }
 
-/** A view with the axes in the order of `labels`; those that it lacks have length 1. */
+/** A view with the axes in the order of `labels`; missing ones have length 1. */
 function align({ x, labels }: Named, order: Labels): Tensor {
   const ordered = permute(
     x,
@@ -151,7 +151,7 @@ function matrices({ x, labels }: Named, batch: Labels, rows: Labels, cols: Label
       axes(order).map((axis) => x.strides[axis]!),
       shape,
     ) !== undefined;
-  // Axes that cannot be joined in place are copied; it may be that the other way round they can.
+  // Axes that cannot be merged in place need a copy; the other order may not.
   const turnedShape = [...joined.slice(0, -2), joined.at(-1)!, joined.at(-2)!];
   if (!isView(straight, joined) && isView(turned, turnedShape)) {
     return transpose(reshape(permute(x, axes(turned)), turnedShape));
@@ -159,7 +159,7 @@ function matrices({ x, labels }: Named, batch: Labels, rows: Labels, cols: Label
   return reshape(permute(x, axes(straight)), joined);
 }
 
-/** The product of two operands, summed over all names that are not in `keep`. */
+/** The product of two operands, summed over all names except those in `keep`. */
 function contract(left: Named, right: Named, keep: Labels): Named {
   const a = sumOut(left, [...keep, ...right.labels]);
   const b = sumOut(right, [...keep, ...left.labels]);
@@ -180,14 +180,14 @@ function contract(left: Named, right: Named, keep: Labels): Named {
 }
 
 /**
- * Einstein summation: the product of all operands, summed over every name that is not in the result.
- * `"ij,jk->ik"` is a matrix product, `"bii->bi"` the diagonals of a batch, `"...ij->...ji"` a transpose. Without
- * `->`, the result has the axes of the ellipsis and then all letters that occur once, sorted. Axes of length 1 are
- * repeated where an axis of the same name is longer. Operands are multiplied from left to right.
+ * Einstein summation: the product of all operands, summed over every name that is not in the result. `"ij,jk->ik"` is a
+ * matrix product, `"bii->bi"` the diagonals of a batch, `"...ij->...ji"` a transpose. Without `->`, the result has the
+ * axes of the ellipsis and then all letters that occur once, sorted. Axes of length 1 broadcast against longer axes of
+ * the same name. Operands are multiplied from left to right.
  *
- * Of uint8, the result is int32.
+ * For uint8, the result is int32.
  *
- * @throws ValueError if the equation makes no sense; ShapeError if the operands do not fit it; DTypeError
+ * @throws ValueError if the equation is invalid; ShapeError if the operands do not match it; DTypeError
  */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   if (typeof equation !== "string") {

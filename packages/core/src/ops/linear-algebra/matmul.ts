@@ -18,7 +18,7 @@ import { contiguous, Tensor } from "../../tensor.ts";
 import { reshape, sum, sumTo } from "../shape/broadcast.ts";
 import { transpose } from "../shape/shape.ts";
 
-/** A matrix that `gemm` can read: no stride is negative and one of the last two is 1, else it is copied. */
+/** A matrix that `gemm` can read: no stride is negative and one of the last two is 1. Copies `x` if needed. */
 function readable(x: Tensor): Tensor {
   const dense = x.strides.at(-2) === 1 || x.strides.at(-1) === 1;
   return dense && x.strides.every((stride) => stride >= 0) ? x : contiguous(x);
@@ -26,7 +26,7 @@ function readable(x: Tensor): Tensor {
 
 /** `y = a b + beta y` over all leading axes, which broadcast; one of the last two strides of `y` is 1. */
 function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
-  // The kernel writes rows: a result that is laid out by columns is the transposed product.
+  // The kernel writes rows: for a column-major result, compute the transposed product.
   if (y.strides.at(-1) !== 1 && y.shape.at(-1)! > 1) {
     multiply(transpose(b), transpose(a), transpose(y), beta);
     return;
@@ -43,7 +43,7 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   const innerStrides = operands.map((strides) => strides.pop() ?? 0);
   const { gemm } = kernelsFor(y.dtype);
   const width = bytesPerElement[y.dtype];
-  // The kernel walks one batch axis; further ones are walked here.
+  // The kernel walks one batch axis; the others are walked here.
   walkAxes(axes, operands, (starts) =>
     gemm(
       inner,
@@ -66,14 +66,14 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   );
 }
 
-/** The axes of `x` from the slowest to the fastest in memory, if `gemm` can write in that order; else null. */
+/** The axes of `x` from slowest to fastest in memory, if `gemm` can write in that order; else null. */
 export function memoryOrder(x: Tensor): readonly number[] | null {
   const axes = x.shape.map((_, axis) => axis);
   axes.sort((a, b) => Math.abs(x.strides[b]!) - Math.abs(x.strides[a]!));
   return axes.at(-1)! >= x.rank - 2 ? axes : null;
 }
 
-/** A new tensor of `shape` whose axes lie in memory in the given order; contiguous if there is none. */
+/** A new tensor of `shape` with its axes in the given memory order; contiguous without one. */
 function allocateInOrder(shape: Shape, order: readonly number[] | null, like: Tensor): Tensor {
   if (!order) return Tensor.allocate(shape, like.dtype, "matmul");
   const dense = Tensor.allocate(
@@ -93,7 +93,7 @@ function checkInner(operation: string, x: Tensor, w: Tensor, inner: number, expe
   }
 }
 
-/** The result's axes lie in memory in the order given by the attribute; contiguous if that is null. */
+/** The attribute is the result's memory order; null for contiguous. */
 const matmulOp = defineOp<[Tensor, Tensor], readonly number[] | null>({
   name: "matmul",
   forward: (x, w, order) => {
@@ -108,21 +108,21 @@ const matmulOp = defineOp<[Tensor, Tensor], readonly number[] | null>({
   ],
 });
 
-/** The gradient a b of `x`, summed over what was broadcast; laid out as `x` is, so that no view costs a copy. */
+/** The gradient a b of `x`, summed over broadcast axes, in the memory order of `x`, so that no view costs a copy. */
 function productLike(a: Tensor, b: Tensor, x: Tensor): Tensor {
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   const same = batch.length === x.rank - 2;
   return sumTo(matmulOp(a, b, same ? memoryOrder(x) : null), x.shape);
 }
 
-/** The product of `x […,m,k]` and `w […,k,n]`, laid out in memory as `like […,m,n]` is. No checks. */
+/** The product of `x […,m,k]` and `w […,k,n]`, in the memory order of `like […,m,n]`. No checks. */
 export function matmulLike(x: Tensor, w: Tensor, like: Tensor): Tensor {
   return matmulOp(x, w, memoryOrder(like));
 }
 
 /**
- * Matrix product over the last two axes, `[…,m,k] × […,k,n] → […,m,n]`; leading axes broadcast. A vector counts
- * as a row on the left and as a column on the right, and its axis is dropped from the result, as in NumPy.
+ * Matrix product over the last two axes, `[…,m,k] × […,k,n] → […,m,n]`; leading axes broadcast. A vector acts as a row
+ * on the left and as a column on the right, and the result drops its axis, as in NumPy.
  *
  * @throws ShapeError if the inner sizes differ; DTypeError if the dtypes differ
  */
@@ -144,7 +144,7 @@ export function matmul(x: Tensor, w: Tensor): Tensor {
   return reshape(y, shape);
 }
 
-/** Rows of a tensor: all axes but the last joined. */
+/** The number of rows: all axes but the last, merged. */
 function rowsOf(x: Tensor): Tensor {
   return x.rank === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 }
@@ -152,7 +152,7 @@ function rowsOf(x: Tensor): Tensor {
 function linearForward(x: Tensor, w: Tensor, bias: Tensor | null): Tensor {
   const shape: Shape = [...x.shape.slice(0, -1), w.shape[0]!];
   const y = Tensor.allocate(shape, x.dtype, "linear");
-  // The bias is laid out first and the product added to it: one pass over `y` less than adding it afterwards.
+  // Writes the bias first and adds the product to it, which saves a pass over `y`.
   if (bias) copyStrided(bias.view(shape, broadcastStrides(bias.shape, bias.strides, shape)), y);
   const rows = rowsOf(x);
   multiply(rows, transpose(w), y.view([rows.shape[0]!, w.shape[0]!], [w.shape[0]!, 1]), bias ? 1 : 0);
@@ -181,9 +181,9 @@ const linearBiasOp = defineOp<[Tensor, Tensor, Tensor]>({
 });
 
 /**
- * `y = x wᵀ + bias`: `x […,in]`, `w [out,in]`, `bias [out]` or absent, `y […,out]`.
+ * `y = x wᵀ + bias`: `x […,in]`, `w [out,in]`, optional `bias [out]`, `y […,out]`.
  *
- * @throws ShapeError if the sizes do not fit; DTypeError if the dtypes differ
+ * @throws ShapeError if the sizes do not match; DTypeError if the dtypes differ
  */
 export function linear(x: Tensor, w: Tensor, bias?: Tensor | null): Tensor {
   commonDType("linear", bias ? [x, w, bias] : [x, w]);

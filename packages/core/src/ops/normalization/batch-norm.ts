@@ -1,4 +1,4 @@
-// Normalisation per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
+// Normalization per channel: batchNorm over all samples (Ioffe, Szegedy 2015, https://arxiv.org/abs/1502.03167), and
 // groupNorm over groups of channels of each sample (Wu, He 2018, https://arxiv.org/abs/1803.08494).
 
 import { isRecomputing } from "../../autograd/checkpoint.ts";
@@ -29,15 +29,15 @@ import { meetForMoments, meetForSums, tooFew } from "./shard-moments.ts";
 interface Normalization {
   eps: number;
   weighted: boolean;
-  /** Whether the moments are those of a batch of which x is one shard. */
+  /** Whether the moments belong to a batch of which x is one shard. */
   sharded: boolean;
 }
 
 const inverseRoot = (variance: Tensor, eps: number) => div(1, sqrt(add(variance, eps)));
 
 /**
- * `(x - mean)·factor + bias` with factor = weight/√(variance + eps). The mean may have a rest, without which a mean of
- * 1000 would cost 3e-5 of each result; it goes into the bias.
+ * `(x - mean)·factor + bias` with factor = weight/√(variance + eps). The mean may come with its rounding error, which
+ * goes into the bias: without it, a mean of 1000 would cost 3e-5 of each result.
  */
 function normalizeBy(
   x: Tensor,
@@ -53,14 +53,14 @@ function normalizeBy(
   return channelAffine(x, factor, bias ? sub(bias, offset) : neg(offset), mean);
 }
 
-/** Inputs of a batchNorm by name: x and its moments as constants, then weight and bias if there are any. */
+/** Inputs of a batchNorm by name: x and its moments as constants, then optionally weight and bias. */
 function parts(inputs: readonly Tensor[], { weighted }: Normalization) {
   const [x, mean, rest, variance, ...parameters] = inputs as [Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
   const weight = weighted ? parameters[0]! : null;
   return { x, moments: { mean, rest, variance }, weight, bias: parameters[weighted ? 1 : 0] ?? null };
 }
 
-/** What the gradients need, in ops that are recorded: moments of x that gradients flow through. */
+/** What the gradients need, in recorded ops: moments of x that gradients flow through. */
 function momentsInOps(x: Tensor, { eps, sharded }: Normalization): { distance: Tensor; inverse: Tensor } {
   if (sharded) {
     throw new GradientError(
@@ -113,7 +113,7 @@ function weightGradient(dy: Tensor, inputs: readonly Tensor[], attributes: Norma
   );
 }
 
-/** By the batch's own moments. */
+/** Normalizes by the batch's own moments. */
 const batchNormOp = defineVariadicOp<Normalization>({
   name: "batchNorm",
   forward: (inputs, attributes) => {
@@ -129,17 +129,17 @@ const batchNormOp = defineVariadicOp<Normalization>({
 
 /** Options of `batchNorm`. */
 export interface BatchNormOptions {
-  /** Estimates over earlier batches, [channels]: updated in place while training, used otherwise. */
+  /** Running estimates over earlier batches, [channels]: updated in place during training, used otherwise. */
   runningMean?: Tensor | null;
   runningVar?: Tensor | null;
-  /** Factor and summand per channel, [channels]. */
+  /** Scale and shift per channel, [channels]. */
   weight?: Tensor | null;
   bias?: Tensor | null;
-  /** Whether to normalise by the moments of this batch; they are used too if there are no running estimates. */
+  /** Whether to normalize by this batch's moments; without running estimates that happens always. */
   training?: boolean;
-  /** Share of this batch in the running estimates; 0.1 if absent. */
+  /** Share of this batch in the running estimates; default 0.1. */
   momentum?: number | Tensor;
-  /** Added to the variance before the root; 1e-5 if absent. */
+  /** Added to the variance before the root; default 1e-5. */
   eps?: number;
 }
 
@@ -179,10 +179,10 @@ function follow(running: Tensor, value: Tensor, momentum: number | Tensor): void
   next.dispose();
 }
 
-/** What is done once with the mean and the variance of a batch, divided by `count`: moving running estimates. */
+/** Called once with the mean and the variance (divided by `count`) of a batch: updates running estimates. */
 export type FollowMoments = (mean: Tensor, variance: Tensor, count: number) => void;
 
-/** Moves running estimates, if there are any, towards the moments of a batch. */
+/** Moves running estimates, if any, towards the moments of a batch. */
 export function followMoments(
   runningMean: Tensor | null | undefined,
   runningVar: Tensor | null | undefined,
@@ -199,11 +199,11 @@ export function followMoments(
 }
 
 /**
- * `(x - mean)/√(variance + eps) · weight + bias` per channel, `x [n, channels, …]`. While training, mean and variance
+ * `(x - mean)/√(variance + eps) · weight + bias` per channel, `x [n, channels, …]`. During training, mean and variance
  * (divided by the count) are the batch's own, and the running estimates move towards them (the variance divided by
- * count - 1). As `torch.nn.functional.batch_norm`.
+ * count - 1). Like `torch.nn.functional.batch_norm`.
  *
- * @throws ValueError if there is but one value per channel to take the variance of; ShapeError, DTypeError
+ * @throws ValueError if there is only one value per channel, which has no variance; ShapeError, DTypeError
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   requireTensor("batchNorm", x);
@@ -217,7 +217,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   return normalizeBatch(x, options, followed);
 }
 
-/** `batchNorm` by the moments of the batch, which are given to `followed`, too: of all its shards, if x is one of them. */
+/** `batchNorm` by the moments of the batch, or of all its shards if x is one of them. `followed` gets the moments. */
 export function normalizeBatch(
   x: Tensor,
   { weight, bias, eps = 1e-5 }: Pick<BatchNormOptions, "weight" | "bias" | "eps">,
@@ -226,15 +226,15 @@ export function normalizeBatch(
   checkChannels("batchNorm", x, [weight, bias]);
   const count = x.size / x.shape[1]!;
   const sharded = meetings() !== null;
-  // One value is enough for a shard, if there are others.
+  // One value is enough for a shard if there are others.
   if (!(count > (sharded ? 0 : 1))) throw new ValueError(tooFew(formatShape(x.shape), count));
   const moments = channelMoments(x);
   const { mean, rest, variance } = moments;
-  // A checkpoint that runs again has seen this batch before.
+  // A recomputing checkpoint has seen this batch before.
   const follow = isRecomputing() ? undefined : followed;
   if (sharded) meetForMoments(moments, count, follow && followArrays(follow));
   else follow?.(mean, variance, count);
-  // They go with the graph.
+  // Freed with the graph.
   for (const moment of [mean, rest, variance]) moment.constant = true;
   const parameters = [weight, bias].filter((parameter) => parameter != null);
   const y = batchNormOp([x, mean, rest, variance, ...parameters], { eps, weighted: weight != null, sharded });
@@ -242,7 +242,7 @@ export function normalizeBatch(
   return y;
 }
 
-/** The same for moments that are not in tensors. */
+/** The same for moments that are not tensors. */
 function followArrays(follow: FollowMoments): (moments: Float64Array, count: number) => void {
   return (moments, count) =>
     noGrad(() =>
@@ -258,18 +258,18 @@ function followArrays(follow: FollowMoments): (moments: Float64Array, count: num
 
 /** Options of `groupNorm`. */
 export interface GroupNormOptions {
-  /** Factor and summand per channel, [channels]. */
+  /** Scale and shift per channel, [channels]. */
   weight?: Tensor | null;
   bias?: Tensor | null;
-  /** Added to the variance before the root; 1e-5 if absent. */
+  /** Added to the variance before the root; default 1e-5. */
   eps?: number;
 }
 
 const groupNormOptions = optionNames<GroupNormOptions>({ weight: true, bias: true, eps: true });
 
 /**
- * `(x - mean)/√(variance + eps) · weight + bias`, mean and variance over groups of `channels / groups` channels of each
- * sample, `x [n, channels, …]`. As `torch.nn.functional.group_norm`.
+ * `(x - mean)/√(variance + eps) · weight + bias`, with mean and variance over groups of `channels / groups` channels of
+ * each sample, `x [n, channels, …]`. Like `torch.nn.functional.group_norm`.
  *
  * @throws ValueError if `groups` does not divide the channels; ShapeError, DTypeError
  */

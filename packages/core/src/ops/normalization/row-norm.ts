@@ -1,5 +1,5 @@
-// Normalisation over the last axes: layerNorm (Ba, Kiros, Hinton 2016, https://arxiv.org/abs/1607.06450) and rmsNorm
-// (Zhang, Sennrich 2019, https://arxiv.org/abs/1910.07467). They differ in whether the mean is subtracted.
+// Normalization over the last axes: layerNorm (Ba, Kiros, Hinton 2016, https://arxiv.org/abs/1607.06450) and rmsNorm
+// (Zhang, Sennrich 2019, https://arxiv.org/abs/1910.07467). Only layerNorm subtracts the mean.
 
 import { defineVariadicOp, fusedGradient } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
@@ -14,7 +14,7 @@ import { sqrt } from "../arithmetic/unary.ts";
 import { mean } from "../reductions/reduce.ts";
 import { reshape, sum } from "../shape/broadcast.ts";
 
-/** Inputs are x, then weight and bias where there are any. */
+/** Inputs are x, then optionally weight and bias. */
 interface RowNorm {
   cols: number;
   eps: number;
@@ -130,9 +130,9 @@ function checkRows(
 
 /** Options of `rmsNorm`. */
 export interface RMSNormOptions {
-  /** Factor per element, of the normalised shape. */
+  /** Scale per element, of the normalized shape. */
   weight?: Tensor | null;
-  /** Added to the mean square before the root; if absent, the distance from 1 to the next number of the dtype. */
+  /** Added to the mean square before the root; default: the dtype's epsilon. */
   eps?: number;
 }
 
@@ -140,21 +140,21 @@ const rmsNormOptions = optionNames<RMSNormOptions>({ weight: true, eps: true });
 
 /** Options of `layerNorm`. */
 export interface LayerNormOptions {
-  /** Factor per element, of the normalised shape. */
+  /** Scale per element, of the normalized shape. */
   weight?: Tensor | null;
-  /** Summand per element, of the normalised shape. */
+  /** Shift per element, of the normalized shape. */
   bias?: Tensor | null;
-  /** Added to the variance before the root; 1e-5 if absent. */
+  /** Added to the variance before the root; default 1e-5. */
   eps?: number;
 }
 
 const layerNormOptions = optionNames<LayerNormOptions>({ weight: true, bias: true, eps: true });
 
 /**
- * `(x - mean)/√(variance + eps) · weight + bias`, mean and variance (divided by the count) over the last axes, whose
- * sizes are `normalizedShape`. As `torch.nn.functional.layer_norm`.
+ * `(x - mean)/√(variance + eps) · weight + bias`, with mean and variance (divided by the count) over the last axes,
+ * whose sizes are `normalizedShape`. Like `torch.nn.functional.layer_norm`.
  *
- * @throws ShapeError if the last axes are others or empty, or weight or bias do not have their shape; DTypeError
+ * @throws ShapeError if the last axes differ or are empty, or weight or bias do not have their shape; DTypeError
  */
 export function layerNorm(
   x: Tensor,
@@ -170,10 +170,10 @@ export function layerNorm(
 }
 
 /**
- * `x/√(mean(x²) + eps) · weight`, the mean over the last axes, whose sizes are `normalizedShape`. As
+ * `x/√(mean(x²) + eps) · weight`, with the mean over the last axes, whose sizes are `normalizedShape`. Like
  * `torch.nn.functional.rms_norm`.
  *
- * @throws ShapeError if the last axes are others or empty, or weight does not have their shape; DTypeError
+ * @throws ShapeError if the last axes differ or are empty, or weight does not have their shape; DTypeError
  */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: RMSNormOptions = {}): Tensor {
   requireTensor("rmsNorm", x);

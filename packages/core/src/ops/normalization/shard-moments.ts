@@ -8,7 +8,7 @@ import { foldPairwise } from "../../pairwise.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Moments } from "../arithmetic/channels.ts";
 
-/** What batchNorm says of a batch that has no variance. */
+/** batchNorm's error for a batch without a variance. */
 export function tooFew(batch: string, count: number): string {
   return `batchNorm: x ${batch} has ${count || 0} values per channel, expected at least 2 when training; use a larger batch`;
 }
@@ -59,7 +59,7 @@ function joinGroups(left: Group, right: Group): Group {
 export function mergeMoments(shares: readonly Share[]): Float64Array {
   const total = countAll(shares);
   if (!(total > 1)) throw new ValueError(tooFew("of all shards", total));
-  // Of one shard they are its own.
+  // For one shard they are its own.
   if (shares.length === 1) return Float64Array.from(shares[0]!.values);
   const channels = shares[0]!.values.length / 3;
   const leaf = ({ count, values }: Share): Group => ({
@@ -79,8 +79,8 @@ export function mergeMoments(shares: readonly Share[]): Float64Array {
 }
 
 /**
- * Sums over the gradients of all shards, for a shard that divides them by its own count and whose gradients are averaged
- * by weight afterwards: `sum of weight·values / own weight · own count / count`.
+ * Sums over the gradients of all shards. The shard divides them by its own count, and its gradients are averaged by
+ * weight afterwards: `sum of weight·values / own weight · own count / count`.
  */
 export function mergeSums(shares: readonly Share[], own: Share): Float64Array {
   const weighted = ({ weight, values }: Share) => values.map((value) => weight * value);
@@ -89,7 +89,7 @@ export function mergeSums(shares: readonly Share[], own: Share): Float64Array {
   return merged.map((value) => (value / own.weight) * share);
 }
 
-/** Has the moments of a shard, [channels], replaced by those of the batch; `settle` gets these, in this order. */
+/** Replaces a shard's moments, [channels], by the batch's; `settle` gets these, in this order. */
 export function meetForMoments(
   { mean, rest, variance }: Moments,
   count: number,
@@ -98,7 +98,7 @@ export function meetForMoments(
   meet("meet for moments", [mean, rest, variance], count, mergeMoments, settle);
 }
 
-/** Has two sums per channel over the gradients of a shard replaced by what `mergeSums` says. */
+/** Replaces a shard's two sums per channel over its gradients by the result of `mergeSums`. */
 export function meetForSums(dots: Tensor, sums: Tensor, count: number): void {
   meet("meet for gradient sums", [dots, sums], count, mergeSums);
 }

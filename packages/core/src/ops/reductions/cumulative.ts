@@ -7,7 +7,7 @@ import { contiguous, Tensor } from "../../tensor.ts";
 import { widened } from "../create/cast.ts";
 import { around } from "../shape/axes.ts";
 
-/** The sum up to each element, or from it on where `reverse` is set: each is the other's gradient. */
+/** The sum up to each element; with `reverse`, from it on. Each is the other's gradient. */
 const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
   name: "cumsum",
   forward: (input, { axis, reverse }) => {

@@ -1,5 +1,5 @@
-// Product over axes. Its gradient, the product of all other elements, is computed without division, so that it is
-// right where elements are 0.
+// Product over axes. The gradient, the product of all other elements, is computed without division, so that it is right
+// for zeros.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -48,7 +48,7 @@ const prodOp = defineOp<[Tensor]>({
 });
 
 /**
- * Product over `axes` (all if absent). The product over no elements is 1. Of uint8, it is int32.
+ * Product over `axes` (default all). The product over no elements is 1. For uint8, the result is int32.
  *
  * @throws ShapeError if an axis does not exist
  */

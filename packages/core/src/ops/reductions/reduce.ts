@@ -1,4 +1,5 @@
-// Reductions besides sum (which is in ../shape/broadcast.ts) and statistics: mean, extrema, and where they are.
+// Other reductions: mean, extrema, and their positions. sum is in ../shape/broadcast.ts, variance and norms in
+// statistics.ts.
 
 import { compute, defineOp } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
@@ -14,7 +15,7 @@ import { around, reduceAxes, reducedShape, reduceOptions } from "../shape/axes.t
 import { reshape, sum } from "../shape/broadcast.ts";
 
 /**
- * Mean over `axes` (all if absent). The mean over no elements is NaN.
+ * Mean over `axes` (default all). The mean over no elements is NaN.
  *
  * @throws ShapeError if an axis does not exist; DTypeError for integers
  */
@@ -60,16 +61,16 @@ function extremum(kernel: "max" | "min") {
 }
 
 /**
- * The largest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
- * that are the largest, as in `torch.amax`.
+ * The largest element over `axes` (default all); NaN if there is one. All largest elements share the gradient evenly,
+ * as in `torch.amax`.
  *
  * @throws ShapeError if an axis is empty or does not exist
  */
 export const max = extremum("max");
 
 /**
- * The smallest element over `axes` (all if absent); NaN if one is. The gradient is shared evenly among all elements
- * that are the smallest, as in `torch.amin`.
+ * The smallest element over `axes` (default all); NaN if there is one. All smallest elements share the gradient evenly,
+ * as in `torch.amin`.
  *
  * @throws ShapeError if an axis is empty or does not exist
  */
@@ -93,8 +94,7 @@ function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, options: 
 }
 
 /**
- * Index (int32) of the first largest element along `axis` (the last if absent); NaN counts as the largest.
- * No gradient.
+ * Index (int32) of the first largest element along `axis` (default last); NaN ranks highest. No gradient.
  *
  * @throws ShapeError if the axis is empty or does not exist
  */
@@ -103,8 +103,7 @@ export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tenso
 }
 
 /**
- * Index (int32) of the first smallest element along `axis` (the last if absent); NaN counts as the smallest.
- * No gradient.
+ * Index (int32) of the first smallest element along `axis` (default last); NaN ranks lowest. No gradient.
  *
  * @throws ShapeError if the axis is empty or does not exist
  */

@@ -1,4 +1,4 @@
-// Variance, standard deviation and vector norms: reductions that are made of squares.
+// Variance, standard deviation and vector norms: reductions of squares.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
@@ -17,7 +17,7 @@ import { max } from "./reduce.ts";
 
 /** Options of `variance` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
-  /** What is taken off the number of elements in the divisor; 1 if absent, the unbiased estimate. */
+  /** Subtracted from the number of elements in the divisor; default 1, the unbiased estimate. */
   correction?: number;
 }
 
@@ -28,14 +28,14 @@ interface Spread {
   divisor: number;
 }
 
-/** `x` with its mean over `axes` taken off. Linear and symmetric, so it is its own gradient. */
+/** Subtracts the mean over `axes` from `x`. Linear and symmetric, so it is its own gradient. */
 const centred = defineOp<[Tensor], readonly number[]>({
   name: "center",
   forward: centerAxes,
   vjp: [(dy, _, _x, axes): Tensor => centred(dy, axes)],
 });
 
-/** `y`, or 1 where it is 0: what is divided by it is 0 there too, and so is the gradient. */
+/** `y`, or 1 where it is 0: the dividend is 0 there, too, and so is the gradient. */
 const nonZero = (y: Tensor) => where(equal(y, 0), 1, y);
 
 const varianceOp = defineOp<[Tensor], Spread>({
@@ -47,7 +47,7 @@ const varianceOp = defineOp<[Tensor], Spread>({
 const stdOp = defineOp<[Tensor], Spread>({
   name: "std",
   forward: (x, { axes, divisor }) => reduceAxes("spread", x, axes, 1, divisor, 1),
-  // First the quotient, which is not large where y is small, nor small where it is large.
+  // Divides first: the quotient stays in range even if y is tiny or huge.
   vjp: [(dy, y, x, { axes, divisor }) => mul(div(dy, divisor), div(centred(x, axes), nonZero(y)))],
 });
 
@@ -67,7 +67,7 @@ function spreadOf(
 }
 
 /**
- * Variance over `axes` (all if absent): `sum((x - mean)²) / (n - correction)`. NaN for a single element, unless
+ * Variance over `axes` (default all): `sum((x - mean)²) / (n - correction)`. NaN for a single element, unless
  * `correction` is 0.
  *
  * @throws ShapeError if an axis does not exist; DTypeError for integers
@@ -81,7 +81,7 @@ export function variance(
 }
 
 /**
- * Standard deviation over `axes` (all if absent), the root of `variance`. Where it is 0, so is its gradient.
+ * Standard deviation over `axes` (default all), the root of `variance`. Where it is 0, so is its gradient.
  *
  * @throws ShapeError if an axis does not exist; DTypeError for integers
  */
@@ -91,7 +91,7 @@ export function std(x: Tensor, axes?: number | readonly number[], options: Varia
 
 /** Options of `norm`. */
 export interface NormOptions extends ReduceOptions {
-  /** 2 (if absent) for the root of the sum of squares, 1 for the sum of |x|, Infinity for the largest |x|. */
+  /** 2 (default): root of the sum of squares; 1: sum of |x|; Infinity: largest |x|. */
   p?: number;
 }
 
@@ -104,7 +104,7 @@ const euclideanOp = defineOp<[Tensor], readonly number[]>({
 });
 
 /**
- * Vector norm over `axes` (all if absent). The gradient at 0 is 0.
+ * Vector norm over `axes` (default all). The gradient at 0 is 0.
  *
  * @throws ValueError for another p; ShapeError if an axis does not exist; DTypeError for integers
  */

@@ -1,5 +1,5 @@
-// Scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Heads are read and written where
-// they lie: a [batch, time, heads, dim] tensor seen as [batch, heads, time, dim] is never copied.
+// Scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Reads and writes heads in
+// place: a [batch, time, heads, dim] tensor viewed as [batch, heads, time, dim] is never copied.
 
 import { defineOp, defineVariadicOp } from "../../autograd/define-op.ts";
 import { bytesPerElement, isFloat } from "../../dtype.ts";
@@ -24,7 +24,7 @@ interface Masking {
   causal: boolean;
 }
 
-/** A mask for scores of `shape` as the kernel takes it: its kind, address and strides of batches, rows and columns. */
+/** A mask for scores of `shape` in the kernel's form: its kind, address, and strides of batches, rows and columns. */
 type WalkedMask = readonly [kind: number, address: number, outer: number, row: number, col: number];
 
 function walkMask(mask: Tensor | undefined, shape: Shape): WalkedMask {
@@ -34,14 +34,14 @@ function walkMask(mask: Tensor | undefined, shape: Shape): WalkedMask {
   const { operands } = collapseAxes(shape.slice(0, -2), [strides.slice(0, -2)]);
   const batches = operands[0]!;
   const [row, col] = strides.slice(-2) as [number, number];
-  // More than the kernel walks: lay it out in full.
+  // More axes than the kernel walks: expand it to a full copy.
   if (batches.length > 1 || col > 1) return walkMask(contiguous(mask.view(shape, strides)), shape);
   return [mask.dtype === "uint8" ? 2 : 1, mask.address, batches[0] ?? 0, row, col];
 }
 
 /**
- * softmax(x·scale + mask) in each row, in place: the scores are overwritten, as nothing needs them any more. Inputs are
- * the scores, and the mask if there is one.
+ * softmax(x·scale + mask) in each row, in place, since nothing else needs the scores. Inputs are the scores, and
+ * optionally the mask.
  */
 const attentionSoftmaxOp = defineVariadicOp<Masking>({
   name: "attentionSoftmax",
@@ -83,15 +83,15 @@ const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
 /** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /**
-   * What broadcasts to [..., queries, keys]: integers (uint8 or int32), of which 0 hides a key; or floats, which are added
-   * to the scores (-Infinity hides a key). Floats that are all 0 and 1 are refused: that they are added is hardly meant.
+   * Broadcasts to [..., queries, keys]. Integers (uint8 or int32): 0 hides a key. Floats are added to the scores
+   * (-Infinity hides a key). A float mask of only 0 and 1 is refused, because hardly anybody means to add it.
    */
   mask?: Tensor | null | undefined;
-  /** Whether query i sees the keys 0 … i only; together with a mask, both must let it. */
+  /** Whether query i sees only the keys 0 … i; with a mask, both must allow a key. */
   causal?: boolean | undefined;
-  /** Factor of the scores; 1/√dim if absent. */
+  /** Factor of the scores; default 1/√dim. */
   scale?: number | undefined;
-  /** Probability of dropping each weight; 0 if absent. */
+  /** Probability of dropping each weight; default 0. */
   dropoutP?: number | undefined;
 }
 
@@ -102,7 +102,7 @@ const attentionOptions = optionNames<AttentionOptions>(
   { enableGqa: "it is not supported; repeat the heads of k and v" },
 );
 
-/** Throws unless the operands fit; returns the shape of the scores. */
+/** Throws unless the operands match; returns the shape of the scores. */
 function scoresShape(q: Tensor, k: Tensor, v: Tensor): Shape {
   commonDType(operation, [q, k, v]);
   requireFloat(operation, q, "q");
@@ -117,7 +117,7 @@ function scoresShape(q: Tensor, k: Tensor, v: Tensor): Shape {
   return [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
 }
 
-/** Whether the elements, read where they lie, are 0 and 1 alone, and not all 0. Looks no further than it must. */
+/** Whether all elements are 0 or 1, and not all 0. Reads in place, and stops as early as possible. */
 function isZerosAndOnes({ address, dtype, shape, strides }: Tensor): boolean {
   const values = heap()[dtype];
   let ones = false;
@@ -144,7 +144,7 @@ function checkMask(mask: Tensor, shape: Shape, q: Tensor): void {
       `${operation}: mask ${formatShape(mask.shape)} does not broadcast to the scores ${formatShape(shape)}; its axes must be equal or 1`,
     );
   }
-  // A mask that is learned may pass through such values. Under compile this looks at the calls that are recorded.
+  // A learned mask may pass through such values. Under compile, only recorded calls check this.
   if (isFloat(mask.dtype) && !mask.tracked && isZerosAndOnes(mask)) {
     throw new ValueError(
       `${operation}: mask is ${mask.dtype} and all 0 and 1; if 0 hides a key, write cast(mask, "uint8"); floats are added to the scores, and if that is meant, write sub(mask, 1), by which the weights are the same`,
@@ -154,10 +154,10 @@ function checkMask(mask: Tensor, shape: Shape, q: Tensor): void {
 
 /**
  * `softmax(q kᵀ · scale + mask) v`: `q […,queries,dim]`, `k […,keys,dim]`, `v […,keys,width]`, result
- * `[…,queries,width]`, laid out in memory as `q` is; leading axes (batch, heads) broadcast. A query that sees no key
- * gets 0. As `torch.nn.functional.scaled_dot_product_attention`. Gradients flow to q, k, v, and to a mask of floats.
+ * `[…,queries,width]`, in the memory order of `q`; leading axes (batch, heads) broadcast. A query that sees no key gets
+ * 0. Like `torch.nn.functional.scaled_dot_product_attention`. Gradients flow to q, k, v, and to a float mask.
  *
- * @throws ShapeError if sizes do not fit; DTypeError if dtypes differ; ValueError for a mask of floats that are all 0 and 1
+ * @throws ShapeError if sizes do not match; DTypeError if dtypes differ; ValueError for a float mask of only 0 and 1
  */
 export function scaledDotProductAttention(
   q: Tensor,

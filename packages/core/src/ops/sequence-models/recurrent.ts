@@ -1,8 +1,8 @@
-// A recurrent layer over a whole sequence as one op (backpropagation through time, Werbos 1990): per time step one matrix
-// product and one cell kernel, and the gradient of the recurrent weights is a single product over all steps.
+// A recurrent layer over a whole sequence as one op (backpropagation through time, Werbos 1990): one matrix product and
+// one cell kernel per time step; the gradient of the recurrent weights is a single product over all steps.
 //
-// An op has one result, and one gradient rule per input, but here all results come from one walk through time, and so do
-// all gradients. So the inputs are joined into one run of numbers first, and the results are views of one:
+// An op has one result, and one gradient rule per input. But here one walk through time yields all results, and another
+// all gradients. So the inputs are packed into one tensor first, and the results are views of one:
 //   in   projected inputs [T,B,G·H] | recurrent weights [G·H,H] | their bias [G·H] (GRU) | h0 [B,H] | c0 [B,H] (LSTM)
 //   out  what the cells save [T,B,S·H] | c [T,B,H] (LSTM) | h [T,B,H]
 import { defineOp, gradEnabled } from "../../autograd/define-op.ts";
@@ -15,10 +15,10 @@ import { cat } from "../indexing/join.ts";
 import { narrow } from "../indexing/slice.ts";
 import { reshape } from "../shape/broadcast.ts";
 
-/** What happens to the sums of a time step: which cell it is, or, in the simple ones, which function. */
+/** What to apply to the sums of a time step: a gated cell, or a function for a simple RNN. */
 export type Cell = "lstm" | "gru" | "tanh" | "relu";
 
-/** Gates whose preactivations come in, and numbers that are saved per unit. */
+/** Gates per unit, and saved numbers per unit. */
 const kinds: Readonly<Record<Cell, { gates: number; saved: number }>> = {
   lstm: { gates: 4, saved: 4 },
   gru: { gates: 3, saved: 4 },
@@ -31,11 +31,11 @@ interface Walk {
   time: number;
   batch: number;
   hidden: number;
-  /** From the last time to the first. */
+  /** Walks from the last time step to the first. */
   reverse: boolean;
 }
 
-/** Byte offsets of the parts of the input and of the output, and their strides from one time to the next. */
+/** Byte offsets of the parts of input and output, and their strides per time step. */
 function layOut({ cell, time, batch, hidden }: Walk, width: number) {
   const { gates, saved } = kinds[cell];
   const state = batch * hidden;
@@ -52,13 +52,13 @@ function layOut({ cell, time, batch, hidden }: Walk, width: number) {
   };
 }
 
-/** The times in the order of the walk, each with the one before it, which is -1 at the start. */
+/** The time steps in walking order, each with its predecessor; -1 at the start. */
 function steps({ time, reverse }: Walk): { t: number; before: number }[] {
   const times = Array.from({ length: time }, (_, i) => (reverse ? time - 1 - i : i));
   return times.map((t, i) => ({ t, before: times[i - 1] ?? -1 }));
 }
 
-/** What calls kernels with the sizes of a walk: copies of runs, and products with the state. */
+/** Kernel calls with the sizes of a walk: contiguous copies, and products with the state. */
 function kernelCalls(walk: Walk, dtype: Tensor["dtype"]) {
   const { batch, hidden } = walk;
   const kernels = kernelsFor(dtype);
@@ -92,7 +92,7 @@ function forward(packed: Tensor, walk: Walk): Tensor {
   const call = kernelCalls(walk, packed.dtype);
   const [from, to] = [packed.address, y.address];
   const gateCount = time * at.gates * batch * hidden;
-  // LSTM and RNN add to the projected inputs, and turn the sums into what is saved, or into h, in place.
+  // LSTM and RNN add to the projected inputs, and turn the sums, in place, into what they save, or into h.
   if (cell === "lstm") call.move(gateCount, from + at.in.x, to + at.out.s);
   else if (cell !== "gru") call.move(gateCount, from + at.in.x, to + at.out.h);
   const recurrent = Tensor.allocate([batch, at.gates * hidden], packed.dtype, cell);
@@ -122,7 +122,7 @@ function forward(packed: Tensor, walk: Walk): Tensor {
   return y;
 }
 
-/** The gradient of everything that came in, from that of everything that came out. */
+/** The gradient of the packed input from that of the packed output. */
 const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
   name: "recurrentGrad",
   forward: (dy, y, packed, walk) => {
@@ -134,11 +134,11 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
     const call = kernelCalls(walk, packed.dtype);
     const [from, to, given, out] = [packed.address, y.address, contiguous(dy).address, dx.address];
     const w = from + at.in.w;
-    // The gradients of h and c on their way back; those of h0 and c0 when they have arrived.
+    // The gradients of h and c during the walk; at its end, those of h0 and c0.
     const dh = out + at.in.h0;
     const dc = out + at.in.c0;
     const gateRow = at.gates * hidden;
-    // In a GRU the recurrent part of the gates has a gradient of its own.
+    // In a GRU the recurrent part of the gates has its own gradient.
     const own =
       cell === "gru" ? Tensor.allocate([time, batch, gateRow], packed.dtype, "recurrentGrad") : null;
     const gatesGradient = own ? own.address : out + at.in.x;
@@ -165,7 +165,8 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
         call.add(1, size, dh, 0, 1, arriving, 0, 1, dh);
       }
     }
-    // dw = sum over time of dᵀ h(before): h0 at the first time, one product for all others, whose states lie in a row.
+    // dw = sum over time of dᵀ h(previous): h0 for the first time step, and one product for all others, whose states
+    // are contiguous.
     const first = walked.at(-1)!.t;
     const dw = out + at.in.w;
     call.weightProduct(batch, gatesGradient + first * at.step.gates, from + at.in.h0, dw, 0);
@@ -196,9 +197,9 @@ const recurrentOp = defineOp<[Tensor], Walk>({
 });
 
 /**
- * One recurrent layer in one direction: `x [time, batch, gates·hidden]` are the projected inputs with all biases (in a
- * GRU, with those of the inputs only), `weight [gates·hidden, hidden]` and `bias [gates·hidden]` (GRU) are those of the
- * state, `h0` and `c0 [batch, hidden]`. Results: `h [time, batch, hidden]`, and c at the end (LSTM). No checks.
+ * One recurrent layer in one direction: `x [time, batch, gates·hidden]` is the projected inputs with all biases (in a
+ * GRU, only the inputs' biases); `weight [gates·hidden, hidden]` and `bias [gates·hidden]` (GRU) belong to the state;
+ * `h0` and `c0 [batch, hidden]`. Returns `h [time, batch, hidden]`, and the final c (LSTM). No checks.
  */
 export function recurrentLayer(
   cell: Cell,

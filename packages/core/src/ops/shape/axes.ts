@@ -1,4 +1,4 @@
-// How reductions see axes: any of them as one run of [outer, length, inner].
+// How reductions see axes: any axes, merged to the middle of [outer, length, inner].
 
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { ReduceToValueKernels } from "../../kernels/table.ts";
@@ -9,13 +9,13 @@ import { contiguous, Tensor } from "../../tensor.ts";
 
 /** Options of reductions. */
 export interface ReduceOptions {
-  /** Keep the reduced axes, with length 1. */
+  /** Keeps the reduced axes, with length 1. */
   keepDim?: boolean;
 }
 
 const axesComeBefore = "axes come before the options, as in sum(x, axes, { keepDim: true })";
 
-/** What PyTorch takes by name, and reductions here do not. */
+/** Named arguments of PyTorch that reductions here do not have. */
 export const axesInstead = {
   axes: axesComeBefore,
   axis: axesComeBefore,
@@ -36,12 +36,12 @@ export function around(
   return [sizeOf(shape.slice(0, first)), sizeOf(shape.slice(first, last + 1)), sizeOf(shape.slice(last + 1))];
 }
 
-/** `shape` with the axes removed, or of length 1. */
+/** `shape` without the axes, or with length 1 there. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDim: boolean): number[] {
   return shape.flatMap((length, axis) => (axes.includes(axis) ? (keepDim ? [1] : []) : [length]));
 }
 
-/** `x` laid out so that the sorted `axes` are one run of [outer, length, inner], and in which order its axes lie then. */
+/** `x` with the sorted `axes` merged to one in [outer, length, inner]; and the resulting order of its axes. */
 function layOut(x: Tensor, axes: readonly number[]) {
   const all = x.shape.map((_, axis) => axis);
   const first = axes[0] ?? 0;
@@ -49,7 +49,7 @@ function layOut(x: Tensor, axes: readonly number[]) {
   if (last - first + 1 === axes.length) {
     return { dense: contiguous(x), order: all, sizes: around(x.shape, first, last) };
   }
-  // They are moved to the end.
+  // Moves them to the end.
   const order = [...all.filter((axis) => !axes.includes(axis)), ...axes];
   const shape = order.map((axis) => x.shape[axis]!);
   const strides = order.map((axis) => x.strides[axis]!);
@@ -60,7 +60,7 @@ function layOut(x: Tensor, axes: readonly number[]) {
   };
 }
 
-/** Runs a reduction kernel over sorted `axes`, which stay, with length 1; `more` is what it takes besides. */
+/** Runs a reduction kernel over sorted `axes`, which stay with length 1; `more` are its other arguments. */
 export function reduceAxes(
   kernel: keyof ReduceToValueKernels | "spread",
   x: Tensor,

@@ -1,4 +1,4 @@
-// Reshaping, repeating and summing: expand and sum are each other's gradient, so they live together.
+// Reshaping, broadcasting and summing: expand and sum are each other's gradient, so they share a file.
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
@@ -32,8 +32,8 @@ const reshapeOp = defineOp<[Tensor], Shape>({
 });
 
 /**
- * The same elements, in row-major order, in another shape; one size may be -1 and is worked out. A view wherever
- * strides can express it, else a copy.
+ * The same elements, in row-major order, in another shape; one size may be -1 and is computed. A view if strides can
+ * express it, else a copy.
  *
  * @throws ShapeError if the number of elements differs
  */
@@ -61,7 +61,7 @@ const expandOp = defineOp<[Tensor], Shape>({
 });
 
 /**
- * A view with axes of length 1 repeated, and axes added in front, to make up `shape`.
+ * A view that broadcasts to `shape`: repeats axes of length 1, and adds axes in front.
  *
  * @throws ShapeError if `x` does not broadcast to `shape`
  */
@@ -77,7 +77,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return expandOp(x, checkShape("expand", shape));
 }
 
-/** The sum over all axes that broadcasting `shape` to that of `x` had repeated: the gradient of `expand`. */
+/** The sum over all axes repeated when broadcasting `shape` to that of `x`: the gradient of `expand`. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.rank - shape.length;
@@ -95,7 +95,7 @@ const sumOp = defineOp<[Tensor], readonly number[]>({
 });
 
 /**
- * Sum over `axes` (all if absent). The sum over no elements is 0. Of uint8, it is int32.
+ * Sum over `axes` (default all). The sum over no elements is 0. For uint8, the result is int32.
  *
  * @throws ShapeError if an axis does not exist
  */

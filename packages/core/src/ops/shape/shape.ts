@@ -1,5 +1,5 @@
-// The axes in another order (permute, transpose), with others of length 1 (squeeze, unsqueeze), joined (flatten), or
-// gone through several times (tile). Views, but for tile and where flatten joins what does not lie together.
+// Reorders axes (permute, transpose), adds or drops axes of length 1 (squeeze, unsqueeze), merges axes (flatten), or
+// repeats them (tile). All return views, except tile, and flatten if the axes are not adjacent in memory.
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { requireTensor } from "../../require-tensor.ts";
@@ -39,7 +39,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   return permuteOp(x, normalized);
 }
 
-/** A view with two axes exchanged; the last two if none are named. */
+/** A view with two axes swapped; default the last two. */
 export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
   requireTensor("transpose", x);
   const first = normalizeAxis("transpose", axis0, x.rank);
@@ -51,7 +51,7 @@ export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
 }
 
 /**
- * A view without the axes of length 1: all of them, or those among `axes`. Longer ones stay, as in PyTorch.
+ * A view without the axes of length 1: all of them, or those among `axes`. Keeps longer ones, as in PyTorch.
  *
  * @throws ShapeError if an axis does not exist
  */
@@ -65,9 +65,9 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
 }
 
 /**
- * A view with an axis of length 1 put in, which will be axis `axis` of the result; -1 puts it behind all others.
+ * A view with a new axis of length 1, which becomes axis `axis` of the result; -1 puts it last.
  *
- * @throws ShapeError unless the axis is one that the result has
+ * @throws ShapeError if the result has no such axis
  */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
   requireTensor("unsqueeze", x);
@@ -75,7 +75,7 @@ export function unsqueeze(x: Tensor, axis: number): Tensor {
 }
 
 /**
- * Axes `start` to `end` joined into one, row-major; all if none are named. A scalar becomes `[1]`.
+ * Axes `start` to `end` merged into one, row-major; default all. A scalar becomes `[1]`.
  *
  * @throws ShapeError if an axis does not exist, or `end` is before `start`
  */
@@ -93,8 +93,8 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
 }
 
 /**
- * `x` repeated along its axes, as often as listed, as NumPy and PyTorch `tile`: a shorter list is for the last axes, a
- * longer one adds axes in front. `[n,m]` by `[2,3]` is `[2n,3m]`.
+ * `x` repeated along its axes as often as listed, like NumPy's and PyTorch's `tile`: a shorter list applies to the last
+ * axes, a longer one adds axes in front. `[n,m]` by `[2,3]` is `[2n,3m]`.
  *
  * @throws ValueError unless all are non-negative integers
  */
@@ -106,7 +106,7 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   const rank = Math.max(x.rank, repeats.length);
   const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
   const lengths = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
-  // Each axis of length n behind one that is gone through `times` times.
+  // Each axis of length n after a new one of length `times`.
   const apart = lengths.flatMap((length) => [1, length]);
   const repeated = lengths.flatMap((length, axis) => [times[axis]!, length]);
   return reshape(
