@@ -34,6 +34,7 @@ import { EpochSums } from "../step/epoch-sums.ts";
 import type { Evaluated } from "../step/evaluate.ts";
 import { LocalSteps } from "../step/local-steps.ts";
 import { Lockstep } from "../step/lockstep.ts";
+import type { PassHost } from "../step/shard-pass.ts";
 import { ShardPass } from "../step/shard-pass.ts";
 import { UpdateStep } from "../step/update-step.ts";
 import { ShardLoader } from "./shard-loader.ts";
@@ -178,6 +179,28 @@ function beforeSteps({ begin }: WorkerSetup, enough: boolean, groups: number): D
   return { steps: begin.state.step, first: true, enough, last, lastIsMeasured: true };
 }
 
+/** What this worker tells the passes over its shards, and hears from them. */
+function passHost(
+  worker: Pick<Worker, "setup" | "model" | "control" | "where" | "local" | "unchanged" | "done" | "report">,
+): PassHost {
+  const { setup, model, control, where, local, unchanged, done, report } = worker;
+  const own = { model, parameters: trainedParameters(model) };
+  return {
+    trained: (shard) => local?.learner(shard) ?? own,
+    enter: where.enter,
+    checkTraining: () => unchanged.checkTraining(),
+    found: (shard, gradients) => {
+      if (done.first) noteReached(setup.layout, shard, gradients);
+    },
+    foundEager: (reason) => {
+      control.store("eager", 1);
+      report(
+        `train: steps are run anew instead of replayed, which is slower: ${reason} (constants of a loss belong into the model, as buffer(tensor(…)))`,
+      );
+    },
+  };
+}
+
 /** @throws JobError if the job makes something else on this thread than on the main thread */
 export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
   const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
@@ -212,26 +235,8 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     barrier,
   });
   const done = beforeSteps(setup, enough, optimizer.paramGroups.length);
-  const own = { model, parameters: trainedParameters(model) };
-  const pass = new ShardPass(
-    job,
-    source,
-    { layout, shards, seed, capture: plan.capture },
-    {
-      trained: (shard) => local?.learner(shard) ?? own,
-      enter: where.enter,
-      checkTraining: () => unchanged.checkTraining(),
-      found: (shard, gradients) => {
-        if (done.first) noteReached(layout, shard, gradients);
-      },
-      foundEager: (reason) => {
-        control.store("eager", 1);
-        report(
-          `train: steps are run anew instead of replayed, which is slower: ${reason} (constants of a loss belong into the model, as buffer(tensor(…)))`,
-        );
-      },
-    },
-  );
+  const host = passHost({ setup, model, control, where, local, unchanged, done, report });
+  const pass = new ShardPass(job, source, { layout, shards, seed, capture: plan.capture }, host);
   const lockstepHost = {
     layout,
     seed,
