@@ -45,8 +45,9 @@ const newestStep = async (directory: string) => {
   return (await readCheckpoint(join(directory, names.sort().at(-1)!))).state.step;
 };
 
-const messageOf = ({ syncEvery }: TrainOptions) =>
-  `train: after step 8, weight holds NaN${syncEvery ? "" : ": shard 0 has a gradient that is not finite, first in weight"}; nothing of it is saved; lower the learning rate, clip gradients, or look at the data`;
+/** One worker has the gradients of both shards in one sum. */
+const messageOf = ({ syncEvery, workers }: TrainOptions) =>
+  `train: after step 8, weight holds NaN${syncEvery ? "" : `: ${workers === 1 ? "one of the shards 0 to 1" : "shard 0"} has a gradient that is not finite, first in weight`}; nothing of it is saved; lower the learning rate, clip gradients, or look at the data`;
 
 describe("a NaN in the last step of an epoch ends the run, and the checkpoint before it stays the newest:", () => {
   it.each<TrainOptions>([

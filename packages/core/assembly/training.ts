@@ -51,7 +51,13 @@ function mergeTop(depth: i32, size: usize): void {
   present = (present & ~right) | left;
 }
 
-export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usize, scale: f32, y: usize): void {
+// @ts-ignore: decorator
+@inline
+function slotAt(slots: usize, s: i32): usize {
+  return <usize>load<i32>(slots + (<usize>s << 2));
+}
+
+export function average(n: i32, shards: i32, x: usize, slots: usize, stride: i32, weights: usize, scale: f32, y: usize): void {
   const step = <usize>stride << 2;
   const size = <usize>n << 2;
   for (let start: usize = 0; start < size; start += BLOCK) {
@@ -65,14 +71,14 @@ export function average(n: i32, shards: i32, x: usize, stride: i32, weights: usi
       const next = s + 1 < shards && (s & 1) == 0 ? load<f32>(weights + (<usize>(s + 1) << 2)) : <f32>0;
       if (weight != 0) present |= (<u64>1) << (<u64>depth);
       if (weight != 0 && next != 0) {
-        addPair(top, from + <usize>s * step, weight, from + <usize>(s + 1) * step, next, bytes);
+        addPair(top, from + slotAt(slots, s) * step, weight, from + slotAt(slots, s + 1) * step, next, bytes);
         s++;
         // What is left of this pair's two is one sum: the merge of single shards is done.
         depth++;
         for (let pairs = (s + 1) >> 1; (pairs & 1) == 0; pairs >>= 1) mergeTop(depth--, bytes);
         continue;
       }
-      if (weight != 0) multiply(top, from + <usize>s * step, weight, bytes);
+      if (weight != 0) multiply(top, from + slotAt(slots, s) * step, weight, bytes);
       depth++;
       for (let done = s + 1; (done & 1) == 0; done >>= 1) mergeTop(depth--, bytes);
     }

@@ -700,7 +700,17 @@ const training: Row[] = [
       variant: `weights ${weights}`,
       args: (area, n, seed) => {
         const x = area.input(hard(weights.length * (n + 3), seed));
-        return [n, weights.length, x, n + 3, area.input(Float32Array.from(weights)), 0.3, area.output(n)];
+        const slots = area.input(Int32Array.from(weights, (_, s) => (s * 5) % weights.length));
+        return [
+          n,
+          weights.length,
+          x,
+          slots,
+          n + 3,
+          area.input(Float32Array.from(weights)),
+          0.3,
+          area.output(n),
+        ];
       },
     }),
   ),
@@ -872,7 +882,7 @@ describe.each(["reference", ...builds] as const)(
   (set) => {
     /** Arguments that are addresses of the elements, and move with the start of a piece. */
     const movingArguments = {
-      average: [2, 6],
+      average: [2, 7],
       ema: [1, 2],
       sgd: [1, 2, 3],
       adam: [1, 2, 3, 4],

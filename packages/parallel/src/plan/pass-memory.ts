@@ -13,6 +13,7 @@ import { quietly } from "../job/quietly.ts";
 import { normalisesOverBatch } from "../job/running-statistics.ts";
 import { callMetric } from "../metrics/brought.ts";
 import { chunkSize } from "../metrics/plan.ts";
+import { shardsOf } from "../shared/gradient-slots.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import { keepModes } from "../step/evaluate.ts";
 import { RunPlace } from "../step/run-place.ts";
@@ -112,7 +113,8 @@ function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): num
   let most = 0;
   for (let rank = 0; rank < plan.workers; rank++) {
     const sizes: number[][] = [];
-    for (let shard = rank; shard < plan.shards; shard += plan.workers) sizes.push(shardSizes(plan, shard));
+    const [from, to] = shardsOf(plan.shards, rank, plan.workers);
+    for (let shard = from; shard < to; shard++) sizes.push(shardSizes(plan, shard));
     const distinct = [...new Set(sizes.flat())].sort((a, b) => b - a);
     const bytes = shardsMeet ? sizes.reduce((sum, own) => sum + bytesFor(own), 0) : bytesFor(distinct);
     most = Math.max(most, bytes);

@@ -10,6 +10,7 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics } from "../metrics/plan.ts";
 import { epochColumns } from "../shared/epoch-records.ts";
 import { tableBytes } from "../shared/float64-table.ts";
+import { planSlots } from "../shared/gradient-slots.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
@@ -104,6 +105,7 @@ function layoutRows(
   const { shards, local } = plan;
   const sizes = sizesFor(metrics);
   const flat = placeParameters(model).flatSize * 4;
+  const slots = planSlots(shards, plan.workers, sizes.addsUp).count;
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
   const stepBytesTold = tableBytes(1, stepColumns(optimizer.paramGroups.length));
@@ -111,7 +113,7 @@ function layoutRows(
   const untrained = placeUntrained(model, job.afterStep !== undefined);
   const rows = [
     memoryRow("weights", blockSize(flat)),
-    memoryRow("gradients", blockSize(flat * shards) / shards, shards, "shard"),
+    memoryRow("gradients", blockSize(flat * slots) / slots, slots, "array"),
     memoryRow("arrays of shards that train apart", blockSize(flat * shards), apart, "array"),
     memoryRow("averaged gradient", blockSize(flat)),
     memoryRow("optimizer state", blockSize(flat), states, "array"),

@@ -14,7 +14,7 @@ import type { RunLength } from "../job/build-model.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { FoundJob } from "../job/load-job.ts";
-import { checkApart, checkCapture } from "../job/running-statistics.ts";
+import { checkApart, checkCapture, normalisesOverBatch } from "../job/running-statistics.ts";
 import { RunSources } from "../job/sources.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { resolveParams } from "../params.ts";
@@ -82,7 +82,7 @@ export async function prepareRun(
   const built = digestModel(model);
   checkCapture(model, plan.capture);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
-  const sizesFor = (metrics: MetricsPlan) => layoutSizes(job, options, plan, metrics);
+  const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, plan }, metrics);
   // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
   await setImmediate();
   const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
@@ -123,12 +123,16 @@ export async function prepareRun(
 }
 
 /** The sizes of the layout. */
-function layoutSizes(job: RunJob, options: TrainOptions, plan: RunPlan, metrics: MetricsPlan) {
+function layoutSizes(
+  { job, model, options, plan }: { job: RunJob; model: AnyModule; options: TrainOptions; plan: RunPlan },
+  metrics: MetricsPlan,
+) {
   const { workers, shards, local } = plan;
   const perEpoch = stepsPerEpoch(plan);
   return {
     workers,
     shards,
+    addsUp: !local && !normalisesOverBatch(model),
     shardSize: Math.ceil(plan.batchSize / shards),
     metricBytes: metrics.bytes,
     // A run may end within an epoch.

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { bindModel, planLayout } from "./layout.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "layout test");
-const sizes = { workers: 1, shards: 1, shardSize: 1, metricBytes: 0, epochs: 1, cells: 0 };
+const sizes = { workers: 1, shards: 1, shardSize: 1, addsUp: true, metricBytes: 0, epochs: 1, cells: 0 };
 
 it("shares every state that any parameter group has, and keeps where it starts", () => {
   const model = new Linear(3, 2);

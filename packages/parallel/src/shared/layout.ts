@@ -3,7 +3,7 @@
 //   weights   one flat array; each trained parameter starts on a cache line
 //   untrained frozen parameters and buffers, one after another
 //   average   the averaged gradient, laid out like the weights
-//   gradients one such array per shard
+//   gradients such arrays for the shards, see gradient-slots.ts
 //   state     one such array per optimizer state name (velocity, or m and v)
 //   ema       the average of the weights, if the job has one, laid out like them
 //   local     weights and state of each shard, if shards train apart from each other
@@ -16,6 +16,8 @@ import { cacheLineBytes, controlBytes } from "./control.ts";
 import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable } from "./float64-table.ts";
+import type { GradientSlots } from "./gradient-slots.ts";
+import { planSlots } from "./gradient-slots.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseColumns } from "./phase-clock.ts";
@@ -55,6 +57,8 @@ export interface Layout {
   weights: number;
   average: number;
   gradients: number;
+  /** Which of these arrays holds what. */
+  slots: GradientSlots;
   state: { name: string; address: number }[];
   /** The average of the weights, laid out like them, if the job has one. */
   ema: number | undefined;
@@ -72,6 +76,8 @@ export interface Layout {
   meetings: Float64Table;
   /** A row per shard: its loss times its weight. */
   losses: Float64Table;
+  /** A row per shard: 0, or 1 + the number of the first parameter whose gradient is not finite, where that is looked for. */
+  notFinite: Float64Table;
   /** A row per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: Float64Table;
   /** What is evaluated comes to, and is made of: a block that `metrics/plan.ts` divides. */
@@ -137,6 +143,8 @@ export interface LayoutSizes {
   shards: number;
   /** Samples of a full shard. */
   shardSize: number;
+  /** Whether workers add up the gradients of their shards as they go. */
+  addsUp: boolean;
   /** Bytes for the metrics. */
   metricBytes: number;
   /** Epochs that have a record, and numbers of metrics in each. */
@@ -168,6 +176,7 @@ export function planLayout(
   const table = (rows: number, columns = 1) => planTable(allocate, rows, columns);
   // Written before they are read.
   const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
+  const slots = planSlots(shards, workers, sizes.addsUp);
   const perStep = stepColumns(optimizer.paramGroups.length);
   return {
     parameters,
@@ -177,7 +186,8 @@ export function planLayout(
     control: allocate(controlBytes(workers)).offset,
     weights: allocate(flatBytes).offset,
     average: allocate(flatBytes).offset,
-    gradients: allocate(flatBytes * shards).offset,
+    gradients: allocate(flatBytes * slots.count).offset,
+    slots,
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     ema: sizes.ema ? allocate(flatBytes).offset : undefined,
     local:
@@ -189,6 +199,7 @@ export function planLayout(
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
     meetings: table(shards, meetingColumns),
     losses: table(shards),
+    notFinite: table(shards),
     shardWeights: table(shards),
     metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
     waits: table(workers),

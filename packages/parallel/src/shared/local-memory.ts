@@ -5,6 +5,8 @@ import { foldPairwise } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { partOf, planTable, readCell, tableBytes, writeCell } from "./float64-table.ts";
+import type { GradientSlots } from "./gradient-slots.ts";
+import { planSlots } from "./gradient-slots.ts";
 import { blockCount } from "./slices.ts";
 
 /** What a shard has of a layout for itself. */
@@ -14,6 +16,7 @@ interface ShardArrays {
   weights: number;
   average: number;
   gradients: number;
+  slots: GradientSlots;
   state: readonly { name: string; address: number }[];
   squares: Float64Table;
   losses: Float64Table;
@@ -67,6 +70,7 @@ export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemo
   return {
     ...layout,
     shards: 1,
+    slots: planSlots(1, 1, false),
     weights: local.weights === undefined ? layout.weights : flatArray(local.weights),
     average: gradients,
     gradients,

@@ -4,8 +4,9 @@
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
-import { readCell, sumOfColumn } from "../shared/float64-table.ts";
+import { sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import { weightOf } from "./gradient-sums.ts";
 
 /** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
 export type ReduceMode = "workers" | "coordinator";
@@ -18,7 +19,8 @@ export class SliceReducer {
   readonly #layout: Layout;
   readonly #from: number;
   readonly #to: number;
-  /** What each shard counts in the sum, in units of a full shard, and what the sum is multiplied by. */
+  /** Where the sum of each block is, what it counts (at the place of its first shard), and what all is multiplied by. */
+  readonly #slots: Tensor;
   readonly #weights: Tensor;
   #scale = 1;
   readonly #factor: Tensor;
@@ -28,19 +30,18 @@ export class SliceReducer {
     this.#from = from;
     this.#to = to;
     this.#weights = Tensor.allocate([layout.shards], "float32", "shard weights").keep();
+    this.#slots = Tensor.allocate([layout.shards], "int32", "gradient slots")
+      .keep()
+      .copyFrom(layout.slots.slotOf);
     this.#factor = Tensor.allocate([], "float32", "clipping").keep();
   }
 
-  /**
-   * Computes what each shard counts in the average; comes before it in every step that has any weight. Full shards count 1,
-   * which rounds nothing; so does the only shard of a batch, whatever its size.
-   */
+  /** Computes what each block of shards counts in the average; comes before it in every step that has any weight. */
   weighShards(): void {
-    const weights = this.#weights.data();
-    const { shards, shardSize, shardWeights } = this.#layout;
-    const unit = shards === 1 ? readCell(shardWeights, 0, 0) : shardSize;
-    for (let shard = 0; shard < shards; shard++) weights[shard] = readCell(shardWeights, shard, 0) / unit;
-    this.#scale = unit / sumOverShards(this.#layout, "shardWeights");
+    const layout = this.#layout;
+    const weights = this.#weights.data().fill(0);
+    for (const block of layout.slots.blocks) weights[block.from] = weightOf(layout, block);
+    this.#scale = layout.shards === 1 ? 1 : layout.shardSize / sumOverShards(layout, "shardWeights");
   }
 
   /**
@@ -73,6 +74,7 @@ export class SliceReducer {
   }
 
   dispose(): void {
+    this.#slots.dispose();
     this.#weights.dispose();
     this.#factor.dispose();
   }
@@ -83,6 +85,7 @@ export class SliceReducer {
       to - from,
       shards,
       gradients + from * 4,
+      this.#slots.address,
       flatSize,
       this.#weights.address,
       this.#scale,

@@ -1,51 +1,49 @@
 // Who brought an infinite or NaN number into a step: the first shard, and the first parameter in it, in the fixed order
-// of both. Looked for only after the fact, while all shards' gradients are still there.
-import { kernelsFor, Storage } from "@shardgrad/core/engine";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+// of both. Looked for only after the fact, while what shards brought is still there.
+import { readCell } from "../shared/float64-table.ts";
+import type { ShardBlock } from "../shared/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
+import { firstNotFinite, weightOf } from "./gradient-sums.ts";
 
-function firstParameter(
-  { parameters, gradients, flatSize }: Layout,
-  shard: number,
-  cell: Float64Table,
-): string | undefined {
-  const { addSquares } = kernelsFor("float32");
-  const base = gradients + shard * flatSize * 4;
-  return parameters.find(({ start, size }) => {
-    writeCell(cell, 0, 0, 0);
-    addSquares(size, base + start * 4, cell.address);
-    return !Number.isFinite(readCell(cell, 0, 0));
-  })?.name;
+/** What the first shard of a block brought that is not finite, as far as it is known by itself. */
+function findInShards(layout: Layout, { from, size }: ShardBlock) {
+  const { losses, shardWeights, notFinite } = layout;
+  for (let shard = from; shard < from + size; shard++) {
+    const weight = readCell(shardWeights, shard, 0);
+    if (weight === 0) continue;
+    const loss = readCell(losses, shard, 0) / weight;
+    const parameter = readCell(notFinite, shard, 0) - 1;
+    if (!Number.isFinite(loss) || parameter >= 0) return { shard, loss, parameter };
+  }
+  return undefined;
 }
 
 /**
- * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. Undefined
- * if each by itself is finite.
+ * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. Where
+ * gradients are in one sum already, and were not looked at one by one (`onNonFinite`), and all losses are finite, it is `one of the
+ * shards 4 to 7`. Undefined if each by itself is finite.
  *
  * @param firstShard number of the first shard of the layout
  */
 export function findNonFinite(layout: Layout, firstShard = 0): string | undefined {
-  const { losses, shardWeights, shards } = layout;
-  const storage = Storage.allocate(tableBytes(1, 1), "non-finite");
-  storage.retain();
-  const cell = { address: storage.offset, rows: 1, columns: 1 };
-  try {
-    for (let shard = 0; shard < shards; shard++) {
-      const weight = readCell(shardWeights, shard, 0);
-      if (weight === 0) continue;
-      const loss = readCell(losses, shard, 0) / weight;
-      const parameter = firstParameter(layout, shard, cell);
-      const found = [
-        ...(Number.isFinite(loss) ? [] : [`the loss ${loss}`]),
-        ...(parameter === undefined ? [] : [`a gradient that is not finite, first in ${parameter}`]),
-      ];
-      if (found.length > 0) return `shard ${firstShard + shard} has ${found.join(" and ")}`;
-    }
-    return undefined;
-  } finally {
-    storage.release();
+  for (const block of layout.slots.blocks) {
+    if (weightOf(layout, block) === 0) continue;
+    const { from, size } = block;
+    const known = findInShards(layout, block);
+    const number = known && known.parameter >= 0 ? known.parameter : firstNotFinite(layout, from);
+    const found = [
+      ...(known && !Number.isFinite(known.loss) ? [`the loss ${known.loss}`] : []),
+      ...(number < 0 ? [] : [`a gradient that is not finite, first in ${layout.parameters[number]!.name}`]),
+    ];
+    if (found.length === 0) continue;
+    const one = known ? known.shard : size === 1 ? from : undefined;
+    const who =
+      one === undefined
+        ? `one of the shards ${firstShard + from} to ${firstShard + from + size - 1}`
+        : `shard ${firstShard + one}`;
+    return `${who} has ${found.join(" and ")}`;
   }
+  return undefined;
 }
 
 /** The same, in words for a sum that is not finite. */

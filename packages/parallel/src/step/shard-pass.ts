@@ -76,7 +76,7 @@ export class ShardPass {
     this.#source = source;
     this.#gradients = new Map(
       shards.map((shard) => {
-        const base = layout.gradients + shard * layout.flatSize * 4;
+        const base = layout.gradients + layout.slots.slotOf[shard]! * layout.flatSize * 4;
         return [shard, layout.parameters.map((place) => tensorAt(base, place))];
       }),
     );

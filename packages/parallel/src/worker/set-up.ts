@@ -19,6 +19,7 @@ import { Control } from "../shared/control.ts";
 import { compareModels, digestModel } from "../shared/digest.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
+import { shardsOf } from "../shared/gradient-slots.ts";
 import { bindEMA, bindModel, checkModel } from "../shared/layout.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
@@ -32,6 +33,7 @@ import { BatchSource } from "../step/batches.ts";
 import { BestEpoch } from "../step/best-epoch.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
 import type { Evaluated } from "../step/evaluate.ts";
+import { GradientSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
 import { Lockstep } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
@@ -72,6 +74,8 @@ export interface Worker {
   readonly barrier: Barrier;
   /** The coordinator takes part in it, if it averages; else it is the other one. */
   readonly reduceBarrier: Barrier;
+  /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
+  readonly gradientSums: GradientSums;
   readonly reducer: SliceReducer;
   readonly update: UpdateStep;
   /** Of the first worker, if the job has it. */
@@ -166,9 +170,9 @@ function meeting(setup: WorkerSetup, { entered, words }: Surroundings) {
 }
 
 /** The shards that this worker computes. */
-function shardsOf({ rank, plan, layout }: WorkerSetup): number[] {
-  const count = Math.ceil((layout.shards - rank) / plan.workers);
-  return Array.from({ length: count }, (_, i) => rank + i * plan.workers);
+function ownShards({ rank, plan, layout }: WorkerSetup): number[] {
+  const [first, end] = shardsOf(layout.shards, rank, plan.workers);
+  return Array.from({ length: end - first }, (_, i) => first + i);
 }
 
 /** How far a worker is before its first step, whose optimizer has so many groups. */
@@ -223,7 +227,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const newSource = () => new BatchSource(job, train, "training", seed, sampler.largestShard, where.beat);
   const source = newSource();
   const evaluated = evaluation(setup, job, where.beat);
-  const shards = shardsOf(setup);
+  const shards = ownShards(setup);
   const local =
     plan.local && new LocalSteps({ ...setup, ...setup.job, ...begin, rules }, job, { shards, slice });
   const unchanged = new Unchanged(layout, [model, ...(local?.models ?? [])], begin.state.step, {
@@ -262,6 +266,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     local,
     barrier,
     reduceBarrier,
+    gradientSums: new GradientSums(layout, rules.onNonFinite !== undefined),
     reducer,
     update,
     afterStep: job.afterStep && rank === 0 ? new AfterStep(job, model, seed) : undefined,

@@ -26,6 +26,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
       const { loss, weight } = yield* computeShard(worker, shard);
       writeCell(layout.losses, shard, 0, loss);
       writeCell(layout.shardWeights, shard, 0, weight);
+      worker.gradientSums.addUp(shard);
     }
   }
   worker.loader.notePace(startedMs);

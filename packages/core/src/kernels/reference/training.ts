@@ -7,15 +7,17 @@ import type { Kernels } from "../table.ts";
 
 export function training(heap: Heap, F: NumericArray) {
   const { BYTES_PER_ELEMENT: width } = F;
-  const { float64 } = heap;
+  const { float64, int32 } = heap;
   const round = width === 4 ? Math.fround : (value: number) => value;
 
   return {
-    average(n, shards, x, stride, weights, scale, y) {
+    average(n, shards, x, slots, stride, weights, scale, y) {
       for (let i = 0; i < n; i++) {
         const at = (s: number) => {
           const weight = F[weights / width + s]!;
-          return weight === 0 ? undefined : { value: round(weight * F[x / width + s * stride + i]!) };
+          return weight === 0
+            ? undefined
+            : { value: round(weight * F[x / width + int32[slots / 4 + s]! * stride + i]!) };
         };
         const sum = foldPairwise(0, shards, at, (a, b) => ({ value: round(a.value + b.value) }));
         F[y / width + i] = sum ? round(round(scale) * sum.value) : 0;

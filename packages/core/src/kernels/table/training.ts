@@ -2,7 +2,7 @@
 
 export interface TrainingKernels {
   /**
-   * `y[i] = scale * sum over s of weights[s] * x[s*stride + i]`: the average of `shards` gradients. The sum has the order of
+   * `y[i] = scale * sum over s of weights[s] * x[slots[s]*stride + i]`: the average of `shards` gradients. The sum has the order of
    * pairwise.ts, and shards of weight 0 keep their place in it, unread. Each product and sum is rounded by itself, so slicing
    * cannot change a bit.
    */
@@ -10,6 +10,7 @@ export interface TrainingKernels {
     n: number,
     shards: number,
     x: number,
+    slots: number,
     stride: number,
     weights: number,
     scale: number,

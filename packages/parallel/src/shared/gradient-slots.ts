@@ -1,0 +1,62 @@
+// Where the gradients of the shards go, and which sums are made of them on the way. Each worker has contiguous shards, and adds
+// their gradients up as it goes, in aligned blocks of 1, 2, 4, … shards, as a binary counter does: so it needs a few slots, and
+// not one for each shard. The sums are those of core's pairwise.ts, whoever has which shards.
+
+/** The sum of the gradients of some shards: `from` is a multiple of `size`. */
+export interface ShardBlock {
+  from: number;
+  size: number;
+}
+
+/** The block `left` takes up the one to its right, of the same size. */
+export interface Merge {
+  left: ShardBlock;
+  right: ShardBlock;
+}
+
+/** Crosses threads. The sum of a block lies in the slot of its first shard. */
+export interface GradientSlots {
+  /** Slots in all. */
+  count: number;
+  /** By shard: where its gradient lands. */
+  slotOf: number[];
+  /** By shard: what is added up once its gradient is there. */
+  merges: Merge[][];
+  /** What is left when all shards are done, from left to right. */
+  blocks: ShardBlock[];
+}
+
+/** The shards `from` … `to`-1 of worker `rank`. */
+export function shardsOf(shards: number, rank: number, workers: number): [from: number, to: number] {
+  return [Math.floor((shards * rank) / workers), Math.floor((shards * (rank + 1)) / workers)];
+}
+
+/** @param addsUp whether gradients are added up as they come; if not, each shard keeps a slot of its own */
+export function planSlots(shards: number, workers: number, addsUp: boolean): GradientSlots {
+  const plan: GradientSlots = { count: 0, slotOf: [], merges: [], blocks: [] };
+  for (let rank = 0; rank < workers; rank++) {
+    const [from, to] = shardsOf(shards, rank, workers);
+    const stack: ShardBlock[] = [];
+    let most = 0;
+    for (let shard = from; shard < to; shard++) {
+      plan.slotOf.push(plan.count + stack.length);
+      stack.push({ from: shard, size: 1 });
+      most = Math.max(most, stack.length);
+      plan.merges.push(addsUp ? mergeTop(stack) : []);
+    }
+    plan.blocks.push(...stack);
+    plan.count += most;
+  }
+  return plan;
+}
+
+/** Puts together what makes an aligned block, again and again. */
+function mergeTop(stack: ShardBlock[]): Merge[] {
+  const merges: Merge[] = [];
+  for (;;) {
+    const [left, right] = [stack.at(-2), stack.at(-1)!];
+    if (!left || left.size !== right.size || left.from % (2 * left.size) !== 0) return merges;
+    merges.push({ left, right });
+    stack.splice(-2, 2, { from: left.from, size: 2 * left.size });
+  }
+}

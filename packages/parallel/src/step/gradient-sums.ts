@@ -1,0 +1,77 @@
+// Adds up the gradients of a worker's shards as they come, block by block (shared/gradient-slots.ts).
+import { Tensor } from "@shardgrad/core";
+import { kernelsFor, Storage } from "@shardgrad/core/engine";
+import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import type { ShardBlock } from "../shared/gradient-slots.ts";
+import type { Layout } from "../shared/layout.ts";
+
+/**
+ * What the sum of a block counts in a sum that it is part of: a single shard its weight, in units of a full shard; several
+ * shards 1, as theirs are in the sum already; 0 if none of them has any weight, so that nothing of them is read.
+ */
+export function weightOf({ shardSize, shardWeights, shards }: Layout, { from, size }: ShardBlock): number {
+  // The only shard of a batch counts 1, whatever its size: its gradient is the average, to the bit.
+  if (size === 1) return shards === 1 ? 1 : readCell(shardWeights, from, 0) / shardSize;
+  for (let shard = from; shard < from + size; shard++) if (readCell(shardWeights, shard, 0) > 0) return 1;
+  return 0;
+}
+
+/** The number of the first parameter whose gradient, or sum of these, is not finite in the slot of a shard; -1 if all are. */
+export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layout, shard: number): number {
+  const { addSquares } = kernelsFor("float32");
+  const base = gradients + slots.slotOf[shard]! * flatSize * 4;
+  const storage = Storage.allocate(tableBytes(1, 1), "non-finite");
+  storage.retain();
+  const cell = { address: storage.offset, rows: 1, columns: 1 };
+  const allFinite = (start: number, size: number) => {
+    writeCell(cell, 0, 0, 0);
+    addSquares(size, base + start * 4, cell.address);
+    return Number.isFinite(readCell(cell, 0, 0));
+  };
+  try {
+    // What lies between parameters is zero.
+    if (allFinite(0, flatSize)) return -1;
+    return parameters.findIndex(({ start, size }) => !allFinite(start, size));
+  } finally {
+    storage.release();
+  }
+}
+
+export class GradientSums {
+  readonly #layout: Layout;
+  readonly #looks: boolean;
+  /** Of the two blocks that are put together. */
+  readonly #slots = Tensor.allocate([2], "int32", "gradient slots").keep();
+  readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
+
+  /** @param looks whether shards with gradients that are not finite are to be known by name: in a sum they are lost */
+  constructor(layout: Layout, looks: boolean) {
+    this.#layout = layout;
+    this.#looks = looks;
+  }
+
+  /** Puts together what makes a block, once a shard's gradient and its weight are there. */
+  addUp(shard: number): void {
+    const { slots, gradients, flatSize, notFinite } = this.#layout;
+    if (this.#looks) {
+      const first =
+        weightOf(this.#layout, { from: shard, size: 1 }) > 0 ? firstNotFinite(this.#layout, shard) : -1;
+      writeCell(notFinite, shard, 0, first + 1);
+    }
+    for (const { left, right } of slots.merges[shard]!) {
+      const [into, from] = [slots.slotOf[left.from]!, slots.slotOf[right.from]!];
+      this.#slots.copyFrom([into, from]);
+      this.#weights.copyFrom([weightOf(this.#layout, left), weightOf(this.#layout, right)]);
+      kernelsFor("float32").average(
+        flatSize,
+        2,
+        gradients,
+        this.#slots.address,
+        flatSize,
+        this.#weights.address,
+        1,
+        gradients + into * flatSize * 4,
+      );
+    }
+  }
+}
