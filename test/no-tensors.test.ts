@@ -92,3 +92,40 @@ it.each<[message: string, type: new (message: string) => core.ShardgradError, ca
   expect(call).toThrow(type);
   expect(call).toThrow(message);
 });
+
+const all = new Map<string, unknown>(Object.entries(core));
+/** Calls without the last argument that must be there: of functions that take a list, a function, a graph, bytes. */
+const missing: [names: string, expected: string, ...args: unknown[]][] = [
+  ["permute tile split slice pad layerNorm rmsNorm", "is undefined, expected an array, such as [", x],
+  [
+    "vjp jvp hvp jacobian hessian valueAndGrad scope noGrad checkpoint compile",
+    "got undefined, expected a function",
+  ],
+  ["vjp jvp hvp jacobian hessian", "primals is undefined, expected an array", sum],
+  ["jvp hvp", "vectors is undefined, expected an array", sum, [x]],
+  ["toDot toMermaid", "got undefined, expected a graph, such as graphOf(loss)"],
+  ["graphOf", "result is undefined, expected a tensor"],
+  ["withGenerator", "got undefined, expected a Generator"],
+  ["withGenerator", "got undefined, expected a function", new core.Generator(1)],
+  ["readSafetensors", "got undefined, expected a Uint8Array"],
+  ["Conv2d", "kernelSize is undefined, expected an array, such as [3, 3], or a number"],
+  ["maxPool2d", "is undefined, expected an array, such as [3, 3], or a number", ones([1, 1, 4, 4])],
+];
+
+it.each(
+  missing.flatMap(([names, expected, ...args]) =>
+    names.split(" ").map((name) => [name, expected, args] as const),
+  ),
+)("%s says what is missing: %s", (name, expected, args) => {
+  const callee = all.get(name) as ((...args: unknown[]) => unknown) & (new (...args: unknown[]) => unknown);
+  let thrown: unknown;
+  try {
+    if (/^[A-Z]/.test(name)) new callee(...args);
+    else callee(...args);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(core.ShardgradError);
+  expect((thrown as Error).message).toMatch(new RegExp(`^${name}: `));
+  expect((thrown as Error).message).toContain(expected);
+});

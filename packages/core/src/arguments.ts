@@ -1,6 +1,6 @@
 // Describes wrong arguments, which the types rule out but JavaScript does not, and refuses asynchronous functions.
 // Knows nothing of tensors or memory.
-import { ShardgradError } from "./errors.ts";
+import { ShardgradError, ValueError } from "./errors.ts";
 
 /** What a wrong argument is, for error messages: `"text"`, `2`, `an array`, `a Linear`, … */
 export function kindOf(value: unknown): string {
@@ -11,6 +11,21 @@ export function kindOf(value: unknown): string {
   // Bundlers may put an underscore before a class name.
   const name = String(value.constructor?.name ?? "").replace(/^_/, "");
   return name === "" || name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+}
+
+/** @throws ValueError unless `value` can be called */
+export function requireFunction(operation: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new ValueError(`${operation}: got ${kindOf(value)}, expected a function`);
+}
+
+/**
+ * @param example what the error shows
+ * @throws ValueError unless `value` is an array, or like one
+ */
+export function requireList(operation: string, name: string, value: unknown, example: string): void {
+  if (typeof value === "object" && value !== null && "length" in value) return;
+  throw new ValueError(`${operation}: ${name} is ${kindOf(value)}, expected an array, such as ${example}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
 // 3", SC 2011, https://doi.org/10.1145/2063384.2063405). A number depends only on its key (seed), stream and position,
 // never on who draws it or when. Knows nothing of tensors or memory.
-import { refusePromise } from "./arguments.ts";
+import { kindOf, refusePromise, requireFunction } from "./arguments.ts";
 import { ValueError } from "./errors.ts";
 
 const multiplier0 = 0xd2511f53;
@@ -246,6 +246,12 @@ export function drawnUnkeyed<T>(own: Generator, body: () => T): { result: T; fou
  * @throws ShardgradError if `body` is asynchronous
  */
 export function withGenerator<T>(generator: Generator, body: () => T): T {
+  if (!(generator instanceof Generator)) {
+    throw new ValueError(
+      `withGenerator: got ${kindOf(generator)}, expected a Generator, such as new Generator(1)`,
+    );
+  }
+  requireFunction("withGenerator", body);
   const before = current;
   current = generator;
   try {

@@ -1,5 +1,5 @@
 // scope(() => …): frees every tensor created inside, except what is returned and what was kept.
-import { refusePromise } from "./arguments.ts";
+import { refusePromise, requireFunction } from "./arguments.ts";
 import type { Ownership } from "./tensor.ts";
 import { collectorOwnership, setOwnership, Tensor } from "./tensor.ts";
 
@@ -82,6 +82,7 @@ function enter(next: Ownership): void {
  * @throws ShardgradError if `body` is asynchronous: other code would run inside the scope
  */
 export function scope<T>(body: () => T): T {
+  requireFunction("scope", body);
   const parent = current;
   const inner = new Scope(parent);
   enter(inner);

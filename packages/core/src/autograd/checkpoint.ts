@@ -2,6 +2,7 @@
 // (Chen, Xu, Zhang, Guestrin: "Training deep nets with sublinear memory cost", https://arxiv.org/abs/1604.06174).
 // walk.ts replaces the single node made here by the recomputed segment.
 
+import { requireFunction } from "../arguments.ts";
 import { GradientError } from "../errors.ts";
 import { rememberDraws } from "../random.ts";
 import { scope } from "../scope.ts";
@@ -35,6 +36,7 @@ export function checkpoint<Inputs extends readonly Tensor[]>(
   f: (...inputs: Inputs) => Tensor,
   ...inputs: Inputs
 ): Tensor {
+  requireFunction("checkpoint", f);
   if (!gradEnabled()) return scope(() => f(...inputs));
   const start = tapePosition();
   let sources: Tensor[] = [];

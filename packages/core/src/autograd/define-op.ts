@@ -1,7 +1,7 @@
 // defineOp: an op is its forward computation and a table with one gradient rule per input. Records the computational
 // graph. Must not know any op by name; the ops are in ops/, the backward walk in walk.ts.
 
-import { refusePromise } from "../arguments.ts";
+import { refusePromise, requireFunction } from "../arguments.ts";
 import { GradientError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { requireTensor } from "../require-tensor.ts";
@@ -76,6 +76,7 @@ export function withGrad<T>(enabled: boolean, body: () => T): T {
  * @throws ShardgradError if `body` is asynchronous
  */
 export function noGrad<T>(body: () => T): T {
+  requireFunction("noGrad", body);
   return withGrad(false, body);
 }
 

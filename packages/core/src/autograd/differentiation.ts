@@ -2,6 +2,7 @@
 // vector-Jacobian and Jacobian-vector products, Hessian products, full matrices. Built only on the backward walk of
 // tape.ts; ignores the inputs' own `requiresGrad` and `grad`. Knows no op by name.
 
+import { requireFunction, requireList } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ShapeError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
@@ -47,6 +48,8 @@ function evaluate<T>(
   createGraph: boolean,
   use: (y: Tensor, inputs: readonly Tensor[]) => T,
 ): T {
+  requireFunction(operation, f);
+  requireList(operation, "primals", primals, "[x]");
   const run = () => {
     const inputs = primals.map((primal, index) => {
       requireFloat(operation, primal, `input ${index}`);
@@ -106,6 +109,8 @@ function requireScalar(operation: string, y: Tensor): void {
 }
 
 function checkVectors(operation: string, vectors: readonly Tensor[], primals: readonly Tensor[]): void {
+  requireList(operation, "primals", primals, "[x]");
+  requireList(operation, "vectors", vectors, "[v]");
   if (vectors.length !== primals.length) {
     throw new ShapeError(
       `${operation}: got ${vectors.length} vectors for ${primals.length} inputs, expected one of the same shape for each`,
@@ -126,6 +131,7 @@ export function valueAndGrad(
   f: TensorFunction,
   options: DerivativeOptions = {},
 ): (...inputs: Tensor[]) => { value: Tensor; grads: Tensor[] } {
+  requireFunction("valueAndGrad", f);
   checkOptions("valueAndGrad", options, derivativeOptions);
   return (...primals) => {
     const createGraph = recorded(options);
@@ -192,6 +198,7 @@ export function jvp(
 ): { value: Tensor; tangent: Tensor } {
   checkOptions("jvp", options, derivativeOptions);
   const createGraph = recorded(options);
+  requireFunction("jvp", f);
   checkVectors("jvp", tangents, primals);
   return evaluate("jvp", f, primals, createGraph, (y, inputs) => {
     const u = variable(filledLike(y, 0));
@@ -218,6 +225,7 @@ export function hvp(
 ): { value: Tensor; products: Tensor[] } {
   checkOptions("hvp", options, derivativeOptions);
   const createGraph = recorded(options);
+  requireFunction("hvp", f);
   checkVectors("hvp", vectors, primals);
   return evaluate("hvp", f, primals, createGraph, (y, inputs) => {
     requireScalar("hvp", y);

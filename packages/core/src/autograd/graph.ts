@@ -1,9 +1,11 @@
 // The computational graph behind a result as plain data, and as text for Mermaid and Graphviz. Reads the recorded graph
 // and changes nothing; must not know any op by name.
 
+import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
-import { GradientError, ReleasedError } from "../errors.ts";
+import { GradientError, ReleasedError, ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
+import { requireTensor } from "../require-tensor.ts";
 import { scope } from "../scope.ts";
 import type { Shape } from "../shape.ts";
 import { formatShape } from "../shape.ts";
@@ -76,6 +78,7 @@ const graphOptions = optionNames<GraphOptions>({
  * @throws ShapeError, DTypeError like `grad`, if it computes gradients
  */
 export function graphOf(result: Tensor, options: GraphOptions = {}): Graph {
+  requireTensor("graphOf", result, "result");
   checkOptions("graphOf", options, graphOptions);
   if (!result.tracked) {
     throw new GradientError(
@@ -183,8 +186,14 @@ function mermaidText(text: string): string {
   return text.replace(/[\p{Cc}"#&;<>`\\]/gu, (character) => `#${character.codePointAt(0)};`);
 }
 
+function requireGraph(operation: string, graph: unknown): void {
+  if (typeof graph === "object" && graph !== null && "nodes" in graph && "edges" in graph) return;
+  throw new ValueError(`${operation}: got ${kindOf(graph)}, expected a graph, such as graphOf(loss)`);
+}
+
 /** The graph as a Mermaid flowchart (https://mermaid.js.org); edges without gradient are dotted. */
 export function toMermaid(graph: Graph): string {
+  requireGraph("toMermaid", graph);
   const nodes = graph.nodes.map((node) => {
     const [open, close] = mermaidShapes[node.role];
     const text = linesOf(node).map(mermaidText).join("<br/>");
@@ -223,6 +232,7 @@ function dotText(text: string): string {
 
 /** The graph in the DOT language of Graphviz (https://graphviz.org); edges without gradient are dashed. */
 export function toDot(graph: Graph): string {
+  requireGraph("toDot", graph);
   const nodes = graph.nodes.map((node) => {
     const text = linesOf(node).map(dotText).join("\\n");
     const frame = node.id === graph.result ? ", penwidth=2.5" : "";

@@ -2,6 +2,7 @@
 // graphs, without allocating, and with the bits that the function would give. Which calls were recorded: kinds-of-calls.ts;
 // what could go wrong, and what is done about it: README.md beside it. Knows no op by name.
 
+import { requireFunction } from "../arguments.ts";
 import { CaptureError } from "../errors.ts";
 import type { Meeting } from "../observer.ts";
 import { observer } from "../observer.ts";
@@ -67,6 +68,7 @@ export function compile<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
+  requireFunction("compile", f);
   checkOptions("compile", options, compileOptions);
   const kinds = new KindsOfCalls(f as Recorded, options.limit ?? defaultLimit, false);
   const call = (...args: Args): Result => {

@@ -92,6 +92,11 @@ function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
  * @throws DTypeError if none of our dtypes holds a tensor's dtype, or an integer; MemoryError if there is no room
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ValueError(
+      `readSafetensors: got ${kindOf(bytes)}, expected a Uint8Array, such as the one that readFile() gives`,
+    );
+  }
   const { entries, metadata, dataStart } = readHeader(bytes);
   for (const { name, dtype } of entries) {
     if (!Object.hasOwn(readers, dtype)) {

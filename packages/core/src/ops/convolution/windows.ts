@@ -1,5 +1,6 @@
 // What convolution and pooling share: options for one axis or two, images with or without a batch axis, and how many
 // windows fit along an axis.
+import { requireList } from "../../arguments.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -10,6 +11,7 @@ export type Pair = number | readonly [rows: number, cols: number];
 
 /** Both numbers of an option, integers of at least `least`. */
 export function pairOf(operation: string, name: string, value: Pair, least: number): [number, number] {
+  if (typeof value !== "number") requireList(operation, name, value, "[3, 3], or a number");
   const pair = typeof value === "number" ? [value, value] : value;
   if (!(pair.length === 2 && pair.every((number) => Number.isSafeInteger(number) && number >= least))) {
     throw new ValueError(

@@ -1,6 +1,6 @@
 // Joins tensors along an axis, and splits them.
 
-import { kindOf } from "../../arguments.ts";
+import { kindOf, requireList } from "../../arguments.ts";
 import { defineVariadicOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { commonDType, requireTensor } from "../../require-tensor.ts";
@@ -100,6 +100,7 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
   requireTensor("split", x);
   const along = normalizeAxis("split", axis, x.rank);
   const length = x.shape[along]!;
+  if (typeof sizes !== "number") requireList("split", "sizes", sizes, "[2, 1]");
   const list = typeof sizes === "number" ? evenSizes(length, sizes) : sizes;
   const total = list.reduce((sum, size) => sum + size, 0);
   if (total !== length || !list.every((size) => Number.isSafeInteger(size) && size >= 0)) {

@@ -1,5 +1,6 @@
 // Parts of a tensor, and tensors embedded in larger ones. slice and pad are each other's gradients, so they share a
 // file. select, narrow and flip are slices; none of them copies.
+import { requireList } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -84,6 +85,7 @@ function indexWindow(operation: string, index: number, axis: number, length: num
 /** Python's rules: `slice.indices` of https://docs.python.org/3/reference/datamodel.html. */
 function rangeWindow(range: SliceRange, axis: number, length: number): Window {
   if (typeof range === "number") return indexWindow("slice", range, axis, length);
+  requireList("slice", `range ${axis}`, range, "[1, 3]");
   const [first, last, step = 1] = range;
   requireInteger("slice", "step", step);
   if (step === 0) throw new ValueError(`slice: step of axis ${axis} is 0, expected an integer other than 0`);
@@ -107,6 +109,7 @@ function rangeWindow(range: SliceRange, axis: number, length: number): Window {
  */
 export function slice(x: Tensor, ranges: readonly SliceRange[]): Tensor {
   requireTensor("slice", x);
+  requireList("slice", "ranges", ranges, "[0, [1, 3]]");
   if (ranges.length > x.rank) {
     throw new ShapeError(
       `slice: got ${ranges.length} ranges for shape ${formatShape(x.shape)}, expected at most ${x.rank}, one per axis`,
@@ -181,12 +184,14 @@ export type PadWidth = number | readonly [before: number, after: number];
  */
 export function pad(x: Tensor, widths: readonly PadWidth[], value = 0): Tensor {
   requireTensor("pad", x);
+  requireList("pad", "widths", widths, "[0, [1, 2]]");
   if (widths.length !== x.rank) {
     throw new ShapeError(
       `pad: got ${widths.length} widths for shape ${formatShape(x.shape)}, expected ${x.rank}, one per axis`,
     );
   }
   const sides = widths.map((width, axis) => {
+    if (typeof width !== "number") requireList("pad", `width ${axis}`, width, "[1, 2]");
     const [before, after] = typeof width === "number" ? [width, width] : width;
     for (const count of [before, after]) {
       if (!Number.isSafeInteger(count) || count < 0) {

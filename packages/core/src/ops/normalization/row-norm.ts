@@ -1,6 +1,7 @@
 // Normalization over the last axes: layerNorm (Ba, Kiros, Hinton 2016, https://arxiv.org/abs/1607.06450) and rmsNorm
 // (Zhang, Sennrich 2019, https://arxiv.org/abs/1910.07467). Only layerNorm subtracts the mean.
 
+import { requireList } from "../../arguments.ts";
 import { defineVariadicOp, fusedGradient } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
@@ -112,6 +113,7 @@ function checkRows(
 ): number {
   requireFloat(operation, x);
   commonDType(operation, [x, ...parameters]);
+  if (typeof normalizedShape !== "number") requireList(operation, "normalizedShape", normalizedShape, "[64]");
   const shape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
   if (shape.length === 0 || !sameShape(x.shape.slice(-shape.length), shape) || sizeOf(shape) === 0) {
     throw new ShapeError(

@@ -1,5 +1,6 @@
 // Reorders axes (permute, transpose), adds or drops axes of length 1 (squeeze, unsqueeze), merges axes (flatten), or
 // repeats them (tile). All return views, except tile, and flatten if the axes are not adjacent in memory.
+import { requireList } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { requireTensor } from "../../require-tensor.ts";
@@ -30,6 +31,7 @@ const permuteOp = defineOp<[Tensor], readonly number[]>({
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   requireTensor("permute", x);
+  requireList("permute", "axes", axes, "[1, 0]");
   const normalized = axes.map((axis) => normalizeAxis("permute", axis, x.rank));
   if (normalized.length !== x.rank || new Set(normalized).size !== x.rank) {
     throw new ValueError(
@@ -100,6 +102,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   requireTensor("tile", x);
+  requireList("tile", "repeats", repeats, "[2, 1]");
   if (!repeats.every((count) => Number.isSafeInteger(count) && count >= 0)) {
     throw new ValueError(`tile: got repeats ${formatShape(repeats)}, expected non-negative integers`);
   }
