@@ -1,5 +1,5 @@
-// State that is moved once a step, and trained by no gradient: the same bits for any number of workers, whole or resumed,
-// those of a plain loop over core, and in what a run returns and writes.
+// State that moves once per step and that no gradient trains: the same bits for any number of workers, whole or
+// resumed, and as in a plain loop. The run's result and its file have it, too.
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// Checkpoints of runs that keep an average of their weights: the file of the model is what was evaluated, loads into a model
-// as it is, and the run goes on from the weights that lie beside it.
+// Checkpoints of runs that average their weights: the model's file is what was evaluated, and loads into a model as it
+// is. The run resumes from the weights in a second file.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ function newDirectory(): string {
 const tensorsIn = (directory: string, file: string) =>
   readSafetensors(readFileSync(join(directory, file))).tensors;
 
-/** Accuracy on the samples that the job evaluates, of weights as the README says that they are loaded. */
+/** Accuracy on the job's evaluated samples, of weights loaded as the README shows. */
 function accuracyOf(directory: string): number {
   const net = model();
   net.loadStateDict(tensorsIn(directory, "model.safetensors"));

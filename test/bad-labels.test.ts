@@ -1,5 +1,5 @@
-// A label that is no class, or an index that is outside, is named by its sample in the data set: not by its place in a
-// shuffled shard, which says nothing to anybody.
+// An error about a label that is not a class, or an index out of range, names its sample in the data set. A place in a
+// shuffled shard would mean nothing to users.
 import { IndexError } from "@shardgrad/core";
 import { profileJob, train } from "@shardgrad/parallel";
 import { expect, it } from "vitest";

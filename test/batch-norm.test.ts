@@ -44,7 +44,7 @@ const batchOf = ({ x, y }: ReturnType<typeof stripes>, rows: readonly number[]) 
   };
 };
 
-/** What the job does, as a loop over whole batches on this thread. */
+/** The job as a loop over whole batches on this thread. */
 function trainHere({ steps, batchSize = 32 }: { steps: number; batchSize?: number }): Sequential {
   const data = stripes(150, 1);
   manualSeed(3);
@@ -252,8 +252,8 @@ it.each<[string, Parameters<typeof small>[0], TrainOptions, RegExp]>([
     "a loss that changes once it is replayed",
     {
       model: plain,
-      // The first call is compared with the main thread's, two kinds of passes are recorded twice each, and the sixth is the
-      // check after ten replays.
+      // The first call is compared with the main thread's, two kinds of passes are recorded twice each, and the sixth
+      // is the check after ten replays.
       loss: "(net, { x, y }) => { globalThis.calls = (globalThis.calls ?? 0) + 1; const l = mse(net.forward(x), y); return globalThis.calls > 5 ? mul(l, 2) : l; }",
       rest: 'epochs: 5, lossOver: "shard",',
     },

@@ -1,4 +1,4 @@
-// Training on the machine's BLAS: who chooses it, where the package is looked for, and that all workers compute with it.
+// Training on the machine's BLAS: who chooses it, where the package is looked for, and that all workers use it.
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ async function startOf(kernels: KernelChoice | undefined): Promise<StartEvent> {
   return start!;
 }
 
-/** A job whose loss fails with the kernels of the thread that computes it; `first` is done when it is imported. */
+/** A job whose loss fails and reports the thread's kernels; `first` runs at import. */
 const telling = (first = "") =>
   writeJob(`
     import { SGD, Linear, kernelSet } from "@shardgrad/core";
@@ -120,7 +120,7 @@ describe.skipIf(!foundBlas)("with the BLAS of this machine", () => {
   });
 });
 
-// @shardgrad/parallel as a copy that sees no other package than what it depends on.
+// A copy of @shardgrad/parallel that sees no package except its dependencies.
 describe("@shardgrad/blas is optional", () => {
   const packages = fileURLToPath(new URL("../packages/", import.meta.url));
   let directory: string;
@@ -146,7 +146,7 @@ describe("@shardgrad/blas is optional", () => {
   async function start(from: string, kernels: string): Promise<unknown> {
     const command = join(directory, "app/node_modules/@shardgrad/parallel/bin/shardgrad.js");
     const options = ["--workers", "1", "--steps", "1", "--json", "--kernels", kernels];
-    // Without the folders that a package manager's shims add for those that they start.
+    // Without the folders that a package manager's shims add for their children.
     const where = { cwd: join(directory, from), env: { ...process.env, NODE_PATH: "" } };
     const { code, stdout, stderr } = await new Promise<Ended>((resolve) => {
       const args = [command, "train", join(directory, "job/job.ts"), ...options];

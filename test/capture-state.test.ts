@@ -1,4 +1,4 @@
-// What replays do to memory and to gradients, what an error half way leaves, and the table of a captured step.
+// What replays do to memory and gradients, what a failed recording leaves, and the table of a captured step.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

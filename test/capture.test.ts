@@ -1,5 +1,5 @@
-// Replay equals eager, bit for bit; and every known way in which it could differ silently, each with its test. What
-// becomes of memory, gradients and errors is in capture-state.test.ts.
+// Replay equals eager, bit for bit; and every known way in which it could silently differ, each with its test. For
+// memory, gradients and errors see capture-state.test.ts.
 import type { Tensor } from "@shardgrad/core";
 import {
   AdamW,
@@ -62,7 +62,7 @@ class CharModel extends Module<[Tensor], Tensor> {
 const settings: Record<string, () => Setting> = {
   perceptron,
   "dropout, twice": () => perceptron([new Dropout(0.5), new Dropout(0.1)]),
-  "convolutions, batch normalisation": () => {
+  "convolutions, batch normalization": () => {
     const model = new Sequential(
       new Conv2d(1, 3, 3, { padding: 1 }),
       new BatchNorm2d(3),

@@ -1,4 +1,4 @@
-// The `shardgrad` command as a program and a person use it: JSON lines, exit codes, one clear line per mistake.
+// The `shardgrad` command as programs and people use it: JSON lines, exit codes, one clear line per mistake.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -110,7 +110,7 @@ it("what a job prints to standard output goes to standard error with --json, fro
     .map((line) => JSON.parse(line).type);
   expect([code, types]).toEqual([0, ["start", "epoch", "end"]]);
   for (const text of ["raw 1\n", "console 2\n", "imported 3\n"]) {
-    // The main thread's and the worker's; that of a thread which ends may be cut.
+    // From the main thread and the worker; the output of an ending thread may be cut.
     expect(stderr.split(text).length).toBeGreaterThanOrEqual(2);
   }
   const plain = await shardgrad("train", openJob, "--workers", "1");
@@ -124,7 +124,7 @@ it("a job that leaves a timer open does not keep the command, which ends when al
   });
   const ended = new Promise((resolve) => child.on("close", resolve));
   let text = "";
-  // A reader that takes its time: the pipe is full for most of it.
+  // A slow reader: the pipe is full most of the time.
   for await (const part of child.stdout.setEncoding("utf8")) {
     text += part;
     await new Promise((resolve) => setTimeout(resolve));
@@ -531,7 +531,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     expect(stderr).toMatch(/^shardgrad: /);
     expect(code).toBe(foundInTheFirstStep.includes(name) ? 1 : 2);
     const types = stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line).type] : []));
-    // A mistake in the command line itself is found before there is a run to tell of.
+    // A mistake in the command line is found before there is a run.
     expect(types.filter((type) => type !== "start")).toEqual(stdout ? ["error"] : []);
   });
 

@@ -1,4 +1,4 @@
-// Columns as people bring them: int64 labels, columns of the test set in another order, bytes as a mask, float labels.
+// Columns as users have them: int64 labels, test columns in another order, masks as bytes, float labels.
 import { Linear, mse, SGD } from "@shardgrad/core";
 import { defineJob, train } from "@shardgrad/parallel";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// Projects as `npm init` makes them, whose package.json says "type": "commonjs": jobs in CommonJS train, and those that are ES
-// modules are told in one line what to write.
+// Projects from `npm init`, whose package.json says "type": "commonjs". CommonJS jobs train; for ES modules, one line
+// says what to write.
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ const imported = `
   import { Linear, mean, SGD, square } from "@shardgrad/core";
   import { defineJob, train } from "@shardgrad/parallel";`;
 
-/** This one, and another one that the environment names, such as the oldest that is supported. */
+/** The current Node.js, and another one from the environment, such as the oldest supported one. */
 const nodes = [process.execPath, process.env.SHARDGRAD_OTHER_NODE].filter((node) => node !== undefined);
 
 describe("a job in CommonJS", () => {

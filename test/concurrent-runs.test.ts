@@ -134,7 +134,7 @@ it("where others have left too little, the error says what the run needs and wha
     held.push(block);
   };
   try {
-    // What is left, an eighth of a MiB or two, is room for the data, and for no run.
+    // An eighth of a MiB or two remains: room for the data, but not for a run.
     while (arena.largestFree() > 2 ** 18) hold(Math.ceil(arena.largestFree() / 2));
     await expect(train(clusters, { workers: 2 })).rejects.toThrow(
       /train: the run needs .* of shared memory, but .* of the 4\.0 GiB that a process has are free/,

@@ -1,5 +1,5 @@
-// House rules that neither the compiler, Biome nor dependency-cruiser can check. Each is a predicate over a path or
-// a source, which is first shown something that it must refuse.
+// House rules that neither the compiler, Biome nor dependency-cruiser can check. Each is a predicate over a path or a
+// source, and must first refuse a bad example.
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,5 @@
-// docs/errors-and-what-to-do.md quotes messages. Each must still be one that the sources have: what stands between its
-// variable parts, which are written as `…`, is looked for there.
+// docs/errors-and-what-to-do.md quotes messages. Each must exist in the sources: the test searches them for the fixed
+// text between the variable parts, which the page writes as `…`.
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -12,7 +12,7 @@ const sources = globSync("packages/{core,parallel,blas}/src/**/*.ts", { cwd: roo
   .map(read)
   .join("\n");
 
-/** The fixed parts of a message that say something. Operations and sentences may come from different places. */
+/** The fixed parts of a message that are long enough to search for. Operations and sentences may come from different places. */
 const fixedParts = (message: string) =>
   message
     .replace(/^[\w@]+: /, "")

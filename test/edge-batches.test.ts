@@ -1,4 +1,4 @@
-// Batches at the edge: too small for BatchNorm, which is refused before the start; and without any weight, which are left out.
+// Edge batches: too small for BatchNorm, which is refused before the start; and without any weight, which are skipped.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const root = mkdtempSync(join(tmpdir(), "shardgrad-edges-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** Samples with two inputs; `parts` come last, and win. */
-const normalised = (samples: number, parts: string) =>
+const normalized = (samples: number, parts: string) =>
   writeJob(`
     import * as c from "@shardgrad/core";
     import { BatchNorm1d, Linear, Module, mse, Sequential, SGD } from "@shardgrad/core";
@@ -28,7 +28,7 @@ const normalised = (samples: number, parts: string) =>
 const run = (job: string, options: TrainOptions = {}) =>
   train(job, { kernels: "wasm", workers: 2, ...options });
 
-/** A model without the layer, that normalises by a function. */
+/** A model without the layer, that normalizes by a function. */
 const byFunction = `model: () => new Linear(2, 8), loss: (m, b) => c.mean(c.square(c.batchNorm(m.forward(b.x), { training: true })))`;
 
 describe("a batch too small for BatchNorm is refused before the start:", () => {
@@ -36,14 +36,14 @@ describe("a batch too small for BatchNorm is refused before the start:", () => {
     `train: the last step of an epoch has 1 of ${samples} samples, but BatchNorm needs two values per channel; leave it out with sampling: { dropLast: true }, or use another batchSize`;
 
   it.each<[what: string, job: string, options: TrainOptions, message: string]>([
-    ["a remainder", normalised(65, ""), {}, last(65)],
-    ["of what is held out of", normalised(161, "validation: 0.2"), {}, last(129)],
-    ["of micro-batches", normalised(65, "batchSize: 8, accumulate: 4"), {}, last(65)],
-    ["of an option", normalised(64, ""), { batchSize: 9 }, last(64)],
-    ["of draws", normalised(20, "sampling: { weights: () => 1, samples: 33 }"), {}, last(33)],
+    ["a remainder", normalized(65, ""), {}, last(65)],
+    ["of what is held out of", normalized(161, "validation: 0.2"), {}, last(129)],
+    ["of micro-batches", normalized(65, "batchSize: 8, accumulate: 4"), {}, last(65)],
+    ["of an option", normalized(64, ""), { batchSize: 9 }, last(64)],
+    ["of draws", normalized(20, "sampling: { weights: () => 1, samples: 33 }"), {}, last(33)],
     [
       "of a computed set",
-      normalised(
+      normalized(
         1,
         "dataset: { train: computed({ samples: 33, columns: { x: { shape: [2] }, y: { shape: [1] } }, sample: (i) => ({ x: [i, 1], y: i }) }) }",
       ),
@@ -52,25 +52,25 @@ describe("a batch too small for BatchNorm is refused before the start:", () => {
     ],
     [
       "every batch",
-      normalised(8, ""),
+      normalized(8, ""),
       { batchSize: 1, workers: 1 },
       "train: a step has 1 sample, but BatchNorm needs two values per channel; use a batchSize of at least 2",
     ],
     [
-      "shards that normalise by themselves",
-      normalised(64, byFunction),
+      "shards that normalize by themselves",
+      normalized(64, byFunction),
       { shards: 20 },
       "train: 20 shards of 32 samples have 1 sample each, or some of them, but batchNorm, which is over a shard in a model without a BatchNorm layer, needs two values per channel; use fewer shards, or BatchNorm layers",
     ],
     [
       "shards of a remainder",
-      normalised(67, byFunction),
+      normalized(67, byFunction),
       { shards: 2 },
       "train: the last step of an epoch has 3 of 67 samples, for 2 shards, but batchNorm, which is over a shard in a model without a BatchNorm layer, needs two values per channel; leave it out with sampling: { dropLast: true }, or use fewer shards, or BatchNorm layers",
     ],
     [
       "an evaluation without running statistics",
-      normalised(
+      normalized(
         257,
         `dataset: { train: { x: columns.x, y: columns.y }, test: columns }, sampling: { dropLast: true }, metrics: { e: (m, b) => mse(m.forward(b.x), b.y, { reduction: "none" }) },
          model: () => new Sequential(new Linear(2, 8), new BatchNorm1d(8, { trackRunningStats: false }), new Linear(8, 1))`,
@@ -87,12 +87,12 @@ describe("a batch too small for BatchNorm is refused before the start:", () => {
   });
 
   it.each<[what: string, job: string, options: TrainOptions]>([
-    ["dropLast leaves it out", normalised(65, "sampling: { dropLast: true }"), {}],
-    ["a run that ends before it does not come to it", normalised(65, ""), { steps: 2 }],
-    ["two samples are enough", normalised(66, ""), { shards: 8 }],
+    ["dropLast leaves it out", normalized(65, "sampling: { dropLast: true }"), {}],
+    ["a run that ends before it does not come to it", normalized(65, ""), { steps: 2 }],
+    ["two samples are enough", normalized(66, ""), { shards: 8 }],
     [
       "so is one sample with more values than one",
-      normalised(
+      normalized(
         33,
         `model: () => new Sequential(new Linear(2, 8), new BatchNorm1d(2), new Linear(8, 1)),
          loss: (m, b) => c.mean(c.square(m.forward(c.stack([b.x, b.x], 1))))`,
@@ -104,7 +104,7 @@ describe("a batch too small for BatchNorm is refused before the start:", () => {
   });
 });
 
-/** 64 samples in steps of 8, in their order; the third step has no weight, and of the fifth the first half. */
+/** 64 samples in steps of 8, in order; step 3 has no weight, and in step 5 the first half has none. */
 const weighted = (parts = "") =>
   writeJob(`
     import { Adam, BatchNorm1d, div, EMA, Linear, mul, Sequential, SGD, square, squeeze, sub, sum } from "@shardgrad/core";

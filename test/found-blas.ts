@@ -1,4 +1,4 @@
-// The BLAS of this machine, for tests that need one: they are skipped where there is none, and with SHARDGRAD_BLAS=off.
+// This machine's BLAS, for tests that need one. They are skipped if there is none, and with SHARDGRAD_BLAS=off.
 import type { Blas } from "@shardgrad/blas";
 import { BlasError, findBlas } from "@shardgrad/blas";
 

@@ -1,5 +1,5 @@
-// Models of which a part is frozen: the rest is trained as ever, for any number of workers, whole or resumed; what is frozen
-// stays as it is; and it is unfrozen by a second run.
+// Partly frozen models: the rest trains as usual, for any number of workers, whole or resumed. Frozen parameters do not
+// change, and a second run can unfreeze them.
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

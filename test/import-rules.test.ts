@@ -1,4 +1,4 @@
-// `npm run layers` refuses what it is there to refuse: each rule about layers and rooms is shown an import against it.
+// `npm run layers` refuses what it must: each rule about layers and rooms gets an import that breaks it.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "shardgrad-imports-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 let count = 0;
 
-/** Names of the rules that a repository of these files, each with its imports, breaks. */
+/** The names of the rules that a repository of these files, each with its imports, breaks. */
 async function broken(files: Record<string, string>): Promise<Set<string>> {
   const cwd = join(folder, String(count++));
   for (const [path, source] of Object.entries(files)) {

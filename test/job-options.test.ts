@@ -1,4 +1,4 @@
-// As options.test.ts, for jobs and runs: names of parts and options that do not exist are refused wherever they are written.
+// Like options.test.ts, for jobs and runs: unknown fields and options are refused wherever they are written.
 import { Linear, mean, SGD } from "@shardgrad/core";
 import {
   accuracyScore,
@@ -34,7 +34,7 @@ const parts = {
   epochs: 1,
 };
 
-/** Calls with any options, by the name of what is called, and what errors begin with. */
+/** Calls with given options, by the name that errors begin with. */
 const calls: Record<string, readonly [begins: string, (options: object) => unknown]> = {
   computed: ["computed", (o) => computed(o as never)],
   defineJob: ["defineJob", (o) => defineJob({ ...parts, ...o } as never)],

@@ -1,5 +1,5 @@
-// Layers against PyTorch's: outputs, gradients and buffers for given weights, loaded under PyTorch's names. The fixture
-// is written by pytorch/layers.py, which says what the numbers are made of.
+// Layers against PyTorch's: outputs, gradients and buffers for given weights, loaded under PyTorch's names.
+// pytorch/layers.py writes the fixture, and says where its numbers come from.
 import { readFileSync } from "node:fs";
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import {
@@ -125,7 +125,7 @@ function decode({ data }: Encoded): Float32Array {
   return new Float32Array(new Uint8Array(Buffer.from(data, "base64")).buffer);
 }
 
-/** Sums in another order, and exp and tanh that are rounded otherwise, leave differences in the last digits. */
+/** Another order of summation, and other rounding of exp and tanh, change the last digits. */
 function expectClose(what: string, actual: Tensor, expected: Encoded): void {
   expect(actual.shape, what).toEqual(expected.shape);
   const values = decode(expected);

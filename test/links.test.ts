@@ -1,5 +1,5 @@
-// Links between the READMEs, docs/ and the pages beside the sources: each leads to a file that is there, and to a heading
-// that it has, by the names that GitHub gives headings. Links to the web are not followed.
+// Links between the READMEs, docs/ and the pages beside the sources: each leads to an existing file and heading, by
+// GitHub's names for headings. Does not follow links to the web.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ interface Link {
   alt?: string | undefined;
 }
 
-/** Code is no prose: what looks like a link or a heading there is none. */
+/** Code is not prose: what looks like a link or a heading there is none. */
 const withoutFences = (text: string) => text.replace(/^(```+|~~~+)[^\n]*\n.*?^\1[^\n]*$/gms, "");
 const withoutCode = (text: string) => withoutFences(text).replace(/(`+)[^`].*?\1/g, "");
 
@@ -46,7 +46,7 @@ function anchorsOf(text: string): Set<string> {
   return anchors;
 }
 
-/** What is wrong with the links of a page; `readPage` is undefined for what is not there. */
+/** What is wrong with the links of a page; `readPage` returns undefined for a missing page. */
 function problemsOf(page: string, text: string, readPage: (path: string) => string | undefined): string[] {
   return linksOf(text).flatMap(({ target, alt }) => {
     const unseen = alt === "" ? [`${target}: the image has no alt text`] : [];

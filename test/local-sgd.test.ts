@@ -1,5 +1,5 @@
-// Shards that train apart from each other: Local SGD has the same bits for any number of workers, and those of a plain
-// loop over core; Hogwild has them on one worker, and learns on several.
+// Shards that train separately: Local SGD has the same bits for any number of workers as a plain loop over core.
+// Hogwild has them on one worker, and learns on several.
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,7 +43,7 @@ let directories = 0;
 const newDirectory = () => join(root, String(directories++));
 
 describe("Local SGD has the same bits", () => {
-  // 7 shards of batches of 40 samples, and of the last one of 5: some are empty.
+  // 7 shards of batches of 40 samples, and of a last one of 5: some are empty.
   const uneven = { shards: 7, epochs: 3, syncEvery: 3 } as const;
   const job = changed(
     dropout,
@@ -74,7 +74,7 @@ describe("Local SGD has the same bits", () => {
     expect(await hashOf(dropout, { ...alone, syncEvery: 2 })).toBe(await hashOf(dropout, alone));
   });
 
-  it("with meetings further apart than an epoch, as with one at the end of each", async () => {
+  it("with synchronizations further apart than an epoch, as with one at the end of each", async () => {
     const options = { workers: 2, shards: 4 } as const;
     expect(await hashOf(dropout, { ...options, syncEvery: 1e9 })).toBe(
       await hashOf(dropout, { ...options, syncEvery: 5 }),
@@ -216,7 +216,7 @@ describe("a loop over core comes to the same bits", () => {
   });
 });
 
-it("Local SGD with a meeting after every step is synchronous, if the optimizer keeps no state", async () => {
+it("Local SGD with a synchronization point after every step is synchronous, if the optimizer keeps no state", async () => {
   const job = changed(clusters, "optimizer: (parameters) => new SGD(parameters, { lr: 0.05 })");
   const options = { workers: 2, shards: 5 } as const;
   const [together, apart] = await Promise.all([run(job, options), run(job, { ...options, syncEvery: 1 })]);
@@ -230,8 +230,8 @@ it("Local SGD with a meeting after every step is synchronous, if the optimizer k
   expect(apart.metrics).toEqual(together.metrics);
 });
 
-describe("a run that was interrupted goes on at a meeting, to the same bits", () => {
-  // Meetings after steps 3, 5, 8, 10 and so on.
+describe("a run that was interrupted goes on at a synchronization point, to the same bits", () => {
+  // Synchronization after steps 3, 5, 8, 10 and so on.
   const options = { shards: 4, epochs: 4, syncEvery: 3 } as const;
   let whole: Awaited<ReturnType<typeof run>>;
   beforeAll(async () => {
@@ -239,18 +239,18 @@ describe("a run that was interrupted goes on at a meeting, to the same bits", ()
   });
 
   it.each([
-    { steps: 7, meeting: 8, workers: 1, resumedOn: 3 },
-    { steps: 10, meeting: 10, workers: 2, resumedOn: 1 },
-    { steps: 14, meeting: 15, workers: 3, resumedOn: 4 },
-  ])("%o", async ({ steps, meeting, workers, resumedOn }) => {
+    { steps: 7, synchronization: 8, workers: 1, resumedOn: 3 },
+    { steps: 10, synchronization: 10, workers: 2, resumedOn: 1 },
+    { steps: 14, synchronization: 15, workers: 3, resumedOn: 4 },
+  ])("%o", async ({ steps, synchronization, workers, resumedOn }) => {
     const checkpoint = { directory: newDirectory(), everySteps: 4 };
     const first = await run(dropout, { ...options, workers, steps, checkpoint });
-    expect(first.steps).toBe(meeting);
+    expect(first.steps).toBe(synchronization);
     const second = run(dropout, { ...options, workers: resumedOn, checkpoint, resume: "must" });
     const resumed: number[] = [];
     second.on("resume", ({ step }) => resumed.push(step));
     expect(await second).toMatchObject({ weightsSha256: whole.weightsSha256, metrics: whole.metrics });
-    expect(resumed).toEqual([meeting]);
+    expect(resumed).toEqual([synchronization]);
   });
 
   it("also if it was stopped", async () => {
@@ -265,7 +265,7 @@ describe("a run that was interrupted goes on at a meeting, to the same bits", ()
     expect(resumed).toBe(await hashOf(dropout, { ...long, workers: 3 }));
   });
 
-  it("or with other meetings, or none, which is told", async () => {
+  it("or with other synchronizations, or none, which is told", async () => {
     const told = async (other: TrainOptions) => {
       const checkpoint = { directory: newDirectory() };
       await run(dropout, { ...options, workers: 1, steps: 5, checkpoint });
@@ -288,12 +288,12 @@ it("Hogwild on two workers learns, and goes on from a checkpoint", async () => {
   expect(half.steps).toBe(44);
   const { steps, metrics } = await run(clusters, { ...options, checkpoint, resume: "must" });
   expect(steps).toBe(88);
-  // By chance it would be 0.125.
+  // Chance would give 0.125.
   expect(metrics.accuracy).toBeGreaterThan(0.9);
 });
 
 describe("what is not finite ends the run, and is named", () => {
-  // Sample 21, in step 2 and its shard 1: the gradient of the root of 0 is infinite, and that of the weights NaN.
+  // Sample 21, in step 2 and its shard 1: the root has an infinite gradient at 0, so the weights' gradient is NaN.
   const job = writeJob(`
     import { add, Linear, Module, mean, mul, SGD, sqrt, sum } from "@shardgrad/core";
     import { defineJob } from "@shardgrad/parallel";
@@ -325,7 +325,7 @@ describe("what is not finite ends the run, and is named", () => {
 });
 
 describe("refuses", () => {
-  const normalised =
+  const normalized =
     "model: () => new Sequential(new Linear(16, 8), new BatchNorm1d(8)), loss: job.loss, batchSize: 40";
   it.each<[string, string, TrainOptions, RegExp]>([
     ["a syncEvery of 0", "", { syncEvery: 0 }, /^train: syncEvery is 0, expected an integer of at least 1$/],
@@ -351,7 +351,7 @@ describe("refuses", () => {
     ],
     [
       "BatchNorm",
-      normalised,
+      normalized,
       { syncEvery: 2 },
       /^train: the model has BatchNorm.*; leave syncEvery out, or use/,
     ],

@@ -1,9 +1,9 @@
-// A loss must be the mean over the samples, or results depend on how a batch is split into shards: found before step 1.
+// A loss must be the mean over the samples, or results would depend on the split into shards: checked before step 1.
 import { JobError, train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-/** A job of three classes that come up unequally often, and of sequences with holes, with `parts` in place of its own. */
+/** A job with three classes of unequal frequency, and with sequences with holes; `parts` override it. */
 const job = (parts: string) =>
   writeJob(`
 import { add, buffer, BatchNorm1d, crossEntropy, div, Dropout, dropout, exp, Linear, log, matmul, mean, Module, mul, relu, reshape, SGD, sqrt, square, sub, sum, tensor, transpose } from "@shardgrad/core";

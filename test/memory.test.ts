@@ -1,4 +1,4 @@
-// What a run says that it will need of memory: against what its workers then hold; and runs that do not fit.
+// The memory that a run says it will need, compared with what its workers use; and runs that do not fit.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ const startOf = async (job: string, options: TrainOptions) => {
 const eachOf = ({ memory }: StartEvent, ...names: string[]) =>
   memory.rows.filter(({ what }) => names.includes(what)).reduce((sum, { eachBytes }) => sum + eachBytes, 0);
 
-/** The job of another module, whose workers write down what they hold of memory at each step. */
+/** Another module's job, whose workers record their memory at each step. */
 const watched = (module: string, folder: string) =>
   writeJob(`
     import { writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ describe("what is said of the activations is what workers hold", () => {
       const said = eachOf(start, "activations", "kernels' workspace");
       expect(held).toHaveLength(options.workers);
       expect(start.memory.complete).toBe(true);
-      // Besides, there are a few cells for random streams and sums.
+      // There are also a few cells for random streams and sums.
       expect(Math.max(...held)).toBeGreaterThan(0.98 * said);
       expect(Math.max(...held)).toBeLessThan(1.02 * said + 16384);
     } finally {
@@ -99,7 +99,7 @@ it("the start of a run tells of all that it takes, row by row", async () => {
     snapshots: 2,
     activations: 2,
     "kernels' workspace": 2,
-    // Of so small a model, all that passes need is less.
+    // For such a small model, passes need less than all of this.
     "building the model": 2,
   });
   expect(memory.bytes).toBe(memory.rows.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -126,7 +126,7 @@ it("what is said of the shared arrays is what is laid out", async () => {
   for (const parameter of model.parameters()) parameter.dispose();
   rmSync(checkpoint.directory, { recursive: true });
   expect(said).toBeGreaterThan(20e6);
-  // Besides, there are the records of three snapshots.
+  // There are also the records of three snapshots.
   expect(Math.abs(laidOut - said)).toBeLessThan(2 ** 10);
 });
 
@@ -193,7 +193,7 @@ describe("a loss that never returns where it is measured is broken off", () => {
 
 describe("a run that does not fit is refused before it starts", () => {
   const many = "dataset: { train: { x: { data: new Float32Array(800_000), shape: [4] } } }";
-  /** A computed set, of which nothing is asked before it is known whether there is room for the answers. */
+  /** A computed set, which is not called before its answers are known to fit. */
   const large = (change: string, samples = 600e6) =>
     jobWith(
       `dataset: { train: computed({ samples: ${samples}, columns: { x: { shape: [4] } }, sample: asked }) }, ${change}`,

@@ -1,5 +1,5 @@
-// Metrics in whole runs: what is no mean of batches comes out right, as the same bits for any number of workers and after
-// a resume; and what cannot be right is refused before the first step.
+// Metrics in whole runs. What is not a mean of batches comes out right, with the same bits for any number of workers
+// and after a resume. What cannot be right is refused before the first step.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,7 +76,7 @@ const jobWith = (parts: string) =>
 
 describe("what steers a run says its direction:", () => {
   it("early stopping and the best epoch follow it, whatever the metric is called", async () => {
-    // Both rise with the error: what is to fall says so.
+    // Both rise with the error; the one that should fall says so.
     const named = (direction: string) =>
       jobWith(`metrics: { validationLoss: { perSample, direction: "${direction}" } },
         earlyStopping: { metric: "validationLoss", patience: 1 }, epochs: 4`);
@@ -144,7 +144,7 @@ describe("refuses before the first step", () => {
     [
       "a scalar, as a mean of batches is none of the set",
       "(model, { a, y }) => sqrt(mse(model.forward(a), y))",
-      /^metrics\.m: got a scalar, expected one number per sample \[2\]; a mean over batches is none over the set: return the numbers of the samples \(reduction: "none"\), or define \{ sums, finish \} or \{ outputs, score \}$/,
+      /^metrics\.m: got a scalar, expected one number per sample \[2\]; a mean over batches is not one over the set: return the numbers of the samples \(reduction: "none"\), or define \{ sums, finish \} or \{ outputs, score \}$/,
     ],
     [
       "another shape",
@@ -175,7 +175,7 @@ describe("refuses before the first step", () => {
     [
       "sums that grow with the batch",
       "{ sums: perSample, finish: (...all) => all.length }",
-      /^metrics\.m: sums are of other sizes for 3 samples than for 2/,
+      /^metrics\.m: sums have other sizes for 3 samples than for 2/,
     ],
     [
       "a single output",

@@ -1,9 +1,9 @@
-// What is no tensor, where types do not look, is refused at the entry of every function that takes tensors: by one line that
-// names the function, the argument, what it is and what to do.
+// Where types do not check, every function that takes tensors refuses other values with one line. It names the
+// function, the argument, what it got and what to do.
 import * as core from "@shardgrad/core";
 import { describe, expect, it } from "vitest";
 
-/** Functions whose first argument is no tensor: shapes, data, functions, options, lists. */
+/** Functions whose first argument is not a tensor: shapes, data, functions, options, lists. */
 const others = new Set(
   `arange backpropagation cat bernoulli checkpoint clipGradNorm clipGradValue compile constantSchedule
   coordinateSearch cosineSchedule currentGenerator defineOp defineVariadicOp einsum evolutionStrategies eye finiteDifferences

@@ -1,4 +1,5 @@
-// No checkpoint, snapshot or file ever holds a number that is not finite: weights, optimizer state, averages, statistics.
+// No checkpoint, snapshot or file ever holds a number that is not finite: weights, optimizer state, averages,
+// statistics.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -28,7 +29,7 @@ const jobWith = (parts: string) =>
       optimizer: (p) => new SGD(p, { lr: 0.1 }), sampling: { shuffle: false }, batchSize: 8, epochs: 2, shards: 2,
       ${parts} });`);
 
-// The root has an infinite slope at 0: the loss of the last step is finite, its gradient is not.
+// The root has infinite slope at 0: the last step's loss is finite, its gradient is not.
 const lastStep = jobWith("loss: (m, b) => add(squares(m, b), mean(sqrt(mul(b.z, sum(square(m.weight))))))");
 
 async function run(job: string, options: TrainOptions) {
@@ -60,15 +61,15 @@ describe("a NaN in the last step of an epoch ends the run, and the checkpoint be
   ])("%o", async (options) => {
     const [directory, out] = [newDirectory(), `${newDirectory()}.safetensors`];
     const checkpoint = { directory, everySteps: 5 };
-    // To go on from there leads to the same.
+    // Resuming from there leads to the same.
     for (const resume of [false, true]) {
       const { error, events } = await run(lastStep, { ...options, checkpoint, out, resume });
       expect(error).toBeInstanceOf(NonFiniteError);
-      // With Hogwild, another shard may come to see the weight before the meeting.
+      // With Hogwild, another shard may see the weight before the synchronization point.
       if (!options.hogwild) expect((error as Error).message).toBe(messageOf(options));
       expect(await newestStep(directory)).toBe(5);
       expect(existsSync(out)).toBe(false);
-      // Nothing is told of an epoch that ended so.
+      // An epoch that ended so is not reported.
       expect(events.filter(({ type }) => type === "epoch" || type === "end")).toEqual([]);
     }
   });

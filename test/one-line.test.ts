@@ -1,4 +1,4 @@
-// Where the command is started, and what messages it meets, is not its doing: whatever it is, it is told in one line.
+// The command cannot choose where it starts or which messages it meets: any such problem takes one line.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 const flags = ["--workers", "1", "--kernels", "wasm"];
 
 it.each(["train", "profile"])("%s in a working directory that is no longer there", (name) => {
-  // The directory goes when the shell is in it.
+  // The directory is removed after the shell has entered it.
   const directory = mkdtempSync(join(tmpdir(), "shardgrad-gone-"));
   const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
   const args = ["-c", script, "sh", directory, process.execPath, command, name, job, ...flags];

@@ -1,5 +1,5 @@
-// Every function and class of the public API that takes options refuses one that does not exist. They are found in the
-// declarations that are shipped, so that a new one that checks nothing is noticed: it has no call below, or does not throw.
+// Every function and class of the public API that takes options refuses unknown ones. The test finds them in the
+// shipped declarations, so that it notices a new one without checks: it has no call below, or does not throw.
 import type { Tensor } from "@shardgrad/core";
 import * as core from "@shardgrad/core";
 import { checkGrad } from "@shardgrad/core/testing";
@@ -20,7 +20,7 @@ const optimizers = Object.entries(core).flatMap(([name, value]) => {
   return [[name, (o: never) => new Class(weights(), o)] as const];
 });
 
-/** Calls with any options, by the name of what is called: the one that errors begin with. */
+/** Calls with given options, by the name that errors begin with. */
 const calls: Record<string, (options: never) => unknown> = {
   ...Object.fromEntries(optimizers),
   AvgPool1d: (o) => new core.AvgPool1d(2, o),
@@ -132,7 +132,7 @@ const calls: Record<string, (options: never) => unknown> = {
   zerosLike: (o) => core.zerosLike(x, o),
 };
 
-/** What an error begins with: methods are named by what they do, or by their module. */
+/** What an error begins with: for a method, what it does, or its module. */
 const operationOf = (name: string) => name.replace(/^Module\./, "").replace(/\.forward$/, "");
 
 describe("options of the public API", () => {

@@ -1,5 +1,5 @@
-// Parts of a job that people write themselves: an optimizer, a schedule, a model with several inputs and outputs. What holds
-// for the library's own holds for them: the same bits for any number of workers, captured or not, and after a resume.
+// Parts of a job that users write: an optimizer, a schedule, a model with several inputs and outputs. They keep the
+// library's promises: the same bits for any number of workers, captured or not, and after a resume.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// The packages as somebody installs them: what they contain, which Node.js versions run them, and bundlers.
+// The packages as installed: their contents, the Node.js versions that run them, and bundlers.
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -34,7 +34,7 @@ describe.each(["core", "parallel", "blas"])("@shardgrad/%s", (name) => {
     const attw = require
       .resolve("@arethetypeswrong/cli/package.json")
       .replace(/package\.json$/, "dist/index.js");
-    // Not for require() or for resolution from before "exports": these are ES modules with an exports map.
+    // Not for require(), nor for resolution without "exports": these are ES modules with an exports map.
     const args = [
       attw,
       "--pack",
@@ -67,7 +67,7 @@ it("core has no export without documentation", async () => {
   const typedoc = require
     .resolve("typedoc/package.json", { paths: [root] })
     .replace(/package\.json$/, "bin/typedoc");
-  // Warnings, of which an undocumented export is one, are errors: it exits with a code that is not 0.
+  // Warnings, such as for an undocumented export, are errors: the exit code is not 0.
   const { stdout } = await run(
     process.execPath,
     [typedoc, "--options", ".config/typedoc.json", "--emit", "none"],
@@ -149,7 +149,7 @@ describe("a Node.js that is too old is told in one line", () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(oneLine)]);
   });
 
-  // A name that it does not have would be an error before any of this could be said.
+  // A missing name would be an error before this line could be printed.
   const old = installedNodes().find(isOld);
   it.skipIf(!old)("one that is installed here", async () => {
     const { stderr } = await failure(old!, entry);

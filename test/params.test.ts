@@ -1,5 +1,5 @@
-// What a run gives a job: params with other values, state of the data, where the run is, and the arguments and environment
-// that the process was started with; the same on every thread.
+// What a run passes to a job, the same on every thread: params with other values, the data's state, and the position in
+// the run. Also the arguments and environment of the process.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -266,7 +266,7 @@ it("workers have the arguments and the environment that the process had when tra
   process.env.SHARDGRAD_TEST_LR = "0.25";
   process.argv.push("0.125");
   try {
-    // Other settings of the optimizer on a worker than on the main thread would be refused.
+    // Optimizer settings that differ between a worker and the main thread would be refused.
     expect((await train(file, { workers: 2, shards: 2, kernels })).steps).toBe(1);
   } finally {
     process.argv.pop();

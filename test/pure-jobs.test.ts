@@ -1,5 +1,5 @@
-// What a job does must not depend on who computes what: state that its functions keep, random numbers of their own,
-// variables that only one thread sets, are found, also with a single worker, and named.
+// A job's results must not depend on who computes what. State that its functions keep, their own random numbers, and
+// variables that only one thread sets are found and named, even with a single worker.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,7 +119,7 @@ describe("what functions that see no rows keep from call to call is refused befo
     [
       "afterStep: another tensor in place of one",
       "afterStep: (model) => { model.mean = buffer(mul(model.mean, 2)); },",
-      "^train: afterStep\\(\\) put something else in the place of mean; change it in place with copyFrom\\(\\)",
+      "^train: afterStep\\(\\) replaced mean; change it in place with copyFrom\\(\\)",
     ],
   ])("%s", async (_what, parts, message) => {
     await refuses(parts, {}, new RegExp(message));
@@ -178,7 +178,7 @@ describe("state that a job's functions change is refused before step 1", () => {
     [
       "a tensor that is no part of the state",
       loss("grow(model.scale);"),
-      /^train: loss\(\) changed scale, a tensor that is no parameter and no buffer, .*make it a buffer/,
+      /^train: loss\(\) changed scale, a tensor that is neither a parameter nor a buffer, .*make it a buffer/,
     ],
     [
       "a trained weight",
@@ -242,7 +242,7 @@ describe("state that is changed later is refused, too", () => {
       "by afterStep, where nobody else sees it",
       "afterStep: (model) => grow(model.scale),",
       {},
-      /^train: afterStep\(\) changed scale, a tensor that is no parameter and no buffer, in step 1; .*make it a buffer/,
+      /^train: afterStep\(\) changed scale, a tensor that is neither a parameter nor a buffer, in step 1; .*make it a buffer/,
     ],
     [
       "beside afterStep",

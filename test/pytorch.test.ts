@@ -1,5 +1,5 @@
 // Core against PyTorch, not against itself: every op and loss with its gradients, and three training runs of 100 steps.
-// The fixtures were written by pytorch/generate.py, which says how inputs and initial weights follow from `noise`.
+// The fixtures come from pytorch/generate.py, which says how inputs and initial weights follow from `noise`.
 import { readFileSync } from "node:fs";
 import type { Module, Optimizer, Tensor } from "@shardgrad/core";
 import * as sg from "@shardgrad/core";
@@ -77,7 +77,7 @@ const three =
   (x, y, z) =>
     f(x!, y!, z!);
 
-/** How core says each case of generate.py. */
+/** How core writes each case of generate.py. */
 const ops: Record<string, Apply> = {
   neg: one(sg.neg),
   exp: one(sg.exp),
@@ -198,8 +198,8 @@ describe(`ops and losses against PyTorch ${torch}`, () => {
   });
 });
 
-/** As `initialise` in generate.py: matrices within 1/√(fan in); gains stay around 1, biases around 0. */
-function initialise(parameters: readonly Tensor[]): void {
+/** As `initialize` in generate.py: matrices within 1/√(fan in); gains stay around 1, biases around 0. */
+function initialize(parameters: readonly Tensor[]): void {
   parameters.forEach((parameter, k) => {
     const values = noise(parameter.size, 1000 + k);
     const fanIn = sizeOf(parameter.shape.slice(1));
@@ -227,7 +227,7 @@ function classify(
   optimizer: (parameters: Tensor[]) => Optimizer,
   shape: number[],
 ) {
-  initialise(model.parameters());
+  initialize(model.parameters());
   const update = optimizer(model.parameters());
   const batches = Array.from({ length: 5 }, (_, k) => ({
     x: real(shape, 200 + k, 0, 1),
@@ -296,7 +296,7 @@ describe(`training as PyTorch ${torch} does`, () => {
     const letters = [...new Set(training.text)].sort();
     const text = Array.from(training.text, (letter) => letters.indexOf(letter));
     const model = new CharModel(letters.length);
-    initialise(model.parameters());
+    initialize(model.parameters());
     const lr = sg.warmupCosineSchedule({
       lr: 3e-3,
       minLr: 3e-4,

@@ -1,4 +1,4 @@
-// What a run tells of its speed, its gradients and its learning rates: the same numbers wherever they are told.
+// What a run reports about its speed, its gradients and its learning rates: the same numbers everywhere.
 import type { EpochEvent, ProgressEvent, StepEnd, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
@@ -95,7 +95,7 @@ it("samplesPerSecond is one number in progress, epochs and the end: samples by t
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   expect(samplesPerSecond / (sum(counted) / sum(times))).toBeCloseTo(1, 6);
   expect(progress.at(-1)).toMatchObject({ step: steps, samplesPerSecond });
-  // What is left of the whole time is starting, evaluating and ending.
+  // The rest of the time is start-up, evaluation and the end.
   expect(sum(times)).toBeLessThan(seconds);
 });
 

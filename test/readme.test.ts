@@ -1,5 +1,5 @@
-// Every code block of the READMEs and of docs/ that is marked `ts run` runs, and is type-checked by Node's own rules: as a
-// module of its own, in a process of its own, with no warning and no error.
+// Every code block of the READMEs and of docs/ marked `ts run` runs as a module of its own, in a process of its own. It
+// must need no more than Node's type stripping, and cause no warning and no error.
 import { execFile } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

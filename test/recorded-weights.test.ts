@@ -1,6 +1,6 @@
-// The weights that jobs of all kinds come to are those that were written down: a change of the code that changes no
-// arithmetic changes no bit, on any machine. `wasm-plain` rounds the same on all processors. What is written down is
-// changed by `SHARDGRAD_UPDATE=1` only, with a word about it in the CHANGELOG.
+// All kinds of jobs end with their recorded weights: a change that changes no arithmetic changes no bit, on any
+// machine. `wasm-plain` rounds the same on all processors. Only `SHARDGRAD_UPDATE=1` changes the records, which needs a
+// line in the CHANGELOG.
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";

@@ -1,5 +1,5 @@
-// What may be another when a run goes on from a checkpoint, and what may not: clipping, metrics, a learning rate and the
-// like are for the steps to come, and told; data and its order decided the steps that are done.
+// What may change when a run resumes, and what may not. Clipping, metrics, a learning rate and the like affect the
+// steps to come, and the run reports them; the data and its order decided the steps that are done.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +54,7 @@ const newestIn = (directory: string) => {
   return readCheckpoint(join(directory, names.sort().at(-1)!));
 };
 
-/** Metrics of the epochs that are over, as the newest checkpoint has them. */
+/** Metrics of the finished epochs, as in the newest checkpoint. */
 async function metricsIn(directory: string): Promise<Record<string, number>[]> {
   const { random } = (await newestIn(directory)).state;
   return (random as unknown as { epochs: { metrics: Record<string, number> }[] }).epochs.map(
@@ -115,7 +115,7 @@ describe("a run goes on with another setting, which is told and recorded:", () =
     const averaging = jobWith("ema: { decay: 0 }");
     const { resumed, weightsSha256, checkpoint } = await changed(averaging, { steps: 20, useEma: true });
     expect(resumed!.changes).toEqual(["ema decay 0 instead of none", "useEma added"]);
-    // An average that keeps nothing is the weights.
+    // An average with decay 0 equals the weights.
     expect(weightsSha256).toBe((await run(plain, { steps: 20 })).weightsSha256);
     const back = await run(plain, { checkpoint, resume: "must" });
     expect(back.resumed!.changes).toEqual(["ema decay none instead of 0", "useEma removed"]);
@@ -133,7 +133,7 @@ describe("metrics are known by their names:", () => {
       whole.epochs.slice(1).map(({ epoch, metrics: { e } }) => ({ epoch, e })),
     );
     expect(metrics.twice).toBeCloseTo(2 * Number(metrics.e), 12);
-    // Of the first epoch there is no value, and none is made up.
+    // The first epoch has no value, and none is invented.
     const saved = await metricsIn(checkpoint.directory);
     expect(saved.map((metrics) => Object.keys(metrics))).toEqual([
       ["e"],

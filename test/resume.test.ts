@@ -1,4 +1,4 @@
-// Stopping and going on: the run that was interrupted ends with the bits of the one that was not.
+// Stop and resume: an interrupted run ends with the bits of an uninterrupted one.
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,9 +50,9 @@ describe("a run that ended after so many steps is resumed on other workers", () 
     const resumed = await run({ workers: resumedOn, checkpoint, resume: "must" });
     expect(resumed.events.find(({ type }) => type === "resume")).toMatchObject({ step: steps, notes: [] });
     expect(resumed.weightsSha256).toBe(expected.weightsSha256);
-    // Also what is told of an epoch that was begun by one run and ended by the other.
+    // Also the report of an epoch that one run began and the other ended.
     expect(resumed.losses).toEqual(expected.losses.slice(Math.floor(steps / 25)));
-    // A run that is over has nothing left to do.
+    // A finished run has nothing left to do.
     const again = await run({ workers: 1, checkpoint, resume: true });
     expect([again.weightsSha256, again.losses]).toEqual([expected.weightsSha256, []]);
     expect(again.metrics).toMatchObject(expected.metrics);
@@ -85,7 +85,7 @@ it("where all checkpoints are damaged, or there is none, a run says so and begin
   expect(anew.weightsSha256).toBe(expected.weightsSha256);
 });
 
-/** It is worst, and so the best, in the first epoch. */
+/** Its best value is in the first epoch. */
 const backwards = writeJob(`
   import job from ${JSON.stringify(fileURLToPath(job))};
   import { defineJob } from "@shardgrad/parallel";
@@ -155,7 +155,7 @@ it("averages of weights, clipping and early stopping go on as they were", async 
 });
 
 it("running statistics go on as they were", async () => {
-  const normalised = writeJob(`
+  const normalized = writeJob(`
     import job from ${JSON.stringify(fileURLToPath(job))};
     import { BatchNorm1d, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
     import { defineJob } from "@shardgrad/parallel";
@@ -164,10 +164,10 @@ it("running statistics go on as they were", async () => {
     const loss = (net, { x, y }) => crossEntropy(net.forward(x), y);
     export default defineJob({ dataset, model, loss, optimizer, metrics, batchSize: 40, epochs: 2 });`);
   const ended = { kernels: "wasm", shards: 8, epochs: 4 } as const;
-  const whole = await train(normalised, { ...ended, workers: 1 });
+  const whole = await train(normalized, { ...ended, workers: 1 });
   const checkpoint = { directory: newDirectory() };
-  await train(normalised, { ...ended, workers: 3, steps: 8, checkpoint });
-  const resumed = await train(normalised, { ...ended, workers: 2, checkpoint, resume: "must" });
+  await train(normalized, { ...ended, workers: 3, steps: 8, checkpoint });
+  const resumed = await train(normalized, { ...ended, workers: 2, checkpoint, resume: "must" });
   expect(resumed.weightsSha256).toBe(whole.weightsSha256);
 });
 
@@ -264,7 +264,7 @@ describe("a checkpoint with right sums and wrong contents is passed over, and to
 });
 
 describe("a directory that cannot be written any more", () => {
-  // Who can write everything notices no missing permission; a directory that is gone stops everybody.
+  // root has every permission; a missing directory stops everybody.
   const broken = async (onError: "continue" | "stop") => {
     const directory = newDirectory();
     const running = train(job, {
@@ -336,7 +336,7 @@ describe("the command", () => {
 
   it("killed at any moment, it goes on from what was saved", async () => {
     const directory = newDirectory();
-    // Seeded; how far the process is by then is not, nor need it be.
+    // Seeded, although the process's progress by then is not, and need not be.
     for (const delayMs of [350, 617, 489, 773]) {
       const { child, ended } = start(directory, 2);
       const timer = setTimeout(() => child.kill("SIGKILL"), delayMs);

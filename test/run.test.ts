@@ -1,4 +1,4 @@
-// A run as a script sees it: events, stopping, the result, and what is left behind.
+// A run as a script sees it: events, stopping, the result, and what it leaves behind.
 import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -140,7 +140,7 @@ it("writes the weights to where a link leads, and to a device", async () => {
 it("a file of weights that cannot be written leaves the one before as it was", async () => {
   const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
   try {
-    // What is written beside it has a longer name, which is too long.
+    // The temporary file's name is longer, too long.
     const out = join(directory, `${"m".repeat(238)}.safetensors`);
     await writeFile(out, "the one before");
     const run = train(job, { workers: 1, steps: 1, out });
@@ -236,7 +236,7 @@ it("gives all memory back, run after run", async () => {
     return heap().arena.live;
   };
   const before = await cycle();
-  // Less is possible: the garbage collector may find what tests before this one left.
+  // It can be negative: the garbage collector may free what earlier tests left.
   for (let i = 0; i < 5; i++) expect(await cycle()).toBeLessThanOrEqual(before);
 });
 
@@ -245,7 +245,7 @@ it("never blocks the main thread: its event loop turns while workers compute", a
   try {
     const run = train(job, { workers: 2, epochs: 100_000 });
     let turns = 0;
-    // Were this thread blocked until the workers are done, nobody would stop them.
+    // If this thread were blocked until the workers are done, nobody could stop them.
     const turn = () => (++turns < 100 ? setImmediate(turn) : run.stop());
     let begun = false;
     run.on("progress", () => {

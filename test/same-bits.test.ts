@@ -1,5 +1,6 @@
-// With pinned shards a run ends with the same bits on any number of workers, whole or stopped within an epoch and resumed
-// on others: on an MLP with dropout, LeNet-5 with BatchNorm, and a GPT. Failures of workers: parallel's faults-*.test.ts.
+// With pinned shards a run ends with the same bits on any number of workers, whole, or stopped within an epoch and
+// resumed on others. The jobs: an MLP with dropout, LeNet-5 with BatchNorm, and a GPT. For failures of workers see
+// parallel's faults-*.test.ts.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +47,7 @@ describe.each(["dropout", "batch-norm", "char-gpt"])("%s", (name) => {
   it("stopped within an epoch by stop(), and resumed on other workers", async () => {
     const checkpoint = { directory: newDirectory(), everySteps: 4 };
     let steps = 0;
-    // Which step it stops at is up to chance: once more if it is the last of an epoch.
+    // Chance decides the step it stops at; try again if it is the last of an epoch.
     while (!withinEpoch(steps)) {
       const running = train(job, { ...common, workers: 2, epochs: 10_000, checkpoint, resume: true });
       running.on("progress", () => running.stop());

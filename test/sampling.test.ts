@@ -1,5 +1,5 @@
-// Whole runs over data that is drawn, weighted, computed, altered or held out: what the results are, and that they do
-// not depend on the number of workers.
+// Whole runs over data that is drawn, weighted, computed, augmented or held out: the results are right, and do not
+// depend on the number of workers.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ import { writeJob } from "./write-job.ts";
 const hashOf = async (name: SampledJob, options: TrainOptions) =>
   (await train(sampledJob(name), options)).weightsSha256;
 
-/** All parameters of a model, one after another; the model's memory is given back. */
+/** All parameters of a model, one after another; frees the model. */
 function flat(net: { parameters(): { toArray(): ArrayLike<number>; dispose(): void }[] }): number[] {
   return net.parameters().flatMap((parameter) => {
     const values = Array.from(parameter.toArray());
@@ -199,7 +199,7 @@ function failureOf(job: string, options: TrainOptions): Promise<Error | undefine
 }
 
 it("in a run, every draw of a sample and every epoch has random numbers of its own", async () => {
-  // One sample, drawn again and again; the loss is the mean of its random numbers, uniform from 0 to 1.
+  // One sample, drawn repeatedly; the loss is the mean of its random numbers, uniform from 0 to 1.
   const job = writeJob(`
     import { add, Linear, mean, mul, SGD } from "@shardgrad/core";
     import { computed, defineJob } from "@shardgrad/parallel";

@@ -1,5 +1,5 @@
-// The scores against scikit-learn's numbers, which scikit-learn/scores.py has written: over whole runs of several sizes, with
-// more than one chunk and uneven shares of the workers; and what they do at the edges.
+// The scores against scikit-learn's numbers, written by scikit-learn/scores.py. Whole runs of several sizes, with more
+// than one chunk and uneven shares of the workers; and edge cases.
 import { readFileSync } from "node:fs";
 import type { Collected, Score } from "@shardgrad/parallel";
 import {

@@ -1,24 +1,24 @@
-// What a terminal shows of what was written to it: as much of one as the command uses (ECMA-48, and DEC's mode for wrapping).
+// What a terminal shows after some output: the part of ECMA-48 that the command uses, and DEC's wrapping mode.
 
 const esc = String.fromCharCode(27);
 const token = new RegExp(`${esc}\\[(\\??)(\\d*)([A-Za-z])|[\\r\\n]|[^${esc}\\r\\n]`, "gu");
 
 interface Row {
   cells: string[];
-  /** Whether it goes on in the next one. */
+  /** Whether it continues in the next row. */
   continued: boolean;
 }
 
 export interface Screen {
-  /** Its lines from top to bottom, those that were wrapped as one. */
+  /** Its lines from top to bottom; wrapped ones count as one. */
   lines: string[];
-  /** Characters that were written over the last one of a row, as there was no room and no wrapping. */
+  /** Characters that overwrote the last one of a row, because there was no room and no wrapping. */
   cut: number;
   wraps: boolean;
   cursorShown: boolean;
 }
 
-/** What is to be seen on a terminal of so many columns, and any number of rows. */
+/** The visible text on a terminal of so many columns, and any number of rows. */
 export function screenOf(text: string, columns: number): Screen {
   const rows: Row[] = [];
   const rowAt = (index: number) => {

@@ -1,5 +1,5 @@
-// Signals that ask the command to end: the first lets it finish its step and save, a second one ends it at once, in the middle
-// of a step; what was saved before stays, and is gone on from.
+// Signals that ask the command to end. The first lets it finish its step and save; a second one ends it at once, in the
+// middle of a step. Earlier checkpoints stay, and a resume starts from them.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { writeJob } from "./write-job.ts";
 const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
 const dropout = fileURLToPath(new URL("./jobs/dropout.ts", import.meta.url));
 
-/** Each sample of the fourth step of a run takes a second, if it is to be slow: no step is over soon after a signal. */
+/** If it should be slow, each sample of the run's fourth step takes a second, so that no step ends soon after a signal. */
 const job = writeJob(`
   import job from ${JSON.stringify(dropout)};
   import { defineJob } from "@shardgrad/parallel";
@@ -56,7 +56,7 @@ it("a second signal ends the run at once, and loses nothing that was saved", asy
     const directory = join(root, "run");
     const saving = ["--checkpoint", directory, "--checkpoint-every", "1", "--resume"];
     let asked = false;
-    // Two different ones, as two of a kind that come at once may arrive as one.
+    // Two different ones, because two of a kind in quick succession may arrive as one.
     const interrupted = await run(saving, { SLOW: "1" }, (text, kill) => {
       if (asked || !text.includes('"type":"checkpoint"')) return;
       asked = true;
@@ -86,7 +86,7 @@ it.each(["SIGTERM", "SIGHUP", "SIGUSR2"] as const)(
         if (asked || !text.includes('"type":"epoch"')) return;
         asked = true;
         kill(signal);
-        // The kernel sends it when the terminal goes, and the shell once more; who insists sends the other.
+        // The kernel sends it when the terminal goes, and the shell once more; a user who insists sends another signal.
         if (signal !== "SIGTERM") kill(signal);
       });
       expect(interrupted.code).toBe(128 + constants.signals[signal]);

@@ -1,5 +1,5 @@
-// The source of a job may be edited while it is trained. What workers import when they start, at the beginning or after a
-// failure, must be what the main thread has: a run never has bits of two versions.
+// The source of a job may be edited during training. Workers that start, at the beginning or after a failure, must
+// import the main thread's version: a run never mixes two versions.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ afterAll(() => {
 
 let count = 0;
 
-/** A job of three files, one of which is imported by a name that is computed; `die` is the number of updates after which a worker ends, once. */
+/** A job of three files, one of them imported by a computed name; after `die` updates a worker ends, once. */
 function writeJob({ die = 0, more = "" } = {}) {
   const name = `job-${count++}`;
   const path = (file: string) => join(folder, `${name}-${file}.ts`);
@@ -129,7 +129,7 @@ it("a checkpoint says what source it is of, and a resume, in one line, what has 
   expect(Object.keys(sources)).toEqual([`${name}-data.ts`, `${name}-job.ts`, `${name}-scale.ts`]);
   const resumed = async () => {
     const told: ResumeEvent[] = [];
-    // In a process of its own, as this one has the first version.
+    // In a separate process, because this one has the first version.
     const cli = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
     const kernels = ["--kernels", "wasm"];
     const flags = ["--json", "--workers", "1", ...kernels, "--checkpoint", checkpoint.directory, "--resume"];
@@ -150,6 +150,6 @@ it("a checkpoint says what source it is of, and a resume, in one line, what has 
       notes: [`checkpoint: the source has changed since it was saved: ${name}-data.ts, ${name}-scale.ts`],
     },
   ]);
-  // What was saved since is of the new source.
+  // Later saves belong to the new source.
   expect(await resumed()).toEqual([{ step: 32, notes: [] }]);
 });

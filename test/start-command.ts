@@ -1,4 +1,4 @@
-// The `shardgrad` command in a process of its own, for tests that send it signals.
+// The `shardgrad` command in its own process, for tests that send signals.
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -28,7 +28,7 @@ export function startCommand(
   });
   const ended = new Promise<Ended>((resolve) =>
     child.on("close", (code) => {
-      // A process that is killed may leave half a line.
+      // A killed process may leave half a line.
       const lines = text.split("\n").slice(0, -1);
       resolve({ code, events: lines.map((line) => JSON.parse(line)), stderr });
     }),

@@ -1,5 +1,5 @@
-// What a job may ask of a step besides a loss and an optimizer: the same bits for any number of workers, and those of a
-// plain loop over core.
+// What a job may ask of a step besides a loss and an optimizer. The same bits for any number of workers as in a plain
+// loop over core.
 import { createHash } from "node:crypto";
 import type { Tensor } from "@shardgrad/core";
 import {
@@ -81,7 +81,7 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
         });
       }
     }
-    // Both kinds of steps are there: clipped, and left alone.
+    // Some steps are clipped, and some are not.
     expect(Math.min(...norms)).toBeLessThan(0.7);
     expect(Math.max(...norms)).toBeGreaterThan(0.7);
     const told: number[] = [];
@@ -146,7 +146,7 @@ const broken = (change: string) =>
     };
     ${change}`);
 
-// Sample 21, in step 2 and its shard 1: the gradient of the root of 0 is infinite, and that of the weights NaN.
+// Sample 21, in step 2 and its shard 1: the root has an infinite gradient at 0, so the weights' gradient is NaN.
 const rootOfZero = `
     for (let i = 0; i < 128; i++) x[i] = 1 + (i % 7);
     x[42] = x[43] = 0;
@@ -196,7 +196,7 @@ describe("what is not finite", () => {
         dataset: { train: { x: { data: ${data}, shape: [2] } } },
         optimizer: (parameters) => new Adam(parameters, { lr: (step) => 0.1 / (1 + step) }),
       });`);
-    // The same without the samples of step 2: the step that is skipped in each of two epochs.
+    // The same without the samples of step 2, which each of two epochs skips.
     const without = trained("Float32Array.from([...x.subarray(0, 32), ...x.subarray(64)])");
     for (const useEma of [false, true]) {
       const skipping = await train(trained("x"), { kernels, workers: 2, useEma });
@@ -239,7 +239,7 @@ describe("graphs", () => {
       "export default defineJob({ ...parts, optimizer: (p) => new SGD(p, { lr: isMainThread ? 0.1 : 0.2 }) });",
     );
     await expect(train(job, { workers: 2 })).rejects.toThrow(
-      /^train: optimizer\(\) built another one on this thread, SGD \(parameters 0 1: lr 0\.2, .*lr 0\.1/,
+      /^train: optimizer\(\) built SGD \(parameters 0 1: lr 0\.2, .*lr 0\.1/,
     );
   });
 });

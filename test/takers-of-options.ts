@@ -1,8 +1,8 @@
-// Which functions and classes of a package take an object of options, by the declarations that are shipped.
+// Finds the functions and classes of a package that take an options object, from the shipped declarations.
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-/** Types of arguments that are data, whose names are the user's or the library's own. */
+/** Argument types that are data, with names chosen by the user or the library. */
 const data = [
   /^(Readonly(Map)?<|Iterable<|ArrayLike<|(Float32|Float64|Int32|Uint8|Uint32|BigInt64|BigUint64)Array)/,
   /^(Allocator|ErrorOptions|Graph|Kernels|OptimizerStateDict)$/,
@@ -20,7 +20,7 @@ function publicMembers(type: ts.Type): ts.Symbol[] {
   });
 }
 
-/** `crossEntropy`, `Conv2d`, `Module.loadStateDict`, `init.kaimingNormal`, …: all that take an object of options. */
+/** `crossEntropy`, `Conv2d`, `Module.loadStateDict`, `init.kaimingNormal`, …: everything that takes an options object. */
 export function takersOfOptions(name: "core" | "parallel", ...entries: string[]): string[] {
   const files = entries.map((entry) =>
     fileURLToPath(new URL(`../packages/${name}/dist/${entry}.d.ts`, import.meta.url)),
@@ -40,7 +40,7 @@ export function takersOfOptions(name: "core" | "parallel", ...entries: string[])
     if (type.isUnion()) return type.types.some(isOptions);
     if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection))) return false;
     if (type.getCallSignatures().length + type.getConstructSignatures().length > 0) return false;
-    // What comes after the first argument of activations, as in `new GELU({ approximate: "tanh" })`.
+    // Arguments of activations after the first, as in `new GELU({ approximate: "tanh" })`.
     if (checker.isTupleType(type)) {
       return checker
         .getTypeArguments(type as ts.TypeReference)
@@ -76,7 +76,7 @@ export function takersOfOptions(name: "core" | "parallel", ...entries: string[])
     const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
     for (const exported of checker.getExportsOfModule(module)) visit("", exported);
   }
-  // It takes the inputs of `forward`, which looks at its own; and this is made by `openCheckpoints` alone.
+  // One takes the inputs of `forward`, which checks its own; only `openCheckpoints` creates the other.
   for (const taker of ["Module.summary", "CheckpointStore"]) found.delete(taker);
   return [...found].sort();
 }

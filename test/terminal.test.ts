@@ -1,5 +1,5 @@
-// The command in a pseudo-terminal, which `script` of util-linux makes: all lines are whole at any width, and a terminal that
-// goes away costs nothing.
+// The command in a pseudo-terminal, made by `script` of util-linux: all lines stay whole at any width, and losing the
+// terminal costs nothing.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const clusters = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 const { stdout: version } = spawnSync("script", ["--version"], { encoding: "utf8" });
 const hasTerminal = /util-linux/.test(version ?? "");
 
-/** Starts the command in a terminal of so many columns. The process holds a pipe of ours for as long as it lives. */
+/** Starts the command in a terminal of so many columns. The process holds one of our pipes while it lives. */
 function startIn(columns: number, args: readonly string[]) {
   const line = [process.execPath, command, "train", ...args].map((word) => `'${word}'`).join(" ");
   const env = { ...process.env, TERM: "xterm" };
@@ -36,7 +36,7 @@ function startIn(columns: number, args: readonly string[]) {
 }
 
 const filler = "what comes of it is longer than a terminal is wide, and must be read to its end ".repeat(3);
-/** Says much, on both streams and from both sides, fails in the third epoch for a reason that is long, too, and stays open. */
+/** Prints a lot, on both streams and from both sides, fails in the third epoch with a long message, and stays open. */
 const wordy = writeJob(`
   import { existsSync, rmSync, writeFileSync } from "node:fs";
   import { isMainThread } from "node:worker_threads";
@@ -80,7 +80,7 @@ describe.skipIf(!hasTerminal)("in a terminal", () => {
         expect.stringContaining("restarting from step"),
         expect.stringMatching(/^shardgrad: /),
       ]);
-      // Nothing is left of the bar.
+      // Nothing remains of the bar.
       expect(lines.join("\n")).not.toMatch(/[█░]/);
       expect(text).toMatch(/[█░]+ \d+% {2}step/);
     },

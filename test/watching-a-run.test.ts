@@ -1,4 +1,4 @@
-// A run is a promise of its result that several may watch: what each of them is told, and who can stop it.
+// A run is a promise of its result that several may watch: what each of them gets, and who can stop it.
 import type { TrainEvent } from "@shardgrad/parallel";
 import { JobError, train } from "@shardgrad/parallel";
 import { describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ const job = new URL("./jobs/clusters.ts", import.meta.url);
 /** Longer than any test waits. */
 const endless = { workers: 1, shards: 1, epochs: 100_000 };
 
-/** What is thrown at this process instead of to the test runner: the first `count` errors, and those of the same turn. */
+/** Errors that would reach the test runner as unhandled: the first `count`, and those of the same turn. */
 async function unhandled(count: number, body: () => Promise<void>): Promise<unknown[]> {
   const errors: unknown[] = [];
   const listeners = process.listeners("unhandledRejection");
@@ -63,7 +63,7 @@ describe("a run is a promise", () => {
     const errors = await unhandled(2, async () => {
       await expect(train("no-such-job.ts").on("epoch", () => undefined)).rejects.toThrow("no such file");
       train("no-such-job-1.ts").on("epoch", () => undefined);
-      // Left after step 11: a stop is heeded at the end of a step, so that there is a twelfth whenever it comes.
+      // It leaves after step 11. A stop takes effect at the end of a step, so there is always a twelfth.
       for await (const event of train(failing, { ...endless, restarts: 0 }))
         if (event.type === "epoch") break;
     });

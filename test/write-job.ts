@@ -1,4 +1,4 @@
-// Job modules that only a test needs, such as broken ones: written where they can import the packages.
+// Job modules for single tests, such as broken ones, written where they can import the packages.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

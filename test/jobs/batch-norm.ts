@@ -1,5 +1,5 @@
-// LeNet-5 with BatchNorm after each convolution and the first linear layer, on small pictures: stripes of four
-// directions. 150 samples in batches of 32: the last batch of an epoch has 22, and 2 if batches are of 37.
+// LeNet-5 with BatchNorm after each convolution and the first linear layer, on small pictures of stripes in four
+// directions. It has 150 samples in batches of 32: the last batch of an epoch has 22. With batches of 37 it has 2.
 import {
   AvgPool2d,
   accuracy,
@@ -28,7 +28,7 @@ export function stripes(samples: number, seed: number) {
     const angle = (y[i]! * Math.PI) / 4;
     for (let j = 0; j < side * side; j++) {
       const along = Math.cos(angle) * (j % side) + Math.sin(angle) * Math.floor(j / side);
-      // Far from zero, as pictures are: what normalisation must not lose digits over.
+      // Far from zero, like pictures: normalization must not lose digits over it.
       x[i * side * side + j] = 3 + 0.4 * x[i * side * side + j]! + Math.sin(along);
     }
   }

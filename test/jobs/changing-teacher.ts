@@ -1,4 +1,4 @@
-// A job that keeps state in its loss, where every worker would change it as often as it is called: a teacher that follows.
+// A job whose loss changes state, as often as each worker calls it: a teacher that follows.
 import type { Tensor } from "@shardgrad/core";
 import { add, detach, Linear, Module, mse, mul, noGrad, SGD } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";

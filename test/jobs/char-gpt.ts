@@ -1,5 +1,5 @@
-// A GPT over characters: two transformer blocks with causal attention, on the rhyme of this file. 200 windows of 16
-// characters in batches of 40, which makes 5 steps an epoch.
+// A GPT over characters: two transformer blocks with causal attention, on the rhyme in this file. 200 windows of 16
+// characters in batches of 40: 5 steps per epoch.
 import type { Tensor } from "@shardgrad/core";
 import {
   AdamW,
@@ -26,7 +26,7 @@ const codes = Uint8Array.from(text, (character) => alphabet.indexOf(character));
 const context = 16;
 const width = 16;
 
-/** Windows that begin at every second character: what stands there, and what follows each. */
+/** Windows that begin at every second character: the characters there, and each one's successor. */
 function windows(samples: number, first: number) {
   const from = (shift: number) =>
     Uint8Array.from(

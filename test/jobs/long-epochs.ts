@@ -1,4 +1,4 @@
-// The GPT in epochs of a thousand steps, for runs of hours (parallel's soak-hour.ts): what is kept of each epoch stays little.
+// The GPT in epochs of a thousand steps, for runs of hours (parallel's soak-hour.ts): few epochs leave few records.
 import { defineJob } from "@shardgrad/parallel";
 import job from "./char-gpt.ts";
 

@@ -1,5 +1,5 @@
-// State that no gradient trains, moved after each step: a teacher that follows the student, with a little noise, a buffer
-// that counts, and weights that are kept small. 100 samples in batches of 20: 5 steps an epoch.
+// State that no gradient trains, moved after each step: a teacher that follows the student with a little noise, a
+// counting buffer, and weights that are kept small. It has 100 samples in batches of 20: 5 steps per epoch.
 import type { Tensor } from "@shardgrad/core";
 import {
   Adam,

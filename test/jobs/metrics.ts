@@ -1,11 +1,11 @@
-// A job whose metrics are of every kind: a line through 600 points, which are three chunks of an evaluation, with weights
-// that are 0 for some.
+// A job with metrics of every kind: a line through 600 points, which are three chunks of an evaluation, some with
+// weight 0.
 import { div, Linear, mse, mul, reshape, SGD, square, sub, sum, tensor } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 
 const samples = 600;
 const a = Float32Array.from({ length: samples }, (_, i) => Math.sin(i));
-/** Of another mean in each chunk: what is averaged by chunk comes out wrong. */
+/** The mean differs in each chunk, so averaging by chunk would be wrong. */
 const y = a.map((value, i) => value + (i < 256 ? 0 : i < 512 ? 3 : 9));
 const w = Float32Array.from({ length: samples }, (_, i) => i % 3);
 

@@ -1,4 +1,4 @@
-// The last step of the first epoch has a finite loss and a gradient that is NaN: the root has an infinite slope at 0.
+// The last step of the first epoch has a finite loss and a NaN gradient: the root has infinite slope at 0.
 import { add, Linear, mean, mse, mul, SGD, sqrt, square, sum } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 

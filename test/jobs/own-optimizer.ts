@@ -1,4 +1,4 @@
-// A job with an optimizer and a schedule of its own, and parameter groups: AdaBelief in a plain loop.
+// A job with its own optimizer and schedule, and parameter groups: AdaBelief in a plain loop.
 import type { OptimizerOptions, ParametersOrGroups } from "@shardgrad/core";
 import { accuracy, crossEntropy, Linear, Optimizer, ReLU, Sequential } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";

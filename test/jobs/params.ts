@@ -1,4 +1,4 @@
-// A job whose every function uses what it is given: params, state, and where the run is.
+// A job whose every function uses its context: params, state, and the position in the run.
 import { add, cast, div, Linear, mean, ReLU, Sequential, SGD, square, squeeze, sub } from "@shardgrad/core";
 import { computed, defineJob } from "@shardgrad/parallel";
 
@@ -30,7 +30,7 @@ export default defineJob({
     ),
   loss: (net, { x, y }, { state, step, epoch }) => {
     const errors = square(sub(squeeze(net.forward(x), 1), y));
-    // Weighted by where the run is: other weights come out if a replayed pass does not see it move.
+    // Weighted by the position in the run: if a replay does not see it move, the weights differ.
     const age = add(cast(step, "float32"), cast(epoch, "float32"));
     return div(mean(errors), add(age, state.scale));
   },

@@ -1,5 +1,5 @@
-// Jobs that differ in where their samples come from and how they are drawn, over the data of clusters.ts. One module,
-// several jobs: the query of its URL says which, as in `sampled.ts?balanced`.
+// Jobs with different sources and sampling, over the data of clusters.ts. One module, several jobs; the query of its
+// URL selects one, as in `sampled.ts?balanced`.
 import type { Tensor } from "@shardgrad/core";
 import { Adam, accuracy, crossEntropy, div, mul, sum } from "@shardgrad/core";
 import type { SampleRandom } from "@shardgrad/parallel";
@@ -75,7 +75,7 @@ const jobs = {
     }),
   weights: () =>
     defineJob({ ...common, dataset: { train: { ...data, w } }, sampleWeight: "w", loss: weightedLoss }),
-  /** Labels that do not count, and the number of those that do as the weight of a sample. */
+  /** Ignored labels; a sample's weight is the number of the others. */
   ignored: () => {
     const y = Int32Array.from(data.y, (label, i) => (weightOf(i) > 0 ? label : -100));
     const counts = Float32Array.from(y, (label) => Number(label !== -100));

@@ -1,5 +1,6 @@
-// Every score that there is, of samples whose outputs are columns of the data: its model has no say in them. The query of
-// its URL says of how many samples, and whether they have weights: `scores.ts?600&weighted`. scikit-learn/scores.py makes the same samples.
+// Every score, on samples whose outputs are columns of the data: the model has no influence. The query of its URL gives
+// the number of samples, and whether they have weights: `scores.ts?600&weighted`. scikit-learn/scores.py makes the same
+// samples.
 import { Linear, mean, SGD } from "@shardgrad/core";
 import {
   accuracyScore,

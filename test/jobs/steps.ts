@@ -1,5 +1,5 @@
-// A job that uses all that there is between the average of gradients and the next step: uneven batches, clipping by norm
-// and value, an average of the weights, two parameter groups with schedules.
+// A job that uses everything between the averaged gradient and the next step. Uneven batches, clipping by norm and
+// value, an average of the weights, two parameter groups with schedules.
 import { Adam, accuracy, crossEntropy, Linear, ReLU, Sequential, stepSchedule } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 import { clusters } from "./clusters.ts";

@@ -1,4 +1,4 @@
-// A job whose model takes two inputs and returns a record with a tuple in it: a class, and a number with its spread.
+// A job whose model takes two inputs and returns a record with a tuple inside: a class, and a number with its spread.
 import type { Tensor } from "@shardgrad/core";
 import { Adam, accuracy, add, crossEntropy, Linear, Module, mean, mse, relu, square } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";

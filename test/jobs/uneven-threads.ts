@@ -1,4 +1,4 @@
-// A job that one worker takes longer for than the others: on threads with an odd number, each sample costs time.
+// A job on which one worker is slower than the others: on threads with an odd id, each sample takes time.
 import { threadId } from "node:worker_threads";
 import { defineJob } from "@shardgrad/parallel";
 import clusters from "./clusters.ts";

@@ -1,4 +1,4 @@
-// A job whose matrix products are large enough for any BLAS, in steps and shards that are uneven.
+// A job whose matrix products are large enough for any BLAS, with uneven steps and shards.
 import { Adam, accuracy, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 import { clusters } from "./clusters.ts";

@@ -1,5 +1,5 @@
-// The zoo's networks in jax-js: parameters as a flat list in shardgrad's order, and functions from it to logits. jax-js
-// functions own their arguments and consume each reference; a second use needs `.ref`.
+// The zoo's networks in jax-js: parameters as a flat list in shardgrad's order, and functions from it to logits.
+// Functions in jax-js own their arguments and consume each reference; a second use needs `.ref`.
 import { lax, nn, numpy as np } from "@jax-js/jax";
 
 /** `x w + bias`; weights are [in,out] here. */

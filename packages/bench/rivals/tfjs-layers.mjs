@@ -1,5 +1,5 @@
 // Layers for training with TensorFlow.js on its WASM backend, where that backend is weak. Its product of transposed
-// matrices is a plain loop, many times slower than the product of untransposed ones, and it has no gradient of a
+// matrices is a plain loop, many times slower than the product of untransposed ones. It has no gradient of a
 // convolution's filter. So these layers compute their gradients with operations that it does well.
 import tf from "@tensorflow/tfjs";
 

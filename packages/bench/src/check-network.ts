@@ -1,6 +1,6 @@
-// Checks that a contender trains the right network: the same number of parameters, and the same losses, step by step,
-// from the same weights on the same batch. This compares the forward pass, the gradients and the optimizer with the
-// reference.
+// Checks that a contender trains the right network. From the same weights on the same batch, it must have the same
+// number of parameters and the same losses, step by step. This compares the forward pass, the gradients and the
+// optimizer with the reference.
 import type { Prepared } from "./protocol.ts";
 import type { Network } from "./zoo.ts";
 import { classesOf } from "./zoo.ts";

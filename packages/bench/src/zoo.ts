@@ -44,8 +44,8 @@ export interface ZooModel {
   optimizer: OptimizerChoice;
 }
 
-// Learning rates are small on purpose: weights that hardly move keep the gradients at their initial size, so no
-// contender slows down on denormal numbers after thousands of steps on noise.
+// Learning rates are small on purpose: weights that hardly move keep the gradients at their initial size. Otherwise
+// some contender might slow down on denormal numbers after thousands of steps on noise.
 export const zoo: readonly ZooModel[] = [
   {
     name: "mlp-tiny",

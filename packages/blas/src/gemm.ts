@@ -28,7 +28,7 @@ export type CblasGemm = (
 export const cblas = { rowMajor: 101, noTrans: 111, trans: 112 } as const;
 
 /**
- * The leading dimension of a [rows, cols] matrix stored by rows; negated if stored by columns; 0 if neither, so that no
+ * The leading dimension of a [rows, cols] matrix stored by rows. Negated if stored by columns; 0 if neither, so that no
  * BLAS can read it. The stride of an axis of length 1 does not matter.
  */
 export function leadingDimension(rows: number, cols: number, rowStride: number, colStride: number): number {

@@ -1,5 +1,5 @@
-// Activation functions, each with its gradient `dx = dy * slope` in one pass: from the input x, or from the output
-// where that is cheaper (relu, tanh, sigmoid). table/activations.ts explains the parameters p and q.
+// Activation functions, each with its gradient `dx = dy * slope` in one pass. The gradient uses the input x, or the
+// output where that is cheaper (relu, tanh, sigmoid). For the parameters p and q see table/activations.ts.
 import { loadLanes, storeLanes } from "./lanes";
 import { erf4, exp4, expm14, log1p4, sigmoid4, tanh4 } from "./math";
 

@@ -1,6 +1,6 @@
-// The innermost loops of direct convolution (convolution.ts): tiles of 8 sums in registers, in three forms for 4, 2 and
-// 1 output channels at a time. Vectors hold four samples; convolution.ts knows what they mean. As in gemm.ts, 8 sums,
-// the operands and a product fit in V8's 15 registers.
+// The innermost loops of direct convolution (convolution.ts): tiles of 8 sums in registers. There are three forms, for
+// 4, 2 and 1 output channels at a time. Vectors hold four samples; convolution.ts knows what they mean. As in gemm.ts,
+// 8 sums, the operands and a product fit in V8's 15 registers.
 
 // a·b + c. With relaxed SIMD the machine decides whether it rounds once or twice; without, always twice.
 // @ts-ignore: decorator

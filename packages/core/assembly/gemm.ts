@@ -7,9 +7,9 @@ import { scratch } from "./scratch";
 import { transpose4 } from "./transpose";
 
 // The register tile: 4 rows x 2 vectors. It needs 8 sums, 2 vectors of B, a broadcast of A and, where madd is two
-// instructions, a product. These fit in the 15 vector registers that V8 uses on x86. 5 rows are not faster. 6 rows are
-// 7 % faster on large matrices with relaxed SIMD; without, they spill and run at half the speed, and they waste more at
-// the edges of small matrices.
+// instructions, a product. These fit in the 15 vector registers that V8 uses on x86. A tile of 5 rows is not faster.
+// With relaxed SIMD, 6 rows are 7 % faster on large matrices. Without, they spill and run at half the speed. They also
+// waste more at the edges of small matrices.
 const MR: i32 = 4;
 const NR: i32 = 8;
 
@@ -126,7 +126,7 @@ function multiplyBlock(
 }
 
 // One tile of C from 4 rows of A and 8 columns of B. The loop is not unrolled: asc would move the products of each sum
-// behind all the loads, and V8 would then spill (up to 37 % slower).
+// behind all the loads. V8 would then spill (up to 37 % slower).
 function multiplyTile(
   k: i32, a0: usize, a1: usize, a2: usize, a3: usize, aStep: usize, b: usize, bStep: usize,
   c: usize, cStep: usize, accumulate: bool,

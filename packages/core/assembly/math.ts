@@ -110,8 +110,8 @@ export function exp4(x: v128): v128 {
 }
 
 /**
- * exp x − 1 = 2^n·((1 − 2^−n + r) + (r²P + what r and the sum in brackets lost)); P is one degree longer than for
- * exp4, because at n = 0 the 1 is gone. Error 1.09 ulp.
+ * exp x − 1 = 2^n·((1 − 2^−n + r) + (r²P + what r and the sum in brackets lost)). P is one degree longer than for exp4,
+ * because at n = 0 the 1 is gone. Error 1.09 ulp.
  */
 export function expm14(x: v128): v128 {
   const t = f32x4.pmin(f32x4.pmax(x, splat(-20)), splat(89)); // beyond: −1 and Infinity
@@ -235,9 +235,9 @@ export function log1p4(x: v128): v128 {
 // ---- the error function ----
 
 /**
- * erf |x| = t + t·P(t² − ¾) below 1.25, to 2^−28; above, 1 − Q(t − 2.625)⁴, because the fourth root of erfc is flat
- * enough for one polynomial up to 4, where erf rounds to 1. Both are centred to keep the terms of Horner's rule small.
- * Error 1.53 ulp at 1.24, 1.05 below 0.5, against a float64 series of our own.
+ * erf |x| = t + t·P(t² − ¾) below 1.25, to 2^−28. Above, 1 − Q(t − 2.625)⁴: the fourth root of erfc is flat enough for
+ * one polynomial up to 4, where erf rounds to 1. Both are centred to keep the terms of Horner's rule small. Error 1.53
+ * ulp at 1.24, 1.05 below 0.5, against a float64 series of our own.
  */
 export function erf4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.abs(x), splat(4));

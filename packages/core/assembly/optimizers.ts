@@ -1,6 +1,6 @@
-// Optimizer updates. Every element is computed independently, with each operation rounded (no fused multiply-add, not
-// even in the relaxed build), so threads may split the work anywhere without changing a bit.
-// src/kernels/table/optimizers.ts lists the cells that each reads.
+// Optimizer updates. Every element is computed independently. Each operation is rounded: no fused multiply-add, not
+// even in the relaxed build. So threads may split the work anywhere without changing a bit. The cells that each update
+// reads are in src/kernels/table/optimizers.ts.
 import { loadUpTo4, storeUpTo4 } from "./lanes";
 
 /** g + decay·w, the gradient of the loss with an L2 penalty. */

@@ -1,5 +1,5 @@
-// Averages of shard gradients and of weights, clipping. Every element of `average` and `ema` is computed independently,
-// with each operation rounded (no fused multiply-add, not even in the relaxed build), so threads may split the work
+// Averages of shard gradients and of weights, clipping. Every element of `average` and `ema` is computed independently.
+// Each operation is rounded: no fused multiply-add, not even in the relaxed build. So threads may split the work
 // anywhere without changing a bit.
 import { loadUpTo4, storeUpTo4 } from "./lanes";
 import { scratch } from "./scratch";

@@ -1,4 +1,4 @@
-// Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD, and writes both as base64 into
+// Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD. Writes both as base64 into
 // src/kernels/wasm-bytes.generated.ts, so that the bundle carries its kernels and `import` just works.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

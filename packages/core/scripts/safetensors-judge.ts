@@ -1,4 +1,4 @@
-// Predicts the outcome of each input to readSafetensors independently, with JSON.parse and regular expressions: valid
+// Predicts the outcome of each input to readSafetensors independently, with JSON.parse and regular expressions. Valid
 // files must be read, all others refused with the right error, and nothing left behind.
 import { DTypeError, FormatError, readSafetensors } from "../src/index.ts";
 import { heap } from "../src/memory/heap.ts";

@@ -10,7 +10,7 @@ export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
-export { hostStep, type Meeting, outsideOfCapture, type Share } from "./observer.ts";
+export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { foldPairwise, sumPairwise } from "./pairwise.ts";
 export { drawnUnkeyed } from "./random.ts";

@@ -25,14 +25,14 @@ export interface Share {
  * A point of a step where the shards of one batch combine numbers before any of them continues. Each shard's numbers
  * (float32) lie at `addresses`; the result replaces them.
  */
-export interface Meeting {
+export interface Exchange {
   readonly name: string;
   readonly addresses: readonly number[];
   /** Numbers at each address. */
   readonly size: number;
   /** How many values of this shard each number stands for. */
   readonly count: number;
-  /** What the shard `own`, one of `shares`, goes on with. Shards that bring nothing are not among them. */
+  /** The result for the shard `own`, one of `shares`. Shards that contribute nothing are not among them. */
   merge(shares: readonly Share[], own: Share): Float64Array;
   /** Called once for all shards, at the end of the step, with the result and the count of all shards. */
   settle?(merged: Float64Array, count: number): void;
@@ -41,7 +41,7 @@ export interface Meeting {
 /** The listener; see capture/recording.ts. */
 export interface Observer {
   /** Not null if the step is one shard's part of a batch, and takes turns with the others. */
-  readonly meet: ((meeting: Meeting) => void) | null;
+  readonly exchange: ((exchange: Exchange) => void) | null;
   /** The elements of `x` are about to be used. */
   uses(x: Passed, storage: Storage, address: number): void;
   /** `grad` is the gradient before this. */
@@ -91,8 +91,8 @@ export function hostStep(name: string, body: () => void): void {
  * Records an exchange, if the recorded step is one shard's part of a batch (see `compileInRounds`). Otherwise null:
  * there are no other shards.
  */
-export function meetings(): ((meeting: Meeting) => void) | null {
-  return current?.meet ?? null;
+export function exchanges(): ((exchange: Exchange) => void) | null {
+  return current?.exchange ?? null;
 }
 
 /** Runs `body`, which prepares something that outlives the step: only once, even if a step is being recorded. */

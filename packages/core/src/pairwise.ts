@@ -1,14 +1,14 @@
-// The order in which what shards bring is put together, once and for all: a pairwise tree over their places. The left part of
-// a sum of n is the greatest power of two below n, and so on down to single places. So aligned blocks of 1, 2, 4, … places
-// are sums of their own, whoever computes them: any split of the places into contiguous parts gives the same bits. Its rounding
-// errors grow with the logarithm of n, those of a plain sequence with n. The kernel `average` has the same order.
+// The one order in which results of shards are combined: a pairwise tree over their places. The left part of a sum of n
+// is the greatest power of two below n, and so on down to single places. So aligned blocks of 1, 2, 4, … places are
+// sums of their own, whoever computes them. Any split of the places into contiguous parts gives the same bits. Rounding
+// errors grow with the logarithm of n; those of a plain sequence grow with n. The kernel `average` has the same order.
 
 /** The greatest power of two below `count`, which is at least 2. */
 export function leftPart(count: number): number {
   return 2 ** (31 - Math.clz32(count - 1));
 }
 
-/** Combines what there is at places `from` … `from + count`-1. A place without anything keeps its place; undefined if none has. */
+/** Combines the values at places `from` … `from + count`-1. An empty place keeps its place; undefined if all are empty. */
 export function foldPairwise<T extends object>(
   from: number,
   count: number,
@@ -22,7 +22,7 @@ export function foldPairwise<T extends object>(
   return left && right ? combine(left, right) : (left ?? right);
 }
 
-/** The sum of `count` numbers, the first of which is `values[first]`, and each `stride` after the one before. */
+/** The sum of `count` numbers: `values[first]` and every `stride`-th one after it. */
 export function sumPairwise(values: ArrayLike<number>, first: number, count: number, stride = 1): number {
   if (count < 2) return count === 1 ? values[first]! : 0;
   const half = leftPart(count);
@@ -32,7 +32,7 @@ export function sumPairwise(values: ArrayLike<number>, first: number, count: num
   );
 }
 
-/** The greatest aligned blocks, from left to right, that places `from` … `to`-1 consist of: `from` is a multiple of `size`. */
+/** The largest aligned blocks, from left to right, that make up places `from` … `to`-1. */
 export function alignedBlocks(from: number, to: number): { from: number; size: number }[] {
   const blocks: { from: number; size: number }[] = [];
   for (let start = from; start < to; ) {

@@ -64,7 +64,7 @@ export function checkSeed(operation: string, seed: number): number {
 
 /** Streams separate draws for different purposes under one seed. */
 export const stream = {
-  /** Parameter initialisation, `rand` and `randn`. */
+  /** Parameter initialization, `rand` and `randn`. */
   values: 0,
   /** The order of samples within an epoch. */
   shuffle: 1,
@@ -188,7 +188,7 @@ export function currentGenerator(): Generator {
   return current;
 }
 
-/** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialisation draw from. */
+/** Restarts this thread's random stream, which `rand`, `randn`, `dropout` and parameter initialization draw from. */
 export function manualSeed(seed: number): void {
   guard?.("manualSeed()");
   current = new Generator(checkSeed("manualSeed", seed));

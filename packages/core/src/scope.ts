@@ -76,8 +76,8 @@ function enter(next: Ownership): void {
 }
 
 /**
- * Runs `body` and frees all tensors created in it, except those in its result (a tensor, or arrays, maps and plain
- * objects of tensors), gradients of leaves, and those you `keep()`.
+ * Runs `body` and frees all tensors created in it. Exceptions: its result (a tensor, or arrays, maps and plain objects
+ * of tensors), gradients of leaves, and what you `keep()`.
  *
  * @throws ShardgradError if `body` is asynchronous: other code would run inside the scope
  */

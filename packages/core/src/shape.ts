@@ -208,7 +208,7 @@ export function reshapeStrides(shape: Shape, strides: Shape, target: Shape): num
 export type FourNumbers = [number, number, number, number];
 
 /**
- * Splits a walk over strided operands into walks over four axes, as kernels need: merges axes where possible, and calls
+ * Splits a walk over strided operands into walks over four axes, as kernels need. Merges axes where possible. Calls
  * `walk` for each block of the last four axes with the lengths, and each operand's strides and offset.
  */
 export function walkFourAxes(

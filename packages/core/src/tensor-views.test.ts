@@ -1,5 +1,5 @@
-// Copying between views of any rank and any strides, backwards too, on the fast and on the reference kernels, against
-// a walk over all places one by one.
+// Copies between views of any rank and any strides, also negative ones, on fast and reference kernels. Compared with a
+// walk over all places one by one.
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DType } from "./dtype.ts";

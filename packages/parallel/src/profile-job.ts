@@ -57,7 +57,7 @@ export interface JobProfile {
 
 /**
  * Measures the kernels of one worker's step: forward and backward pass over its first shard, and the optimizer over all
- * weights (in a run, the workers share that).
+ * weights. In a run, the workers share the latter.
  *
  * @throws JobError as `train`, and if the loss cannot be captured; IndexError if a label of the shard is not a class
  */

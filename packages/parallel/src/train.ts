@@ -35,7 +35,8 @@ function takeOptions(options: TrainOptions): TrainOptions {
  * @param options copied now: you may change the object afterwards
  * @typeParam M the class of the job's model, as in the result
  * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the
- * job or an option is wrong, a WorkerError if a worker fails or dies, and the reason of `signal` if that aborts it
+ * job or an option is
+ *   wrong, and with a WorkerError if a worker fails or dies. If `signal` aborts it, it rejects with the signal's reason
  * @throws JobError if a job module calls it while it is imported for a run
  */
 export function train<M extends AnyModule = Module>(

@@ -1,8 +1,8 @@
-// The barrier as a model: ranks that run the product's Barrier over simulated words, one operation at a time in any
-// order. At most one of them crashes (stops for ever, at any point) or fails (aborts, then stops; it may crash in the
-// middle of that); an abort may come from outside at any point, and does come after a crash; sleepers may wake for no
-// reason, as often as they like. States that differ only in what nobody will read again, or in which rank is which, are
-// one, unless `exact`.
+// A model of the barrier: ranks run the product's Barrier over simulated words, one operation at a time, in any order.
+// At most one of them crashes (stops forever, at any point) or fails (aborts, then stops; it may crash in the middle of
+// the abort). An abort may come from outside at any point, and always comes after a crash. Sleepers may wake up
+// spuriously, any number of times. Unless `exact`, states count as one if they differ only in data that nobody will
+// read again, or in which rank is which.
 import { abortStages, Barrier, stages } from "../src/shared/barrier.ts";
 import type { ControlWord } from "../src/shared/control.ts";
 import { Control, controlBytes } from "../src/shared/control.ts";
@@ -13,7 +13,7 @@ import { SimulatedWords } from "./simulated-words.ts";
 /** One of the barriers that ranks share. */
 export interface ModelledBarrier {
   parties: number;
-  /** Looks before sleeping, at most; 0 if absent. */
+  /** The most looks before sleeping; default 0. */
   spin?: number;
   words?: readonly [arrived: ControlWord, generation: ControlWord];
 }
@@ -27,11 +27,11 @@ export interface ModelledRank {
 
 export interface BarrierModelOptions {
   barriers: readonly ModelledBarrier[];
-  /** Those that are alike are the same object. */
+  /** Identical ranks are the same object. */
   ranks: readonly ModelledRank[];
-  /** The generation to begin with; 0 if absent. */
+  /** The generation to begin with; default 0. */
   generation?: number;
-  /** The class to check; the product's if absent. */
+  /** The class to check; default: the product's. */
   Class?: typeof Barrier;
   /** Nobody crashes, fails or aborts. */
   faultless?: boolean;
@@ -42,28 +42,28 @@ export interface BarrierModelOptions {
 const working = 0;
 const waiting = 1;
 const failing = 2;
-/** Stopped for ever, the others not told. */
+/** Stopped forever, without telling the others. */
 const crashed = 3;
-/** Stopped for ever after its abort. */
+/** Stopped forever after its abort. */
 const failed = 4;
 const thrown = 5;
 const finished = 6;
 const statusNames = ["working", "waiting", "failing", "crashed", "failed", "thrown", "finished"];
 const stageNames = Object.keys(stages);
 
-/** Stands in a turn outside of waits: whoever computed with it would be led astray. */
+/** Marks a turn outside of waits, so that any computation with it would go wrong. */
 const unset = 99;
 
-/** What there is of one rank besides its barriers' turns. */
+/** A rank's state besides its barriers' turns. */
 interface Rank {
   status: number;
   /** Waits passed. */
   place: number;
-  /** Operations done of an abort on its way. */
+  /** Operations done of an abort in progress. */
   aborting: number;
   /** Whether an abort had been flagged when its wait began. */
   mustThrow: number;
-  /** Arrivals at each barrier: what the rules are about, not known to the code. */
+  /** Arrivals at each barrier: the rules need them, the code does not know them. */
   arrivals: number[];
 }
 
@@ -74,7 +74,7 @@ export class BarrierModel implements Model {
   readonly #control = new Control(new Int32Array(controlBytes(0) / 4), 0);
   readonly #words: SimulatedWords;
   readonly #ranks: Rank[];
-  /** `[rank][barrier]`; the last row is the outside's. */
+  /** `[rank][barrier]`; the last row belongs to the outside. */
   readonly #barriers: Barrier[][];
   readonly #abort = this.#control.index("abort");
   readonly #arrived: readonly number[];
@@ -82,7 +82,7 @@ export class BarrierModel implements Model {
   readonly #operationsToAbort: number;
   /** Operations done of the outside's abort. */
   #outside = 0;
-  /** A state in bytes, and where the ranks' begin. */
+  /** A state in bytes, and where each rank's part begins. */
   readonly #codes: Uint8Array;
   readonly #rankStart: number;
 
@@ -238,7 +238,7 @@ export class BarrierModel implements Model {
     if (absent >= 0) throw new Violation(`rank ${who} is released early: rank ${absent} has not arrived`);
   }
 
-  /** Writes all numbers of a state to `#codes`, one byte each: generations from the first on, and all one more. */
+  /** Writes all numbers of a state to `#codes`, one byte each: generations relative to the first, and everything plus one. */
   #save(): void {
     const { exact = false, generation: start = 0, ranks } = this.#options;
     const { view, asleep } = this.#words;
@@ -276,7 +276,7 @@ export class BarrierModel implements Model {
     return String.fromCharCode.apply(null, this.#codes as unknown as number[]);
   }
 
-  /** Brings the numbers of ranks that are alike into an order of their own. */
+  /** Sorts the numbers of identical ranks. */
   #sortAlike(): void {
     const { ranks } = this.#options;
     const codes = this.#codes;

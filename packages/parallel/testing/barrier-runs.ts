@@ -1,9 +1,9 @@
-// What ranks do in a run, as the barrier model takes it: the waits of worker/step.ts and attempt/course.ts.
+// What ranks do in a run, for the barrier model: the waits of worker/step.ts and attempt/course.ts.
 import type { BarrierModelOptions, ModelledRank } from "./barrier-model.ts";
 
 type Settings = Pick<BarrierModelOptions, "generation" | "exact"> & { spin?: number };
 
-/** Ranks that wait for each other, so many rounds. A step of a run has two. */
+/** Ranks that wait for each other in so many rounds. A step of a run has two. */
 export function byWorkers(ranks: number, rounds: number, settings: Settings = {}): BarrierModelOptions {
   const { spin = 0, ...rest } = settings;
   const rank: ModelledRank = { waits: Array(rounds).fill(0) };

@@ -1,5 +1,5 @@
-// Explores the barrier further than the tests do: node --max-old-space-size=8000 testing/check-barrier.ts
-// Some minutes. Prints the counts that barrier.md gives; ends with an error, and the way there, if a rule is broken.
+// Explores the barrier further than the tests do: node --max-old-space-size=8000 testing/check-barrier.ts Takes
+// minutes. Prints the counts for barrier.md; if a rule is broken, fails with the path to that state.
 import { BarrierModel } from "./barrier-model.ts";
 import { byCoordinator, byWorkers } from "./barrier-runs.ts";
 import { explore } from "./model-checker.ts";

@@ -1,8 +1,8 @@
-// Small checkpoints for tests of how they are stored: their tensor files are a few bytes, which nobody looks into.
+// Small checkpoints for storage tests: their tensor files are a few bytes, which nobody reads.
 import type { CheckpointContent } from "../src/checkpoint/content.ts";
 import type { Processes } from "../src/checkpoint/processes.ts";
 
-/** A checkpoint of a step; what its files hold follows from the step and the mark. */
+/** A checkpoint of a step; the step and the mark determine its files. */
 export function sample(step: number, metrics: Record<string, number> = {}, mark = ""): CheckpointContent {
   const fingerprint = {
     seed: 7,
@@ -39,16 +39,16 @@ export function sample(step: number, metrics: Record<string, number> = {}, mark 
   };
 }
 
-/** What is the same for several simulated processes, and what is not. */
+/** What several simulated processes share, and what differs. */
 interface Simulated {
   host?: string;
   kernel?: string | undefined;
   namespace?: string | undefined;
-  /** Paths at which there is a sign of life; none can be given if absent. */
+  /** Paths with a sign of life; if absent, signs of life are impossible. */
   signs?: Set<string>;
 }
 
-/** Processes of one machine: those in `alive`, of which the one that asks is `pid`. */
+/** Processes of one machine: those in `alive`; `pid` is the caller's own. */
 export function simulatedProcesses(
   pid: number,
   alive: Set<number>,
@@ -67,7 +67,7 @@ export function simulatedProcesses(
   };
 }
 
-/** The token that a simulated process is given the `which`-th time that it asks. */
+/** The token of a simulated process's `which`-th request. */
 export function simulatedToken(pid: number, which: number): string {
   return `${String(pid).padStart(8, "0")}-0000-4000-8000-${String(which).padStart(12, "0")}`;
 }

@@ -1,6 +1,6 @@
-// A worker fails in every phase of a step, in every way: the run ends with the bits of one in which nothing happened.
-// The description of the tests faults-*.test.ts, one for each job. What a user sees of it is the table in
-// docs/checkpoints-and-recovery.md, which all of them check; the job that sees all rows writes it: `SHARDGRAD_UPDATE=1`.
+// A worker fails in every phase of a step, in every way, and the run ends with the bits of an undisturbed one. The
+// tests faults-*.test.ts use this, one for each job. The table in docs/checkpoints-and-recovery.md shows users the
+// result. All of them check it; the job that covers all rows writes it: `SHARDGRAD_UPDATE=1`.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,18 +28,18 @@ const kinds: { how: FaultKind; called: string; workers: number }[] = [
   { how: "terminate", workers: 3, called: "`terminate()` from outside" },
 ];
 
-/** No worker's fault, so that no restart would help. */
+/** Not the worker's fault, so a restart would not help. */
 const changed = "a teacher that follows outside of `afterStep`";
 const notFinite = "a NaN in the weights";
 const sinceCheckpoint = "the steps since the checkpoint before";
 
 type Place = Pick<Fault, "step" | "phase" | "afterBarriers">;
 
-// The jobs have 5 steps an epoch; step 10 ends one, so that it has every phase.
+// The jobs have 5 steps per epoch; step 10 ends one, so it has every phase.
 const inPhases: Place[] = phases.filter((phase) => phase !== "idle").map((phase) => ({ step: 10, phase }));
 
-/** Between the barriers of a step of LeNet-5, which has three BatchNorms: three meetings forward, three backward. */
-const inMeetings: Place[] = [
+/** Between the barriers of a step of LeNet-5, which has three BatchNorms: three exchanges forward, three backward. */
+const inExchanges: Place[] = [
   { step: 12, phase: "forward", afterBarriers: 1 },
   { step: 12, phase: "barrier", afterBarriers: 2 },
   { step: 12, phase: "reduce", afterBarriers: 3 },
@@ -51,7 +51,7 @@ const options = { shards: 8, epochs: 3, snapshotEvery: 2, kernels: "wasm" } as c
 const signals = ["SIGTERM", "SIGHUP", "SIGUSR2"] as const;
 const signalled = signals.map((signal) => `\`${signal}\``).join(", ");
 
-/** Sends the command a signal in its first epoch or later; it must leave one checkpoint, that of its last step. */
+/** Signals the command in its first epoch or later; it must leave one checkpoint, of its last step. */
 async function endBySignal(
   job: string,
   signal: NodeJS.Signals,
@@ -80,7 +80,7 @@ async function endBySignal(
   }
 }
 
-/** The rows of the table between its marks in the docs, as Markdown has them before a formatter. */
+/** The rows of the table between its marks in the docs, before a formatter aligns them. */
 function tableInDocs() {
   const [start, end] = ["<!-- faults -->\n\n", "\n\n<!-- /faults -->"];
   const text = readFileSync(page, "utf8");
@@ -92,12 +92,12 @@ function tableInDocs() {
 }
 
 /**
- * @param file name of a job among the test jobs, with 5 steps an epoch
- * @param meets whether its model has BatchNorm, so that a worker can fail in its meetings, too
+ * @param file name of a test job with 5 steps per epoch
+ * @param exchanges whether its model has BatchNorm, so that a worker can also fail in its exchanges
  */
-export function describeFaults(file: string, { meets = false } = {}): void {
+export function describeFaults(file: string, { exchanges = false } = {}): void {
   const job = new URL(`../../../test/jobs/${file}.ts`, import.meta.url).href;
-  const places = meets ? [...inPhases, ...inMeetings] : inPhases;
+  const places = exchanges ? [...inPhases, ...inExchanges] : inPhases;
 
   async function run(more: TrainOptions, faults: Faults = []) {
     const events: TrainEvent[] = [];
@@ -118,7 +118,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
   let expected: Awaited<ReturnType<typeof run>>["ended"];
   beforeAll(async () => {
     process.on("worker", started);
-    // New threads have small heaps, so that one is soon full.
+    // New threads have small heaps, which fill up soon.
     setFlagsFromString("--max-old-space-size=24");
     expected = (await run({ workers: 1 })).ended;
   });
@@ -128,12 +128,12 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     channel.close();
   });
 
-  /** What is seen of each kind of fault, wherever it is. */
+  /** The visible effect of each kind of fault, wherever it happens. */
   const seen = new Map<string, string>();
 
   describe(`${file}: a worker ends in each phase of a step`, () => {
     it.each(kinds)("by $how, among $workers workers", async ({ how, called, workers }) => {
-      // Every attempt but the last has one, and the ranks take turns.
+      // Every attempt but the last has a fault, and the ranks take turns.
       const faults = places.map((place, index) => ({ ...place, how, rank: index % workers }));
       const { restarts, ended } = await run({ workers, restarts: faults.length }, faults);
       expect(restarts.map(({ message: _, ...rest }) => rest)).toEqual(
@@ -195,7 +195,7 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     const rows = kinds.map(({ called }) =>
       row(called, "each phase of a step", `\`${seen.get(called)!}; restarting from step …\``, "nothing"),
     );
-    if (meets) rows.push(row("any of these", "between two barriers of BatchNorm", "the same", "nothing"));
+    if (exchanges) rows.push(row("any of these", "between two barriers of BatchNorm", "the same", "nothing"));
     rows.push(row(notFinite, "the last step of an epoch", `\`${seen.get(notFinite)!}\``, sinceCheckpoint));
     rows.push(row(changed, "`loss`", `\`${seen.get(changed)!}\``, "nothing: no step is done"));
     rows.push(
@@ -207,8 +207,8 @@ export function describeFaults(file: string, { meets = false } = {}): void {
     ];
     const table = tableInDocs();
     if (process.env.SHARDGRAD_UPDATE) {
-      if (meets) table.write([...heads, ...rows]);
-    } else if (meets) expect(table.rows).toEqual([...heads, ...rows]);
+      if (exchanges) table.write([...heads, ...rows]);
+    } else if (exchanges) expect(table.rows).toEqual([...heads, ...rows]);
     else expect(table.rows).toEqual(expect.arrayContaining(rows));
   });
 }

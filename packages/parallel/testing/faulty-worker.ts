@@ -1,4 +1,4 @@
-// The worker that ships, with a fault that the thread finds in its environment (faults.ts).
+// The product's worker, with a fault that the thread finds in its environment (faults.ts).
 import { getEnvironmentData } from "node:worker_threads";
 import type { WorkerTask } from "../src/protocol.ts";
 import type work from "../src/worker/worker.ts";

@@ -1,10 +1,10 @@
-// Runs asynchronous tasks in every order of their turns. A task waits for its turn at the places it chooses, and does
-// nothing in between that takes longer than promises do.
+// Runs asynchronous tasks in every order of their turns. A task waits for its turn at places of its choice; between
+// them it must do nothing slower than promises.
 
-/** A task; it awaits `turn()` before each step that others may see. When all tasks are done, `turn()` no longer waits. */
+/** A task; it awaits `turn()` before each step that others can see. When all tasks are done, `turn()` no longer waits. */
 export type Task<T> = (turn: () => Promise<void>) => Promise<T>;
 
-/** One order: who was let go at each turn, given the first choices; and what they could have been. */
+/** One order: which task ran at each turn, given the first choices; and the alternatives. */
 async function runOnce<T>(
   tasks: readonly Task<T>[],
   choices: readonly number[],
@@ -31,7 +31,7 @@ async function runOnce<T>(
   }
 }
 
-/** Calls `examine` with the results of every order, each on tasks that `start` has made anew; returns how many there are. */
+/** Calls `examine` with the results of every order, each on new tasks from `start`; returns the number of orders. */
 export async function everyInterleaving<T>(
   start: () => Promise<readonly Task<T>[]>,
   examine: (results: PromiseSettledResult<T>[]) => Promise<void>,

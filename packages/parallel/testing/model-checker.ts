@@ -1,26 +1,26 @@
-// Explores every state that a model of concurrent agents can reach, breadth first, so that a counterexample is a
-// shortest one. States are strings, so that equal ones are met once. Knows nothing of what is modelled.
+// Explores every reachable state of a model of concurrent agents, breadth first, so that counterexamples are shortest.
+// States are strings, so that equal ones are visited once. Knows nothing of what is modelled.
 
-/** One thing that can happen next. */
+/** One possible next move. */
 export interface Move {
-  /** Whether it happens in the end if nothing else does; what an adversary may do or leave (a crash) is not certain. */
+  /** Whether it eventually happens if nothing else does. An adversary's optional move (a crash) is not certain. */
   certain: boolean;
   next: string;
 }
 
 export interface Model {
   readonly initial: string;
-  /** Everything that can happen in a state. Throws a `Violation` if it breaks a rule. */
+  /** All possible moves in a state. Throws a `Violation` if the state breaks a rule. */
   moves(state: string): Move[];
   /** What is wrong with ending in this state, if anything. */
   wrongEnd(state: string): string | undefined;
-  /** True from some point of a run on: then it must end within a bounded number of moves, whatever the adversary does. */
+  /** True once a run must end within a bounded number of moves, whatever the adversary does. */
   ending(state: string): boolean;
   /** One line, for counterexamples. */
   describe(state: string): string;
 }
 
-/** A rule is broken; thrown by models, and by `explore` with the way there. */
+/** A broken rule; models throw it, and `explore` adds the path. */
 export class Violation extends Error {
   override name = "Violation";
 }
@@ -32,7 +32,7 @@ export interface Exploration {
   ends: number;
   /** The longest run, in moves, if an adversary does nothing. */
   longest: number;
-  /** The most certain moves that there can be once a run is ending, whatever the adversary does. */
+  /** The most certain moves after a run starts to end, whatever the adversary does. */
   movesToEnd: number;
 }
 
@@ -51,8 +51,8 @@ function wayTo(graph: Graph, parents: readonly number[], model: Model, state: nu
 }
 
 /**
- * The longest path from the initial state, by weight, along the edges that count; -1 if they form a cycle.
- * Weights are per edge. Kahn's algorithm.
+ * The longest path from the initial state, by the weight of its edges; -1 if the counting edges form a cycle. Kahn's
+ * algorithm.
  */
 function longestPath(
   graph: Graph,
@@ -83,9 +83,9 @@ function longestPath(
 }
 
 /**
- * Explores all of a model.
+ * Explores the whole model.
  *
- * @throws Violation with the shortest way to it, if a rule is broken, if a run can end where it must not or never ends
+ * @throws Violation with the shortest path, if a rule is broken, or a run can end in a wrong state or never ends
  */
 export function explore(model: Model): Exploration {
   const ids = new Map([[model.initial, 0]]);

@@ -1,4 +1,4 @@
-// Runs a job as train() does, but with what tests put in: faults of workers, a disk for checkpoints, a stop.
+// Runs a job like train(), but with what a test injects: worker faults, a disk for checkpoints, a stop.
 import { setEnvironmentData } from "node:worker_threads";
 import type { AnyModule } from "@shardgrad/core";
 import { thisMachine } from "../src/attempt/course.ts";
@@ -12,7 +12,7 @@ import { faultKey } from "./faults.ts";
 
 const workerUrl = new URL("./faulty-worker.ts", import.meta.url);
 
-/** What a test puts into a run. */
+/** What a test injects into a run. */
 export interface Circumstances {
   emit?: (event: TrainEvent) => unknown;
   stopRequested?: () => boolean;
@@ -27,7 +27,7 @@ export async function runJob(
   { emit, stopRequested = () => false, faults = [], store }: Circumstances = {},
 ): Promise<TrainResult<AnyModule>> {
   const watched = (event: TrainEvent) => {
-    // Threads that start from now on are those of the next attempt.
+    // Threads that start from now on belong to the next attempt.
     if (event.type === "restart") setEnvironmentData(faultKey, faults[event.restart]);
     emit?.(event);
   };

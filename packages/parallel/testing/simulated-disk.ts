@@ -1,21 +1,22 @@
-// A disk in memory on which any operation can fail, after which the process can die, or the power can go. It tells what is
-// visible from what would survive a power cut: contents until the file is synced, names until their directory is.
+// An in-memory disk on which any operation can fail, and after any operation the process can die or the power can go.
+// It tells what is visible from what survives a power cut: contents until the file is synced, names until their
+// directory is.
 import type { Disk, Kind, WritableFile } from "../src/checkpoint/disk.ts";
 
-/** Thrown by the operation after which the process is dead, and by all later ones. */
+/** Thrown by the operation that kills the process, and by all later ones. */
 export class Crash extends Error {
   override name = "Crash";
 }
 
-/** What is to happen at an operation. */
+/** What happens at an operation. */
 export interface Incident {
-  /** Its number, counted from 0; or what its line in the log looks like: the first such from now on. */
+  /** The operation's number, counted from 0; or a pattern of its log line, for the first match from now on. */
   at: number | RegExp;
-  /** The code of an error; `crash`: it is done, and then the process is dead. */
+  /** An error code; or `crash`: the operation happens, and then the process is dead. */
   kind: "crash" | "ENOSPC" | "EIO" | "EACCES";
-  /** Of an error: whether the operation is done nevertheless; of a write, half of it. */
+  /** For an error: whether the operation happens nevertheless; for a write, half of it. */
   done?: boolean;
-  /** Of an error: whether all later operations fail too; of a kind of operation, until the incident is over. */
+  /** For an error: whether all later operations fail, too; for a pattern, until the incident is over. */
   lasting?: boolean;
 }
 
@@ -28,9 +29,9 @@ interface FileNode {
 interface DirectoryNode {
   identity: number;
   names: Map<string, Node>;
-  /** Names as a power cut leaves them, but for `pending`. */
+  /** Names that survive a power cut, apart from `pending`. */
   synced: Map<string, Node>;
-  /** Changes since the last sync, each of which may or may not survive. */
+  /** Changes since the last sync; each may or may not survive. */
   pending: ((names: Map<string, Node>) => void)[];
 }
 
@@ -45,7 +46,7 @@ const emptyDirectory = (): DirectoryNode => ({
   pending: [],
 });
 
-/** What may be left of the content of a file that was not synced. */
+/** Possible remains of an unsynced file's content. */
 const leftovers: readonly ((file: FileNode) => Uint8Array)[] = [
   ({ synced }) => synced,
   ({ bytes }) => bytes,
@@ -59,7 +60,7 @@ function fail(code: string, operation: string, path: string): never {
 
 /** See the top of the file. Paths are absolute, with forward slashes. */
 export class SimulatedDisk implements Disk {
-  /** What was done so far: `write /a/b`. */
+  /** The operations so far: `write /a/b`. */
   readonly log: string[] = [];
   incident: Incident | undefined;
   #root: DirectoryNode = emptyDirectory();
@@ -121,7 +122,7 @@ export class SimulatedDisk implements Disk {
     return this.#do("rename", from, () => {
       const node = this.#node(from) ?? fail("ENOENT", "rename", from);
       const taken = this.#node(to);
-      // As on POSIX, a file replaces a file, and a directory an empty one.
+      // As on POSIX, a file replaces a file, and a directory replaces an empty one.
       if (isDirectory(taken) && taken.names.size > 0) fail("ENOTEMPTY", "rename", to);
       const [parent, name] = this.#split("rename", to);
       const [before, old] = this.#split("rename", from);
@@ -159,14 +160,14 @@ export class SimulatedDisk implements Disk {
     });
   }
 
-  /** Changes a file behind everybody's back. */
+  /** Changes a file outside of the log. */
   alter(path: string, change: (bytes: Uint8Array) => Uint8Array): void {
     const file = this.#file("alter", path);
     file.bytes = change(file.bytes);
     file.synced = file.bytes;
   }
 
-  /** The same disk with a new process: everything that was visible. */
+  /** The same disk for a new process: everything that was visible. */
   afterCrash(): SimulatedDisk {
     return this.#copy(
       (node) => new Map(node.names),
@@ -174,7 +175,7 @@ export class SimulatedDisk implements Disk {
     );
   }
 
-  /** Every disk that a power cut may leave, some perhaps twice. */
+  /** Every disk that a power cut may leave; some may be equal. */
   *afterPowerCut(): Generator<SimulatedDisk> {
     const pending = [...this.#directories(this.#root)].map(({ pending: { length } }) => length);
     const changes = pending.reduce((sum, count) => sum + count, 0);

@@ -1,5 +1,5 @@
-// Whole runs on a virtual clock, with workers that fail: all of the product but threads, time and disk. The workers of a run
-// take turns on one thread, in an order that a seed decides.
+// Whole runs on a virtual clock, with workers that fail: all of the product except threads, time and disk. The workers
+// of a run take turns on one thread, in an order that a seed decides.
 import { useKernels } from "@shardgrad/core";
 import type { Processes } from "../src/checkpoint/processes.ts";
 import type { CheckpointEvent, EpochEvent, RestartEvent, TrainEvent, TrainResult } from "../src/events.ts";
@@ -15,7 +15,7 @@ export const perEpoch = 3;
 export const stallMs = 2000;
 const directory = "/run";
 
-/** Jobs of simulated-jobs/, and what runs of them are told. */
+/** Jobs of simulated-jobs/, with the options of their runs. */
 const features = {
   plain: ["plain", {}],
   clipping: ["clipping", {}],
@@ -36,38 +36,38 @@ export interface Schedule {
   workers: number;
   steps: number;
   restarts: number;
-  /** Of each attempt; undefined if nothing goes wrong in it. */
+  /** The failure of each attempt; undefined for none. */
   faults: (SimulatedFault | undefined)[];
   /** When the user stops the run, if at all. */
   stopMs: number | undefined;
-  /** Whether it saves, what, and with how many workers a run that stopped or failed goes on. */
+  /** Whether and what it saves, and the number of workers for a resume after a stop or a failure. */
   checkpoint: { everySteps: number; best: boolean; resumedOn: number } | undefined;
 }
 
-/** What came out of a run. */
+/** The result of a run. */
 export interface Told {
   error: unknown;
   end: TrainResult | undefined;
-  /** The most steps that were told of on the way. */
+  /** The most steps that the run reported. */
   toldSteps: number;
   epochs: EpochEvent[];
   restarts: RestartEvent[];
   checkpoints: CheckpointEvent[];
-  /** First failures of each attempt, as the workers know them, and when. */
+  /** The first failure of each attempt, as the workers know it, and its time. */
   failures: { atMs: number; message: string }[];
   endMs: number;
-  /** Moves of workers after the run had ended; there must be none. */
+  /** Moves of workers after the run's end; there must be none. */
   movesAfterEnd: number;
 }
 
-/** What may be replaced by something worse, to see that it is noticed. */
+/** Deliberate bugs, which the tests must notice. */
 export interface Mutations {
-  /** Workers that are told to end are taken for ended at once. */
+  /** Treats workers as ended as soon as they are told to end. */
   endsTooEarly?: boolean;
   stallMs?: number;
 }
 
-/** Those after which a run goes on. */
+/** Failures that a run recovers from. */
 const usualKinds = faultKinds.filter((kind) => kind !== "mistake" && kind !== "unending");
 
 export function scheduleOf(seed: number): Schedule {
@@ -96,7 +96,7 @@ export function scheduleOf(seed: number): Schedule {
   };
 }
 
-/** A disk every operation of which takes some time. */
+/** A disk whose every operation takes some time. */
 function slowly(disk: SimulatedDisk, time: VirtualTime): SimulatedDisk {
   return new Proxy(disk, {
     get: (target, name) => {
@@ -110,7 +110,7 @@ function slowly(disk: SimulatedDisk, time: VirtualTime): SimulatedDisk {
   });
 }
 
-/** A process like any other, which gives no sign of life. */
+/** An ordinary process, without a sign of life. */
 const processes: Processes = {
   host: "simulated",
   kernel: undefined,
@@ -125,7 +125,7 @@ const processes: Processes = {
   hasSign: () => Promise.resolve(undefined),
 };
 
-/** Does one schedule from start to end, on a disk that may hold checkpoints. */
+/** Runs one schedule from start to end, on a disk that may hold checkpoints. */
 export async function simulate(
   schedule: Schedule,
   {
@@ -201,7 +201,7 @@ export async function simulate(
   };
   const stopRequested = () => stopMs !== undefined && time.nowMs() >= stopMs;
   const realNow = performance.now;
-  // What decides by the time that has gone by, decides by this one.
+  // Decisions that depend on time use this clock.
   performance.now = () => time.nowMs();
   try {
     const launch = { jobUrl: url, workerUrl: new URL(import.meta.url), argv: [], env: {} };
@@ -221,7 +221,7 @@ export async function simulate(
   return told;
 }
 
-/** What a run of so many steps comes to if nothing happens to its one worker. */
+/** The result of an undisturbed run of so many steps on one worker. */
 export async function undisturbed(feature: Feature, steps: number): Promise<Told> {
   const told = await simulate({
     seed: 1,

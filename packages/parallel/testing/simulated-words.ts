@@ -1,12 +1,13 @@
-// Shared words of which every operation is one move of one rank, in the order that a model checker chooses. A rank that
-// sleeps is noted, not blocked: its Barrier is at its next step already, and does it once the checker lets it go on.
+// Shared words for the model checker: every operation is one move of one rank, in the order that the checker chooses. A
+// sleeping rank is recorded, not blocked: its Barrier is already at its next step, which it does once the checker lets
+// it continue.
 import type { SharedWords } from "../src/shared/barrier.ts";
 
 export class SimulatedWords implements SharedWords {
   readonly view: Int32Array;
-  /** Of each rank, the index of the word that it sleeps on, or -1. */
+  /** For each rank, the index of the word that it sleeps on, or -1. */
   readonly asleep: number[];
-  /** Who is at it. */
+  /** The rank whose move it is. */
   current = 0;
   /** Operations of the move so far. */
   operations = 0;

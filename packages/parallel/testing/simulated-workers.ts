@@ -1,5 +1,5 @@
-// Workers of a simulated run: the product's own set-up and loop of steps, of all workers on one thread. Where the loop pauses,
-// virtual time passes, in which the others move and a worker may fail.
+// Workers of a simulated run: the product's own set-up and step loop, with all workers on one thread. Where the loop
+// pauses, virtual time passes; the others move, and a worker may fail.
 import type { Member, Members } from "../src/attempt/gang.ts";
 import type { Phase } from "../src/errors.ts";
 import { WorkerError } from "../src/errors.ts";
@@ -16,11 +16,11 @@ import { stepLoop } from "../src/worker/step-loop.ts";
 import { outcomeOf } from "../src/worker/worker.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** How a worker fails, at one of its moves; `hang` is for ever, and `unending` cannot even be ended. */
+/** How a worker fails at one of its moves; `hang` lasts forever, and `unending` cannot even be ended. */
 export const faultKinds = ["die", "throw", "throw null", "mistake", "hang", "unending"] as const;
 export type SimulatedFault = { rank: number; move: number; kind: (typeof faultKinds)[number] };
 
-/** What workers live in. */
+/** What workers run in. */
 export interface World {
   readonly time: VirtualTime;
   readonly job: Job;
@@ -31,14 +31,14 @@ export interface World {
   failed(message: string): void;
 }
 
-/** Thrown within a phase by a worker that is no more. */
+/** Thrown within a phase by a worker that is dead. */
 class Gone extends Error {
   override name = "Gone";
 }
 
 const never = () => new Promise<never>(() => undefined);
 
-/** The words as simulated threads see them: sleepers are woken by time, some for no reason. */
+/** The words as simulated threads see them: virtual time wakes sleepers, some of them spuriously. */
 export class SleepingWords implements SharedWords {
   readonly #view: Int32Array;
   readonly #time: VirtualTime;
@@ -77,7 +77,7 @@ export class SleepingWords implements SharedWords {
 class SimulatedWorker implements Member {
   readonly task: Promise<unknown>;
   readonly api: Member["api"];
-  /** Set when it is told to end, or died: it makes no further move. */
+  /** Set when it is told to end, or died: it makes no more moves. */
   gone = false;
   unending = false;
   readonly #world: World;
@@ -147,7 +147,7 @@ class SimulatedWorker implements Member {
     }
   }
 
-  /** Takes some time, and then may fail. A worker that is gone stays here for ever. */
+  /** Takes some time, and may then fail. A dead worker stays here forever. */
   async #move(): Promise<void> {
     const { time } = this.#world;
     await time.sleep(time.random() * 4);
@@ -156,12 +156,12 @@ class SimulatedWorker implements Member {
     if (this.#fails()) await never();
   }
 
-  /** Phases that begin within a pass are moves, too, but for those that nobody can pause at. */
+  /** Phases within a pass are moves, too, except those that cannot pause. */
   readonly #within = (phase: Phase): void => {
     if ((phase === "forward" || phase === "backward") && this.#fails()) throw new Gone();
   };
 
-  /** True if the worker goes no further from here. */
+  /** True if the worker goes no further. */
   #fails(): boolean {
     const fault = this.#fault;
     if (!fault || this.#moves++ !== fault.move) return false;
@@ -176,7 +176,7 @@ class SimulatedWorker implements Member {
   }
 }
 
-/** Ending takes each worker some time, in which it goes on; unless they are taken for ended at once, to see that it is noticed. */
+/** A worker takes some time to end, and moves meanwhile. The mutation treats it as ended at once. */
 export function startSimulated(
   world: World,
   workers: number,

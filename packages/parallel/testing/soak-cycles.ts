@@ -1,8 +1,8 @@
-// Starts, trains and ends runs in one process, over and over, 1,000 times unless told otherwise:
+// Starts, trains and ends runs in one process, over and over, 1,000 times by default:
 //   node testing/soak-cycles.ts [cycles]
-// Some save checkpoints, some are stopped, some lose a worker, some fail. After each the shared memory must be as before;
-// threads, open files, handles and resident memory must not grow. On WebAssembly: koffi, with which @shardgrad/blas calls a
-// library, leaves 40 KB behind in each thread that imports it, whatever the thread then does.
+// Some save checkpoints, some are stopped, some lose a worker, some fail. After each, the shared memory must be as
+// before; threads, open files, handles and resident memory must not grow. On WebAssembly, because koffi, which
+// @shardgrad/blas uses, leaks 40 KB in each thread that imports it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,7 +50,7 @@ async function mustFail(run: Promise<void>): Promise<void> {
 
 const fault = { rank: 1, step: 6, phase: "backward" } as const;
 
-/** What becomes of a run; one after the other. */
+/** The kinds of runs, in turn. */
 const kinds: Record<string, () => Promise<void>> = {
   plain: () => trainOnce({}),
   "with checkpoints": () => withCheckpoints({}),
@@ -76,7 +76,7 @@ type Sample = ReturnType<typeof sample>;
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-/** Turns of the event loop, in which what has ended is taken off its lists. */
+/** Lets the event loop run, so that ended things leave its lists. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
     collectGarbage();
@@ -85,7 +85,7 @@ async function settle(): Promise<void> {
 }
 
 const names = Object.keys(kinds);
-// Each kind once, so that all is loaded.
+// Each kind once, so that everything is loaded.
 for (const name of names) await kinds[name]!();
 await settle();
 const before = sample();
@@ -115,7 +115,7 @@ const grown = (Object.keys(before) as (keyof Sample)[]).filter((what) => {
   console.log(
     `  ${what.padEnd(8)} ${before[what].toFixed(1)} before, ${first.toFixed(1)} in the first quarter, ${last.toFixed(1)} in the last`,
   );
-  // Of resident memory the allocators may keep a little more.
+  // Allocators may keep a little more resident memory.
   return what === "MiB" ? last > 1.1 * first + 16 : last > first;
 });
 if (grown.length > 0) throw new Error(`grown: ${grown.join(", ")}`);

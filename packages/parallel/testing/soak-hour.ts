@@ -1,8 +1,8 @@
-// One long run with snapshots, checkpoints and evaluations, in which a worker is ended every three minutes from outside:
+// One long run with snapshots, checkpoints and evaluations, while a worker is ended from outside every three minutes:
 //   node testing/soak-hour.ts [minutes]
-// Looks at it once a minute, and compares the last quarter with the first: memory, threads and open files must not grow,
-// and the work done per second of the processors' time must stay within 10 %. What a processor does in a second depends on
-// the machine's other work, too: let there be none, in these quarters.
+// Samples it once a minute, and compares the last quarter with the first. Memory, threads and open files must not grow,
+// and the work per second of processor time must stay within 10 %. That also depends on other load: keep the machine
+// idle.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,13 +14,13 @@ import { runJob } from "./run-job.ts";
 const [minutes = 60] = process.argv.slice(2).map(Number);
 const job = new URL("../../../test/jobs/long-epochs.ts", import.meta.url).href;
 const totalMs = minutes * 60_000;
-// In a short trial there are four looks and one death in each quarter.
+// A short trial has four samples and one death per quarter.
 const lookMs = Math.min(60_000, totalMs / 16);
 const killMs = Math.min(180_000, totalMs / 4);
-/** What a median of the last quarter may be of that of the first. */
+/** How far a median of the last quarter may exceed that of the first. */
 const tolerance = 0.1;
 
-/** What is seen of the run at one moment, with what was done since the last. */
+/** A sample of the run, with the work done since the previous one. */
 interface Look {
   minute: number;
   samplesPerSecond: number;
@@ -60,7 +60,7 @@ function observe(event: TrainEvent): void {
   if (event.type === "start") batchSize = event.batchSize;
   if (event.type === "restart") {
     restarts++;
-    // What is computed again is work, too.
+    // Repeated work counts, too.
     redone += event.failedStep - 1 - event.fromStep;
     step = event.fromStep;
   }
@@ -71,7 +71,7 @@ function observe(event: TrainEvent): void {
   }
   if (event.type !== "progress") return;
   step = event.step;
-  // Told of while the workers compute, not while they start.
+  // Send it while the workers compute, not while they start.
   if (performance.now() - killedMs < killMs) return;
   killedMs = performance.now();
   const living = [...threads];

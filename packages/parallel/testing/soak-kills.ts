@@ -1,7 +1,7 @@
-// Kills a training process at random moments, 200 times unless told otherwise, and resumes it each time on 1 to 4 workers:
+// Kills a training process at random moments, 200 times by default, and resumes it each time on 1 to 4 workers:
 //   node testing/soak-kills.ts [kills] [seed]
-// After each kill the newest checkpoint must be whole, and no older than before. Whenever a run comes to its end, its
-// weights must be those of one that was never killed; then the next begins.
+// After each kill the newest checkpoint must be intact, and no older than before. Whenever a run ends, its weights must
+// equal those of a run without kills; then the next begins.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,8 +18,8 @@ manualSeed(seed);
 const uniform = () => scope(() => rand([]).item());
 
 /**
- * Trains, from the newest checkpoint on. Resolves to the hash of the weights, or to undefined if it was killed, which it is
- * some time after so many saves: by what it does and not by the clock, or a busy machine would kill it before it gets anywhere.
+ * Trains from the newest checkpoint on. Resolves to the hash of the weights, or to undefined if it was killed. The kill
+ * comes some time after so many saves, not after a fixed time: on a busy machine that would be too early.
  */
 function runFrom(
   directory: string,
@@ -34,7 +34,7 @@ function runFrom(
   const killSoon = (withinMs: number) => {
     timer ??= setTimeout(() => child.kill("SIGKILL"), uniform() * withinMs);
   };
-  // The first second has the start of the process, and of its threads.
+  // The first second is the start-up of the process and its threads.
   if (savesBeforeKill === 0) killSoon(1000);
   let text = "";
   child.stdout.on("data", (part) => {
@@ -51,7 +51,7 @@ function runFrom(
   );
 }
 
-/** The step of the newest checkpoint, -1 if there is none; a kill must leave none that is damaged. */
+/** The step of the newest checkpoint, -1 if there is none; a kill must leave none damaged. */
 async function newestStep(directory: string): Promise<number> {
   const { checkpoint, notes } = await findNewest(directory);
   const names = existsSync(directory)
@@ -67,7 +67,7 @@ const root = mkdtempSync(join(tmpdir(), "shardgrad-soak-"));
 const startedMs = performance.now();
 const minutes = () => ((performance.now() - startedMs) / 60_000).toFixed(1);
 const expected = await runFrom(join(root, "whole"), 2);
-/** How many kills there were, those among them that came before the first checkpoint of a run, and whole runs. */
+/** The number of kills, of kills before a run's first checkpoint, and of whole runs. */
 let [killed, empty, finished] = [0, 0, 0];
 let step = -1;
 while (killed < kills) {

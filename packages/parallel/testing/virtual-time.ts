@@ -1,9 +1,9 @@
-// A clock of its own, with seeded choices: whoever sleeps goes on when it is its turn, and no real time passes. All that
-// happens follows from the seed, as only one task moves at a time.
+// A virtual clock with seeded choices: sleepers continue when it is their turn, and no real time passes. The seed
+// determines everything, because only one task moves at a time.
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../src/attempt/attempt.ts";
 
-/** Turns of the event loop in which nobody sleeps, before nobody is taken to move any more: modules may be loading. */
+/** Event-loop turns without sleepers before everything counts as stuck: modules may be loading. */
 const mostIdle = 1000;
 
 interface Sleeper {
@@ -43,7 +43,7 @@ export class VirtualTime implements Clock {
     return new Promise((wake) => this.#sleepers.push({ wakeMs: this.#nowMs + ms, wake }));
   }
 
-  /** Lets time pass until `promise` has settled; throws if nobody sleeps any more, or after `limitMs`. */
+  /** Advances time until `promise` settles; throws if nobody sleeps any more, or after `limitMs`. */
   async runUntil<T>(promise: Promise<T>, limitMs: number): Promise<T> {
     let settled = false;
     const watched = promise.finally(() => {
@@ -52,7 +52,7 @@ export class VirtualTime implements Clock {
     watched.catch(() => undefined);
     let idle = 0;
     for (;;) {
-      // All that can move without time moves first.
+      // Everything that can move without time moves first.
       await setImmediate();
       if (settled) return await watched;
       if (this.#wakeNext()) idle = 0;

@@ -1,6 +1,6 @@
-// The yardstick, which takes its turn in every round like a contender: how fast this machine multiplies 1024 × 1024
-// matrices with shardgrad's best kernels, on one core and on several independent ones. No division of work can gain
-// more than those do.
+// The yardstick, which takes its turn in every round like a contender. It measures how fast this machine multiplies
+// 1024 × 1024 matrices with shardgrad's best kernels, on one core and on several independent ones. No division of work
+// can gain more than those do.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { SgemmPrepareCommand, SgemmPrepared, SgemmRunCommand, SgemmTurn } from "../protocol.ts";

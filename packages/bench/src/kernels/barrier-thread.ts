@@ -7,15 +7,15 @@ export interface BarrierThread {
   parties: number;
   spin: boolean;
   /** Waits per stretch, and the number of stretches. */
-  meetings: number;
+  waits: number;
   stretches: number;
 }
 
-const { view, parties, spin, meetings, stretches } = workerData as BarrierThread;
+const { view, parties, spin, waits, stretches } = workerData as BarrierThread;
 const barrier = new Barrier(new Control(view, 0), { parties, spin });
 parentPort!.postMessage("ready");
 for (let stretch = 0; stretch < stretches; stretch++) {
   // Begin together: the main thread arrives when it is ready.
   barrier.wait();
-  for (let done = 0; done < meetings; done++) barrier.wait();
+  for (let done = 0; done < waits; done++) barrier.wait();
 }

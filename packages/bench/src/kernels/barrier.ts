@@ -4,9 +4,9 @@ import { Worker } from "node:worker_threads";
 import { Barrier, Control, controlBytes } from "@shardgrad/parallel/engine";
 import type { BarrierThread } from "./barrier-thread.ts";
 
-const meetings = 1000;
+const waits = 1000;
 
-export interface Meetings {
+export interface BarrierWaits {
   /** Milliseconds of one wait, averaged over a stretch. */
   stretch(): number;
   /** Resolves when the threads have ended, after the last stretch. */
@@ -14,10 +14,10 @@ export interface Meetings {
 }
 
 /** Starts threads that wait for each other in so many stretches; between stretches they sleep. */
-export async function startMeetings(parties: number, spin: boolean, stretches: number): Promise<Meetings> {
+export async function startWaits(parties: number, spin: boolean, stretches: number): Promise<BarrierWaits> {
   const view = new Int32Array(new SharedArrayBuffer(controlBytes(parties)));
   const barrier = new Barrier(new Control(view, 0), { parties, spin });
-  const data: BarrierThread = { view, parties, spin, meetings, stretches };
+  const data: BarrierThread = { view, parties, spin, waits, stretches };
   const threads = Array.from(
     { length: parties - 1 },
     () => new Worker(new URL("./barrier-thread.ts", import.meta.url), { workerData: data }),
@@ -27,8 +27,8 @@ export async function startMeetings(parties: number, spin: boolean, stretches: n
   const stretch = () => {
     barrier.wait();
     const started = performance.now();
-    for (let done = 0; done < meetings; done++) barrier.wait();
-    return (performance.now() - started) / meetings;
+    for (let done = 0; done < waits; done++) barrier.wait();
+    return (performance.now() - started) / waits;
   };
   return { stretch, ended };
 }

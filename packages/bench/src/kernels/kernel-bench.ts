@@ -12,7 +12,7 @@ import { machineReport } from "../machine-report.ts";
 import type { OutputOptions } from "../options.ts";
 import { announce, deliver } from "../output.ts";
 import { spreadOf } from "../statistics.ts";
-import { startMeetings } from "./barrier.ts";
+import { startWaits } from "./barrier.ts";
 import { gemmCases } from "./gemm-cases.ts";
 import type { KernelCase } from "./kernel-case.ts";
 import { kernelReport } from "./kernel-report.ts";
@@ -55,7 +55,7 @@ function callRow(kernel: string, shape: string, times: readonly number[]): Kerne
 async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]> {
   const ways = parties <= usableCores() ? [true, false] : [false];
   // One more stretch than measured, to compile everything.
-  const groups = await Promise.all(ways.map((spin) => startMeetings(parties, spin, rounds + 1)));
+  const groups = await Promise.all(ways.map((spin) => startWaits(parties, spin, rounds + 1)));
   const times = groups.map(({ stretch }) => [stretch()].slice(1));
   for (let round = 0; round < rounds; round++) {
     for (const [i, { stretch }] of groups.entries()) times[i]!.push(stretch());

@@ -1,4 +1,5 @@
 // All kernels but products: they are limited by memory. Measures numbers that fit the cache, and more than fit.
+import { arange } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
 import type { KernelCase } from "./kernel-case.ts";
 import { blank, bytesPerFloat, labels, normal } from "./kernel-case.ts";
@@ -59,9 +60,10 @@ const vectorCases = lengths.flatMap((length) => [
   ...[2, 4].map((shards) =>
     vectorCase(`average of ${shards}`, shards + 1, length, (n) => {
       const [x, weights, y] = [normal(shards, n), normal(shards), blank(n)];
+      const slots = arange(shards, { dtype: "int32" }).address;
       return ({ average }) =>
         () =>
-          average(n, shards, x, n, weights, y);
+          average(n, shards, x, slots, n, weights, 1, y);
     }),
   ),
 ]);

@@ -1,5 +1,5 @@
-// One model at every number of workers: strong scaling (a fixed batch, shared by more) and weak scaling (a fixed batch
-// per worker), in interleaved rounds with the machine's own limit.
+// One model at every number of workers. Strong scaling: a fixed batch, shared by more. Weak scaling: a fixed batch per
+// worker. Runs in interleaved rounds with the machine's own limit.
 
 import type { Launch } from "../contender-process.ts";
 import { Entry, restMs } from "../entry.ts";

@@ -1,6 +1,6 @@
-// The backward walk from results to their inputs. Asks each node for the gradients of its inputs, adds up gradients of
-// the same tensor, runs hooks once a gradient is complete, and re-records checkpointed segments on the way. Must not
-// know any op by name. tape.ts starts a walk.
+// The backward walk from results to their inputs. Asks each node for the gradients of its inputs, and adds up gradients
+// of the same tensor. Runs hooks once a gradient is complete, and re-records checkpointed segments on the way. Must not
+// know any op by name. Walks start in tape.ts.
 
 import { bytesPerElement } from "../dtype.ts";
 import { DTypeError, ReleasedError, ShapeError } from "../errors.ts";

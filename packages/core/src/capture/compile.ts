@@ -1,19 +1,19 @@
-// compile: runs a function twice while writing down its kernel calls, and from then on does only these, without building
-// graphs, without allocating, and with the bits that the function would give. Which calls were recorded: kinds-of-calls.ts;
-// what could go wrong, and what is done about it: README.md beside it. Knows no op by name.
+// compile: runs a function twice while recording its kernel calls. From then on it only repeats these, without building
+// graphs or allocating, and with the function's bits. Which calls were recorded: kinds-of-calls.ts. What could go
+// wrong, and the answers: README.md in this folder. Knows no op by name.
 
 import { requireFunction } from "../arguments.ts";
 import { CaptureError } from "../errors.ts";
-import type { Meeting } from "../observer.ts";
+import type { Exchange } from "../observer.ts";
 import { observer } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { isDue, KindsOfCalls } from "./kinds-of-calls.ts";
 import { handOut, load } from "./nested-tensors.ts";
 import type { Recording } from "./recording.ts";
 
-/** What `compile` takes besides the function. */
+/** The options of `compile`. */
 export interface CompileOptions {
-  /** Kinds of calls that are recorded before it is an error; 64 if absent. */
+  /** How many kinds of calls to record before it is an error; default 64. */
   limit?: number;
 }
 
@@ -25,21 +25,21 @@ const compileOptions = optionNames<CompileOptions>(
   },
 );
 
-/** A function that was compiled. Called like the function. */
+/** A compiled function. Call it like the original. */
 export interface Compiled<Args extends readonly unknown[], Result> {
   (...args: Args): Result;
   /** Recordings made so far, one for each kind of call. */
   readonly recordings: number;
-  /** Gives back all its memory. It must not be called any more. */
+  /** Frees all its memory. Do not call it afterwards. */
   dispose(): void;
 }
 
 const defaultLimit = 64;
 
-/** A function as it is recorded, whatever the types of its arguments. */
+/** A function as it is recorded, without its argument types. */
 type Recorded = (...args: readonly unknown[]) => unknown;
 
-/** What `profile` looks at: the recording that the last call replayed. */
+/** For `profile`: the recording that the last call replayed. */
 const latest = new WeakMap<object, () => Recording | undefined>();
 
 /** The recording that the last call of a compiled function replayed, if it did. */
@@ -47,22 +47,23 @@ export function latestRecording(compiled: object): Recording | undefined {
   return latest.get(compiled)?.();
 }
 
-/** Plans of compiled functions that nobody can call any more. */
+/** Plans of compiled functions that were garbage-collected. */
 const abandoned = new FinalizationRegistry<() => void>((giveBack) => giveBack());
 
 /**
- * Makes a fast version of a function of tensors, such as a training step. Its first two calls run the function and write
- * down the kernels that it calls; all later ones do only these, in memory that was planned then. The results are those
- * of the function, bit for bit, in tensors of their own.
+ * Makes a fast version of a function of tensors, such as a training step. The first two calls run the function and
+ * record its kernel calls. Later calls only repeat these, in memory planned in advance. The results are the function's,
+ * bit for bit, in new tensors.
  *
- * Calls that differ in shapes or dtypes of tensors, in other arguments, in `training` of a module, in what requires a
- * gradient, or in which `.grad` there are, are recorded each for itself; so a number that often changes belongs in a
- * tensor. What a number outside of the function, or control flow that depends on one, changes is not seen by replays:
- * pass it as an argument (each value is then a recording of its own) or as a tensor. The function is run once more after
- * 10, 100, 1000 … replays: a difference to what was recorded is an error.
+ * Each kind of call gets its own recording. Kinds differ in shapes or dtypes of tensors, in other arguments, in
+ * `training` of a module, in what requires a gradient, or in which `.grad` exist. So put a number that often changes
+ * into a tensor. Replays do not see changes of a number outside of the function, nor of control flow that depends on
+ * one. Pass it as an argument (each value then gets a recording) or as a tensor. After 10, 100, 1000 … replays the
+ * function runs once more, and it is an error if it does something else than the recording.
  *
  * @throws CaptureError if the function does what a replay cannot: reads values on the host, makes tensors from numbers,
- *   chooses random streams, does something else in its second run, or returns something other than tensors
+ * or
+ *   chooses random streams. Also if its second run differs, or it returns something other than tensors
  */
 export function compile<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
@@ -72,7 +73,7 @@ export function compile<Args extends readonly unknown[], Result>(
   checkOptions("compile", options, compileOptions);
   const kinds = new KindsOfCalls(f as Recorded, options.limit ?? defaultLimit, false);
   const call = (...args: Args): Result => {
-    // Inside another compiled function it is a part of that one's recording.
+    // Inside another compiled function it becomes part of that recording.
     if (observer()) return f(...args);
     if (kinds.disposed) throw new CaptureError("compile: this compiled function was disposed");
     const kind = kinds.find(args);
@@ -91,26 +92,26 @@ export function compile<Args extends readonly unknown[], Result>(
   });
 }
 
-/** A pass over one shard that is about to be replayed, in turns with those over the other shards. */
+/** A pass over one shard, ready to be replayed in turns with those over the other shards. */
 export interface Rounds {
-  /** Where the pass stops. */
-  readonly meetings: readonly Meeting[];
-  /** Goes on to the next of these; to the end after the last. */
-  readonly replay: Iterator<Meeting, void>;
+  /** The exchanges at which the pass stops. */
+  readonly exchanges: readonly Exchange[];
+  /** Continues to the next exchange, or to the end after the last. */
+  readonly replay: Iterator<Exchange, void>;
 }
 
 /** Options of `compileInRounds`. */
 export interface RoundsOptions extends CompileOptions {
-  /** Called before each run of the function and before each replay: restarts what must be the same in all of them. */
+  /** Called before each run of the function and before each replay. Restarts what must be the same in all of them. */
   before: () => void;
 }
 
 /**
- * As `compile`, for a step that is one shard's part of a batch: it is recorded as often as it must be, with numbers that
- * count for nothing, and then replayed from meeting to meeting. The function's result is not handed out.
+ * Like `compile`, for a step that is one shard's part of a batch. Recording repeats the function as often as needed,
+ * with numbers that do not count. Replays go from exchange to exchange. The function's result is not returned.
  *
- * @returns a function that gets a pass ready to be replayed
- * @throws CaptureError as what `compile` returns
+ * @returns a function that prepares a pass for replay
+ * @throws CaptureError like the result of `compile`
  */
 export function compileInRounds<Args extends readonly unknown[]>(
   f: (...args: Args) => void,
@@ -127,7 +128,7 @@ export function compileInRounds<Args extends readonly unknown[]>(
       before();
     }
     const recording = kinds.countReplay(kind);
-    return { meetings: recording.meetings, replay: recording.replayInRounds() };
+    return { exchanges: recording.exchanges, replay: recording.replayInRounds() };
   };
   abandoned.register(prepare, () => kinds.dispose());
   return prepare;

@@ -1,5 +1,5 @@
-// What a compiled function has recorded: one recording for each kind of call, all in one plan. Makes recordings, finds them
-// again, and compares them with another run of the function. compile.ts replays them.
+// The recordings of a compiled function: one for each kind of call, all in one plan. Makes recordings, finds them, and
+// compares them with another run of the function. Replays happen in compile.ts.
 import { gradEnabled } from "../autograd/define-op.ts";
 import { CaptureError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
@@ -17,22 +17,22 @@ interface Run {
 
 /** A recorded kind of call. */
 export interface Kind extends Run {
-  /** Whether a second run has done the same as the first one. */
+  /** Whether a second run has confirmed the first one. */
   verified: boolean;
-  /** Replays so far, and the number after which the function is run once more, to see whether it still does the same. */
+  /** Replays so far, and the number after which the function runs once more as a check. */
   replays: number;
   nextCheck: number;
   /** Whether gradients were recorded. */
   readonly recorded: boolean;
-  /** The arguments, with tensors of its own in place of the caller's. */
+  /** The arguments, with its own tensors in place of the caller's. */
   readonly own: readonly unknown[];
   readonly inputs: readonly Tensor[];
 }
 
-/** After so many replays, ten times as many, and so on, the function itself is run, and must still do the same. */
+/** After so many replays, ten times as many, and so on, the function itself runs and must match the recording. */
 const firstCheck = 10;
 
-/** True if the next call must run the function in place of a replay. */
+/** True if the next call must run the function instead of a replay. */
 export const isDue = ({ verified, replays, nextCheck }: Kind): boolean => !verified || replays === nextCheck;
 
 export class KindsOfCalls {
@@ -56,7 +56,7 @@ export class KindsOfCalls {
     return this.#kinds.length;
   }
 
-  /** The kind of a call, if there is a recording of it. */
+  /** The kind of a call, if it is recorded. */
   find(args: readonly unknown[]): Kind | undefined {
     const recorded = gradEnabled();
     for (const kind of this.#kinds) {
@@ -65,7 +65,7 @@ export class KindsOfCalls {
     return undefined;
   }
 
-  /** The first call of its kind: runs the function on tensors of its own, and records it. */
+  /** The first call of a kind: runs the function on its own tensors, and records it. */
   start(args: readonly unknown[]): Kind {
     if (this.#kinds.length >= this.#limit) {
       throw new CaptureError(
@@ -93,9 +93,9 @@ export class KindsOfCalls {
   }
 
   /**
-   * Runs the function once more, and keeps the new recording in place of the old one.
+   * Runs the function once more, and replaces the old recording by the new one.
    *
-   * @throws CaptureError if it did something else than what was recorded
+   * @throws CaptureError if the function did something else than the recording
    */
   verify(kind: Kind): void {
     const again = this.#run(kind.own, kind.inputs);

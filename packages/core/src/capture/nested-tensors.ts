@@ -1,5 +1,5 @@
-// The arguments and results of compiled functions: tensors, and arrays and plain objects of them, with other values between.
-// Knows nothing of recordings.
+// The arguments and results of compiled functions: tensors, arrays and plain objects of them, and other values. Knows
+// nothing of recordings.
 import { CaptureError } from "../errors.ts";
 import { kernelsFor } from "../kernels/dispatch.ts";
 import { formatShape, sameShape } from "../shape.ts";
@@ -9,7 +9,7 @@ import { Tensor } from "../tensor.ts";
 const isPlain = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === Object.prototype;
 
-/** True if a recording made for arguments like `own` serves `value`: its tensors may have other elements, no more. */
+/** True if a recording for arguments like `own` also serves `value`: only elements of its tensors may differ. */
 export function isLike(value: unknown, own: unknown): boolean {
   if (value instanceof Tensor) {
     if (!(own instanceof Tensor) || value.dtype !== own.dtype) return false;
@@ -28,7 +28,7 @@ export function isLike(value: unknown, own: unknown): boolean {
   return names.every((name) => Object.hasOwn(own, name) && isLike(value[name], own[name]));
 }
 
-/** Copies the elements of the tensors in `value` to those in `own`, which is like it. */
+/** Copies the elements of the tensors in `value` to those in `own`, which matches it. */
 export function load(value: unknown, own: unknown): void {
   if (value instanceof Tensor) loadTensor(value, own as Tensor);
   else if (Array.isArray(value)) {
@@ -44,7 +44,7 @@ function loadTensor(x: Tensor, own: Tensor): void {
       `compile: argument of shape ${formatShape(x.shape)} was computed from something that requires a gradient, which cannot flow out of a compiled function; detach it`,
     );
   }
-  // In one go where it can be, without the garbage that walking over axes makes.
+  // In one call if possible, which avoids the garbage of walking over axes.
   if (x.contiguous && x.dtype !== "uint8") {
     kernelsFor(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
   } else copyStrided(x, own);
@@ -89,7 +89,7 @@ export function checkResult(value: unknown): void {
   }
 }
 
-/** The result in tensors of the caller's own. */
+/** The result in new tensors for the caller. */
 export function handOut(result: unknown): unknown {
   return mapTensors(result, (x) => {
     const y = Tensor.allocate(x.shape, x.dtype, "compiled");

@@ -7,17 +7,17 @@ import { currentGenerator } from "../random.ts";
 
 /** A random stream that the step draws from. */
 interface Stream {
-  /** Null for whichever the thread draws from when the step begins. */
+  /** Null for the stream that the thread uses when the step begins. */
   readonly generator: Generator | null;
   /** What its kernels read: key and first block (see kernels/table/random.ts). */
   readonly cells: Storage;
-  /** Where it stood when it was first used. */
+  /** Its position at the first use. */
   readonly position: number;
 }
 
 const wordsPerGenerator = 8;
 
-/** Writes down where a generator stands, as kernels read it; `first` is the first block to draw from. */
+/** Stores a generator's position, as kernels read it; `first` is the first block to draw from. */
 export function writeGenerator(address: number, generator: Generator, first: number): void {
   const words = heap().int32;
   const { seed, step, shard, stream } = generator;

@@ -6,7 +6,7 @@ import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
 import type { Plan } from "../memory/plan.ts";
 import type { Storage } from "../memory/storage.ts";
 import { allocateAt, allocateFrom } from "../memory/storage.ts";
-import type { Meeting, Observer } from "../observer.ts";
+import type { Exchange, Observer } from "../observer.ts";
 import { observe } from "../observer.ts";
 import type { Generator } from "../random.ts";
 import { guardGenerators } from "../random.ts";
@@ -20,7 +20,7 @@ export interface RecordedStep {
   readonly args: readonly number[];
   readonly isKernel: boolean;
   /** The exchange with other shards at this step, if there is one. */
-  readonly meeting?: Meeting;
+  readonly exchange?: Exchange;
 }
 
 /** A tensor, and the number of steps recorded when it was about to be used. */
@@ -42,7 +42,7 @@ const noArguments: readonly number[] = [];
 export class Recording implements Observer {
   readonly steps: RecordedStep[] = [];
   readonly usesOfTensors: Use[] = [];
-  readonly meet: Observer["meet"];
+  readonly exchange: Observer["exchange"];
   readonly #plan: Plan;
   readonly #tables = kernelTables();
   readonly #streams = new RandomStreams();
@@ -57,7 +57,7 @@ export class Recording implements Observer {
   /** `inRounds` if the recording is one shard's part of a batch, which exchanges numbers with the others. */
   constructor(plan: Plan, inRounds: boolean) {
     this.#plan = plan;
-    this.meet = inRounds ? (meeting) => this.#noteMeeting(meeting) : null;
+    this.exchange = inRounds ? (exchange) => this.#noteExchange(exchange) : null;
   }
 
   /** Runs `body` and records it. */
@@ -97,18 +97,18 @@ export class Recording implements Observer {
   }
 
   /** Replays everything, and stops at each exchange. When it is resumed, the exchanged numbers must be in place. */
-  *replayInRounds(): IterableIterator<Meeting, void> {
+  *replayInRounds(): IterableIterator<Exchange, void> {
     this.#streams.write();
-    for (const { run, args, meeting } of this.steps) {
-      if (meeting) yield meeting;
+    for (const { run, args, exchange } of this.steps) {
+      if (exchange) yield exchange;
       else Reflect.apply(run, undefined, args);
     }
     this.#streams.advance();
   }
 
   /** The exchanges at which it stops. */
-  get meetings(): readonly Meeting[] {
-    return this.steps.flatMap(({ meeting }) => meeting ?? []);
+  get exchanges(): readonly Exchange[] {
+    return this.steps.flatMap(({ exchange }) => exchange ?? []);
   }
 
   /** True if a replay would now do the same as the function. */
@@ -210,9 +210,9 @@ export class Recording implements Observer {
     return this.#streams.draw(generator, count);
   }
 
-  #noteMeeting(meeting: Meeting): void {
-    const { name, addresses } = meeting;
-    this.steps.push({ name, run: () => undefined, args: addresses, isKernel: false, meeting });
+  #noteExchange(exchange: Exchange): void {
+    const { name, addresses } = exchange;
+    this.steps.push({ name, run: () => undefined, args: addresses, isKernel: false, exchange });
   }
 
   /** True for a tensor that the step makes: nobody else uses its gradient. */

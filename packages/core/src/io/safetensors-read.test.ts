@@ -1,5 +1,5 @@
-// Reading safetensors: what was written, to the bit; every dtype; every rule of the format broken by hand; a short fuzz
-// (scripts/fuzz-safetensors.ts is the long one); and the format's own library where it is installed.
+// Reading safetensors: what was written, to the bit; every dtype; every rule of the format, broken by hand. Also a
+// short fuzz (scripts/fuzz-safetensors.ts is the long one), and the format's own library where it is installed.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

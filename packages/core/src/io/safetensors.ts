@@ -1,6 +1,6 @@
-// Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors): an 8-byte header length, a JSON
-// header padded with spaces to a multiple of 8, then the elements, little-endian, without gaps. safetensors-header.ts
-// reads the header; this file converts the elements.
+// Tensors as files in the safetensors format (https://huggingface.co/docs/safetensors). First comes an 8-byte header
+// length, then a JSON header padded with spaces to a multiple of 8. The elements follow, little-endian, without gaps.
+// This file converts the elements; the header is safetensors-header.ts's part.
 
 import { kindOf } from "../arguments.ts";
 import type { DType } from "../dtype.ts";
@@ -84,9 +84,9 @@ function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
 }
 
 /**
- * The tensors of a safetensors file. Reads F32, F64, I32 and U8 as they are; F16 and BF16 as float32; BOOL, I8, I16,
- * U16 as int32, and U32, I64 and U64, too, if their values fit. Checks the whole file before it makes anything; an
- * error leaves nothing behind.
+ * The tensors of a safetensors file. F32, F64, I32 and U8 keep their type. F16 and BF16 become float32. BOOL, I8, I16
+ * and U16 become int32, and so do U32, I64 and U64 if their values fit. Checks the whole file before it makes anything;
+ * an error leaves nothing behind.
  *
  * @throws FormatError if the bytes are not a valid file
  * @throws DTypeError if none of our dtypes holds a tensor's dtype, or an integer; MemoryError if there is no room

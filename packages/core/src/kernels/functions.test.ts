@@ -1,5 +1,5 @@
-// How exact the vectorised functions are: a million float32 numbers, evenly over all bit patterns (so over all
-// magnitudes, both signs, denormals, infinities and NaN), against float64. Bounds are those measured over all 2^32.
+// How exact the vectorized functions are, against float64. A million float32 numbers, evenly over all bit patterns: all
+// magnitudes, both signs, denormals, infinities and NaN.
 import { expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
 import { erf } from "./reference/erf.ts";

@@ -1,6 +1,6 @@
 // Every kernel of both WebAssembly builds against the reference kernel, on the same bytes. What a kernel writes must
 // agree bit for bit, unless its row says otherwise; nothing else may change: inputs, gaps, guards around each block.
-// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalisations, masks,
+// Matrix products have a file of their own, gemm.test.ts; so have the kernels of attention, normalizations, masks,
 // convolution and pooling.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

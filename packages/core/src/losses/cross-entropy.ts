@@ -38,8 +38,8 @@ interface Attributes {
 }
 
 /**
- * Elements before the four rows that the kernel writes: the total and the count (and two to align the rows), or none if
- * the result is the first row, the losses themselves.
+ * Elements before the four rows that the kernel writes: the total and the count, and two to align the rows. None if the
+ * result is the first row, the losses themselves.
  */
 const headSize = (reduction: Reduction): number => (reduction === "none" ? 0 : 4);
 

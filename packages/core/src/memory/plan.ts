@@ -1,5 +1,5 @@
-// The memory of captured steps. Blocks are taken from the arena once and reused while a step is recorded. No one else
-// gets them, so the recorded order of allocations and frees is the plan of every replay: two tensors share a block if,
+// The memory of captured steps. Blocks are taken from the arena once and reused while a step is recorded. Nobody else
+// gets them, so the recorded order of allocations and frees is the plan of every replay. Two tensors share a block if,
 // and only if, one was freed before the other was created.
 import type { Arena } from "./arena.ts";
 import { blockSize } from "./arena.ts";

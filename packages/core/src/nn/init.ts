@@ -78,7 +78,7 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
   return gain;
 }
 
-/** Options of the Kaiming initialisers. */
+/** Options of the Kaiming initializers. */
 export interface KaimingOptions {
   /** Slope of the following `leakyRelu`; default 0. */
   a?: number;

@@ -25,7 +25,7 @@ beforeEach(() => manualSeed(1));
 
 const list = (x: Tensor | null | undefined) => Array.from(x!.toArray());
 
-describe("normalisation layers", () => {
+describe("normalization layers", () => {
   test("parameters and buffers, and how they start", () => {
     const describeState = (module: Module) =>
       [...module.stateDict()].map(([name, x]) => [name, x.shape, new Set(x.toArray())]);

@@ -81,8 +81,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * Parameters. Set `requiresGrad` of one to false to freeze it: it gets no gradient, and optimizers do not change it
-   * until you set it to true again.
+   * Parameters. To freeze one, set its `requiresGrad` to false: it gets no gradient, and optimizers do not change it.
+   * Set it to true to unfreeze it.
    */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, x]) => x);

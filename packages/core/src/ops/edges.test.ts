@@ -1,5 +1,5 @@
-// What ops make of NaN, infinities, signed zeros and long sums: where PyTorch or IEEE 754 says what is right, and where
-// values.test.ts, which draws small ordinary numbers, does not look.
+// How ops treat NaN, infinities, signed zeros and long sums, where PyTorch or IEEE 754 defines the result.
+// values.test.ts draws only small ordinary numbers.
 import { describe, expect, test } from "vitest";
 import type { Tensor } from "../tensor.ts";
 import { full, rand, tensor } from "./create/create.ts";

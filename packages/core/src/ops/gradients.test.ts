@@ -221,8 +221,8 @@ const rows: Row[] = [
 ];
 
 /**
- * A gradient, summed up, of something that makes every rule depend on all inputs twice: on its own, also where f is
- * linear, and through `dy`, also where f is constant.
+ * The summed gradient of an expression in which every rule depends on all inputs twice. It depends on them directly,
+ * even if f is linear, and through `dy`, even if f is constant.
  */
 function gradientOfProduct(f: (...x: Tensor[]) => Tensor, x: Tensor[]): Tensor {
   const y = f(...x);

@@ -104,7 +104,7 @@ export {
 export type { Pair } from "./convolution/windows.ts";
 export { type AttentionOptions, scaledDotProductAttention } from "./sequence-models/attention.ts";
 
-// normalisation
+// normalization
 
 export {
   type BatchNormOptions,

@@ -1,5 +1,5 @@
-// Ops that take elements from one place to another, against the obvious: a tensor is a function of its index, and an
-// op says where each index of its result comes from. On random shapes, views of any strides and every dtype.
+// Ops that move elements, against the obvious. A tensor is a function of its index, and an op says where each index of
+// its result comes from.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { DType } from "../dtype.ts";

@@ -138,7 +138,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   /**
    * Updates every parameter from its `.grad`. Frozen ones do not change, even with weight decay, but the step counts
-   * for all: to train a parameter that was frozen at first, better create a new optimizer, so that its bias correction
+   * for all. To train a parameter that was frozen at first, better create a new optimizer: its bias correction then
    * starts over.
    *
    * @throws GradientError if a parameter has no gradient and is not frozen

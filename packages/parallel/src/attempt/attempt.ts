@@ -58,7 +58,7 @@ async function end(gang: Gang, clock: Clock, failure: unknown): Promise<void> {
   if (ended.signal.aborted) return;
   const reason = failure instanceof Error ? failure.message : "train: the run is over";
   throw new UnendingThreadError(
-    `${reason}; a thread does not end within ${endingMs / 1000} s, as native code seems to hang in it: end the process`,
+    `${reason}; a thread does not end within ${endingMs / 1000} s, probably because native code hangs in it: end the process`,
     { cause: failure },
   );
 }

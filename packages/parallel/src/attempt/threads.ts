@@ -1,5 +1,5 @@
-// The threads behind a gang: a Piscina pool with one task per thread that lasts as long as the gang, and a Comlink
-// interface to each. Must not know what the workers compute, nor what becomes of them.
+// The threads behind a gang: a Piscina pool with one task per thread, which lasts as long as the gang. Each has a
+// Comlink interface. Must not know what the workers compute, nor what becomes of them.
 import { getCompileCacheDir } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

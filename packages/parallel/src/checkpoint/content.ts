@@ -80,7 +80,7 @@ function requireFinite(model: readonly (readonly [string, Tensor])[], state: [st
     const bad = x.toArray().find((value) => !Number.isFinite(value));
     if (bad === undefined) continue;
     throw new NonFiniteError(
-      `checkpoint: ${name} holds ${bad}, expected finite numbers; nothing is saved: go on from the checkpoint before, with a lower learning rate or clipped gradients`,
+      `checkpoint: ${name} holds ${bad}, expected finite numbers; nothing is saved: resume from the previous checkpoint, with a lower learning rate or clipped gradients`,
     );
   }
 }

@@ -222,7 +222,7 @@ describe("after a save that failed", () => {
     await expect(failed).rejects.toMatchObject({
       committed: "no",
       message: expect.stringMatching(
-        /^checkpoint: cannot save step 800 in \/runs\/mnist: ENOSPC: .*; it is not saved, those before it are as they were; free some space, or keep fewer checkpoints$/,
+        /^checkpoint: cannot save step 800 in \/runs\/mnist: ENOSPC: .*; it is not saved; earlier checkpoints are unchanged; free some space, or keep fewer checkpoints$/,
       ),
     });
     expect(await next).toMatchObject({ path: `${directory}/step-0000000800`, notes: [] });

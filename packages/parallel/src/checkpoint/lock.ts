@@ -1,6 +1,6 @@
 // One writer per directory, by a lock file that names its process. The file appears atomically, since it is linked into
 // place, not written. A process may take over the lock of a dead one. If two take over the same lock at once, the loser
-// finds out at its next save; nothing is lost, as writers never touch each other's files.
+// finds out at its next save. Nothing is lost, as writers never touch each other's files.
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";

@@ -143,7 +143,7 @@ describe("a store", () => {
     // It says so only once.
     expect(notes).toEqual([
       [
-        `checkpoint: removed ${ours} but for @eaDir, state.json, which is not of this library, and stays in ${join(directory, ours)}`,
+        `checkpoint: removed ${ours} except @eaDir, state.json, which this library did not write and leaves in ${join(directory, ours)}`,
       ],
       [],
     ]);
@@ -161,7 +161,7 @@ describe("a store", () => {
     expect(removed).toEqual([name(2)]);
     expect(notes).toEqual([
       expect.stringMatching(
-        /^checkpoint: removed step-0000000002 but for @eaDir, which is not of this library/,
+        /^checkpoint: removed step-0000000002 except @eaDir, which this library did not write/,
       ),
     ]);
     expect((await readdir(archive)).length).toBe(3);

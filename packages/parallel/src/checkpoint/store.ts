@@ -49,7 +49,7 @@ const remedies: Readonly<Record<string, string>> = {
 
 /** The note about a directory that keeps foreign content; reported once. */
 const leftNote = (name: string, path: string, left: readonly string[]) =>
-  `checkpoint: removed ${name} but for ${left.join(", ")}, which is not of this library, and stays in ${path}`;
+  `checkpoint: removed ${name} except ${left.join(", ")}, which this library did not write and leaves in ${path}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -131,7 +131,7 @@ export class CheckpointStore {
       await released;
     } catch (error) {
       throw new CheckpointError(
-        `checkpoint: cannot give up the lock of ${this.directory}: ${messageOf(error)}; it is void once this process has ended`,
+        `checkpoint: cannot give up the lock of ${this.directory}: ${messageOf(error)}; it becomes void when this process ends`,
         { cause: error },
       );
     }
@@ -205,7 +205,7 @@ export class CheckpointStore {
 
   #fail(step: number, error: unknown, committed: Committed): never {
     const outcome = {
-      no: "it is not saved, those before it are as they were",
+      no: "it is not saved; earlier checkpoints are unchanged",
       perhaps: "it may be in place, but might not survive a power cut",
     }[committed];
     const remedy = remedies[codeOf(error) ?? ""] ?? "look at the disk";

@@ -1,4 +1,4 @@
-// Checks the shards of a run's first step, once: every worker must still have the parameters of the layout, and every
+// Checks the shards of a run's first step, once. Every worker must still have the parameters of the layout, and every
 // shard's loss must depend on the same ones. It also finds parameters that no loss depends on. Each worker reaches the
 // same answers, from a shared table of one byte per shard and parameter.
 
@@ -86,6 +86,6 @@ export function checkOptimizer(optimizer: Optimizer, expected: string): void {
   const own = describeOptimizer(optimizer);
   if (own === expected) return;
   throw new JobError(
-    `train: optimizer() built another one on this thread, ${own}, than on the main thread, ${expected}; it must not depend on the thread`,
+    `train: optimizer() built ${own} on this thread, but ${expected} on the main thread; it must not depend on the thread`,
   );
 }

@@ -1,6 +1,6 @@
-// Calls the job's functions on the first rows, on the main thread and on every worker, before step 1, and compares the
-// results bit by bit. It refuses a job that depends on its thread (its own random numbers, variables that only one
-// thread sets, a counter), as its results would mean nothing. Knows neither threads nor messages.
+// Calls the job's functions on the first rows before step 1, on the main thread and on every worker. Compares the
+// results bit by bit. A job that depends on its thread is refused, as its results would mean nothing: own random
+// numbers, variables that only one thread sets, a counter. Knows neither threads nor messages.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { drawnUnkeyed, Storage } from "@shardgrad/core/engine";

@@ -110,7 +110,7 @@ function checkAfterStep({ job, model, seed, step }: Repeated): void {
 
 function replacedError(name: string): JobError {
   return new JobError(
-    `train: afterStep() put something else in the place of ${name}; change it in place with copyFrom(): the tensors that model() made are what workers share, and what is saved`,
+    `train: afterStep() replaced ${name}; change it in place with copyFrom(): the tensors that model() made are what workers share, and what is saved`,
   );
 }
 

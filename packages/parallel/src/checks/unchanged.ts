@@ -1,11 +1,11 @@
-// Checks that a job changes nothing it must not: inside loss, metrics, sample and augment, every tensor of the model
-// must stay as it is, or results depend on who computes what. It compares hashes. Tensors that no step changes are
-// compared with the start of the run; weights, and tensors that afterStep changes, with the moment before the passes.
-// Each worker checks a part of the shared tensors and all of its own.
+// Checks that a job changes nothing it must not. Inside loss, metrics, sample and augment, every tensor of the model
+// must stay as it is; otherwise results would depend on who computes what. It compares hashes. Tensors that no step
+// changes are compared with the start of the run; weights, and tensors that afterStep changes, with the moment before
+// the passes. Each worker checks a part of the shared tensors and all of its own.
 //
 //   remember → barrier → passes of all → barrier → check
 //
-// This happens in the first step, every few hundred steps, in steps that are saved, and in the last one, as long as it
+// This happens in the first and the last step, every few hundred steps, and in steps that are saved, as long as it
 // costs almost nothing. See also probe.ts.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -47,7 +47,7 @@ export function changedError(model: AnyModule, name: string, who: string, when: 
   const untrained = untrainedTensors(model).some(([other]) => other === name);
   const plain = plainTensors(model).some(([other]) => other === name);
   const kind = plain
-    ? "a tensor that is no parameter and no buffer"
+    ? "a tensor that is neither a parameter nor a buffer"
     : isBuffer
       ? "a buffer"
       : untrained

@@ -1,5 +1,5 @@
-// A short text that identifies the contents of a set's columns, so that a resumed run trains on the same data. 128 bits
-// guard against mistakes, not against malice. Hashing takes a quarter of the time of the check for finite numbers,
+// A short text that identifies the contents of a set's columns, so that a resumed run trains on the same data. Its 128
+// bits guard against mistakes, not against malice. Hashing takes a quarter of the time of the check for finite numbers,
 // which reads the set anyway.
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumn, StoredColumns } from "./columns.ts";

@@ -71,7 +71,7 @@ function* inSplitOrder(samples: number, seed: number, classes?: Float64Array): I
 
 /**
  * The numbers of the training samples and of the held-out ones, both ascending. The held-out samples are evenly spaced
- * in the ordered set, so the held-out share of each class differs from the overall share by less than one sample.
+ * in the ordered set. So the held-out share of each class differs from the overall share by less than one sample.
  *
  * @throws JobError if one of the two would be empty
  */

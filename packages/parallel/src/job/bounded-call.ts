@@ -21,7 +21,7 @@ export function callBounded<T>(body: () => T, limitMs: number, what: string): T 
     switch ((error as { code?: unknown } | null)?.code) {
       case "ERR_SCRIPT_EXECUTION_TIMEOUT":
         throw new JobError(
-          `train: ${what} has not returned for ${limitMs / 1000} s: is there an endless loop? Let this process end, as what was broken off stays half done`,
+          `train: ${what} has not returned for ${limitMs / 1000} s: is there an endless loop? End this process, because the call was broken off half done`,
         );
       case "ERR_SCRIPT_EXECUTION_INTERRUPTED":
         // Tells SIGINT listeners; without any, ends the process like Ctrl-C.

@@ -82,7 +82,7 @@ export function buildModel(
   const own = new Set(parameters);
   if (optimizer.parameters.some((parameter) => !own.has(parameter))) {
     throw new JobError(
-      "train: the job's optimizer() has tensors that are no parameters of the model, and would never be trained; pass it those that it is given, and hold all in the model",
+      "train: the job's optimizer() has tensors that are not parameters of the model, and would never be trained; pass it the given parameters, and hold all of them in the model",
     );
   }
   return { model, optimizer };

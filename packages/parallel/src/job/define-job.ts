@@ -62,9 +62,9 @@ export interface JobDefinition<
    */
   params?: P;
   /**
-   * The samples. A function here, for all of it or for a part, runs once and on the main thread only; workers import
-   * the module without loading data. Put a `computed` set here directly, so that workers find its function. `state`
-   * holds what else the job's functions must know about the data, such as the size of a vocabulary.
+   * The samples. A function here, for all of it or for a part, runs once, on the main thread only. Workers import the
+   * module without loading data. Put a `computed` set here directly, so that workers find its function. `state` holds
+   * what else the job's functions must know about the data, such as the size of a vocabulary.
    */
   dataset:
     | DatasetParts<C, P, S>

@@ -1,5 +1,6 @@
-// What a job may say about a step besides its loss and its optimizer: how many micro-batches it has, what happens to
-// the averaged gradient, and when the run ends early. Types and checks only; each field says who implements it.
+// What a job may say about a step besides its loss and its optimizer. That is: the number of micro-batches, what
+// happens to the averaged gradient, and when the run ends early. Types and checks only; each field says who implements
+// it.
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";

@@ -40,7 +40,7 @@ function perSample(where: string, value: unknown, samples: number): NumericArray
     return value.toArray();
   const advice =
     value instanceof Tensor && value.rank === 0
-      ? 'a mean over batches is none over the set: return the numbers of the samples (reduction: "none"), or define { sums, finish } or { outputs, score }'
+      ? 'a mean over batches is not one over the set: return the numbers of the samples (reduction: "none"), or define { sums, finish } or { outputs, score }'
       : "take the mean over other axes, or define { sums, finish } or { outputs, score }";
   throw new JobError(
     `${where}: got ${describe(value)}, expected one number per sample [${samples}]; ${advice}`,

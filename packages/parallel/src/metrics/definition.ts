@@ -1,5 +1,5 @@
 // How a job writes a metric. There are three kinds with different fields, since a mean of batch results is not always a
-// result for the whole set. check-metric.ts checks them; brought.ts computes their values.
+// result for the whole set. Checked by check-metric.ts; computed by brought.ts.
 
 import type { AnyModule, NestedNumbers, NumericArray, Shape, Tensor } from "@shardgrad/core";
 import type { AnyColumns, Batch } from "../data/dataset.ts";

@@ -1,6 +1,6 @@
-// What a run knows of its metrics before it begins: the kind of each, how many numbers it needs and returns, and where
-// these lie in shared memory. The main thread tries each metric on the first samples, so a mistake shows before the
-// first step and not after the first epoch.
+// What a run knows of its metrics before it begins: the kind of each, how many numbers it needs and returns, and their
+// place in shared memory. The main thread tries each metric on the first samples, so a mistake shows before the first
+// step and not after the first epoch.
 import type { AnyModule, DType, NumericArray, Shape } from "@shardgrad/core";
 import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import type { Batch, Columns } from "../data/dataset.ts";
@@ -182,7 +182,7 @@ function placeTable(
 
 function unlike(name: string, what: string): JobError {
   return new JobError(
-    `metrics.${name}: ${what} are of other sizes for ${trials[1]} samples than for ${trials[0]}; expected the same for each batch, and for each sample`,
+    `metrics.${name}: ${what} have other sizes for ${trials[1]} samples than for ${trials[0]}; expected the same for each batch, and for each sample`,
   );
 }
 

@@ -20,22 +20,22 @@ function findsNoVariance(pass: () => void): boolean {
 /**
  * Refuses a run that would reach a batch without a variance.
  *
- * @param shardsMeet whether BatchNorm spans the samples of a step; otherwise those of a shard
+ * @param sharesMoments whether BatchNorm spans the samples of a step; otherwise those of a shard
  * @param pass the pass over so many samples
  * @throws JobError if there is one
  */
 export function refuseTooSmall(
   { samples, batchSize, shards, steps }: Pick<RunPlan, "samples" | "batchSize" | "shards" | "steps">,
-  shardsMeet: boolean,
+  sharesMoments: boolean,
   pass: (count: number) => void,
 ): void {
   const inLast = steps >= Math.ceil(samples / batchSize) ? samples % batchSize : 0;
-  const isSmall = (step: number) => step > 0 && (shardsMeet ? step === 1 : step < 2 * shards);
+  const isSmall = (step: number) => step > 0 && (sharesMoments ? step === 1 : step < 2 * shards);
   const [small, smallLast] = [isSmall(batchSize), isSmall(inLast)];
   if (!(small || smallLast) || !findsNoVariance(() => pass(1))) return;
   const last = `the last step of an epoch has ${inLast} of ${samples} samples`;
   const without = "leave it out with sampling: { dropLast: true }";
-  if (shardsMeet) {
+  if (sharesMoments) {
     throw new JobError(
       small
         ? `train: a step has 1 sample, but BatchNorm ${need}; use a batchSize of at least 2`

@@ -1,25 +1,25 @@
-// When shards that train apart from each other meet, and which runs may do so: Local SGD (Stich 2018,
+// When shards that train separately synchronize, and which runs may do so: Local SGD (Stich 2018,
 // https://arxiv.org/abs/1805.09767) and Hogwild (Niu et al. 2011, https://arxiv.org/abs/1106.5730). Checks and numbers
-// only; what happens between meetings is in local-steps.ts.
+// only; local-steps.ts does the steps.
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 
 export interface LocalSchedule {
-  /** Steps between meetings, counted from the start of each epoch; there is one at its end, too. */
+  /** Steps between synchronizations, counted from the start of each epoch; there is also one at its end. */
   syncEvery: number;
-  /** Whether all shards update the same weights at any time. If not, each has its own, averaged at the meetings. */
+  /** Whether all shards update the same weights at any time. If not, each has its own, averaged at each synchronization. */
   hogwild: boolean;
 }
 
-/** With Hogwild, meetings are only there to save, to tell and to stop. */
+/** With Hogwild, synchronization only serves to save, report and stop. */
 const hogwildSyncEvery = 100;
 
 /**
- * The schedule that the options of a run ask for; undefined if all shards are to do every step together.
+ * The schedule that a run's options ask for; undefined if all shards do every step together.
  *
- * @throws JobError if they make no sense, or the run does what needs one state of all shards after every step
+ * @throws JobError if the options make no sense, or the run needs one common state after every step
  */
 export function planLocalSchedule(
   { syncEvery, hogwild = false }: { syncEvery?: number; hogwild?: boolean },
@@ -51,13 +51,13 @@ export function planLocalSchedule(
   return { syncEvery: syncEvery ?? hogwildSyncEvery, hogwild };
 }
 
-/** Steps done at the first meeting after step `step`, counted from 0, has begun. */
-export function nextMeeting(step: number, { syncEvery }: LocalSchedule, perEpoch: number): number {
+/** Steps done at the next synchronization after step `step`, counted from 0, has begun. */
+export function nextSynchronization(step: number, { syncEvery }: LocalSchedule, perEpoch: number): number {
   const inEpoch = step % perEpoch;
   return step - inEpoch + Math.min(perEpoch, (Math.floor(inEpoch / syncEvery) + 1) * syncEvery);
 }
 
-/** Steps between two meetings at most. */
+/** The most steps between two synchronizations. */
 export function longestRound({ syncEvery }: LocalSchedule, perEpoch: number): number {
   return Math.min(syncEvery, perEpoch);
 }

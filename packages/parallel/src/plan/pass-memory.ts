@@ -1,6 +1,6 @@
 // Predicts the memory of a job's passes before a worker computes one. The main thread calls the loss and the metrics
-// for two and for three samples, records the blocks that they allocate, and extrapolates to a whole shard. The run does
-// not notice: this has its own model and random streams, prints nothing and keeps nothing.
+// for two and for three samples, and records the blocks that they allocate. A whole shard follows by extrapolation. The
+// run does not notice: this has its own model and random streams, prints nothing and keeps nothing.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
 import type { StoredColumns } from "../data/columns.ts";
@@ -10,7 +10,7 @@ import { JobError } from "../errors.ts";
 import { callBounded } from "../job/bounded-call.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { quietly } from "../job/quietly.ts";
-import { normalisesOverBatch } from "../job/running-statistics.ts";
+import { normalizesOverBatch } from "../job/running-statistics.ts";
 import { callMetric } from "../metrics/brought.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import { shardsOf } from "../shared/gradient-slots.ts";
@@ -97,7 +97,7 @@ function shardSizes({ samples, batchSize, shards, steps }: RunPlan, shard: numbe
 }
 
 /** What the neediest worker holds for training: all its shards at once in lockstep, otherwise one at a time. */
-function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): number {
+function trainingBytes(pair: TracePair, plan: RunPlan, sharesMoments: boolean): number {
   const bySizes = new Map<string, number>();
   const bytesFor = (sizes: readonly number[]) => {
     const key = sizes.join();
@@ -116,7 +116,7 @@ function trainingBytes(pair: TracePair, plan: RunPlan, shardsMeet: boolean): num
     const [from, to] = shardsOf(plan.shards, rank, plan.workers);
     for (let shard = from; shard < to; shard++) sizes.push(shardSizes(plan, shard));
     const distinct = [...new Set(sizes.flat())].sort((a, b) => b - a);
-    const bytes = shardsMeet ? sizes.reduce((sum, own) => sum + bytesFor(own), 0) : bytesFor(distinct);
+    const bytes = sharesMoments ? sizes.reduce((sum, own) => sum + bytesFor(own), 0) : bytesFor(distinct);
     most = Math.max(most, bytes);
   }
   return most;
@@ -179,9 +179,9 @@ export function measurePasses(
       const loss = job.loss(model, firstSamples(train, count), { ...job.context, step, epoch });
       grad(settled(loss), parameters, { into });
     };
-    const shardsMeet = normalisesOverBatch(ofRun);
+    const sharesMoments = normalizesOverBatch(ofRun);
     const training = tracePass(plan.seed, pass);
-    refuseTooSmall(plan, shardsMeet, alone(plan.seed, pass));
+    refuseTooSmall(plan, sharesMoments, alone(plan.seed, pass));
     const { afterStep } = job;
     const after =
       afterStep &&
@@ -201,7 +201,7 @@ export function measurePasses(
       refuseTooSmallTest(evaluated.samples, chunkSize, pass);
     }
     return {
-      training: training && trainingBytes(training, plan, shardsMeet),
+      training: training && trainingBytes(training, plan, sharesMoments),
       afterStep: afterStep ? after && keptBytes(after.few.trace) : 0,
       evaluation: evaluated ? evaluation && evaluationBytes(evaluation, evaluated.samples) : 0,
     };

@@ -63,8 +63,8 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
 }
 
 /**
- * What decides a run's bits besides its job, for checkpoints: the kernels; the BLAS with its version and its
- * processor-specific kernels; and whether relaxed SIMD fuses, which computes everything else beside a BLAS.
+ * What decides a run's bits besides its job, for checkpoints: the kernels, the BLAS with its version and its
+ * processor-specific kernels, and whether relaxed SIMD fuses. That computes everything else beside a BLAS.
  */
 export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
   const wasm = set === "blas" ? withoutBlas() : set;

@@ -1,5 +1,5 @@
-// Turns a job and the options of a run into checked numbers. train-options.ts checks each option by itself; this file
-// checks them against each other and against the job.
+// Turns a job and the options of a run into checked numbers. Each option by itself is checked in train-options.ts; this
+// file checks options against each other and against the job.
 import type { BestBy } from "../checkpoint/retention.ts";
 import { planEpoch, stepsPerEpoch } from "../data/sampling.ts";
 import { JobError } from "../errors.ts";
@@ -10,7 +10,7 @@ import type { ReduceMode } from "../step/allreduce.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpoint-options.ts";
 import { usableCores } from "./cpu-limit.ts";
 import type { LocalSchedule } from "./local-schedule.ts";
-import { nextMeeting, planLocalSchedule } from "./local-schedule.ts";
+import { nextSynchronization, planLocalSchedule } from "./local-schedule.ts";
 import type { TrainOptions } from "./train-options.ts";
 
 export interface RunPlan {
@@ -112,7 +112,7 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPl
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   // A run that resumes there must have the same synchronization points as an uninterrupted one.
-  const steps = local ? nextMeeting(last - 1, local, perEpoch) : last;
+  const steps = local ? nextSynchronization(last - 1, local, perEpoch) : last;
   if (steps > mostSteps) {
     throw new JobError(
       `train: ${epochs} epochs of ${perEpoch} steps are ${steps} steps, expected at most 2^31 - 1; use fewer epochs, or larger batches`,

@@ -106,7 +106,7 @@ const cases: { called: string; incident: Incident; committed: Committed }[] = [
   },
 ];
 
-const told = { no: "it is not saved, those before it are as they were", perhaps: "it may be in place" };
+const told = { no: "it is not saved; earlier checkpoints are unchanged", perhaps: "it may be in place" };
 
 describe.each(cases)("$called", ({ incident, committed }) => {
   it("is told, and the run goes on", async () => {

@@ -1,5 +1,5 @@
-// The main thread's side of the comparison before step 1: the results of the job's functions, for workers to compare
-// (probe.ts), and a check that the functions do not change the model.
+// The main thread's side of the comparison before step 1: the results of the job's functions, which workers compare
+// (probe.ts). Also checks that the functions do not change the model.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
 import { checkMeanLoss } from "../checks/mean-loss.ts";

@@ -14,7 +14,7 @@ import type { RunLength } from "../job/build-model.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { FoundJob } from "../job/load-job.ts";
-import { checkApart, checkCapture, normalisesOverBatch } from "../job/running-statistics.ts";
+import { checkApart, checkCapture, normalizesOverBatch } from "../job/running-statistics.ts";
 import { RunSources } from "../job/sources.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { resolveParams } from "../params.ts";
@@ -132,7 +132,7 @@ function layoutSizes(
   return {
     workers,
     shards,
-    addsUp: !local && !normalisesOverBatch(model),
+    addsUp: !local && !normalizesOverBatch(model),
     shardSize: Math.ceil(plan.batchSize / shards),
     metricBytes: metrics.bytes,
     // A run may end within an epoch.

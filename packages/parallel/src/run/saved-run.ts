@@ -1,5 +1,5 @@
-// What the checkpoints of a run hold: a snapshot of the shared memory becomes the content of a checkpoint, and a checkpoint
-// becomes the state of the run again. checkpointing.ts knows when.
+// Converts a snapshot of the shared memory to the content of a checkpoint, and a checkpoint back to the state of a run.
+// When that happens is checkpointing.ts's part.
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
 import { scope } from "@shardgrad/core";
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";

@@ -1,5 +1,5 @@
-// How what threads share comes to its memory: who lays it out does not know whose the memory is.
+// How shared structures get their memory: a layout does not know who owns the memory.
 import type { Storage } from "@shardgrad/core/engine";
 
-/** Gives storage of so many bytes: of zeros, unless it does not matter what is in it. */
+/** Returns storage of so many bytes: zeroed, unless the contents do not matter. */
 export type Allocate = (bytes: number, contents?: "zeros" | "any") => Pick<Storage, "offset">;

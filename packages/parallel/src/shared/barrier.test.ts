@@ -1,6 +1,6 @@
-// The barrier, model-checked: every interleaving of two and three ranks, with a crash, a failure and an abort anywhere;
-// mutants of it, which the checker must find; and, so that the real words behave as the simulated ones, real threads.
-// testing/check-barrier.ts explores more, in some minutes.
+// The barrier, model-checked: every interleaving of two and three ranks, with a crash, a failure and an abort at any
+// point. The checker must also find the bugs in mutants. Tests on real threads show that the real words behave like the
+// simulated ones. testing/check-barrier.ts explores more, in a few minutes.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it, test } from "vitest";
@@ -27,7 +27,7 @@ describe("in every interleaving the rules hold", () => {
   });
 });
 
-/** Does the operations of two stages in the other order, and then the stage after them. */
+/** Swaps the operations of two stages, then continues after them. */
 function swapped(first: number, second: number, next: number) {
   return class extends Barrier {
     override step(): void {
@@ -40,7 +40,7 @@ function swapped(first: number, second: number, next: number) {
   };
 }
 
-/** Goes straight on to another stage instead of doing one. */
+/** Skips a stage and goes on to another. */
 function skipping(skipped: number, next: number) {
   return class extends Barrier {
     override step(): void {
@@ -50,7 +50,7 @@ function skipping(skipped: number, next: number) {
   };
 }
 
-/** Does the operations of an abort in this order, -1 for none. */
+/** Does the operations of an abort in this order; -1 for none. */
 function aborting(...order: [number, number, number]) {
   return class extends Barrier {
     override abortStep(stage: number, rank: number): number {
@@ -60,7 +60,7 @@ function aborting(...order: [number, number, number]) {
   };
 }
 
-/** The classic mistake: the round may be over by the time that it is read. */
+/** The classic mistake: the round may be over before it is read. */
 class ReadsRoundAfterArriving extends Barrier {
   override step(): void {
     const { turn } = this;
@@ -79,7 +79,7 @@ class SleepsWithoutComparing extends Barrier {
     const { turn, words } = this;
     const { generation, stage } = turn;
     const { view } = words as unknown as { view: Int32Array };
-    // Compared to what it is anyway, the word never differs.
+    // Compared with its own value, the word never differs.
     if (stage === stages.sleep) turn.generation = view[this.generation]!;
     super.step();
     if (stage === stages.sleep) turn.generation = generation;
@@ -126,7 +126,7 @@ describe("the checker finds", () => {
     ["that an abort does not release", aborting(0, -1, 2), missedAbort],
     ["that an abort wakes nobody", aborting(0, 1, -1), missedAbort],
   ])("%s", (_, Class, problem) => {
-    // A crash would only be a shorter way to a mistake that shows without.
+    // A crash would only be a shorter way to a bug that shows without it.
     const faultless = problem !== missedAbort;
     expect(() => explore(new BarrierModel({ ...byWorkers(2, 2), Class, faultless }))).toThrow(problem);
   });
@@ -135,7 +135,7 @@ describe("the checker finds", () => {
 describe("real threads", () => {
   const rounds = 300;
   const parties = 3;
-  /** One party: writes the round before a wait, and after it finds that of everybody; the second wait keeps rounds apart. */
+  /** One party: before a wait it writes the round, and after it checks that everybody has. The second wait separates rounds. */
   const script = `
     const { parentPort, workerData } = require("node:worker_threads");
     const { url, controlUrl, buffer, seen, who, rounds, parties } = workerData;

@@ -1,34 +1,34 @@
-// The barrier: nobody passes a round before everybody has reached it. The only file that waits on shared words or
-// wakes others. It is a machine whose every step is one operation on a shared word, so that the model checker in
-// testing/ can run this very code in any order. Stages, proof and the reason for each step: barrier.md beside this file.
+// The barrier: nobody passes a round before everybody has reached it. The only file that waits on shared words or wakes
+// waiters. It is a state machine whose every step is one operation on a shared word. So the model checker in testing/
+// can run this same code in any order. Stages, proof and the reason for each step: barrier.md in this folder.
 import type { Control, ControlWord } from "./control.ts";
 import { afterLooking, afterSleep, looksAt, mostLooks } from "./spinning.ts";
 
-/** Thrown out of a wait when another thread has failed: the step is void, nothing may be written any more. */
+/** Thrown out of a wait when another thread has failed. The step is void, and nothing may be written any more. */
 export class AbortedError extends Error {
   override name = "AbortedError";
 }
 
-/** The operations on shared words that the barrier is made of; each is atomic, and all have one order. */
+/** The barrier's operations on shared words. Each is atomic, and all have one total order. */
 export interface SharedWords {
   load(index: number): number;
   store(index: number, value: number): void;
-  /** Returns the value before. */
+  /** Returns the previous value. */
   add(index: number, value: number): number;
   compareExchange(index: number, expected: number, value: number): number;
-  /** Sleeps until notified if the word has the expected value, compared and fallen asleep in one; may wake too early. */
+  /** Atomically compares the word with the expected value and, if equal, sleeps until notified. May wake up early. */
   wait(index: number, expected: number): void;
-  /** The same without blocking: a promise of the waking, or nothing if the word has another value. */
+  /** The same without blocking: a promise of the wake-up, or nothing if the word has another value. */
   waitAsync(index: number, expected: number): Promise<unknown> | undefined;
-  /** Wakes all who sleep on the word. */
+  /** Wakes all sleepers on the word. */
   notify(index: number): void;
-  /** Between two looks at a word: lets the core's other thread go first. */
+  /** Pauses between two looks at a word, so that the core's other thread goes first. */
   pause(): void;
 }
 
 const pause = (Atomics as unknown as { pause?: () => void }).pause ?? (() => undefined);
 
-/** Sleeps for a millisecond, between looks at a word that is changed without waking anybody. */
+/** Sleeps for a millisecond between looks at a word whose writer wakes nobody. */
 export function sleepOn(control: Control, word: ControlWord): void {
   const { view } = control;
   Atomics.wait(view, control.index(word), control.load(word), 1);
@@ -75,36 +75,36 @@ class AtomicWords implements SharedWords {
   }
 }
 
-/** Where a party is in a round. Each stage is named for the one operation that it is about to do. */
+/** Where a party is in a round. Each stage is named for its next operation. */
 export const stages = {
-  /** Reads which round it is, before arriving: once the last has arrived, the generation may move on at any time. */
+  /** Reads the round's number before arriving: once the last has arrived, the generation may change at any time. */
   readRound: 0,
-  /** Looks at the abort word: no round may begin after an abort. */
+  /** Reads the abort word: no round may begin after an abort. */
   checkBefore: 1,
-  /** Counts itself in. What it wrote before is visible to whoever is released by this round. */
+  /** Counts itself in. Its earlier writes become visible to everybody whom this round releases. */
   arrive: 2,
-  /** The last only: makes `arrived` ready for the next round, while nobody can arrive. */
+  /** The last only: resets `arrived` for the next round, while nobody can arrive. */
   reset: 3,
-  /** The last only: begins the next round; whoever looks from now on is released. */
+  /** The last only: begins the next round; this releases everybody who reads it. */
   release: 4,
-  /** The last only: wakes those who sleep on the round that is over. */
+  /** The last only: wakes the sleepers of the finished round. */
   wake: 5,
-  /** The others: look whether the round is over. */
+  /** The others: read whether the round is over. */
   look: 6,
   /** The others: sleep, unless the round is over by now. */
   sleep: 7,
-  /** The others: look whether it was an abort that ended the round. */
+  /** The others: read whether an abort ended the round. */
   checkAfter: 8,
-  /** The wait is over, and the round complete. */
+  /** The wait is over, the round complete. */
   passed: 9,
-  /** The wait is over, and the round void. */
+  /** The wait is over, the round void. */
   aborted: 10,
 } as const;
 
-/** What an abort is about to do, in this order: whoever sees the new generation sees the flag too. */
+/** The steps of an abort, in this order: whoever sees the new generation also sees the flag. */
 export const abortStages = { flag: 0, release: 1, wake: 2, told: 3 } as const;
 
-/** One party's own part of the state: plain numbers, which a checker can save and restore. */
+/** One party's own state: plain numbers, which a checker can save and restore. */
 export interface Turn {
   stage: number;
   /** The round that it arrived in. */
@@ -116,9 +116,9 @@ export interface Turn {
 }
 
 export interface BarrierOptions {
-  /** Threads that take part. */
+  /** Number of participating threads. */
   parties: number;
-  /** Look before sleeping, at most so many times if it is a number. Pays only while every thread has a core of its own. */
+  /** Spin before sleeping; a number limits the looks. Pays only if every thread has a core of its own. */
   spin: boolean | number;
   /** Which pair of words to use. */
   words?: readonly [arrived: ControlWord, generation: ControlWord];
@@ -145,7 +145,7 @@ export class Barrier {
   }
 
   /**
-   * Waits, blocking the thread, until all parties are here. All writes made before are visible to all after.
+   * Blocks the thread until all parties are here. All earlier writes of all parties are then visible.
    *
    * @throws AbortedError if a thread has failed
    */
@@ -155,7 +155,7 @@ export class Barrier {
     this.#throwIfAborted();
   }
 
-  /** The same for the main thread, whose event loop goes on meanwhile. */
+  /** The same for the main thread, whose event loop keeps running. */
   async waitAsync(): Promise<void> {
     this.begin();
     while (this.turn.stage < stages.passed) {
@@ -165,7 +165,7 @@ export class Barrier {
     this.#throwIfAborted();
   }
 
-  /** Makes every wait, present and future, throw. The first caller's rank stands in the word; later ones change nothing. */
+  /** Makes every present and future wait throw. The first caller's rank stays in the word; later calls change nothing. */
   abort(rank: number): void {
     let stage: number = abortStages.flag;
     while (stage < abortStages.told) stage = this.abortStep(stage, rank);
@@ -176,7 +176,7 @@ export class Barrier {
     this.turn.stage = stages.readRound;
   }
 
-  /** Does what the stage says, which is one operation on a shared word, and goes on to the next stage. */
+  /** Does the stage's one operation on a shared word, and moves to the next stage. */
   step(): void {
     const { turn, words } = this;
     switch (turn.stage) {
@@ -215,7 +215,7 @@ export class Barrier {
     }
   }
 
-  /** The same, but it never blocks: where `step` would sleep, it returns a promise of the waking. */
+  /** The same, but never blocks: where `step` would sleep, it returns a promise of the wake-up. */
   stepAsync(): Promise<unknown> | undefined {
     const { turn } = this;
     if (turn.stage === stages.sleep) {

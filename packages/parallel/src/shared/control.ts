@@ -1,63 +1,71 @@
-// The Int32 words that the threads of a run share. Each stands alone on its cache line: neighbours on one line were
-// measured eight times slower. Who writes and who reads each word is said here; how threads wait on them is in
-// barrier.ts, the only file that may.
+// The Int32 words that the threads of a run share. Each has its own cache line: sharing a line was eight times slower
+// in measurements. This file says who writes and who reads each word. Only barrier.ts may wait on them.
 import type { Phase } from "../errors.ts";
 import { phases } from "../errors.ts";
 
 export const cacheLineBytes = 64;
 
 const words = [
-  /** Threads that have reached the barrier in this round. Written by all through Atomics.add; reset by the last. */
+  /** Threads that have reached the barrier in this round. All add to it with Atomics.add; the last resets it. */
   "arrived",
-  /** Rounds of the barrier so far. Written by the last to arrive, or by an abort; waited on by the others. */
+  /** Rounds of the barrier so far. The last to arrive, or an abort, writes it; the others wait on it. */
   "generation",
   /** The same two for the barrier that includes the coordinator (`reduce: "coordinator"`). */
   "reduceArrived",
   "reduceGeneration",
-  /** 0, or 1 + rank of the first worker that failed. Written once, by compareExchange; read by all. */
+  /** 0, or 1 + rank of the first worker that failed. Written once, by compareExchange; all read it. */
   "abort",
-  /** Steps that are complete. Written by rank 0; read by the coordinator for progress. */
+  /** Completed steps. Rank 0 writes it; the coordinator reads it for progress. */
   "step",
-  /** Epoch records that are complete. Written by rank 0 after the record; read by the coordinator. */
+  /** Completed epoch records. Rank 0 writes it after the record; the coordinator reads it. */
   "epochs",
-  /** 1 once the coordinator wants the run to end. Written by the coordinator; read by rank 0 only. */
+  /** 1 once the coordinator wants the run to end. The coordinator writes it; only rank 0 reads it. */
   "stopRequested",
-  /** Steps before which it does not end: they were told before a restart. Written while no worker runs; read by rank 0. */
+  /**
+   * The run does not end before this step, which was reported before a restart. Written while no worker runs; rank 0
+   * reads it.
+   */
   "stopFrom",
-  /** 1 once rank 0 has taken up the request. Written between two barriers, so that all see it at the same step. */
+  /** 1 once rank 0 has seen the request. It writes it between two barriers, so that all see it at the same step. */
   "stop",
-  /** 0, or 1 + the slot that a snapshot is to go into after this step. Written by rank 0 between two barriers; read by all. */
+  /** 0, or 1 + the slot for a snapshot after this step. Rank 0 writes it between two barriers; all read it. */
   "snapshotInto",
-  /** 1 if it is to be taken only if the epoch that ends is the best so far. Written and read as the one before. */
+  /** 1 to take it only if the ending epoch is the best so far. Written and read like `snapshotInto`. */
   "snapshotIfBest",
-  /** 0, or 1 + the slot of the best epoch, which waits for the disk. Written by rank 0; read by the coordinator at the end. */
+  /** 0, or 1 + the slot of the best epoch, which waits for the disk. Rank 0 writes it; the coordinator reads it at the end. */
   "bestSnapshot",
-  /** 0, or 1 + the slot of the newest whole snapshot. Written by rank 0, first by the coordinator; read by it after a failure. */
+  /**
+   * 0, or 1 + the slot of the newest whole snapshot. The coordinator writes it first, then rank 0; the coordinator
+   * reads it after a failure.
+   */
   "newestSnapshot",
-  /** 0, or 1 + the slot of a snapshot to write to a disk. Set by rank 0; back to 0 by the coordinator, once it is written. */
+  /** 0, or 1 + the slot of a snapshot to write to disk. Rank 0 sets it; the coordinator clears it once it is written. */
   "checkpointSlot",
-  /** 1 once the coordinator wants a checkpoint. Written by it; taken up, and back to 0, by rank 0. */
+  /** 1 once the coordinator wants a checkpoint. The coordinator sets it; rank 0 clears it. */
   "checkpointRequested",
-  /** Where all are to look whether the job has changed what it must not, as bits (unchanged.ts). Written by rank 0 between two barriers; read by all. */
+  /**
+   * Where to check whether the job has changed what it must not, as bits (unchanged.ts). Rank 0 writes it between two
+   * barriers; all read it.
+   */
   "look",
-  /** 1 once a worker's passes could not be captured. Written by that worker; read by the coordinator at the end. */
+  /** 1 once a worker's passes could not be captured. That worker writes it; the coordinator reads it at the end. */
   "eager",
-  /** 1 once a worker has found something that is not finite in what is to be kept. Written before a barrier; read by all behind it. */
+  /** 1 once a worker has found a non-finite number in the state to keep. Written before a barrier; all read it after that. */
   "notFinite",
-  /** 1 once all workers have decided to end the run early. Written by rank 0; read by the coordinator that averages. */
+  /** 1 once all workers have decided to end the run early. Rank 0 writes it; an averaging coordinator reads it. */
   "endedEarly",
-  /** Steps that were left out because something was not finite. Written by rank 0; read by the coordinator. */
+  /** Steps skipped because something was not finite. Rank 0 writes it; the coordinator reads it. */
   "skipped",
 ] as const;
 
 export type ControlWord = (typeof words)[number];
 
-/** Bytes that the words of `workers` threads take. */
+/** Bytes of the words for `workers` threads. */
 export function controlBytes(workers: number): number {
   return (words.length + workers) * cacheLineBytes;
 }
 
-/** The words at one place of the shared memory. */
+/** The control words at an address of the shared memory. */
 export class Control {
   readonly view: Int32Array;
   readonly #base: number;
@@ -80,29 +88,29 @@ export class Control {
     Atomics.store(this.view, this.index(word), value);
   }
 
-  /** Notes where worker `rank` is, in which step (counted from 1). Read by the coordinator when the worker has died. */
+  /** Records where worker `rank` is, and in which step (counted from 1). The coordinator reads it when the worker has died. */
   setPhase(rank: number, phase: Phase, step: number): void {
     Atomics.store(this.view, this.#phaseIndex(rank) + 1, step);
     Atomics.store(this.view, this.#phaseIndex(rank), phases.indexOf(phase));
     this.beat(rank);
   }
 
-  /** A sign of life of worker `rank`, given within phases that may be long. Only that worker calls it. */
+  /** A sign of life of worker `rank`, given within long phases. Only that worker calls it. */
   beat(rank: number): void {
     Atomics.add(this.view, this.#phaseIndex(rank) + 2, 1);
   }
 
-  /** Signs of life so far: on the same cache line as the phase. Read by the coordinator. */
+  /** Signs of life so far, on the same cache line as the phase. The coordinator reads it. */
   beatsOf(rank: number): number {
     return Atomics.load(this.view, this.#phaseIndex(rank) + 2);
   }
 
-  /** The step that worker `rank` is in: on the same cache line as its phase. */
+  /** The current step of worker `rank`, on the same cache line as its phase. */
   stepOf(rank: number): number {
     return Atomics.load(this.view, this.#phaseIndex(rank) + 1);
   }
 
-  /** All words as in a new run; only while no worker runs. */
+  /** Resets all words for a new run; call only while no worker runs. */
   reset(workers: number): void {
     this.view.fill(0, this.#base, this.#base + controlBytes(workers) / 4);
   }

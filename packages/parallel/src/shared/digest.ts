@@ -1,17 +1,17 @@
-// The bits of a tensor in short, to compare threads with each other, and now with before. Knows nothing of jobs.
+// Short hashes of tensors, to compare threads, and now with before. Knows nothing of jobs.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
 import { JobError } from "../errors.ts";
 import { tensorBytes } from "./layout.ts";
 
-/** A tensor by name: its kind, a hash of its elements, and some of these to show. */
+/** A tensor by name: its type, a hash of its elements, and some elements to show. */
 export interface Digest {
   name: string;
   /** `float32 [2,3]`. */
   kind: string;
   hash: string;
-  /** Elements at even distances. */
+  /** Evenly spaced elements. */
   shown: { at: number; value: number }[];
 }
 
@@ -38,7 +38,7 @@ export function digestOf(name: string, x: Tensor): Digest {
   return { name, kind: `${x.dtype} [${x.shape.join(",")}]`, hash: hashTensor(x), shown };
 }
 
-/** What two digests of a tensor differ in, as `0.5 here, 0.25 there`; undefined if in nothing. */
+/** How two digests of a tensor differ, as `0.5 here, 0.25 there`; undefined if they do not. */
 export function differenceOf(
   here: Digest | undefined,
   there: Digest | undefined,
@@ -56,15 +56,15 @@ export function differenceOf(
   return place + tell(value, other);
 }
 
-/** Whose the two are, in messages. */
+/** Names for the two sides, in messages. */
 export const places = (rank: number) => [`on worker ${rank}`, "on the main thread"] as const;
 
-/** The tensors of a model as model() has made it. */
+/** The tensors of a model as model() returned it. */
 export function digestModel(model: AnyModule): Digest[] {
   return model.namedTensors().map(([name, x]) => digestOf(name, x));
 }
 
-/** @throws JobError if model() made something else on a worker than on the main thread */
+/** @throws JobError if model() returned something else on a worker than on the main thread */
 export function compareModels(own: readonly Digest[], expected: readonly Digest[], rank: number): void {
   const others = new Map(expected.map((digest) => [digest.name, digest]));
   const names = new Set([...own, ...expected].map(({ name }) => name));

@@ -1,25 +1,25 @@
-// What rank 0 tells the coordinator about each epoch: one row of a table in shared memory. The row is written first, then
-// the word `epochs` is raised, so a reader that sees the word sees the whole record.
+// What rank 0 reports to the coordinator about each epoch: one row of a table in shared memory. It writes the row
+// before it raises the word `epochs`, so a reader that sees the word sees the whole record.
 import type { Float64Table } from "./float64-table.ts";
 import { rowOf } from "./float64-table.ts";
 
 export interface EpochRecord {
   /** Steps done when the epoch ended. */
   step: number;
-  /** Mean of the loss over the samples of the epoch, by their weights if they have any; each with its step's model. */
+  /** Mean loss over the samples of the epoch, weighted if they have weights; each with its step's model. */
   loss: number;
-  /** How fast it was trained, see `training-clock.ts`: samples, and the time of their steps. */
+  /** Training speed, see `training-clock.ts`: samples, and the time of their steps. */
   samples: number;
   trainMs: number;
-  /** Time of the evaluation after it. */
+  /** Time of the evaluation at its end. */
   evaluateMs: number;
-  /** The numbers of all metrics over the test set, in the order of the job. */
+  /** The numbers of all metrics over the test set, in the job's order. */
   metrics: number[];
 }
 
 const fixedColumns = 5;
 
-/** Columns of the table, with so many numbers of metrics. */
+/** Columns of the table, for so many numbers of metrics. */
 export function epochColumns(cells: number): number {
   return fixedColumns + cells;
 }

@@ -21,7 +21,7 @@ import { planSlots } from "./gradient-slots.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseColumns } from "./phase-clock.ts";
-import { meetingColumns } from "./shard-meetings.ts";
+import { exchangeColumns } from "./shard-exchanges.ts";
 import { blockCount, floatsPerLine } from "./slices.ts";
 import { stepColumns } from "./step-records.ts";
 import { throughputSize } from "./training-clock.ts";
@@ -37,12 +37,12 @@ export interface ParameterPlace {
   size: number;
 }
 
-/** Frozen parameters and buffers, one after another in whole cache lines: first those that may change from step to step. */
+/** Frozen parameters and buffers, in whole cache lines: first those that may change from step to step. */
 export interface UntrainedPlaces {
   bytes: number;
-  /** Bytes of those that may change. */
+  /** Bytes of the part that may change. */
   changingBytes: number;
-  /** In the order of the model. */
+  /** In the model's order. */
   places: { name: string; shape: readonly number[]; offset: number; bytes: number }[];
 }
 
@@ -62,31 +62,31 @@ export interface Layout {
   state: { name: string; address: number }[];
   /** The average of the weights, laid out like them, if the job has one. */
   ema: number | undefined;
-  /** What shards have of their own, if they train apart from each other. */
+  /** The shards' own arrays, if they train separately. */
   local: LocalMemory | undefined;
   /** A row per block of the average: the sum of its squares, see `gradient-norm.ts`. */
   squares: Float64Table;
   /** One byte per shard and parameter, see `first-step.ts`. */
   reached: number;
-  /** What each step brought, if somebody wants to know, and the last step of each epoch, see `step-records.ts`. */
+  /** Records of each step, if requested, and of the last step of each epoch, see `step-records.ts`. */
   stepRecords: Float64Table | undefined;
   lastSteps: Float64Table;
   untrained: UntrainedPlaces & { address: number };
-  /** Where each shard's share of what all put together lies, see `shard-meetings.ts`. */
-  meetings: Float64Table;
+  /** Where each shard's part of an exchange lies, see `shard-exchanges.ts`. */
+  exchanges: Float64Table;
   /** A row per shard: its loss times its weight. */
   losses: Float64Table;
   /** A row per shard: 0, or 1 + the number of the first parameter whose gradient is not finite, where that is looked for. */
   notFinite: Float64Table;
   /** A row per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: Float64Table;
-  /** What is evaluated comes to, and is made of: a block that `metrics/plan.ts` divides. */
+  /** The metrics' values and their parts: a block that `metrics/plan.ts` divides. */
   metrics: number;
-  /** A row per worker: milliseconds that it has waited in barriers. */
+  /** A row per worker: milliseconds in barriers. */
   waits: Float64Table;
   /** A row per worker, see `paceColumns`. */
   paces: Float64Table;
-  /** How fast the run trains, see `training-clock.ts`. */
+  /** Training speed, see `training-clock.ts`. */
   throughput: Float64Table;
   /** A row per worker: the time of its phases, see `phase-clock.ts`. */
   phases: Float64Table;
@@ -94,12 +94,12 @@ export interface Layout {
   epochs: Float64Table;
 }
 
-/** What a worker has done since the run began: milliseconds in passes, without those in barriers, and samples; see `stragglers.ts`. */
+/** A worker's work since the run began: milliseconds in passes, without barriers, and samples; see `stragglers.ts`. */
 export const paceColumns = { computeMs: 0, samples: 1 } as const;
 
 const bytesPerFloat = 4;
 
-/** What a model trains, one parameter after another, each on a cache line of its own. */
+/** A model's trained parameters, each on its own cache line. */
 export function placeParameters(model: AnyModule): { parameters: ParameterPlace[]; flatSize: number } {
   let start = 0;
   const parameters = trainedTensors(model).map(([name, { shape, size }]): ParameterPlace => {
@@ -110,7 +110,7 @@ export function placeParameters(model: AnyModule): { parameters: ParameterPlace[
   return { parameters, flatSize: start };
 }
 
-/** What a model does not train, each tensor on a cache line of its own; `changes` says whether all of it may change. */
+/** A model's untrained tensors, each on its own cache line; `changes` says whether all of them may change. */
 export function placeUntrained(model: AnyModule, changes: boolean): UntrainedPlaces {
   const statistics = runningStatistics(model);
   const untrained = untrainedTensors(model);
@@ -137,7 +137,7 @@ export function tensorBytes({ size, dtype }: Tensor): number {
   return size * bytesPerElement[dtype];
 }
 
-/** How much of what a layout has. */
+/** The sizes of a layout. */
 export interface LayoutSizes {
   workers: number;
   shards: number;
@@ -147,16 +147,19 @@ export interface LayoutSizes {
   addsUp: boolean;
   /** Bytes for the metrics. */
   metricBytes: number;
-  /** Epochs that have a record, and numbers of metrics in each. */
+  /** Epochs with a record, and numbers of metrics in each. */
   epochs: number;
   cells: number;
-  /** Steps with a record; none if absent. */
+  /** Steps with a record; default none. */
   recordedSteps?: number;
-  /** Whether something other than BatchNorm changes what is not trained; false if absent. */
+  /** Whether anything besides BatchNorm changes untrained tensors; default false. */
   untrainedChanges?: boolean;
-  /** Whether there is an average of the weights; false if absent. */
+  /** Whether there is an average of the weights; default false. */
   ema?: boolean;
-  /** Steps that shards do apart from each other at most, and whether on the same weights; all together if absent. */
+  /**
+   * For shards that train separately: the most steps between synchronizations, and whether they share weights. Absent
+   * for lockstep.
+   */
   local?: { steps: number; hogwild: boolean } | undefined;
 }
 
@@ -170,11 +173,11 @@ export function planLayout(
   const { parameters, flatSize } = placeParameters(model);
   const flatBytes = flatSize * bytesPerFloat;
   const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
-  // Parameter groups may differ in their state: a name that any parameter has gets an array.
+  // Parameter groups may differ in their state; a name that any parameter has gets an array.
   const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
   const { workers, shards } = sizes;
   const table = (rows: number, columns = 1) => planTable(allocate, rows, columns);
-  // Written before they are read.
+  // Written before it is read.
   const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
   const slots = planSlots(shards, workers, sizes.addsUp);
   const perStep = stepColumns(optimizer.paramGroups.length);
@@ -197,7 +200,7 @@ export function planLayout(
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
     lastSteps: records(sizes.epochs, perStep),
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
-    meetings: table(shards, meetingColumns),
+    exchanges: table(shards, exchangeColumns),
     losses: table(shards),
     notFinite: table(shards),
     shardWeights: table(shards),
@@ -210,7 +213,7 @@ export function planLayout(
   };
 }
 
-/** Bytes of all that it would lay out. */
+/** Bytes of everything that it would lay out. */
 export function layoutBytes(model: AnyModule, optimizer: Optimizer, sizes: LayoutSizes): number {
   let total = 0;
   planLayout(model, optimizer, sizes, (bytes) => {
@@ -231,7 +234,7 @@ function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "
 
 type Described = { name: string; shape: readonly number[] };
 
-/** @throws JobError if a model's tensors are not those that were laid out */
+/** @throws JobError if a model's tensors differ from the layout */
 function requireSame(what: string, own: readonly [string, Tensor][], laidOut: readonly Described[]): void {
   const describe = (list: readonly Described[]) =>
     list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ") || "none";
@@ -242,14 +245,15 @@ function requireSame(what: string, own: readonly [string, Tensor][], laidOut: re
   );
 }
 
-/** @throws JobError if a model is not the one that was laid out */
+/** @throws JobError if a model differs from the layout */
 export function checkModel(model: AnyModule, layout: Layout): void {
   requireSame("parameters", trainedTensors(model), layout.parameters);
   requireSame("frozen parameters and buffers", untrainedTensors(model), layout.untrained.places);
 }
 
 /**
- * Makes a model's parameters, what it does not train, and its optimizer's state look at the shared arrays, and its gradients at the average.
+ * Binds a model's parameters, its untrained tensors, and its optimizer's state to the shared arrays, and its gradients
+ * to the average.
  *
  * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
  */
@@ -275,7 +279,7 @@ export function bindModel(
   });
 }
 
-/** An average of a model's weights in the shared memory, if the layout has one; `contents` as for `bindModel`. */
+/** An average of a model's weights in shared memory, if the layout has one; `contents` as for `bindModel`. */
 export function bindEMA(
   model: AnyModule,
   layout: Layout,
@@ -292,7 +296,7 @@ export function bindEMA(
   return ema;
 }
 
-/** Makes the parameters that a model trains look at one of the flat arrays: the weights, or their average. */
+/** Binds a model's trained parameters to one of the flat arrays: the weights, or their average. */
 export function lookAt(parameters: readonly Tensor[], layout: Layout, base: number): void {
   parameters.forEach((parameter, index) => {
     parameter.moveTo(blockAt(base, layout.parameters[index]!), "adopt");

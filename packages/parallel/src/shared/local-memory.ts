@@ -1,6 +1,6 @@
-// What shards that train apart from each other have of their own in shared memory: weights (but for Hogwild), optimizer
-// state, and what each of their steps brought since the last meeting. At a meeting the run's own arrays, which all else
-// looks at, hold the averages of theirs. See local-steps.ts.
+// The shared memory of shards that train separately. Each has its own weights (except with Hogwild), optimizer state,
+// and step records since the last synchronization. A synchronization puts the averages into the run's own arrays, which
+// everything else reads. See local-steps.ts.
 import { foldPairwise } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
 import type { Float64Table } from "./float64-table.ts";
@@ -9,7 +9,7 @@ import type { GradientSlots } from "./gradient-slots.ts";
 import { planSlots } from "./gradient-slots.ts";
 import { blockCount } from "./slices.ts";
 
-/** What a shard has of a layout for itself. */
+/** A shard's own part of a layout. */
 interface ShardArrays {
   shards: number;
   flatSize: number;
@@ -30,10 +30,13 @@ export interface LocalMemory {
   state: number[];
   /** As `Layout.squares`, for each shard's gradient, one after another. */
   squares: Float64Table;
-  /** As `Layout.losses` and `Layout.shardWeights`, of the step that a shard is in; those of the layout are sums since the last meeting. */
+  /**
+   * Like `Layout.losses` and `Layout.shardWeights`, for a shard's current step; the layout holds sums since the last
+   * synchronization.
+   */
   losses: Float64Table;
   shardWeights: Float64Table;
-  /** A row per step since the last meeting and shard, shard by shard: loss times weight, weight, norm of the gradient. */
+  /** A row per step since the last synchronization, shard by shard: loss times weight, weight, norm of the gradient. */
   steps: Float64Table;
 }
 
@@ -41,7 +44,7 @@ const columns = { loss: 0, weight: 1, gradNorm: 2 } as const satisfies Record<ke
 
 const stepColumns = Object.keys(columns).length;
 
-/** Bytes of what a shard's step leaves until the next meeting. */
+/** Bytes of a shard's step records until the next synchronization. */
 export const stepBytes = tableBytes(1, stepColumns);
 
 /** Lays it out for rounds of at most `steps` steps. */
@@ -81,7 +84,7 @@ export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemo
   };
 }
 
-/** The arrays that are averaged at a meeting: all shards' one after another, and where the average goes. */
+/** The arrays that a synchronization averages: all shards' one after another, and where the average goes. */
 export function arraysToAverage(
   layout: Pick<ShardArrays, "weights" | "state">,
   local: LocalMemory,
@@ -90,16 +93,16 @@ export function arraysToAverage(
   return local.weights === undefined ? states : [{ own: local.weights, average: layout.weights }, ...states];
 }
 
-/** What one shard brought in one step, or all of them together. */
+/** The record of one step: of a shard, or of all shards together. */
 export interface Brought {
   /** The mean loss times the weight. */
   loss: number;
   weight: number;
-  /** NaN unless it was looked at. */
+  /** NaN unless it was measured. */
   gradNorm: number;
 }
 
-/** Notes what a shard brought in the `index`-th step since the last meeting. */
+/** Records a shard's `index`-th step since the last synchronization. */
 export function noteStep(
   { shards }: Pick<ShardArrays, "shards">,
   { steps }: LocalMemory,

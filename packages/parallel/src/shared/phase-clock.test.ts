@@ -5,7 +5,7 @@ import { PhaseClock, phaseColumns, readPhases } from "./phase-clock.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Two workers' clocks on one table, at times that are told. */
+/** Two workers' clocks on one table, at given times. */
 function twoClocks() {
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
@@ -43,7 +43,7 @@ it("lets a worker be a barrier ahead of one that has not looked yet", () => {
   at(40, () => fast.enter("barrier"));
   at(40, () => fast.leave());
   at(41, () => fast.enter("reduce"));
-  at(43, () => fast.enter("barrier")); // The next one, while `slow` is still in the last.
+  at(43, () => fast.enter("barrier")); // The next barrier, while `slow` is still in the last one.
   at(44, () => slow.leave());
   expect(read()[1]).toMatchObject({ forward: 10, wait: 30, wake: 4 });
   expect(read()[0]).toMatchObject({ forward: 40, reduce: 2, other: 1 });

@@ -1,11 +1,11 @@
-// Where a worker's time goes, phase by phase: measured only when a run is asked to (`timePhasesFrom`). Each worker writes
-// its own row of a table in shared memory, and reads one cell of everybody else's: how long they worked before the last
+// Where a worker's time goes, phase by phase; measured only on request (`timePhasesFrom`). Each worker writes its own
+// row of a table in shared memory, and reads one cell of everybody else's: how long they worked before the last
 // barrier.
 //
-//   time in a barrier = wait (until the last worker arrives) + wake (from then until this one goes on)
+//   time in a barrier = wait (until the last worker arrives) + wake (from then until this one continues)
 //
-// Clocks of threads cannot be compared, lengths of time can: if all workers left the barrier before together, the last to
-// arrive is the one that worked longest. If one of them woke up late, the others' waiting for it counts as wake, too.
+// Clocks of different threads cannot be compared, but durations can: if all workers left the previous barrier together,
+// the one that worked longest arrives last. If one of them woke up late, the others' wait for it also counts as wake.
 import type { Phase } from "../errors.ts";
 import { phases } from "../errors.ts";
 import { cacheLineBytes } from "./control.ts";
@@ -17,12 +17,12 @@ const lists = {
   rest: ["other", "wait", "wake"],
 } as const satisfies { work: readonly Phase[]; rest: readonly string[] };
 
-/** What `phaseMs` tells apart: the phases of a step, and what is between them. */
+/** The parts of `phaseMs`: the phases of a step, and what lies between them. */
 export type TimedPhase = (typeof lists.work)[number] | (typeof lists.rest)[number];
 
 const timed: readonly TimedPhase[] = [...lists.work, ...lists.rest];
 
-/** Two columns more, used in turn: whoever is a barrier ahead must not overwrite what another is still to read. */
+/** Two extra columns, used in turn: a worker that is a barrier ahead must not overwrite what another has yet to read. */
 const exchange = timed.length;
 
 const cellsPerLine = cacheLineBytes / tableBytes(1, 1);
@@ -39,10 +39,10 @@ export function readPhases(table: Float64Table): Record<TimedPhase, number>[] {
 }
 
 const otherColumn = timed.indexOf("other");
-/** The column in which the time of a phase is counted. */
+/** The column that counts the time of a phase. */
 const columnOf = phases.map((phase) => {
   const column = timed.indexOf(phase as TimedPhase);
-  // What comes between a barrier and the next phase is no phase of its own.
+  // The time between a barrier and the next phase.
   return column < 0 ? otherColumn : column;
 });
 const waitColumn = timed.indexOf("wait");
@@ -63,14 +63,14 @@ export class PhaseClock {
     this.#rank = rank;
   }
 
-  /** From here on it counts; all workers start it at the same step. */
+  /** Starts counting; all workers start at the same step. */
   start(): void {
     this.#running = true;
     this.#lastMs = performance.now();
     this.#leftMs = this.#lastMs;
   }
 
-  /** A phase begins, and the one before it ends. */
+  /** A phase begins, which ends the previous one. */
   enter(phase: Phase): void {
     if (!this.#running) return;
     const nowMs = performance.now();
@@ -79,11 +79,11 @@ export class PhaseClock {
     this.#lastMs = nowMs;
     if (phase !== "barrier") return;
     this.#workedMs = nowMs - this.#leftMs;
-    // Visible to all who leave the barrier, as everything is that was written before it.
+    // Written before the barrier, so visible to everybody who leaves it.
     writeCell(this.#table, this.#rank, exchange + this.#turn, this.#workedMs);
   }
 
-  /** The barrier that was entered last is behind this worker. */
+  /** This worker leaves the barrier that it entered last. */
   leave(): void {
     if (!this.#running) return;
     const nowMs = performance.now();

@@ -1,4 +1,5 @@
-// When snapshots are due: at multiples, or, where not every step ends at a meeting, at the first one behind a multiple.
+// When snapshots are due: at multiples; if not every step ends at a synchronization point, at the first one after a
+// multiple.
 import { heap, Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
 import { Control, controlBytes } from "./control.ts";
@@ -9,12 +10,12 @@ import { SnapshotWriter } from "./snapshots.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "records");
 
-/** Lets the disk take its time, as often as somebody waits for it. */
+/** Lets the disk progress whenever somebody waits for it. */
 function drain(pauses: Pauses): void {
   for (const _ of pauses);
 }
 
-/** Of some numbers of steps done, those after which a snapshot is taken. */
+/** The numbers of steps, among those given, after which a snapshot is taken. */
 function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): number[] {
   const control = new Control(heap().int32, Storage.allocate(controlBytes(1), "control").offset);
   control.reset(1);
@@ -33,12 +34,12 @@ function taken(schedule: SnapshotSchedule, steps: readonly number[], from = 0): 
 }
 
 const everyStep = Array.from({ length: 12 }, (_, i) => i + 1);
-const meetings = [3, 5, 8, 10, 13, 15];
+const synchronizations = [3, 5, 8, 10, 13, 15];
 
 it("for recovery", () => {
   const schedule = { recovery: 4, checkpoints: undefined };
   expect(taken(schedule, everyStep)).toEqual([4, 8, 12]);
-  expect(taken(schedule, meetings)).toEqual([5, 8, 13]);
+  expect(taken(schedule, synchronizations)).toEqual([5, 8, 13]);
   expect(taken(schedule, [8, 10, 13], 5)).toEqual([8, 13]);
 });
 
@@ -54,7 +55,7 @@ it("the last step is not missed while the disk is at one of two slots", () => {
     writer.copy();
     writer.publish({ step, ...state });
   }
-  // The disk comes to the end of the first, seen by whoever waits for it.
+  // The disk finishes the first, as the waiting worker sees.
   const load = control.load.bind(control);
   let looks = 0;
   control.load = (name) => {
@@ -68,5 +69,5 @@ it("the last step is not missed while the disk is at one of two slots", () => {
 it("for checkpoints", () => {
   const schedule = { recovery: "never" as const, checkpoints: [5, 6] };
   expect(taken(schedule, everyStep)).toEqual([5, 6, 10, 12]);
-  expect(taken(schedule, meetings)).toEqual([5, 8, 10, 13, 15]);
+  expect(taken(schedule, synchronizations)).toEqual([5, 8, 10, 13, 15]);
 });

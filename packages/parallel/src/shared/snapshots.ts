@@ -1,6 +1,6 @@
-// Copies of a run's state in shared memory, each of one step: what a run goes back to when a worker fails, and what a
-// checkpoint is written from. Workers copy a slice each, between two barriers, so that a copy is whole or void; rank 0
-// says into which slot, and tells when it is there. Knows nothing of files.
+// Copies of a run's state in shared memory, each from one step. A run restarts from them when a worker fails, and
+// checkpoints are written from them. Each worker copies a slice between two barriers, so a copy is whole or void. Rank
+// 0 chooses the slot, and announces the finished copy. Knows nothing of files.
 import type { Tensor } from "@shardgrad/core";
 import { Tensor as CoreTensor } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
@@ -12,19 +12,19 @@ import { tensorBytes } from "./layout.ts";
 import type { Pauses } from "./pauses.ts";
 import { sliceOf } from "./slices.ts";
 
-/** A stretch of shared memory. */
+/** A range of shared memory. */
 export interface SharedArray {
   address: number;
   bytes: number;
 }
 
-/** When a snapshot is due; all of it known to rank 0 alone, which tells the others. */
+/** When a snapshot is due. Only rank 0 knows it, and tells the others. */
 export interface SnapshotSchedule {
-  /** For going back after a failure: every so many steps, as often as it costs next to nothing, or never. */
+  /** For restarts: every so many steps, as often as it costs almost nothing, or never. */
   recovery: number | "cheap" | "never";
-  /** For checkpoints: at multiples of these, or the first meeting after each; undefined without. */
+  /** For checkpoints: at multiples of these, or the first synchronization point after each; undefined without. */
   checkpoints: readonly number[] | undefined;
-  /** If the best epoch is to be saved, too: steps in an epoch. Its snapshot stays until it is written, or there is a better one. */
+  /** If the best epoch is saved, too: steps in an epoch. Its snapshot stays until it is written, or a better one replaces it. */
   bestOfEvery?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface SnapshotPlan extends SnapshotSchedule {
   records: Float64Table;
 }
 
-/** Where a run is, besides what the arrays hold. */
+/** Where a run is, besides the contents of the arrays. */
 export interface RunState {
   /** Steps done. */
   step: number;
@@ -45,13 +45,13 @@ export interface RunState {
   /** Sums over the current epoch's steps so far. */
   lossSum: number;
   weight: number;
-  /** Steps that changed nothing, as a number was not finite. */
+  /** Steps that changed nothing, because a number was not finite. */
   skipped: number;
 }
 
 const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const satisfies (keyof RunState)[];
 
-/** Everything of a run's shared memory that outlives a step, but for what no step changes. */
+/** Everything in a run's shared memory that outlives a step, without what no step changes. */
 function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): SharedArray[] {
   const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
   const flat = addresses.map((address) => ({ address, bytes: flatSize * 4 }));
@@ -60,8 +60,8 @@ function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): Sh
 }
 
 /**
- * Slots that a schedule needs: one to go back to, one to write into, one that is being written to a disk, and the best one,
- * which waits for that.
+ * The slots that a schedule needs: one to restart from, one to write into, one being written to disk, and the best one,
+ * which waits for the disk.
  */
 export function snapshotCount({ recovery, checkpoints, bestOfEvery }: SnapshotSchedule): number {
   if (recovery === "never" && !checkpoints) return 0;
@@ -93,7 +93,7 @@ function writeState({ records }: SnapshotPlan, slot: number, state: RunState): v
   });
 }
 
-/** What the record of a slot says. */
+/** The record of a slot. */
 export function readState({ records }: SnapshotPlan, slot: number): RunState {
   const entries = fields.map((field, column) => [field, readCell(records, slot, column)]);
   return Object.fromEntries(entries) as unknown as RunState;
@@ -113,7 +113,7 @@ function copyArrays(
       number,
       number,
     ];
-    // Slices are of whole cache lines; what is left of an array that is not falls to the last.
+    // Slices are whole cache lines; the last worker takes an array's remainder.
     const to = rank === workers - 1 ? array.bytes : end;
     const [target, source] = direction === "to slot" ? [at, array.address] : [array.address, at];
     bytes.copyWithin(target + from, source + from, source + to);
@@ -127,13 +127,13 @@ export function newestSlot(control: Control): number | undefined {
   return slot < 0 ? undefined : slot;
 }
 
-/** The best snapshot that is still to be written; undefined if there is none. For the coordinator, when no worker runs. */
+/** The best snapshot not yet written; undefined if there is none. For the coordinator, when no worker runs. */
 export function bestSlot(control: Control): number | undefined {
   const slot = control.load("bestSnapshot") - 1;
   return slot < 0 ? undefined : slot;
 }
 
-/** Makes the first snapshot, before any worker runs. */
+/** Takes the first snapshot, before any worker runs. */
 export function takeFirst(plan: SnapshotPlan, control: Control, state: RunState): void {
   copyArrays(plan, 0, "to slot");
   writeState(plan, 0, state);
@@ -146,7 +146,7 @@ export function goBack(plan: SnapshotPlan, slot: number): RunState {
   return readState(plan, slot);
 }
 
-/** The same tensor as it was when the snapshot was taken; itself if it is in none of the arrays. */
+/** The tensor as in the snapshot; the tensor itself if it is in none of the arrays. */
 export function tensorIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Tensor {
   let at = plan.slots[slot]!;
   for (const { address, bytes } of plan.arrays) {
@@ -160,7 +160,7 @@ export function tensorIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Tens
   return tensor;
 }
 
-/** At most this share of the time goes into snapshots that are taken as often as it is cheap. */
+/** The largest share of time for automatic snapshots. */
 const mostCost = 0.01;
 const leastPauseMs = 1000;
 
@@ -169,14 +169,14 @@ export class SnapshotWriter {
   readonly #plan: SnapshotPlan;
   readonly #control: Control;
   readonly #share: readonly [rank: number, workers: number];
-  /** What rank 0 has decided: whether a checkpoint is due, and whether the next snapshot is for it. */
+  /** Rank 0's decisions: whether a checkpoint is due, and whether the next snapshot is for it. */
   #due = false;
   #handOver = false;
   #startedMs = 0;
-  /** What was done for the next snapshot before it is copied. */
+  /** Time spent on the next snapshot before its copy. */
   #checkedMs = 0;
   #nextMs = performance.now() + leastPauseMs;
-  /** Steps that were done when it was decided last. */
+  /** Steps done at the last decision. */
   #decidedAt: number;
 
   /** @param step steps done so far */
@@ -191,7 +191,7 @@ export class SnapshotWriter {
     this.#decidedAt = step;
   }
 
-  /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and where. */
+  /** Rank 0, between the barriers of a step: whether all take a snapshot once `step` steps are done, and into which slot. */
   *decide(step: number, { ends, mayEnd }: { ends: boolean; mayEnd: boolean }): Pauses {
     const { recovery, checkpoints, bestOfEvery } = this.#plan;
     const control = this.#control;
@@ -199,24 +199,24 @@ export class SnapshotWriter {
     if (requested) control.store("checkpointRequested", 0);
     this.#due ||= requested || (checkpoints?.some((every) => this.#passes(step, every)) ?? false);
     this.#handOverBest();
-    // While the one before is still being written, it waits: snapshots must not pile up.
+    // Waits while the previous one is being written: snapshots must not pile up.
     this.#handOver = this.#due && !ends && control.load("checkpointSlot") === 0;
     const take = this.#handOver || (mayEnd && checkpoints !== undefined) || this.#recoveryDue(step, recovery);
     const mayBeBest = bestOfEvery !== undefined && step % bestOfEvery === 0;
-    // With two slots, one of which is being written: the last step must not be missed.
+    // With two slots, and one of them being written: the last step must not be missed.
     while (take && this.#freeSlot() < 0 && control.load("checkpointSlot") !== 0) yield "disk";
     control.store("snapshotInto", take || mayBeBest ? this.#freeSlot() + 1 : 0);
     control.store("snapshotIfBest", mayBeBest && !take ? 1 : 0);
     this.#decidedAt = step;
   }
 
-  /** Whether a checkpoint is due after so many steps, or may be, as far as it is known beforehand. */
+  /** Whether a checkpoint after so many steps is due, or may become due, as far as known in advance. */
   savesAt(step: number): boolean {
     const { checkpoints = [], bestOfEvery } = this.#plan;
     return [...checkpoints, bestOfEvery].some((every) => every !== undefined && step % every === 0);
   }
 
-  /** Rank 0: the best snapshot that waits for the disk goes there before any other, once that is free. */
+  /** Rank 0: once the disk is free, the waiting best snapshot goes first. */
   #handOverBest(): void {
     const control = this.#control;
     const best = control.load("bestSnapshot");
@@ -225,23 +225,23 @@ export class SnapshotWriter {
     control.store("bestSnapshot", 0);
   }
 
-  /** Whether a multiple of `every` steps has been reached since the last decision. */
+  /** Whether a multiple of `every` steps was reached since the last decision. */
   #passes(step: number, every: number): boolean {
     return Math.floor(step / every) > Math.floor(this.#decidedAt / every);
   }
 
-  /** Rank 0: whether the next snapshot is for a checkpoint, or is if the epoch is the best. */
+  /** Rank 0: whether the next snapshot is for a checkpoint, or will be if the epoch is the best. */
   get maySave(): boolean {
     return this.#handOver || this.#control.load("snapshotIfBest") === 1;
   }
 
-  /** Whether it was decided so, given whether the epoch that ends is the best so far; for everybody, at the same step. */
+  /** True if this step takes a snapshot. `isBest` says whether the ending epoch is the best so far. All workers agree. */
   wanted(isBest: boolean): boolean {
     const control = this.#control;
     return control.load("snapshotInto") > 0 && (isBest || control.load("snapshotIfBest") === 0);
   }
 
-  /** Counts time that a snapshot took before it is copied. */
+  /** Counts time that a snapshot took before its copy. */
   countIn(ms: number): void {
     this.#checkedMs = ms;
   }
@@ -252,12 +252,12 @@ export class SnapshotWriter {
     copyArrays(this.#plan, this.#control.load("snapshotInto") - 1, "to slot", this.#share);
   }
 
-  /** Rank 0, behind that barrier: the snapshot is whole; `isBest` if it is of the best epoch so far. */
+  /** Rank 0, after that barrier: the snapshot is whole. `isBest` if it belongs to the best epoch so far. */
   publish(state: RunState, isBest = false): void {
     const control = this.#control;
     const slot = control.load("snapshotInto") - 1;
     writeState(this.#plan, slot, state);
-    // First, as a run that goes back to the newest one does not come to the end of this epoch again.
+    // First, because a run that restarts from the newest snapshot does not reach the end of this epoch again.
     if (isBest) control.store("bestSnapshot", slot + 1);
     control.store("newestSnapshot", slot + 1);
     if (this.#handOver) {
@@ -276,7 +276,7 @@ export class SnapshotWriter {
     return recovery === "cheap" ? performance.now() >= this.#nextMs : this.#passes(step, recovery);
   }
 
-  /** One that nobody reads or goes back to. */
+  /** A slot that nobody reads or restarts from. */
   #freeSlot(): number {
     const words = ["newestSnapshot", "checkpointSlot", "bestSnapshot"] as const;
     const taken = words.map((word) => this.#control.load(word) - 1);

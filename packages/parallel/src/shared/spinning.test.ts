@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { afterLooking, afterSleep, looksAt, mostLooks } from "./spinning.ts";
 
-/** The looks of each of so many waits, if a wait needs `needed(i)` of them. */
+/** The looks of each of so many waits, if wait i needs `needed(i)`. */
 function looksOf(waits: number, needed: (wait: number) => number): number[] {
   let level = 0;
   return Array.from({ length: waits }, (_, wait) => {

@@ -1,6 +1,6 @@
-// What rank 0 tells about a step: one row of a table in shared memory. There are two tables: of every step, if a script wants
-// to know, written before the word `step` is raised; and of the last step of each epoch, written before `epochs` is. So a
-// reader that sees the word sees the record.
+// What rank 0 reports about a step: one row of a table in shared memory. There are two tables. One has every step, on
+// request, and is written before the word `step` is raised. The other has the last step of each epoch, and is written
+// before `epochs` is raised. So a reader that sees the word sees the record.
 import type { Optimizer } from "@shardgrad/core";
 import type { Float64Table } from "./float64-table.ts";
 import { rowOf, writeCell } from "./float64-table.ts";
@@ -8,25 +8,25 @@ import { rowOf, writeCell } from "./float64-table.ts";
 export interface StepRecord {
   /** Mean loss over the step's samples, before the update. */
   loss: number;
-  /** The norm of the averaged gradient, before clipping; NaN if the step was left out before that was known. */
+  /** The norm of the averaged gradient, before clipping; NaN if the step was skipped before that was known. */
   gradNorm: number;
-  /** True if it was not finite and left out. */
+  /** True if it was not finite, and skipped. */
   skipped: boolean;
-  /** Of the update: that of each group of parameters. */
+  /** The learning rate of each parameter group in the update. */
   lrs: readonly number[];
 }
 
-/** The same as scripts are told it. */
+/** The form that scripts get. */
 export interface ToldRates {
-  /** The learning rate of the step's update: of the first group of parameters. */
+  /** The learning rate of the first parameter group. */
   lr: number;
-  /** That of each group, if there are several. */
+  /** The learning rate of each group, if there are several. */
   lrs?: readonly number[];
 }
 
 const fixedColumns = 3;
 
-/** Columns of the table, with so many groups of parameters. */
+/** Columns of the table, for so many parameter groups. */
 export function stepColumns(groups: number): number {
   return fixedColumns + groups;
 }
@@ -48,7 +48,7 @@ export function readStepRecord(table: Float64Table, index: number): StepRecord {
   return { loss: loss!, gradNorm: gradNorm!, skipped: skipped === 1, lrs };
 }
 
-/** The learning rate of each group of parameters in the update that comes next. */
+/** The learning rate of each parameter group in the next update. */
 export function nextLearningRates({ paramGroups, stepCount }: Optimizer): number[] {
   return paramGroups.map(({ lr }) => (typeof lr === "function" ? lr(stepCount) : lr));
 }

@@ -27,13 +27,13 @@ it("counts time in steps alone, and the first two steps of a thread only if ther
     step(clock, 15);
     expect(rate()).toBe(1000);
     expect(clock.closeEpoch()).toEqual({ samples: 20, ms: 20 });
-    // After a restart: steps that are done again count, those in which passes are recorded again do not.
+    // After a restart, repeated steps count, but those that record passes again do not.
     const restarted = new TrainingClock(sums);
     step(restarted, 700, 2);
     step(restarted, 40, 4);
     expect(rate()).toBe(1000);
     expect(restarted.closeEpoch()).toEqual({ samples: 40, ms: 40 });
-    // Another worker of the run keeps its sums to itself.
+    // Another worker of the run does not write its sums.
     step(new TrainingClock(undefined), 1);
     expect(rate()).toBe(1000);
   } finally {

@@ -1,19 +1,19 @@
-// How fast a run trains, one definition for all that tell it: samples by the time spent in steps. What comes between steps
-// (evaluating, saving) does not count, nor do the first two steps of a thread, in which passes are recorded, unless there are no
-// others. Rank 0 keeps the sums in shared memory, from where the main thread reads them at any time.
+// How fast a run trains, with one definition for every report: samples per step time. Excludes work between steps
+// (evaluations, saves), and the first two steps of a thread, which record passes, unless there are no others. Rank 0
+// keeps the sums in shared memory, where the main thread can read them at any time.
 import type { Float64Table } from "./float64-table.ts";
 import { addToCell, readCell } from "./float64-table.ts";
 
-/** Samples, and the milliseconds that steps over them took. */
+/** Samples, and the milliseconds of their steps. */
 export interface Throughput {
   samples: number;
   ms: number;
 }
 
-/** Steps of a thread that are start-up. */
+/** How many steps of a thread are start-up. */
 const startUpSteps = 2;
 
-/** Rows of the sums: of steps that are start-up, and of the others. Columns: samples and milliseconds. */
+/** Rows of the sums: start-up steps, and the others. Columns: samples and milliseconds. */
 export const throughputSize = { rows: 2, columns: 2 } as const;
 
 /** Samples per second; 0 before there are any. */
@@ -21,12 +21,12 @@ export function rateOf({ samples, ms }: Throughput): number {
   return samples === 0 ? 0 : samples / (ms / 1000);
 }
 
-/** What counts of `startUp` and `steady` steps. */
+/** Which of the `startUp` and `steady` steps count. */
 function whatCounts([startUp, steady]: readonly [Throughput, Throughput]): Throughput {
   return steady.samples > 0 ? steady : startUp;
 }
 
-/** Of the whole run so far, from its sums. */
+/** The speed of the whole run so far, from its sums. */
 export function readThroughput(sums: Float64Table): Throughput {
   const kind = (row: number) => ({ samples: readCell(sums, row, 0), ms: readCell(sums, row, 1) });
   return whatCounts([kind(0), kind(1)]);
@@ -37,10 +37,10 @@ export class TrainingClock {
   readonly #run: Float64Table | undefined;
   #startedMs = 0;
   #steps = 0;
-  /** Of the epoch that is under way. */
+  /** For the current epoch. */
   #epoch = newSums();
 
-  /** @param run the run's sums; undefined for a thread that does not tell them */
+  /** @param run the run's sums; undefined for a thread that does not report them */
   constructor(run: Float64Table | undefined) {
     this.#run = run;
   }
@@ -62,7 +62,7 @@ export class TrainingClock {
     addToCell(this.#run, kind, 1, ms);
   }
 
-  /** What counts of the epoch that is over. */
+  /** The numbers of the finished epoch. */
   closeEpoch(): Throughput {
     const sums = this.#epoch;
     this.#epoch = newSums();

@@ -1,10 +1,10 @@
-// What a run trains of a model, and what the model holds besides: frozen parameters and buffers, which belong to its state
-// and lie in shared memory; and plain tensors, which are constants. Knows core only; where they lie is in layout.ts.
+// What a run trains of a model, and what else the model holds. Frozen parameters and buffers belong to its state and
+// lie in shared memory; plain tensors are constants. Knows core only; layout.ts decides where they lie.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
 import { JobError } from "../errors.ts";
 
-/** Parameters that are not frozen with their names, once each. */
+/** Parameters that are not frozen, with their names, once each. */
 export function trainedTensors(model: AnyModule): [name: string, x: Tensor][] {
   return model.namedParameters().filter(([, { frozen }]) => !frozen);
 }
@@ -22,13 +22,13 @@ export function untrainedTensors(model: AnyModule): [name: string, x: Tensor][] 
   return [...found].map(([x, name]) => [name, x]);
 }
 
-/** Tensors that are no part of the model's state: neither saved, nor shared between threads. */
+/** Tensors outside the model's state: neither saved, nor shared between threads. */
 export function plainTensors(model: AnyModule): [name: string, x: Tensor][] {
   const state = new Set(model.stateDict().values());
   return model.namedTensors().filter(([, x]) => !state.has(x));
 }
 
-/** The tensors that BatchNorm moves in every step. */
+/** The tensors that BatchNorm updates in every step. */
 export function runningStatistics(model: AnyModule): Set<Tensor> {
   const found = new Set<Tensor>();
   for (const module of model.modules()) {
@@ -39,7 +39,7 @@ export function runningStatistics(model: AnyModule): Set<Tensor> {
   return found;
 }
 
-/** @throws JobError if there is something that models of float32 cannot compute with */
+/** @throws JobError for a tensor that float32 models cannot compute with */
 export function checkUntrained(model: AnyModule): void {
   for (const [name, { dtype }] of untrainedTensors(model)) {
     if (dtype !== "float64") continue;
@@ -49,7 +49,7 @@ export function checkUntrained(model: AnyModule): void {
   }
 }
 
-/** Notes which tensors require a gradient, and returns what throws a JobError if one no longer is as it was. */
+/** Records which tensors require a gradient, and returns a check that throws a JobError if that changed. */
 export function watchTraining(models: readonly AnyModule[]): (step: number) => void {
   const noted = models.flatMap((model) =>
     model.namedTensors().map(([name, x]) => ({ name, x, requiresGrad: x.requiresGrad })),

@@ -1,4 +1,4 @@
-// A run that loses a worker goes back to a snapshot with all that afterStep has changed.
+// A run that loses a worker restarts from a snapshot with everything that afterStep has changed.
 import { expect, it } from "vitest";
 import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
@@ -15,7 +15,7 @@ async function run(faults: Faults) {
 it("a teacher has the bits of a run in which nothing failed", async () => {
   const fault = (rank: number, step: number, phase: Phase, afterBarriers: number) =>
     ({ rank, step, phase, afterBarriers, how: "throw" }) as const;
-  // The second is in the call itself, which is the first worker's, the third while the other waits for it.
+  // The second fault is in the call itself, on the first worker; the third while the other worker waits for it.
   const faults = [fault(1, 4, "forward", 0), fault(0, 7, "update", 2), fault(1, 8, "barrier", 2)];
   expect(await run(faults)).toEqual(await run([]));
 });

@@ -1,5 +1,5 @@
-// What a job does once a step with state that no gradient trains: a teacher that follows, a target network, a codebook.
-// One worker does it for all, between two barriers, on the state that all of them share, so it is the same for any number of
+// A job's once-per-step work on state that no gradient trains: a teacher that follows, a target network, a codebook.
+// One worker does it for all, between two barriers, on the shared state, so it does not depend on the number of
 // workers. Knows no barrier: worker/step.ts has them around it.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, ShardgradError, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
@@ -19,8 +19,8 @@ export class AfterStep {
   }
 
   /**
-   * Calls the job's function. Random numbers depend on the seed and the step alone. Not recorded and replayed: what it
-   * changed before a recording failed could not be taken back.
+   * Calls the job's function. Random numbers depend only on the seed and the step. Not captured: changes made before a
+   * failed recording could not be undone.
    *
    * @param step counted from 0
    */

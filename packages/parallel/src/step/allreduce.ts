@@ -8,10 +8,10 @@ import { sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { weightOf } from "./gradient-sums.ts";
 
-/** Who computes the averages: the workers slice by slice, or the coordinator alone. Both give the same bits. */
+/** Who computes the averages: the workers, slice by slice, or the coordinator alone. Both give the same bits. */
 export type ReduceMode = "workers" | "coordinator";
 
-/** A stretch of an average that stays in the second-level cache, beside weights and optimizer state: 128 KiB. */
+/** A part of an average that stays in the second-level cache with its weights and optimizer state: 128 KiB. */
 const elementsInCache = 32768;
 
 /** Averages and updates one slice of the weights. */
@@ -60,12 +60,12 @@ export class SliceReducer {
     kernelsFor("float32").mul(1, n, at, 0, 1, this.#factor.address, 0, 0, at);
   }
 
-  /** Steps the optimizer, and then the average of the weights, over the part of each parameter in the slice. */
+  /** Steps the optimizer, and then the average of the weights, over the slice's part of each parameter. */
   update(optimizer: Optimizer, ema?: EMA): void {
     this.#overStretches(optimizer, ema, (index, from, to) => optimizer.update(index, from, to));
   }
 
-  /** `average` and `update`, so much at a time that an average is still in the cache when it is used. */
+  /** `average` and `update` in portions, so that an average is still cached when it is used. */
   averageAndUpdate(optimizer: Optimizer, ema?: EMA): void {
     this.#overStretches(optimizer, ema, (index, from, to, start) => {
       this.#averageElements(start + from, start + to);
@@ -94,8 +94,8 @@ export class SliceReducer {
   }
 
   /**
-   * Begins an update, and visits the elements `from` … `to`-1 of each parameter, which starts at `start`, in the slice; so
-   * many at a time that they stay in the cache.
+   * Begins an update, and visits the elements `from` … `to`-1 of each parameter in the slice, which starts at `start`,
+   * in portions that stay cached.
    */
   #overStretches(
     optimizer: Optimizer,

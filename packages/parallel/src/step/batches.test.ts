@@ -1,4 +1,4 @@
-// What a job's functions may give for a sample, and what becomes of it in a batch.
+// What a job's functions may return for a sample, and how it appears in a batch.
 import { matmul, ones, scope } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { describe, expect, it } from "vitest";
@@ -30,7 +30,7 @@ function drawn(
 ) {
   const context = { params: {}, state: undefined };
   const job = { dataset: { train }, augment, context } as unknown as RunJob;
-  // Room for more than is loaded.
+  // Room for more samples than are loaded.
   const source = new BatchSource(job, storeSet("train", train, allocate), purpose, 1, 5);
   source.load(Int32Array.from(rows), epoch, firstDraw);
   return scope(() =>

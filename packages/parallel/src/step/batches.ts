@@ -1,6 +1,6 @@
-// The samples of a batch as tensors, wherever they come from: gathered from columns in memory, computed by the job, or
-// gathered and then altered by it. In two steps: what the job's functions do is done first, on the host; what follows
-// are kernels only, which a captured pass may replay. Runs on the thread that needs the batch.
+// The samples of a batch as tensors: gathered from columns in memory, computed by the job, or gathered and then changed
+// by it. In two parts: the job's functions run first, on the host; the rest is kernels only, which a captured pass may
+// replay. Runs on the thread that needs the batch.
 import { IndexError, ShardgradError, scope, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
@@ -17,14 +17,14 @@ import { nameSample } from "./name-sample.ts";
 /** What a job's function returned for one sample, by column. */
 type Returned = Record<string, unknown> | undefined;
 
-/** Calls a job's function for one sample, and has whatever is wrong say for which. */
+/** Calls a job's function for one sample, and adds the sample to any error. */
 function callForSample(where: string, name: string, body: () => unknown): Returned {
   let result: unknown;
   try {
     result = body();
   } catch (error) {
     const message = `${where}: ${name}() threw ${describeThrown(error)}`;
-    // What it reads may be there the next time; a mistake in the use of shardgrad will not be gone.
+    // An external cause, such as a missing file, may be gone in a retry; a wrong use of shardgrad will not.
     throw error instanceof ShardgradError
       ? new JobError(message, { cause: error })
       : new Error(message, { cause: error });
@@ -37,7 +37,7 @@ function callForSample(where: string, name: string, body: () => unknown): Return
   return result as Returned;
 }
 
-/** Refuses names that are no column: most likely a slip. */
+/** Refuses names that are not columns: most likely a typo. */
 function checkNames(
   where: string,
   name: string,
@@ -50,12 +50,12 @@ function checkNames(
   throw new JobError(`${where}: ${name}() returned "${unknown}", expected the columns ${known.join(", ")}`);
 }
 
-/** One sample of a batch: where the batch holds its columns. */
+/** One sample of a batch, with the place of its columns there. */
 type HeldSample = Record<string, Float32Array | Int32Array>;
 
 /**
- * What the job's functions do with a sample, given its number in the set: compute it, alter it for training, or both;
- * undefined if it has none for this set.
+ * What the job's functions do with a sample, given its number in the set: compute it, augment it for training, or both.
+ * Undefined if the job has no such function for this set.
  */
 function editOf(
   job: RunJob,
@@ -74,7 +74,7 @@ function editOf(
     for (const column of columns) {
       const held = sample[column.name]!;
       const value = returned?.[column.name];
-      // What was changed in place is checked like what was returned.
+      // Changes in place are checked like returned numbers.
       const kept = name === "augment" && value === undefined ? held : value;
       writeValues(`dataset: ${part} column ${column.name} of sample ${row}`, held, kept);
     }
@@ -85,26 +85,23 @@ function editOf(
   };
 }
 
-/**
- * Hands out the samples of a set. What is drawn for training depends on the epoch; evaluations see the same each time,
- * as it was before `augment`.
- */
+/** Loads samples of a set. Training draws depend on the epoch; evaluations always see the same samples, without `augment`. */
 export class BatchSource {
   readonly #stored: StoredColumns;
   readonly #purpose: Purpose;
   readonly #rowAt: (place: number) => number;
   readonly #random: SampleStream;
   readonly #edit: ReturnType<typeof editOf>;
-  /** Numbers, in the whole set, of the samples that are loaded. */
+  /** Numbers, in the whole set, of the loaded samples. */
   readonly #index: Tensor;
-  /** Those samples, column by column, if the job's functions have to see them. */
+  /** Those samples, column by column, if the job's functions must see them. */
   readonly #held: readonly Tensor[];
 
   readonly #onSample: () => void;
 
   /**
    * @param capacity samples that it can load at once
-   * @param onSample called before each sample that the job's functions have to see
+   * @param onSample called before each sample that the job's functions see
    */
   constructor(
     job: RunJob,
@@ -124,17 +121,17 @@ export class BatchSource {
     this.#held = this.#edit ? stored.columns.map((column) => allocateRows(column, capacity).keep()) : [];
   }
 
-  /** Whether functions of the job have a part in what is loaded. */
+  /** Whether functions of the job take part in loading. */
   get callsJob(): boolean {
     return this.#edit !== undefined;
   }
 
   /**
-   * Loads the samples at the given places of the set. On the host: not for a function that is captured.
+   * Loads the samples at the given places of the set. Host work: not for a captured function.
    *
-   * @param firstDraw for samples drawn with replacement: the number, in the epoch, of the first draw. The same sample may
-   * come up again and again, and gets other random numbers each time.
-   * @throws JobError if a function of the job does not give what the columns say
+   * @param firstDraw for draws with replacement: the number, within the epoch, of the first draw. A sample drawn again
+   * gets new random numbers.
+   * @throws JobError if a function of the job does not return what the columns declare
    */
   load(places: Int32Array, epoch: number, firstDraw?: number): void {
     const rows = places.map(this.#rowAt);
@@ -156,7 +153,7 @@ export class BatchSource {
     });
   }
 
-  /** The first `count` samples that are loaded, as tensors by column: kernels only, which may be captured. */
+  /** The first `count` loaded samples, as tensors by column: kernels only, so it can be captured. */
   batch(count: number): Record<string, Tensor> {
     const entries = this.#stored.columns.map((column, i): [string, Tensor] => {
       const held = this.#held[i];
@@ -174,8 +171,8 @@ export class BatchSource {
   }
 
   /**
-   * Does something with the first `count` samples that are loaded; an error about a number in one of them says in which.
-   * Not inside of a function that is captured.
+   * Runs a function on the first `count` loaded samples; an error about a number in one of them names the sample. Not
+   * inside a captured function.
    */
   during<T>(count: number, body: () => T): T {
     try {
@@ -203,7 +200,7 @@ export class BatchSource {
     }
   }
 
-  /** The numbers of the first `count` samples that are loaded, in a float32 column with one number per sample. */
+  /** The numbers of the first `count` loaded samples, in a float32 column with one number per sample. */
   numbers(name: string, count: number): Float32Array {
     const at = this.#stored.columns.findIndex((column) => column.name === name);
     const held = this.#held[at];

@@ -1,15 +1,15 @@
-// Which epoch is the best so far, by one value of each. Every worker comes to the same answer by itself, from values that are
-// the same bits on all of them. Knows nothing of threads, and nothing of what is done about it.
+// Which epoch is the best so far, by one value per epoch. Every worker decides by itself, from values that are
+// bit-identical on all of them. Knows nothing of threads, nor of what follows from it.
 import type { BestBy } from "../checkpoint/retention.ts";
 import type { PlannedMetric } from "../metrics/plan.ts";
 import type { EpochValues, Steering } from "../metrics/steering.ts";
 import { gainOver, steerBy } from "../metrics/steering.ts";
 
-/** By what the best is known, and what there was when the run began. */
+/** What ranks the epochs, and the best value when the run began. */
 export interface BestSoFar extends BestBy {
-  /** The value of the best that is saved; undefined if there is none. */
+  /** The value of the saved best; undefined if there is none. */
   value: number | undefined;
-  /** The first epoch, counted from 0, that is compared with it. */
+  /** The first epoch, counted from 0, to compare with it. */
   from: number;
 }
 
@@ -22,7 +22,7 @@ export class BestEpoch {
     this.#best = value;
   }
 
-  /** Takes an epoch into account; true if it is better than all before. NaN is never best. */
+  /** Records an epoch; returns true if it beats all before. NaN is never best. */
   observe(epoch: EpochValues): boolean {
     const value = this.#steering.of(epoch);
     if (Number.isNaN(value)) return false;

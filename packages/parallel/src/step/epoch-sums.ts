@@ -1,17 +1,16 @@
-// What the steps of an epoch have brought so far, added up in their order: the same on every worker, from the same shared
-// numbers.
+// The sums over the steps of an epoch so far, in order: the same on every worker, from the same shared numbers.
 
 export class EpochSums {
   lossSum: number;
   weight: number;
 
-  /** Begins with what the epoch had brought when the run was interrupted. */
+  /** Starts with the epoch's sums from before an interruption. */
   constructor({ lossSum, weight }: { lossSum: number; weight: number }) {
     this.lossSum = lossSum;
     this.weight = weight;
   }
 
-  /** Adds a step: its loss, which counts `weight` times. */
+  /** Adds a step's loss with its weight. */
   add({ loss, weight }: { loss: number; weight: number }): void {
     this.lossSum += loss;
     this.weight += weight;

@@ -1,5 +1,5 @@
-// A worker fails while a run is evaluated, before its chunks or between them and the scores: the metrics of every kind, and
-// of every epoch, are those of a run in which nothing happened.
+// A worker fails during an evaluation, before its chunks or between them and the scores. The metrics of every kind and
+// every epoch are those of an undisturbed run.
 import { expect, it } from "vitest";
 import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";

@@ -1,5 +1,5 @@
-// Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. What a metric brings is
-// kept by chunk, or by sample, and put together in that order, so the result does not depend on the number of workers.
+// Sharded evaluation: the test set is cut into chunks of fixed size, each evaluated by one worker. Results are kept by
+// chunk, or by sample, and combined in that order, so they do not depend on the number of workers.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, withGenerator } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -16,7 +16,7 @@ import { floatsAt } from "../shared/slices.ts";
 import type { BatchSource } from "./batches.ts";
 import { sampleWeights } from "./sample-weights.ts";
 
-/** Puts every module of a model back into the mode that it was in: a job may have frozen some. */
+/** Restores the mode of every module of a model: a job may keep some in evaluation mode. */
 export function keepModes(model: AnyModule): () => void {
   const modes = model.modules().map((module) => ({ module, training: module.training }));
   return () => {
@@ -24,7 +24,7 @@ export function keepModes(model: AnyModule): () => void {
   };
 }
 
-/** The metrics of a job, and the block of shared memory at byte `base` that they were planned for. */
+/** The metrics of a job, and their planned block of shared memory at byte `base`. */
 export interface Evaluated {
   job: RunJob;
   plan: MetricsPlan;
@@ -43,14 +43,14 @@ interface Chunk {
 
 const sizeOf = ({ shape }: CollectedPlace) => shape.reduce((size, length) => size * length, 1);
 
-/** The collected rows of some samples, where they lie. */
+/** The collected rows of some samples, in place. */
 function rowsAt(base: number, place: CollectedPlace, from: number, to: number): Collected["data"] {
   const view = heap()[place.dtype];
   const [start, size] = [(base + place.at) / view.BYTES_PER_ELEMENT, sizeOf(place)];
   return view.subarray(start + from * size, start + to * size);
 }
 
-/** A table of the plan, where it is in this run. */
+/** A table of the plan, at its address in this run. */
 function tableAt(base: number, table: Float64Table): Float64Table {
   return { ...table, address: base + table.address };
 }
@@ -60,12 +60,12 @@ function weightsOf(base: number, { weightsAt }: MetricsPlan, samples: number): F
   return weightsAt === undefined ? undefined : floatsAt(base + weightsAt, samples);
 }
 
-/** The values of all metrics, with which the block begins. */
+/** The values of all metrics, at the start of the block. */
 function valuesOf({ plan, base }: Evaluated): Float64Array {
   return rowOf({ address: base, rows: 1, columns: plan.cells }, 0);
 }
 
-/** Keeps what a metric brought for a chunk. */
+/** Stores a metric's results for a chunk. */
 function keep(base: number, { name, table }: PlannedMetric, brought: Brought, part: Chunk): void {
   const { chunk, start, count, weights } = part;
   if (brought.kind === "outputs" && table.kind === "outputs") {
@@ -85,7 +85,7 @@ function keep(base: number, { name, table }: PlannedMetric, brought: Brought, pa
     let [sum, weight] = [0, 0];
     brought.values.forEach((value, i) => {
       const own = weights?.[i] ?? 1;
-      // What counts for nothing may be anything.
+      // Weight 0 removes any value, even NaN.
       if (own === 0) return;
       sum += own * value;
       weight += own;
@@ -100,7 +100,7 @@ function unlike(name: string): JobError {
   );
 }
 
-/** Evaluates the chunks that fall to worker `rank`, each after a `beat`. */
+/** Evaluates the chunks of worker `rank`, each after a `beat`. */
 export function evaluateChunks(
   { job, plan, base, samples }: Evaluated,
   model: AnyModule,
@@ -137,7 +137,7 @@ export function evaluateChunks(
   putBack();
 }
 
-/** Everything that was brought for a metric, in the order of the samples; a copy, as a score may sort it in place. */
+/** A metric's results in the order of the samples; a copy, because a score may sort it in place. */
 function gather({ plan, base, samples }: Evaluated, { table }: PlannedMetric): Gathered {
   if (table.kind === "outputs") {
     const outputs = table.places.map((place) => ({
@@ -152,7 +152,7 @@ function gather({ plan, base, samples }: Evaluated, { table }: PlannedMetric): G
   return { kind: table.kind, sums };
 }
 
-/** Once all chunks are evaluated: the values of the metrics that fall to worker `rank`, each after a `beat`. */
+/** After all chunks: computes the values of the metrics of worker `rank`, each after a `beat`. */
 export function finishMetrics(
   evaluated: Evaluated,
   { rank, workers, beat }: { rank: number; workers: number; beat: () => void },
@@ -169,7 +169,7 @@ export function finishMetrics(
   }
 }
 
-/** Once these are there, too: the values of all metrics, one after another. */
+/** After that: the values of all metrics, one after another. */
 export function metricCells(evaluated: Evaluated): number[] {
   return [...valuesOf(evaluated)];
 }

@@ -1,12 +1,12 @@
-// The norm of the averaged gradient, the same bits for any number of workers. Squares are summed in float64 over fixed
-// blocks of the flat array, each by the worker whose slice it lies in; the sums of the blocks are added in their order, by
-// every worker for itself. What lies between parameters is zero, and adds nothing.
+// The norm of the averaged gradient, with the same bits for any number of workers. The worker that owns a block of the
+// flat array sums its squares in float64. Then every worker adds up the sums of all blocks, in order. The gaps between
+// parameters are zero and add nothing.
 import { kernelsFor } from "@shardgrad/core/engine";
 import { cellAddress, sumOfColumn, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { blockElements } from "../shared/slices.ts";
 
-/** Sums the squares of the average in the blocks from element `from` to `to`, which are whole blocks. */
+/** Sums the squares of the average from element `from` to `to`, in whole blocks. */
 export function sumBlocks(
   { average, squares, flatSize }: Layout,
   [from, to]: readonly [number, number],
@@ -20,7 +20,7 @@ export function sumBlocks(
   }
 }
 
-/** The norm, once all blocks are summed: not finite if any element of the average is not. */
+/** The norm, after all blocks are summed; not finite if any element of the average is not. */
 export function normOfBlocks({ squares }: Layout): number {
   return Math.sqrt(sumOfColumn(squares, 0));
 }

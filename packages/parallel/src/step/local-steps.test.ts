@@ -1,5 +1,5 @@
-// A worker fails while shards train apart from each other: the run goes back to a meeting, and ends with the bits of one
-// in which nothing happened.
+// A worker fails while shards train separately: the run restarts from a synchronization point, and ends with the bits
+// of an undisturbed one.
 import { expect, it } from "vitest";
 import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";
@@ -9,7 +9,7 @@ import type { TrainOptions } from "../plan/train-options.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;
 
-// 5 steps an epoch, so that shards meet after steps 2, 4, 5, 7, 9, 10 and so on.
+// 5 steps per epoch, so that shards synchronize after steps 2, 4, 5, 7, 9, 10 and so on.
 const options = { shards: 8, epochs: 3, syncEvery: 2, snapshotEvery: 2, kernels: "wasm" } as const;
 
 async function run(more: TrainOptions, faults: Faults = []) {
@@ -24,8 +24,8 @@ async function run(more: TrainOptions, faults: Faults = []) {
 
 const expected = run({ workers: 1 });
 
-// Rank 0 says that a snapshot is there when the others may be on their way to the next meeting: before that, it is the
-// one to fail, so that it is known where the run goes back to.
+// Rank 0 announces a snapshot while the others may already be on their way to the next synchronization point. Before
+// that, rank 0 itself must fail, so that the test knows where the run restarts.
 it.each<{ rank: number; workers: number; phase: Phase; step: number; from: number }>([
   { rank: 0, workers: 2, phase: "gather", step: 3, from: 2 },
   { rank: 0, workers: 3, phase: "backward", step: 8, from: 7 },

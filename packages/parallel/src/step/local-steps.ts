@@ -1,12 +1,12 @@
-// One worker's shards when they train apart from each other: each has a model and an optimizer of its own, and updates
-// its weights by its own gradient in every step. At a meeting, every worker averages its slice of all shards' arrays into
-// the run's own, in the order of the shards, and gives each shard the averages back.
+// One worker's shards that train separately: each has its own model and optimizer, and updates its weights by its own
+// gradient in every step. At a synchronization point, every worker averages its slice of all shards' arrays into the
+// run's own, in the order of the shards, and gives each shard the averages back.
 //
 //   step, step, … (each shard by itself) → barrier → average my slice, hand it out → barrier → step, step, …
 //
-// Shards, not workers, have the weights, so the bits do not depend on the number of workers. With Hogwild the weights are
-// the run's own, which all shards read and write at any time: only optimizer state is averaged. Knows no barrier, as
-// update-step.ts: worker/round.ts has them in between.
+// Weights belong to shards, not workers, so the bits do not depend on the number of workers. With Hogwild all shards
+// read and write the run's own weights at any time, and only optimizer state is averaged. Like update-step.ts it knows
+// no barrier: worker/round.ts has them in between.
 
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
@@ -31,7 +31,7 @@ import { trainedParameters } from "../shared/untrained.ts";
 import { SliceReducer, sumOverShards } from "./allreduce.ts";
 import { UpdateStep } from "./update-step.ts";
 
-/** What is to be known of a run, and of this worker in it. */
+/** What it needs to know of a run, and of this worker. */
 export interface LocalSetup {
   rank: number;
   layout: Layout;
@@ -41,7 +41,7 @@ export interface LocalSetup {
   state: { stepCount: number };
   train: StoredColumns;
   length: RunLength;
-  /** The main thread's model as it was built: each of the shards' must be the same. */
+  /** The main thread's model as built; each shard's model must equal it. */
   built: readonly Digest[];
 }
 
@@ -62,12 +62,13 @@ export class LocalSteps {
   readonly #averages: { own: number; average: number; reducer: SliceReducer }[];
   /** Parameters of all learners. */
   readonly #trained = new Set<Tensor>();
-  /** Steps done at the last meeting, and at the next one. */
+  /** Steps done at the last synchronization, and at the next one. */
   #metAt = 0;
   #meetsAt = 0;
 
   /**
-   * Builds the learners of a worker's shards, and gives them what the run's arrays hold: nobody else may write to these yet.
+   * Builds the learners of a worker's shards, and initializes them from the run's arrays, which nobody else may write
+   * to yet.
    *
    * @param slice the part of each array that this worker averages
    */
@@ -88,28 +89,27 @@ export class LocalSteps {
     this.#handOut(shards, [0, layout.flatSize]);
   }
 
-  /** The model and the parameters that a shard's pass is to be over. */
+  /** The model and the parameters of a shard's pass. */
   learner(shard: number): Pick<Learner, "model" | "parameters"> {
     return this.#learners.get(shard)!;
   }
 
-  /** Those of all shards of this worker. */
+  /** The same for all shards of this worker. */
   get models(): AnyModule[] {
     return Array.from(this.#learners.values(), ({ model }) => model);
   }
 
-  /** Updates that the shards' optimizers count: all of them the same, one a step. */
+  /** The shards' number of updates, the same for all: one per step. */
   get stepCount(): number {
     const [any] = this.#learners.values();
     return any!.optimizer.stepCount;
   }
 
   /**
-   * Updates a shard's weights by its gradient, which must be there. One without weight counts the step, and leaves it at
-   * that.
+   * Updates a shard's weights by its gradient, which must be ready. A shard without weight only counts the step.
    *
    * @param step counted from 0
-   * @throws NonFiniteError if what the shard brought is not finite
+   * @throws NonFiniteError if the shard's loss or gradient is not finite
    */
   update(step: number, shard: number, { loss, weight }: Pick<Brought, "loss" | "weight">): void {
     const { layout, optimizer, update } = this.#learners.get(shard)!;
@@ -135,28 +135,28 @@ export class LocalSteps {
     });
   }
 
-  /** The learning rates of the next step: the same for all shards. */
+  /** The learning rates of the next step, the same for all shards. */
   nextLearningRates(): number[] {
     const [any] = this.#learners.values();
     return nextLearningRates(any!.optimizer);
   }
 
-  /** Begins a round of steps, up to `end`, when all have read what the last one brought. */
+  /** Begins a round of steps up to `end`, when all have read the last round's results. */
   begin(step: number, end: number): void {
     [this.#metAt, this.#meetsAt] = [step, end];
     for (const shard of this.#learners.keys()) writeCell(this.#layout.shardWeights, shard, 0, 0);
   }
 
   /**
-   * Between the barriers of a meeting: averages this worker's slice, by what each shard's samples weighed since the last
-   * meeting, and hands it out to all shards.
+   * Between the barriers of a synchronization: averages this worker's slice, weighted by the samples of each shard
+   * since the last one, and gives it to all shards.
    *
    * @param step steps done
-   * @returns what each step since the last meeting brought
+   * @returns the record of each step since the last synchronization
    */
-  meet(step: number): Brought[] {
+  synchronize(step: number): Brought[] {
     const { shards } = this.#layout;
-    // If nobody had any weight since the last meeting, all are as they were then.
+    // If no shard had any weight since the last synchronization, nothing has changed.
     if (sumOverShards(this.#layout, "shardWeights") > 0) {
       for (const { reducer } of this.#averages) {
         reducer.weighShards();

@@ -1,12 +1,12 @@
-// The passes over one worker's shards in lockstep with those of all others, for models that normalise over the whole
-// batch: every pass is replayed up to the next meeting, then all wait, and each goes on with what all have brought.
+// One worker's passes in lockstep with those of all others, for models that normalize over the whole batch. Every pass
+// is replayed up to the next exchange, then all wait, and each continues with the merged result.
 //
-//   gather → replay to meeting 1 (my shards) → barrier → merge → replay to meeting 2 → … → barrier → merge → to the end
+//   gather → replay to exchange 1 (my shards) → barrier → merge → replay to exchange 2 → … → barrier → merge → to the end
 //
-// A meeting has cells of its own (shard-meetings.ts), which are written again in the next step at the earliest, behind
-// that step's other barriers: one barrier is enough for each. Knows no op, and nothing of threads.
+// Each exchange has its own cells (shard-exchanges.ts). They are rewritten in the next step at the earliest, after that
+// step's other barriers, so each exchange needs only one barrier. Knows no op, and nothing of threads.
 import { CaptureError, Generator, stream, Tensor, withGenerator } from "@shardgrad/core";
-import type { Meeting, Rounds } from "@shardgrad/core/engine";
+import type { Exchange, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
@@ -14,27 +14,33 @@ import type { Barrier } from "../shared/barrier.ts";
 import { writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
-import { agreeOnMeetings, ShardBlock, shareCells, sharesAt, takeHome } from "../shared/shard-meetings.ts";
+import {
+  agreeOnExchanges,
+  ShardBlock,
+  shareCells,
+  sharesAt,
+  storeMerged,
+} from "../shared/shard-exchanges.ts";
 import { sumOverShards } from "./allreduce.ts";
 import type { BatchSource } from "./batches.ts";
 
-/** What the passes need of the worker that they belong to. */
+/** What the passes need from their worker. */
 export interface LockstepHost {
   readonly layout: Layout;
   readonly seed: number;
   /** A source of batches for one shard. */
   newSource(): BatchSource;
-  /** Loads a shard's samples of a step: how many there are, and what they weigh. */
+  /** Loads a shard's samples of a step; returns their number and weight. */
   load(step: number, shard: number, source: BatchSource): { count: number; weight: number };
-  /** The pass over the samples that are loaded: the mean loss goes to `loss`, gradients to the shard's slot. */
+  /** The pass over the loaded samples: the mean loss goes to `loss`, gradients to the shard's slot. */
   computeGradients(shard: number, count: number, source: BatchSource, loss: Tensor): void;
-  /** Of all workers. */
+  /** The barrier of all workers. */
   readonly barrier: Barrier;
-  /** The phase that the worker is in. */
+  /** The worker's current phase. */
   phase(): Phase;
 }
 
-/** A shard, with all that a pass over it needs while those over others are under way. */
+/** A shard, with everything that its pass needs while others' passes are in progress. */
 interface OwnShard {
   readonly shard: number;
   readonly source: BatchSource;
@@ -44,10 +50,10 @@ interface OwnShard {
   readonly prepare: (count: number) => Rounds;
 }
 
-/** Phases in which passes are replayed. */
+/** Phases that replay passes. */
 type PassPhase = "forward" | "backward";
 
-/** A pass that is under way. */
+/** A pass in progress. */
 interface Pass extends Rounds {
   readonly own: OwnShard;
   readonly count: number;
@@ -57,7 +63,7 @@ interface Pass extends Rounds {
 export class Lockstep {
   readonly #host: LockstepHost;
   readonly #shards: OwnShard[];
-  /** What is to be done once for all shards when the step is complete; kept by the worker of the first one. */
+  /** What to do once for all shards when the step is complete; the first shard's worker keeps it. */
   #settlements: (() => void)[] = [];
   #step = 0;
   /** A shard of the worker that has samples, but no weight in this step. */
@@ -78,7 +84,7 @@ export class Lockstep {
     return { shard, source, loss, noise, block: new ShardBlock(layout, shard), prepare };
   }
 
-  /** Forward and backward pass over all shards of the worker; the gradients land in the shards' slots. */
+  /** Forward and backward pass over all shards of the worker; the gradients go to the shards' slots. */
   *compute(step: number): Pauses {
     this.#step = step;
     this.#settlements = [];
@@ -93,36 +99,36 @@ export class Lockstep {
     let start = 0;
     let rounds = 1;
     for (let round = 0; ; round++) {
-      const meetings: (Meeting | undefined)[] = [];
+      const exchanges: (Exchange | undefined)[] = [];
       for (const pass of passes) {
         yield phase;
-        meetings.push(this.#advance(pass, start));
+        exchanges.push(this.#advance(pass, start));
       }
       if (passes.length > 0) phase = this.#host.phase() as PassPhase;
-      // Only behind the first barrier is it known how many there are to be.
+      // Their number is known only after the first barrier.
       if (round < rounds) {
         yield this.#host.barrier;
         yield "reduce";
       }
       if (round === 0) rounds = this.#agree();
       if (round === rounds) break;
-      meetings.forEach((meeting, i) => {
-        this.#merge(meeting!, passes[i]!, start);
+      exchanges.forEach((exchange, i) => {
+        this.#merge(exchange!, passes[i]!, start);
       });
-      if (meetings[0]) start += shareCells(meetings[0]);
+      if (exchanges[0]) start += shareCells(exchanges[0]);
     }
     for (const { own, weight } of passes) {
       writeCell(this.#host.layout.losses, own.shard, 0, own.loss.item() * weight);
     }
   }
 
-  /** Does what the passes left to be done once, such as moving running statistics, when all workers are through. */
+  /** After all workers' passes: does what happens once, such as updates of running statistics. */
   settle(): void {
     for (const settlement of this.#settlements) settlement();
     this.#settlements = [];
   }
 
-  /** Behind the first barrier: how often the shards meet; not at all if no sample of the step has any weight. */
+  /** After the first barrier: the number of exchanges; none if no sample of the step has any weight. */
   #agree(): number {
     const { layout } = this.#host;
     if (this.#weightless !== undefined && sumOverShards(layout, "shardWeights") > 0) {
@@ -130,10 +136,10 @@ export class Lockstep {
         `train: the samples of shard ${this.#weightless} have no weight, but count in the statistics of BatchNorm; use fewer shards, larger batches, or LayerNorm or GroupNorm`,
       );
     }
-    return agreeOnMeetings(layout);
+    return agreeOnExchanges(layout);
   }
 
-  /** Loads a shard, and gets its pass ready; undefined if it has no samples, or none with a weight. */
+  /** Loads a shard, and prepares its pass; undefined if it has no samples, or none with weight. */
   #begin(own: OwnShard): Pass | undefined {
     const { layout } = this.#host;
     const { shard } = own;
@@ -147,7 +153,7 @@ export class Lockstep {
     }
     try {
       const rounds = own.source.during(count, () => withGenerator(own.noise, () => own.prepare(count)));
-      own.block.announce(rounds.meetings);
+      own.block.announce(rounds.exchanges);
       return { own, count, weight, ...rounds };
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
@@ -158,20 +164,20 @@ export class Lockstep {
     }
   }
 
-  /** Replays a pass up to its next meeting, and brings what it has. Undefined if the pass is complete. */
-  #advance({ own, count, replay }: Pass, start: number): Meeting | undefined {
+  /** Replays a pass up to its next exchange, and writes its numbers. Undefined if the pass is complete. */
+  #advance({ own, count, replay }: Pass, start: number): Exchange | undefined {
     const next = own.source.during(count, () => withGenerator(own.noise, () => replay.next()));
     if (next.done) return undefined;
-    own.block.bring(next.value, start);
+    own.block.contribute(next.value, start);
     return next.value;
   }
 
-  #merge(meeting: Meeting, { own }: Pass, start: number): void {
-    const shares = sharesAt(this.#host.layout, meeting, start);
+  #merge(exchange: Exchange, { own }: Pass, start: number): void {
+    const shares = sharesAt(this.#host.layout, exchange, start);
     const all = [...shares.values()];
-    const merged = meeting.merge(all, shares.get(own.shard)!);
-    takeHome(meeting, merged);
-    const { settle } = meeting;
+    const merged = exchange.merge(all, shares.get(own.shard)!);
+    storeMerged(exchange, merged);
+    const { settle } = exchange;
     const [first] = shares.keys();
     if (!settle || own.shard !== first) return;
     const count = all.reduce((sum, share) => sum + share.count, 0);

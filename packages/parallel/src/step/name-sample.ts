@@ -1,8 +1,8 @@
-// Which sample of the data set an error is about that names a place in a batch, such as that of a label that is no class.
-// A batch is a shard of samples in their shuffled order: its places say nothing to anybody. Knows nothing of where sets lie.
+// Names the sample of the data set for an error about a place in a batch, such as a label that is not a class. A batch
+// is a shuffled shard, so its places mean nothing to users. Knows nothing of where sets lie.
 import type { IndexError } from "@shardgrad/core";
 
-/** The samples of a batch, as they are looked through. */
+/** The samples of a batch, for a search. */
 export interface LoadedSamples {
   part: "train" | "test";
   /** The number of each in the whole set. */
@@ -11,12 +11,12 @@ export interface LoadedSamples {
     name: string;
     /** Whether the batch holds int32. */
     integers: boolean;
-    /** Its numbers in the sample that is number `row` of the set, and number `place` of the batch. */
+    /** Its numbers in the sample with number `row` of the set and `place` of the batch. */
     numbers: (row: number, place: number) => ArrayLike<number>;
   }[];
 }
 
-/** The first column of integers in which a sample has the value, and where. */
+/** The first integer column in which a sample has the value, and where. */
 function findValue({ rows, columns }: LoadedSamples, place: number, value: number) {
   for (const { name, integers, numbers } of columns) {
     if (!integers) continue;
@@ -28,8 +28,8 @@ function findValue({ rows, columns }: LoadedSamples, place: number, value: numbe
 }
 
 /**
- * The error with its place in words of the data set, if it can be told. Rows of the batch are its samples. Where the job has
- * joined or exchanged axes, the sample is the one that has the value: the one that the order says, if it does.
+ * The error with its place in terms of the data set, if that can be determined. The rows of a batch are its samples. If
+ * the job has merged or swapped axes, it is a sample that has the value; the one at that place, if it has it.
  */
 export function nameSample(error: IndexError, loaded: LoadedSamples): IndexError {
   const { value, place, shape } = error;

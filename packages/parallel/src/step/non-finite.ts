@@ -46,7 +46,7 @@ export function findNonFinite(layout: Layout, firstShard = 0): string | undefine
   return undefined;
 }
 
-/** The same, in words for a sum that is not finite. */
+/** The same as text, for a sum that is not finite. */
 export function describeNonFinite(layout: Layout, firstShard = 0): string {
   return findNonFinite(layout, firstShard) ?? "the sum over all shards is not finite";
 }

@@ -1,4 +1,4 @@
-// Where a run is, as tensors: cells that a loss may compute with, and that passes which are replayed find changed.
+// The position of a run, as tensors: a loss may compute with these cells, and replayed passes see them change.
 import { Tensor } from "@shardgrad/core";
 
 export class RunPlace {
@@ -9,7 +9,7 @@ export class RunPlace {
     this.set(0, 0);
   }
 
-  /** Steps and epochs that are done. */
+  /** Steps and epochs done. */
   set(step: number, epoch: number): void {
     this.step.data()[0] = step;
     this.epoch.data()[0] = epoch;

@@ -1,5 +1,5 @@
-// What a shard weighs in the average: its number of samples or, where a job names a column of weights, their sum. The
-// loss of a shard is a mean by that weight, so that the average over shards is the mean over the batch, however split.
+// The weight of a shard in the average: its number of samples, or, if the job names a column of weights, their sum. A
+// shard's loss is a mean with that weight, so the average over shards is the mean over the batch, however split.
 
 import type { StoredColumns } from "../data/columns.ts";
 import { rowSize } from "../data/columns.ts";
@@ -8,9 +8,10 @@ import { JobError } from "../errors.ts";
 import type { BatchSource } from "./batches.ts";
 
 /**
- * Refuses what can be known to be wrong before training: no such column, or weights in memory below 0, or all of them 0.
+ * Refuses weights that are known to be wrong before training: a missing column, or weights in memory that are below 0
+ * or all 0.
  *
- * @param augmented whether the job may alter them
+ * @param augmented whether the job may change them
  */
 export function checkSampleWeight(name: string, train: StoredColumns, augmented: boolean): void {
   const column = train.columns.find((candidate) => candidate.name === name);
@@ -30,7 +31,7 @@ export function checkSampleWeight(name: string, train: StoredColumns, augmented:
 }
 
 /**
- * The weights of the first `count` samples that are loaded.
+ * The weights of the first `count` loaded samples.
  *
  * @throws JobError if one is below 0
  */
@@ -45,7 +46,7 @@ export function sampleWeights(sampleWeight: string, source: BatchSource, count: 
   return weights;
 }
 
-/** The weight of a shard whose `count` samples are loaded. */
+/** The weight of a shard of `count` loaded samples. */
 export function shardWeight(sampleWeight: string | undefined, source: BatchSource, count: number): number {
   if (sampleWeight === undefined) return count;
   return sampleWeights(sampleWeight, source, count).reduce((total, weight) => total + weight, 0);

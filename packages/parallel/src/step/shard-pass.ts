@@ -1,5 +1,6 @@
-// The pass over one shard's samples, forward and backward: from a batch to its loss, and to gradients in the shard's slot.
-// Captured in its first runs, and replayed from then on. Knows nothing of other workers, nor of what comes of gradients.
+// The pass over one shard's samples, forward and backward: from a batch to its loss, and to gradients in the shard's
+// slot. Captured in its first runs, and replayed from then on. Knows nothing of other workers, nor of what happens to
+// gradients.
 import type { AnyModule } from "@shardgrad/core";
 import {
   CaptureError,
@@ -22,16 +23,16 @@ import { tensorAt } from "../shared/layout.ts";
 import type { BatchSource } from "./batches.ts";
 import { RunPlace } from "./run-place.ts";
 
-/** What the passes need of the worker that they belong to. */
+/** What the passes need from their worker. */
 export interface PassHost {
-  /** What the pass over a shard differentiates. */
+  /** What a shard's pass differentiates. */
   trained(shard: number): { model: AnyModule; parameters: readonly Tensor[] };
   enter(phase: Phase): void;
-  /** Throws if the loss has changed what is trained. */
+  /** Throws if the loss has changed which parameters are trained. */
   checkTraining(): void;
-  /** Told, in passes that are no replays, of the gradients that were found: null where the loss does not depend on a parameter. */
+  /** Gets the gradients of passes that are not replays: null where the loss does not depend on a parameter. */
   found(shard: number, gradients: readonly (Tensor | null)[]): void;
-  /** Told once, if passes are run anew from now on, and why. */
+  /** Called once, with the reason, if passes run eagerly from now on. */
   foundEager(reason: string): void;
 }
 
@@ -81,19 +82,16 @@ export class ShardPass {
       }),
     );
     this.#noise = new Generator(seed, stream.noise);
-    // Each shard has a full size, and another one in the last batch of an epoch.
+    // A shard has its full size, and another one in the last batch of an epoch.
     this.#pass = capture ? compile(this.compute, { limit: 2 * shards.length }) : this.compute;
   }
 
-  /** Tells the loss of the step that comes next; both counted from 0. */
+  /** Sets the step and epoch that the loss sees; both count from 0. */
   begin(step: number, epoch: number): void {
     this.#place.set(step, epoch);
   }
 
-  /**
-   * The mean loss of the `count` samples that are loaded. Random numbers depend on the step and the shard, not on who
-   * computes it.
-   */
+  /** The mean loss of the `count` loaded samples. Random numbers depend on the step and the shard, not on who computes it. */
   run(step: number, shard: number, count: number): number {
     const pass = () =>
       this.#source.during(count, () =>
@@ -109,7 +107,7 @@ export class ShardPass {
           { cause: error },
         );
       }
-      // Nothing has been added up yet, so the pass can simply be done again, as all others from now on: only slower.
+      // Nothing is summed yet, so the pass can simply run again, eagerly like all later ones: only slower.
       this.#pass = this.compute;
       this.#host.foundEager(error.message);
       pass();

@@ -1,6 +1,6 @@
-// What comes between the averaged gradient and the next step: looking for numbers that are not finite, clipping, the
-// optimizer's update, and the average of the weights; one slice of all that per worker. Decisions are made by every
-// worker for itself, from shared numbers that are the same bits for all. Knows no barrier: worker/step.ts has them in between.
+// From the averaged gradient to the next step: checks for non-finite numbers, clipping, the optimizer's update, and the
+// average of the weights. Each worker handles its slice. Every worker makes the decisions by itself, from shared
+// numbers that are bit-identical for all. Knows no barrier: worker/step.ts has them in between.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
@@ -11,19 +11,19 @@ import { sumOverShards } from "./allreduce.ts";
 import { normOfBlocks, sumBlocks } from "./gradient-norm.ts";
 import { describeNonFinite } from "./non-finite.ts";
 
-/** Steps whose skipping is told in a line of its own; all are counted. */
+/** How many skipped steps get a line of their own; all are counted. */
 const mostReports = 5;
 
-/** Whether a job's rules need all of the average before any of it is used. */
+/** Whether a job's rules need the whole average before any of it is used. */
 export function needsWholeAverage({ clipGradNorm, onNonFinite }: StepRules): boolean {
   return clipGradNorm !== undefined || onNonFinite !== undefined;
 }
 
-/** What is done with the averages of each step. */
+/** What happens with the averages of each step. */
 export class UpdateStep {
-  /** As the function of this name says. */
+  /** See the function of this name. */
   readonly needsWholeAverage: boolean;
-  /** The norm of the average, before it was clipped, when it was last taken. */
+  /** The norm of the average, before clipping, when it was last computed. */
   norm = Number.NaN;
   /** Steps that were skipped. */
   skipped = 0;
@@ -38,8 +38,9 @@ export class UpdateStep {
   readonly #firstShard: number;
 
   /**
-   * @param parts `report` is called with a line for the user, and does nothing on all workers but one; `shard` is the one
-   *   that the layout is of, if it is not of all
+   * @param parts `report` gets a line for the user, and does nothing on all workers but one; `shard` is the layout's
+   * shard, if
+   *   it has only one of several
    */
   constructor(
     rules: StepRules,
@@ -64,22 +65,22 @@ export class UpdateStep {
     this.needsWholeAverage = needsWholeAverage(rules);
   }
 
-  /** Looks at this worker's part of the average, which must be there. */
+  /** Checks this worker's part of the average, which must be ready. */
   measure(): void {
     sumBlocks(this.#layout, this.#slice);
   }
 
-  /** Takes the norm of the average, when all workers have looked at theirs. */
+  /** Computes the norm of the average, after all workers have checked their parts. */
   takeNorm(): void {
     this.norm = normOfBlocks(this.#layout);
   }
 
   /**
-   * Whether the step may change the weights. All workers get the same answer. If the whole average is needed, its norm must
-   * have been taken.
+   * Whether the step may change the weights. All workers get the same answer. If the whole average is needed, its norm
+   * must be computed already.
    *
    * @param step counted from 1; it has some weight
-   * @throws NonFiniteError if it may not, and such steps are not to be skipped
+   * @throws NonFiniteError if it may not, and such steps are not skipped
    */
   admit(step: number): boolean {
     const { onNonFinite } = this.#rules;
@@ -101,7 +102,7 @@ export class UpdateStep {
   }
 
   /**
-   * Leaves a step out whose samples have no weight at all: there is no mean loss, and nothing to learn.
+   * Skips a step whose samples have no weight: it has no mean loss, and nothing to learn.
    *
    * @param step counted from 1
    */
@@ -115,7 +116,7 @@ export class UpdateStep {
     );
   }
 
-  /** The update itself; `averaged` says whether the average is there already, which it is if all of it is needed. */
+  /** The update itself. `averaged` says whether the average is ready, as it is if the whole average is needed. */
   apply(averaged: boolean): void {
     if (!averaged && this.#rules.clipGradValue === undefined) {
       this.#reducer.averageAndUpdate(this.#optimizer, this.#ema);

@@ -1,4 +1,4 @@
-// Drives the loop of a worker's steps on a thread of its own: where the loop waits for others, the thread blocks.
+// Drives a worker's step loop on its own thread: where the loop waits for others, the thread blocks.
 import { Barrier, sleepOn } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
 import type { Pauses } from "../shared/pauses.ts";

@@ -1,4 +1,4 @@
-// What comes at the end of an epoch, and of a run that ends within one: the evaluation, and the record of the epoch.
+// The end of an epoch, or of a run within an epoch: the evaluation, and the record of the epoch.
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
 import { lookAt } from "../shared/layout.ts";
@@ -8,7 +8,7 @@ import { trainedParameters } from "../shared/untrained.ts";
 import { evaluateChunks, finishMetrics, metricCells } from "../step/evaluate.ts";
 import type { Worker } from "./set-up.ts";
 
-/** Evaluates, and publishes what the epoch brought. */
+/** Evaluates, and publishes the epoch's record. */
 export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
   const { setup, control, training, sums, done } = worker;
   const { rank, layout } = setup;
@@ -33,7 +33,7 @@ export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
   return record;
 }
 
-/** The norm of the last step's gradient, which nobody has taken: all that shards brought is still there. */
+/** The norm of the last step's gradient, if nobody has computed it: the shards' gradients still exist. */
 function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
   yield "reduce";
   reducer.weighShards();
@@ -44,7 +44,7 @@ function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
   done.last = { ...done.last, gradNorm: update.norm };
 }
 
-/** Evaluates my chunks of the test set, and then makes numbers of my metrics: the numbers of all of them. */
+/** Evaluates my chunks of the test set, then computes my metrics; returns the numbers of all metrics. */
 function* evaluate({ setup, evaluated, model, where, barrier, unchanged }: Worker): Pauses<number[]> {
   if (!evaluated) return [];
   const { rank, plan, layout, sampling } = setup;

@@ -1,20 +1,20 @@
-// A round of a worker's shards that train apart from each other (Local SGD): each updates its own weights step by step, and
-// all are averaged at the end of the round.
+// A round of a worker's shards that train separately (Local SGD). Each updates its own weights step by step; the end of
+// the round averages all.
 //
 //   (gather, forward, backward, update (each of my shards)) per step → barrier → average my slice, hand it out → barrier
 import { stepsPerEpoch } from "../data/sampling.ts";
-import { nextMeeting } from "../plan/local-schedule.ts";
+import { nextSynchronization } from "../plan/local-schedule.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import type { LocalSteps } from "../step/local-steps.ts";
 import type { Worker } from "./set-up.ts";
 import { account, beginStep, checkFirst, computeShard, decide, tell } from "./step.ts";
 
-/** The steps up to the next average of all shards, and that. True if it was the last. */
+/** The steps up to the next synchronization, and that. True if it was the last. */
 export function* trainApart(worker: Worker, local: LocalSteps): Pauses<boolean> {
   const { setup, where, control, barrier, unchanged, update, done } = worker;
   const { sampling, plan } = setup;
   const begun = done.steps;
-  const end = nextMeeting(begun, plan.local!, stepsPerEpoch(sampling));
+  const end = nextSynchronization(begun, plan.local!, stepsPerEpoch(sampling));
   local.begin(begun, end);
   const rates: number[][] = [];
   const startedMs = where.computingMs();
@@ -33,7 +33,7 @@ export function* trainApart(worker: Worker, local: LocalSteps): Pauses<boolean> 
   unchanged.afterPasses();
   if (done.first) checkFirst(worker);
   yield* decide(worker, end);
-  local.meet(end).forEach((brought, index) => {
+  local.synchronize(end).forEach((brought, index) => {
     const { loss, weight, gradNorm } = brought;
     if (weight === 0) update.skipWeightless(begun + index + 1);
     account(worker, brought, weight > 0);

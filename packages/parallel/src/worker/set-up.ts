@@ -1,5 +1,5 @@
-// What a worker has before its first step: the job's model and optimizer, bound to the shared memory, and all that the loop
-// of steps (step-loop.ts) works with. Knows nothing of messages or threads; worker.ts wraps it.
+// Prepares a worker for its first step: the job's model and optimizer, bound to the shared memory, and everything that
+// the step loop (step-loop.ts) needs. Knows nothing of messages or threads; worker.ts wraps it.
 import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
@@ -10,7 +10,7 @@ import { Sampler, stepsPerEpoch } from "../data/sampling.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
-import { normalisesOverBatch } from "../job/running-statistics.ts";
+import { normalizesOverBatch } from "../job/running-statistics.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { WorkerSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
@@ -43,17 +43,17 @@ import { ShardLoader } from "./shard-loader.ts";
 import type { PhaseListener } from "./whereabouts.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
-/** What a worker is given by whoever runs it. */
+/** What the host of a worker provides. */
 export interface Surroundings {
-  /** Takes a line for the user to the main thread at once, while this one goes on computing. */
+  /** Sends a line for the user to the main thread at once, while this thread keeps computing. */
   notify: (line: string) => void;
-  /** Told of each phase that begins; for tests. */
+  /** Called for each phase that begins; for tests. */
   entered?: PhaseListener | undefined;
-  /** The words that threads wait on, if they are not those of the shared memory; for tests. */
+  /** The words that threads wait on, if not those of the shared memory; for tests. */
   words?: ((control: Control) => SharedWords) | undefined;
 }
 
-/** What the loop of steps works with. */
+/** What the step loop works with. */
 export interface Worker {
   readonly setup: WorkerSetup;
   readonly job: RunJob;
@@ -62,25 +62,25 @@ export interface Worker {
   readonly control: Control;
   readonly where: Whereabouts;
   readonly sampler: Sampler;
-  /** Those that this worker computes. */
+  /** The shards of this worker. */
   readonly shards: readonly number[];
   readonly loader: ShardLoader;
   readonly train: BatchSource;
   readonly pass: ShardPass;
-  /** For models that normalise over the whole batch: does the passes of all shards in place of `pass`. */
+  /** For models that normalize over the whole batch: does the passes of all shards in place of `pass`. */
   readonly lockstep: Lockstep | undefined;
-  /** If shards train apart from each other: their models and optimizers. `model` is then what they have been averaged to. */
+  /** For shards that train separately: their models and optimizers. `model` then has the averages. */
   readonly local: LocalSteps | undefined;
   readonly barrier: Barrier;
-  /** The coordinator takes part in it, if it averages; else it is the other one. */
+  /** The barrier that includes the coordinator, if it averages; else the same as `barrier`. */
   readonly reduceBarrier: Barrier;
   /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
   readonly gradientSums: GradientSums;
   readonly reducer: SliceReducer;
   readonly update: UpdateStep;
-  /** Of the first worker, if the job has it. */
+  /** On the first worker only, if the job has it. */
   readonly afterStep: AfterStep | undefined;
-  /** What is evaluated, if anything, and where its samples come from. */
+  /** The evaluated set, if any, and the source of its samples. */
   readonly evaluated: (Evaluated & { source: BatchSource }) | undefined;
   readonly earlyStopping: EarlyStopping | undefined;
   readonly best: BestEpoch | undefined;
@@ -96,16 +96,16 @@ export interface Worker {
 /** How far a worker is. */
 export interface Done {
   steps: number;
-  /** Whether it has done no step that had any weight. */
+  /** Whether no step with any weight is done yet. */
   first: boolean;
   /** Whether early stopping has ended the run. */
   enough: boolean;
-  /** What the last step brought, and whether the norm in it is known, or never will be. */
+  /** The results of the last step, and whether its norm is final: computed, or not computable. */
   last: StepRecord;
   lastIsMeasured: boolean;
 }
 
-/** The model and the optimizer of this thread, which look at the shared weights and state. */
+/** This thread's model and optimizer, bound to the shared weights and state. */
 function bindJob(setup: WorkerSetup, job: RunJob): { model: AnyModule; optimizer: Optimizer; ema?: EMA } {
   const { rank, layout, sampling, train, begin } = setup;
   manualSeed(sampling.seed);
@@ -121,24 +121,24 @@ function bindJob(setup: WorkerSetup, job: RunJob): { model: AnyModule; optimizer
   return { model, optimizer, ...(ema && { ema }) };
 }
 
-/** Where the samples of the set that is evaluated come from, if there is anything to find out about them. */
+/** The source of the evaluated samples, if there is anything to evaluate. */
 function evaluation(setup: WorkerSetup, job: RunJob, beat: () => void): Worker["evaluated"] {
   const { test, metrics, layout, sampling } = setup;
   if (!test || metrics.metrics.length === 0) return undefined;
   const capacity = Math.min(chunkSize, test.samples);
   const source = new BatchSource(job, test, "evaluation", sampling.seed, capacity, beat);
-  // A mistake in what computes it is better found now than after an epoch.
+  // A mistake in the code that computes them should show now rather than after an epoch.
   source.load(Int32Array.of(0), 0);
   return { job, plan: metrics, base: layout.metrics, samples: test.samples, source };
 }
 
-/** Records of the epochs before this thread began, from one of them on. */
+/** Records of the epochs before this thread began, from a given one on. */
 function recordsFrom(first: number, { layout, begin, sampling }: WorkerSetup): EpochRecord[] {
   const count = Math.max(0, Math.floor(begin.state.step / stepsPerEpoch(sampling)) - first);
   return Array.from({ length: count }, (_, epoch) => readRecord(layout.epochs, first + epoch));
 }
 
-/** What looks at each epoch, with those that are over taken into account. */
+/** The observers of epochs, with finished ones already recorded. */
 function observers(setup: WorkerSetup) {
   const { plan, begin, metrics } = setup;
   const rule = plan.rules.earlyStopping;
@@ -151,8 +151,8 @@ function observers(setup: WorkerSetup) {
   return { earlyStopping, best, enough };
 }
 
-/** All that waits, and says where the worker is. */
-function meeting(setup: WorkerSetup, { entered, words }: Surroundings) {
+/** The barriers, and the record of where the worker is. */
+function barriersOf(setup: WorkerSetup, { entered, words }: Surroundings) {
   const { rank, plan, layout, begin, spin } = setup;
   const { workers, reduce, timePhasesFrom } = plan;
   const control = new Control(heap().int32, layout.control);
@@ -205,7 +205,7 @@ function passHost(
   };
 }
 
-/** @throws JobError if the job makes something else on this thread than on the main thread */
+/** @throws JobError if the job returns something else on this thread than on the main thread */
 export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
   const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
   const { workers, rules } = plan;
@@ -213,11 +213,11 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const share = [rank, workers] as const;
   const { model, optimizer, ema } = bindJob(setup, job);
   const { enough, ...observing } = observers(setup);
-  const { control, barrier, reduceBarrier, where } = meeting(setup, surroundings);
+  const { control, barrier, reduceBarrier, where } = barriersOf(setup, surroundings);
   const report = (line: string) => {
     if (rank === 0) surroundings.notify(line);
   };
-  // Whole blocks, as their squares are summed for the norm.
+  // Whole blocks, because the norm sums their squares.
   const slice = sliceOf(layout.flatSize, rank, workers, blockElements);
   const reducer = new SliceReducer(layout, slice);
   const update = new UpdateStep(rules, layout, { slice, reducer, optimizer, ema, report });
@@ -262,7 +262,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     loader,
     train: source,
     pass,
-    lockstep: normalisesOverBatch(model) ? new Lockstep(lockstepHost, shards) : undefined,
+    lockstep: normalizesOverBatch(model) ? new Lockstep(lockstepHost, shards) : undefined,
     local,
     barrier,
     reduceBarrier,

@@ -1,4 +1,4 @@
-// Loads the samples of this worker's shards, and keeps count of them: who is slow is told by samples and time.
+// Loads the samples of this worker's shards, and counts them: samples and time show who is slow.
 import type { Sampler } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
@@ -14,7 +14,7 @@ export class ShardLoader {
   readonly #where: Whereabouts;
   /** Numbers of the samples of a shard. */
   readonly #places: Int32Array;
-  /** Where the paces of all workers are. */
+  /** The table of all workers' paces. */
   readonly #paces: Float64Table;
   readonly #rank: number;
 
@@ -32,7 +32,7 @@ export class ShardLoader {
     this.#rank = rank;
   }
 
-  /** Loads a shard's samples: how many they are, and what they weigh. */
+  /** Loads a shard's samples; returns their number and weight. */
   readonly load = (step: number, shard: number, source: BatchSource): { count: number; weight: number } => {
     const count = this.#sampler.shardSamples(step, shard, this.#places);
     const samples = this.#places.subarray(0, count);
@@ -41,7 +41,7 @@ export class ShardLoader {
     return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
   };
 
-  /** Adds a computation that began then, by `computingMs()`, to this worker's pace. */
+  /** Adds the computing time since `begun`, a reading of `computingMs()`, to this worker's pace. */
   notePace(startedMs: number): void {
     addToCell(this.#paces, this.#rank, paceColumns.computeMs, this.#where.computingMs() - startedMs);
   }

@@ -1,8 +1,9 @@
-// The loop of a worker's steps, from where the run begins to its end. It yields wherever a phase begins and wherever it waits
-// for the others (shared/pauses.ts), and knows nothing of threads: drive.ts blocks one, the simulation has virtual time.
+// A worker's step loop, from the start of the run to its end. It yields whenever a phase begins and whenever it waits
+// for the others (shared/pauses.ts). It knows nothing of threads: drive.ts blocks one, the simulation advances virtual
+// time.
 //
-//   one step (step.ts), or a round of steps apart from each other (round.ts)
-//   → what is kept must be finite → snapshot, within an epoch → at the end of an epoch: evaluation, snapshot
+//   one step (step.ts), or a round of separate steps (round.ts)
+//   → check that kept numbers are finite → snapshot, within an epoch → at the end of an epoch: evaluation, snapshot
 import { describeKept, isShareFinite } from "../checks/kept-numbers.ts";
 import type { Found } from "../checks/probe.ts";
 import { compareWithMain, firstRows, firstShard } from "../checks/probe.ts";
@@ -15,17 +16,17 @@ import { trainApart } from "./round.ts";
 import type { Worker } from "./set-up.ts";
 import { trainTogether } from "./step.ts";
 
-/** Does all steps, or as many as there are until a stop is asked for. */
+/** Does all steps, or stops early on request. */
 export function* stepLoop(worker: Worker): Pauses {
   const { setup, control, where, done, local, snapshots, unchanged, training, best, earlyStopping } = worker;
   const { rank, plan, sampling, job } = setup;
   const { steps } = plan;
   const perEpoch = stepsPerEpoch(sampling);
   if (job.found) yield* compareFunctions(worker, job.found);
-  // A stop that was asked for before a worker failed, and for which no step has to be done again.
+  // A stop was requested before a worker failed, and no step must be repeated.
   const over = done.steps === steps || control.load("stop") === 1;
   if (done.enough && !over) yield* endEarly(worker);
-  // The last snapshot of a run that ends within an epoch comes before its evaluation, which failed or was never done.
+  // A run that ends within an epoch takes its last snapshot before the evaluation, which failed or never happened.
   if (over && done.steps % perEpoch !== 0) {
     where.step = done.steps;
     yield* finishEpoch(worker);
@@ -39,7 +40,7 @@ export function* stepLoop(worker: Worker): Pauses {
     if (epochOver || stopped || done.steps === steps || snapshots?.wanted(false))
       yield* requireFinite(worker);
     if (rank === 0) control.store("step", done.steps);
-    // A run that ends within an epoch may be continued by another, which must find the epoch unfinished.
+    // A run that ends within an epoch may be resumed, and must then find the epoch unfinished.
     if (!epochOver) yield* takeSnapshot(worker, false);
     const record = epochOver || done.steps === steps || stopped ? yield* finishEpoch(worker) : undefined;
     done.enough = (record && earlyStopping?.observe(record)) ?? false;
@@ -51,7 +52,7 @@ export function* stepLoop(worker: Worker): Pauses {
   yield "idle";
 }
 
-/** Compares what the job's functions give here with what they gave on the main thread. */
+/** Compares the results of the job's functions here with those on the main thread. */
 function* compareFunctions(worker: Worker, expected: readonly Found[]): Pauses {
   const { setup, job, model, sampler, train, evaluated, where, barrier, done } = worker;
   const { rank, sampling } = setup;
@@ -67,11 +68,11 @@ function* compareFunctions(worker: Worker, expected: readonly Found[]): Pauses {
     again: false,
   };
   compareWithMain(probed, expected, rank);
-  // Nobody may change weights before all have looked.
+  // Nobody may change weights before all have checked.
   yield barrier;
 }
 
-/** Samples that were trained on since `begun` steps were done. */
+/** Samples trained on since `begun` steps were done. */
 function samplesSince({ setup, done }: Worker, begun: number): number {
   let samples = 0;
   for (let step = begun; step < done.steps; step++) samples += samplesInStep(setup.sampling, step);
@@ -79,7 +80,7 @@ function samplesSince({ setup, done }: Worker, begun: number): number {
 }
 
 /**
- * Looks at all that is kept, before it is evaluated, saved or returned.
+ * Checks everything that is kept, before it is evaluated, saved or returned.
  *
  * @throws NonFiniteError on all workers, if one of them finds something in its part
  */
@@ -91,14 +92,14 @@ function* requireFinite({ setup, control, snapshots, barrier, done }: Worker): P
   snapshots?.countIn(performance.now() - startedMs);
   yield barrier;
   if (control.load("notFinite") === 0) return;
-  // All gradients of the step are still there, but where shards have gone on by themselves.
+  // All gradients of the step still exist, unless shards train separately.
   const source = plan.local ? undefined : findNonFinite(layout);
   throw new NonFiniteError(
     `train: after step ${done.steps}, ${describeKept(kept)}${source === undefined ? "" : `: ${source}`}; nothing of it is saved; lower the learning rate, clip gradients, or look at the data`,
   );
 }
 
-/** Copies the state as it is after this step, which ends the best epoch so far or not, if rank 0 has decided so. */
+/** Copies the state after this step, if rank 0 decided so. `isBest` says whether the ending epoch is the best so far. */
 function* takeSnapshot(worker: Worker, isBest: boolean): Pauses {
   const { setup, snapshots, unchanged, barrier, sums, local, optimizer, update, done } = worker;
   if (!snapshots?.wanted(isBest)) return;
@@ -112,7 +113,7 @@ function* takeSnapshot(worker: Worker, isBest: boolean): Pauses {
   snapshots.publish({ step: done.steps, stepCount, lossSum, weight, skipped: update.skipped }, isBest);
 }
 
-/** Tells a coordinator that averages, and waits for the workers' next step, that there is none. */
+/** Tells an averaging coordinator, which waits for the workers' next step, that there is none. */
 function* endEarly({ setup, control, reduceBarrier }: Worker): Pauses {
   if (setup.rank === 0) control.store("endedEarly", 1);
   if (setup.plan.reduce === "coordinator") yield reduceBarrier;

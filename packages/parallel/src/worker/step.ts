@@ -1,4 +1,4 @@
-// One step of a worker, as the picture in the README has it:
+// One step of a worker, as in the README's picture:
 //
 //   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier
 
@@ -11,7 +11,7 @@ import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import type { Worker } from "./set-up.ts";
 
-/** One step, by the average of what all shards bring. True if it was the last. */
+/** One step, by the average over all shards. True if it was the last. */
 export function* trainTogether(worker: Worker): Pauses<boolean> {
   const { setup, where, control, barrier, reduceBarrier, lockstep, unchanged, reducer, update, done } =
     worker;
@@ -31,14 +31,14 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   }
   worker.loader.notePace(startedMs);
   yield reduceBarrier;
-  // The gradients of all shards are there.
+  // The gradients of all shards are ready.
   yield "reduce";
   unchanged.afterPasses();
   if (done.first) checkFirst(worker);
   const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
   if (reduce === "workers" && weight > 0) reducer.weighShards();
   yield* decide(worker, done.steps + 1);
-  // The coordinator averages between these two; the workers' own averages touch their own slices only.
+  // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
   const measured = weight > 0 && (update.needsWholeAverage || layout.stepRecords !== undefined);
   if (measured) {
@@ -71,7 +71,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   return stopped;
 }
 
-/** A step begins, for which all is ready. */
+/** Begins a step, when everything is ready. */
 export function beginStep({ setup, where, unchanged, pass, sampler, done }: Worker): void {
   where.step = done.steps + 1;
   unchanged.beginStep(where.step, done.first);
@@ -80,7 +80,7 @@ export function beginStep({ setup, where, unchanged, pass, sampler, done }: Work
 }
 
 /**
- * Forward and backward pass over one shard's samples; the gradients land in the shard's slot.
+ * Forward and backward pass over one shard's samples; the gradients go to the shard's slot.
  *
  * @returns the mean loss times the weight, and the weight
  */
@@ -90,11 +90,11 @@ export function* computeShard(
 ): Pauses<{ loss: number; weight: number }> {
   yield "gather";
   const { count, weight } = loader.load(done.steps, shard, train);
-  // A shard without samples, or whose samples have no weight, has weight 0: its slot is not read.
+  // A shard without samples, or without weight, has weight 0: its slot is not read.
   return { loss: weight === 0 ? 0 : pass.run(done.steps, shard, count) * weight, weight };
 }
 
-/** In the first step that has any weight. */
+/** In the first step with any weight. */
 export function checkFirst({ setup, shards, local, model, report, done }: Worker): void {
   if (sumOverShards(setup.layout, "shardWeights") === 0) return;
   done.first = false;
@@ -104,7 +104,7 @@ export function checkFirst({ setup, shards, local, model, report, done }: Worker
   report(`train: no gradient reaches ${unreached.join(", ")}; it counts as zero, in this and every step`);
 }
 
-/** Rank 0, between two barriers: whether the run is to stop once `step` steps are done, and to take a snapshot. */
+/** Rank 0, between two barriers: whether to stop once `step` steps are done, and whether to take a snapshot. */
 export function* decide(worker: Worker, step: number): Pauses {
   const { setup, control, snapshots, unchanged, earlyStopping } = worker;
   const { rank, plan, sampling } = setup;
@@ -120,7 +120,7 @@ export function* decide(worker: Worker, step: number): Pauses {
   });
 }
 
-/** Adds what a step brought to the sums of the epoch, without losses that are not finite. */
+/** Adds a step's results to the sums of the epoch, without losses that are not finite. */
 export function account(
   { setup, control, sums, update }: Worker,
   brought: { loss: number; weight: number },
@@ -130,13 +130,13 @@ export function account(
   if (setup.rank === 0) control.store("skipped", update.skipped);
 }
 
-/** Tells what a step, counted from 0, brought, if somebody wants to know. */
+/** Records a step, counted from 0, if requested. */
 export function tell({ setup }: Worker, step: number, record: StepRecord): void {
   const { rank, layout } = setup;
   if (rank === 0 && layout.stepRecords) writeStepRecord(layout.stepRecords, step, record);
 }
 
-/** One worker calls `afterStep` for all, when all have updated their slices. */
+/** One worker calls `afterStep` for all, after all have updated their slices. */
 function* changeState({ afterStep, unchanged, barrier, done }: Worker): Pauses {
   if (afterStep) {
     yield "update";

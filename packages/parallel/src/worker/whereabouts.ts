@@ -1,5 +1,5 @@
-// Where a worker is: in which phase of which step. Every change is told to the control words, which the main thread reads, to
-// the clock of phases, and to whoever listens. How long it waits for others is counted here, too.
+// Where a worker is: in which phase of which step. Reports every change to the control words, which the main thread
+// reads, to the phase clock, and to listeners. Also counts how long it waits for others.
 import type { Phase } from "../errors.ts";
 import type { Barrier } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
@@ -7,18 +7,18 @@ import type { Float64Table } from "../shared/float64-table.ts";
 import { addToCell, readCell } from "../shared/float64-table.ts";
 import type { PhaseClock } from "../shared/phase-clock.ts";
 
-/** Told of each phase that begins, of the step, counted from 1, and of the worker. */
+/** Called for each phase that begins, with the step, counted from 1, and the worker. */
 export type PhaseListener = (phase: Phase, step: number, rank: number) => void;
 
 export class Whereabouts {
   phase: Phase = "idle";
-  /** The step that is under way, counted from 1; evaluation and checkpoint after it belong to it. */
+  /** The current step, counted from 1; the evaluation and the checkpoint after it belong to it. */
   step: number;
   readonly #rank: number;
   readonly #control: Control;
   readonly #clock: PhaseClock | undefined;
   readonly #listen: PhaseListener | undefined;
-  /** The time that each worker has waited. */
+  /** Each worker's waiting time. */
   readonly #waits: Float64Table;
 
   constructor(
@@ -41,7 +41,7 @@ export class Whereabouts {
     this.#listen?.(phase, this.step, this.#rank);
   };
 
-  /** A sign of life, within what may take long. */
+  /** A sign of life, within work that may take long. */
   readonly beat = (): void => this.#control.beat(this.#rank);
 
   /** Waits for the others, blocking the thread. */
@@ -51,24 +51,24 @@ export class Whereabouts {
     this.leave(startedMs);
   }
 
-  /** It comes to a barrier; returns when. */
+  /** Enters a barrier; returns the time. */
   arrive(): number {
     this.enter("barrier");
     return performance.now();
   }
 
-  /** The barrier is behind it. */
+  /** Leaves the barrier. */
   leave(startedMs: number): void {
     addToCell(this.#waits, this.#rank, 0, performance.now() - startedMs);
     this.#clock?.leave();
   }
 
-  /** A clock that stands still in barriers. */
+  /** A clock that stops in barriers. */
   computingMs(): number {
     return performance.now() - readCell(this.#waits, this.#rank, 0);
   }
 
-  /** Phases are measured from here on. */
+  /** Starts measuring phases. */
   startClock(): void {
     this.#clock?.start();
   }

@@ -1,5 +1,5 @@
-// The thread that computes: gives the coordinator a Comlink interface to its part of a run, until it is closed.
-// Errors travel as values (see protocol.ts). Must not know the coordinator.
+// The thread that computes: offers the coordinator a Comlink interface to its part of a run, until it is closed. Errors
+// travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
 import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
@@ -23,9 +23,9 @@ import { stepLoop } from "./step-loop.ts";
 import type { PhaseListener } from "./whereabouts.ts";
 
 /**
- * How a call ended. A worker that fails makes all others give up.
+ * The outcome of a call. A worker that fails makes all others give up.
  *
- * @param firstStep the step that it is in, if there is no worker yet
+ * @param firstStep the step to report if the worker is not set up yet
  */
 export async function outcomeOf(
   body: () => void | Promise<void>,
@@ -64,16 +64,16 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
         firstStep = setup.begin.state.step + 1;
         openHeap({ memory: setup.memory, ...setup.arena });
         useKernels(setup.kernels);
-        // Not by process.stderr: a thread that is computing gets no further than its first line.
+        // Not process.stderr: a thread that keeps computing delivers only its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
         const loading = importJob(url);
         await loading.catch(() => undefined);
-        // What was changed may be no job any more; why not is the better thing to say.
+        // The changed file may no longer be a job; the change is the better explanation.
         requireSource(sources, loadedSources());
         const job = await loading;
         if (origin !== undefined) requireOrigin(url, job, origin);
         worker = setUp(setup, configureJob(job, context), { notify, entered });
-        // For the threads of later runs; one that is ended does it no more.
+        // Fills the compile cache for later runs; a terminated thread would not write it.
         flushCompileCache();
       });
       return outcome.ok ? { ...outcome, sources: loadedSources() } : outcome;
@@ -93,12 +93,12 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
 /**
  * The Piscina task: serves one run.
  *
- * @param entered told of each phase that begins; for tests
+ * @param entered called for each phase that begins; for tests
  */
 export default function work({ port, argv }: WorkerTask, entered?: PhaseListener): Promise<{ ok: true }> {
   // Before any module of the job reads it.
   process.argv.splice(0, process.argv.length, ...argv);
-  // Standard output is the main thread's, which may be speaking JSON there.
+  // Standard output belongs to the main thread, which may write JSON there.
   globalThis.console = new Console(process.stderr, process.stderr);
   process.stdout.write = process.stderr.write.bind(process.stderr);
   return new Promise((resolve) => {

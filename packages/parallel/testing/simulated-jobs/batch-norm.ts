@@ -1,4 +1,4 @@
-// Normalises over the whole batch: shards meet within their passes.
+// Normalizes over the whole batch: shards exchange moments within their passes.
 import { BatchNorm1d } from "@shardgrad/core";
 import { defineJob } from "@shardgrad/parallel";
 import { Net, parts } from "./parts.ts";

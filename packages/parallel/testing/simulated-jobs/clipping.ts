@@ -1,4 +1,4 @@
-// Needs all of the average before any of it is used.
+// Needs the whole average before any of it is used.
 import { defineJob } from "@shardgrad/parallel";
 import { parts } from "./parts.ts";
 

@@ -1,4 +1,4 @@
-// Ends after three epochs, as no later one is better by so much than the first.
+// Ends after three epochs, as no later one improves enough on the first.
 import { defineJob } from "@shardgrad/parallel";
 import { parts } from "./parts.ts";
 

@@ -1,4 +1,4 @@
-// What the small jobs of simulated runs are made of: 22 samples in batches of 8, which are three steps an epoch, the last one
+// Parts of the small jobs for simulated runs: 22 samples in batches of 8, so three steps per epoch, the last one
 // uneven.
 import type { Tensor } from "@shardgrad/core";
 import {

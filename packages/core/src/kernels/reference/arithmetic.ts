@@ -1,6 +1,6 @@
 // Addition, multiplication and powers by dtype. Floats are computed in float64 and rounded by the store. Integers are
-// computed as integers, which wrap: a product of two int32 has up to 62 bits, and a double would lose the low ones,
-// which are exactly the stored ones.
+// computed as integers, which wrap. A product of two int32 has up to 62 bits; a double would lose the low ones, which
+// are the stored ones.
 import type { NumericArray } from "../../dtype.ts";
 
 export interface Arithmetic {

@@ -1,5 +1,5 @@
-// Convolution of both WebAssembly builds against the reference, over random sizes: values, NaN, what is left untouched;
-// and that a sample's bits depend on neither the batch nor its place in it.
+// Convolution of both WebAssembly builds against the reference, over random sizes: values, NaN, and untouched memory. A
+// sample's bits depend on neither the batch nor its place in it.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../../memory/heap.ts";

@@ -58,7 +58,7 @@ function compare(terms: number, call: (kernels: Kernels) => void): void {
 
 afterAll(() => void useKernels("auto"));
 
-describe("normalisations: WebAssembly against reference", () => {
+describe("normalizations: WebAssembly against reference", () => {
   const rowCalls: [string, (k: Kernels, rows: number, cols: number, centered: number) => void][] = [
     ["rowNorm", (k, r, n, m) => k.rowNorm(r, n, 1e-5, m, a, b, c, out)],
     ["rowNorm, no weight", (k, r, n, m) => k.rowNorm(r, n, 1e-5, m, a, 0, 0, out)],

@@ -2,7 +2,8 @@
 
 /**
  * Sizes of a convolution: channels `c` and `o` of input and output *per group*, input [h,w], kernel [kh,kw], output
- * [oh,ow], strides, zeros before the first row and column (the output determines those after the last), dilations.
+ * [oh,ow], strides, padding, dilations. The padding counts zeros before the first row and column; the output determines
+ * those after the last.
  */
 export type ConvolutionSizes = [
   c: number,

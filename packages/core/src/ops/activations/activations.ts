@@ -1,5 +1,5 @@
-// Activation functions. Each is one kernel, and so is its gradient `dx = dy * slope`. The gradient is an op itself: it
-// is linear in dy, and has a rule in ops for what the slope depends on, so it can be differentiated again. Formulas and
+// Activation functions. Each is one kernel, and so is its gradient `dx = dy * slope`. The gradient is an op itself,
+// linear in dy. A rule in ops covers what the slope depends on, so it can be differentiated again. Formulas and
 // defaults are those of torch.nn.functional.
 
 import { defineOp } from "../../autograd/define-op.ts";

@@ -21,8 +21,8 @@ const dropoutOp = defineOp<[Tensor, Tensor], number>({
 
 /**
  * Sets each element to 0 with probability `p`, and divides the others by `1 - p`. Returns `x` itself when not training.
- * Whether element i (row-major) is dropped depends on number i that the current generator gives out, so the result
- * depends only on the generator's key and position.
+ * Element i (row-major) uses number i that the current generator gives out. So the result depends only on the
+ * generator's key and position.
  *
  * @throws ValueError if `p` is not from 0 to 1; DTypeError for integers
  */

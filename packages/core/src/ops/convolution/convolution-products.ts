@@ -1,6 +1,6 @@
-// Computes the three products of a convolution: y from x and weight, the gradient of x from dy and weight, that of
-// weight from x and dy. Many channels use matrix products, few the direct kernels. A sample's bits depend neither on
-// the batch nor on its position there. The ops themselves are in convolution.ts.
+// Computes the three products of a convolution: y from x and weight, dx from dy and weight, dweight from x and dy. Many
+// channels use matrix products, few the direct kernels. A sample's bits depend neither on the batch nor on its position
+// there. The ops themselves are in convolution.ts.
 import { bytesPerElement } from "../../dtype.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../../kernels/table/convolution.ts";

@@ -1,5 +1,5 @@
-// Convolutions against their definition, over random sizes, options and views; their gradients and those of these; that
-// the ways in which they are computed agree, and that a sample's result does not depend on the batch.
+// Convolutions against their definition, over random sizes, options and views; their gradients and those of these. All
+// ways to compute them agree, and a sample's result does not depend on the batch.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { grad } from "../../autograd/tape.ts";

@@ -79,14 +79,14 @@ function checkFits(values: ArrayLike<number | boolean>, held: NumericArray, dtyp
 /**
  * A tensor from a number, a boolean, nested arrays of them, or a typed array (whose elements are copied).
  *
- * The default dtype is that of the typed array; int32 for arrays of other integers, such as int64, if all values fit;
- * uint8 (1 and 0) for booleans alone; otherwise float32, even for integers, since JavaScript cannot tell `1` from
- * `1.0`.
+ * The default dtype is that of the typed array; int32 for arrays of other integers, such as int64, if all values fit.
+ * Booleans alone become uint8 (1 and 0). Everything else becomes float32, even integers: JavaScript cannot tell `1`
+ * from `1.0`.
  *
  * The option `shape` is the shape of a flat typed array; by default it is a vector.
  *
- * @throws ShapeError if rows differ in length, or the shape does not match the number of elements; DTypeError for
- * anything but numbers and booleans; ValueError if a number does not fit the integer dtype
+ * @throws ShapeError if rows differ in length, or the shape does not match the number of elements
+ * @throws DTypeError for anything but numbers and booleans; ValueError if a number does not fit the integer dtype
  */
 export function tensor(data: TensorData, options: TensorOptions & { shape?: Shape } = {}): Tensor {
   checkOptions("tensor", options, shapedOptions);

@@ -1,5 +1,5 @@
-// Parts of a tensor, and tensors embedded in larger ones. slice and pad are each other's gradients, so they share a
-// file. select, narrow and flip are slices; none of them copies.
+// Parts of a tensor, and tensors embedded in larger ones. The ops slice and pad are each other's gradients, so they
+// share a file. Others (select, narrow, flip) are slices; none of them copies.
 import { requireList } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";

@@ -4,7 +4,7 @@
 import { isRecomputing } from "../../autograd/checkpoint.ts";
 import { compute, defineVariadicOp, fusedGradient, noGrad } from "../../autograd/define-op.ts";
 import { GradientError, ShapeError, ValueError } from "../../errors.ts";
-import { meetings } from "../../observer.ts";
+import { exchanges } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { commonDType, requireFloat, requireTensor } from "../../require-tensor.ts";
 import { scope } from "../../scope.ts";
@@ -225,7 +225,7 @@ export function normalizeBatch(
 ): Tensor {
   checkChannels("batchNorm", x, [weight, bias]);
   const count = x.size / x.shape[1]!;
-  const sharded = meetings() !== null;
+  const sharded = exchanges() !== null;
   // One value is enough for a shard if there are others.
   if (!(count > (sharded ? 0 : 1))) throw new ValueError(tooFew(formatShape(x.shape), count));
   const moments = channelMoments(x);

@@ -18,7 +18,7 @@ import { layerNorm, rmsNorm } from "./row-norm.ts";
 const double = { dtype: "float64" } as const;
 const draw = (...shape: number[]) => randn(shape, double);
 
-/** The elements of `x` normalised in classes: `classOf` gives the class of an element from its indices. */
+/** The elements of `x` normalized in classes: `classOf` gives the class of an element from its indices. */
 function normalizedByClass(x: Tensor, classOf: (index: number[]) => string, eps: number, centered = true) {
   const values = x.toArray();
   const keys = Array.from(values, (_, place) => classOf(indices(x.shape, place)));

@@ -65,26 +65,26 @@ test("mergeSums scales by weights and counts; of one shard they are its own, to 
   expect([...mergeSums([own], own)].map(Math.fround)).toEqual([...own.values]);
 });
 
-/** Does what the workers of a run do: each pass up to its next meeting, then all go on with what came of it. */
+/** Does what the workers of a run do: each pass up to its next exchange, then all go on with what came of it. */
 function meetInTurns(
   shards: readonly { weight: number; prepare: () => ReturnType<ReturnType<typeof compileInRounds>> }[],
 ): void {
   const passes = shards.map(({ prepare }) => prepare().replay);
   const settlements: (() => void)[] = [];
   for (;;) {
-    const met = passes.map((pass) => pass.next());
-    if (met.some(({ done }) => done)) {
-      expect(met.every(({ done }) => done)).toBe(true);
+    const stops = passes.map((pass) => pass.next());
+    if (stops.some(({ done }) => done)) {
+      expect(stops.every(({ done }) => done)).toBe(true);
       break;
     }
-    const shares = met.map(({ value: meeting }, i) => {
-      const { addresses, size, count } = meeting!;
+    const shares = stops.map(({ value: exchange }, i) => {
+      const { addresses, size, count } = exchange!;
       const { float32 } = heap();
       const values = addresses.flatMap((address) => [...float32.subarray(address / 4, address / 4 + size)]);
       return share(i, count, values, shards[i]!.weight);
     });
-    met.forEach(({ value: meeting }, i) => {
-      const { addresses, size, merge, settle } = meeting!;
+    stops.forEach(({ value: exchange }, i) => {
+      const { addresses, size, merge, settle } = exchange!;
       const merged = merge(shares, shares[i]!);
       addresses.forEach((address, at) => {
         heap().float32.set(merged.subarray(at * size, (at + 1) * size), address / 4);

@@ -1,9 +1,9 @@
-// Moments of a batch that is computed shard by shard, for batchNorm: what each shard brings, and how it becomes that of
-// the whole batch. In float64 and in the order of pairwise.ts, so that the bits depend on nothing else; for one shard they
-// are its own. How shards come to know of each other is not known here; see capture/README.md.
+// Moments of a batch that is computed shard by shard, for batchNorm: what each shard contributes, and how to merge it.
+// Uses float64 and the order of pairwise.ts, so that the bits depend on nothing else; for one shard they are its own.
+// Does not know how shards exchange numbers; see capture/README.md.
 import { CaptureError, ValueError } from "../../errors.ts";
 import type { Share } from "../../observer.ts";
-import { meetings } from "../../observer.ts";
+import { exchanges } from "../../observer.ts";
 import { foldPairwise } from "../../pairwise.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Moments } from "../arithmetic/channels.ts";
@@ -16,7 +16,7 @@ export function tooFew(batch: string, count: number): string {
 /** Values per channel of all shards. */
 const countAll = (shares: readonly Share[]): number => shares.reduce((sum, { count }) => sum + count, 0);
 
-/** Combines what shards bring in the order of pairwise.ts, by their places. */
+/** Combines what shards contribute, in the order of pairwise.ts, by their places. */
 function fold<T extends object>(
   shares: readonly Share[],
   leaf: (share: Share) => T,
@@ -31,7 +31,7 @@ function fold<T extends object>(
   return foldPairwise(0, places, at, combine)!;
 }
 
-/** Moments of some values, per channel: how many they are, their means, and the sums of their squared distances from these. */
+/** Moments of some values, per channel: their number, their means, and the sums of their squared distances from these. */
 interface Group {
   count: number;
   means: Float64Array;
@@ -52,9 +52,9 @@ function joinGroups(left: Group, right: Group): Group {
 }
 
 /**
- * Mean (in two parts, of which the second is what the rounding of the first to float32 loses) and variance of the whole
- * batch from those of its shards, pairwise (Chan, Golub, LeVeque 1979,
- * http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf).
+ * Mean and variance of the whole batch from those of its shards, pairwise (Chan, Golub, LeVeque 1979,
+ * http://i.stanford.edu/pub/cstr/reports/cs/tr/79/773/CS-TR-79-773.pdf). The mean has two parts. The second is what
+ * rounding the first to float32 loses.
  */
 export function mergeMoments(shares: readonly Share[]): Float64Array {
   const total = countAll(shares);
@@ -95,15 +95,15 @@ export function meetForMoments(
   count: number,
   settle?: (moments: Float64Array, count: number) => void,
 ): void {
-  meet("meet for moments", [mean, rest, variance], count, mergeMoments, settle);
+  exchange("exchange moments", [mean, rest, variance], count, mergeMoments, settle);
 }
 
 /** Replaces a shard's two sums per channel over its gradients by the result of `mergeSums`. */
 export function meetForSums(dots: Tensor, sums: Tensor, count: number): void {
-  meet("meet for gradient sums", [dots, sums], count, mergeSums);
+  exchange("exchange gradient sums", [dots, sums], count, mergeSums);
 }
 
-function meet(
+function exchange(
   name: string,
   tensors: readonly [Tensor, ...Tensor[]],
   count: number,
@@ -115,5 +115,5 @@ function meet(
     throw new CaptureError(`batchNorm: x is ${first.dtype}; over the shards of a batch it must be float32`);
   }
   const addresses = tensors.map(({ address }) => address);
-  meetings()?.({ name, addresses, size: first.size, count, merge, ...(settle && { settle }) });
+  exchanges()?.({ name, addresses, size: first.size, count, merge, ...(settle && { settle }) });
 }

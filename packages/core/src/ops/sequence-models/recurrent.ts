@@ -1,8 +1,9 @@
-// A recurrent layer over a whole sequence as one op (backpropagation through time, Werbos 1990): one matrix product and
-// one cell kernel per time step; the gradient of the recurrent weights is a single product over all steps.
+// A recurrent layer over a whole sequence as one op (backpropagation through time, Werbos 1990). Each time step is one
+// matrix product and one cell kernel. The gradient of the recurrent weights is a single product over all steps.
 //
 // An op has one result, and one gradient rule per input. But here one walk through time yields all results, and another
 // all gradients. So the inputs are packed into one tensor first, and the results are views of one:
+//
 //   in   projected inputs [T,B,G·H] | recurrent weights [G·H,H] | their bias [G·H] (GRU) | h0 [B,H] | c0 [B,H] (LSTM)
 //   out  what the cells save [T,B,S·H] | c [T,B,H] (LSTM) | h [T,B,H]
 import { defineOp, gradEnabled } from "../../autograd/define-op.ts";

@@ -95,7 +95,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
 }
 
 /**
- * `x` repeated along its axes as often as listed, like NumPy's and PyTorch's `tile`: a shorter list applies to the last
+ * `x` repeated along its axes as often as listed, like `tile` of NumPy and PyTorch. A shorter list applies to the last
  * axes, a longer one adds axes in front. `[n,m]` by `[2,3]` is `[2n,3m]`.
  *
  * @throws ValueError unless all are non-negative integers
