@@ -5,11 +5,11 @@ import type { Blas, BlasOptions } from "./find-blas.ts";
 import { findBlas } from "./find-blas.ts";
 
 /**
- * Has matrix products of float32 and float64 computed by the machine's BLAS from now on, on this thread. Each thread
- * chooses its own kernels; the library is loaded once per process.
+ * Makes the machine's BLAS compute float32 and float64 matrix products on this thread from now on. Each thread chooses
+ * its own kernels; the library is loaded once per process.
  *
- * @returns what was found
- * @throws BlasError if there is none, if the named one cannot be used, or with `SHARDGRAD_BLAS=off`
+ * @returns the library found
+ * @throws BlasError if there is none, if the named one does not work, or with `SHARDGRAD_BLAS=off`
  */
 export function useBlas(options: BlasOptions = {}): Blas {
   const blas = findBlas(options);

@@ -1,17 +1,17 @@
-// NAdam: Adam whose step looks ahead along the momentum, as Nesterov's does.
+// NAdam: Adam with a step that looks ahead along the momentum, like Nesterov's.
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 
 /** Options of `NAdam`. */
 export interface NAdamOptions extends OptimizerOptions {
-  /** Decay of the means of the gradient and of its square; 0.9 and 0.999 if absent. */
+  /** Decay of the running means of the gradient and of its square; default 0.9 and 0.999. */
   betas?: readonly [number, number];
-  /** Added to the denominator; 1e-8 if absent. */
+  /** Added to the denominator; default 1e-8. */
   eps?: number;
-  /** L2 penalty, added to the gradient; 0 if absent. */
+  /** L2 penalty, added to the gradient; default 0. */
   weightDecay?: number;
-  /** How fast the momentum grows to β₁; 0.004 if absent. */
+  /** How fast the momentum grows to β₁; default 0.004. */
   momentumDecay?: number;
 }
 
@@ -20,9 +20,9 @@ const momentumAt = (t: number, { betas, momentumDecay }: OptimizerGroup<NAdamOpt
   betas[0] * (1 - 0.5 * 0.96 ** (t * momentumDecay));
 
 /**
- * Dozat, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, in PyTorch's form: `m ← β₁m + (1-β₁)g`, `v ← β₂v + (1-β₂)g²`,
- * `w ← w - lr ((1-μₜ)/(1-∏μ) g + μₜ₊₁/(1-μₜ₊₁∏μ) m) / (√(v/(1-β₂ᵗ)) + eps)`. `lr` is 0.002 if absent. State: `m`, `v`. A plain loop,
- * without a kernel of its own: slower than `Adam`.
+ * Dozat, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, in PyTorch's form: `m ← β₁m + (1-β₁)g`, `v ← β₂v +
+ * (1-β₂)g²`, `w ← w - lr ((1-μₜ)/(1-∏μ) g + μₜ₊₁/(1-μₜ₊₁∏μ) m) / (√(v/(1-β₂ᵗ)) + eps)`. Default `lr` 0.002. State: `m`,
+ * `v`. A plain loop without its own kernel: slower than `Adam`.
  */
 export class NAdam extends Optimizer<NAdamOptions> {
   /** ∏μ of each group up to a step. Follows from the number of steps; kept so that no step starts from 1 again. */

@@ -1,28 +1,28 @@
-// Where the gradients of the shards go, and which sums are made of them on the way. Each worker has contiguous shards, and adds
-// their gradients up as it goes, in aligned blocks of 1, 2, 4, … shards, as a binary counter does: so it needs a few slots, and
-// not one for each shard. The sums are those of core's pairwise.ts, whoever has which shards.
+// Where the gradients of the shards go, and which sums are formed on the way. Each worker has contiguous shards, and
+// adds up their gradients as it goes. Like a binary counter it forms aligned blocks of 1, 2, 4, … shards, so it needs
+// few slots, not one per shard. The sums are those of core's pairwise.ts, whoever has which shards.
 
-/** The sum of the gradients of some shards: `from` is a multiple of `size`. */
+/** The sum of the gradients of some shards; `from` is a multiple of `size`. */
 export interface ShardBlock {
   from: number;
   size: number;
 }
 
-/** The block `left` takes up the one to its right, of the same size. */
+/** Adds the block to the right, of the same size, to the block `left`. */
 export interface Merge {
   left: ShardBlock;
   right: ShardBlock;
 }
 
-/** Crosses threads. The sum of a block lies in the slot of its first shard. */
+/** Can be sent to other threads. The sum of a block lies in the slot of its first shard. */
 export interface GradientSlots {
   /** Slots in all. */
   count: number;
-  /** By shard: where its gradient lands. */
+  /** By shard: the slot of its gradient. */
   slotOf: number[];
-  /** By shard: what is added up once its gradient is there. */
+  /** By shard: what to add up once its gradient is ready. */
   merges: Merge[][];
-  /** What is left when all shards are done, from left to right. */
+  /** The blocks that remain when all shards are done, from left to right. */
   blocks: ShardBlock[];
 }
 
@@ -31,7 +31,7 @@ export function shardsOf(shards: number, rank: number, workers: number): [from: 
   return [Math.floor((shards * rank) / workers), Math.floor((shards * (rank + 1)) / workers)];
 }
 
-/** @param addsUp whether gradients are added up as they come; if not, each shard keeps a slot of its own */
+/** @param addsUp whether workers add up gradients as they go; if not, each shard keeps its own slot */
 export function planSlots(shards: number, workers: number, addsUp: boolean): GradientSlots {
   const plan: GradientSlots = { count: 0, slotOf: [], merges: [], blocks: [] };
   for (let rank = 0; rank < workers; rank++) {
@@ -50,7 +50,7 @@ export function planSlots(shards: number, workers: number, addsUp: boolean): Gra
   return plan;
 }
 
-/** Puts together what makes an aligned block, again and again. */
+/** Merges blocks as long as two form an aligned one. */
 function mergeTop(stack: ShardBlock[]): Merge[] {
   const merges: Merge[] = [];
   for (;;) {

@@ -1,4 +1,5 @@
-// Where everything that the threads of a run share lies in memory. Made by the coordinator, sent to every worker.
+// The memory layout of everything that the threads of a run share. The coordinator makes it and sends it to every
+// worker.
 //
 //   weights   one flat array; each trained parameter starts on a cache line
 //   untrained frozen parameters and buffers, one after another
@@ -6,7 +7,7 @@
 //   gradients such arrays for the shards, see gradient-slots.ts
 //   state     one such array per optimizer state name (velocity, or m and v)
 //   ema       the average of the weights, if the job has one, laid out like them
-//   local     weights and state of each shard, if shards train apart from each other
+//   local     weights and state of each shard, if shards train separately
 import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
 import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
@@ -51,7 +52,7 @@ export interface Layout {
   /** Elements of one flat array: whole cache lines. */
   flatSize: number;
   shards: number;
-  /** Samples of a full shard: the unit of what a shard counts in an average. */
+  /** Samples of a full shard: the unit of a shard's weight in an average. */
   shardSize: number;
   control: number;
   weights: number;
@@ -76,7 +77,7 @@ export interface Layout {
   exchanges: Float64Table;
   /** A row per shard: its loss times its weight. */
   losses: Float64Table;
-  /** A row per shard: 0, or 1 + the number of the first parameter whose gradient is not finite, where that is looked for. */
+  /** A row per shard: 1 + the number of the first parameter with a non-finite gradient, if checked; 0 for none. */
   notFinite: Float64Table;
   /** A row per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: Float64Table;

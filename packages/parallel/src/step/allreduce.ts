@@ -1,6 +1,6 @@
-// Averaging the shards' gradients in a fixed order, and updating the weights, one slice per worker. Every element is added up
-// by itself, in a pairwise tree over the shards (core's pairwise.ts), never in the order of arrival: the bits depend neither on
-// the number of workers nor on where the slices are cut.
+// Averages the shards' gradients in a fixed order, and updates the weights, one slice per worker. Every element is
+// summed independently, in a pairwise tree over the shards (core's pairwise.ts), never in the order of arrival. So the
+// bits depend neither on the number of workers nor on where the slices are cut.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { kernelsFor } from "@shardgrad/core/engine";
@@ -19,7 +19,7 @@ export class SliceReducer {
   readonly #layout: Layout;
   readonly #from: number;
   readonly #to: number;
-  /** Where the sum of each block is, what it counts (at the place of its first shard), and what all is multiplied by. */
+  /** Where the sum of each block is, its weight (at the place of its first shard), and the common factor. */
   readonly #slots: Tensor;
   readonly #weights: Tensor;
   #scale = 1;
@@ -36,7 +36,7 @@ export class SliceReducer {
     this.#factor = Tensor.allocate([], "float32", "clipping").keep();
   }
 
-  /** Computes what each block of shards counts in the average; comes before it in every step that has any weight. */
+  /** Computes the weight of each block of shards. Call it before `average` in every step with any weight. */
   weighShards(): void {
     const layout = this.#layout;
     const weights = this.#weights.data().fill(0);
@@ -45,9 +45,9 @@ export class SliceReducer {
   }
 
   /**
-   * `average = (sum over shards of weight of shard * gradient of shard) / weight of batch`: the gradient of the mean loss over
-   * the batch, also when its shards are of different size. The weight of a shard is its number of samples, or the sum of
-   * their weights.
+   * `average = (sum over shards of weight of shard * gradient of shard) / weight of batch`: the gradient of the mean
+   * loss over the batch, even if its shards differ in size. The weight of a shard is its number of samples, or the sum
+   * of their weights.
    */
   average(): void {
     this.#averageElements(this.#from, this.#to);

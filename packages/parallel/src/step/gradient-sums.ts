@@ -1,4 +1,4 @@
-// Adds up the gradients of a worker's shards as they come, block by block (shared/gradient-slots.ts).
+// Adds up the gradients of a worker's shards as they arrive, block by block (shared/gradient-slots.ts).
 import { Tensor } from "@shardgrad/core";
 import { kernelsFor, Storage } from "@shardgrad/core/engine";
 import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
@@ -6,17 +6,17 @@ import type { ShardBlock } from "../shared/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
 
 /**
- * What the sum of a block counts in a sum that it is part of: a single shard its weight, in units of a full shard; several
- * shards 1, as theirs are in the sum already; 0 if none of them has any weight, so that nothing of them is read.
+ * The weight of a block's sum in a larger sum. A single shard has its own weight, in units of a full shard. Several
+ * shards have 1, because their sum already includes their weights. A block without any weight has 0, and is not read.
  */
 export function weightOf({ shardSize, shardWeights, shards }: Layout, { from, size }: ShardBlock): number {
-  // The only shard of a batch counts 1, whatever its size: its gradient is the average, to the bit.
+  // The only shard of a batch has weight 1, whatever its size: its gradient is the average, to the bit.
   if (size === 1) return shards === 1 ? 1 : readCell(shardWeights, from, 0) / shardSize;
   for (let shard = from; shard < from + size; shard++) if (readCell(shardWeights, shard, 0) > 0) return 1;
   return 0;
 }
 
-/** The number of the first parameter whose gradient, or sum of these, is not finite in the slot of a shard; -1 if all are. */
+/** The number of the first parameter with a non-finite gradient, or sum of gradients, in a shard's slot; -1 if all are finite. */
 export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layout, shard: number): number {
   const { addSquares } = kernelsFor("float32");
   const base = gradients + slots.slotOf[shard]! * flatSize * 4;
@@ -29,7 +29,7 @@ export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layou
     return Number.isFinite(readCell(cell, 0, 0));
   };
   try {
-    // What lies between parameters is zero.
+    // The gaps between parameters are zero.
     if (allFinite(0, flatSize)) return -1;
     return parameters.findIndex(({ start, size }) => !allFinite(start, size));
   } finally {
@@ -40,17 +40,17 @@ export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layou
 export class GradientSums {
   readonly #layout: Layout;
   readonly #looks: boolean;
-  /** Of the two blocks that are put together. */
+  /** The weights of the two merged blocks. */
   readonly #slots = Tensor.allocate([2], "int32", "gradient slots").keep();
   readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
 
-  /** @param looks whether shards with gradients that are not finite are to be known by name: in a sum they are lost */
+  /** @param looks whether to identify shards with non-finite gradients, which a sum would hide */
   constructor(layout: Layout, looks: boolean) {
     this.#layout = layout;
     this.#looks = looks;
   }
 
-  /** Puts together what makes a block, once a shard's gradient and its weight are there. */
+  /** Merges what forms a block, once a shard's gradient and weight are ready. */
   addUp(shard: number): void {
     const { slots, gradients, flatSize, notFinite } = this.#layout;
     if (this.#looks) {

@@ -1,11 +1,11 @@
-// Who brought an infinite or NaN number into a step: the first shard, and the first parameter in it, in the fixed order
-// of both. Looked for only after the fact, while what shards brought is still there.
+// Who contributed an infinite or NaN number to a step: the first shard, and its first parameter, in their fixed order.
+// Searched only after the fact, while the shards' results still exist.
 import { readCell } from "../shared/float64-table.ts";
 import type { ShardBlock } from "../shared/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
 import { firstNotFinite, weightOf } from "./gradient-sums.ts";
 
-/** What the first shard of a block brought that is not finite, as far as it is known by itself. */
+/** The non-finite results of a block's first shard, as far as they are known separately. */
 function findInShards(layout: Layout, { from, size }: ShardBlock) {
   const { losses, shardWeights, notFinite } = layout;
   for (let shard = from; shard < from + size; shard++) {
@@ -19,9 +19,9 @@ function findInShards(layout: Layout, { from, size }: ShardBlock) {
 }
 
 /**
- * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. Where
- * gradients are in one sum already, and were not looked at one by one (`onNonFinite`), and all losses are finite, it is `one of the
- * shards 4 to 7`. Undefined if each by itself is finite.
+ * `shard 2 has the loss NaN, and a gradient that is not finite, first in layers.0.weight`; shards count from 0. If all
+ * losses are finite, and gradients were summed without a check of each (`onNonFinite`), it is `one of the shards 4 to
+ * 7`. Undefined if each shard by itself is finite.
  *
  * @param firstShard number of the first shard of the layout
  */

@@ -2,9 +2,9 @@
 
 export interface TrainingKernels {
   /**
-   * `y[i] = scale * sum over s of weights[s] * x[slots[s]*stride + i]`: the average of `shards` gradients. The sum has the order of
-   * pairwise.ts, and shards of weight 0 keep their place in it, unread. Each product and sum is rounded by itself, so slicing
-   * cannot change a bit.
+   * `y[i] = scale * sum over s of weights[s] * x[slots[s]*stride + i]`: the average of `shards` gradients. The sum has
+   * the order of pairwise.ts. Shards of weight 0 keep their place in it, but are not read. Each product and sum rounds
+   * separately, so slicing does not change a bit.
    */
   average(
     n: number,
