@@ -42,7 +42,7 @@ export const exactly = (expected: string | number): Check =>
 export const matching = (pattern: RegExp, expected: string): Check =>
   check((value) => typeof value === "string" && pattern.test(value), expected);
 
-/** An array of `length` items, or of any length. */
+/** An array with a length from `least` to `most`. */
 export function list(of: Check, { least = 0, most = Number.POSITIVE_INFINITY } = {}): Check {
   return (value, at) => {
     if (!Array.isArray(value)) return refuse(value, at, "a list");
@@ -54,7 +54,7 @@ export function list(of: Check, { least = 0, most = Number.POSITIVE_INFINITY } =
   };
 }
 
-/** A tuple of exactly these items. */
+/** An array of exactly `length` items. */
 export const listOf = (length: number, of: Check): Check => list(of, { least: length, most: length });
 
 const isObject = (value: unknown): value is object =>

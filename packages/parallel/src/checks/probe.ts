@@ -103,7 +103,7 @@ export function besideStatistics<T>(model: AnyModule, body: () => T): T {
   }
 }
 
-/** How to handle a function that throws: the real call reports it, or, for a metric, none would before the end of an epoch. */
+/** What to do if a function throws. The real call reports it; but for a metric that comes only at the end of an epoch. */
 export type OnThrown = (what: string, error: unknown) => void;
 
 /** Calls one of the job's functions, and records its result. */

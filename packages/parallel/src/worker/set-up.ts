@@ -178,7 +178,7 @@ function ownShards({ rank, plan, layout }: WorkerSetup): number[] {
 /** How far a worker is before its first step, whose optimizer has so many groups. */
 function beforeSteps({ begin }: WorkerSetup, enough: boolean, groups: number): Done {
   const lrs = new Array<number>(groups).fill(Number.NaN);
-  // Of a step that was never done.
+  // The results of a step that never happened.
   const last = { loss: Number.NaN, gradNorm: Number.NaN, skipped: false, lrs };
   return { steps: begin.state.step, first: true, enough, last, lastIsMeasured: true };
 }
