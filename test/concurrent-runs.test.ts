@@ -39,7 +39,7 @@ describe("the bits of two runs are those of each alone", () => {
   it.each([
     ["of the same job", clusters, clusters],
     ["of different jobs", clusters, dropout],
-    ["of different jobs, one with shards that meet", batchNorm, clusters],
+    ["of different jobs, one with shards that exchange moments", batchNorm, clusters],
   ])("%s", async (_, a, b) => {
     const together = await Promise.all([shaOf(a), shaOf(b)]);
     expect(together).toEqual([await shaOf(a), await shaOf(b)]);

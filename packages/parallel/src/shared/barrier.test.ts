@@ -175,7 +175,7 @@ describe("real threads", () => {
     return { control, seen, barrier, reports };
   };
 
-  it("meet in every round, the main thread without blocking", async () => {
+  it("wait for each other in every round, the main thread without blocking", async () => {
     const { control, seen, barrier, reports } = start();
     for (let round = 1; round <= rounds; round++) {
       seen[0] = round;

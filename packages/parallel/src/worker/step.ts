@@ -1,6 +1,6 @@
 // One step of a worker, as in the README's picture:
 //
-//   gather, forward, backward (my shards) → barrier → average, update (my slice) → barrier
+//   gather, forward, backward, add up (my shards, one by one) → barrier → average, update (my slice) → barrier
 
 import { checkFirstStep } from "../checks/first-step.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
