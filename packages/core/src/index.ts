@@ -102,6 +102,7 @@ export * from "./ops/index.ts";
 export type { Cell } from "./ops/sequence-models/recurrent.ts";
 export { Adagrad, type AdagradOptions } from "./optim/adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./optim/adam.ts";
+export { Adamax, type AdamaxOptions } from "./optim/adamax.ts";
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./optim/clip.ts";
 export { EMA, type EMAOptions } from "./optim/ema.ts";
 export type {

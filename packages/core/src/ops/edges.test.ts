@@ -20,6 +20,7 @@ const rows: Row[] = [
   ["softplus", ops.softplus, [-inf, nan, inf, 1000], [0, nan, inf, 1000]],
   ["gelu", ops.gelu, [-0, nan, inf, 100], [-0, nan, inf, 100]],
   ["elu", ops.elu, [-inf, -0, nan, inf], [-1, -0, nan, inf]],
+  ["softsign", ops.softsign, [-inf, -0, nan, inf], [nan, -0, nan, nan]],
   ["erf", ops.erf, [-inf, -0, nan, inf], [-1, -0, nan, 1]],
   ["sin", ops.sin, [-0, inf, nan], [-0, nan, nan]],
   ["rsqrt", ops.rsqrt, [0, -0, inf, -1], [inf, -inf, 0, nan]],

@@ -144,11 +144,11 @@ const noDTypes: Row[] = [
   ["cast: dtype is undefined, expected", () => ops.cast(f32(2), wrong(undefined))],
 ];
 
-const { elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh } = ops;
+const { elu, erf, gelu, hardswish, leakyRelu, sigmoid, silu, softplus, softsign, tanh } = ops;
 const { cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt } = ops;
 const { logSoftmax, logSumExp, mean, norm, softmax, std, variance } = ops;
 const forFloatsOnly: Record<string, (x: Tensor) => Tensor> = {
-  ...{ elu, erf, gelu, leakyRelu, sigmoid, silu, softplus, tanh },
+  ...{ elu, erf, gelu, hardswish, leakyRelu, sigmoid, silu, softplus, softsign, tanh },
   ...{ cos, exp, expm1, log, log1p, reciprocal, rsqrt, sin, sqrt },
   ...{ logSoftmax, logSumExp, mean, norm, softmax, std, variance },
 };

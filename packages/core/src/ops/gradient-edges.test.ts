@@ -15,6 +15,7 @@ const ofOne: [name: string, f: (x: Tensor) => Tensor, dx: number[]][] = [
   ["leakyRelu", (x) => ops.leakyRelu(x, { negativeSlope: 0.25 }), [0.25, 0.25, 0.25, 0.25, 0.25, 1, 1, 1]],
   ["elu", ops.elu, [1, 0, 0.3678794412, 1, 1, 1, 1, 1]],
   ["softplus", ops.softplus, [nan, 0, 0.2689414214, 0.5, 0.5, 0.5, 0.7310585786, 1]],
+  ["softsign", ops.softsign, [nan, nan, 0.25, 1, 1, 1, 0.25, nan]],
   ["clamp", (x) => ops.clamp(x, { min: -1, max: 1 }), [0, 0, 0, 1, 1, 1, 0, 0]],
   ["clamp from 0 on", (x) => ops.clamp(x, { min: 0 }), [0, 0, 0, 0, 0, 1, 1, 1]],
   ["clamp up to 1", (x) => ops.clamp(x, { max: 1 }), [0, 1, 1, 1, 1, 1, 0, 0]],

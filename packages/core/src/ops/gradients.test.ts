@@ -80,6 +80,7 @@ const rows: Row[] = [
   ...unary("sigmoid", ops.sigmoid),
   ...unary("silu", ops.silu),
   ...unary("hardswish", ops.hardswish),
+  ...unary("softsign", ops.softsign),
   ...unary("gelu", (x) => gelu(x)),
   ...unary("gelu", (x) => gelu(x, { approximate: "tanh" }), "by tanh"),
   ...unary("leakyRelu", (x) => ops.leakyRelu(x, { negativeSlope: 0.3 })),

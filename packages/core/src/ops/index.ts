@@ -54,6 +54,7 @@ export { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from "./act
 export { dropout } from "./activations/dropout.ts";
 export { hardswish } from "./activations/hardswish.ts";
 export { logSoftmax, softmax } from "./activations/softmax.ts";
+export { softsign } from "./activations/softsign.ts";
 
 // reductions
 

@@ -279,6 +279,7 @@ const rows: Row[] = [
   unary("sigmoid", ops.sigmoid, (x) => 1 / (1 + Math.exp(-x))),
   unary("silu", ops.silu, (x) => x / (1 + Math.exp(-x))),
   unary("hardswish", ops.hardswish, (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6),
+  unary("softsign", ops.softsign, (x) => x / (1 + Math.abs(x))),
   unary("gelu", ops.gelu, (x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
   unary(
     "gelu",

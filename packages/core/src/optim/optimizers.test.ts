@@ -7,6 +7,7 @@ import { transpose } from "../ops/shape/shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { Adagrad } from "./adagrad.ts";
 import { Adam, AdamW } from "./adam.ts";
+import { Adamax } from "./adamax.ts";
 import type { ParametersOrGroups } from "./groups.ts";
 import { Lion } from "./lion.ts";
 import { NAdam } from "./nadam.ts";
@@ -14,7 +15,7 @@ import type { Optimizer } from "./optimizer.ts";
 import { RMSProp } from "./rms-prop.ts";
 import { SGD } from "./sgd.ts";
 
-const classes = { SGD, Adam, AdamW, RMSProp, Adagrad, NAdam, Lion };
+const classes = { SGD, Adam, AdamW, RMSProp, Adagrad, NAdam, Adamax, Lion };
 type Make = (parameters: ParametersOrGroups<object>, options?: object) => Optimizer;
 const make = (name: string, options: object): ((parameters: readonly Tensor[]) => Optimizer) => {
   const Class = classes[name as keyof typeof classes] as unknown as new (
@@ -42,6 +43,8 @@ const variants: readonly [name: string, options: object][] = [
   ["Adagrad", { lr: 0.05, lrDecay: 0.2, weightDecay: 0.1, initialAccumulatorValue: 0.5, eps: 1e-3 }],
   ["NAdam", {}],
   ["NAdam", { lr: 0.05, betas: [0.8, 0.95], eps: 1e-3, weightDecay: 0.1, momentumDecay: 0.1 }],
+  ["Adamax", {}],
+  ["Adamax", { lr: 0.05, betas: [0.8, 0.95], eps: 1e-3, weightDecay: 0.1 }],
   ["Lion", {}],
   ["Lion", { lr: 0.05, betas: [0.8, 0.95], weightDecay: 0.1 }],
 ];
@@ -82,6 +85,8 @@ const fromPyTorch = [
   // 2.15.0 from here on.
   [0.997408546258325, -2.000932263202244, 0.4972350546667279, 2.9991585644578995, -0.2478503710207305],
   [0.9112950405626825, -1.9930494805365742, 0.40891445161392714, 2.9233756720045108, -0.18974638886162995],
+  [0.9963618310777893, -2.0012773501942682, 0.49733507897824875, 3.0001936414137775, -0.2470342607508966],
+  [0.8929238771397251, -2.0014767048739204, 0.41677622538779735, 2.957511142778844, -0.17721673500612614],
 ];
 
 it.each(fromPyTorch.map((expected, row) => [...variants[row]!, expected] as const))(
@@ -267,6 +272,7 @@ describe("mistakes", () => {
     ["RMSProp", { alpha: 1 }, /alpha is 1/],
     ["Adagrad", { lrDecay: -1 }, /lrDecay is -1/],
     ["Adagrad", { initialAccumulatorValue: -1 }, /initialAccumulatorValue is -1/],
+    ["Adamax", { eps: -1 }, /eps is -1/],
     ["Lion", { betas: [0.9, 2] }, /betas\[1\] is 2/],
     ["Lion", { weight_decay: 0.1 }, /Lion: there is no option "weight_decay"; it is called weightDecay here/],
   ])("%s with %o", (name, options, message) => {
