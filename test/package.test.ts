@@ -1,10 +1,10 @@
 // The packages as installed: their contents, the Node.js versions that run them, and bundlers.
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
@@ -107,6 +107,7 @@ describe("a small program over core", () => {
   it.each(["node", "node-22", "node-24"])("runs on %s", async (version) => {
     const node = version === "node" ? process.execPath : require.resolve(`${version}/bin/node`);
     const file = fileURLToPath(new URL("./.tmp/program.mjs", import.meta.url));
+    await mkdir(dirname(file), { recursive: true });
     await writeFile(file, program);
     const { stdout, stderr } = await run(node, [file]);
     expect(stdout.trim()).toMatch(expected);
