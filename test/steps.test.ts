@@ -165,6 +165,50 @@ describe("what is not finite", () => {
     );
   });
 
+  it.each<[what: string, job: string, line: string]>([
+    [
+      "of one shard by its loss, of the next by its gradient",
+      `dataset: { train: { x: col(1, 1), y: col(1e20, 1), z: col(1, 0) } },
+       loss: (model, { x, y, z }) => {
+         const p = model.forward(x);
+         return add(mse(p, y), mean(sqrt(mul(mul(p, p), z))));
+       },`,
+      "shard 0 has the loss Infinity",
+    ],
+    [
+      "in the sum of gradients that are finite",
+      `dataset: { train: { x: col(3e38, 3e38) } }, loss: (model, { x }) => mean(model.forward(x)),`,
+      "the sum over all shards is not finite",
+    ],
+  ])("is named the same for any number of workers: %s", async (_, parts, line) => {
+    const job = writeJob(`
+      import { add, Linear, mean, mse, mul, SGD, sqrt } from "@shardgrad/core";
+      import { defineJob } from "@shardgrad/parallel";
+      const col = (...v) => ({ data: Float32Array.from(v), shape: [1] });
+      export default defineJob({ ${parts} model: () => new Linear(1, 1), optimizer: (p) => new SGD(p, { lr: 1e-38 }),
+        onNonFinite: "stop", sampling: { shuffle: false }, lossOver: "shard", batchSize: 2, shards: 2, epochs: 1 });`);
+    for (const workers of [1, 2]) {
+      const message = await train(job, { workers }).then(String, (error: Error) => error.message);
+      expect(message).toBe(
+        `train: step 1: ${line}; expected finite numbers: lower the learning rate, clip gradients, or look at the data`,
+      );
+    }
+  });
+
+  it("of samples that weigh next to nothing is nothing, for any number of workers", async () => {
+    const job = writeJob(`
+      import { Linear, mse, SGD } from "@shardgrad/core";
+      import { defineJob } from "@shardgrad/parallel";
+      const x = Float32Array.from({ length: 8 }, (_, i) => 1 + Math.sin(i));
+      const w = new Float32Array(8).fill(0);
+      w[1] = w[6] = 1.4e-45;
+      export default defineJob({ dataset: { train: { x: { data: x, shape: [1] }, y: { data: x, shape: [1] }, w } },
+        model: () => new Linear(1, 1), sampleWeight: "w", loss: (m, b) => mse(m.forward(b.x), b.y), lossOver: "shard",
+        optimizer: (p) => new SGD(p, { lr: 0.1 }), batchSize: 8, shards: 2, epochs: 2 });`);
+    const [one, two] = [await train(job, { workers: 1 }), await train(job, { workers: 2 })];
+    expect(one.weightsSha256).toBe(two.weightsSha256);
+  });
+
   it("is skipped, if asked: as if the step had not been", async () => {
     const job = broken(failing);
     const seen: StepEnd[] = [];

@@ -77,7 +77,7 @@ export interface Layout {
   exchanges: Float64Table;
   /** A row per shard: its loss times its weight. */
   losses: Float64Table;
-  /** A row per shard: 1 + the number of the first parameter with a non-finite gradient, if checked; 0 for none. */
+  /** A row per shard: 0 if its gradient was not looked at, -1 if it is finite, 1 + the number of the first parameter where it is not. */
   notFinite: Float64Table;
   /** A row per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: Float64Table;

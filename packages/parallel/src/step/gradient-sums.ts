@@ -10,9 +10,11 @@ import type { Layout } from "../shared/layout.ts";
  * shards have 1, because their sum already includes their weights. A block without any weight has 0, and is not read.
  */
 export function weightOf({ shardSize, shardWeights, shards }: Layout, { from, size }: ShardBlock): number {
+  // Rounded as the kernel reads it: a weight that rounds to 0 is 0 in a block, too.
+  const weight = (shard: number) => Math.fround(readCell(shardWeights, shard, 0) / shardSize);
   // The only shard of a batch has weight 1, whatever its size: its gradient is the average, to the bit.
-  if (size === 1) return shards === 1 ? 1 : readCell(shardWeights, from, 0) / shardSize;
-  for (let shard = from; shard < from + size; shard++) if (readCell(shardWeights, shard, 0) > 0) return 1;
+  if (size === 1) return shards === 1 ? 1 : weight(from);
+  for (let shard = from; shard < from + size; shard++) if (weight(shard) > 0) return 1;
   return 0;
 }
 
@@ -56,7 +58,7 @@ export class GradientSums {
     if (this.#looks) {
       const first =
         weightOf(this.#layout, { from: shard, size: 1 }) > 0 ? firstNotFinite(this.#layout, shard) : -1;
-      writeCell(notFinite, shard, 0, first + 1);
+      writeCell(notFinite, shard, 0, first < 0 ? -1 : first + 1);
     }
     for (const { left, right } of slots.merges[shard]!) {
       const [into, from] = [slots.slotOf[left.from]!, slots.slotOf[right.from]!];

@@ -13,7 +13,7 @@ function findInShards(layout: Layout, { from, size }: ShardBlock) {
     if (weight === 0) continue;
     const loss = readCell(losses, shard, 0) / weight;
     const parameter = readCell(notFinite, shard, 0) - 1;
-    if (!Number.isFinite(loss) || parameter >= 0) return { shard, loss, parameter };
+    if (!Number.isFinite(loss) || parameter >= 0) return { shard, loss };
   }
   return undefined;
 }
@@ -26,14 +26,17 @@ function findInShards(layout: Layout, { from, size }: ShardBlock) {
  * @param firstShard number of the first shard of the layout
  */
 export function findNonFinite(layout: Layout, firstShard = 0): string | undefined {
+  const { notFinite, parameters } = layout;
   for (const block of layout.slots.blocks) {
     if (weightOf(layout, block) === 0) continue;
     const { from, size } = block;
     const known = findInShards(layout, block);
-    const number = known && known.parameter >= 0 ? known.parameter : firstNotFinite(layout, from);
+    const cell = readCell(notFinite, known?.shard ?? from, 0);
+    // Not looked at: the sum says whether one of them is not finite. Else the sum may be so though none of them is.
+    const number = cell === 0 ? firstNotFinite(layout, from) : Math.max(-1, cell - 1);
     const found = [
       ...(known && !Number.isFinite(known.loss) ? [`the loss ${known.loss}`] : []),
-      ...(number < 0 ? [] : [`a gradient that is not finite, first in ${layout.parameters[number]!.name}`]),
+      ...(number < 0 ? [] : [`a gradient that is not finite, first in ${parameters[number]!.name}`]),
     ];
     if (found.length === 0) continue;
     const one = known ? known.shard : size === 1 ? from : undefined;
