@@ -512,7 +512,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "an optimizer of other tensors",
       () => [jobWith("optimizer: () => new SGD(new Linear(2, 3).parameters(), { lr: 0.1 })")],
-      /train: the job's optimizer\(\) has tensors that are no parameters of the model/,
+      /train: the job's optimizer\(\) has tensors that are not parameters of the model/,
     ],
     [
       "a promise that nothing settles",
