@@ -1,6 +1,18 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { alignedBlocks, foldPairwise, leftPart, sumPairwise } from "./pairwise.ts";
+import { foldPairwise, leftPart, sumPairwise } from "./pairwise.ts";
+
+/** The largest aligned blocks, from left to right, that make up places `from` … `to`-1. */
+function alignedBlocks(from: number, to: number): { from: number; size: number }[] {
+  const blocks: { from: number; size: number }[] = [];
+  for (let start = from; start < to; ) {
+    let size = 1;
+    while (start % (2 * size) === 0 && start + 2 * size <= to) size *= 2;
+    blocks.push({ from: start, size });
+    start += size;
+  }
+  return blocks;
+}
 
 interface Node {
   size: number;

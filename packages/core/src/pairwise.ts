@@ -31,15 +31,3 @@ export function sumPairwise(values: ArrayLike<number>, first: number, count: num
     sumPairwise(values, first + half * stride, count - half, stride)
   );
 }
-
-/** The largest aligned blocks, from left to right, that make up places `from` … `to`-1. */
-export function alignedBlocks(from: number, to: number): { from: number; size: number }[] {
-  const blocks: { from: number; size: number }[] = [];
-  for (let start = from; start < to; ) {
-    let size = 1;
-    while (start % (2 * size) === 0 && start + 2 * size <= to) size *= 2;
-    blocks.push({ from: start, size });
-    start += size;
-  }
-  return blocks;
-}

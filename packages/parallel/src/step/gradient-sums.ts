@@ -42,7 +42,7 @@ export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layou
 export class GradientSums {
   readonly #layout: Layout;
   readonly #looks: boolean;
-  /** The weights of the two merged blocks. */
+  /** Where the two merged blocks are, and their weights. */
   readonly #slots = Tensor.allocate([2], "int32", "gradient slots").keep();
   readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
 
