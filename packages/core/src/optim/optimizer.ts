@@ -238,11 +238,12 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   #gradientOf(parameter: Tensor, index: number): Tensor {
     const { grad, shape, dtype } = parameter;
-    const described = `step: parameter ${index} (shape ${formatShape(shape)})`;
-    if (!grad) throw new GradientError(`${described} has no gradient; call backward first`);
+    // Called for every parameter in every step, so nothing is formatted unless it is needed.
+    const described = () => `step: parameter ${index} (shape ${formatShape(shape)})`;
+    if (!grad) throw new GradientError(`${described()} has no gradient; call backward first`);
     if (!sameShape(grad.shape, shape) || grad.dtype !== dtype || !grad.contiguous) {
       throw new GradientError(
-        `${described} has a gradient of shape ${formatShape(grad.shape)} and dtype ${grad.dtype}; expected its own shape and ${dtype}, contiguous`,
+        `${described()} has a gradient of shape ${formatShape(grad.shape)} and dtype ${grad.dtype}; expected its own shape and ${dtype}, contiguous`,
       );
     }
     return grad;

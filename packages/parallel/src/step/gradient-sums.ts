@@ -42,14 +42,26 @@ export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layou
 export class GradientSums {
   readonly #layout: Layout;
   readonly #looks: boolean;
-  /** Where the two merged blocks are, and their weights. */
-  readonly #slots = Tensor.allocate([2], "int32", "gradient slots").keep();
+  /** Where the two blocks of each merge are: a row each, in the order of the shards. */
+  readonly #slots: Tensor;
+  /** By shard: the row of its first merge. */
+  readonly #rows: number[] = [];
+  /** The weights of the two merged blocks. */
   readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
 
   /** @param looks whether to identify shards with non-finite gradients, which a sum would hide */
   constructor(layout: Layout, looks: boolean) {
     this.#layout = layout;
     this.#looks = looks;
+    const { merges, slotOf } = layout.slots;
+    const table: number[] = [];
+    for (const ofShard of merges) {
+      this.#rows.push(table.length / 2);
+      for (const { left, right } of ofShard) table.push(slotOf[left.from]!, slotOf[right.from]!);
+    }
+    this.#slots = Tensor.allocate([table.length / 2, 2], "int32", "gradient slots")
+      .keep()
+      .copyFrom(table);
   }
 
   /** Merges what forms a block, once a shard's gradient and weight are ready. */
@@ -60,20 +72,22 @@ export class GradientSums {
         weightOf(this.#layout, { from: shard, size: 1 }) > 0 ? firstNotFinite(this.#layout, shard) : -1;
       writeCell(notFinite, shard, 0, first < 0 ? -1 : first + 1);
     }
-    for (const { left, right } of slots.merges[shard]!) {
-      const [into, from] = [slots.slotOf[left.from]!, slots.slotOf[right.from]!];
-      this.#slots.copyFrom([into, from]);
-      this.#weights.copyFrom([weightOf(this.#layout, left), weightOf(this.#layout, right)]);
+    const merges = slots.merges[shard]!;
+    if (merges.length === 0) return;
+    const weights = this.#weights.data();
+    merges.forEach(({ left, right }, index) => {
+      weights[0] = weightOf(this.#layout, left);
+      weights[1] = weightOf(this.#layout, right);
       kernelsFor("float32").average(
         flatSize,
         2,
         gradients,
-        this.#slots.address,
+        this.#slots.address + (this.#rows[shard]! + index) * 8,
         flatSize,
         this.#weights.address,
         1,
-        gradients + into * flatSize * 4,
+        gradients + slots.slotOf[left.from]! * flatSize * 4,
       );
-    }
+    });
   }
 }
