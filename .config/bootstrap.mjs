@@ -18,7 +18,9 @@ const products = {
     "src/kernels/wasm-bytes.generated.ts",
   ],
   "packages/blas": ["dist/index.js"],
-  "packages/parallel": ["dist/index.js", "dist/engine.js", "dist/worker.js", "dist/cli.js"],
+  "packages/parallel": ["dist/index.js", "dist/engine.js", "dist/command.js", "dist/worker.js"],
+  "packages/data": ["dist/index.js"],
+  "packages/shardgrad": ["dist/index.js", "dist/cli.js"],
 };
 const plans = {
   start: ["install", "build", "train"],
@@ -121,7 +123,7 @@ const phases = {
   train(args) {
     console.log();
     const train = ["train", "examples/mnist-mlp.ts", "--out", "model.safetensors"];
-    return show("shardgrad train", ["packages/parallel/bin/shardgrad.js", ...train, ...args]);
+    return show("shardgrad train", ["packages/shardgrad/bin/shardgrad.js", ...train, ...args]);
   },
 
   bench(args) {

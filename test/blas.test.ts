@@ -1,6 +1,7 @@
 // Training on the machine's BLAS: who chooses it, where the package is looked for, and that all workers use it.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -131,11 +132,19 @@ describe("@shardgrad/blas is optional", () => {
 
   beforeAll(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), "shardgrad-blas-")));
-    const parallel = join(directory, "app/node_modules/@shardgrad/parallel");
-    for (const part of ["bin", "dist", "package.json"])
-      await cp(join(packages, "parallel", part), join(parallel, part), { recursive: true });
-    for (const name of ["@shardgrad/core", "cli-progress", "comlink", "commander", "piscina"])
-      await link(join(packages, "parallel/node_modules", name), join(directory, "app/node_modules", name));
+    const modules = join(directory, "app/node_modules");
+    for (const [folder, name] of [
+      ["parallel", "@shardgrad/parallel"],
+      ["shardgrad", "shardgrad"],
+    ] as const) {
+      const { dependencies } = JSON.parse(await readFile(join(packages, folder, "package.json"), "utf8"));
+      for (const part of ["bin", "dist", "package.json"])
+        if (existsSync(join(packages, folder, part)))
+          await cp(join(packages, folder, part), join(modules, name, part), { recursive: true });
+      for (const other of Object.keys(dependencies))
+        if (!existsSync(join(modules, other)))
+          await link(join(packages, folder, "node_modules", other), join(modules, other));
+    }
     const text = `export { default } from ${JSON.stringify(fileURLToPath(job))};`;
     for (const place of ["job", "here"]) await mkdir(join(directory, place), { recursive: true });
     await writeFile(join(directory, "job/job.ts"), text);
@@ -144,7 +153,7 @@ describe("@shardgrad/blas is optional", () => {
 
   /** Runs the copy's command on job/job.ts from a folder; resolves to its start event, or to its exit code and line. */
   async function start(from: string, kernels: string): Promise<unknown> {
-    const command = join(directory, "app/node_modules/@shardgrad/parallel/bin/shardgrad.js");
+    const command = join(directory, "app/node_modules/shardgrad/bin/shardgrad.js");
     const options = ["--workers", "1", "--steps", "1", "--json", "--kernels", kernels];
     // Without the folders that a package manager's shims add for their children.
     const where = { cwd: join(directory, from), env: { ...process.env, NODE_PATH: "" } };

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
 import { writeJob, writeTable } from "./write-job.ts";
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 
 interface Ended {

@@ -39,7 +39,7 @@ it("every option of train has a row, and no other", async () => {
 });
 
 it("every flag of train has a row, and no other", async () => {
-  const command = `${root}packages/parallel/bin/shardgrad.js`;
+  const command = `${root}packages/shardgrad/bin/shardgrad.js`;
   const { stdout } = await promisify(execFile)(process.execPath, [command, "train", "--help"]);
   const flags = [...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag!);
   expect(flags.length).toBeGreaterThan(20);

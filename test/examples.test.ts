@@ -7,7 +7,7 @@ const pathTo = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta
 
 it("diamonds-csv.ts trains on a CSV file", () => {
   const args = ["train", pathTo("examples/diamonds-csv.ts"), "--epochs", "2", "--json"];
-  const text = execFileSync(process.execPath, [pathTo("packages/parallel/bin/shardgrad.js"), ...args], {
+  const text = execFileSync(process.execPath, [pathTo("packages/shardgrad/bin/shardgrad.js"), ...args], {
     encoding: "utf8",
   });
   const [start, ...rest] = text

@@ -149,7 +149,7 @@ it("the start event and the command tell how many numbers are frozen", async () 
   const { start } = await run(job("model: () => new Net(),"), { steps: 1 });
   expect([start.parameters, start.frozen]).toEqual([57, undefined]);
   const { stdout } = await promisify(execFile)(process.execPath, [
-    fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url)),
+    fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url)),
     ...["train", plain, "--workers", "1", "--steps", "1"],
   ]);
   expect(stdout).toMatch(/^57 parameters \(48 frozen\), 100 samples/m);

@@ -118,11 +118,11 @@ describe("refused:", () => {
       },
     ],
     [
-      "a command that goes around the public face",
-      "command-uses-the-public-face",
+      "what shows results, knowing the command",
+      "shardgrad-room-0",
       {
-        [`${parallel}cli/main.ts`]: 'import { a } from "../run/a.ts";\nexport const b = a;',
-        [`${parallel}run/a.ts`]: "export const a = 1;",
+        "packages/shardgrad/src/index.ts": 'export { a } from "./cli/a.ts";',
+        "packages/shardgrad/src/cli/a.ts": "export const a = 1;",
       },
     ],
   ])("%s", async (_, rule, files) => expect(await broken(files)).toContain(rule));

@@ -16,7 +16,7 @@ import {
   profileJob,
   recallScore,
   rocAucScore,
-  split,
+  splitColumns,
   topKAccuracyScore,
   train,
 } from "@shardgrad/parallel";
@@ -40,7 +40,7 @@ const calls: Record<string, readonly [begins: string, (options: object) => unkno
   defineJob: ["defineJob", (o) => defineJob({ ...parts, ...o } as never)],
   openCheckpoints: ["checkpoint", (o) => openCheckpoints("/nowhere", o)],
   profileJob: ["profile", (o) => profileJob(job, o)],
-  split: ["split", (o) => split({ x }, o as never)],
+  splitColumns: ["splitColumns", (o) => splitColumns({ x }, o as never)],
   train: ["train", (o) => train(job, o)],
   accuracyScore: ["accuracyScore", (o) => accuracyScore(o)],
   averagePrecisionScore: ["averagePrecisionScore", (o) => averagePrecisionScore(o)],

@@ -165,7 +165,7 @@ describe("a run is not changed by measuring its passes", () => {
   });
 });
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 
 describe("a loss that never returns where it is measured is broken off", () => {
   const endless = jobWith(

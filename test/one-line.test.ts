@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 const flags = ["--workers", "1", "--kernels", "wasm"];
 

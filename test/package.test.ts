@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe.each(["core", "parallel", "blas"])("@shardgrad/%s", (name) => {
+describe.each(["core", "parallel", "blas", "data", "shardgrad"])("packages/%s", (name) => {
   it("passes publint", async () => {
     const { messages, pkg } = await publint({ pkgDir: packageOf(name), strict: true, pack: false });
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
@@ -132,7 +132,7 @@ describe("a small program over core", () => {
 
 describe("a Node.js that is too old is told in one line", () => {
   const entry = `${packageOf("parallel")}dist/index.js`;
-  const command = `${packageOf("parallel")}bin/shardgrad.js`;
+  const command = `${packageOf("shardgrad")}bin/shardgrad.js`;
   const failure = (node: string, ...args: string[]) =>
     run(node, args).then(
       () => expect.fail("it ran"),

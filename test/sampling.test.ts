@@ -99,7 +99,7 @@ it("samples that are computed train like the same samples in memory, bit for bit
   );
 });
 
-it("a job's validation holds out what `split` does: the same weights and metrics", async () => {
+it("a job's validation holds out what `splitColumns` does: the same weights and metrics", async () => {
   const events: TrainEvent[] = [];
   const run = train(sampledJob("validated"), { workers: 2, shards: 2 });
   for await (const event of run) events.push(event);

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { writeJob } from "./write-job.ts";
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 const dropout = fileURLToPath(new URL("./jobs/dropout.ts", import.meta.url));
 
 /** If it should be slow, each sample of the run's fourth step takes a second, so that no step ends soon after a signal. */

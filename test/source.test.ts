@@ -130,7 +130,7 @@ it("a checkpoint says what source it is of, and a resume, in one line, what has 
   const resumed = async () => {
     const told: ResumeEvent[] = [];
     // In a separate process, because this one has the first version.
-    const cli = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+    const cli = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
     const kernels = ["--kernels", "wasm"];
     const flags = ["--json", "--workers", "1", ...kernels, "--checkpoint", checkpoint.directory, "--resume"];
     const stdout = await new Promise<string>((resolve) =>

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { TrainEvent } from "@shardgrad/parallel";
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 
 export interface Ended {
   code: number | null;

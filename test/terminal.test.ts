@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { screenOf } from "./screen.ts";
 import { writeJob } from "./write-job.ts";
 
-const command = fileURLToPath(new URL("../packages/parallel/bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 const clusters = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 const { stdout: version } = spawnSync("script", ["--version"], { encoding: "utf8" });
 const hasTerminal = /util-linux/.test(version ?? "");

@@ -5,13 +5,20 @@ export default defineConfig({
     "node-version": "src/node-version.ts",
     index: "src/index.ts",
     engine: "src/engine.ts",
+    command: "src/command.ts",
     worker: "src/worker/worker.ts",
-    cli: "src/cli/main.ts",
   },
   format: "esm",
   platform: "node",
   target: "node22",
-  dts: { entry: { index: "src/index.ts", engine: "src/engine.ts" } },
+  dts: {
+    entry: {
+      "node-version": "src/node-version.ts",
+      index: "src/index.ts",
+      engine: "src/engine.ts",
+      command: "src/command.ts",
+    },
+  },
   sourcemap: true,
   clean: true,
 });

@@ -3,7 +3,7 @@
 import type { Tensor } from "@shardgrad/core";
 import { Adam, accuracy, crossEntropy, div, mul, sum } from "@shardgrad/core";
 import type { SampleRandom } from "@shardgrad/parallel";
-import { computed, defineJob, split } from "@shardgrad/parallel";
+import { computed, defineJob, splitColumns } from "@shardgrad/parallel";
 import { clusters, model } from "./clusters.ts";
 
 type Model = ReturnType<typeof model>;
@@ -90,7 +90,7 @@ const jobs = {
       validation: { fraction: 0.2, stratify: "y" },
     }),
   presplit: () =>
-    defineJob({ ...common, metrics, dataset: () => split(data, { fraction: 0.2, stratify: "y" }, 7) }),
+    defineJob({ ...common, metrics, dataset: () => splitColumns(data, { fraction: 0.2, stratify: "y" }, 7) }),
   "computed fold": () =>
     defineJob({
       ...common,

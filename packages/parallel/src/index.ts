@@ -50,7 +50,7 @@ export type {
 } from "./data/dataset.ts";
 export type { SampleRandom } from "./data/sample-random.ts";
 export type { Sampling } from "./data/sampling.ts";
-export { type HoldOut, split } from "./data/split.ts";
+export { type HoldOut, splitColumns } from "./data/split.ts";
 export {
   CheckpointError,
   type Committed,

@@ -11,3 +11,5 @@ if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   error.stack = `Error: ${error.message}`;
   throw error;
 }
+
+export {};

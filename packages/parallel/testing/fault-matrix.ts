@@ -17,7 +17,7 @@ import type { Fault, FaultKind, Faults } from "./faults.ts";
 import { faultChannel } from "./faults.ts";
 import { runJob } from "./run-job.ts";
 
-const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../../shardgrad/bin/shardgrad.js", import.meta.url));
 const page = new URL("../../../docs/checkpoints-and-recovery.md", import.meta.url);
 
 const kinds: { how: FaultKind; called: string; workers: number }[] = [

@@ -11,7 +11,7 @@ import { manualSeed, rand, scope } from "@shardgrad/core";
 import { findNewest } from "@shardgrad/parallel";
 
 const [kills = 200, seed = 1] = process.argv.slice(2).map(Number);
-const command = fileURLToPath(new URL("../bin/shardgrad.js", import.meta.url));
+const command = fileURLToPath(new URL("../../shardgrad/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("../../../test/jobs/dropout.ts", import.meta.url));
 const sizes = ["--shards", "8", "--batch-size", "8", "--epochs", "300"];
 manualSeed(seed);

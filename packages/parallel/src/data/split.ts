@@ -158,23 +158,23 @@ function takeRows({ column, dtype, rowSize }: CheckedColumn, rows: Int32Array): 
  * of classes (or an array, or a function of the sample number), to hold out the same share of every class.
  * @throws JobError if a column is invalid, or one of the parts would be empty
  */
-export function split<C extends Columns>(
+export function splitColumns<C extends Columns>(
   columns: C,
   holdOut: HoldOut<keyof C & string>,
   seed = 0,
 ): { train: C; test: C } {
-  checkHoldOut("split", holdOut);
-  const checked = checkColumns("split:", columns);
+  checkHoldOut("splitColumns", holdOut);
+  const checked = checkColumns("splitColumns:", columns);
   const { samples } = checked[0]!;
   const stratify = stratifyOf(holdOut);
   const classes =
     stratify === undefined
       ? undefined
-      : perSample("split: stratify", stratify, samples, "classes", (name) => {
+      : perSample("splitColumns: stratify", stratify, samples, "classes", (name) => {
           const found = checked.find((candidate) => candidate.name === name);
           return found && { ...found, values: found.column.data };
         });
-  const rows = holdOutRows("split", samples, holdOut, seed, classes);
+  const rows = holdOutRows("splitColumns", samples, holdOut, seed, classes);
   const part = (numbers: Int32Array): C => {
     const taken = checked.map((column): [string, Column | StoredData] => {
       const data = takeRows(column, numbers);

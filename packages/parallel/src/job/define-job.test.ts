@@ -4,7 +4,7 @@ import { Linear, mean, mse, SGD } from "@shardgrad/core";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { computed } from "../data/computed.ts";
 import type { Columns } from "../data/dataset.ts";
-import { split } from "../data/split.ts";
+import { splitColumns } from "../data/split.ts";
 import { JobError } from "../errors.ts";
 import { defineJob } from "./define-job.ts";
 
@@ -44,7 +44,7 @@ describe("types", () => {
     }
     defineJob({
       ...common,
-      dataset: async () => split(pictures, 0.5),
+      dataset: async () => splitColumns(pictures, 0.5),
       // @ts-expect-error -- there is no such column
       loss: (model, { y }) => mse(model.forward(y), y),
     });
@@ -169,7 +169,7 @@ describe("types", () => {
     // @ts-expect-error -- there is no such column
     defineJob({ ...job, sampling: { weights: "weight" } });
     // @ts-expect-error -- there is no such column
-    expect(() => split(pictures, { fraction: 0.5, stratify: "class" })).toThrow(JobError);
+    expect(() => splitColumns(pictures, { fraction: 0.5, stratify: "class" })).toThrow(JobError);
   });
 });
 

@@ -1,6 +1,7 @@
 // How the command reports a run: a progress bar and lines on a terminal, plain lines elsewhere, or JSON.
-import { oneLine } from "../errors.ts";
-import type { TrainEvent } from "../index.ts";
+
+import type { TrainEvent } from "@shardgrad/parallel";
+import { oneLine } from "@shardgrad/parallel/command";
 import type { Seen } from "./event-lines.ts";
 import { count, linesOf } from "./event-lines.ts";
 import { ProgressBar } from "./progress-bar.ts";

@@ -10,7 +10,7 @@ import type {
   StartEvent,
   StragglerEvent,
   TrainEvent,
-} from "../index.ts";
+} from "@shardgrad/parallel";
 import { matrixLines } from "./matrix-lines.ts";
 
 type EventOf<T extends EventType> = Extract<TrainEvent, { type: T }>;

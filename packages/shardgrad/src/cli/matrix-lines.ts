@@ -1,5 +1,5 @@
 // Prints a metric that is not a single number, such as a confusion matrix: as a table, if it fits the terminal.
-import type { MetricValue } from "../index.ts";
+import type { MetricValue } from "@shardgrad/parallel";
 
 /** The width of the narrowest terminal that this supports. */
 const mostColumns = 80;

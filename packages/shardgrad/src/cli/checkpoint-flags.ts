@@ -1,6 +1,7 @@
 // Turns the command's checkpoint flags into the run's options.
+
+import type { BestOption, CheckpointOptions } from "@shardgrad/parallel";
 import { InvalidArgumentError } from "commander";
-import type { BestOption, CheckpointOptions } from "../index.ts";
 
 export interface CheckpointFlags {
   checkpoint?: string | undefined;

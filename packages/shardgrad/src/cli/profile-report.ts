@@ -1,6 +1,6 @@
 // What `shardgrad profile` prints: the conditions, the kinds of kernels that dominate, and the table.
 import type { Profile } from "@shardgrad/core";
-import type { JobProfile } from "../index.ts";
+import type { JobProfile } from "@shardgrad/parallel";
 
 /** The kinds of kernels that take most of the time, with their shares. */
 function dominant({ rows }: Profile): string {

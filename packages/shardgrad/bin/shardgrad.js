@@ -3,7 +3,7 @@
 import process from "node:process";
 
 try {
-  await import("../dist/node-version.js");
+  await import("@shardgrad/parallel/node-version");
 } catch (error) {
   console.error(`shardgrad: ${error.message}`);
   process.exit(2);

@@ -1,8 +1,9 @@
 // Makes the command's flags from the table of options. A flag has the name of its option.
+
+import type { OptionRow } from "@shardgrad/parallel/command";
+import { trainOptions } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
-import type { OptionRow } from "../plan/train-options.ts";
-import { trainOptions } from "../plan/train-options.ts";
 
 type OptionName = keyof typeof trainOptions;
 

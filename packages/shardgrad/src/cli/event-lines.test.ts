@@ -1,6 +1,7 @@
 // What a person reads of events that no short run has: the others are tested with the command itself.
+
+import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
 import { expect, test } from "vitest";
-import type { StartEvent, TrainEvent } from "../index.ts";
 import { linesOf } from "./event-lines.ts";
 
 const start = { type: "start", workers: 4 } as StartEvent;

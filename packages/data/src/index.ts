@@ -1,0 +1,2 @@
+// @shardgrad/data: the public API.
+import "@shardgrad/parallel/node-version";

@@ -1,0 +1,47 @@
+// The `shardgrad` command. Each subcommand is a file of its own.
+import { createRequire } from "node:module";
+import { nearestName } from "@shardgrad/core/engine";
+import { Command } from "commander";
+import { addProfile } from "./profile.ts";
+import { exitCode } from "./run-command.ts";
+import { letProcessEnd } from "./streams.ts";
+import { addTrain } from "./train.ts";
+import { leaveOutWarnings } from "./warnings.ts";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+/** Adds what to write to an error of commander. */
+function withAdvice(text: string): string {
+  const line = text
+    .replace(/^error:/, "shardgrad:")
+    .replace(/\n\(Did you mean (.*)\?\)/, "; did you mean $1?");
+  return /unknown option '[^']*'\n$/.test(line) ? line.replace(/\n$/, "; --help lists them\n") : line;
+}
+
+const program = new Command("shardgrad")
+  .description("Neural-network training on every core of a machine.")
+  .version(version)
+  .configureOutput({ outputError: (text, write) => write(withAdvice(text)) })
+  .helpCommand(false)
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
+
+addTrain(program);
+addProfile(program);
+
+program
+  .command("help")
+  .description("display help for a command")
+  .argument("[command]")
+  .action((name?: string) => {
+    const names = program.commands.map((command) => command.name());
+    const command = name === undefined ? program : program.commands[names.indexOf(name)];
+    if (command) command.help();
+    const near = nearestName(name!, names);
+    program.error(
+      `error: unknown command '${name}'; ${near ? `did you mean ${near}?` : `there are ${names.join(", ")}`}`,
+    );
+  });
+
+leaveOutWarnings();
+await program.parseAsync();
+await letProcessEnd();

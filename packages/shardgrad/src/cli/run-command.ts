@@ -1,0 +1,46 @@
+// What all commands share: how they print, fail, and end.
+import { MemoryError, ShardgradError } from "@shardgrad/core";
+import { JobError } from "@shardgrad/parallel";
+import { oneLine } from "@shardgrad/parallel/command";
+import type { Command } from "commander";
+import { directly, divert } from "./streams.ts";
+
+/** Exit codes: wrong usage; the run failed. For a run that a signal ended, see `exitCodeOf`. */
+export const exitCode = { misuse: 2, failure: 1 } as const;
+
+/** Keeps standard output for the command: a job's prints must not mix with the lines that a program reads. */
+export function keepOutput(): NodeJS.WriteStream {
+  const output = directly(process.stdout);
+  divert(process.stdout, process.stderr.write.bind(process.stderr));
+  return output;
+}
+
+/** Prints an error and sets the exit code. Errors from before the run starts count as wrong usage. */
+export function fail(error: unknown, stack: boolean, begun = true): void {
+  const known = error instanceof ShardgradError;
+  // Only memory tables keep their lines; other line breaks come from somebody's message.
+  const message = error instanceof MemoryError ? error.message : known && oneLine(error.message);
+  const text = message && !stack ? message : error instanceof Error ? describe(error) : String(error);
+  process.stderr.write(`shardgrad: ${text}\n`);
+  const misfit = error instanceof JobError || error instanceof MemoryError || (known && !begun);
+  process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
+}
+
+function describe(error: Error): string {
+  return error.cause instanceof Error
+    ? `${error.stack}\ncaused by: ${error.cause.stack}`
+    : (error.stack ?? error.message);
+}
+
+const listed = (text: string, before: string[] = []): string[] => [...before, text];
+
+/** What all commands that run a job have besides the options of what they call. */
+export const common = (command: Command, json: string) =>
+  command
+    .option(
+      "--set <name=value>",
+      "another value of one of the job's params; may be given several times",
+      listed,
+    )
+    .option("--json", json)
+    .option("--stack", "print stack traces of errors");

@@ -1,0 +1,111 @@
+// shardgrad train: runs a job, shows its events, and ends as its signals and errors say.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { TrainOptions } from "@shardgrad/parallel";
+import { CheckpointError, JobError, train } from "@shardgrad/parallel";
+import { requireSurroundings } from "@shardgrad/parallel/command";
+import type { Command } from "commander";
+import type { CheckpointFlags } from "./checkpoint-flags.ts";
+import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
+import { integer, optionFlags } from "./option-flags.ts";
+import { JsonReporter, LineReporter } from "./report.ts";
+import { common, fail, keepOutput } from "./run-command.ts";
+import type { StopSignal } from "./stop-signals.ts";
+import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
+
+interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, CheckpointFlags {
+  set?: string[];
+  json?: boolean;
+  stack?: boolean;
+}
+
+async function runTraining(job: string, flags: TrainFlags): Promise<void> {
+  const {
+    json = false,
+    stack = false,
+    checkpoint,
+    checkpointEvery,
+    checkpointKeep,
+    checkpointBest,
+    set: params = [],
+    ...options
+  } = flags;
+  const reporter = json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
+  try {
+    requireSurroundings("train");
+  } catch (error) {
+    return fail(error, stack);
+  }
+  const misfit = misfitOf(flags);
+  if (misfit) return fail(new JobError(misfit), stack);
+  const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
+  const run = train(pathToFileURL(resolve(job)), { ...options, params, ...saving });
+  let asked: StopSignal | "SIGPIPE" | undefined;
+  const stop = (signal: StopSignal) => {
+    asked ??= signal;
+    // Moves below the terminal's own ^C.
+    const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
+    if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
+    run.stop();
+  };
+  // Earlier checkpoints stay.
+  const endAtOnce = (signal: StopSignal) => process.exit(exitCodeOf(signal));
+  let releaseSignals: (() => void) | undefined;
+  // The reader of the output has gone, such as `head`, or the terminal has. Node.js ignores SIGPIPE, so each line gives
+  // an error instead; when the terminal goes, SIGHUP arrives as well.
+  const onOutputError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    asked ??= error.code === "EPIPE" ? "SIGPIPE" : "SIGHUP";
+    run.stop();
+  };
+  process.stdout.on("error", onOutputError);
+  process.stderr.on("error", onOutputError);
+  let begun = false;
+  let unsaved: string | undefined;
+  // The event loop is empty, but the run has not ended.
+  const failUnsettled = () => {
+    const error = new JobError(
+      "train: the job waits for something that never comes: is there a promise, in its module or in dataset(), that nothing settles?",
+    );
+    reporter.fail(error);
+    fail(error, stack);
+    process.exit();
+  };
+  process.once("beforeExit", failUnsettled);
+  try {
+    for await (const event of run) {
+      if (event.type === "checkpoint") unsaved = event.error;
+      reporter.show(event);
+      if (begun) continue;
+      begun = true;
+      // Not earlier: while a job's own functions compute, the handler could not run, and the signal would be lost.
+      releaseSignals = onStopSignals(stop, endAtOnce);
+    }
+    if (unsaved !== undefined)
+      fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
+    if (asked) process.exitCode = exitCodeOf(asked);
+  } catch (error) {
+    reporter.fail(error);
+    fail(error, stack, begun);
+  } finally {
+    releaseSignals?.();
+    process.off("beforeExit", failUnsettled);
+  }
+}
+
+export function addTrain(program: Command): void {
+  const training = program
+    .command("train")
+    .description("train a job: a .ts or .js module whose default export is defineJob({ … })")
+    .argument("<job>", "path of the job module");
+  optionFlags(training)
+    .option("--checkpoint <folder>", "save checkpoints there, and one of the last step")
+    .option(
+      "--checkpoint-every <n>",
+      "after so many steps, epochs (2e) or seconds (60s) (default: 1e)",
+      interval,
+    )
+    .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
+    .option("--checkpoint-best <metric>", "keep the best epoch's, too, by a metric or by loss", measure);
+  common(training, "print one JSON object per event and nothing else").action(runTraining);
+}
