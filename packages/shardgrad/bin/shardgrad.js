@@ -8,6 +8,7 @@ try {
   console.error(`shardgrad: ${error.message}`);
   process.exit(2);
 }
-const { enableCompileCache } = await import("node:module");
-enableCompileCache();
+const nodeModule = await import("node:module");
+// Deno has none: it caches by itself.
+nodeModule.enableCompileCache?.();
 await import("../dist/cli.js");

@@ -1,6 +1,6 @@
 // The threads behind a gang: a Piscina pool with one task per thread, which lasts as long as the gang. Each has a
 // Comlink interface. Must not know what the workers compute, nor what becomes of them.
-import { getCompileCacheDir } from "node:module";
+import * as nodeModule from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
@@ -20,10 +20,11 @@ interface Thread extends Member {
 
 /**
  * Threads start with Node.js's compile cache, so that they need not compile the packages and strip the job's types
- * again. This halves a thread's start-up time.
+ * again. This halves a thread's start-up time. Deno has a cache of its own.
  */
 function environment({ env }: Launch): NodeJS.ProcessEnv {
-  const { NODE_COMPILE_CACHE = getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache") } = env;
+  const { NODE_COMPILE_CACHE = nodeModule.getCompileCacheDir?.() ?? join(tmpdir(), "node-compile-cache") } =
+    env;
   return { ...env, NODE_COMPILE_CACHE };
 }
 

@@ -24,16 +24,19 @@ const counts = new Map<string, number>();
 /** Modules that call `train` on themselves. */
 const trainedByThemselves = new Set<string>();
 
-/** The URL of a script. CommonJS modules are named by path. */
+/** The URL of a script. CommonJS modules are named by path; Deno and Bun name all modules so. */
 const urlOf = (name: string): string => (isAbsolute(name) ? pathToFileURL(name).href : name);
+
+/** Built-in functions, such as map, have no script: its name is "" in Node.js, null in Deno, "[unknown]" in Bun. */
+const isScript = (name: string | null): boolean =>
+  name !== null && (isAbsolute(name) || /^[a-z][a-z0-9+.-]+:/.test(name));
 
 /** The calls that lead here, from the caller's caller up to the loader of its module. */
 function callers(): { url: string; line: number; column: number }[] {
-  // Built-in functions, such as map, have no script.
   const sites = util
     .getCallSites(mostCalls)
     .slice(3)
-    .filter(({ scriptName }) => scriptName !== "");
+    .filter(({ scriptName }) => isScript(scriptName));
   const end = sites.findIndex(({ scriptName }) => scriptName.startsWith("node:"));
   const own = end < 0 ? sites : sites.slice(0, end);
   return own.map(({ scriptName, lineNumber, columnNumber }) => ({

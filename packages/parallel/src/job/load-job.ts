@@ -56,7 +56,7 @@ export async function importJob(url: string): Promise<Job> {
   let module: { default?: unknown };
   const state = { done: false };
   try {
-    module = await importing.run(state, () => importNoted(() => import(url)));
+    module = await importing.run(state, () => importNoted(url, () => import(url)));
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {

@@ -52,7 +52,12 @@ function asRequired(
 }
 
 /** Imports a module, and records everything that this loads for the first time. */
-export async function importNoted<T>(load: () => Promise<T>): Promise<T> {
+export async function importNoted<T>(url: string, load: () => Promise<T>): Promise<T> {
+  // Bun has no hooks: what the sources appear to import is recorded instead.
+  if (nodeModule.registerHooks === undefined) {
+    noteGraph(url);
+    return await load();
+  }
   const hooks = nodeModule.registerHooks({
     load(url, context, nextLoad) {
       note(url);

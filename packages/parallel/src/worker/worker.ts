@@ -1,7 +1,7 @@
 // The thread that computes: offers the coordinator a Comlink interface to its part of a run, until it is closed. Errors
 // travel as values (see protocol.ts). Must not know the coordinator.
 import { Console } from "node:console";
-import { flushCompileCache } from "node:module";
+import * as nodeModule from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import { useKernels } from "@shardgrad/core";
 import { openHeap } from "@shardgrad/core/engine";
@@ -74,7 +74,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
         if (origin !== undefined) requireOrigin(url, job, origin);
         worker = setUp(setup, configureJob(job, context), { notify, entered });
         // Fills the compile cache for later runs; a terminated thread would not write it.
-        flushCompileCache();
+        nodeModule.flushCompileCache?.();
       });
       return outcome.ok ? { ...outcome, sources: loadedSources() } : outcome;
     },
