@@ -11,7 +11,10 @@ import { writeJob } from "./write-job.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (name: string) => readFileSync(root + name, "utf8");
 
-const readmes = ["README.md", ...["core", "parallel", "blas"].map((name) => `packages/${name}/README.md`)];
+const readmes = [
+  "README.md",
+  ...["core", "parallel", "blas", "data"].map((name) => `packages/${name}/README.md`),
+];
 const pages = globSync("docs/*.md", { cwd: root }).map((path) => path.replaceAll("\\", "/"));
 
 const blocksOf = (name: string) =>

@@ -1,2 +1,15 @@
 // @shardgrad/data: the public API.
 import "@shardgrad/parallel/node-version";
+
+export { DataError } from "./errors.ts";
+export { type CsvOptions, type CsvSource, readCsv } from "./read/csv.ts";
+export { type Format, type ReadOptions, readRows } from "./read/read-rows.ts";
+export type { FilePath } from "./read/source.ts";
+export { type Rows, rowsFromObjects } from "./rows.ts";
+export { classNames, decodeTarget, outputSize, vocabularySize } from "./table/decode.ts";
+export type { ColumnDescription, TableDescription } from "./table/describe.ts";
+export type { EncodedColumn, TableColumns } from "./table/encode.ts";
+export type { As, ColumnRule, Missing, Scale, TableOptions, TargetRule } from "./table/options.ts";
+export type { Input, NumberInput, TableState, Target, WordsInput } from "./table/state.ts";
+export { type Table, type TableSource, table } from "./table/table.ts";
+export type { Decimal, NumberType } from "./table/values.ts";

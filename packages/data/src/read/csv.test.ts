@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { DataError } from "../errors.ts";
+import { placeOf } from "../rows.ts";
+import type { CsvOptions } from "./csv.ts";
+import { readCsv } from "./csv.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "shardgrad-csv-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const plain = { a: ["1", "3"], b: ["2", "4"] };
+
+it.each<[string, string, CsvOptions, unknown]>([
+  ["commas", "a,b\n1,2\n3,4\n", {}, plain],
+  ["semicolons", "a;b\n1;2\n3;4", {}, plain],
+  ["tabs", "a\tb\n1\t2\n3\t4", {}, plain],
+  ["bars", "a|b\n1|2\n3|4", {}, plain],
+  ["a delimiter of its own", "a:b\n1:2\n3:4", { delimiter: ":" }, plain],
+  ["semicolons between decimal commas", "a;b\n1,5;2,5\n", {}, { a: ["1,5"], b: ["2,5"] }],
+  ["a byte order mark, and Windows' lines", "\ufeffa,b\r\n1,2\r\n3,4\r\n", {}, plain],
+  ["old Mac lines", "a,b\r1,2\r3,4", {}, plain],
+  ["mixed lines, and empty ones", "a,b\r\n1,2\n\n\n3,4\r\n\r\n", {}, plain],
+  ["spaces around values", "a , b\n 1,2 \n3 , 4", {}, plain],
+  ["quotes", 'a,"b, c"\n"say ""hi""","x\ny"\n', {}, { a: ['say "hi"'], "b, c": ["x\ny"] }],
+  ["quotes that are plain characters", 'a,b\n5",6\n', { quote: false }, { a: ['5"'], b: ["6"] }],
+  ["comments", "# from 2026\na,b\n1,2\n#3,4\n3,4", { comment: "#" }, plain],
+  ["no header", "1,2\n3,4\n", { header: false }, { column1: ["1", "3"], column2: ["2", "4"] }],
+  ["names of its own", "1,2\n3,4\n", { header: ["a", "b"] }, plain],
+  ["a header of whole numbers", "0,1\n5,6\n", {}, { 0: ["5"], 1: ["6"] }],
+  ["a column without a name", ",b\n1,2\n", {}, { column1: ["1"], b: ["2"] }],
+  ["one column", "a\n1\n3\n", {}, { a: ["1", "3"] }],
+  ["no rows", "a,b\n", {}, { a: [], b: [] }],
+])("reads %s", async (_, csv, options, expected) => {
+  expect(await readCsv({ csv }, options)).toEqual(expected);
+});
+
+it("knows the line of each row, also after values of several lines", async () => {
+  const rows = await readCsv({ csv: 'a,b\n1,"x\ny\r\nz"\n\n3,4\n' });
+  expect([placeOf(rows, 0), placeOf(rows, 1)]).toEqual(["the text line 2", "the text line 6"]);
+});
+
+it.each([
+  ["latin1", Buffer.from("a,b\nK\u00f6ln,1\n", "latin1"), { encoding: "latin1" }],
+  ["UTF-16", Buffer.from("\ufeffa,b\nKöln,1\n", "utf16le"), {}],
+])("reads %s", async (name, bytes, options) => {
+  const file = join(folder, `${name}.csv`);
+  writeFileSync(file, bytes);
+  expect(await readCsv(file, options)).toEqual({ a: ["Köln"], b: ["1"] });
+});
+
+describe("broken files are named by their line", () => {
+  it.each<[string, string, CsvOptions]>([
+    ["the text line 3 has 1 values, expected 2, one per column", "a,b\n1,2\n3\n5,6\n", {}],
+    ["the text line 3 has 3 values, expected 2, one per column", "a,b\n1,2\n3,4,5\n", {}],
+    ["the text line 3: a quote opens there", 'a,b\n1,2\n3,"4\n5,6\n', {}],
+    ["the text line 2: a quote stands inside of a value without quotes", 'a,b\n1,2"3\n', {}],
+    ["the text line 2: a value goes on after its closing quote", 'a,b\n1,"2"3\n', {}],
+    ['the text has 2 columns named "a" (1, 3)', "a,b,a\n1,2,3\n", {}],
+    ["the first line of the text holds only numbers", "5.1,3.5\n4.9,3\n", {}],
+    ["header names 3 columns, but the text has 2", "1,2\n", { header: ["a", "b", "c"] }],
+    ["the text is empty", "", {}],
+    ["the text is empty", "\n\n", {}],
+    ["the text is no text: byte 1 is 0", "P\0K", {}],
+    ['encoding is "no-such", expected a name that TextDecoder knows', "a\n1", { encoding: "no-such" }],
+    ['there is no option "sep"', "a\n1", { sep: ";" } as never],
+  ])("%s", async (message, csv, options) => {
+    const told = readCsv({ csv }, options);
+    await expect(told).rejects.toThrow(DataError);
+    await expect(told).rejects.toThrow(message);
+    await told.catch((error: Error) => expect(error.message).not.toContain("\n"));
+  });
+
+  it("bytes that are not UTF-8", async () => {
+    const file = join(folder, "words.csv");
+    writeFileSync(file, Buffer.from("a,b\n1,2\nK\u00f6ln,1\n", "latin1"));
+    await expect(readCsv(file)).rejects.toThrow(
+      /words\.csv line 3 is not UTF-8; say which encoding it is, such as { encoding: "latin1" }$/,
+    );
+  });
+
+  it.each([
+    ["https://example.org/a.csv", "is not a file; download it first"],
+    [new URL("https://example.org/a.csv"), "is not a file; download it first"],
+    [folder, "it is a folder, expected a file"],
+    ["", "got an empty path"],
+  ])("%s", async (source, message) => {
+    await expect(readCsv(source)).rejects.toThrow(message);
+  });
+});

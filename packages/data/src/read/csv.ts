@@ -1,0 +1,196 @@
+// CSV and TSV files, by csv-parse: finds the delimiter, names broken lines, and fills columns of strings. What the strings
+// mean is for table/ to find out.
+import { isUtf8 } from "node:buffer";
+import { optionNames } from "@shardgrad/core/engine";
+import type { CsvError, Options } from "csv-parse/sync";
+import { parse } from "csv-parse/sync";
+import { checkDataOptions } from "../check-options.ts";
+import { DataError, quoted } from "../errors.ts";
+import type { Rows } from "../rows.ts";
+import { withOrigin } from "../rows.ts";
+import type { FilePath } from "./source.ts";
+import { pathOf, readBytes, shownPath } from "./source.ts";
+
+export interface CsvOptions {
+  /** What separates values; found out if absent: a comma, semicolon, tab or bar. */
+  delimiter?: string;
+  /** The names of the columns. Default true: the first line holds them. With false, they are column1, column2, … */
+  header?: boolean | readonly string[];
+  /** Default "utf-8"; any name that TextDecoder knows, such as "latin1". UTF-16 is recognized by its mark. */
+  encoding?: string;
+  /** The quote around values; default `"`. False if quotes are plain characters. */
+  quote?: string | false;
+  /** Lines that begin with this are left out, such as "#". */
+  comment?: string;
+}
+
+export const csvOptionNames = optionNames<CsvOptions>({
+  delimiter: true,
+  header: true,
+  encoding: true,
+  quote: true,
+  comment: true,
+});
+
+/** A file, or the text itself. */
+export type CsvSource = FilePath | { readonly csv: string };
+
+const delimiters = [",", ";", "\t", "|"];
+
+/** The bytes as UTF-8, without a byte order mark. */
+function toUtf8(name: string, bytes: Uint8Array, encoding: string | undefined): Uint8Array {
+  const mark = encoding === undefined && bytes.length >= 2 ? `${bytes[0]},${bytes[1]}` : "";
+  const found = mark === "255,254" ? "utf-16le" : mark === "254,255" ? "utf-16be" : (encoding ?? "utf-8");
+  if (/^utf-?8$/i.test(found)) {
+    if (isUtf8(bytes)) return bytes;
+    let line = 1;
+    for (let start = 0; ; line++) {
+      const end = bytes.indexOf(10, start);
+      if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
+      start = end + 1;
+    }
+    throw new DataError(
+      `readCsv: ${name} line ${line} is not UTF-8; say which encoding it is, such as { encoding: "latin1" }`,
+    );
+  }
+  try {
+    return new TextEncoder().encode(new TextDecoder(found, { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new DataError(
+      error instanceof RangeError
+        ? `readCsv: encoding is ${quoted(found)}, expected a name that TextDecoder knows, such as "latin1" or "utf-16le"`
+        : `readCsv: ${name} is not ${found}; give another encoding`,
+      { cause: error },
+    );
+  }
+}
+
+function parserOptions({ quote, comment }: CsvOptions, delimiter: string): Options {
+  return {
+    bom: true,
+    delimiter,
+    comment: comment ?? null,
+    comment_no_infix: true,
+    // A file may mix them, if it was edited on several systems.
+    record_delimiter: ["\r\n", "\n", "\r"],
+    quote: quote ?? true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: delimiter !== "\t",
+    max_record_size: 0,
+  } as Options;
+}
+
+/** The delimiter that gives the first lines the most columns of one number. */
+function findDelimiter(bytes: Uint8Array, options: CsvOptions): string {
+  const part = bytes.subarray(0, 1 << 16);
+  const score = (delimiter: string): number => {
+    const widths: number[] = [];
+    try {
+      const onRecord = (record: string[]) => {
+        widths.push(record.length);
+        return null;
+      };
+      parse(part, { ...parserOptions(options, delimiter), relax_quotes: true, to: 50, on_record: onRecord });
+    } catch {
+      // The part may end within quotes; what was read until there counts.
+    }
+    const [first = 1, ...others] = widths;
+    const alike = others.filter((width) => width === first).length;
+    return first === 1 ? 0 : first * ((alike + 1) / (others.length + 1)) ** 2;
+  };
+  const scores = delimiters.map(score);
+  return delimiters[scores.indexOf(Math.max(...scores))]!;
+}
+
+function namesFrom(name: string, first: readonly string[], header: CsvOptions["header"]): string[] {
+  if (header === false) return first.map((_, i) => `column${i + 1}`);
+  const names = Array.isArray(header) ? [...(header as string[])] : [...first];
+  if (names.length !== first.length) {
+    throw new DataError(
+      `readCsv: header names ${names.length} columns, but ${name} has ${first.length}; give as many names as there are columns`,
+    );
+  }
+  const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(text));
+  if (header === undefined && names.every(isNumber) && names.some((text) => /[.eE-]/.test(text))) {
+    throw new DataError(
+      `readCsv: the first line of ${name} holds only numbers (${quoted(names.slice(0, 3).join(", "))}), expected names of columns; write header: false, or give the names: header: ["…"]`,
+    );
+  }
+  names.forEach((text, i) => {
+    if (text === "") names[i] = `column${i + 1}`;
+  });
+  const twice = names.find((text, i) => names.indexOf(text) !== i);
+  if (twice !== undefined) {
+    const places = names.flatMap((text, i) => (text === twice ? i + 1 : []));
+    throw new DataError(
+      `readCsv: ${name} has ${places.length} columns named ${quoted(twice)} (${places.slice(0, 4).join(", ")}); rename one, or write header: false if the first line holds values`,
+    );
+  }
+  return names;
+}
+
+/** What went wrong, by csv-parse's code, in the record after `line`. */
+function parseError(name: string, line: number, error: CsvError): DataError {
+  const what = {
+    CSV_QUOTE_NOT_CLOSED: `line ${line + 1}: a quote opens there, or in the record that begins there, and is never closed; close it, or write quote: false if quotes are plain characters`,
+    INVALID_OPENING_QUOTE: `line ${error.lines}: a quote stands inside of a value without quotes; quote the whole value and double the quote, or write quote: false`,
+    CSV_INVALID_CLOSING_QUOTE: `line ${error.lines}: a value goes on after its closing quote; double the quotes inside of it, or write quote: false`,
+  }[error.code as string];
+  return new DataError(`readCsv: ${name} ${what ?? `line ${line + 1}: ${error.message}`}`, { cause: error });
+}
+
+/**
+ * Reads a CSV or TSV file into columns of strings. `table` finds out what they mean.
+ *
+ * @param source a path, a file URL, or `{ csv: text }`
+ * @throws DataError for a file that is no CSV: the message names the line
+ */
+export async function readCsv(
+  source: CsvSource,
+  options: CsvOptions = {},
+): Promise<Record<string, string[]>> {
+  checkDataOptions("readCsv", options, csvOptionNames);
+  const isText = typeof source === "object" && "csv" in source;
+  const path = isText ? "" : pathOf("readCsv", source);
+  const name = isText ? "the text" : shownPath(path);
+  const raw = isText ? new TextEncoder().encode(String(source.csv)) : await readBytes("readCsv", path);
+  const bytes = toUtf8(name, raw, options.encoding);
+  const nul = bytes.subarray(0, 1 << 16).indexOf(0);
+  if (nul >= 0) throw new DataError(`readCsv: ${name} is no text: byte ${nul} is 0; is it another format?`);
+  const delimiter = options.delimiter ?? (/\.(tsv|tab)$/i.test(path) ? "\t" : findDelimiter(bytes, options));
+
+  let names: string[] | undefined;
+  let columns: string[][] = [];
+  const lines: number[] = [];
+  let read = 0;
+  let twice = 0;
+  const addRecord = (record: string[], { lines: end }: { lines: number }): null => {
+    // Within quotes, csv-parse counts a \r\n as two lines.
+    const breaks = end - read > 1 ? (record.join().match(/[\r\n]/g)?.length ?? 0) : 0;
+    const line = end - breaks - twice;
+    if (breaks > 0) twice += record.join().match(/\r\n/g)?.length ?? 0;
+    read = end;
+    if (!names) {
+      names = namesFrom(name, record, options.header);
+      columns = names.map(() => []);
+      if (options.header === undefined || options.header === true) return null;
+    }
+    if (record.length !== names.length) {
+      throw new DataError(
+        `readCsv: ${name} line ${line} has ${record.length} values, expected ${names.length}, one per column; is there a delimiter too many or too few, or a value that needs quotes?`,
+      );
+    }
+    for (let i = 0; i < record.length; i++) columns[i]!.push(record[i]!);
+    lines.push(line);
+    return null;
+  };
+  try {
+    parse(bytes, { ...parserOptions(options, delimiter), on_record: addRecord });
+  } catch (error) {
+    throw error instanceof DataError ? error : parseError(name, read - twice, error as CsvError);
+  }
+  if (!names) throw new DataError(`readCsv: ${name} is empty; expected a line of names, and rows below it`);
+  const rows: Rows = Object.fromEntries(names.map((column, i) => [column, columns[i]!]));
+  return withOrigin(rows, { name, lines: Int32Array.from(lines), delimiter }) as Record<string, string[]>;
+}

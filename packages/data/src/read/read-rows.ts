@@ -1,0 +1,46 @@
+// Reads the rows of a file, whatever its kind: its ending says which, or `format`.
+import { optionNames } from "@shardgrad/core/engine";
+import { checkDataOptions } from "../check-options.ts";
+import { DataError } from "../errors.ts";
+import type { Rows } from "../rows.ts";
+import type { CsvOptions } from "./csv.ts";
+import { readCsv } from "./csv.ts";
+import type { FilePath } from "./source.ts";
+import { pathOf, shownPath } from "./source.ts";
+
+export interface ReadOptions {
+  /** The kind of the file; default: by its ending. */
+  format?: Format;
+  /** How a CSV file is written, where that is not found out. */
+  csv?: CsvOptions;
+}
+
+export const readOptionNames = optionNames<ReadOptions>({ format: true, csv: true });
+
+type Reader = (path: string, options: ReadOptions) => Promise<Rows>;
+
+const readers = {
+  csv: (path, { csv }) => readCsv(path, csv),
+  tsv: (path, { csv }) => readCsv(path, { delimiter: "\t", ...csv }),
+} satisfies Record<string, Reader>;
+
+export type Format = keyof typeof readers;
+
+/** Kinds of files by their endings. */
+const endings: Readonly<Record<string, Format>> = { csv: "csv", txt: "csv", tsv: "tsv", tab: "tsv" };
+
+/**
+ * Reads the rows of a file into columns.
+ *
+ * @throws DataError for a kind that is not known, or a file that is broken
+ */
+export async function readRows(source: FilePath, options: ReadOptions = {}): Promise<Rows> {
+  checkDataOptions("readRows", options, readOptionNames);
+  const path = pathOf("readRows", source);
+  const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  const format = options.format ?? (Object.hasOwn(endings, ending) ? endings[ending] : undefined);
+  if (format !== undefined && Object.hasOwn(readers, format)) return readers[format](path, options);
+  throw new DataError(
+    `readRows: ${shownPath(path)}: ${format === undefined ? `the ending ${ending === "" ? "is absent" : `.${ending} is unknown`}` : `format is ${format}`}, expected one of ${Object.keys(readers).join(", ")}; rename the file, or name its kind by { format: "csv" }`,
+  );
+}
