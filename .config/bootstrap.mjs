@@ -1,6 +1,6 @@
-// `npm start`, `npm test` and `npm run bench` on a fresh clone: install, build what changed, then train, test or
-// measure. This runs on the machine's own Node.js (18 or newer) and needs only npm. Everything after the install runs
-// on the Node.js that package.json pins. The scripts of the package.json files say what each phase runs.
+// `npm start`, `npm test`, `npm run bench` and `npm run why` on a fresh clone: install, build what changed, then train,
+// test, measure or explain. This runs on the machine's own Node.js (18 or newer) and needs only npm. Everything after
+// the install runs on the Node.js that package.json pins. The scripts of the package.json files say what each phase runs.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,6 +27,7 @@ const plans = {
   test: ["install", "lint", "build", "check", "test"],
   build: ["install", "build"],
   bench: ["install", "build", "bench"],
+  why: ["install", "build", "why"],
 };
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -129,6 +130,11 @@ const phases = {
   bench(args) {
     console.log();
     return show("bench", ["packages/bench/src/main.ts", ...args]);
+  },
+
+  why(args) {
+    console.log();
+    return show("shardgrad why", ["packages/shardgrad/bin/shardgrad.js", "why", ...args]);
   },
 };
 

@@ -55,11 +55,11 @@ const rooms = [
 ];
 /** The rooms of data, and those of shardgrad, from left to right. */
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table"], ["index"]];
-const shardgradRooms = [["index"], ["cli"]];
+const shardgradRooms = [["index"], ["why"], ["cli"]];
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|command|testing|worker/worker|node-version|cli/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|command|testing|worker/worker|node-version|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

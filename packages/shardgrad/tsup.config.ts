@@ -1,3 +1,4 @@
+import { build } from "esbuild";
 import { defineConfig } from "tsup";
 
 export default defineConfig({
@@ -8,4 +9,15 @@ export default defineConfig({
   dts: { entry: { index: "src/index.ts" } },
   sourcemap: true,
   clean: true,
+  // Scripts that pages have inside, with core in them.
+  onSuccess: async () => {
+    await build({
+      entryPoints: { "why-browser": "src/why/browser/main.ts" },
+      outdir: "dist",
+      bundle: true,
+      minify: true,
+      format: "iife",
+      target: "es2022",
+    });
+  },
 });

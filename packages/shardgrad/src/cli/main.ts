@@ -7,6 +7,7 @@ import { exitCode } from "./run-command.ts";
 import { letProcessEnd } from "./streams.ts";
 import { addTrain } from "./train.ts";
 import { leaveOutWarnings } from "./warnings.ts";
+import { addWhy } from "./why.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -27,6 +28,7 @@ const program = new Command("shardgrad")
 
 addTrain(program);
 addProfile(program);
+addWhy(program);
 
 program
   .command("help")
