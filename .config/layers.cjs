@@ -54,8 +54,8 @@ const rooms = [
   ["index", "engine", "command"],
 ];
 /** The rooms of data, and those of shardgrad, from left to right. */
-const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table"], ["index"]];
 const shardgradRooms = [["index"], ["why"], ["cli"]];
+const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =

@@ -3,6 +3,11 @@ import "@shardgrad/parallel/node-version";
 
 export { DataError } from "./errors.ts";
 export { type CsvOptions, type CsvSource, readCsv } from "./read/csv.ts";
+export { readIdx } from "./read/idx.ts";
+export { readJson, readJsonLines } from "./read/json.ts";
+export { columnOf, type NumberArray } from "./read/number-array.ts";
+export { readNpy, readNpz } from "./read/numpy.ts";
+export { readParquet } from "./read/parquet.ts";
 export { type Format, type ReadOptions, readRows } from "./read/read-rows.ts";
 export type { FilePath } from "./read/source.ts";
 export { type Rows, rowsFromObjects } from "./rows.ts";
@@ -13,3 +18,4 @@ export type { As, ColumnRule, Missing, Scale, TableOptions, TargetRule } from ".
 export type { Input, NumberInput, TableState, Target, WordsInput } from "./table/state.ts";
 export { type Table, type TableSource, table } from "./table/table.ts";
 export type { Decimal, NumberType } from "./table/values.ts";
+export { checkWritable, writeRows } from "./write/write-rows.ts";

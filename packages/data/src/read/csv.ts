@@ -9,7 +9,7 @@ import { DataError, quoted } from "../errors.ts";
 import type { Rows } from "../rows.ts";
 import { withOrigin } from "../rows.ts";
 import type { FilePath } from "./source.ts";
-import { pathOf, readBytes, shownPath } from "./source.ts";
+import { badLine, pathOf, readBytes, shownPath } from "./source.ts";
 
 export interface CsvOptions {
   /** What separates values; found out if absent: a comma, semicolon, tab or bar. */
@@ -43,14 +43,8 @@ function toUtf8(name: string, bytes: Uint8Array, encoding: string | undefined): 
   const found = mark === "255,254" ? "utf-16le" : mark === "254,255" ? "utf-16be" : (encoding ?? "utf-8");
   if (/^utf-?8$/i.test(found)) {
     if (isUtf8(bytes)) return bytes;
-    let line = 1;
-    for (let start = 0; ; line++) {
-      const end = bytes.indexOf(10, start);
-      if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
-      start = end + 1;
-    }
     throw new DataError(
-      `readCsv: ${name} line ${line} is not UTF-8; say which encoding it is, such as { encoding: "latin1" }`,
+      `readCsv: ${name} line ${badLine(bytes)} is not UTF-8; say which encoding it is, such as { encoding: "latin1" }`,
     );
   }
   try {
@@ -158,7 +152,8 @@ export async function readCsv(
   const bytes = toUtf8(name, raw, options.encoding);
   const nul = bytes.subarray(0, 1 << 16).indexOf(0);
   if (nul >= 0) throw new DataError(`readCsv: ${name} is no text: byte ${nul} is 0; is it another format?`);
-  const delimiter = options.delimiter ?? (/\.(tsv|tab)$/i.test(path) ? "\t" : findDelimiter(bytes, options));
+  const delimiter =
+    options.delimiter ?? (/\.(tsv|tab)(\.gz)?$/i.test(path) ? "\t" : findDelimiter(bytes, options));
 
   let names: string[] | undefined;
   let columns: string[][] = [];

@@ -5,6 +5,10 @@ import { DataError } from "../errors.ts";
 import type { Rows } from "../rows.ts";
 import type { CsvOptions } from "./csv.ts";
 import { readCsv } from "./csv.ts";
+import { readJson, readJsonLines } from "./json.ts";
+import { rowsOf } from "./number-array.ts";
+import { readNpy, readNpz } from "./numpy.ts";
+import { readParquet } from "./parquet.ts";
 import type { FilePath } from "./source.ts";
 import { pathOf, shownPath } from "./source.ts";
 
@@ -22,12 +26,28 @@ type Reader = (path: string, options: ReadOptions) => Promise<Rows>;
 const readers = {
   csv: (path, { csv }) => readCsv(path, csv),
   tsv: (path, { csv }) => readCsv(path, { delimiter: "\t", ...csv }),
+  jsonl: readJsonLines,
+  json: readJson,
+  parquet: readParquet,
+  npy: async (path) => rowsOf("readRows", shownPath(path), { column: await readNpy(path) }),
+  npz: async (path) => rowsOf("readRows", shownPath(path), await readNpz(path)),
 } satisfies Record<string, Reader>;
 
 export type Format = keyof typeof readers;
 
 /** Kinds of files by their endings. */
-const endings: Readonly<Record<string, Format>> = { csv: "csv", txt: "csv", tsv: "tsv", tab: "tsv" };
+const endings: Readonly<Record<string, Format>> = {
+  csv: "csv",
+  txt: "csv",
+  tsv: "tsv",
+  tab: "tsv",
+  jsonl: "jsonl",
+  ndjson: "jsonl",
+  json: "json",
+  parquet: "parquet",
+  npy: "npy",
+  npz: "npz",
+};
 
 /**
  * Reads the rows of a file into columns.
@@ -37,7 +57,7 @@ const endings: Readonly<Record<string, Format>> = { csv: "csv", txt: "csv", tsv:
 export async function readRows(source: FilePath, options: ReadOptions = {}): Promise<Rows> {
   checkDataOptions("readRows", options, readOptionNames);
   const path = pathOf("readRows", source);
-  const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  const ending = /\.(\w+)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? "";
   const format = options.format ?? (Object.hasOwn(endings, ending) ? endings[ending] : undefined);
   if (format !== undefined && Object.hasOwn(readers, format)) return readers[format](path, options);
   throw new DataError(

@@ -1,7 +1,10 @@
-// Finds the bytes behind a source: a path or a file URL. Knows nothing of formats.
-import { readFile } from "node:fs/promises";
+// Finds the bytes behind a source: a path or a file URL. Unpacks .gz. Knows nothing of other formats.
+import { isUtf8 } from "node:buffer";
+import { open, readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import { DataError } from "../errors.ts";
 
 /** A path, or a file URL such as `new URL("./houses.csv", import.meta.url)`. */
@@ -45,10 +48,68 @@ export function fileError(operation: string, path: string, error: unknown): Data
   return new DataError(`${operation}: ${shownPath(path)}: ${reasons[code] ?? message}`, { cause: error });
 }
 
-/** @throws DataError if it cannot be read */
-export async function readBytes(operation: string, path: string): Promise<Buffer<ArrayBuffer>> {
+/**
+ * The bytes of a file, unpacked if its name ends in .gz.
+ *
+ * @throws DataError if it cannot be read
+ */
+export async function readBytes(operation: string, path: string): Promise<Buffer> {
+  let bytes: Buffer;
   try {
-    return await readFile(path);
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileError(operation, path, error);
+  }
+  if (!/\.gz$/i.test(path)) return bytes;
+  try {
+    return await promisify(gunzip)(bytes);
+  } catch (error) {
+    throw new DataError(
+      `${operation}: ${shownPath(path)} cannot be unpacked: ${(error as Error).message}; is it a .gz file, and whole?`,
+      { cause: error },
+    );
+  }
+}
+
+/** The number of the first line that is not UTF-8. */
+export function badLine(bytes: Uint8Array): number {
+  for (let line = 1, start = 0; ; line++) {
+    const end = bytes.indexOf(10, start);
+    if (end < 0 || !isUtf8(bytes.subarray(start, end))) return line;
+    start = end + 1;
+  }
+}
+
+/**
+ * The text of a file, without a byte order mark.
+ *
+ * @throws DataError if it cannot be read, or is not UTF-8
+ */
+export async function readText(operation: string, path: string): Promise<string> {
+  const bytes = await readBytes(operation, path);
+  if (isUtf8(bytes)) return bytes.toString("utf8").replace(/^\ufeff/, "");
+  throw new DataError(
+    `${operation}: ${shownPath(path)} line ${badLine(bytes)} is not UTF-8; save it as UTF-8`,
+  );
+}
+
+/** Opens a file to read ranges of it. Close it. */
+export async function openRanges(operation: string, path: string) {
+  try {
+    const file = await open(path);
+    const { size } = await file.stat();
+    const slice = async (start: number, end = size): Promise<ArrayBuffer> => {
+      const from = start < 0 ? size + start : start;
+      const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - from));
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesRead } = await file.read(bytes, done, bytes.length - done, from + done);
+        if (bytesRead === 0)
+          throw new DataError(`${operation}: ${shownPath(path)} has become shorter while it was read`);
+        done += bytesRead;
+      }
+      return bytes.buffer;
+    };
+    return { byteLength: size, slice, close: () => file.close() };
   } catch (error) {
     throw fileError(operation, path, error);
   }

@@ -23,7 +23,10 @@ export interface ColumnDescription {
   readonly encoding: string;
 }
 
-const short = (value: number): string => String(Number(value.toPrecision(4)));
+function short(value: number): string {
+  const rounded = Number(value.toPrecision(4));
+  return Math.abs(rounded) < 1e9 ? String(rounded) : rounded.toExponential().replace("e+", "e");
+}
 
 const howScaled = ({ log, shift, scale }: { log: boolean; shift: number; scale: number }): string => {
   if (log) return "log";
