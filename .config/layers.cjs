@@ -39,7 +39,7 @@ const layers = [
 ];
 /** The rooms of parallel, from left to right: each member is a file or a folder, as above. Its README says what they are. */
 const rooms = [
-  ["errors", "check-parts", "frozen-copy", "params", "node-version", "own-folder", "surroundings"],
+  ["errors", "check-parts", "frozen-copy", "state", "params", "node-version", "own-folder", "surroundings"],
   ["data", "checkpoint"],
   ["shared"],
   ["metrics"],

@@ -48,6 +48,7 @@ export type {
   Sample,
   SampleShapes,
 } from "./data/dataset.ts";
+export { type FittedDataset, type Rows, registerEncoder } from "./data/fitted.ts";
 export type { SampleRandom } from "./data/sample-random.ts";
 export type { Sampling } from "./data/sampling.ts";
 export { type HoldOut, splitColumns } from "./data/split.ts";

@@ -1,7 +1,8 @@
-// What a run passes to a job's functions: `params`, numbers and words with defaults in the job, and `state`, which its
-// dataset() returned. Both are plain data, so that every thread has the same. Knows nothing of jobs.
+// What a run passes to a job's functions: `params`, numbers and words with defaults in the job, and `state` (state.ts).
+// Both are plain data, so that every thread has the same. Knows nothing of jobs.
 import { nearestName } from "@shardgrad/core/engine";
-import { describeThrown, JobError } from "./errors.ts";
+import { JobError } from "./errors.ts";
+import { freeze, isPlainObject, isScalar } from "./state.ts";
 
 /** One value that a command line can express. */
 export type ParamValue = number | string | boolean | readonly (number | string | boolean)[];
@@ -16,7 +17,7 @@ export type ParamSettings = Params | readonly string[];
 export interface JobContext<P = Params, S = unknown> {
   /** The job's `params`, with the values of this run. */
   readonly params: P;
-  /** What dataset() returned besides its columns; undefined if nothing. */
+  /** What dataset() returned besides its columns, or its `fit` learned; undefined if nothing. */
   readonly state: S;
 }
 
@@ -28,18 +29,6 @@ function show(value: unknown): string {
   } catch {
     return kindOf(value);
   }
-}
-
-/** True for plain objects, as from `{ … }` or JSON.parse. */
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** True if it survives JSON and the way between threads unchanged. */
-function isScalar(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }
 
 function isParamValue(value: unknown): value is ParamValue {
@@ -121,56 +110,4 @@ function describeKind(preset: ParamValue): string {
   if (typeof preset === "boolean") return "true or false";
   if (typeof preset === "string") return "a string";
   return preset.length === 0 ? "an array" : `an array of ${typeof preset[0]}s`;
-}
-
-/** Frozen, so that no thread can make its copy differ. */
-function freeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null) Object.values(value).forEach(freeze);
-  return Object.freeze(value);
-}
-
-/** The path of something that JSON does not preserve; undefined if there is none. */
-function misfitOf(value: unknown, path: string): string | undefined {
-  if (value === null || isScalar(value)) return undefined;
-  if (!Array.isArray(value) && !isPlainObject(value)) {
-    const name = typeof value === "object" ? value.constructor?.name : undefined;
-    return `${path} is ${name ?? (typeof value === "function" ? "a function" : String(value))}`;
-  }
-  for (const [key, part] of Object.entries(value)) {
-    // JSON leaves it out, as if absent.
-    if (part === undefined && !Array.isArray(value)) continue;
-    const found = misfitOf(part, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/**
- * A job's state as every thread gets it: a frozen copy.
- *
- * @throws JobError if JSON cannot represent it
- */
-export function takeState(state: unknown): unknown {
-  if (state === undefined) return undefined;
-  let misfit: string | undefined;
-  try {
-    misfit = misfitOf(state, "state");
-  } catch (error) {
-    misfit = `state cannot be read (${describeThrown(error)})${error instanceof RangeError ? "; does it hold itself?" : ""}`;
-  }
-  if (misfit) {
-    throw new JobError(
-      `dataset: ${misfit}, expected plain data that JSON can hold (finite numbers, strings, booleans, null, arrays, objects): it is saved with the weights; write Array.from(…) for a typed array`,
-    );
-  }
-  return freeze(JSON.parse(JSON.stringify(state)));
-}
-
-/** Metadata for a safetensors file of weights, where only strings are allowed. */
-export function describeRun({ params, state }: JobContext): Record<string, string> {
-  return {
-    format: "pt",
-    ...(Object.keys(params).length > 0 && { "shardgrad.params": JSON.stringify(params) }),
-    ...(state !== undefined && { "shardgrad.state": JSON.stringify(state) }),
-  };
 }

@@ -99,15 +99,16 @@ function checkColumn(prefix: string, name: string, input: Column | ColumnData): 
       `${where} has ${data.length} numbers, expected a multiple of ${rowSize}, the size of one sample [${shape.join(",")}]`,
     );
   }
-  if (dtype === "float32") {
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      throw new JobError(
-        `${where} has ${data[bad]} in sample ${Math.floor(bad / rowSize)}, expected finite numbers; fill or drop such samples`,
-      );
-    }
-  }
   return { name, column, dtype, rowSize, samples };
+}
+
+function checkFinite(prefix: string, { name, column: { data }, dtype, rowSize }: CheckedColumn): void {
+  if (dtype !== "float32") return;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new JobError(
+    `${prefix} column ${name} has ${data[bad]} in sample ${Math.floor(bad / rowSize)}, expected finite numbers; fill or drop such samples`,
+  );
 }
 
 /**
@@ -116,6 +117,13 @@ function checkColumn(prefix: string, name: string, input: Column | ColumnData): 
  * @param prefix what errors begin with
  */
 export function checkColumns(prefix: string, columns: Columns): CheckedColumn[] {
+  const checked = checkColumnShapes(prefix, columns);
+  for (const column of checked) checkFinite(prefix, column);
+  return checked;
+}
+
+/** The same, but for values that are not finite. */
+export function checkColumnShapes(prefix: string, columns: Columns): CheckedColumn[] {
   const checked = Object.entries(columns).map(([name, column]) => checkColumn(prefix, name, column));
   const first = checked[0];
   if (!first) throw new JobError(`${prefix} has no columns; expected at least one`);

@@ -5,9 +5,11 @@ import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
-import { takeState } from "../params.ts";
+import { takeState } from "../state.ts";
 import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
 import { isComputed } from "./computed.ts";
+import type { FoundRows } from "./fitted.ts";
+import { findRows, isFitted } from "./fitted.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** The types of a column's data. */
@@ -108,6 +110,9 @@ export type Augment<C extends AnyColumns, P = Params, S = unknown> = (
 /** One part of a dataset, loaded. */
 export type FoundSet = Columns | Computed;
 
+/** What a job's dataset comes to: columns with their state, or rows, from which both are made. */
+export type FoundDataset = { train: FoundSet; test?: FoundSet; state: unknown } | FoundRows;
+
 async function call(what: string, load: () => unknown): Promise<unknown> {
   try {
     return await load();
@@ -154,14 +159,11 @@ const datasetParts = optionNames<{ train: unknown; test: unknown; state: unknown
  *
  * @throws JobError if there is no training set, a function fails, or the state is not plain data
  */
-export async function resolveDataset(
-  dataset: unknown,
-  params: Params = {},
-): Promise<{ train: FoundSet; test?: FoundSet; state: unknown }> {
+export async function resolveDataset(dataset: unknown, params: Params = {}): Promise<FoundDataset> {
   const loaded = typeof dataset === "function";
-  const parts = (loaded ? await call("dataset", () => dataset({ params })) : dataset) as
-    | (Partial<Record<Part, unknown>> & { state?: unknown })
-    | undefined;
+  const found = loaded ? await call("dataset", () => dataset({ params })) : dataset;
+  if (isFitted(found)) return await findRows(found, (what, load) => call(`dataset.${what}`, load));
+  const parts = found as (Partial<Record<Part, unknown>> & { state?: unknown }) | undefined;
   const train = await findPart("train", parts?.train, loaded, params);
   checkParts("dataset", parts, datasetParts);
   const test = parts?.test === undefined ? {} : { test: await findPart("test", parts.test, loaded, params) };

@@ -117,7 +117,8 @@ export function holdOutRows(
   return rows;
 }
 
-function stratifyOf(holdOut: HoldOut): PerSample | undefined {
+/** What gives the classes, if their shares are to be kept. */
+export function stratifyOf(holdOut: HoldOut): PerSample | undefined {
   return typeof holdOut === "number" ? undefined : holdOut.stratify;
 }
 
@@ -131,7 +132,15 @@ export function holdOutOf(
   const stratify = stratifyOf(holdOut);
   const classes =
     stratify === undefined ? undefined : perSampleOf("validation.stratify", stratify, set, "classes");
-  const rows = holdOutRows("validation", set.samples, holdOut, seed, classes);
+  return partsOf(set, holdOutRows("validation", set.samples, holdOut, seed, classes), allocate);
+}
+
+/** Two parts of one stored set, as lists of rows in shared memory. */
+export function partsOf(
+  set: StoredColumns,
+  rows: { train: Int32Array; test: Int32Array },
+  allocate: (bytes: number) => Storage,
+): { train: StoredColumns; test: StoredColumns } {
   const part = (numbers: Int32Array): StoredColumns => {
     const { offset } = allocate(numbers.byteLength);
     heap().int32.set(numbers, offset / 4);

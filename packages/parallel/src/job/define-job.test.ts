@@ -67,6 +67,43 @@ describe("types", () => {
     });
   });
 
+  it("a batch has the columns that encode() returns, and state is what fit() returns", () => {
+    const people = { age: [31, 44], colour: ["red", "blue"] };
+    const learning = {
+      fit: (rows: typeof people) => ({ mean: rows.age[0]! }),
+      encode: (rows: typeof people, state: { mean: number }) => ({
+        x: { data: Float32Array.from(rows.age, (age) => age - state.mean), shape: [1] },
+      }),
+    };
+    defineJob({
+      ...common,
+      dataset: { load: () => people, ...learning },
+      validation: { fraction: 0.5, stratify: "colour" },
+      loss: (model, batch, { state }) => {
+        expectTypeOf<keyof typeof batch>().toEqualTypeOf<"x">();
+        expectTypeOf(state).toEqualTypeOf<{ mean: number }>();
+        return mean(model.forward(batch.x));
+      },
+    });
+    defineJob({
+      ...common,
+      dataset: async () => ({ load: () => people, ...learning }),
+      validation: { fraction: 0.5, stratify: "colour" },
+      loss: (model, batch, { state }) => {
+        expectTypeOf<keyof typeof batch>().toEqualTypeOf<"x">();
+        expectTypeOf(state).toEqualTypeOf<{ mean: number }>();
+        return mean(model.forward(batch.x));
+      },
+    });
+    defineJob({
+      ...common,
+      dataset: { load: () => people, ...learning },
+      // @ts-expect-error -- there is no such raw column
+      validation: { fraction: 0.5, stratify: "size" },
+      loss: (model, { x }) => mean(model.forward(x)),
+    });
+  });
+
   it("a sample is as the columns say", () => {
     const columns = { x: { shape: [2] }, label: { dtype: "int32" } } as const;
     // @ts-expect-error -- a column is missing

@@ -12,6 +12,7 @@ import type {
   DatasetParts,
   SampleShapes,
 } from "../data/dataset.ts";
+import type { FittedDataset } from "../data/fitted.ts";
 import type { Sampling } from "../data/sampling.ts";
 import { checkSampling } from "../data/sampling.ts";
 import type { HoldOut } from "../data/split.ts";
@@ -55,6 +56,7 @@ export interface JobDefinition<
   M extends AnyModule,
   P extends Params = Params,
   S = unknown,
+  R extends string = never,
 > extends StepRules {
   /**
    * Hyperparameters with their defaults: finite numbers, strings, booleans, or arrays of these. A run may override them
@@ -64,17 +66,26 @@ export interface JobDefinition<
   /**
    * The samples. A function here, for all of it or for a part, runs once, on the main thread only. Workers import the
    * module without loading data. Put a `computed` set here directly, so that workers find its function. `state` holds
-   * what else the job's functions must know about the data, such as the size of a vocabulary.
+   * what else the job's functions must know about the data, such as the size of a vocabulary. Rows of raw values need
+   * `fit`, which learns the state from those that train, and `encode`, which makes columns of any rows with it.
    */
   dataset:
     | DatasetParts<C, P, S>
-    | ((context: { readonly params: P }) => Dataset<C, S> | Promise<Dataset<C, S>>);
+    | FittedDataset<S, C & Columns, R>
+    | ((context: {
+        readonly params: P;
+      }) =>
+        | Dataset<C, S>
+        | FittedDataset<S, C & Columns, R>
+        | Promise<Dataset<C, S> | FittedDataset<S, C & Columns, R>>);
   /**
    * Holds out some training samples and evaluates on them, in place of a `test` set. Give a fraction, or `{ fraction }`
-   * or `{ folds, fold }`; add `stratify` to keep the share of each class. The seed decides which. A function may choose
-   * by `params` and `state`.
+   * or `{ folds, fold }`; add `stratify` to keep the share of each class; it may name a raw column, also of words. The
+   * seed decides which. A function may choose by `params` and `state`; rows are held out before there is a state.
    */
-  validation?: HoldOut<keyof C & string> | ((context: JobContext<P, S>) => HoldOut<keyof C & string>);
+  validation?:
+    | HoldOut<(keyof C & string) | NoInfer<R>>
+    | ((context: JobContext<P, S>) => HoldOut<(keyof C & string) | NoInfer<R>>);
   /**
    * How training samples are drawn. By default each comes exactly once an epoch, reshuffled every epoch. A function may
    * choose by `params` and `state`.
@@ -150,7 +161,8 @@ export interface Job<
   M extends AnyModule = AnyModule,
   P extends Params = Params,
   S = unknown,
-> extends JobDefinition<C, M, P, S> {
+  R extends string = never,
+> extends JobDefinition<C, M, P, S, R> {
   readonly [brand]: true;
 }
 
@@ -167,16 +179,20 @@ export interface RunJob extends Omit<Job, "sampling" | "validation"> {
 
 /** Gives a job its context, and resolves what its functions choose before the run. */
 export function configureJob(job: Job, context: JobContext): RunJob {
-  let { sampling, validation } = job;
+  let { sampling } = job;
   if (typeof sampling === "function") {
     sampling = sampling(context);
     checkSampling("train: sampling()", sampling);
   }
-  if (typeof validation === "function") {
-    validation = validation(context);
-    checkHoldOut("train: validation()", validation);
-  }
-  return { ...job, sampling, validation, context };
+  return { ...job, sampling, validation: holdOutFor(job, context), context };
+}
+
+/** What a job holds out in this context. */
+export function holdOutFor({ validation }: Job, context: JobContext): HoldOut | undefined {
+  if (typeof validation !== "function") return validation;
+  const chosen = validation(context);
+  checkHoldOut("train: validation()", chosen);
+  return chosen;
 }
 
 function requireFunction(name: string, value: unknown): void {
@@ -203,7 +219,8 @@ export function defineJob<
   M extends AnyModule,
   P extends Params = Params,
   S = undefined,
->(definition: JobDefinition<C, M, P, S>): Job<C, M, P, S> {
+  R extends string = never,
+>(definition: JobDefinition<C, M, P, S, R>): Job<C, M, P, S, R> {
   checkParts("defineJob", definition, parts);
   const { params, dataset, validation, sampling, augment, sampleWeight, metrics = {} } = definition;
   if (typeof metrics !== "object" || metrics === null) {
@@ -243,7 +260,7 @@ export function defineJob<
   }
   checkStepRules(definition, metrics);
   // Everything but the data, which may be large, is copied now, so that later changes reach no thread.
-  const job: Job<C, M, P, S> = Object.freeze({
+  const job: Job<C, M, P, S, R> = Object.freeze({
     ...frozenCopy({ ...definition, dataset: null }),
     dataset,
     [brand]: true as const,

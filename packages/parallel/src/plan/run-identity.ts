@@ -10,6 +10,7 @@ import { describeColumns, hashBytes } from "../data/column-hash.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { encodeState } from "../state.ts";
 import type { RunPlan } from "./run-plan.ts";
 
 const hashAt = (address: number, bytes: number) =>
@@ -35,7 +36,7 @@ function describeHoldOut({ validation }: RunJob, { samples, subset }: StoredColu
 
 /** A job's state: as it is if short, else by its hash. */
 function describeState(state: unknown): string {
-  const text = JSON.stringify(state);
+  const text = encodeState(state);
   return text.length <= 80 ? text : hashBytes(new TextEncoder().encode(text)).slice(0, 16);
 }
 

@@ -21,7 +21,6 @@ import { UnendingThreadError } from "../errors.ts";
 import type { RestartEvent, TrainEvent, TrainResult } from "../events.ts";
 import { findJob } from "../job/load-job.ts";
 import type { Sources } from "../job/sources.ts";
-import { describeRun } from "../params.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
@@ -91,8 +90,7 @@ export async function coordinate<M extends AnyModule>(
     if (plan.useEma) lookAt(trainedParameters(model), layout, layout.ema!);
     const best = await checkpoints?.findBest();
     const end = endEvent(run, progress, { best, out });
-    if (out !== undefined)
-      await writeOutput(out, writeSafetensors(model.stateDict(), describeRun(run.job.context)));
+    if (out !== undefined) await writeOutput(out, writeSafetensors(model.stateDict(), run.metadata));
     detachModel(model);
     publish(end);
     return { ...end, model: model as M };

@@ -5,10 +5,11 @@ import { blockSize } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
 import { batchDType, storeSet } from "../data/columns.ts";
 import { resolveDataset } from "../data/dataset.ts";
-import { holdOutOf } from "../data/split.ts";
+import { fitRows } from "../data/fit-rows.ts";
+import { holdOutOf, partsOf } from "../data/split.ts";
 import { JobError } from "../errors.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
-import { configureJob } from "../job/define-job.ts";
+import { configureJob, holdOutFor } from "../job/define-job.ts";
 import type { Params } from "../params.ts";
 import { requireRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
 import { checkSampleWeight } from "../step/sample-weights.ts";
@@ -43,6 +44,32 @@ function matchTest(
 }
 
 /**
+ * The columns of a job's dataset, or how to compute them, and its state. Rows become columns here: those that
+ * `validation` holds out are held out before anything is learned.
+ */
+async function findColumns(defined: Job, { params, seed, saved }: Given) {
+  const found = await resolveDataset(defined.dataset, params);
+  if (!("rows" in found)) return { ...found, ...(saved && { state: saved.state }) };
+  const validation = holdOutFor(defined, { params, state: undefined });
+  return { ...fitRows(found, validation, seed, saved), validation, names: Object.keys(found.rows.train) };
+}
+
+interface Given {
+  params: Params;
+  seed: number;
+  /** The state of an earlier run, with which rows become columns; else it is learned. */
+  saved?: { state: unknown };
+}
+
+export interface PreparedData {
+  job: RunJob;
+  train: StoredColumns;
+  test: StoredColumns | undefined;
+  /** The names of the raw columns, if the data set is one of rows. */
+  rows?: readonly string[];
+}
+
+/**
  * Stores the data, or describes how to compute it, and holds out the validation samples. Afterwards the job has the
  * whole context of its functions.
  *
@@ -50,11 +77,15 @@ function matchTest(
  */
 export async function prepareData(
   defined: Job,
-  { params, seed }: { params: Params; seed: number },
+  given: Given,
   allocate: (bytes: number) => Storage,
-): Promise<{ job: RunJob; train: StoredColumns; test: StoredColumns | undefined }> {
-  const dataset = await resolveDataset(defined.dataset, params);
-  const job = configureJob(defined, { params, state: dataset.state });
+): Promise<PreparedData> {
+  const dataset = await findColumns(defined, given);
+  const { params, seed } = given;
+  const fromRows = "names" in dataset ? dataset : undefined;
+  const chosen = fromRows ? { ...defined, validation: fromRows.validation } : defined;
+  const job = configureJob(chosen as Job, { params, state: dataset.state });
+  const named = fromRows && { rows: fromRows.names };
   requireRoomForData([dataset.train, dataset.test]);
   let dataBytes = 0;
   const store = (bytes: number) => {
@@ -69,12 +100,14 @@ export async function prepareData(
     // Metrics are means weighted by these.
     if (test && job.metrics && job.sampleWeight !== undefined)
       checkSampleWeight(job.sampleWeight, test, false);
-    return { job, train: set, test };
+    return { job, train: set, test, ...named };
   }
   if (dataset.test) {
     throw new JobError(
       "train: the job has `validation`, and its dataset has `test` columns; leave one of them out: there is one set to evaluate",
     );
   }
-  return { job, ...holdOutOf(set, job.validation, seed, allocate) };
+  const held = fromRows?.held;
+  const parts = held ? partsOf(set, held, allocate) : holdOutOf(set, job.validation, seed, allocate);
+  return { job, ...parts, ...named };
 }

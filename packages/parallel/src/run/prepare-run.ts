@@ -16,6 +16,7 @@ import type { RunJob } from "../job/define-job.ts";
 import type { FoundJob } from "../job/load-job.ts";
 import { checkApart, checkCapture, normalizesOverBatch } from "../job/running-statistics.ts";
 import { RunSources } from "../job/sources.ts";
+import { describeWeights } from "../job/weights-metadata.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { resolveParams } from "../params.ts";
 import { longestRound } from "../plan/local-schedule.ts";
@@ -53,6 +54,8 @@ export interface Run extends Attempted {
   budget: MemoryBudget;
   train: StoredColumns;
   test: StoredColumns | undefined;
+  /** What the files of its weights say of it. */
+  metadata: Readonly<Record<string, string>>;
   /** The evaluated set. */
   metrics: MetricsPlan;
   /** What must be finite before it is saved. */
@@ -71,7 +74,7 @@ export async function prepareRun(
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
   const params = resolveParams(defined.params ?? {}, options.params);
   const given = { params, seed: runSeed(defined, options) };
-  const { job, train, test } = await prepareData(defined, given, store);
+  const { job, train, test, rows } = await prepareData(defined, given, store);
   const order = planOrder(job.sampling ?? {}, train, store);
   const plan = planRun(job, options, train.samples);
   const { samples, batchSize, shards, seed, local } = plan;
@@ -114,6 +117,7 @@ export async function prepareRun(
     sampling: { samples, batchSize, shards, seed, order },
     train,
     test,
+    metadata: describeWeights(job.context, train, { rows, seed }),
     metrics,
     state: { step: 0, stepCount: optimizer.stepCount, lossSum: 0, weight: 0, skipped: 0 },
     kept: [],

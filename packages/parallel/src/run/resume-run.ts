@@ -28,7 +28,7 @@ export async function resumeRun(
       optimizer,
       ema,
       identity: identifyRun(job, sampling, train),
-      context: job.context,
+      metadata: run.metadata,
       settings: settingsOf(job, optimizer, plan, test),
       computedBy: describeKernels(kernels),
       sources: run.sources,

@@ -11,8 +11,6 @@ import type { Plain } from "../checkpoint/state-file.ts";
 import { besideFiles } from "../checkpoint/state-file.ts";
 import { damagedCheckpoint, JobError } from "../errors.ts";
 import type { RunSources } from "../job/sources.ts";
-import type { JobContext } from "../params.ts";
-import { describeRun } from "../params.ts";
 import type { SnapshotPlan } from "../shared/snapshots.ts";
 import { readState, tensorIn } from "../shared/snapshots.ts";
 import { trainedTensors } from "../shared/untrained.ts";
@@ -25,8 +23,8 @@ export interface Saved {
   optimizer: Optimizer;
   ema: EMA | undefined;
   identity: RunIdentity;
-  /** The context of the job's functions. */
-  context: JobContext;
+  /** The metadata of the model's file. */
+  metadata: Readonly<Record<string, string>>;
   /** Settings that may differ from the checkpoint's. */
   settings: RunSettings;
   /** What computes: a run resumes with other kernels, too, but not to the same bits. */
@@ -112,7 +110,7 @@ export function encodeRun(
     optimizer,
     ema,
     identity: run,
-    context,
+    metadata,
     settings,
     computedBy,
     batchSize,
@@ -150,7 +148,7 @@ export function encodeRun(
       model: { stateDict: () => weights },
       optimizer: { stateDict: () => ({ ...dict, state }) },
       run,
-      metadata: describeRun(context),
+      metadata,
       ...(ema && { average: { stateDict: () => averages, evaluated: settings.useEma === true } }),
     };
     return encodeCheckpoint(trained, position);
