@@ -70,6 +70,7 @@ export {
   type JobDefinition,
   type LossContext,
   type OptimizerContext,
+  type Predicted,
 } from "./job/define-job.ts";
 export type { EarlyStoppingRule } from "./job/early-stopping.ts";
 export type { EMARule, NonFiniteRule, StepRules } from "./job/step-rules.ts";

@@ -104,6 +104,27 @@ describe("types", () => {
     });
   });
 
+  it("decode() gets what predict() returns", () => {
+    const job = {
+      ...common,
+      dataset: { train: pictures },
+      loss: (model: Linear, { x }: { x: Tensor }) => mean(model.forward(x)),
+    };
+    defineJob({
+      ...job,
+      predict: (model, { x }) => ({ y: model.forward(x) }),
+      decode: (output) => {
+        expectTypeOf(output).toEqualTypeOf<{ y: Tensor }>();
+        return output.y.toArray();
+      },
+    });
+    defineJob({ ...job, decode: (output) => output.toArray() });
+    // @ts-expect-error -- no function
+    expect(() => defineJob({ ...job, decode: ["yes", "no"] })).toThrow(
+      "decode is object, expected a function",
+    );
+  });
+
   it("a sample is as the columns say", () => {
     const columns = { x: { shape: [2] }, label: { dtype: "int32" } } as const;
     // @ts-expect-error -- a column is missing

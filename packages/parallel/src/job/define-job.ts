@@ -51,12 +51,16 @@ export interface OptimizerContext<M extends AnyModule = AnyModule, P = Params, S
   readonly stepsPerEpoch: number;
 }
 
+/** What a job answers: a tensor with a row for each sample, or several by name. */
+export type Predicted = Tensor | Readonly<Record<string, Tensor>>;
+
 export interface JobDefinition<
   C extends AnyColumns,
   M extends AnyModule,
   P extends Params = Params,
   S = unknown,
   R extends string = never,
+  O extends Predicted = Tensor,
 > extends StepRules {
   /**
    * Hyperparameters with their defaults: finite numbers, strings, booleans, or arrays of these. A run may override them
@@ -123,6 +127,13 @@ export interface JobDefinition<
    * mean. For anything that is not a mean, write a definition; it also says which direction is better.
    */
   metrics?: Readonly<Record<string, Metric<C, M, P, S>>>;
+  /**
+   * What a new row is answered with: a tensor with a row for each sample, or several by name. Default: the model's output
+   * for its one input column. Gets the columns that are given, so that those to be predicted may be missing.
+   */
+  predict?: (model: M, batch: Batch<C>, context: JobContext<P, S>) => O;
+  /** Turns what `predict` returned into one value for each row: the name of a class, a price in money. */
+  decode?: (output: O, state: S) => ArrayLike<unknown>;
   /** Samples per optimizer step, or per micro-batch with `accumulate`, however many workers share it. */
   batchSize: number;
   /** Passes over the training samples. */
@@ -146,6 +157,8 @@ const parts = optionNames<JobDefinition<Columns, AnyModule>>({
   afterStep: true,
   optimizer: true,
   metrics: true,
+  predict: true,
+  decode: true,
   batchSize: true,
   epochs: true,
   seed: true,
@@ -162,7 +175,8 @@ export interface Job<
   P extends Params = Params,
   S = unknown,
   R extends string = never,
-> extends JobDefinition<C, M, P, S, R> {
+  O extends Predicted = Tensor,
+> extends JobDefinition<C, M, P, S, R, O> {
   readonly [brand]: true;
 }
 
@@ -220,7 +234,8 @@ export function defineJob<
   P extends Params = Params,
   S = undefined,
   R extends string = never,
->(definition: JobDefinition<C, M, P, S, R>): Job<C, M, P, S, R> {
+  O extends Predicted = Tensor,
+>(definition: JobDefinition<C, M, P, S, R, O>): Job<C, M, P, S, R, O> {
   checkParts("defineJob", definition, parts);
   const { params, dataset, validation, sampling, augment, sampleWeight, metrics = {} } = definition;
   if (typeof metrics !== "object" || metrics === null) {
@@ -252,6 +267,8 @@ export function defineJob<
   }
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   requireFunction("optimizer", definition.optimizer);
+  if (definition.predict !== undefined) requireFunction("predict", definition.predict);
+  if (definition.decode !== undefined) requireFunction("decode", definition.decode);
   for (const [name, metric] of Object.entries(metrics)) checkMetric(name, metric);
   requireCount("defineJob", "batchSize", definition.batchSize);
   requireCount("defineJob", "epochs", definition.epochs);
@@ -260,7 +277,7 @@ export function defineJob<
   }
   checkStepRules(definition, metrics);
   // Everything but the data, which may be large, is copied now, so that later changes reach no thread.
-  const job: Job<C, M, P, S, R> = Object.freeze({
+  const job: Job<C, M, P, S, R, O> = Object.freeze({
     ...frozenCopy({ ...definition, dataset: null }),
     dataset,
     [brand]: true as const,
