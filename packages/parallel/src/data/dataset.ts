@@ -1,15 +1,9 @@
-// What a job may train on: columns in memory, or computed sets. Defines the types and loads the sets that a job names.
-// Must not know how they are stored or sampled; for that see columns.ts and batches.ts.
+// What a job may train on: columns in memory, or computed sets; the types. Sets of rows are in fitted.ts;
+// resolve-dataset.ts loads what a job names. Must not know how sets are stored or sampled; for that see columns.ts and
+// batches.ts.
 import type { IntegerArray, Shape, Tensor } from "@shardgrad/core";
-import { optionNames } from "@shardgrad/core/engine";
-import { checkParts } from "../check-parts.ts";
-import { JobError } from "../errors.ts";
 import type { JobContext, Params } from "../params.ts";
-import { takeState } from "../state.ts";
 import type { Computed, ComputedColumns, SampleValues } from "./computed.ts";
-import { isComputed } from "./computed.ts";
-import type { FoundRows } from "./fitted.ts";
-import { findRows, isFitted } from "./fitted.ts";
 import type { SampleRandom } from "./sample-random.ts";
 
 /** The types of a column's data. */
@@ -110,62 +104,7 @@ export type Augment<C extends AnyColumns, P = Params, S = unknown> = (
 /** One part of a dataset, loaded. */
 export type FoundSet = Columns | Computed;
 
-/** What a job's dataset comes to: columns with their state, or rows, from which both are made. */
-export type FoundDataset = { train: FoundSet; test?: FoundSet; state: unknown } | FoundRows;
-
-async function call(what: string, load: () => unknown): Promise<unknown> {
-  try {
-    return await load();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new JobError(`train: the job's ${what}() failed: ${message}`, { cause: error });
-  }
-}
-
-async function findPart(part: Part, value: unknown, loaded: boolean, params: Params): Promise<FoundSet> {
-  const byFunction = loaded || typeof value === "function";
-  const load = value as (context: { params: Params }) => unknown;
-  const set = typeof value === "function" ? await call(`dataset.${part}`, () => load({ params })) : value;
-  if (typeof set !== "object" || set === null) {
-    throw new JobError(
-      `train: the job's dataset has no \`${part}\` columns; expected { train: { … }, test: { … } }`,
-    );
-  }
-  if (byFunction && isComputed(set)) {
-    throw new JobError(
-      `dataset: ${part} is computed, but a function returned it, and workers do not call that; write dataset: { ${part}: computed({ … }) }`,
-    );
-  }
-  return set as FoundSet;
-}
-
 /** The computed set in a job's dataset. Works on any thread. */
 export function computedPart(dataset: unknown, part: Part): Computed {
   return (dataset as Record<Part, Computed>)[part];
-}
-
-const datasetParts = optionNames<{ train: unknown; test: unknown; state: unknown }>(
-  { train: true, test: true, state: true },
-  {
-    validation:
-      "the set to evaluate is called test here; or give the job validation, to hold samples of train out",
-    valid: "the set to evaluate is called test here",
-    val: "the set to evaluate is called test here",
-  },
-);
-
-/**
- * Loads the sets that a job names, and their state. Main thread only.
- *
- * @throws JobError if there is no training set, a function fails, or the state is not plain data
- */
-export async function resolveDataset(dataset: unknown, params: Params = {}): Promise<FoundDataset> {
-  const loaded = typeof dataset === "function";
-  const found = loaded ? await call("dataset", () => dataset({ params })) : dataset;
-  if (isFitted(found)) return await findRows(found, (what, load) => call(`dataset.${what}`, load));
-  const parts = found as (Partial<Record<Part, unknown>> & { state?: unknown }) | undefined;
-  const train = await findPart("train", parts?.train, loaded, params);
-  checkParts("dataset", parts, datasetParts);
-  const test = parts?.test === undefined ? {} : { test: await findPart("test", parts.test, loaded, params) };
-  return { train, ...test, state: takeState(parts?.state) };
 }

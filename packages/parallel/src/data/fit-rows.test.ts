@@ -1,10 +1,10 @@
 // What a data set of rows learns from, and that what it learned is all that its columns are made with.
 import { expect, it } from "vitest";
 import { JobError } from "../errors.ts";
-import { resolveDataset } from "./dataset.ts";
 import { fitRows } from "./fit-rows.ts";
 import type { FoundRows, Rows } from "./fitted.ts";
 import { findEncoder, registerEncoder } from "./fitted.ts";
+import { resolveDataset } from "./resolve-dataset.ts";
 import type { HoldOut } from "./split.ts";
 
 const mean = (values: ArrayLike<unknown>) =>

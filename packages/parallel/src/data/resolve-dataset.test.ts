@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { JobError } from "../errors.ts";
 import { computed } from "./computed.ts";
-import { resolveDataset } from "./dataset.ts";
+import { resolveDataset } from "./resolve-dataset.ts";
 
 const columns = { x: new Float32Array(3) };
 const set = computed({ samples: 3, columns: { x: {} }, sample: (i) => ({ x: i }) });
