@@ -1,9 +1,9 @@
 // Rows: named columns of raw values of one length, as files hold them. Also remembers from which line of which file each
 // row came, so that errors can name it. Knows nothing of files or of encoding.
+import type { Rows } from "@shardgrad/parallel";
 import { DataError } from "./errors.ts";
 
-/** Named columns of raw values of one length: strings, numbers, booleans, dates; null where a value is missing. */
-export type Rows = Readonly<Record<string, ArrayLike<unknown>>>;
+export type { Rows };
 
 /** Where rows came from. */
 export interface Origin {
