@@ -4,12 +4,22 @@ import "@shardgrad/parallel/node-version";
 export { DataError } from "./errors.ts";
 export { type CsvOptions, type CsvSource, readCsv } from "./read/csv.ts";
 export { readIdx } from "./read/idx.ts";
+export { type ImageOptions, type ImageSet, readImages } from "./read/images.ts";
 export { readJson, readJsonLines } from "./read/json.ts";
 export { columnOf, type NumberArray } from "./read/number-array.ts";
 export { readNpy, readNpz } from "./read/numpy.ts";
 export { readParquet } from "./read/parquet.ts";
 export { type Format, type ReadOptions, readRows } from "./read/read-rows.ts";
 export type { FilePath } from "./read/source.ts";
+export {
+  charactersOf,
+  characterTokenizer,
+  readText,
+  readTokenizer,
+  type Tokenizer,
+  tokenWindows,
+  type WindowOptions,
+} from "./read/text.ts";
 export { type Rows, rowsFromObjects } from "./rows.ts";
 export { classNames, decodeTarget, outputSize, vocabularySize } from "./table/decode.ts";
 export type { ColumnDescription, TableDescription } from "./table/describe.ts";

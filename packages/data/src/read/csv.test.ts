@@ -89,3 +89,40 @@ describe("broken files are named by their line", () => {
     await expect(readCsv(source)).rejects.toThrow(message);
   });
 });
+
+it.each<[string, string, unknown]>([
+  ["the line in which Excel names the delimiter", "sep=;\r\na;b\r\n1,5;2\r\n", { a: ["1,5"], b: ["2"] }],
+  ["rows of delimiters alone, as spreadsheets write empty ones", ",\na,b\n1,2\n,\n3,4\n,\n", plain],
+  ["names of several lines", '"a\nb",c\n1,2\n', { "a b": ["1"], c: ["2"] }],
+  [
+    "names that objects have already",
+    "__proto__,length\n1,2\n",
+    Object.fromEntries([
+      ["__proto__", ["1"]],
+      ["length", ["2"]],
+    ]),
+  ],
+  ["a value of a million letters", `a,b\n${"z".repeat(1e6)},1\n`, { a: ["z".repeat(1e6)], b: ["1"] }],
+])("reads %s", async (_, csv, expected) => {
+  expect(await readCsv({ csv })).toEqual(expected);
+});
+
+it("knows lines also below the line in which Excel names the delimiter", async () => {
+  await expect(readCsv({ csv: "sep=;\na;b\n1;2\n3\n" })).rejects.toThrow(
+    "the text line 4 has 1 values, expected 2",
+  );
+});
+
+it.each([
+  ["JSON", '[{"a": 1}]', "looks like JSON; let its name end in .json"],
+  ["JSON Lines", '{"a": 1}\n{"a": 2}\n', "looks like JSON"],
+  ["a page of the web", "<!DOCTYPE html>\n<html>a, b</html>", "looks like a page of the web"],
+  [
+    "a title above the names",
+    "Report\na,b\n1,2\n",
+    'is the first line ("Report") no line of names? Remove it',
+  ],
+  ["comments", "# made, by hand\na\n1\n", "line 2 has 1 values, expected 2"],
+])("refuses %s", async (_, csv, message) => {
+  await expect(readCsv({ csv })).rejects.toThrow(message);
+});

@@ -99,7 +99,9 @@ function findDelimiter(bytes: Uint8Array, options: CsvOptions): string {
 
 function namesFrom(name: string, first: readonly string[], header: CsvOptions["header"]): string[] {
   if (header === false) return first.map((_, i) => `column${i + 1}`);
-  const names = Array.isArray(header) ? [...(header as string[])] : [...first];
+  const names = Array.isArray(header)
+    ? [...(header as string[])]
+    : first.map((text) => text.replace(/\s+/g, " "));
   if (names.length !== first.length) {
     throw new DataError(
       `readCsv: header names ${names.length} columns, but ${name} has ${first.length}; give as many names as there are columns`,
@@ -122,6 +124,23 @@ function namesFrom(name: string, first: readonly string[], header: CsvOptions["h
     );
   }
   return names;
+}
+
+/** The line with which Excel is told the delimiter. */
+const sepLine = /^(?:\xef\xbb\xbf)?"?sep=(.)"?[\r\n]/i;
+
+/** Refuses files of other kinds, which would be read as one odd column. */
+function refuseOthers(name: string, bytes: Uint8Array): void {
+  const start = Buffer.from(bytes.subarray(0, 1 << 16));
+  const nul = start.indexOf(0);
+  if (nul >= 0) throw new DataError(`readCsv: ${name} is no text: byte ${nul} is 0; is it another format?`);
+  const text = start.toString("latin1").trimStart();
+  const kind = /^[[{]\s*["{[]/.test(text)
+    ? "JSON; let its name end in .json, or in .jsonl if each line is an object"
+    : /^<(!doctype|html|\?xml)/i.test(text)
+      ? "a page of the web, or XML; was it downloaded from the right address?"
+      : undefined;
+  if (kind !== undefined) throw new DataError(`readCsv: ${name} looks like ${kind}`);
 }
 
 /** What went wrong, by csv-parse's code, in the record after `line`. */
@@ -150,10 +169,13 @@ export async function readCsv(
   const name = isText ? "the text" : shownPath(path);
   const raw = isText ? new TextEncoder().encode(String(source.csv)) : await readBytes("readCsv", path);
   const bytes = toUtf8(name, raw, options.encoding);
-  const nul = bytes.subarray(0, 1 << 16).indexOf(0);
-  if (nul >= 0) throw new DataError(`readCsv: ${name} is no text: byte ${nul} is 0; is it another format?`);
-  const delimiter =
-    options.delimiter ?? (/\.(tsv|tab)(\.gz)?$/i.test(path) ? "\t" : findDelimiter(bytes, options));
+  refuseOthers(name, bytes);
+  const [, given] = sepLine.exec(Buffer.from(bytes.subarray(0, 12)).toString("latin1")) ?? [];
+  const skipped = given === undefined ? 0 : 1;
+  const text =
+    skipped === 0 ? bytes : bytes.subarray(bytes.findIndex((byte) => byte === 10 || byte === 13) + 1);
+  const isTsv = /\.(tsv|tab)(\.gz)?$/i.test(path);
+  const delimiter = options.delimiter ?? given ?? (isTsv ? "\t" : findDelimiter(text, options));
 
   let names: string[] | undefined;
   let columns: string[][] = [];
@@ -163,9 +185,11 @@ export async function readCsv(
   const addRecord = (record: string[], { lines: end }: { lines: number }): null => {
     // Within quotes, csv-parse counts a \r\n as two lines.
     const breaks = end - read > 1 ? (record.join().match(/[\r\n]/g)?.length ?? 0) : 0;
-    const line = end - breaks - twice;
+    const line = end - breaks - twice + skipped;
     if (breaks > 0) twice += record.join().match(/\r\n/g)?.length ?? 0;
     read = end;
+    // Spreadsheets write empty rows as delimiters alone.
+    if (record.length > 1 && record.every((value) => value === "")) return null;
     if (!names) {
       names = namesFrom(name, record, options.header);
       columns = names.map(() => []);
@@ -173,7 +197,7 @@ export async function readCsv(
     }
     if (record.length !== names.length) {
       throw new DataError(
-        `readCsv: ${name} line ${line} has ${record.length} values, expected ${names.length}, one per column; is there a delimiter too many or too few, or a value that needs quotes?`,
+        `readCsv: ${name} line ${line} has ${record.length} values, expected ${names.length}, one per column; ${names.length === 1 ? `is the first line (${quoted(names[0])}) no line of names? Remove it, or say which sign begins a comment, such as { comment: "#" }` : "is there a delimiter too many or too few, or a value that needs quotes?"}`,
       );
     }
     for (let i = 0; i < record.length; i++) columns[i]!.push(record[i]!);
@@ -181,9 +205,9 @@ export async function readCsv(
     return null;
   };
   try {
-    parse(bytes, { ...parserOptions(options, delimiter), on_record: addRecord });
+    parse(text, { ...parserOptions(options, delimiter), on_record: addRecord });
   } catch (error) {
-    throw error instanceof DataError ? error : parseError(name, read - twice, error as CsvError);
+    throw error instanceof DataError ? error : parseError(name, read - twice + skipped, error as CsvError);
   }
   if (!names) throw new DataError(`readCsv: ${name} is empty; expected a line of names, and rows below it`);
   const rows: Rows = Object.fromEntries(names.map((column, i) => [column, columns[i]!]));

@@ -84,7 +84,8 @@ function describeColumn(
 }
 
 /** Cuts a text to a width, and fills it up. */
-function cell(text: string, width: number, right: boolean): string {
+function cell(given: string, width: number, right: boolean): string {
+  const text = given.replace(/\s+/g, " ");
   const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
   return right ? cut.padStart(width) : cut.padEnd(width);
 }

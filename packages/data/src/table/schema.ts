@@ -10,6 +10,7 @@ import { ruleOf, targetOf } from "./options.ts";
 import type { Decimal, NumberType } from "./values.ts";
 import {
   defaultMissingWords,
+  hasUnit,
   isCode,
   isMissing,
   isNumeric,
@@ -206,11 +207,14 @@ function schemaOf(name: string, scan: Scan, decimal: Decimal, options: TableOpti
   if (as === "oneHot" || as === "ordinal" || as === "embedding") return { name, type: "words", decimal };
   if (as !== undefined && as !== "drop") return { name, type: as, decimal };
   const { values, numbers, odd } = scan;
-  const few = found === "words" && odd !== undefined && numbers >= 0.8 * values && numbers < values;
-  const note = few
-    ? `${name}: ${values - numbers} of ${values} values are no numbers (the first: ${quoted(odd.value)}, ${odd.place}); add such words to missingWords if they stand for nothing`
-    : undefined;
-  return { name, type: found, decimal, ...(note !== undefined && { note }) };
+  if (found !== "words" || !odd) return { name, type: found, decimal };
+  if (numbers >= 0.8 * values) {
+    const note = `${name}: ${values - numbers} of ${values} values are no numbers (the first: ${quoted(odd.value)}, ${odd.place}); add such words to missingWords if they stand for nothing`;
+    return { name, type: found, decimal, note };
+  }
+  const isMeasure = typeof odd.value === "string" && hasUnit(odd.value.trim());
+  const note = `${name}: values such as ${quoted(odd.value)} are words; take the sign out of the file, and they are numbers`;
+  return { name, type: found, decimal, ...(isMeasure && { note }) };
 }
 
 /**
@@ -230,7 +234,9 @@ export function takeRows(parts: readonly Rows[], options: TableOptions): { schem
         `table: ${originOf(rows)?.name ?? "the source"} has no rows; expected at least one`,
       );
     }
-    for (const name of names) requireColumn("table: the test rows", name, Object.keys(rows));
+    const there = Object.keys(rows);
+    const absent = names.find((name) => !Object.hasOwn(rows, name));
+    if (absent !== undefined) requireColumn("table: the test rows", absent, there);
   }
   if (target) requireColumn("table: target", target.column, names);
   for (const name of Object.keys(options.columns ?? {})) requireColumn("table: columns", name, names);

@@ -390,3 +390,34 @@ describe("mistakes take one line", () => {
     await told.catch((error: Error) => expect(error.message).not.toContain("\n"));
   });
 });
+
+describe("numbers as people write them", () => {
+  it.each<[string, string, number[]]>([
+    ["commas that group thousands", 'a,b\n"1,234",x\n"12,345.5",y\n999,z\n', [1234, 12345.5, 999]],
+    ["decimal commas, and points that group", "a;b\n1.234,56;x\n0,5;y\n", [1234.56, 0.5]],
+    ["points that group, where another column has decimal commas", "a;b\n1.234;1,5\n999;2,5\n", [1234, 999]],
+    ["points between semicolons", "a;b\n5.123;x\n6.456;y\n", [5.123, 6.456]],
+    ["spaces that group", "a;b\n1 234,5;x\n12\u202f345,0;y\n", [1234.5, 12345]],
+    ["apostrophes that group", "a,b\n1'234.5,x\n7,y\n", [1234.5, 7]],
+    ["the minus sign of typesetters", "a,b\n\u22123,x\n4,y\n", [-3, 4]],
+    ["exponents", "a,b\n1e5,x\n2.5E-3,y\n", [1e5, 2.5e-3]],
+  ])("%s", async (_, text, expected) => {
+    const rows = (await table(csv(text)).load()) as Rows;
+    expect(rows.a).toEqual(Float64Array.from(expected));
+  });
+
+  it("numbers with a sign around them are words, which describe() says", async () => {
+    for (const value of ["12%", "$3.50", "(4)"]) {
+      const { columns, notes } = await table(csv(`a,b\n${value},1\n"7%",2\n`)).describe();
+      expect(columns[0]!.type).toBe("words");
+      expect(notes).toEqual([
+        `a: values such as ${JSON.stringify(value)} are words; take the sign out of the file, and they are numbers`,
+      ]);
+    }
+  });
+
+  it("codes with zeros in front are words", async () => {
+    const { columns } = await table(csv("zip,b\n01067,1\n80331,2\n")).describe();
+    expect(columns[0]).toMatchObject({ type: "words", encoding: "one-hot 2" });
+  });
+});

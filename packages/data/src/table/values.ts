@@ -20,14 +20,22 @@ export const defaultMissingWords: readonly string[] = [
 /** The sign between units and tenths. The other one may group thousands. */
 export type Decimal = "." | ",";
 
+/** The minus sign of typesetters, which spreadsheets copy. */
+const minus = "\u2212";
+/** Spaces, of all widths, and apostrophes may group thousands with either decimal sign. */
+const spaces = " \u00a0\u2009\u202f'\u2019";
 const exponent = "(?:[eE][+-]?\\d+)?";
-const formats: Readonly<Record<Decimal, RegExp>> = {
-  ".": new RegExp(`^[+-]?(?=\\.?\\d)(?:\\d{1,3}(?:,\\d{3})+|\\d*)(?:\\.\\d*)?${exponent}$`),
-  ",": new RegExp(`^[+-]?(?=,?\\d)(?:\\d{1,3}(?:\\.\\d{3})+|\\d*)(?:,\\d*)?${exponent}$`),
+const groups = (sign: string) => `\\d{1,3}(?:(?:${sign}\\d{3})+|(?:[${spaces}]\\d{3})+)`;
+const format = (sign: string, grouping: string) =>
+  new RegExp(`^[+${minus}-]?(?=${sign}?\\d)(?:${groups(grouping)}|\\d*)(?:${sign}\\d*)?${exponent}$`);
+const formats: Readonly<Record<Decimal, RegExp>> = { ".": format("\\.", ","), ",": format(",", "\\.") };
+const grouping: Readonly<Record<Decimal, RegExp>> = {
+  ".": new RegExp(`[,${spaces}]`, "g"),
+  ",": new RegExp(`[.${spaces}]`, "g"),
 };
 
-/** Words are told by their first sign. */
-const beginsLikeNumber = (text: string): boolean => text.charCodeAt(0) <= 0x39;
+/** Most words are told by their first sign. */
+const beginsLikeNumber = (text: string): boolean => text.charCodeAt(0) <= 0x39 || text.startsWith(minus);
 
 /** True for a text that is written like a number; it may be too large for one. */
 export const isNumeric = (text: string, decimal: Decimal): boolean =>
@@ -36,9 +44,15 @@ export const isNumeric = (text: string, decimal: Decimal): boolean =>
 /** A text as a number; undefined if it is none. */
 export function parseNumber(text: string, decimal: Decimal): number | undefined {
   if (!isNumeric(text, decimal)) return undefined;
-  const plain = decimal === "." ? text.replaceAll(",", "") : text.replaceAll(".", "").replace(",", ".");
-  const number = Number(plain);
+  const plain = text.replace(grouping[decimal], "").replace(minus, "-");
+  const number = Number(decimal === "." ? plain : plain.replace(",", "."));
   return Number.isFinite(number) ? number : undefined;
+}
+
+/** True for a number with a sign around it, such as 12%, $3.50 or (4), which is read as a word. */
+export function hasUnit(text: string): boolean {
+  const bare = text.replace(/^[$€£¥(]\s?|\s?[$€£¥%)]$/g, "");
+  return bare !== text && (isNumeric(bare, ".") || isNumeric(bare, ","));
 }
 
 /** A code such as the postcode 01067, which is no number although it is written in digits. */
