@@ -22,6 +22,7 @@ describe("each example trains, in small:", () => {
   it.each([
     ["char-gpt.ts", "--set", "layers=1", "--set", "width=16", "--set", "every=4", "--set", "letters=20"],
     ["gan.ts"],
+    ["k-fold.ts"],
     ["mnist-lenet.ts"],
     ["padded-sequences.ts"],
     ["teacher-student.ts"],
