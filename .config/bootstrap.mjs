@@ -20,7 +20,7 @@ const products = {
   "packages/blas": ["dist/index.js"],
   "packages/parallel": ["dist/index.js", "dist/engine.js", "dist/command.js", "dist/worker.js"],
   "packages/data": ["dist/index.js"],
-  "packages/shardgrad": ["dist/index.js", "dist/cli.js"],
+  "packages/shardgrad": ["dist/index.js", "dist/cli.js", "dist/why-browser.js"],
 };
 const plans = {
   start: ["install", "build", "train"],

@@ -89,6 +89,11 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
     const seed = runSeed(defined, options);
     const params = resolveParams(defined.params ?? {}, options.params);
     const { job: definition, train } = await prepareData(defined, { params, seed }, allocate);
+    if (definition.gradient) {
+      throw new JobError(
+        `profile: the job's gradient is ${definition.gradient.name}, and a step of many forward passes has no single list of kernels; leave gradient out to profile one with backpropagation`,
+      );
+    }
     const plan = planRun(definition, options, train.samples);
     const { shards, batchSize, steps } = plan;
     const samples = Math.ceil(batchSize / shards);

@@ -17,11 +17,28 @@ export interface GradientEstimate {
   evaluations: number;
 }
 
+/**
+ * An estimate in two parts, so that the shards of a batch can share it: they exchange numbers instead of gradients.
+ * Numbers are losses at other points, or slopes.
+ */
+export interface SharedRule {
+  /** How many numbers there are for so many elements. */
+  count(elements: number): number;
+  /** The numbers of a loss. Those of a mean over shards are the means of the shards' numbers. */
+  measure(problem: Problem): number[];
+  /** The loss that they tell. */
+  lossOf(numbers: ArrayLike<number>): number;
+  /** The gradients that follow from them at these parameters. Draws the directions of the step again. */
+  gradients(parameters: readonly Tensor[], step: number, numbers: ArrayLike<number>): Tensor[];
+}
+
 /** Estimates the gradient of a scalar loss. */
 export interface GradientEstimator {
   readonly name: string;
   /** Estimates made so far. Random directions depend only on the seed and on this: set it to resume a run. */
   step: number;
+  /** For trainers that split a batch. Absent if the rule has no such parts. */
+  readonly shared?: SharedRule;
   /**
    * Estimates the gradient of a scalar loss. May change parameters in place meanwhile, and restores them bit for bit,
    * even if the loss throws. Leaves frozen ones alone.
@@ -78,6 +95,21 @@ export function defineEstimator(
       return { ...estimate, evaluations };
     },
   };
+}
+
+/** Makes an estimator whose work shards can share. */
+export function defineSharedEstimator(name: string, shared: SharedRule): GradientEstimator {
+  const estimator = defineEstimator(name, (problem) => {
+    const numbers = shared.measure(problem);
+    const gradients = shared.gradients(problem.parameters, problem.step, numbers);
+    return { gradients, loss: shared.lossOf(numbers) };
+  });
+  return { ...estimator, shared };
+}
+
+/** The mean of some numbers. */
+export function meanOf(numbers: ArrayLike<number>): number {
+  return Array.from(numbers).reduce((sum, value) => sum + value, 0) / numbers.length;
 }
 
 function checkParameters(name: string, parameters: readonly Tensor[]): void {

@@ -3,8 +3,8 @@
 import { ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import type { GradientEstimator } from "./estimator.ts";
-import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
-import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
+import { defineSharedEstimator, meanOf, requireCount, requirePositive } from "./estimator.ts";
+import { combineDirections, lossesOnBothSides, randomDirections } from "./perturbation.ts";
 
 /** Options of `evolutionStrategies`. */
 export interface EvolutionStrategiesOptions {
@@ -44,26 +44,22 @@ export function evolutionStrategies(options: EvolutionStrategiesOptions): Gradie
     );
   }
   const pairs = population / 2;
-  return defineEstimator("evolutionStrategies", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step });
-    const losses: number[] = [];
-    withDisplacement(parameters, (move) => {
-      for (let pair = 0; pair < pairs; pair++) {
-        const direction = directions(pair);
-        for (const distance of [sigma, -sigma]) {
-          move(direction, distance);
-          losses.push(evaluate());
-        }
-        for (const tensor of direction) tensor.dispose();
-      }
-    });
-    const values = shaping === "ranks" ? centredRanks(losses) : losses;
-    const factors = Array.from(
-      { length: pairs },
-      (_, pair) => (values[2 * pair]! - values[2 * pair + 1]!) / (population * sigma),
-    );
-    const mean = losses.reduce((sum, loss) => sum + loss, 0) / population;
-    return { gradients: combineDirections(parameters, directions, factors), loss: mean };
+  return defineSharedEstimator("evolutionStrategies", {
+    count: () => population,
+    measure({ parameters, step, evaluate }) {
+      const directions = randomDirections(parameters, "normal", { seed, step });
+      return lossesOnBothSides(parameters, directions, pairs, sigma, evaluate);
+    },
+    lossOf: meanOf,
+    gradients(parameters, step, losses) {
+      const directions = randomDirections(parameters, "normal", { seed, step });
+      const values = shaping === "ranks" ? centredRanks(Array.from(losses)) : losses;
+      const factors = Array.from(
+        { length: pairs },
+        (_, pair) => (values[2 * pair]! - values[2 * pair + 1]!) / (population * sigma),
+      );
+      return combineDirections(parameters, directions, factors);
+    },
   });
 }
 

@@ -4,7 +4,7 @@ import type { DType } from "../dtype.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
-import { defineEstimator, requirePositive } from "./estimator.ts";
+import { defineSharedEstimator, requirePositive } from "./estimator.ts";
 
 /** Options of `finiteDifferences`. */
 export interface FiniteDifferencesOptions {
@@ -31,31 +31,54 @@ export function finiteDifferences(options: FiniteDifferencesOptions = {}): Gradi
   const { scheme = "central", stepSize } = options;
   const name = `finiteDifferences (${scheme})`;
   if (stepSize !== undefined) requirePositive(name, "stepSize", stepSize);
-  return defineEstimator(name, ({ parameters, evaluate }) => {
-    const loss = evaluate();
-    const gradients = parameters.map((parameter) => {
-      const gradient = Tensor.allocate(parameter.shape, parameter.dtype, "gradient");
-      const [x, g] = [parameter.data(), gradient.data()];
-      const precision = epsilon[parameter.dtype]!;
-      const unit = stepSize ?? (scheme === "forward" ? Math.sqrt(precision) : Math.cbrt(precision));
-      /** The rounded element, and the loss there. */
-      const look = (i: number, value: number): [place: number, loss: number] => {
-        const before = x[i]!;
-        x[i] = value;
-        try {
-          return [x[i]!, evaluate()];
-        } finally {
-          x[i] = before;
+  const sides = scheme === "forward" ? [1] : [1, -1];
+  /** How far each element of a parameter is moved, before rounding. */
+  const distancesOf = ({ dtype }: Tensor) => {
+    const precision = epsilon[dtype]!;
+    const unit = stepSize ?? (scheme === "forward" ? Math.sqrt(precision) : Math.cbrt(precision));
+    return (x: number) => unit * Math.max(1, Math.abs(x));
+  };
+  return defineSharedEstimator(name, {
+    // The loss, and that of each element on one side or on both.
+    count: (elements) => 1 + sides.length * elements,
+    measure({ parameters, evaluate }) {
+      const losses = [evaluate()];
+      for (const parameter of parameters) {
+        const x = parameter.data();
+        const distanceAt = distancesOf(parameter);
+        for (let i = 0; i < x.length; i++) {
+          const before = x[i]!;
+          try {
+            for (const side of sides) {
+              x[i] = before + side * distanceAt(before);
+              losses.push(evaluate());
+            }
+          } finally {
+            x[i] = before;
+          }
         }
-      };
-      for (let i = 0; i < x.length; i++) {
-        const h = unit * Math.max(1, Math.abs(x[i]!));
-        const [above, lossAbove] = look(i, x[i]! + h);
-        const [below, lossBelow] = scheme === "forward" ? [x[i]!, loss] : look(i, x[i]! - h);
-        g[i] = (lossAbove - lossBelow) / (above - below);
       }
-      return gradient;
-    });
-    return { gradients, loss };
+      return losses;
+    },
+    lossOf: (losses) => losses[0]!,
+    gradients(parameters, _step, losses) {
+      let next = 1;
+      return parameters.map((parameter) => {
+        const gradient = Tensor.allocate(parameter.shape, parameter.dtype, "gradient");
+        const [x, g] = [parameter.data(), gradient.data()];
+        const distanceAt = distancesOf(parameter);
+        const round = parameter.dtype === "float32" ? Math.fround : Number;
+        for (let i = 0; i < x.length; i++) {
+          const here = x[i]!;
+          const h = distanceAt(here);
+          const above = round(here + h);
+          const [below, lossBelow] =
+            scheme === "forward" ? [here, losses[0]!] : [round(here - h), losses[next + 1]!];
+          g[i] = (losses[next]! - lossBelow) / (above - below);
+          next += sides.length;
+        }
+        return gradient;
+      });
+    },
   });
 }

@@ -3,7 +3,7 @@
 import { checkOptions, optionNames } from "../options.ts";
 import { directionalDerivative } from "./directional-derivative.ts";
 import type { GradientEstimator } from "./estimator.ts";
-import { defineEstimator, requireCount } from "./estimator.ts";
+import { defineSharedEstimator, requireCount } from "./estimator.ts";
 import { combineDirections, randomDirections } from "./perturbation.ts";
 
 /** Options of `forwardGradient`. */
@@ -26,18 +26,26 @@ export function forwardGradient(options: ForwardGradientOptions): GradientEstima
   checkOptions("forwardGradient", options, forwardGradientOptions);
   const { seed, samples = 1 } = options;
   requireCount("forwardGradient", "samples", samples);
-  return defineEstimator("forwardGradient", ({ parameters, step, record }) => {
-    const directions = randomDirections(parameters, "normal", { seed, step });
-    const slopes = Array.from({ length: samples }, (_, sample) =>
-      directionalDerivative(record, parameters, directions(sample)),
-    );
-    return {
-      gradients: combineDirections(
+  return defineSharedEstimator("forwardGradient", {
+    // The loss, and the slopes.
+    count: () => 1 + samples,
+    measure({ parameters, step, record }) {
+      const directions = randomDirections(parameters, "normal", { seed, step });
+      const found = Array.from({ length: samples }, (_, sample) =>
+        directionalDerivative(record, parameters, directions(sample)),
+      );
+      return [found[0]!.value, ...found.map(({ slope }) => slope)];
+    },
+    lossOf: (numbers) => numbers[0]!,
+    gradients(parameters, step, numbers) {
+      const directions = randomDirections(parameters, "normal", { seed, step });
+      return combineDirections(
         parameters,
         directions,
-        slopes.map(({ slope }) => slope / samples),
-      ),
-      loss: slopes[0]!.value,
-    };
+        Array.from(numbers)
+          .slice(1)
+          .map((slope) => slope / samples),
+      );
+    },
   });
 }

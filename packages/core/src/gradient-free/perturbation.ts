@@ -71,6 +71,28 @@ export function withDisplacement<T>(
   );
 }
 
+/** For each of the first `count` directions, the losses at `p + distance d` and `p - distance d`. */
+export function lossesOnBothSides(
+  parameters: readonly Tensor[],
+  directions: Directions,
+  count: number,
+  distance: number,
+  evaluate: () => number,
+): number[] {
+  const losses: number[] = [];
+  withDisplacement(parameters, (move) => {
+    for (let index = 0; index < count; index++) {
+      const direction = directions(index);
+      for (const side of [distance, -distance]) {
+        move(direction, side);
+        losses.push(evaluate());
+      }
+      for (const tensor of direction) tensor.dispose();
+    }
+  });
+  return losses;
+}
+
 /** `sum over i of factors[i] · direction(i)`, from directions drawn one at a time. */
 export function combineDirections(
   parameters: readonly Tensor[],

@@ -1,8 +1,8 @@
 // Simultaneous perturbation: all weights at once, in two evaluations, however many there are.
 import { checkOptions, optionNames } from "../options.ts";
 import type { GradientEstimator } from "./estimator.ts";
-import { defineEstimator, requireCount, requirePositive } from "./estimator.ts";
-import { combineDirections, randomDirections, withDisplacement } from "./perturbation.ts";
+import { defineSharedEstimator, meanOf, requireCount, requirePositive } from "./estimator.ts";
+import { combineDirections, lossesOnBothSides, randomDirections } from "./perturbation.ts";
 
 /** Options of `spsa`. */
 export interface SPSAOptions {
@@ -27,22 +27,20 @@ export function spsa(options: SPSAOptions): GradientEstimator {
   const { seed, perturbation = 1e-3, samples = 1 } = options;
   requirePositive("spsa", "perturbation", perturbation);
   requireCount("spsa", "samples", samples);
-  return defineEstimator("spsa", ({ parameters, step, evaluate }) => {
-    const directions = randomDirections(parameters, "sign", { seed, step });
-    let total = 0;
-    const factors: number[] = [];
-    withDisplacement(parameters, (move) => {
-      for (let sample = 0; sample < samples; sample++) {
-        const direction = directions(sample);
-        move(direction, perturbation);
-        const above = evaluate();
-        move(direction, -perturbation);
-        const below = evaluate();
-        for (const tensor of direction) tensor.dispose();
-        total += above + below;
-        factors.push((above - below) / (2 * perturbation * samples));
-      }
-    });
-    return { gradients: combineDirections(parameters, directions, factors), loss: total / (2 * samples) };
+  return defineSharedEstimator("spsa", {
+    count: () => 2 * samples,
+    measure({ parameters, step, evaluate }) {
+      const directions = randomDirections(parameters, "sign", { seed, step });
+      return lossesOnBothSides(parameters, directions, samples, perturbation, evaluate);
+    },
+    lossOf: meanOf,
+    gradients(parameters, step, losses) {
+      const directions = randomDirections(parameters, "sign", { seed, step });
+      const factors = Array.from(
+        { length: samples },
+        (_, sample) => (losses[2 * sample]! - losses[2 * sample + 1]!) / (2 * perturbation * samples),
+      );
+      return combineDirections(parameters, directions, factors);
+    },
   });
 }

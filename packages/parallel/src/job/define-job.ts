@@ -1,6 +1,6 @@
 // defineJob: what to train, as data and functions. Functions cannot cross threads, so a job is the default export of a
 // module that every worker imports. Knows core only, nothing of threads.
-import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
+import type { AnyModule, GradientEstimator, Optimizer, Tensor } from "@shardgrad/core";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import type {
@@ -23,6 +23,8 @@ import { checkMetric } from "../metrics/check-metric.ts";
 import type { Metric } from "../metrics/definition.ts";
 import type { JobContext, Params } from "../params.ts";
 import { checkParams } from "../params.ts";
+import type { SharedEstimator } from "./gradient-rule.ts";
+import { checkGradientRule } from "./gradient-rule.ts";
 import { noteOrigin } from "./job-origin.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
@@ -110,6 +112,12 @@ export interface JobDefinition<
    */
   loss: (model: M, batch: Batch<C>, context: LossContext<P, S>) => Tensor;
   /**
+   * Estimates the gradient without backpropagation: `spsa`, `evolutionStrategies`, `forwardGradient` or
+   * `finiteDifferences` of core. Shards exchange losses or slopes instead of gradients, and the loss need not be
+   * differentiable (but for `forwardGradient`). Random directions depend on the estimator's seed and on the step.
+   */
+  gradient?: GradientEstimator;
+  /**
    * What `loss` averages over; default "samples". Use "shard" for a loss that compares the samples of a shard with each
    * other (contrastive losses, correlation, a ratio of sums). Results then depend on `shards`.
    */
@@ -153,6 +161,7 @@ const parts = optionNames<JobDefinition<Columns, AnyModule>>({
   sampleWeight: true,
   model: true,
   loss: true,
+  gradient: true,
   lossOver: true,
   afterStep: true,
   optimizer: true,
@@ -185,20 +194,23 @@ export function isJob(value: unknown): value is Job {
 }
 
 /** A job with the context that its functions get in a run. */
-export interface RunJob extends Omit<Job, "sampling" | "validation"> {
+export interface RunJob extends Omit<Job, "sampling" | "validation" | "gradient"> {
   readonly context: JobContext;
   readonly sampling?: Sampling | undefined;
   readonly validation?: HoldOut | undefined;
+  readonly gradient?: SharedEstimator | undefined;
 }
 
 /** Gives a job its context, and resolves what its functions choose before the run. */
 export function configureJob(job: Job, context: JobContext): RunJob {
   let { sampling } = job;
+  const { gradient } = job;
+  if (gradient !== undefined) checkGradientRule(gradient);
   if (typeof sampling === "function") {
     sampling = sampling(context);
     checkSampling("train: sampling()", sampling);
   }
-  return { ...job, sampling, validation: holdOutFor(job, context), context };
+  return { ...job, sampling, validation: holdOutFor(job, context), gradient, context };
 }
 
 /** What a job holds out in this context. */
@@ -265,6 +277,7 @@ export function defineJob<
   if (lossOver !== undefined && lossOver !== "samples" && lossOver !== "shard") {
     throw new JobError(`defineJob: lossOver is ${JSON.stringify(lossOver)}, expected "samples" or "shard"`);
   }
+  if (definition.gradient !== undefined) checkGradientRule(definition.gradient);
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   requireFunction("optimizer", definition.optimizer);
   if (definition.predict !== undefined) requireFunction("predict", definition.predict);

@@ -23,6 +23,7 @@ const advice = {
   snapshots:
     "use a smaller model, or restarts: 0 (--restarts 0), which takes none unless there are checkpoints",
   activations: "use a smaller batchSize, or fewer workers",
+  "weights to try, and directions": "use fewer workers, or a smaller model",
   afterStep: "compute less at a time in afterStep",
   evaluation: "use fewer workers, or a smaller model",
   metrics: "evaluate fewer samples, or add up what is needed of them ({ sums, finish })",

@@ -177,7 +177,9 @@ export function measurePasses(
     const pass = (count: number) => {
       const { step, epoch } = place;
       const loss = job.loss(model, firstSamples(train, count), { ...job.context, step, epoch });
-      grad(settled(loss), parameters, { into });
+      settled(loss);
+      // What is only evaluated may have no gradient.
+      if (!job.gradient) grad(loss, parameters, { into });
     };
     const sharesMoments = normalizesOverBatch(ofRun);
     const training = tracePass(plan.seed, pass);

@@ -122,6 +122,7 @@ export function settingsOf(
     ...(clipGradValue !== undefined && { clipGradValue }),
     ...(onNonFinite !== undefined && { onNonFinite }),
     ...(earlyStopping && { earlyStopping: describeOptions(earlyStopping) }),
+    ...(job.gradient && { gradient: job.gradient.name }),
     ...(job.ema && { "ema decay": describeSetting(job.ema.decay) }),
     ...(useEma && { useEma }),
     ...(local && { syncEvery: local.syncEvery }),

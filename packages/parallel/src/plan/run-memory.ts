@@ -10,9 +10,8 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics } from "../metrics/plan.ts";
 import { epochColumns } from "../shared/epoch-records.ts";
 import { tableBytes } from "../shared/float64-table.ts";
-import { planSlots } from "../shared/gradient-slots.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
-import { layoutBytes, placeParameters, placeUntrained, tensorBytes } from "../shared/layout.ts";
+import { layoutBytes, placeParameters, placeUntrained, slotsOf, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
 import { stepColumns } from "../shared/step-records.ts";
@@ -26,6 +25,9 @@ const mebibyte = 1024 ** 2;
 
 /** What a thread's kernels take to pack matrices; see `kernels/wasm.ts` of core. */
 const workspaceBytes = 640 * 1024;
+
+/** What a worker holds to estimate a gradient: weights, their start, a direction, sums, and what makes the last two. */
+const arraysToEstimate = 8;
 
 /** Bytes of a set's columns; computed samples need none. */
 function columnBytes(set: FoundSet): number {
@@ -105,7 +107,7 @@ function layoutRows(
   const { shards, local } = plan;
   const sizes = sizesFor(metrics);
   const flat = placeParameters(model).flatSize * 4;
-  const slots = planSlots(shards, plan.workers, sizes.addsUp).count;
+  const slots = slotsOf(sizes).count;
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
   const stepBytesTold = tableBytes(1, stepColumns(optimizer.paramGroups.length));
@@ -157,6 +159,12 @@ export function planMemory(
     ...besides,
     ...layoutRows(parts, metrics),
     memoryRow("activations", training ?? 0, workers, "worker"),
+    memoryRow(
+      "weights to try, and directions",
+      flat * arraysToEstimate,
+      job.gradient ? workers : 0,
+      "worker",
+    ),
     memoryRow("afterStep", afterStep ?? 0, workers, "worker"),
     memoryRow("evaluation", evaluation ?? 0, workers, "worker"),
     memoryRow("kernels' workspace", workspaceBytes, workers, "worker"),

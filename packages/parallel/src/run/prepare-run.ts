@@ -13,6 +13,7 @@ import { planOrder, stepsPerEpoch } from "../data/sampling.ts";
 import type { RunLength } from "../job/build-model.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { checkEstimated } from "../job/gradient-rule.ts";
 import type { FoundJob } from "../job/load-job.ts";
 import { checkApart, checkCapture, normalizesOverBatch } from "../job/running-statistics.ts";
 import { RunSources } from "../job/sources.ts";
@@ -32,6 +33,7 @@ import type { Digest } from "../shared/digest.ts";
 import { digestModel } from "../shared/digest.ts";
 import { bindEMA, bindModel, planLayout } from "../shared/layout.ts";
 import { planSnapshots } from "../shared/snapshots.ts";
+import { trainedParameters } from "../shared/untrained.ts";
 import { prepareData } from "./prepare-data.ts";
 import type { Begun } from "./progress.ts";
 import type { ReservedMemory } from "./reserved-memory.ts";
@@ -84,6 +86,7 @@ export async function prepareRun(
   const { model, optimizer } = buildModel(job, sampleShapes(train), length);
   const built = digestModel(model);
   checkCapture(model, plan.capture);
+  if (job.gradient) checkEstimated(job.gradient, model, plan);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
   const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, plan }, metrics);
   // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
@@ -145,6 +148,7 @@ function layoutSizes(
     recordedSteps: options.onStepEnd ? plan.steps : 0,
     untrainedChanges: job.afterStep !== undefined,
     ema: job.ema !== undefined,
+    numbers: job.gradient?.shared.count(trainedParameters(model).reduce((sum, { size }) => sum + size, 0)),
     local: local && { steps: longestRound(local, perEpoch), hogwild: local.hogwild },
   };
 }

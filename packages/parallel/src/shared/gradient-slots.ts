@@ -50,6 +50,13 @@ export function planSlots(shards: number, workers: number, addsUp: boolean): Gra
   return plan;
 }
 
+/** For shards that bring no gradients: they share one slot, which stays empty. */
+export function noSlots(shards: number): GradientSlots {
+  const each = <T>(value: T) => new Array<T>(shards).fill(value);
+  const blocks = Array.from({ length: shards }, (_, from) => ({ from, size: 1 }));
+  return { count: 1, slotOf: each(0), merges: each([]), blocks };
+}
+
 /** Merges blocks as long as two form an aligned one. */
 function mergeTop(stack: ShardBlock[]): Merge[] {
   const merges: Merge[] = [];

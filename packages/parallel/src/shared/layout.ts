@@ -18,7 +18,7 @@ import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable } from "./float64-table.ts";
 import type { GradientSlots } from "./gradient-slots.ts";
-import { planSlots } from "./gradient-slots.ts";
+import { noSlots, planSlots } from "./gradient-slots.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseColumns } from "./phase-clock.ts";
@@ -81,6 +81,8 @@ export interface Layout {
   notFinite: Float64Table;
   /** A row per shard: its weight in the step, see `sample-weights.ts`. */
   shardWeights: Float64Table;
+  /** A row per shard: what it brings instead of a gradient, if the job estimates that, see `estimate-pass.ts`. */
+  numbers: Float64Table | undefined;
   /** The metrics' values and their parts: a block that `metrics/plan.ts` divides. */
   metrics: number;
   /** A row per worker: milliseconds in barriers. */
@@ -157,11 +159,18 @@ export interface LayoutSizes {
   untrainedChanges?: boolean;
   /** Whether there is an average of the weights; default false. */
   ema?: boolean;
+  /** How many numbers each shard brings instead of a gradient; absent for gradients. */
+  numbers?: number | undefined;
   /**
    * For shards that train separately: the most steps between synchronizations, and whether they share weights. Absent
    * for lockstep.
    */
   local?: { steps: number; hogwild: boolean } | undefined;
+}
+
+/** Where the shards' gradients go, if they bring any. */
+export function slotsOf({ shards, workers, addsUp, numbers }: LayoutSizes): GradientSlots {
+  return numbers === undefined ? planSlots(shards, workers, addsUp) : noSlots(shards);
 }
 
 /** Lays out the shared memory of a run. */
@@ -180,7 +189,7 @@ export function planLayout(
   const table = (rows: number, columns = 1) => planTable(allocate, rows, columns);
   // Written before it is read.
   const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
-  const slots = planSlots(shards, workers, sizes.addsUp);
+  const slots = slotsOf(sizes);
   const perStep = stepColumns(optimizer.paramGroups.length);
   return {
     parameters,
@@ -205,6 +214,7 @@ export function planLayout(
     losses: table(shards),
     notFinite: table(shards),
     shardWeights: table(shards),
+    numbers: sizes.numbers === undefined ? undefined : table(shards, sizes.numbers),
     metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
     waits: table(workers),
     paces: table(workers, Object.keys(paceColumns).length),

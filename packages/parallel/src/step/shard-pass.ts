@@ -37,7 +37,7 @@ export interface PassHost {
 }
 
 /** Throws unless a job's loss is a scalar tensor. */
-function checkLoss(loss: unknown): Tensor {
+export function checkLoss(loss: unknown): Tensor {
   if (loss instanceof Tensor && loss.size === 1) return loss;
   if (loss instanceof Promise) {
     loss.catch(() => undefined);
@@ -47,6 +47,23 @@ function checkLoss(loss: unknown): Tensor {
   }
   const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
   throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
+}
+
+/**
+ * After a pass that failed because it cannot be recorded: lets passes run eagerly from now on. Nothing is summed yet, so
+ * this one can simply run again.
+ *
+ * @throws JobError if replays went wrong; any other error as it is
+ */
+export function continueEagerly(error: unknown, goEager: (reason: string) => void): void {
+  if (!(error instanceof CaptureError)) throw error;
+  if (error.replays > 0) {
+    throw new JobError(
+      `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
+      { cause: error },
+    );
+  }
+  goEager(error.message);
 }
 
 export class ShardPass {
@@ -100,16 +117,10 @@ export class ShardPass {
     try {
       pass();
     } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      if (error.replays > 0) {
-        throw new JobError(
-          `loss: it depends on something outside of tensors that changed while it was replayed, so the steps since then are wrong; train with capture: false (--no-capture), or keep what changes in a tensor: ${error.message}`,
-          { cause: error },
-        );
-      }
-      // Nothing is summed yet, so the pass can simply run again, eagerly like all later ones: only slower.
-      this.#pass = this.compute;
-      this.#host.foundEager(error.message);
+      continueEagerly(error, (reason) => {
+        this.#pass = this.compute;
+        this.#host.foundEager(reason);
+      });
       pass();
     }
     return this.#loss.item();

@@ -32,6 +32,7 @@ import { SliceReducer } from "../step/allreduce.ts";
 import { BatchSource } from "../step/batches.ts";
 import { BestEpoch } from "../step/best-epoch.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
+import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
 import type { Evaluated } from "../step/evaluate.ts";
 import { GradientSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
@@ -67,6 +68,8 @@ export interface Worker {
   readonly loader: ShardLoader;
   readonly train: BatchSource;
   readonly pass: ShardPass;
+  /** For a job that estimates its gradient: does the passes in place of `pass`. */
+  readonly estimate: EstimatePass | undefined;
   /** For models that normalize over the whole batch: does the passes of all shards in place of `pass`. */
   readonly lockstep: Lockstep | undefined;
   /** For shards that train separately: their models and optimizers. `model` then has the averages. */
@@ -77,6 +80,8 @@ export interface Worker {
   /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
   readonly gradientSums: GradientSums;
   readonly reducer: SliceReducer;
+  /** The part of the flat arrays that this worker updates. */
+  readonly slice: readonly [from: number, to: number];
   readonly update: UpdateStep;
   /** On the first worker only, if the job has it. */
   readonly afterStep: AfterStep | undefined;
@@ -230,7 +235,9 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const shards = ownShards(setup);
   const local =
     plan.local && new LocalSteps({ ...setup, ...setup.job, ...begin, rules }, job, { shards, slice });
-  const unchanged = new Unchanged(layout, [model, ...(local?.models ?? [])], begin.state.step, {
+  const trial = job.gradient && new TrialModel(job, { layout, seed, train, length: setup.job.length });
+  const others = trial ? [trial.model] : (local?.models ?? []);
+  const unchanged = new Unchanged(layout, [model, ...others], begin.state.step, {
     control,
     share,
     slice,
@@ -241,6 +248,10 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const done = beforeSteps(setup, enough, optimizer.paramGroups.length);
   const host = passHost({ setup, model, control, where, local, unchanged, done, report });
   const pass = new ShardPass(job, source, { layout, shards, seed, capture: plan.capture }, host);
+  const { gradient } = job;
+  const estimate =
+    gradient &&
+    new EstimatePass({ ...job, gradient }, trial!, source, { layout, seed, capture: plan.capture }, host);
   const lockstepHost = {
     layout,
     seed,
@@ -262,12 +273,14 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     loader,
     train: source,
     pass,
+    estimate,
     lockstep: normalizesOverBatch(model) ? new Lockstep(lockstepHost, shards) : undefined,
     local,
     barrier,
     reduceBarrier,
     gradientSums: new GradientSums(layout, rules.onNonFinite !== undefined),
     reducer,
+    slice,
     update,
     afterStep: job.afterStep && rank === 0 ? new AfterStep(job, model, seed) : undefined,
     evaluated,

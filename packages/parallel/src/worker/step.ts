@@ -15,6 +15,7 @@ import type { Worker } from "./set-up.ts";
 export function* trainTogether(worker: Worker): Pauses<boolean> {
   const { setup, where, control, barrier, reduceBarrier, lockstep, unchanged, reducer, update, done } =
     worker;
+  const { estimate } = worker;
   const { layout, plan } = setup;
   const { reduce } = plan;
   beginStep(worker);
@@ -26,7 +27,8 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
       const { loss, weight } = yield* computeShard(worker, shard);
       writeCell(layout.losses, shard, 0, loss);
       writeCell(layout.shardWeights, shard, 0, weight);
-      worker.gradientSums.addUp(shard);
+      if (estimate) estimate.bring(shard, weight);
+      else worker.gradientSums.addUp(shard);
     }
   }
   worker.loader.notePace(startedMs);
@@ -40,10 +42,12 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   yield* decide(worker, done.steps + 1);
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
-  const measured = weight > 0 && (update.needsWholeAverage || layout.stepRecords !== undefined);
+  const wanted = update.needsWholeAverage || layout.stepRecords !== undefined || estimate !== undefined;
+  const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
-    if (reduce === "workers") reducer.average();
+    if (estimate) estimate.rebuild(done.steps, worker.slice);
+    else if (reduce === "workers") reducer.average();
     update.measure();
   }
   if (measured && update.needsWholeAverage) {
@@ -72,10 +76,10 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
 }
 
 /** Begins a step, when everything is ready. */
-export function beginStep({ setup, where, unchanged, pass, sampler, done }: Worker): void {
+export function beginStep({ setup, where, unchanged, pass, estimate, sampler, done }: Worker): void {
   where.step = done.steps + 1;
   unchanged.beginStep(where.step, done.first);
-  pass.begin(done.steps, sampler.epochOf(done.steps));
+  (estimate ?? pass).begin(done.steps, sampler.epochOf(done.steps));
   if (done.steps === setup.plan.timePhasesFrom) where.startClock();
 }
 
@@ -85,13 +89,13 @@ export function beginStep({ setup, where, unchanged, pass, sampler, done }: Work
  * @returns the mean loss times the weight, and the weight
  */
 export function* computeShard(
-  { loader, train, pass, done }: Worker,
+  { loader, train, pass, estimate, done }: Worker,
   shard: number,
 ): Pauses<{ loss: number; weight: number }> {
   yield "gather";
   const { count, weight } = loader.load(done.steps, shard, train);
   // A shard without samples, or without weight, has weight 0: its slot is not read.
-  return { loss: weight === 0 ? 0 : pass.run(done.steps, shard, count) * weight, weight };
+  return { loss: weight === 0 ? 0 : (estimate ?? pass).run(done.steps, shard, count) * weight, weight };
 }
 
 /** In the first step with any weight. */

@@ -25,6 +25,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--edge); text-align: left; vertical-align: bottom; }
 td { white-space: nowrap; }
 .number { text-align: right; }
+@media (max-width: 34rem) { table { font-size: .78rem; } th, td { padding: .3rem .35rem; } }
 code { font: .9em ui-monospace, monospace; background: var(--soft); padding: .05em .3em; border-radius: 3px; }
 nav ol { padding-left: 1.4rem; }
 a { color: inherit; }

@@ -1,0 +1,175 @@
+// Jobs that estimate their gradient: shards exchange numbers, and the bits are the same for any number of workers, after
+// a resume and a restart, and as in a plain loop over core.
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { GradientEstimator } from "@shardgrad/core";
+import {
+  Adam,
+  backpropagation,
+  coordinateSearch,
+  crossEntropy,
+  evolutionStrategies,
+  finiteDifferences,
+  forwardGradient,
+  layerByLayer,
+  manualSeed,
+  Permutation,
+  scope,
+  spsa,
+  useKernels,
+} from "@shardgrad/core";
+import type { TrainOptions } from "@shardgrad/parallel";
+import { defineJob, profileJob, train } from "@shardgrad/parallel";
+import { afterAll, describe, expect, it } from "vitest";
+import clustersJob, { batchOf, clusters as clusterData, model } from "./jobs/clusters.ts";
+import { writeJob } from "./write-job.ts";
+
+const dropout = new URL("./jobs/dropout.ts", import.meta.url);
+const clusters = new URL("./jobs/clusters.ts", import.meta.url);
+const kernels = "wasm";
+const run = (job: URL | string, options: TrainOptions) => train(job, { kernels, ...options });
+const hashOf = async (job: URL | string, options: TrainOptions) => (await run(job, options)).weightsSha256;
+
+/** One of the jobs with other parts. */
+const changed = (job: URL, parts: string) =>
+  writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(job))};
+    import { accuracy, BatchNorm1d, evolutionStrategies, finiteDifferences, forwardGradient, Linear, mean, Module, Sequential, SGD, sign, spsa, sub } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    ${parts.includes("Rounded") ? "class Rounded extends Module { forward(x) { return sign(x); } }" : ""}
+    export default defineJob({ ...job, ${parts} });`);
+
+const root = mkdtempSync(join(tmpdir(), "shardgrad-gradient-free-"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const estimators: [text: string, make: () => GradientEstimator][] = [
+  ["spsa({ seed: 3, samples: 2 })", () => spsa({ seed: 3, samples: 2 })],
+  ["evolutionStrategies({ seed: 3, population: 4 })", () => evolutionStrategies({ seed: 3, population: 4 })],
+  ["forwardGradient({ seed: 3 })", () => forwardGradient({ seed: 3 })],
+  ['finiteDifferences({ scheme: "forward" })', () => finiteDifferences({ scheme: "forward" })],
+];
+
+describe.each(estimators)("gradient: %s", (text, make) => {
+  it("has the same bits for any number of workers, with and without capture", async () => {
+    const job = changed(dropout, `gradient: ${text}`);
+    // 40 samples in 7 shards.
+    const options = { shards: 7, steps: text.includes("finite") ? 2 : 6 } as const;
+    const hashes = [
+      await hashOf(job, { ...options, workers: 1 }),
+      await hashOf(job, { ...options, workers: 3, capture: false }),
+    ];
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  it("with one shard, is a loop over core", async () => {
+    const steps = text.includes("finite") ? 2 : 12;
+    const found = await run(changed(clusters, `gradient: ${text}`), { shards: 1, workers: 1, steps });
+    useKernels(kernels);
+    const { x, y } = clusterData(500, 4);
+    manualSeed(7);
+    const net = model();
+    const optimizer = new Adam(net.parameters(), { lr: 0.01 });
+    const estimator = make();
+    for (let step = 0; step < steps; step++) {
+      const order = new Permutation(500, 7, Math.floor(step / 11));
+      const start = (step % 11) * 48;
+      const rows = Array.from({ length: Math.min(48, 500 - start) }, (_, i) => order.at(start + i));
+      scope(() => {
+        const [inputs, labels] = batchOf(rows, x, y);
+        const loss = () => crossEntropy(net.forward(inputs), labels);
+        const { gradients } = estimator.estimate(loss, net.parameters());
+        net.parameters().forEach((parameter, i) => {
+          parameter.grad = gradients[i]!;
+        });
+        optimizer.step();
+      });
+    }
+    const hash = createHash("sha256");
+    for (const parameter of net.parameters()) hash.update(new Uint8Array(parameter.toArray().buffer));
+    expect(found.weightsSha256).toBe(hash.digest("hex"));
+  });
+});
+
+it("resumes exactly, on another number of workers, and tells the norm of the estimate", async () => {
+  const job = changed(dropout, "gradient: spsa({ seed: 3, samples: 4 }), clipGradNorm: 1");
+  const checkpoint = { directory: join(root, "resumed"), everySteps: 3 };
+  const norms: number[] = [];
+  const options = {
+    shards: 4,
+    steps: 9,
+    onStepEnd: ({ gradNorm }: { gradNorm: number }) => norms.push(gradNorm),
+  };
+  const expected = await hashOf(job, { ...options, workers: 1 });
+  expect(norms.every((norm) => norm > 0)).toBe(true);
+  await run(job, { ...options, steps: 5, workers: 1, checkpoint });
+  expect(await hashOf(job, { ...options, workers: 3, checkpoint, resume: "must" })).toBe(expected);
+});
+
+it("trains on a loss that cannot be differentiated: the share of wrong answers of a rounded network", async () => {
+  const parts = `
+    model: () => new Sequential(new Linear(16, 16), new Rounded(), new Linear(16, 8)),
+    loss: (net, { x, y }) => sub(1, mean(accuracy(net.forward(x), y))),
+    optimizer: (parameters) => new SGD(parameters, { lr: 0.3 }),
+    batchSize: 500`;
+  const options = { shards: 4, workers: 2, steps: 40 } as const;
+  const losses: number[] = [];
+  const watching = { ...options, onStepEnd: ({ loss }: { loss: number }) => losses.push(loss) };
+  const job = changed(
+    clusters,
+    `${parts}, gradient: evolutionStrategies({ seed: 1, population: 32, sigma: 0.1 })`,
+  );
+  const { metrics } = await run(job, watching);
+  expect(losses[0]).toBeGreaterThan(0.8);
+  expect(metrics.accuracy).toBeGreaterThan(0.5);
+});
+
+describe("is refused in one line", () => {
+  const parts = { ...clustersJob, gradient: undefined };
+  it.each([
+    [
+      backpropagation(),
+      "defineJob: gradient is backpropagation, which is what a job without gradient does; leave it out",
+    ],
+    [coordinateSearch(), "defineJob: gradient is coordinateSearch, which shards cannot share; expected spsa"],
+    [layerByLayer([]), "defineJob: gradient is layerByLayer, which shards cannot share; expected spsa"],
+    ["spsa", "defineJob: gradient is string; expected spsa"],
+  ])("%#: %j", (gradient, message) => {
+    expect(() => defineJob({ ...parts, gradient } as never)).toThrow(message);
+  });
+
+  it.each<[string, TrainOptions, message: string]>([
+    [
+      "",
+      { hogwild: true },
+      "hogwild is given; shards that train apart have no losses in common: leave hogwild out",
+    ],
+    [
+      "",
+      { syncEvery: 2 },
+      "syncEvery is given; shards that train apart have no losses in common: leave syncEvery out",
+    ],
+    [
+      "",
+      { reduce: "coordinator" },
+      'reduce is "coordinator"; shards bring no gradients that it could average: use "workers"',
+    ],
+    [
+      "model: () => new Sequential(new Linear(16, 8), new BatchNorm1d(8)),",
+      {},
+      "the model has BatchNorm; its statistics would change with every evaluation: use LayerNorm or GroupNorm",
+    ],
+  ])("%s %o", async (changes, options, message) => {
+    const job = changed(clusters, `${changes} gradient: spsa({ seed: 1 })`);
+    await expect(run(job, { workers: 1, ...options })).rejects.toThrow(
+      `train: the job's gradient is spsa, but ${message}`,
+    );
+  });
+
+  it("by profileJob", async () => {
+    const job = changed(clusters, "gradient: spsa({ seed: 1 })");
+    await expect(profileJob(job, { kernels })).rejects.toThrow("profile: the job's gradient is spsa");
+  });
+});
