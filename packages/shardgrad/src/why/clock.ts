@@ -1,15 +1,16 @@
-// How long something takes.
+// How long something takes, on a machine that may be busy with other things for a while.
 
-/** Milliseconds of one run of `body`: the mean of as many as fit into `leastMs`, after one that is not counted. */
-export function meanMs(body: () => unknown, leastMs = 200): number {
+/** Milliseconds of one run of `body`: the median of as many as fit into `leastMs`, after one that is not counted. */
+export function medianMs(body: () => unknown, leastMs = 200): number {
   body();
+  const times: number[] = [];
   const start = performance.now();
-  let runs = 0;
-  let taken = 0;
+  let now = start;
   do {
+    const before = now;
     body();
-    runs++;
-    taken = performance.now() - start;
-  } while (taken < leastMs);
-  return taken / runs;
+    now = performance.now();
+    times.push(now - before);
+  } while (now - start < leastMs);
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
 }

@@ -1,7 +1,7 @@
 // Question 1: each weight nudged, the network run again, the difference divided; beside backpropagation.
 import type { GradientEstimator, Sequential } from "@shardgrad/core";
 import { backpropagation, finiteDifferences, Linear, noGrad, scope } from "@shardgrad/core";
-import { meanMs } from "./clock.ts";
+import { medianMs } from "./clock.ts";
 import type { Layer } from "./dual-numbers.ts";
 import { trueGradient } from "./dual-numbers.ts";
 import type { Problem } from "./networks.ts";
@@ -93,10 +93,10 @@ export function costOf(layerWidths: readonly number[], mostMs: number): Cost {
   return scope(() => {
     const problem = noiseProblem(layerWidths);
     const { weights, loss, parameters } = problem;
-    const passMs = meanMs(() => noGrad(() => scope(() => loss().item())));
+    const passMs = medianMs(() => noGrad(() => scope(() => loss().item())));
     const exact = backpropagation();
     let evaluations = 0;
-    const ms = meanMs(() => {
+    const ms = medianMs(() => {
       evaluations = scope(() => exact.estimate(loss, parameters).evaluations);
     });
     const passes = weights + 1;

@@ -2,7 +2,7 @@
 import type { Tensor } from "@shardgrad/core";
 import { backpropagation, detach, grad, Linear, noGrad, Sequential, scope } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
-import { meanMs } from "./clock.ts";
+import { medianMs } from "./clock.ts";
 import type { Problem } from "./networks.ts";
 import { descend, lossNow, noiseProblem, spiralProblem } from "./networks.ts";
 import { flat, lengthOf } from "./vectors.ts";
@@ -34,12 +34,12 @@ export function costByLayer(widths: readonly number[], batch: number, leastMs: n
       const before = heap().arena.live;
       const y = layer.forward(leaf);
       const keptBytes = heap().arena.live - before;
-      const forwardMs = meanMs(() => scope(() => noGrad(() => layer.forward(leaf))), leastMs);
+      const forwardMs = medianMs(() => scope(() => noGrad(() => layer.forward(leaf))), leastMs);
       const gradient = detach(y);
       const backward = () => grad(y, wanted, { gradient, retainGraph: true }) as Tensor[];
-      const backwardMs = meanMs(() => scope(backward), leastMs);
+      const backwardMs = medianMs(() => scope(backward), leastMs);
       const gradients = backward().slice(-parameters.length);
-      const updateMs = meanMs(() => descend(parameters, gradients, 0), leastMs);
+      const updateMs = medianMs(() => descend(parameters, gradients, 0), leastMs);
       x = y;
       return {
         name: `${leaf.shape[1]} → ${y.shape[1]}`,

@@ -124,7 +124,7 @@ export function raceSection({ race, notDifferentiable }: Findings): Section {
         `A rounded network of ${count(notDifferentiable.weights)} weights, trained on its number of mistakes: from ${percent(points[0]!.wrong)} wrong to ${percent(last)}.`,
       ),
       measured(
-        `${count(weights)} weights, 96 samples, one thread; watching the loss costs the methods nothing. <i>One weight at a time</i> keeps a move if the loss falls. <i>Forward gradients</i> know the exact slope along each random direction, and are hardly better: the number of directions is what is missing.`,
+        `${count(weights)} weights, 96 samples, one thread; watching the loss costs the methods nothing. Backpropagation and a forward gradient count as one run, though they take about three times as long as a forward pass alone. <i>One weight at a time</i> keeps a move if the loss falls. <i>Forward gradients</i> know the exact slope along each random direction, and are hardly better: the number of directions is what is missing.`,
       ),
       theCatch(
         `Where a smooth stand-in exists, most people train that instead: a network of the same size with smooth activations and a smooth loss, by backpropagation, makes ${percent(smooth.wrong)} mistakes after ${count(smooth.evaluations)} runs. Gradient-free methods are for what has no stand-in: simulators, games, programs, hardware. They also share well: workers exchange a few numbers instead of gradients, as the directions can be drawn again from a seed. In a job of this library that is one line, <code>gradient: evolutionStrategies({ seed: 1 })</code>.`,
