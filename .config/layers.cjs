@@ -51,7 +51,7 @@ const rooms = [
   ["worker", "attempt"],
   ["run"],
   ["training-run", "train", "profile-job"],
-  ["index", "engine", "command"],
+  ["index", "engine", "command", "worker-entry"],
 ];
 /** The rooms of data, and those of shardgrad, from left to right. */
 const shardgradRooms = [["index"], ["why"], ["cli"]];
@@ -59,7 +59,7 @@ const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "wri
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|command|testing|worker/worker|node-version|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|command|testing|worker-entry|node-version|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

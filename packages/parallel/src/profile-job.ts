@@ -14,7 +14,7 @@ import { buildModel } from "./job/build-model.ts";
 import { requireCount } from "./job/define-job.ts";
 import { noteCaller } from "./job/job-origin.ts";
 import { findJob, jobUrlOf } from "./job/load-job.ts";
-import { workerUrl } from "./own-folder.ts";
+import { findWorker } from "./own-folder.ts";
 import { resolveParams } from "./params.ts";
 import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
 import { planRun, runSeed } from "./plan/run-plan.ts";
@@ -69,7 +69,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   requireCount("profile", "rounds", rounds);
   const url = jobUrlOf("profileJob", job);
   noteCaller(url);
-  const launch = launchNow(url, workerUrl);
+  const launch = launchNow(url, findWorker("profileJob", url));
   const { job: defined } = await findJob(url, async () => {
     // Imported here, so that workers, which import this package, do not load it.
     const { identifyJob } = await import("./attempt/threads.ts");

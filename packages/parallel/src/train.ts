@@ -8,7 +8,7 @@ import { frozenCopy } from "./frozen-copy.ts";
 import { noteCaller } from "./job/job-origin.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job/load-job.ts";
 import { noteGraph } from "./job/sources.ts";
-import { workerUrl } from "./own-folder.ts";
+import { explainPiscina, findWorker } from "./own-folder.ts";
 import type { TrainOptions } from "./plan/train-options.ts";
 import { requireSurroundings } from "./surroundings.ts";
 import { TrainingRun } from "./training-run.ts";
@@ -49,7 +49,7 @@ export function train<M extends AnyModule = Module>(
     const url = jobUrlOf("train", job);
     noteGraph(url);
     noteCaller(url);
-    resolve({ launch: launchNow(url, workerUrl), options: takeOptions(options) });
+    resolve({ launch: launchNow(url, findWorker("train", url)), options: takeOptions(options) });
   });
   // The run reports it.
   taken.catch(() => undefined);
@@ -58,7 +58,9 @@ export function train<M extends AnyModule = Module>(
     const { launch, options } = await taken;
     // Imported here: each worker imports this package with its job, and must not load what only the main thread needs,
     // such as Piscina.
-    const { coordinate } = await import("./run/coordinator.ts");
+    const { coordinate } = await import("./run/coordinator.ts").catch((error: unknown) => {
+      throw explainPiscina("train", error);
+    });
     return await coordinate<M>(launch, options, { emit: publish, stopRequested });
   }, signal);
 }

@@ -9,6 +9,7 @@ import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { Piscina } from "piscina";
 import { describeThrown, deserializeError, oneLine } from "../errors.ts";
+import { explainPiscina } from "../own-folder.ts";
 import type { Notice, WorkerApi, WorkerTask } from "../protocol.ts";
 import type { Member, Members } from "./gang.ts";
 import type { Launch } from "./launch.ts";
@@ -28,10 +29,18 @@ function environment({ env }: Launch): NodeJS.ProcessEnv {
   return { ...env, NODE_COMPILE_CACHE };
 }
 
+function openPool(options: ConstructorParameters<typeof Piscina>[0]): Piscina {
+  try {
+    return new Piscina(options);
+  } catch (error) {
+    throw explainPiscina("train", error);
+  }
+}
+
 /** Starts `workers` threads. */
 export function startThreads(workers: number, launch: Launch): Members {
   // Not "sync" atomics: an idle worker would block in Atomics.wait, and no Comlink call would reach it.
-  const pool = new Piscina({
+  const pool = openPool({
     filename: launch.workerUrl.href,
     minThreads: workers,
     maxThreads: workers,

@@ -52,7 +52,7 @@ export function buildModel(
   const model = callModel(job, shapes);
   if (!(model instanceof Module)) {
     throw new JobError(
-      "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once",
+      "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once (a bundle must share it among its files: split it)",
     );
   }
   checkUntrained(model);

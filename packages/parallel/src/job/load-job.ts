@@ -82,12 +82,17 @@ export async function importJob(url: string): Promise<Job> {
 export function requireOrigin(url: string, job: Job, origin: string): void {
   const own = originKey(job);
   if (own === origin) return;
+  if (own === undefined) {
+    throw new JobError(
+      `train: the default export of ${url} was made by another copy of @shardgrad/parallel; install it once (a bundle must share it among its files: split it)`,
+    );
+  }
   throw new JobError(
     `train: the default export of ${url} is the job defined at ${placeOf(own)}, but that module was not done loading when it called train, and had defined another one, at ${placeOf(origin)}; call train from another file`,
   );
 }
 
-const placeOf = (key: string | undefined): string => key?.split(" < ")[0] ?? "a place that is not known";
+const placeOf = (key: string): string => key.split(" < ")[0]!;
 
 /** Rejects when the process has nothing left to do, because a pending promise then never settles. */
 function untilNothingIsLeft(url: string): { promise: Promise<never>; done: () => void } {

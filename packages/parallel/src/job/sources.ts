@@ -17,7 +17,7 @@ const loaded = new Map<string, string>();
 
 /** This library is not part of a job, wherever it lies. */
 const isOfJob = (url: string) =>
-  url.startsWith("file:") && !url.includes("/node_modules/") && !url.startsWith(ownFolder);
+  url.startsWith("file:") && !url.includes("/node_modules/") && !(ownFolder && url.startsWith(ownFolder));
 
 /** The contents of a file; undefined if it is not a regular file: reading a pipe would block. */
 function readText(url: string): Buffer | undefined {
