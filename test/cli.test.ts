@@ -537,7 +537,6 @@ describe("a mistake is answered by one line and an exit code", () => {
 
   it.each([
     ["help tarin", "unknown command 'tarin'; did you mean train?"],
-    ["help nothing-like-it", "unknown command 'nothing-like-it'; there are train, profile, help"],
     ["trian job.ts", "unknown command 'trian'; did you mean train?"],
     ["train job.ts --epocs 3", "unknown option '--epocs'; did you mean --epochs?"],
     ["train job.ts --batchSize 3", "unknown option '--batchSize'; did you mean --batch-size?"],
@@ -548,6 +547,16 @@ describe("a mistake is answered by one line and an exit code", () => {
       stdout: "",
       stderr: `shardgrad: ${message}\n`,
     });
+  });
+
+  it("help of an unknown command lists those that there are", async () => {
+    const { code, stderr } = await shardgrad("help", "nothing-like-it");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^shardgrad: unknown command 'nothing-like-it'; there are train, (\w+, )+help\n$/,
+      ),
+    ]);
   });
 
   it("help of a command is what it says of itself", async () => {
