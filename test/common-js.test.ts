@@ -2,6 +2,7 @@
 // says what to write.
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -36,7 +37,7 @@ const parts = `{
   model: () => new Linear(2, 1),
   loss: (model, { x }) => mean(square(model.forward(x))),
   optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-  batchSize: 8, epochs: 2,
+  batchSize: 8, epochs: 20,
 }`;
 const required = `
   const { Linear, mean, SGD, square } = require("@shardgrad/core");
@@ -45,10 +46,27 @@ const imported = `
   import { Linear, mean, SGD, square } from "@shardgrad/core";
   import { defineJob, train } from "@shardgrad/parallel";`;
 
-/** The current Node.js, and another one from the environment, such as the oldest supported one. */
-const nodes = [process.execPath, process.env.SHARDGRAD_OTHER_NODE].filter((node) => node !== undefined);
+const require = createRequire(import.meta.url);
+/** The pinned Node.js, and the oldest one. */
+const nodes = [process.execPath, require.resolve("node-22/bin/node")];
 
 describe("a job in CommonJS", () => {
+  /** What the same job prints as an ES module. */
+  let expected: string;
+  beforeAll(async () => {
+    const file = write(
+      "es.mjs",
+      `${imported}
+      export default defineJob(${parts});
+      if (import.meta.main) {
+        const { steps, weightsSha256 } = await train(import.meta.url, { workers: 1 });
+        console.log(steps, weightsSha256);
+      }`,
+    );
+    expected = (await run(file)).stdout;
+    expect(expected).toMatch(/^20 [0-9a-f]{64}\n$/);
+  });
+
   it.each(nodes.flatMap((node) => ["job.ts", "job.cts"].map((name) => ({ node, name }))))(
     "in TypeScript, $name, trains on $node, by the command and by itself",
     async ({ node, name }) => {
@@ -57,13 +75,16 @@ describe("a job in CommonJS", () => {
         name,
         `${required}
       const { rate } = require("./rate.cts");
-      const epochs: number = 2;
-      module.exports = defineJob(${parts.replace("lr: 0.1", "lr: rate").replace("epochs: 2", "epochs")});
-      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps }) => console.log("steps", steps));`,
+      const epochs: number = 20;
+      module.exports = defineJob(${parts.replace("lr: 0.1", "lr: rate").replace("epochs: 20", "epochs")});
+      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps, weightsSha256 }) => console.log(steps, weightsSha256));`,
       );
       const commanded = await runBy(node, command, "train", file, "--workers", "1", "--json");
-      expect(commanded).toMatchObject({ code: 0, stdout: expect.stringMatching(/"type":"end","steps":2,/) });
-      expect(await runBy(node, file)).toMatchObject({ code: 0, stdout: "steps 2\n" });
+      expect(commanded).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(`"weightsSha256":"${expected.slice(3, -1)}"`),
+      });
+      expect(await runBy(node, file)).toMatchObject({ code: 0, stdout: expected });
     },
   );
 
@@ -72,15 +93,27 @@ describe("a job in CommonJS", () => {
       "job.js",
       `${required}
       module.exports = defineJob(${parts});
-      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps }) => console.log("steps", steps));`,
+      if (require.main === module) train(__filename, { workers: 1 }).then(({ steps, weightsSha256 }) => console.log(steps, weightsSha256));`,
     );
     const [commanded, alone] = await Promise.all([
       run(command, "train", file, "--workers", "1", "--json"),
       run(file),
     ]);
     expect([commanded.code, commanded.stderr]).toEqual([0, ""]);
-    expect(commanded.stdout).toMatch(/"type":"end","steps":2,/);
-    expect(alone).toEqual({ code: 0, stdout: "steps 2\n", stderr: "" });
+    expect(commanded.stdout).toContain(`"weightsSha256":"${expected.slice(3, -1)}"`);
+    expect(alone).toEqual({ code: 0, stdout: expected, stderr: "" });
+  });
+
+  it("is trained by a program in CommonJS, as is an ES module", async () => {
+    write("apart.cjs", `${required}\nmodule.exports = defineJob(${parts});`);
+    const file = write(
+      "program.js",
+      `const { train } = require("@shardgrad/parallel");
+      const print = ({ steps, weightsSha256 }) => console.log(steps, weightsSha256);
+      const path = require("node:path").join(__dirname, "es.mjs");
+      train(require.resolve("./apart.cjs"), { workers: 1 }).then(print).then(() => train(path, { workers: 1 })).then(print);`,
+    );
+    expect(await run(file)).toEqual({ code: 0, stdout: expected + expected, stderr: "" });
   });
 
   it("that trains whenever it is loaded is told what to write", async () => {

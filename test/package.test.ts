@@ -1,7 +1,7 @@
 // The packages as installed: their contents, types, and what they say to a Node.js that is too old.
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -14,9 +14,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
+const root = fileURLToPath(new URL("../", import.meta.url));
+const names = ["core", "parallel", "blas", "data", "shardgrad"];
 const packageOf = (name: string) => fileURLToPath(new URL(`../packages/${name}/`, import.meta.url));
 const manifestOf = async (name: string) =>
   JSON.parse(await readFile(`${packageOf(name)}package.json`, "utf8"));
+
+/** What a tarball of a package contains. */
+async function packedFiles(name: string): Promise<string[]> {
+  const args = ["pack", "--dry-run", "--json", "--loglevel=error"];
+  const { stdout } = await run("npm", args, { cwd: packageOf(name) });
+  return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+}
 
 let directory: string;
 beforeAll(async () => {
@@ -24,10 +33,24 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe.each(["core", "parallel", "blas", "data", "shardgrad"])("packages/%s", (name) => {
+describe.each(names)("packages/%s", (name) => {
   it("passes publint", async () => {
     const { messages, pkg } = await publint({ pkgDir: packageOf(name), strict: true, pack: false });
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+  });
+
+  it("is found by its keywords, and shows its package.json", async () => {
+    const { keywords, exports } = await manifestOf(name);
+    expect(keywords.length).toBeGreaterThan(5);
+    expect(exports["./package.json"]).toBe("./package.json");
+  });
+
+  it("packs what was built and its sources, without tests", async () => {
+    const files = await packedFiles(name);
+    expect(files).toEqual(
+      expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "src/index.ts", "README.md"]),
+    );
+    expect(files.filter((file) => /\.test\.|^test|\.stamp|\.tmp/.test(file))).toEqual([]);
   });
 
   it("has types that resolve as its code does", async () => {
@@ -54,16 +77,47 @@ describe.each(["core", "parallel", "blas", "data", "shardgrad"])("packages/%s", 
 it("core depends on nothing and contains no native code", async () => {
   const { dependencies, peerDependencies, optionalDependencies } = await manifestOf("core");
   expect({ dependencies, peerDependencies, optionalDependencies }).toEqual({});
-  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--loglevel=error"], {
-    cwd: packageOf("core"),
-  });
-  const files: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
-  expect(files).toContain("dist/index.js");
+  const files = await packedFiles("core");
   expect(files.filter((file) => !/\.(ts|js|map|md)$|^(package\.json|LICENSE)$/.test(file))).toEqual([]);
 });
 
+describe("the types of all entries are clean without skipLibCheck, and need no lib besides es2022", () => {
+  const folder = fileURLToPath(new URL(`./.tmp/types-${process.pid}/`, import.meta.url));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  // Node.js's own types bring some of what could be missing.
+  it.each([
+    [names, ["node"]],
+    [["core"], []],
+  ])("%s, with the types of %j", async (names, types) => {
+    const manifests = await Promise.all(names.map(manifestOf));
+    const entries = manifests.flatMap(({ name, exports }) =>
+      Object.keys(exports).flatMap((entry) => (entry.endsWith(".json") ? [] : join(name, entry))),
+    );
+    const compilerOptions = {
+      ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+      ...{
+        target: "es2022",
+        lib: ["es2022"],
+        module: "nodenext",
+        types,
+        typeRoots: [`${root}node_modules/@types`],
+      },
+    };
+    await mkdir(folder, { recursive: true });
+    const text = entries.map((entry) => `import "${entry}";\n`).join("");
+    await writeFile(`${folder}entries.mts`, text);
+    await writeFile(`${folder}tsconfig.json`, JSON.stringify({ compilerOptions, files: ["entries.mts"] }));
+    const tsc = `${root}node_modules/typescript/bin/tsc`;
+    const told = await run(process.execPath, [tsc, "-p", folder]).then(
+      () => "",
+      ({ stdout }) => stdout,
+    );
+    expect(told).toBe("");
+  });
+});
+
 it("core has no export without documentation", async () => {
-  const root = fileURLToPath(new URL("../", import.meta.url));
   const typedoc = require
     .resolve("typedoc/package.json", { paths: [root] })
     .replace(/package\.json$/, "bin/typedoc");

@@ -5,7 +5,7 @@ export default defineConfig({
   format: "esm",
   platform: "neutral",
   target: "es2024",
-  dts: true,
+  dts: { banner: '/// <reference lib="esnext.disposable" />' },
   sourcemap: true,
   clean: true,
 });

@@ -12,6 +12,7 @@ export default defineConfig({
   platform: "node",
   target: "node22",
   dts: {
+    banner: '/// <reference lib="esnext.disposable" />',
     entry: {
       "node-version": "src/node-version.ts",
       index: "src/index.ts",

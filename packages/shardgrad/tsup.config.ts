@@ -6,7 +6,7 @@ export default defineConfig({
   format: "esm",
   platform: "node",
   target: "node22",
-  dts: { entry: { index: "src/index.ts" } },
+  dts: { banner: '/// <reference lib="esnext.disposable" />', entry: { index: "src/index.ts" } },
   sourcemap: true,
   clean: true,
   // Scripts that pages have inside, with core in them.

@@ -8,7 +8,7 @@ export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/prov
 export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
-export { Heap, type HeapOptions, heap, openHeap } from "./memory/heap.ts";
+export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";

@@ -1,5 +1,6 @@
 // What coordinator and workers tell each other: the Comlink interface and its data. Types only.
 import type { KernelSet } from "@shardgrad/core";
+import type { SharedMemory } from "@shardgrad/core/engine";
 import type { KeptNumbers } from "./checks/kept-numbers.ts";
 import type { Found } from "./checks/probe.ts";
 import type { StoredColumns } from "./data/columns.ts";
@@ -48,7 +49,7 @@ export interface WorkerSetup {
   plan: RunPlan;
   job: SentJob;
   begin: Beginning;
-  memory: WebAssembly.Memory;
+  memory: SharedMemory;
   /** The memory that this worker may allocate from. */
   arena: { base: number; bytes: number };
   kernels: KernelSet;

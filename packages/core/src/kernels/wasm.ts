@@ -30,7 +30,7 @@ export function supportedBuild(): WasmBuild | undefined {
 /** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
   const module = new WebAssembly.Module(decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
-  const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
+  const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory as WebAssembly.Memory } });
   const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
   const bytes = scratchBytes();
   setScratch(packingBuffer(heap, bytes), bytes);

@@ -8,10 +8,15 @@ const pageBytes = 65536;
 const maximumPages = 65536;
 const minimumPages = 1024;
 
+/** A shared `WebAssembly.Memory`. That type itself is in TypeScript's libraries for browsers, which few programs name. */
+export interface SharedMemory {
+  readonly buffer: ArrayBuffer;
+}
+
 /** Where a thread's numbers live: a memory, and the range that this thread may allocate from. */
 export interface HeapOptions {
   /** The memory to share; by default a new one with 4 GiB of address space. */
-  memory?: WebAssembly.Memory;
+  memory?: SharedMemory;
   /** First byte and length of the range; default: the whole memory. */
   base?: number;
   bytes?: number;
@@ -19,7 +24,7 @@ export interface HeapOptions {
 
 /** The shared memory of this thread, its typed views and its allocator. */
 export class Heap {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: SharedMemory;
   readonly buffer: SharedArrayBuffer;
   readonly float32: Float32Array;
   readonly float64: Float64Array;
@@ -50,7 +55,7 @@ function reserveMemory(): WebAssembly.Memory {
   }
   throw new MemoryError(
     `memory: cannot reserve ${formatBytes(minimumPages * pageBytes)} of shared WebAssembly memory; ` +
-      "in a browser the page must be cross-origin isolated, elsewhere raise the address-space limit (ulimit -v)",
+      "raise the limit of the address space (ulimit -v); in a browser, close other pages, or take a 64-bit one",
   );
 }
 
