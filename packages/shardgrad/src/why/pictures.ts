@@ -10,18 +10,22 @@ function contours(
   [a, b]: readonly [number, number],
   levels: readonly number[],
 ): Line[] {
-  // The loss is dᵀ H d for a distance d from the minimum, with H = xᵀx / n.
+  // The loss is dᵀ H d for a distance d from the minimum, with H = xᵀx / n. Its Cholesky factor makes a circle of it.
   const mean = (of: (row: readonly number[]) => number) =>
     x.reduce((sum, row) => sum + of(row), 0) / x.length;
   const [h11, h12, h22] = [mean(([p]) => p! * p!), mean(([p, q]) => p! * q!), mean(([, q]) => q! * q!)];
+  const l11 = Math.sqrt(h11);
+  const l21 = h12 / l11;
+  const l22 = Math.sqrt(h22 - l21 * l21);
   return levels.map((level) => ({
     name: "",
     style: 0,
     marks: "none",
     points: Array.from({ length: 121 }, (_, i) => {
-      const [c, s] = [Math.cos((i * Math.PI) / 60), Math.sin((i * Math.PI) / 60)];
-      const radius = Math.sqrt(level / (h11 * c * c + 2 * h12 * c * s + h22 * s * s));
-      return [a + radius * c, b + radius * s] as const;
+      const turn = (i * Math.PI) / 60;
+      const d2 = (Math.sqrt(level) * Math.sin(turn)) / l22;
+      const d1 = (Math.sqrt(level) * Math.cos(turn) - l21 * d2) / l11;
+      return [a + d1, b + d2] as const;
     }),
   }));
 }

@@ -1,11 +1,11 @@
 // Question 7: the computational graph.
+import type { DrawGraph } from "../draw-graph.ts";
 import { count } from "../format.ts";
 import type { Findings } from "../measure.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, theCatch } from "./section.ts";
 
-/** @param draw makes SVG of Graphviz's language */
-export function graphsSection({ graphs }: Findings, draw: (dot: string) => string): Section {
+export function graphsSection({ graphs }: Findings, draw: DrawGraph): Section {
   const { formula, network } = graphs;
   const node = (name: string) => formula.nodes.find((one) => one.name?.startsWith(name))!;
   const [x, y, z, q, f] = ["x", "y", "z", "q", "f"].map((name) => {
@@ -21,11 +21,11 @@ export function graphsSection({ graphs }: Findings, draw: (dot: string) => strin
       `No node knows more than its own operation. A network is the same with more nodes.`,
     body: [
       figure(
-        draw(formula.dot),
+        draw(formula.dot, "The graph of f = (x + y)·z, with the value and the gradient of each node."),
         `f = (x + y)·z. Read the values downwards, then the gradients upwards. Check one: if x grows by 0.001, q grows by 0.001, and f changes by 0.001 · z = −0.004. So ∂f/∂x = −4.`,
       ),
       figure(
-        draw(network.dot),
+        draw(network.dot, "The graph of the loss of a network of two layers, with values and gradients."),
         `The loss of a real network of ${count(network.weights)} weights on 6 samples: ${network.nodes.length} nodes. Rounded nodes are weights and biases: where gradients arrive that the update uses. No gradient flows along dashed arrows. A line such as [6,4] says that the node holds 6 rows of 4 numbers, of which the first three are shown.`,
       ),
       paragraph(

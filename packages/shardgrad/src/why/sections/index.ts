@@ -1,4 +1,5 @@
 // The seven sections, in the order of the page.
+import type { DrawGraph } from "../draw-graph.ts";
 import type { Findings } from "../measure.ts";
 import { graphsSection } from "./graphs.ts";
 import { layersSection } from "./layers.ts";
@@ -9,8 +10,7 @@ import { raceSection } from "./race.ts";
 import type { Section } from "./section.ts";
 import { slopesSection } from "./slopes.ts";
 
-/** @param draw makes SVG of Graphviz's language */
-export function sectionsOf(findings: Findings, draw: (dot: string) => string): Section[] {
+export function sectionsOf(findings: Findings, draw: DrawGraph): Section[] {
   return [
     oneByOneSection(findings),
     layersSection(findings),
