@@ -50,16 +50,25 @@ const rooms = [
   ["protocol"],
   ["worker", "attempt"],
   ["run"],
-  ["training-run", "train", "profile-job"],
+  ["job-here"],
+  ["training-run", "train", "profile-job", "graph-job"],
   ["index", "engine", "command", "worker-entry"],
 ];
 /** The rooms of data, and those of shardgrad, from left to right. */
-const shardgradRooms = [["index"], ["why"], ["cli"]];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
+const shardgradRooms = [
+  ["plots", "graph"],
+  ["scale"],
+  ["doctor", "init"],
+  ["measure"],
+  ["index"],
+  ["why"],
+  ["cli"],
+];
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|command|testing|worker-entry|node-version|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|command|testing|worker-entry|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

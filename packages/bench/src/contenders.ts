@@ -42,8 +42,8 @@ const node = (...args: string[]): Launch => ({ command: process.execPath, args }
 /** How to start shardgrad on certain kernels. */
 export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.ts"), kernels);
 
-/** How to start the reference and the yardstick. */
-export const launches = { reference: node(own("reference.ts")), sgemm: node(own("sgemm.ts")) };
+/** How to start the reference. */
+export const referenceLaunch = node(own("reference.ts"));
 
 function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contender["launch"] {
   const reasonOr = (reason: string | undefined, launch: Launch) => (reason ? { reason } : launch);
@@ -79,11 +79,4 @@ export function listContenders(
     const counts = isOurs(who) ? workerCounts : [allCores ? surroundings.cores : 1];
     return counts.map((workers) => ({ who, workers, launch: launchOf(who, surroundings) }));
   });
-}
-
-/** 1, 2, 4, … and all cores: the default. */
-export function defaultWorkerCounts(cores: number): number[] {
-  const counts: number[] = [];
-  for (let count = 1; count < cores; count *= 2) counts.push(count);
-  return [...counts, cores];
 }

@@ -1,9 +1,9 @@
 // A contender during the measurement: started, checked, and then an entrant of the rounds. Every turn records the time
 // of a step. Any error becomes the reason why it has no numbers.
+import type { Entrant } from "shardgrad/measure";
 import type { Launch } from "./contender-process.ts";
 import { ContenderProcess } from "./contender-process.ts";
 import type { PrepareCommand, Prepared, Turn, Vitals } from "./protocol.ts";
-import type { Entrant } from "./rounds.ts";
 import { limitOfTurn, planTurn } from "./turns.ts";
 
 /** Time for building, for the check steps, and for warming up. */
@@ -24,12 +24,8 @@ export class Entry implements Entrant {
   #process: ContenderProcess | undefined;
   #estimate = 0;
 
-  readonly #phases: boolean;
-
-  /** @param options whether to ask where the time of each turn goes */
-  constructor(name: string, { phases = false } = {}) {
+  constructor(name: string) {
     this.name = name;
-    this.#phases = phases;
   }
 
   /** Whether it takes part. */
@@ -62,7 +58,7 @@ export class Entry implements Entrant {
     const plan = planTurn(this.#estimate);
     const limitMs = limitOfTurn(plan, this.#estimate);
     try {
-      const done = await this.#process!.ask<Turn>({ command: "run", ...plan, phases: this.#phases }, limitMs);
+      const done = await this.#process!.ask<Turn>({ command: "run", ...plan }, limitMs);
       this.#estimate = done.ms / done.steps;
       this.msPerStep.set(round, this.#estimate);
       this.turns.set(round, done);

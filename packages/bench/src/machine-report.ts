@@ -1,6 +1,6 @@
 // Describes the machine, at the head of every report.
-import type { Machine } from "./machine.ts";
-import { mebibytes } from "./markdown.ts";
+import type { Machine } from "shardgrad/measure";
+import { mebibytes } from "shardgrad/measure";
 
 /** A list of facts about the machine and the run. */
 export function machineReport(machine: Machine): string {

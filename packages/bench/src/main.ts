@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { benchKernels } from "./kernels/kernel-bench.ts";
 import { parseCount, parseCounts, parseModels, parseSeconds, parseWho, zooDefaults } from "./options.ts";
-import { benchScaling, scalingWorkerCounts } from "./scaling/scaling-bench.ts";
+import { benchScaling } from "./scaling/scaling-bench.ts";
 import { zooModel } from "./zoo.ts";
 import { benchZoo } from "./zoo-bench.ts";
 
@@ -55,7 +55,7 @@ command("scaling", "what more workers bring, and where the time goes that they l
       .argParser(parseModels)
       .default(chosen, chosen.map(({ name }) => name).join(",")),
   )
-  .option("--workers <counts>", "numbers of workers, separated by commas", parseCounts, scalingWorkerCounts())
+  .option("--workers <counts>", "numbers of workers, separated by commas", parseCounts, workers)
   .addOption(
     new Option("--kernels <name>", "what computes; the best there is if absent").choices([
       "blas",
@@ -63,7 +63,6 @@ command("scaling", "what more workers bring, and where the time goes that they l
       "wasm-plain",
     ]),
   )
-  .option("--budget <seconds>", "for the turns of one number of workers on one model", parseSeconds, budget)
   .action(benchScaling);
 
 try {

@@ -23,23 +23,3 @@ export function markdownTable(
   );
   return [line(cells[0]!), line(rule), ...cells.slice(1).map(line)].join("\n");
 }
-
-/** Three significant digits without exponent: 0.0712, 4.53, 128, 4100. */
-export function digits(value: number): string {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toFixed(Math.min(decimals, 12));
-}
-
-/** `4.53 (4.40 – 4.71)` */
-export function spreadText({ median, min, max }: { median: number; min: number; max: number }): string {
-  return `${digits(median)} (${digits(min)} – ${digits(max)})`;
-}
-
-export function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
-}
-
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)} %`;
-}

@@ -1,14 +1,14 @@
 // One model, all contenders: starts and checks each by itself, then they take turns. Knows nothing of tables.
+import { chooseKernels } from "@shardgrad/parallel/command";
+import type { ByRound } from "shardgrad/measure";
+import { runRounds, startYardstick } from "shardgrad/measure";
 import { findFault } from "./check-network.ts";
 import { ContenderProcess } from "./contender-process.ts";
 import type { Contender } from "./contenders.ts";
-import { launches } from "./contenders.ts";
+import { referenceLaunch } from "./contenders.ts";
 import { Entry, prepareLimitMs, restMs } from "./entry.ts";
 import type { PrepareCommand, Prepared } from "./protocol.ts";
-import { runRounds } from "./rounds.ts";
-import type { ByRound } from "./statistics.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
-import { startYardstick } from "./yardstick.ts";
 import type { ZooModel } from "./zoo.ts";
 
 const checkSteps = 4;
@@ -28,7 +28,7 @@ export interface ModelMeasured {
 
 /** Writes the files that all start from, and returns the expected results. */
 async function judge(command: PrepareCommand): Promise<Prepared> {
-  const process = new ContenderProcess(launches.reference);
+  const process = new ContenderProcess(referenceLaunch);
   try {
     return await process.ask<Prepared>(command, prepareLimitMs);
   } finally {
@@ -47,7 +47,8 @@ export async function measureModel(
   const contenders = listed.map(
     (contender) => [contender, new Entry(`${contender.who} ${contender.workers}`)] as const,
   );
-  const yardstick = await startYardstick([...new Set([1, cores])]);
+  const kernels = await chooseKernels("auto", import.meta.url);
+  const yardstick = await startYardstick([...new Set([1, cores])], kernels);
   try {
     const command = { command: "prepare", model, folder: folder.path, checkSteps } as const;
     const reference = await judge({ ...command, workers: 1 });
@@ -67,8 +68,9 @@ export async function measureModel(
     // Without the yardstick there is no efficiency to report.
     const broken = failed.get(yardstick.entrant);
     if (broken) throw broken;
-    const { kernels, gflops } = yardstick;
-    return { model, contenders, sgemm: { kernels, one: gflops.get(1)!, all: gflops.get(cores)! } };
+    const { gflops } = yardstick;
+    const sgemm = { kernels: kernels.blas?.description ?? kernels.set };
+    return { model, contenders, sgemm: { ...sgemm, one: gflops.get(1)!, all: gflops.get(cores)! } };
   } finally {
     await Promise.all([yardstick.end(), ...contenders.map(([, entry]) => entry.end())]);
   }

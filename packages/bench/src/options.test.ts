@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { expect, it } from "vitest";
-import { defaultWorkerCounts, everyone, listContenders } from "./contenders.ts";
+import { everyone, listContenders } from "./contenders.ts";
 import { parseCount, parseCounts, parseModels, parseSeconds, parseWho } from "./options.ts";
-import { scalingWorkerCounts } from "./scaling/scaling-bench.ts";
 
 it("reads lists, once each", () => {
   expect(parseCounts("1,2, 4,2")).toEqual([1, 2, 4]);
@@ -24,18 +23,6 @@ it.each([
 it("says what would have fitted", () => {
   expect(() => parseWho("numpy")).toThrow(/There is no "numpy"; expected some of .*shardgrad-blas.*jax-js/);
   expect(() => parseModels("mlp-huge")).toThrow(/There is no model "mlp-huge".*mlp-tiny.*gpt-256/);
-});
-
-it("measures all cores, and some numbers between", () => {
-  expect([1, 2, 3, 8, 12].map(defaultWorkerCounts)).toEqual([
-    [1],
-    [1, 2],
-    [1, 2, 3],
-    [1, 2, 4, 8],
-    [1, 2, 4, 8, 12],
-  ]);
-  expect(scalingWorkerCounts(3)).toEqual([1, 2, 3]);
-  expect(scalingWorkerCounts(24)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 16, 24]);
 });
 
 it("lists whom the machine lacks with the reason", () => {

@@ -1,8 +1,9 @@
 // Turns command-line words into checked values. An invalid word is refused with the list of valid ones.
 import { usableCores } from "@shardgrad/parallel/engine";
 import { InvalidArgumentError } from "commander";
+import { defaultWorkerCounts } from "shardgrad/measure";
 import type { Who } from "./contenders.ts";
-import { defaultWorkerCounts, everyone } from "./contenders.ts";
+import { everyone } from "./contenders.ts";
 import type { ZooModel } from "./zoo.ts";
 import { zoo, zooModel } from "./zoo.ts";
 

@@ -1,14 +1,11 @@
 // What the bench and a contender, a child process, tell each other: one JSON object per line, one answer per command,
 // in turn. A contender is idle between commands, and ends when its standard input does. Types only.
-import type { TimedPhase } from "@shardgrad/parallel";
 import type { ZooModel } from "./zoo.ts";
 
 /** Builds the network from the files in `folder`, checks it, and warms up. */
 export interface PrepareCommand {
   command: "prepare";
   model: ZooModel;
-  /** Overrides the model's optimizer. */
-  batch?: number;
   /**
    * The files that `reference` wrote: `weights.bin` (float32, all parameters in shardgrad's order and layout), `x.bin`
    * (float32, or int32 tokens) and `y.bin` (int32 labels), with all batches one after another.
@@ -25,8 +22,6 @@ export interface RunCommand {
   command: "run";
   warm: number;
   steps: number;
-  /** Whether to report where the workers' time goes; only shardgrad can. */
-  phases?: boolean;
 }
 
 export interface Prepared {
@@ -44,8 +39,6 @@ export interface Turn {
   /** The time of the measured steps, and their number. */
   ms: number;
   steps: number;
-  /** On request: milliseconds that each worker spent in each phase of the measured steps. */
-  phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
 }
 
 /** Every answer also reports on the process. */
@@ -58,29 +51,5 @@ export interface Vitals {
 
 export type Answer<T> = ({ ok: true } & T & Vitals) | { ok: false; reason: string };
 
-/** The bench asks the yardstick, `contenders/sgemm.ts`, in the same way, for something else. */
-export interface SgemmPrepareCommand {
-  command: "prepare";
-  /** The most threads that it will run. */
-  threads: number;
-}
-
-export interface SgemmPrepared {
-  /** The kernels used. */
-  kernels: string;
-}
-
-export interface SgemmRunCommand {
-  command: "run";
-  /** Numbers of threads to run, one after another, for `ms` each. */
-  counts: readonly number[];
-  ms: number;
-}
-
-export interface SgemmTurn {
-  /** Of all threads together, for each of `counts`. */
-  gflops: number[];
-}
-
 /** Every command to a child. */
-export type Command = PrepareCommand | RunCommand | SgemmPrepareCommand | SgemmRunCommand;
+export type Command = PrepareCommand | RunCommand;

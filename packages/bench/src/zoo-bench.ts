@@ -1,13 +1,13 @@
 // `bench`: the zoo, on shardgrad and on its alternatives. Finds the contenders, measures model after model, and
 // reports.
 import { usableCores } from "@shardgrad/parallel/engine";
-import type { BlasFound } from "./best-kernels.ts";
+import type { BlasFound } from "shardgrad/measure";
+import { describeMachine } from "shardgrad/measure";
 import { useBlasIfThere } from "./best-kernels.ts";
 import type { Surroundings } from "./contenders.ts";
 import { listContenders } from "./contenders.ts";
 import { findPytorch } from "./find-pytorch.ts";
 import { installRivals } from "./install-rivals.ts";
-import { describeMachine } from "./machine.ts";
 import { machineReport } from "./machine-report.ts";
 import { measureModel } from "./measure-model.ts";
 import type { ZooOptions } from "./options.ts";

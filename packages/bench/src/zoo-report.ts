@@ -1,7 +1,8 @@
 // The Markdown tables of a zoo run.
+import { digits, mebibytes, percent, spreadText } from "shardgrad/measure";
 import { isOurs } from "./contenders.ts";
 import type { Align } from "./markdown.ts";
-import { digits, markdownTable, mebibytes, percent, spreadText } from "./markdown.ts";
+import { markdownTable } from "./markdown.ts";
 import { parameterCount, stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
 import type { BenchRow } from "./zoo-rows.ts";

@@ -1,6 +1,6 @@
+import { describeMachine } from "shardgrad/measure";
 import { expect, it } from "vitest";
 import { Entry } from "./entry.ts";
-import { describeMachine, tellingVariables } from "./machine.ts";
 import { stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
 import { modelReport } from "./zoo-report.ts";
@@ -74,9 +74,4 @@ it("tells all of it in tables", () => {
   expect(report).toMatch(/\| jax-js +\| +1 \| +– \|/);
   expect(report).toContain("- jax-js 1: not installed: no network");
   expect(report).toContain("- shardgrad-wasm 2 used up to 20 % of a core while others had their turn");
-});
-
-it("keeps the variables that matter, and no others", () => {
-  const env = { OMP_NUM_THREADS: "1", OPENBLAS_CORETYPE: "Haswell", HOME: "/root", OMPHALOS: "x", PATH: "" };
-  expect(tellingVariables(env)).toEqual({ OMP_NUM_THREADS: "1", OPENBLAS_CORETYPE: "Haswell" });
 });

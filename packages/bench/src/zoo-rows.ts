@@ -1,12 +1,11 @@
 // Computes rows from times by round: medians, spreads, ratios, shares. Compares only within rounds.
+import type { Machine, Spread } from "shardgrad/measure";
+import { pairRounds, spreadOf } from "shardgrad/measure";
 import type { Contender, Who } from "./contenders.ts";
 import { isOurs } from "./contenders.ts";
 import type { Entry } from "./entry.ts";
-import type { Machine } from "./machine.ts";
 import type { ModelMeasured } from "./measure-model.ts";
 import { stepFlops } from "./network-sizes.ts";
-import type { Spread } from "./statistics.ts";
-import { pairRounds, spreadOf } from "./statistics.ts";
 
 /** One contender on one model. */
 export interface BenchRow {

@@ -1,6 +1,13 @@
 // @shardgrad/parallel/command: what a command over this package needs besides the public API. Not for programs that
 // train models: it may change in any version.
 
+export { checkParts } from "./check-parts.ts";
 export { oneLine } from "./errors.ts";
-export { type OptionRow, trainOptions } from "./plan/train-options.ts";
+export { frozenCopy } from "./frozen-copy.ts";
+export { jobUrlOf } from "./job/load-job.ts";
+export { relaxedFuses } from "./plan/fused-multiply-add.ts";
+export { machineMemory } from "./plan/memory-budget.ts";
+export { chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
+export { checkValues, type OptionRow, trainOptions } from "./plan/train-options.ts";
+export { checkOutput, writeOutput } from "./run/output.ts";
 export { requireSurroundings } from "./surroundings.ts";

@@ -116,6 +116,7 @@ export interface EndEvent {
    * With `timePhasesFrom`: milliseconds that each worker spent in each phase, from that step on. `wait` is the time in
    * barriers until the last worker arrived. `wake` is the time from then until this one continued; with `reduce:
    * "coordinator"` it includes the coordinator's averaging. `other` lies between a barrier and the next phase.
+   * Barriers of evaluations count as `evaluate`; all other phases together are the time of the steps.
    */
   phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
   /** The best checkpoint, with the option `checkpoint.best`. */

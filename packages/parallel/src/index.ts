@@ -63,6 +63,7 @@ export {
   WorkerError,
 } from "./errors.ts";
 export type * from "./events.ts";
+export { type GraphJobOptions, graphJob } from "./graph-job.ts";
 export {
   type AfterStepContext,
   defineJob,

@@ -2,27 +2,18 @@
 // timed on this thread. It starts no other thread, and discards the weights.
 
 import type { KernelSet, Profile } from "@shardgrad/core";
-import { CaptureError, compile, grad, manualSeed, profile, scope, useKernels, zeros } from "@shardgrad/core";
-import { optionNames, Storage } from "@shardgrad/core/engine";
-import { launchNow } from "./attempt/launch.ts";
+import { CaptureError, compile, grad, kernelSet, profile, scope, useKernels, zeros } from "@shardgrad/core";
+import { optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "./check-parts.ts";
-import { sampleShapes } from "./data/columns.ts";
-import { stepsPerEpoch } from "./data/sampling.ts";
 import { JobError } from "./errors.ts";
 import { frozenCopy } from "./frozen-copy.ts";
-import { buildModel } from "./job/build-model.ts";
 import { requireCount } from "./job/define-job.ts";
-import { noteCaller } from "./job/job-origin.ts";
-import { findJob, jobUrlOf } from "./job/load-job.ts";
-import { findWorker } from "./own-folder.ts";
-import { resolveParams } from "./params.ts";
+import { withJobHere } from "./job-here.ts";
+import type { RunKernels } from "./plan/run-kernels.ts";
 import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
-import { planRun, runSeed } from "./plan/run-plan.ts";
 import type { TrainOptions } from "./plan/train-options.ts";
 import { checkValues } from "./plan/train-options.ts";
-import { prepareData } from "./run/prepare-data.ts";
 import { trainedParameters } from "./shared/untrained.ts";
-import { BatchSource } from "./step/batches.ts";
 import { RunPlace } from "./step/run-place.ts";
 
 /** The options of `profileJob`. */
@@ -67,79 +58,57 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   checkValues("profile", options);
   const { rounds = 20 } = options;
   requireCount("profile", "rounds", rounds);
-  const url = jobUrlOf("profileJob", job);
-  noteCaller(url);
-  const launch = launchNow(url, findWorker("profileJob", url));
-  const { job: defined } = await findJob(url, async () => {
-    // Imported here, so that workers, which import this package, do not load it.
-    const { identifyJob } = await import("./attempt/threads.ts");
-    return identifyJob(launch);
-  });
-  const chosen = await chooseKernels(options.kernels ?? "auto", url);
-  await loadKernels(chosen);
-  const kernels = useKernels(chosen.set);
-  const blocks: Storage[] = [];
-  const allocate = (bytes: number) => {
-    const block = Storage.allocate(bytes, "dataset");
-    block.retain();
-    blocks.push(block);
-    return block;
+  let chosen: RunKernels = { set: kernelSet() };
+  const choose = async (url: string) => {
+    chosen = await chooseKernels(options.kernels ?? "auto", url);
+    await loadKernels(chosen);
+    useKernels(chosen.set);
   };
-  try {
-    const seed = runSeed(defined, options);
-    const params = resolveParams(defined.params ?? {}, options.params);
-    const { job: definition, train } = await prepareData(defined, { params, seed }, allocate);
-    if (definition.gradient) {
-      throw new JobError(
-        `profile: the job's gradient is ${definition.gradient.name}, and a step of many forward passes has no single list of kernels; leave gradient out to profile one with backpropagation`,
-      );
-    }
-    const plan = planRun(definition, options, train.samples);
-    const { shards, batchSize, steps } = plan;
-    const samples = Math.ceil(batchSize / shards);
-    manualSeed(seed);
-    const { model, optimizer } = buildModel(definition, sampleShapes(train), {
-      steps,
-      stepsPerEpoch: stepsPerEpoch(plan),
-    });
-    const source = new BatchSource(definition, train, "training", seed, samples);
-    source.load(
-      Int32Array.from({ length: samples }, (_, i) => i),
-      0,
-      0,
-    );
-    const parameters = trainedParameters(model);
-    const into = parameters.map((parameter) => {
-      parameter.grad = zeros(parameter.shape).keep();
-      return parameter.grad;
-    });
-    const place = new RunPlace();
-    const step = compile(() => {
-      const context = { ...definition.context, step: place.step, epoch: place.epoch };
-      grad(definition.loss(model, source.batch(samples), context), parameters, { into });
-      optimizer.step();
-    });
-    try {
-      for (let call = 0; call < 3; call++) source.during(samples, () => scope(() => step()));
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      throw new JobError(
-        `profile: the loss cannot be recorded, so its kernels cannot be listed (train runs it anew in every step): ${error.message}`,
-        { cause: error },
-      );
-    }
-    const found = profile(step, { rounds });
-    step.dispose();
-    place.dispose();
-    return {
-      kernels,
-      ...(chosen.blas && { blas: chosen.blas.description }),
-      ...(chosen.noBlas !== undefined && { noBlas: chosen.noBlas }),
-      samples,
-      flops: found.rows.reduce((sum, { flops }) => sum + flops, 0),
-      profile: found,
-    };
-  } finally {
-    for (const block of blocks) block.release();
-  }
+  return await withJobHere(
+    "profileJob",
+    job,
+    options,
+    choose,
+    ({ job: definition, plan, build, firstSamples }) => {
+      if (definition.gradient) {
+        throw new JobError(
+          `profile: the job's gradient is ${definition.gradient.name}, and a step of many forward passes has no single list of kernels; leave gradient out to profile one with backpropagation`,
+        );
+      }
+      const samples = Math.ceil(plan.batchSize / plan.shards);
+      const { model, optimizer } = build();
+      const source = firstSamples(samples);
+      const parameters = trainedParameters(model);
+      const into = parameters.map((parameter) => {
+        parameter.grad = zeros(parameter.shape).keep();
+        return parameter.grad;
+      });
+      const place = new RunPlace();
+      const step = compile(() => {
+        const context = { ...definition.context, step: place.step, epoch: place.epoch };
+        grad(definition.loss(model, source.batch(samples), context), parameters, { into });
+        optimizer.step();
+      });
+      try {
+        for (let call = 0; call < 3; call++) source.during(samples, () => scope(() => step()));
+      } catch (error) {
+        if (!(error instanceof CaptureError)) throw error;
+        throw new JobError(
+          `profile: the loss cannot be recorded, so its kernels cannot be listed (train runs it anew in every step): ${error.message}`,
+          { cause: error },
+        );
+      }
+      const found = profile(step, { rounds });
+      step.dispose();
+      place.dispose();
+      return {
+        kernels: chosen.set,
+        ...(chosen.blas && { blas: chosen.blas.description }),
+        ...(chosen.noBlas !== undefined && { noBlas: chosen.noBlas }),
+        samples,
+        flops: found.rows.reduce((sum, { flops }) => sum + flops, 0),
+        profile: found,
+      };
+    },
+  );
 }

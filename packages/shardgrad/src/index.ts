@@ -4,3 +4,8 @@
 export * from "@shardgrad/core";
 export * from "@shardgrad/data";
 export * from "@shardgrad/parallel";
+export { drawGraph } from "./graph/draw.ts";
+export type { ScaleMode, ScaleRow } from "./scale/rows.ts";
+export { type ScaleOptions, type ScaleResult, scale } from "./scale/scale.ts";
+export type { Spread } from "./scale/statistics.ts";
+export type { StepTime } from "./scale/step-time.ts";

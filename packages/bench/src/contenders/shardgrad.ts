@@ -21,7 +21,6 @@ const warmUpMs = 300;
 
 const kernels = process.argv[2] as "blas" | "wasm" | "wasm-plain";
 let model: ZooModel;
-let batchSize: number;
 let workers: number;
 let msPerStep: number;
 
@@ -38,23 +37,22 @@ interface Run {
 /** Trains on a data set of so many batches. */
 async function runOf(batches: number, options: TrainOptions): Promise<Run> {
   const job = new URL(`../jobs/${model.name}.ts`, import.meta.url);
-  // The job counts batches of the model's own size.
-  job.searchParams.set("batches", String((batches * batchSize) / model.batch));
+  job.searchParams.set("batches", String(batches));
   const run: Partial<Run> & Pick<Run, "epochs"> = { epochs: [] };
-  for await (const event of train(job, { workers, batchSize, kernels, ...options })) {
+  for await (const event of train(job, { workers, kernels, ...options })) {
     if (event.type === "start")
       Object.assign(run, { kernels: event.kernels, blas: event.blas, parameters: event.parameters });
     if (event.type === "end") run.end = event;
     if (event.type !== "epoch") continue;
     const { loss, samplesPerSecond } = event;
-    run.epochs.push({ loss, ms: ((batches * batchSize) / samplesPerSecond) * 1000 });
+    run.epochs.push({ loss, ms: ((batches * model.batch) / samplesPerSecond) * 1000 });
   }
   if (namesOfKernels[kernels].test(run.kernels!)) return run as Run;
   throw new Error(`asked for kernels "${kernels}", but train() took "${run.kernels}"`);
 }
 
 async function prepare(command: PrepareCommand): Promise<Prepared> {
-  ({ model, workers, batch: batchSize = command.model.batch } = command);
+  ({ model, workers } = command);
   const check = await runOf(1, { epochs: command.checkSteps });
   const timed = await runOf(model.batches, { epochs: 2 });
   msPerStep = timed.epochs[1]!.ms / model.batches;
@@ -67,17 +65,14 @@ async function prepare(command: PrepareCommand): Promise<Prepared> {
   };
 }
 
-async function run({ warm, steps, phases }: RunCommand): Promise<Turn> {
+async function run({ warm, steps }: RunCommand): Promise<Turn> {
   const epochsFor = (count: number) => Math.max(1, Math.round(count / model.batches));
   const measured = epochsFor(steps);
   const unmeasured = epochsFor(Math.max(warm, warmUpMs / msPerStep));
-  const { epochs, end } = await runOf(model.batches, {
-    epochs: unmeasured + measured,
-    ...(phases ? { timePhasesFrom: unmeasured * model.batches } : {}),
-  });
+  const { epochs } = await runOf(model.batches, { epochs: unmeasured + measured });
   const ms = epochs.slice(unmeasured).reduce((sum, epoch) => sum + epoch.ms, 0);
   msPerStep = ms / measured / model.batches;
-  return { ms, steps: measured * model.batches, ...(end.phaseMs ? { phaseMs: end.phaseMs } : {}) };
+  return { ms, steps: measured * model.batches };
 }
 
 serve({ prepare, run });

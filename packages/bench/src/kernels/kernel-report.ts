@@ -1,6 +1,7 @@
 // The tables of `bench kernels`: one line per case, the kernel sets side by side.
+import { digits, spreadText } from "shardgrad/measure";
 import type { Align } from "../markdown.ts";
-import { digits, markdownTable, spreadText } from "../markdown.ts";
+import { markdownTable } from "../markdown.ts";
 import type { KernelRow } from "./measure-kernels.ts";
 
 /** How a case is reported: its speed, and for memory-bound kernels how that compares with a copy. */

@@ -1,9 +1,8 @@
 // Measures the cases of `bench kernels`: in each round all kernel sets in turn, and a memory copy of the same size.
 import { scope } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
-import { orderOfRound } from "../rounds.ts";
-import type { Spread } from "../statistics.ts";
-import { pairRounds, spreadOf } from "../statistics.ts";
+import type { Spread } from "shardgrad/measure";
+import { orderOfRound, pairRounds, spreadOf } from "shardgrad/measure";
 import type { KernelCase } from "./kernel-case.ts";
 import { callsPerStretch, msPerCall } from "./repeated.ts";
 

@@ -66,7 +66,7 @@ export async function coordinate<M extends AnyModule>(
   const publish = withCallbacks(options, emit, () => recorded);
   try {
     checkOptions(options);
-    const out = await checkOutput(options.out);
+    const out = await checkOutput("train", options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob(launch.jobUrl, () => identifyJob(launch));
     const run = await prepareRun(launch.jobUrl, found, options, memory);
@@ -90,7 +90,10 @@ export async function coordinate<M extends AnyModule>(
     if (plan.useEma) lookAt(trainedParameters(model), layout, layout.ema!);
     const best = await checkpoints?.findBest();
     const end = endEvent(run, progress, { best, out });
-    if (out !== undefined) await writeOutput(out, writeSafetensors(model.stateDict(), run.metadata));
+    if (out !== undefined) {
+      const weights = writeSafetensors(model.stateDict(), run.metadata);
+      await writeOutput(out, weights, { operation: "train", content: "the weights" });
+    }
     detachModel(model);
     publish(end);
     return { ...end, model: model as M };

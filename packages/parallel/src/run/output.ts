@@ -1,20 +1,21 @@
-// The output file of a run's weights: checked before the training, replaced atomically after it. Knows nothing of
-// models; it writes bytes.
+// A file that a run or a command writes at its end, such as weights: checked before the work, replaced atomically after
+// it. Knows nothing of models; it writes bytes.
 import { randomBytes } from "node:crypto";
 import { access, constants, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { describeThrown, JobError, OutputError } from "../errors.ts";
 
 /**
- * The absolute path of the file, checked now rather than after the training.
+ * The absolute path of the file, checked now rather than after the work.
  *
+ * @param operation what errors begin with
  * @throws JobError if nothing can be written there
  */
-export async function checkOutput(file: string | undefined): Promise<string | undefined> {
+export async function checkOutput(operation: string, file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   const path = resolve(file);
   const refuse = (reason: string, cause?: unknown) => {
-    throw new JobError(`train: cannot write ${path}: ${reason}`, { cause });
+    throw new JobError(`${operation}: cannot write ${path}: ${reason}`, { cause });
   };
   await access(dirname(path), constants.W_OK).catch((error) =>
     refuse("its folder does not exist or is not writable", error),
@@ -39,9 +40,14 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
  * Writes a temporary file, then renames it. An existing file stays until the new one is whole. Among several runs with
  * the same file, the last one to end wins.
  *
+ * @param what the operation and the content, for errors: "train: cannot write the weights to …"
  * @throws OutputError if that fails; then nothing is left behind
  */
-export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeOutput(
+  path: string,
+  bytes: Uint8Array,
+  what: { operation: string; content: string },
+): Promise<void> {
   // Writes through links, and into devices and pipes.
   const target = await realpath(path).catch(() => path);
   const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
@@ -53,7 +59,7 @@ export async function writeOutput(path: string, bytes: Uint8Array): Promise<void
   } catch (error) {
     if (replaces) await rm(beside, { force: true }).catch(() => undefined);
     throw new OutputError(
-      `train: cannot write the weights to ${path}: ${describeThrown(error)}; make room there, or name another file`,
+      `${what.operation}: cannot write ${what.content} to ${path}: ${describeThrown(error)}; make room there, or name another file`,
       { cause: error },
     );
   }

@@ -49,6 +49,18 @@ it("lets a worker be a barrier ahead of one that has not looked yet", () => {
   expect(read()[0]).toMatchObject({ forward: 40, reduce: 2, other: 1 });
 });
 
+it("counts the barriers of an evaluation as evaluation, so that the other phases are the steps' time", () => {
+  const { clocks, at, read } = twoClocks();
+  const [fast, slow] = clocks as [PhaseClock, PhaseClock];
+  at(0, () => void [fast.start(), slow.start(), fast.enter("evaluate"), slow.enter("evaluate")]);
+  at(10, () => fast.enter("barrier"));
+  at(30, () => slow.enter("barrier"));
+  at(32, () => void [fast.leave(), slow.leave()]);
+  at(32, () => void [fast.enter("forward"), slow.enter("forward")]);
+  expect(read()[0]).toMatchObject({ evaluate: 32, wait: 0, wake: 0 });
+  expect(read()[1]).toMatchObject({ evaluate: 32, wait: 0, wake: 0 });
+});
+
 it("counts nothing before it is started", () => {
   const { clocks, at, read } = twoClocks();
   const [clock] = clocks as [PhaseClock, PhaseClock];

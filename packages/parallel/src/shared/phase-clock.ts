@@ -4,6 +4,8 @@
 //
 //   time in a barrier = wait (until the last worker arrives) + wake (from then until this one continues)
 //
+// Only barriers of steps count so: those of an evaluation are a part of it. All phases but `evaluate` are the steps' time.
+//
 // Clocks of different threads cannot be compared, but durations can: if all workers left the previous barrier together,
 // the one that worked longest arrives last. If one of them woke up late, the others' wait for it also counts as wake.
 import type { Phase } from "../errors.ts";
@@ -45,6 +47,7 @@ const columnOf = phases.map((phase) => {
   // The time between a barrier and the next phase.
   return column < 0 ? otherColumn : column;
 });
+const evaluateColumn = timed.indexOf("evaluate");
 const waitColumn = timed.indexOf("wait");
 const wakeColumn = timed.indexOf("wake");
 
@@ -53,6 +56,8 @@ export class PhaseClock {
   readonly #rank: number;
   #running = false;
   #column = otherColumn;
+  /** The column of the phase before the barrier. */
+  #before = otherColumn;
   #lastMs = 0;
   #leftMs = 0;
   #workedMs = 0;
@@ -75,6 +80,7 @@ export class PhaseClock {
     if (!this.#running) return;
     const nowMs = performance.now();
     addToCell(this.#table, this.#rank, this.#column, nowMs - this.#lastMs);
+    this.#before = this.#column;
     this.#column = columnOf[phases.indexOf(phase)]!;
     this.#lastMs = nowMs;
     if (phase !== "barrier") return;
@@ -92,9 +98,13 @@ export class PhaseClock {
       longestMs = Math.max(longestMs, readCell(this.#table, rank, exchange + this.#turn));
     }
     const insideMs = nowMs - this.#lastMs;
-    const waitMs = Math.min(insideMs, longestMs - this.#workedMs);
-    addToCell(this.#table, this.#rank, waitColumn, waitMs);
-    addToCell(this.#table, this.#rank, wakeColumn, insideMs - waitMs);
+    if (this.#before === evaluateColumn) {
+      addToCell(this.#table, this.#rank, evaluateColumn, insideMs);
+    } else {
+      const waitMs = Math.min(insideMs, longestMs - this.#workedMs);
+      addToCell(this.#table, this.#rank, waitColumn, waitMs);
+      addToCell(this.#table, this.#rank, wakeColumn, insideMs - waitMs);
+    }
     this.#lastMs = nowMs;
     this.#leftMs = nowMs;
     this.#turn = 1 - this.#turn;

@@ -2,8 +2,12 @@
 import { createRequire } from "node:module";
 import { nearestName } from "@shardgrad/core/engine";
 import { Command } from "commander";
+import { addDoctor } from "./doctor.ts";
+import { addGraph } from "./graph.ts";
+import { addInit } from "./init.ts";
 import { addProfile } from "./profile.ts";
 import { exitCode } from "./run-command.ts";
+import { addScale } from "./scale.ts";
 import { letProcessEnd } from "./streams.ts";
 import { addTrain } from "./train.ts";
 import { leaveOutWarnings } from "./warnings.ts";
@@ -29,6 +33,10 @@ const program = new Command("shardgrad")
 addTrain(program);
 addProfile(program);
 addWhy(program);
+addScale(program);
+addGraph(program);
+addDoctor(program);
+addInit(program);
 
 program
   .command("help")

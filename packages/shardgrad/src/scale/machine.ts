@@ -2,7 +2,9 @@
 
 import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { usableCores } from "@shardgrad/parallel/engine";
-import type { BlasFound } from "./best-kernels.ts";
+
+/** The BLAS that there is, or why there is none. */
+export type BlasFound = { blas: string } | { noBlas: string };
 
 export interface Machine {
   cpu: string;
@@ -11,15 +13,14 @@ export interface Machine {
   memoryBytes: number;
   os: string;
   node: string;
-  /** As @shardgrad/blas finds it. */
   blas: BlasFound;
   /** The load average over the minute before the run. Other load makes every number less reliable. */
   loadBefore: number;
-  /** Environment variables that change a contender's speed. */
+  /** Environment variables that change how fast it computes. */
   env: Record<string, string>;
 }
 
-/** They select kernels or numbers of threads. */
+/** They select kernels or numbers of threads, here or in other frameworks. */
 const telling =
   /^(OPENBLAS|GOTO|OMP|GOMP|KMP|MKL|BLIS|VECLIB|NUMEXPR|TORCH|ATEN|DNNL|ONEDNN|SHARDGRAD|UV_THREADPOOL|NODE_OPTIONS|LD_PRELOAD)(_|$)/;
 

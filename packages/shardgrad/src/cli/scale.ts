@@ -1,0 +1,87 @@
+// shardgrad scale: what more workers bring for a job, as tables, as a plot, and as advice.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { checkOutput, requireSurroundings, writeOutput } from "@shardgrad/parallel/command";
+import { usableCores } from "@shardgrad/parallel/engine";
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { scalePage } from "../scale/page.ts";
+import { scalePlot } from "../scale/plot.ts";
+import type { ScaleOptions } from "../scale/scale.ts";
+import { scale } from "../scale/scale.ts";
+import { scaleLines } from "../scale/table.ts";
+import { integer, optionFlags } from "./option-flags.ts";
+import { common, fail, keepOutput } from "./run-command.ts";
+
+interface ScaleFlags extends Omit<ScaleOptions, "params" | "onProgress"> {
+  set?: string[];
+  json?: boolean;
+  html?: string;
+  svg?: string;
+  stack?: boolean;
+}
+
+/** `1,2,4` */
+export function counts(text: string): number[] {
+  const numbers = text.split(",").map((word) => Number(word.trim() || Number.NaN));
+  if (numbers.every((number) => Number.isSafeInteger(number) && number >= 1)) return numbers;
+  throw new InvalidArgumentError("Expected integers of at least 1, separated by commas, such as 1,2,4.");
+}
+
+/** The line that says what is going on, on a terminal only; each replaces the one before. */
+function announce(what: string): void {
+  const { stderr } = process;
+  if (stderr.isTTY) stderr.write(`\r\u001b[K${what.slice(0, (stderr.columns ?? 80) - 1)}`);
+}
+
+async function runScale(job: string, flags: ScaleFlags): Promise<void> {
+  const { json = false, stack = false, html, svg, set: params = [], ...options } = flags;
+  const output = keepOutput();
+  try {
+    requireSurroundings("scale");
+    const files = { html: await checkOutput("scale", html), svg: await checkOutput("scale", svg) };
+    const cores = usableCores();
+    const most = Math.max(...(options.workers ?? [1]));
+    if (most > cores && !json) {
+      process.stderr.write(
+        `${most} workers on ${cores === 1 ? "1 core" : `${cores} cores`}: they take turns, so expect no gain beyond ${cores}\n`,
+      );
+    }
+    const result = await scale(pathToFileURL(resolve(job)), { ...options, params, onProgress: announce });
+    announce("");
+    const write = async (path: string | undefined, content: string, text: () => string) => {
+      if (path !== undefined) await writeOutput(path, Buffer.from(text()), { operation: "scale", content });
+    };
+    await write(files.html, "the report", () => scalePage(result));
+    await write(files.svg, "the plot", () => scalePlot(result));
+    const written = Object.values(files).filter((path) => path !== undefined);
+    const lines = [
+      ...scaleLines(result, Math.min(output.columns ?? 100, 120)),
+      ...written.map((path) => `written to ${path}`),
+    ];
+    output.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
+  } catch (error) {
+    announce("");
+    fail(error, stack);
+  }
+}
+
+export function addScale(program: Command): void {
+  const scaling = program
+    .command("scale")
+    .description("measure what more workers bring for a job, and where the rest of the time goes")
+    .argument("<job>", "path of the job module")
+    .option(
+      "--workers <counts>",
+      "numbers of workers, separated by commas (default: 1,2,4 … all cores)",
+      counts,
+    )
+    .option("--weak", "also with a batch of the same size for every worker")
+    .option("--rounds <n>", "interleaved rounds (default: 5)", integer);
+  optionFlags(scaling, ["shards", "batchSize", "accumulate", "seed", "kernels"])
+    .option("--html <file>", "write the report as a page")
+    .option("--svg <file>", "write the plot as a picture");
+  common(scaling, "print one JSON object and nothing else")
+    .addHelpText("after", "\nExample:\n  shardgrad scale my-job.ts --workers 1,2,4 --html scaling.html\n")
+    .action(runScale);
+}

@@ -1,0 +1,63 @@
+// The diagnosis as lines of a terminal.
+import { digits, ratio } from "../scale/numbers.ts";
+import { wrap } from "../scale/wrap.ts";
+import type { Findings, Speed } from "./diagnose.ts";
+import type { Judgement } from "./judge.ts";
+import { gibibytes } from "./judge.ts";
+
+function speedText(speed: Speed | null, cores: number): string {
+  if (speed === null) return "not measured";
+  const all = cores === 1 ? "" : `, ${digits(speed.all)} on ${cores}`;
+  return `${digits(speed.one)} GFLOP/s on one core${all}`;
+}
+
+const simdNames: Record<string, string> = {
+  "wasm-relaxed": "relaxed SIMD",
+  "wasm-plain": "plain SIMD",
+  reference: "no SIMD, plain loops",
+};
+
+function rowsOf({ runtime, processor, simd, blas, memory, permissions, env }: Findings): [string, string][] {
+  const { cores, present, load } = processor;
+  const fused =
+    simd.fused === null ? "" : simd.fused ? ", fused multiply-add" : ", multiply-add in two steps";
+  const times =
+    "name" in blas && blas.speed && simd.speed
+      ? `; ${ratio(blas.speed.one / simd.speed.one)} times WebAssembly`
+      : "";
+  const library =
+    "name" in blas
+      ? `${blas.name}: ${speedText(blas.speed, cores)}${times}`
+      : `none: ${blas.reason.split(";")[0]}`;
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [
+    [runtime.name, `${runtime.version}, ${runtime.platform}, ${runtime.path}`],
+    ["processors", `${cores} of ${present} usable; ${processor.model}; load ${load.toFixed(2)}`],
+    ["WebAssembly", `${simdNames[simd.kernels] ?? simd.kernels}${fused}: ${speedText(simd.speed, cores)}`],
+    ["BLAS", library],
+    [
+      "memory",
+      `${gibibytes(memory.bytes)}, ${gibibytes(memory.freeBytes)} free; ${memory.tensorBytes === null ? "nothing" : gibibytes(memory.tensorBytes)} of address space reserved for tensors`,
+    ],
+    [
+      "may",
+      `${permissions.noThreads === null ? "start threads" : "not start threads"}; ${permissions.writable ? "write" : "not write"} in ${permissions.folder}`,
+    ],
+    ...(variables.length === 0 ? [] : [["environment", variables.join(" ")] as [string, string]]),
+  ];
+}
+
+export function doctorLines(found: Findings, { problems, advice }: Judgement, columns: number): string[] {
+  const rows = rowsOf(found);
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  const table = rows.flatMap(([name, text]) =>
+    wrap(text, columns - width, "").map((line, i) => (i === 0 ? name : "").padEnd(width) + line),
+  );
+  return [
+    ...table,
+    "",
+    ...problems.flatMap((line) => wrap(`✗ training cannot run: ${line}`, columns)),
+    ...(problems.length === 0 ? ["✓ training can run"] : []),
+    ...advice.flatMap((line) => wrap(`→ ${line}`, columns)),
+  ];
+}

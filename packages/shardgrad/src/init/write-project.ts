@@ -1,0 +1,89 @@
+// Writes the files of a new project into a folder. Never changes a file that is there.
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { JobError } from "@shardgrad/parallel";
+
+/** What was written, and what is needed next. */
+export interface Written {
+  /** The path of the job. */
+  job: string;
+  /** The paths of all new files. */
+  files: string[];
+  /** Whether the folder finds the package already, or must be installed first. */
+  installed: boolean;
+}
+
+/** The package.json that decides for this folder, if there is one. */
+function packageAbove(folder: string): { type?: unknown } | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    try {
+      return JSON.parse(readFileSync(join(at, "package.json"), "utf8"));
+    } catch {
+      if (dirname(at) === at) return undefined;
+    }
+  }
+}
+
+function findsShardgrad(folder: string): boolean {
+  try {
+    createRequire(join(folder, "job.ts")).resolve("shardgrad");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const packageText = (version: string) =>
+  `${JSON.stringify({ private: true, type: "module", dependencies: { shardgrad: version } }, null, 2)}\n`;
+
+const tsconfigText = `${JSON.stringify(
+  {
+    compilerOptions: {
+      target: "es2024",
+      lib: ["es2024", "esnext.disposable"],
+      module: "nodenext",
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      allowImportingTsExtensions: true,
+    },
+  },
+  null,
+  2,
+)}\n`;
+
+/**
+ * Writes the job, and package.json and tsconfig.json if the folder has none.
+ *
+ * @param version of this package
+ * @throws JobError if there is a job already
+ */
+export async function writeProject(folder: string, jobText: string, version: string): Promise<Written> {
+  const hasPackage = existsSync(join(folder, "package.json"));
+  // Without "type": "module", Node.js takes .ts for CommonJS, or has to guess.
+  const isModule = hasPackage ? packageAbove(folder)?.type === "module" : true;
+  const job = join(folder, isModule ? "job.ts" : "job.mts");
+  const taken = ["job.ts", "job.mts"].map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (taken !== undefined) {
+    throw new JobError(`init: ${taken} is there already, and stays as it is; name another folder`);
+  }
+  const files = [
+    [job, jobText],
+    [join(folder, "package.json"), packageText(`^${version}`)],
+    [join(folder, "tsconfig.json"), tsconfigText],
+  ] as const;
+  const written: string[] = [];
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [path, text] of files) {
+      if (existsSync(path)) continue;
+      await writeFile(path, text, { flag: "wx" });
+      written.push(path);
+    }
+  } catch (error) {
+    throw new JobError(`init: cannot write in ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+  return { job, files: written, installed: findsShardgrad(folder) };
+}

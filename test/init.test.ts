@@ -1,0 +1,101 @@
+// shardgrad init: what it writes runs at once, and nothing that is there is touched. In a folder of this one, so that the
+// jobs find the packages.
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, it } from "vitest";
+
+const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
+const parent = fileURLToPath(new URL("./.tmp/", import.meta.url));
+mkdirSync(parent, { recursive: true });
+const folder = mkdtempSync(join(parent, "init-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function shardgrad(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, ...args], { cwd: folder }, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+}
+
+/** The lines of a table of so many rows. */
+const table = (head: string, rows: number, row: (i: number) => string) =>
+  [head, ...Array.from({ length: rows }, (_, i) => row(i))].join("\n");
+
+it.each(["mlp", "images", "char-gpt"])("a job from the template %s trains at once", async (template) => {
+  const { code, stdout } = await shardgrad("init", template, "--template", template);
+  expect(code).toBe(0);
+  expect(stdout.split("\n")).toEqual([
+    `wrote ${template}/job.ts`,
+    `wrote ${template}/package.json`,
+    `wrote ${template}/tsconfig.json`,
+    "",
+    "next:",
+    `  npx shardgrad train ${template}/job.ts --out ${template}/model.safetensors`,
+    "",
+  ]);
+  const trained = await shardgrad("train", `${template}/job.ts`, "--steps", "2", "--workers", "1");
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+});
+
+it.each([
+  [
+    "a number",
+    table("area,town,price", 60, (i) => `${i % 7},${["Bonn", "Köln"][i % 2]},${i * 1.5}`),
+    "price",
+    "mse(model.forward(x), y)",
+  ],
+  [
+    "classes",
+    table("a,b,kind", 60, (i) => `${i % 7},${i % 5},${["red", "green"][i % 2]}`),
+    "kind",
+    "crossEntropy(model.forward(x), y)",
+  ],
+  [
+    "many words",
+    table("word,kind", 120, (i) => `w${i % 40},${["yes", "no"][i % 2]}`),
+    "kind",
+    'const words = ["word"]',
+  ],
+])("a job from a table trains at once: %s", async (name, csv, target, part) => {
+  const own = name.replace(" ", "-");
+  writeFileSync(join(folder, `${own} #1.csv`), csv);
+  const begun = await shardgrad("init", own, "--csv", `${own} #1.csv`, "--target", target, "--json");
+  expect(begun).toMatchObject({ code: 0, stderr: "" });
+  const { job, next } = JSON.parse(begun.stdout);
+  expect(readFileSync(job, "utf8")).toContain(part);
+  expect(next).toEqual([`npx shardgrad train ${own}/job.ts --out ${own}/model.safetensors`]);
+  const trained = await shardgrad("train", `${own}/job.ts`, "--steps", "3", "--workers", "1");
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+});
+
+it("writes nothing over what is there, and an .mts job beside a package.json that is no module", async () => {
+  mkdirSync(join(folder, "old"));
+  writeFileSync(join(folder, "old/package.json"), '{ "name": "mine" }');
+  const { stdout } = await shardgrad("init", "old", "--json");
+  expect(JSON.parse(stdout).files).toEqual([join(folder, "old/job.mts"), join(folder, "old/tsconfig.json")]);
+  expect(readFileSync(join(folder, "old/package.json"), "utf8")).toBe('{ "name": "mine" }');
+  const again = await shardgrad("init", "old");
+  expect(again).toMatchObject({ code: 2, stdout: "" });
+  expect(again.stderr).toMatch(
+    /^shardgrad: init: .*job\.mts is there already, and stays as it is; name another folder\n$/,
+  );
+});
+
+it.each([
+  [["--csv", "no.csv", "--target", "x"], /init: there is no file no\.csv\n$/],
+  [["--csv", "no.csv"], /init: --csv needs --target NAME, the column to predict\n$/],
+  [["--target", "x"], /init: --target needs --csv FILE/],
+  [["--csv", "t.csv", "--target", "c"], /table: target: there is no column "c"; .*there are a, b\n$/],
+  [["--csv", "t.csv", "--target", "a", "--template", "mlp"], /two ways to begin; choose one\n$/],
+  [["--template", "cnn"], /Allowed choices are mlp, images, char-gpt\.\n$/],
+])("init %j is one clear line, and nothing is written", async (flags, line) => {
+  writeFileSync(join(folder, "t.csv"), "a,b\n1,2\n");
+  const { code, stdout, stderr } = await shardgrad("init", "none", ...flags);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toMatch(line);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  expect(existsSync(join(folder, "none"))).toBe(false);
+});
