@@ -10,6 +10,7 @@ export { columnOf, type NumberArray } from "./read/number-array.ts";
 export { readNpy, readNpz } from "./read/numpy.ts";
 export { readParquet } from "./read/parquet.ts";
 export { type Format, type ReadOptions, readRows } from "./read/read-rows.ts";
+export { type RowFiles, type RowsOptions, rows } from "./read/row-files.ts";
 export type { FilePath } from "./read/source.ts";
 export {
   charactersOf,

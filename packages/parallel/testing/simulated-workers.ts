@@ -131,7 +131,10 @@ class SimulatedWorker implements Member {
   }
 
   async #pauseAt(pause: Pause, { where }: Worker): Promise<void> {
-    if (pause instanceof Barrier) {
+    if (pause instanceof Promise) {
+      await pause;
+      await this.#move();
+    } else if (pause instanceof Barrier) {
       const startedMs = where.arrive();
       await this.#move();
       await pause.waitAsync();

@@ -2,6 +2,7 @@
 import { unzip } from "fflate";
 import { parse } from "npyjs";
 import { DataError } from "../errors.ts";
+import { parseNpyHeader } from "./npy-header.ts";
 import type { NumberArray } from "./number-array.ts";
 import type { FilePath } from "./source.ts";
 import { pathOf, readBytes, shownPath } from "./source.ts";
@@ -25,19 +26,7 @@ function rowMajor(data: Numbers, shape: readonly number[]): Numbers {
 /** @param name the file, for messages */
 function parseNpy(operation: string, name: string, bytes: Uint8Array): NumberArray {
   const bad = (what: string, cause?: unknown) => new DataError(`${operation}: ${name} ${what}`, { cause });
-  if (Buffer.from(bytes.subarray(0, 6)).toString("latin1") !== "\x93NUMPY") {
-    throw bad("is no .npy file; write it by numpy.save");
-  }
-  const header = Buffer.from(bytes.subarray(0, 512)).toString("latin1");
-  const type = /'descr'\s*:\s*('[^']*'|\[)/.exec(header)?.[1];
-  if (type === undefined) throw bad("has a header that cannot be read; is it whole?");
-  if (!/^'[<|](f[248]|[iu][1248]|b1)'$/.test(type)) {
-    throw bad(
-      type === "["
-        ? "holds records of several fields, expected plain numbers; write a file per field"
-        : `holds ${type}, expected numbers in little-endian order (f2 f4 f8, i1 to i8, u1 to u8, b1); convert it by astype`,
-    );
-  }
+  parseNpyHeader(operation, name, bytes);
   try {
     const parsed = parse(bytes.slice().buffer as ArrayBuffer);
     const { shape, fortranOrder } = parsed;

@@ -32,12 +32,19 @@ export interface ComputedDefinition<C extends ComputedColumns, P = Params, S = u
    * the job's params and state. They are copied at once, so you may return the same arrays every time.
    */
   sample: (index: number, rng: SampleRandom, context: JobContext<P, S>) => SampleValues<C>;
+  /**
+   * Reads ahead: gets the numbers of the samples that this worker trains on next, while it still computes. The step
+   * waits for the promise before it calls `sample`. It must not change a number: checks and evaluations call `sample`
+   * alone.
+   */
+  ahead?: (indices: Int32Array, context: JobContext<P, S>) => Promise<void>;
 }
 
 const parts = optionNames<ComputedDefinition<ComputedColumns>>({
   samples: true,
   columns: true,
   sample: true,
+  ahead: true,
 });
 const columnParts = optionNames<ComputedColumn>({ shape: true, dtype: true });
 
@@ -59,7 +66,7 @@ export function computed<C extends ComputedColumns, P = Params, S = unknown>(
   definition: ComputedDefinition<C, P, S>,
 ): Computed<C> {
   checkParts("computed", definition, parts);
-  const { samples, columns, sample } = definition;
+  const { samples, columns, sample, ahead } = definition;
   if (!(Number.isInteger(samples) && samples >= 1 && samples < 2 ** 31)) {
     throw new JobError(`computed: samples is ${samples}, expected an integer from 1 to 2^31 - 1`);
   }
@@ -80,6 +87,11 @@ export function computed<C extends ComputedColumns, P = Params, S = unknown>(
   }
   if (typeof sample !== "function") {
     throw new JobError(`computed: sample is ${typeof sample}, expected a function of (index, rng)`);
+  }
+  if (ahead !== undefined && typeof ahead !== "function") {
+    throw new JobError(
+      `computed: ahead is ${typeof ahead}, expected a function of (indices) that returns a promise`,
+    );
   }
   return { [brand]: definition as unknown as ComputedDefinition<C> };
 }

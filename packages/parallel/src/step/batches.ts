@@ -31,7 +31,7 @@ function callForSample(where: string, name: string, body: () => unknown): Return
   }
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
     throw new JobError(
-      `${where}: ${name}() returned a promise, expected values; a step cannot wait: load what it needs synchronously, or when the module is imported`,
+      `${where}: ${name}() returned a promise, expected values; a step cannot wait: load what it needs synchronously, or in ahead(), for which the step waits`,
     );
   }
   return result as Returned;
@@ -85,6 +85,30 @@ function editOf(
   };
 }
 
+/** What reads ahead for samples, given their numbers in the set; undefined if the set does not. */
+function aheadOf(
+  job: RunJob,
+  { computedBy }: StoredColumns,
+): ((rows: Int32Array) => Promise<void>) | undefined {
+  const { ahead } = computedBy ? definitionOf(computedPart(job.dataset, computedBy)) : {};
+  if (!ahead) return undefined;
+  return async (rows) => {
+    let reading: unknown;
+    try {
+      reading = ahead(rows, job.context);
+      await reading;
+    } catch (error) {
+      // As in callForSample.
+      const message = `dataset: ${computedBy}: ahead() failed: ${describeThrown(error)}`;
+      throw error instanceof ShardgradError
+        ? new JobError(message, { cause: error })
+        : new Error(message, { cause: error });
+    }
+    if (reading instanceof Promise) return;
+    throw new JobError(`dataset: ${computedBy}: ahead() returned ${typeof reading}, expected a promise`);
+  };
+}
+
 /** Loads samples of a set. Training draws depend on the epoch; evaluations always see the same samples, without `augment`. */
 export class BatchSource {
   readonly #stored: StoredColumns;
@@ -92,6 +116,7 @@ export class BatchSource {
   readonly #rowAt: (place: number) => number;
   readonly #random: SampleStream;
   readonly #edit: ReturnType<typeof editOf>;
+  readonly #ahead: ReturnType<typeof aheadOf>;
   /** Numbers, in the whole set, of the loaded samples. */
   readonly #index: Tensor;
   /** Those samples, column by column, if the job's functions must see them. */
@@ -117,6 +142,7 @@ export class BatchSource {
     this.#rowAt = rowsOf(stored);
     this.#random = new SampleStream(seed, purpose);
     this.#edit = editOf(job, stored, this.#random, purpose);
+    this.#ahead = aheadOf(job, stored);
     this.#index = Tensor.allocate([capacity], "int32", "batch").keep();
     this.#held = this.#edit ? stored.columns.map((column) => allocateRows(column, capacity).keep()) : [];
   }
@@ -124,6 +150,16 @@ export class BatchSource {
   /** Whether functions of the job take part in loading. */
   get callsJob(): boolean {
     return this.#edit !== undefined;
+  }
+
+  /** Whether the job reads ahead. */
+  get readsAhead(): boolean {
+    return this.#ahead !== undefined;
+  }
+
+  /** Reads ahead what `load` will need for the samples at these places, if the job does. */
+  async ahead(places: Int32Array): Promise<void> {
+    await this.#ahead?.(places.map(this.#rowAt));
   }
 
   /**

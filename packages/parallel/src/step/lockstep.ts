@@ -30,6 +30,8 @@ export interface LockstepHost {
   readonly seed: number;
   /** A source of batches for one shard. */
   newSource(): BatchSource;
+  /** What the shard's samples of a step wait for, if they are read ahead. */
+  read(step: number, shard: number, source: BatchSource): Promise<void> | undefined;
   /** Loads a shard's samples of a step; returns their number and weight. */
   load(step: number, shard: number, source: BatchSource): { count: number; weight: number };
   /** The pass over the loaded samples: the mean loss goes to `loss`, gradients to the shard's slot. */
@@ -92,6 +94,8 @@ export class Lockstep {
     const passes: Pass[] = [];
     for (const own of this.#shards) {
       yield "gather";
+      const reading = this.#host.read(step, own.shard, own.source);
+      if (reading) yield reading;
       const pass = this.#begin(own);
       if (pass) passes.push(pass);
     }

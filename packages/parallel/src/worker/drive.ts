@@ -4,9 +4,12 @@ import type { Control } from "../shared/control.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
-export function drive(loop: Pauses, where: Whereabouts, control: Control): void {
+export async function drive(loop: Pauses, where: Whereabouts, control: Control): Promise<void> {
   for (const pause of loop) {
-    if (pause instanceof Barrier) where.waitAt(pause);
+    if (pause instanceof Promise) {
+      await pause;
+      where.beat();
+    } else if (pause instanceof Barrier) where.waitAt(pause);
     else if (pause === "disk") {
       sleepOn(control, "checkpointSlot");
       where.beat();

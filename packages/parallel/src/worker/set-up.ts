@@ -228,7 +228,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const update = new UpdateStep(rules, layout, { slice, reducer, optimizer, ema, report });
   update.skipped = begin.state.skipped;
   const sampler = new Sampler(sampling);
-  const loader = new ShardLoader(job, sampler, where, { paces: layout.paces, rank });
+  const loader = new ShardLoader(job, sampler, where, { paces: layout.paces, rank, steps: plan.steps });
   const newSource = () => new BatchSource(job, train, "training", seed, sampler.largestShard, where.beat);
   const source = newSource();
   const evaluated = evaluation(setup, job, where.beat);
@@ -256,6 +256,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     layout,
     seed,
     newSource,
+    read: loader.read,
     load: loader.load,
     computeGradients: pass.compute,
     barrier,

@@ -1,4 +1,5 @@
-// Loads the samples of this worker's shards, and counts them: samples and time show who is slow.
+// Loads the samples of this worker's shards, and counts them: samples and time show who is slow. If the job reads ahead,
+// the samples of the next step are read while this one is computed.
 import type { Sampler } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
@@ -17,12 +18,16 @@ export class ShardLoader {
   /** The table of all workers' paces. */
   readonly #paces: Float64Table;
   readonly #rank: number;
+  /** Of the run. */
+  readonly #steps: number;
+  /** What is being read, by shard. */
+  readonly #reading = new Map<number, { step: number; reading: Promise<void> }>();
 
   constructor(
     job: RunJob,
     sampler: Sampler,
     where: Whereabouts,
-    { paces, rank }: { paces: Float64Table; rank: number },
+    { paces, rank, steps }: { paces: Float64Table; rank: number; steps: number },
   ) {
     this.#job = job;
     this.#sampler = sampler;
@@ -30,6 +35,24 @@ export class ShardLoader {
     this.#places = new Int32Array(sampler.largestShard);
     this.#paces = paces;
     this.#rank = rank;
+    this.#steps = steps;
+  }
+
+  /** What a shard's samples of a step wait for; undefined if the job does not read ahead. */
+  readonly read = (step: number, shard: number, source: BatchSource): Promise<void> | undefined => {
+    if (!source.readsAhead) return undefined;
+    const begun = this.#reading.get(shard);
+    return begun?.step === step ? begun.reading : this.#begin(step, shard, source);
+  };
+
+  /** Begins to read a shard's samples of a step. */
+  #begin(step: number, shard: number, source: BatchSource): Promise<void> {
+    const count = this.#sampler.shardSamples(step, shard, this.#places);
+    const reading = source.ahead(this.#places.slice(0, count));
+    // A run that ends before the step does not wait for it.
+    reading.catch(() => undefined);
+    this.#reading.set(shard, { step, reading });
+    return reading;
   }
 
   /** Loads a shard's samples; returns their number and weight. */
@@ -38,7 +61,9 @@ export class ShardLoader {
     const samples = this.#places.subarray(0, count);
     source.load(samples, this.#sampler.epochOf(step), this.#sampler.firstDraw(step, shard));
     addToCell(this.#paces, this.#rank, paceColumns.samples, count);
-    return { count, weight: shardWeight(this.#job.sampleWeight, source, count) };
+    const weight = shardWeight(this.#job.sampleWeight, source, count);
+    if (source.readsAhead && step + 1 < this.#steps) this.#begin(step + 1, shard, source);
+    return { count, weight };
   };
 
   /** Adds the computing time since `begun`, a reading of `computingMs()`, to this worker's pace. */

@@ -93,6 +93,8 @@ export function* computeShard(
   shard: number,
 ): Pauses<{ loss: number; weight: number }> {
   yield "gather";
+  const reading = loader.read(done.steps, shard, train);
+  if (reading) yield reading;
   const { count, weight } = loader.load(done.steps, shard, train);
   // A shard without samples, or without weight, has weight 0: its slot is not read.
   return { loss: weight === 0 ? 0 : (estimate ?? pass).run(done.steps, shard, count) * weight, weight };

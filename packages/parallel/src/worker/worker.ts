@@ -79,9 +79,9 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
       return outcome.ok ? { ...outcome, sources: loadedSources() } : outcome;
     },
     run: () =>
-      attempt(() => {
+      attempt(async () => {
         const { where, control } = worker!;
-        drive(stepLoop(worker!), where, control);
+        await drive(stepLoop(worker!), where, control);
       }),
     close: () => {
       port.close();
