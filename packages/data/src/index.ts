@@ -22,7 +22,7 @@ export {
   type WindowOptions,
 } from "./read/text.ts";
 export { type Rows, rowsFromObjects } from "./rows.ts";
-export { classNames, decodeTarget, outputSize, vocabularySize } from "./table/decode.ts";
+export { classNames, decodeTarget, outputSize, targetScale, vocabularySize } from "./table/decode.ts";
 export type { ColumnDescription, TableDescription } from "./table/describe.ts";
 export type { EncodedColumn, TableColumns } from "./table/encode.ts";
 export type { As, ColumnRule, Missing, Scale, TableOptions, TargetRule } from "./table/options.ts";

@@ -18,6 +18,15 @@ export function outputSize({ target }: TableState): number {
   throw new DataError("outputSize: the table has no target; give it one: table(source, { target: … })");
 }
 
+/**
+ * What a difference of 1 in the column `y` is in the target's own unit, or of its logarithm with scale "log". For metrics
+ * that people can read.
+ */
+export function targetScale({ target }: TableState): number {
+  if (target?.kind === "number") return target.scale;
+  throw new DataError(`targetScale: the target ${target?.name ?? "is absent, and"} is no number`);
+}
+
 /** How many integers an embedding column has: its words, and 0 for others. */
 export function vocabularySize({ inputs }: TableState, name: string): number {
   const input = inputs.find((candidate) => candidate.name === name);

@@ -1,5 +1,6 @@
 // `table`: rows of a file as a data set that learns from its training rows. Reads nothing until the data is asked for,
 // because workers import the module that calls it.
+import { registerEncoder } from "@shardgrad/parallel";
 import { DataError } from "../errors.ts";
 import type { CsvSource } from "../read/csv.ts";
 import { readCsv } from "../read/csv.ts";
@@ -103,3 +104,6 @@ export function table(source: TableSource, options: TableOptions = {}): Table {
     },
   };
 }
+
+// The state of a table names this encoder, so that saved weights find it without the table.
+registerEncoder("table", encodeRows);
