@@ -25,8 +25,8 @@ beforeAll(async () => {
   await writeRows(at("x.npy"), values(3));
   await writeRows(at("x0.npy"), values(3, 0, 100));
   await writeRows(at("x1.npy"), values(3, 100));
-  await writeRows(at("y.npy"), { y: values(1).c0 });
-  await writeRows(at("short.npy"), { y: values(1, 0, 9).c0 });
+  await writeRows(at("y.npy"), { y: values(1).c0! });
+  await writeRows(at("short.npy"), { y: values(1, 0, 9).c0! });
   await writeRows(at("cut.npy"), values(3));
   truncateSync(at("cut.npy"), 1000);
 });
