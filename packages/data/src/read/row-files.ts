@@ -17,9 +17,11 @@ export interface RowsOptions {
   from?: number;
   /** The row after the last; default: all. */
   to?: number;
+  /** Each worker holds files up to this size in memory, such as labels. In bytes; default 32 MiB. */
+  hold?: number;
 }
 
-const rowsOptions = optionNames<RowsOptions>({ from: true, to: true });
+const rowsOptions = optionNames<RowsOptions>({ from: true, to: true, hold: true });
 const readAsync = promisify(read);
 
 type Numbers = ArrayLike<number>;
@@ -49,10 +51,13 @@ class RowFile {
   readonly type: string;
   readonly #start: number;
   readonly #rowBytes: number;
+  readonly #isHeld: boolean;
   /** Opened when the first row is read; the thread that reads keeps it. */
   #file: number | undefined;
+  /** All rows of a small file, such as labels, once one is read: a read each would cost more than they do. */
+  #whole: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, hold: number) {
     this.path = path;
     const name = shownPath(path);
     const bytes = new Uint8Array(mostHeaderBytes);
@@ -82,6 +87,7 @@ class RowFile {
     this.type = header.type;
     this.#start = header.start;
     this.#rowBytes = Number(header.type.slice(1)) * shape.reduce((a, b) => a * b, 1);
+    this.#isHeld = rows * this.#rowBytes <= hold;
     const expected = header.start + rows * this.#rowBytes;
     if (size !== expected) {
       throw new DataError(
@@ -97,20 +103,40 @@ class RowFile {
   }
 
   #split(bytes: Uint8Array<ArrayBuffer>, got: number): Numbers[] {
-    if (got !== bytes.length) throw new DataError(`rows: ${shownPath(this.path)} has become shorter`);
+    if (got !== bytes.length) throw this.#shorter();
     const count = bytes.length / this.#rowBytes;
     return Array.from({ length: count }, (_, i) =>
       decoders[this.type]!(bytes.buffer.slice(i * this.#rowBytes, (i + 1) * this.#rowBytes)),
     );
   }
 
+  /** Rows of a file that is held in memory; undefined for a large one. */
+  #fromWhole(row: number, count: number): Numbers[] | undefined {
+    if (!this.#isHeld) return undefined;
+    if (!this.#whole) {
+      const { file, bytes, at } = this.#place(0, this.rows);
+      if (readSync(file, bytes, 0, bytes.length, at) !== bytes.length) throw this.#shorter();
+      this.#whole = bytes;
+    }
+    const bytes = this.#whole.slice(row * this.#rowBytes, (row + count) * this.#rowBytes);
+    return this.#split(bytes, bytes.length);
+  }
+
+  #shorter(): DataError {
+    return new DataError(`rows: ${shownPath(this.path)} has become shorter`);
+  }
+
   readRow(row: number): Numbers {
+    const whole = this.#fromWhole(row, 1);
+    if (whole) return whole[0]!;
     const { file, bytes, at } = this.#place(row, 1);
     return this.#split(bytes, readSync(file, bytes, 0, bytes.length, at))[0]!;
   }
 
   /** Rows that lie together. */
   async readRows(row: number, count: number): Promise<Numbers[]> {
+    const whole = this.#fromWhole(row, count);
+    if (whole) return whole;
     const { file, bytes, at } = this.#place(row, count);
     const { bytesRead } = await readAsync(file, bytes, 0, bytes.length, at);
     return this.#split(bytes, bytesRead);
@@ -125,8 +151,8 @@ class RowColumn {
   readonly shape: number[];
   readonly dtype: "float32" | "int32";
 
-  constructor(name: string, paths: readonly string[]) {
-    this.#files = paths.map((path) => new RowFile(path));
+  constructor(name: string, paths: readonly string[], hold: number) {
+    this.#files = paths.map((path) => new RowFile(path, hold));
     const [first, ...others] = this.#files;
     if (!first) throw new DataError(`rows: column ${name} has no files; expected at least one`);
     this.shape = [...first.shape];
@@ -199,6 +225,10 @@ export function rows<F extends RowFiles>(
   ) {
     throw new DataError('rows: expected the files of each column, such as { x: "x.npy", y: "y.npy" }');
   }
+  const { from = 0, hold = 2 ** 25 } = options;
+  if (!(typeof hold === "number" && hold >= 0)) {
+    throw new DataError(`rows: hold is ${String(hold)}, expected a number of bytes, such as 2 ** 25`);
+  }
   const columns = Object.entries(files).map(([name, given]): [string, RowColumn] => {
     const list = Array.isArray(given) ? (given as readonly FilePath[]) : [given as FilePath];
     return [
@@ -206,6 +236,7 @@ export function rows<F extends RowFiles>(
       new RowColumn(
         name,
         list.map((path) => pathOf("rows", path)),
+        hold,
       ),
     ];
   });
@@ -216,7 +247,7 @@ export function rows<F extends RowFiles>(
       `rows: column ${name} has ${column.rows} rows, column ${firstName} has ${first.rows}; all columns need the same number`,
     );
   }
-  const { from = 0, to = first.rows } = options;
+  const { to = first.rows } = options;
   if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from < to && to <= first.rows)) {
     throw new DataError(
       `rows: from ${from} to ${to} is no part of ${first.rows} rows, expected 0 ≤ from < to ≤ rows`,

@@ -1,5 +1,5 @@
 // Finds the bytes behind a source: a path or a file URL. Unpacks .gz. Knows nothing of other formats.
-import { isUtf8 } from "node:buffer";
+import { constants, isUtf8 } from "node:buffer";
 import { open, readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,6 +87,9 @@ export function badLine(bytes: Uint8Array): number {
  */
 export async function readText(operation: string, path: string): Promise<string> {
   const bytes = await readBytes(operation, path);
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw new DataError(`${operation}: ${shownPath(path)} is larger than the longest text, 0.5 GB; split it`);
+  }
   if (isUtf8(bytes)) return bytes.toString("utf8").replace(/^\ufeff/, "");
   throw new DataError(
     `${operation}: ${shownPath(path)} line ${badLine(bytes)} is not UTF-8; save it as UTF-8`,

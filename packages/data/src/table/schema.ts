@@ -4,7 +4,7 @@
 import { requireColumn } from "../check-options.ts";
 import { DataError, quoted } from "../errors.ts";
 import type { Rows } from "../rows.ts";
-import { originOf, placeOf, rowCount } from "../rows.ts";
+import { originOf, placeOf, rowCount, withOrigin } from "../rows.ts";
 import type { TableOptions } from "./options.ts";
 import { ruleOf, targetOf } from "./options.ts";
 import type { Decimal, NumberType } from "./values.ts";
@@ -195,6 +195,28 @@ function convert(rows: Rows, column: ColumnSchema, missing: ReadonlySet<string>)
   return numbers;
 }
 
+/** Rows with their values as the schema says; values that are so already stay. */
+export function typeRows({ columns, missingWords }: Schema, rows: Rows): Rows {
+  const missing = new Set(missingWords);
+  const absent = columns.find(({ name }) => !Object.hasOwn(rows, name));
+  if (absent) requireColumn("table: the rows", absent.name, Object.keys(rows));
+  const typed = Object.fromEntries(columns.map((column) => [column.name, convert(rows, column, missing)]));
+  return withOrigin(typed, originOf(rows));
+}
+
+/** Refuses gaps in columns that may have none, while their lines are known. */
+function refuseGaps(rows: Rows, options: TableOptions): void {
+  for (const [name, values] of Object.entries(rows)) {
+    if (name === targetOf(options)?.column) continue;
+    if ((ruleOf(options, name).missing ?? options.missing) !== "refuse") continue;
+    const row = Array.from(values).findIndex((value) => value === null || Number.isNaN(value));
+    if (row < 0) continue;
+    throw new DataError(
+      `table: ${placeOf(rows, row)}, column ${name}: the value is missing, which \`missing: "refuse"\` forbids`,
+    );
+  }
+}
+
 /** The type of a column: what its rule says, else what its values are. */
 function schemaOf(name: string, scan: Scan, decimal: Decimal, options: TableOptions): ColumnSchema {
   const target = targetOf(options);
@@ -247,10 +269,8 @@ export function takeRows(parts: readonly Rows[], options: TableOptions): { schem
   let columns = kept.map((name, i) =>
     schemaOf(name, scans[i]!, decimalOf(scans[i]!, decimal, delimiter), options),
   );
-  const typed = parts.map(
-    (rows): Rows =>
-      Object.fromEntries(columns.map((column) => [column.name, convert(rows, column, missing)])),
-  );
+  const typed = parts.map((rows) => typeRows({ columns, missingWords }, rows));
+  for (const rows of typed) refuseGaps(rows, options);
   columns = columns.map((column) => {
     if (column.name === target?.column || ruleOf(options, column.name).as !== undefined) return column;
     const identifier = identifierOf(column.name, typed[0]![column.name]!, column.type === "words");

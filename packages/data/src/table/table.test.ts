@@ -249,6 +249,21 @@ describe("new rows", () => {
   });
 });
 
+it("fit() takes rows as readers return them, too", async () => {
+  const data = table(csv("a,b\n1,u\n3,v\n"), { scale: "none" });
+  await data.load();
+  const state = data.fit(await readCsv(csv("a,b\n1,u\nNA,v\n5,u\n")));
+  expect(state.inputs).toMatchObject([{ fill: 3 }, { words: ["u", "v"] }]);
+});
+
+it("gaps that are refused are named by their line", async () => {
+  await expect(
+    table(csv("a,b\n1,u\nNA,v\n"), { columns: { a: { missing: "refuse" } } }).load(),
+  ).rejects.toThrow(
+    'table: the text line 3, column a: the value is missing, which `missing: "refuse"` forbids',
+  );
+});
+
 it("learns from training rows only, but types are those of all rows", async () => {
   const data = table(
     { a: ["1", "2", "many"], b: [1, 2, 300] },

@@ -7,7 +7,7 @@ import { readCsv } from "../read/csv.ts";
 import { readRows } from "../read/read-rows.ts";
 import type { FilePath } from "../read/source.ts";
 import type { Rows } from "../rows.ts";
-import { originOf, pickRows, rowsFromObjects, withOrigin } from "../rows.ts";
+import { pickRows, rowsFromObjects } from "../rows.ts";
 import { TableDescription } from "./describe.ts";
 import type { TableColumns } from "./encode.ts";
 import { encodeRows } from "./encode.ts";
@@ -15,7 +15,7 @@ import { fitRows, missingTarget } from "./fit.ts";
 import type { TableOptions } from "./options.ts";
 import { checkTableOptions, targetOf } from "./options.ts";
 import type { Schema } from "./schema.ts";
-import { takeRows } from "./schema.ts";
+import { takeRows, typeRows } from "./schema.ts";
 import type { TableState } from "./state.ts";
 import { defaultMissingWords, isMissing } from "./values.ts";
 
@@ -71,24 +71,19 @@ export function table(source: TableSource, options: TableOptions = {}): Table {
     );
   }
   let known: Schema | undefined;
-  const take = (parts: readonly Rows[]) => {
-    const taken = takeRows(parts, options);
-    taken.typed.forEach((rows, i) => {
-      withOrigin(rows, originOf(parts[i]!));
-    });
-    return taken;
-  };
   const read = async () => {
     const sources = options.test === undefined ? [source] : [source, options.test];
     const parts = await Promise.all(sources.map((part) => readSource(part, options)));
-    const taken = take(parts.map((rows) => withTarget(rows, options)));
+    const taken = takeRows(
+      parts.map((rows) => withTarget(rows, options)),
+      options,
+    );
     known = taken.schema;
     return taken;
   };
   const fit = (rows: Rows): TableState => {
-    if (known) return fitRows(known, rows, options);
-    const { schema, typed } = take([rows]);
-    return fitRows(schema, typed[0]!, options);
+    const schema = known ?? takeRows([rows], options).schema;
+    return fitRows(schema, typeRows(schema, rows), options);
   };
   return {
     async load() {
