@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { planSlots, shardsOf } from "./gradient-slots.ts";
+import { noSlots, planSlots, shardsOf } from "./gradient-slots.ts";
 
 it("workers have all shards, each once, in order, and as many as others or one more", () => {
   for (const [shards, workers] of [
@@ -55,4 +55,13 @@ it("slots grow with the logarithm of the shards of a worker", () => {
   expect([1, 2, 8, 64, 512].map((shards) => planSlots(shards, 1, true).count)).toEqual([1, 2, 4, 7, 10]);
   expect(planSlots(16, 2, true).count).toBe(8);
   expect(planSlots(16, 2, false).count).toBe(16);
+});
+
+it("shards that bring no gradients have one slot for all, and add nothing up", () => {
+  expect(noSlots(3)).toEqual({
+    count: 1,
+    slotOf: [0, 0, 0],
+    merges: [[], [], []],
+    blocks: [0, 1, 2].map((from) => ({ from, size: 1 })),
+  });
 });

@@ -76,8 +76,8 @@ export function layersSection({ layers }: Findings): Section {
           `${short(degrees)}°`,
           afterOne.right.toFixed(4),
           afterOne.early.toFixed(4),
-          short(afterAll.right),
-          short(afterAll.early),
+          short(afterAll.right, 3),
+          short(afterAll.early, 3),
         ]),
       ),
       measured(

@@ -32,7 +32,7 @@ export function raceSection({ race, notDifferentiable }: Findings): Section {
         plot({
           description: "Loss against time for six methods.",
           x: { label: "milliseconds of training", log: true, from: 1 },
-          y: { label: "loss", log: true, from: 1e-3 },
+          y: { label: "loss", log: true },
           lines: methods.map(({ name, points: all }) => ({
             name,
             points: all.map(({ ms, loss }) => [ms, loss] as const),
@@ -44,7 +44,7 @@ export function raceSection({ race, notDifferentiable }: Findings): Section {
         plot({
           description: "Loss against evaluations for six methods.",
           x: { label: "runs of the network", log: true, from: 1 },
-          y: { label: "loss", log: true, from: 1e-3 },
+          y: { label: "loss", log: true },
           lines: methods.map(({ name, points: all }) => ({
             name,
             points: all.map(({ evaluations, loss }) => [evaluations, loss] as const),
