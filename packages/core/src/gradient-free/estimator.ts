@@ -25,7 +25,7 @@ export interface SharedRule {
   /** How many numbers there are for so many elements. */
   count(elements: number): number;
   /** The numbers of a loss. Those of a mean over shards are the means of the shards' numbers. */
-  measure(problem: Problem): number[];
+  measure(problem: GradientProblem): number[];
   /** The loss that they tell. */
   lossOf(numbers: ArrayLike<number>): number;
   /** The gradients that follow from them at these parameters. Draws the directions of the step again. */
@@ -49,7 +49,7 @@ export interface GradientEstimator {
 }
 
 /** What a rule can use. */
-export interface Problem {
+export interface GradientProblem {
   readonly parameters: readonly Tensor[];
   readonly step: number;
   /** The loss at the current parameters. */
@@ -61,7 +61,7 @@ export interface Problem {
 /** Makes an estimator from a rule: counts steps and evaluations, and frees everything but the gradients. */
 export function defineEstimator(
   name: string,
-  rule: (problem: Problem) => { gradients: Tensor[]; loss: number },
+  rule: (problem: GradientProblem) => { gradients: Tensor[]; loss: number },
 ): GradientEstimator {
   return {
     name,
