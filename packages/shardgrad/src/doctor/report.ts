@@ -31,7 +31,7 @@ function rowsOf({ runtime, processor, simd, blas, memory, permissions, env }: Fi
       : `none: ${blas.reason.split(";")[0]}`;
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return [
-    [runtime.name, `${runtime.version}, ${runtime.platform}, ${runtime.path}`],
+    [runtime.name, `${runtime.version}, ${runtime.platform}`],
     ["processors", `${cores} of ${present} usable; ${processor.model}; load ${load.toFixed(2)}`],
     ["WebAssembly", `${simdNames[simd.kernels] ?? simd.kernels}${fused}: ${speedText(simd.speed, cores)}`],
     ["BLAS", library],

@@ -1,5 +1,5 @@
 // Makes a large graph readable: each layer of the model becomes one node. Layers are known by the names of parameters
-// (`blocks.0.norm.weight` is of `blocks.0.norm`); an op without parameters belongs to the layer of its last input.
+// (`blocks.0.norm.weight` is of `blocks.0.norm`); an op without parameters belongs to the layer of its latest input.
 import type { Graph, GraphNode } from "@shardgrad/core";
 
 /** More nodes than this are folded. */
@@ -12,6 +12,8 @@ const pathOf = (name: string) => name.split(".").slice(0, -1);
 /** A layer, or the next use of one whose weights are used again elsewhere. */
 interface Group {
   layer: string;
+  /** How many groups began before it. */
+  place: number;
   isAgain: boolean;
   ops: GraphNode[];
   /** Numbers in its parameters. */
@@ -29,6 +31,7 @@ class Grouping {
   /** Parameters, and what is computed from them alone, such as a slice of one: their layer. */
   readonly weights = new Map<string, string>();
   readonly #newest = new Map<string, Group>();
+  #count = 0;
 
   /** @param from the inputs of the op */
   add(node: GraphNode, from: readonly GraphNode[]): void {
@@ -40,7 +43,7 @@ class Grouping {
       return;
     }
     const data = from.flatMap(({ id }) => this.groups.get(id) ?? []);
-    const group = layer === undefined ? (data.at(-1) ?? this.#at(first)) : this.#of(layer, data);
+    const group = layer === undefined ? this.#after(data) : this.#of(layer, data);
     this.groups.set(node.id, group);
     group.ops.push(node);
   }
@@ -49,14 +52,21 @@ class Grouping {
     return this.#newest.get(layer) ?? this.#begin(layer);
   }
 
-  /** A layer is used again if what it computes with has left it; then the graph would have a cycle. */
+  /** An op without a layer of its own is in that of its latest input. */
+  #after(data: readonly Group[]): Group {
+    return data.length === 0 ? this.#at(first) : data.reduce((a, b) => (b.place > a.place ? b : a));
+  }
+
+  /** A layer is used again if what it computes with comes after it; in one node, the graph would have a cycle. */
   #of(layer: string, data: readonly Group[]): Group {
     const own = data.findLast((group) => group.layer === layer);
-    return own ?? (data.length === 0 ? this.#at(layer) : this.#begin(layer));
+    if (own) return own;
+    const known = this.#at(layer);
+    return data.some(({ place }) => place > known.place) ? this.#begin(layer) : known;
   }
 
   #begin(layer: string): Group {
-    const group = { layer, isAgain: this.#newest.has(layer), ops: [], numbers: 0 };
+    const group = { layer, place: this.#count++, isAgain: this.#newest.has(layer), ops: [], numbers: 0 };
     this.#newest.set(layer, group);
     return group;
   }

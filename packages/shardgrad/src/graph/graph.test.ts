@@ -76,7 +76,7 @@ class Tied extends Module {
 
   forward(x: Tensor): Tensor {
     let h = this.tokens.forward(x);
-    for (const block of this.blocks) h = block.forward(h);
+    for (const block of this.blocks) h = add(block.forward(h), h);
     return matmul(h, permute(this.tokens.weight, [1, 0]));
   }
 }
