@@ -71,6 +71,14 @@ it("says when the machine itself is the limit, and what splitting costs", () => 
   );
 });
 
+it("advises one worker with one shard where splitting costs more than workers bring", () => {
+  const rows = measuredRows({ 1: { compute: 4 }, 2: { compute: 3.2 } });
+  const undivided = { ...rows[0]!, mode: "undivided" as const, speedup: { median: 2.5, min: 2, max: 3 } };
+  expect(adviceOf([...rows, undivided], { ...machine, cores: 2 })[0]).toBe(
+    "1 worker, with the batch in one shard: 2.00 times as fast as 2 workers with 8 shards, which are too short to pay",
+  );
+});
+
 it("suggests more workers, a BLAS, or a quiet machine only where the numbers do", () => {
   const rows = measuredRows({ 1: { compute: 4 }, 2: { compute: 2 } });
   expect(adviceOf(rows, machine)).toContain("this machine has 8 cores: measure more workers, up to 8");

@@ -108,9 +108,8 @@ function machineLimit(row: Full, cores: number): string[] {
   ];
 }
 
-/** What splitting the batch into shards costs a single worker. */
-function costOfShards(rows: readonly Full[], one: Full, best: Full): string[] {
-  const undivided = rows.find(({ mode }) => mode === "undivided");
+/** What splitting the batch into shards costs a single worker, if the best number of workers makes up for it. */
+function costOfShards(undivided: Full | undefined, one: Full, best: Full): string[] {
   if (!undivided || undivided.speedup.median < 1 + 2 * worthMentioning) return [];
   const gain = undivided.speedup.median;
   const against =
@@ -120,6 +119,12 @@ function costOfShards(rows: readonly Full[], one: Full, best: Full): string[] {
   return [
     `one worker is ${percent(gain - 1)} faster with the batch in one shard than in ${one.shards}${against}`,
   ];
+}
+
+/** One worker that splits nothing is faster than all others. */
+function alone(undivided: Full, best: Full): string {
+  const gain = times(undivided.speedup.median / best.speedup.median);
+  return `1 worker, with the batch in one shard: ${gain} as fast as ${several(best.workers)} with ${best.shards} shards, which are too short to pay`;
 }
 
 function noise({ msPerStep }: Full): string[] {
@@ -142,14 +147,16 @@ export function adviceOf(rows: readonly ScaleRow[], circumstances: Circumstances
   const best = fewestOfTheFastest(apart);
   const most = apart.at(-1)!;
   const computing = best.time.compute / totalOf(best.time);
+  const undivided = full.find(({ mode }) => mode === "undivided");
+  const isAlone = undivided && undivided.speedup.median > best.speedup.median * (1 + worthMentioning);
   return [
-    choice(best, one),
+    isAlone ? alone(undivided, best) : choice(best, one),
     ...whatKeeps(one, most, circumstances),
     ...(cores > most.workers && best === most
       ? [`this machine has ${cores} cores: measure more workers, up to ${cores}`]
       : []),
     ...machineLimit(most, cores),
-    ...costOfShards(full, one, best),
+    ...(isAlone ? [] : costOfShards(undivided, one, best)),
     ...(wantsBlas && computing >= 0.5
       ? [`install a BLAS: ${percent(computing)} of a step is computing, now on WebAssembly`]
       : []),
