@@ -49,9 +49,9 @@ const rooms = [
   ["plan", "events"],
   ["protocol"],
   ["worker", "attempt"],
-  ["run"],
+  ["run", "predict"],
   ["job-here"],
-  ["training-run", "train", "profile-job", "graph-job"],
+  ["training-run", "train", "profile-job", "graph-job", "load", "predict-rows", "evaluate"],
   ["index", "engine", "command", "worker-entry"],
 ];
 /** The rooms of data, and those of shardgrad, from left to right. */
@@ -62,6 +62,7 @@ const shardgradRooms = [
   ["doctor", "init"],
   ["measure"],
   ["index"],
+  ["answers"],
   ["why"],
   ["cli"],
 ];

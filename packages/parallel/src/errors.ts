@@ -93,6 +93,21 @@ export function placeOf({ stack = "" }: { stack?: string }): string {
   return place ? ` (${place})` : "";
 }
 
+/**
+ * Calls a function of the job. An error that is not one of ours gets its name and its place in the module.
+ *
+ * @param what names the function, such as `predict: the job's decode()`
+ */
+export function callOfJob<T>(what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof ShardgradError) throw error;
+    const place = error instanceof Error ? placeOf(error) : "";
+    throw new JobError(`${what} threw ${describeThrown(error)}${place}`, { cause: error });
+  }
+}
+
 /** An error in a form that crosses threads: structured cloning would turn some errors into `{}`. */
 export interface SerializedError {
   name: string;

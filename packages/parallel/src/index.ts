@@ -62,6 +62,7 @@ export {
   UnendingThreadError,
   WorkerError,
 } from "./errors.ts";
+export { type EvaluateOptions, type EvaluationResult, evaluate } from "./evaluate.ts";
 export type * from "./events.ts";
 export { type GraphJobOptions, graphJob } from "./graph-job.ts";
 export {
@@ -75,6 +76,8 @@ export {
 } from "./job/define-job.ts";
 export type { EarlyStoppingRule } from "./job/early-stopping.ts";
 export type { EMARule, NonFiniteRule, StepRules } from "./job/step-rules.ts";
+export type { NamesChoice } from "./job/torch-names.ts";
+export { type LoadedJob, type LoadJobOptions, load, type PredictOptions } from "./load.ts";
 export type {
   Collected,
   CollectedOutputs,
@@ -110,6 +113,8 @@ export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts"
 export type { BestOption, CheckpointOptions } from "./plan/checkpoint-options.ts";
 export type { MemoryBudget, MemoryRow } from "./plan/memory-budget.ts";
 export type { TrainOptions } from "./plan/train-options.ts";
+export type { Given } from "./predict/given-columns.ts";
+export { type PredictRowsOptions, predict } from "./predict-rows.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { TimedPhase } from "./shared/phase-clock.ts";
 export type { ReduceMode } from "./step/allreduce.ts";

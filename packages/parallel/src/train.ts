@@ -43,7 +43,7 @@ export function train<M extends AnyModule = Module>(
   job: string | URL,
   options: TrainOptions = {},
 ): TrainingRun<M> {
-  refuseWhileLoading();
+  refuseWhileLoading("train");
   const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
     requireSurroundings("train");
     const url = jobUrlOf("train", job);

@@ -102,7 +102,8 @@ function checkColumn(prefix: string, name: string, input: Column | ColumnData): 
   return { name, column, dtype, rowSize, samples };
 }
 
-function checkFinite(prefix: string, { name, column: { data }, dtype, rowSize }: CheckedColumn): void {
+/** @throws JobError for a number that is not finite */
+export function checkFinite(prefix: string, { name, column: { data }, dtype, rowSize }: CheckedColumn): void {
   if (dtype !== "float32") return;
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad < 0) return;
@@ -139,7 +140,14 @@ export function checkColumnShapes(prefix: string, columns: Columns): CheckedColu
 
 /** Checks columns, copies them into shared memory from `allocate`, and returns where they lie. */
 function storeColumns(part: Part, columns: Columns, allocate: (bytes: number) => Storage): StoredColumns {
-  const checked = checkColumns(`dataset: ${part}`, columns);
+  return storeChecked(checkColumns(`dataset: ${part}`, columns), allocate);
+}
+
+/** Copies checked columns into shared memory. */
+export function storeChecked(
+  checked: readonly CheckedColumn[],
+  allocate: (bytes: number) => Storage,
+): StoredColumns {
   const stored = checked.map(({ name, column: { data, shape = [], scale, shift }, dtype }): StoredColumn => {
     const storage = allocate(data.byteLength);
     heap().uint8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), storage.offset);

@@ -1,7 +1,7 @@
 // Data sets of raw rows, which learn from their training rows how to make columns: means, vocabularies, the order of
 // columns. `fit` returns that as the job's state; `encode` makes columns of rows with it, also of rows to come. Knows
 // nothing of files, nor of what is learned; when it is called, see fit-rows.ts.
-import { JobError } from "../errors.ts";
+import { callOfJob, JobError } from "../errors.ts";
 import type { Columns } from "./dataset.ts";
 
 /** Named columns of raw values, all of one length: numbers, words, null for what is missing. */
@@ -101,6 +101,12 @@ export function takeRows(rows: Rows, numbers: Int32Array): Rows {
   return Object.fromEntries(taken) as Rows;
 }
 
+/** The `encode` of a data set. */
+const encoderOf =
+  (dataset: FittedDataset): Encode =>
+  (rows, state) =>
+    callOfJob("dataset: encode()", () => dataset.encode(rows, state));
+
 /**
  * Loads the rows of a data set.
  *
@@ -130,8 +136,8 @@ export async function findRows(
   }
   return {
     rows: { train, ...(test && { test }) },
-    fit: (trainingRows) => dataset.fit(trainingRows),
-    encode: (given, state) => dataset.encode(given, state),
+    fit: (trainingRows) => callOfJob("dataset: fit()", () => dataset.fit(trainingRows)),
+    encode: encoderOf(dataset),
   };
 }
 
@@ -161,7 +167,7 @@ export function registerEncoder(name: string, encode: (rows: Rows, state: never)
  * Undefined if there is none: then columns are all that it takes.
  */
 export function findEncoder(dataset: unknown, state: unknown): Encode | undefined {
-  if (isFitted(dataset)) return (rows, own) => dataset.encode(rows, own);
+  if (isFitted(dataset)) return encoderOf(dataset);
   const name = (state as { encoder?: unknown } | null | undefined)?.encoder;
   return typeof name === "string" ? encoders.get(name) : undefined;
 }

@@ -43,18 +43,24 @@ function callOptimizer(job: RunJob, model: AnyModule, length: RunLength): unknow
   }
 }
 
-/** Builds a job's model and optimizer, and checks both. */
-export function buildModel(
-  job: RunJob,
-  shapes: SampleShapes<Columns>,
-  length: RunLength,
-): { model: AnyModule; optimizer: Optimizer } {
+/** Builds a job's model alone. */
+export function makeModel(job: RunJob, shapes: SampleShapes<Columns>): AnyModule {
   const model = callModel(job, shapes);
   if (!(model instanceof Module)) {
     throw new JobError(
       "train: the job's model() did not return a Module of this copy of @shardgrad/core; return a Module, and install core once (a bundle must share it among its files: split it)",
     );
   }
+  return model;
+}
+
+/** Builds a job's model and optimizer, and checks both. */
+export function buildModel(
+  job: RunJob,
+  shapes: SampleShapes<Columns>,
+  length: RunLength,
+): { model: AnyModule; optimizer: Optimizer } {
+  const model = makeModel(job, shapes);
   checkUntrained(model);
   const parameters = model.parameters();
   if (parameters.length === 0) {

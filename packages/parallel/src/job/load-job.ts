@@ -39,11 +39,11 @@ const importing = new AsyncLocalStorage<{ done: boolean }>();
  * Throws if a job module calls it while it is imported. A module that trains on import would train in every worker,
  * whose workers would import it again, without end.
  */
-export function refuseWhileLoading(): void {
+export function refuseWhileLoading(operation: string): void {
   // What the module started, such as a timer, may continue when the import is done.
   if (importing.getStore()?.done !== false) return;
   throw new JobError(
-    "train: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await train(import.meta.url) }, or in CommonJS: if (require.main === module) { train(__filename) }",
+    `${operation}: called by a job module while it is imported; every worker imports it, so write: if (import.meta.main) { await ${operation}(import.meta.url) }, or in CommonJS: if (require.main === module) { ${operation}(__filename) }`,
   );
 }
 

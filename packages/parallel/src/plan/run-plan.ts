@@ -58,6 +58,9 @@ function planSafety(
   if (resume !== false && !checkpoint) {
     throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
   }
+  if (options.names !== undefined && options.out === undefined) {
+    throw new JobError("train: names says whose names `out` has, but there is no out; name a file, too");
+  }
   const best = checkpoint && checkCheckpointOptions(checkpoint, metrics);
   return {
     best,

@@ -5,6 +5,7 @@ import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Callbacks } from "../events.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
+import type { NamesChoice } from "../job/torch-names.ts";
 import type { ParamSettings } from "../params.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 import type { CheckpointOptions } from "./checkpoint-options.ts";
@@ -70,6 +71,8 @@ export interface TrainOptions extends Callbacks {
   useEma?: boolean;
   /** File for the final weights, in the safetensors format. */
   out?: string;
+  /** Whose names `out` has for tensors: those of this library, or PyTorch's (`running_mean`). Default "shardgrad". */
+  names?: NamesChoice;
   /**
    * When it aborts, the run stops as by `stop()`: it finishes the current step, saves if it has checkpoints, and
    * rejects with the signal's reason. If it has aborted before, the run does not begin.
@@ -199,6 +202,11 @@ export const trainOptions: Readonly<Record<keyof TrainOptions, OptionRow>> = {
     values: { ...ofType("string", "the path of a file"), flagGives: "text" },
     help: "write the final weights to a safetensors file",
     placeholder: "<file>",
+  },
+  names: {
+    values: oneOf<NamesChoice>({ shardgrad: true, torch: true }),
+    help: "whose names --out has for tensors: torch's load there with strict=True",
+    placeholder: "<whose>",
   },
   signal: {
     values: {

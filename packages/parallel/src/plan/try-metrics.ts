@@ -20,7 +20,7 @@ import type { RunPlan } from "./run-plan.ts";
 export function tryMetrics(
   job: RunJob,
   model: AnyModule,
-  { seed, stallSeconds }: RunPlan,
+  { seed, stallSeconds }: Pick<RunPlan, "seed" | "stallSeconds">,
   test: StoredColumns | undefined,
 ): MetricsPlan {
   if (!test || Object.keys(job.metrics ?? {}).length === 0) return noMetrics;

@@ -21,6 +21,7 @@ import { UnendingThreadError } from "../errors.ts";
 import type { RestartEvent, TrainEvent, TrainResult } from "../events.ts";
 import { findJob } from "../job/load-job.ts";
 import type { Sources } from "../job/sources.ts";
+import { namedState } from "../job/torch-names.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
@@ -91,7 +92,7 @@ export async function coordinate<M extends AnyModule>(
     const best = await checkpoints?.findBest();
     const end = endEvent(run, progress, { best, out });
     if (out !== undefined) {
-      const weights = writeSafetensors(model.stateDict(), run.metadata);
+      const weights = writeSafetensors(namedState(model, options.names), run.metadata);
       await writeOutput(out, weights, { operation: "train", content: "the weights" });
     }
     detachModel(model);

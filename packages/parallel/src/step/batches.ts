@@ -189,8 +189,12 @@ export class BatchSource {
     });
   }
 
-  /** The first `count` loaded samples, as tensors by column: kernels only, so it can be captured. */
-  batch(count: number): Record<string, Tensor> {
+  /**
+   * The first `count` loaded samples, as tensors by column: kernels only, so it can be captured.
+   *
+   * @param what names the batch in the error for a column that it lacks
+   */
+  batch(count: number, what = "train: the batch"): Record<string, Tensor> {
     const entries = this.#stored.columns.map((column, i): [string, Tensor] => {
       const held = this.#held[i];
       if (held) return [column.name, held.view([count, ...column.shape], held.strides)];
@@ -198,7 +202,7 @@ export class BatchSource {
       gatherRows(column, this.#index.view([count], [1]), y);
       return [column.name, y];
     });
-    return byColumn("train: the batch", entries);
+    return byColumn(what, entries);
   }
 
   /** Gives its memory back. */

@@ -3,8 +3,11 @@ import { createRequire } from "node:module";
 import { nearestName } from "@shardgrad/core/engine";
 import { Command } from "commander";
 import { addDoctor } from "./doctor.ts";
+import { addEvaluate } from "./evaluate.ts";
 import { addGraph } from "./graph.ts";
 import { addInit } from "./init.ts";
+import { addInspect } from "./inspect.ts";
+import { addPredict } from "./predict.ts";
 import { addProfile } from "./profile.ts";
 import { exitCode } from "./run-command.ts";
 import { addScale } from "./scale.ts";
@@ -31,6 +34,9 @@ const program = new Command("shardgrad")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
 
 addTrain(program);
+addPredict(program);
+addEvaluate(program);
+addInspect(program);
 addProfile(program);
 addWhy(program);
 addScale(program);

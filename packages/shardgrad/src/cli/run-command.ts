@@ -34,13 +34,17 @@ function describe(error: Error): string {
 
 const listed = (text: string, before: string[] = []): string[] => [...before, text];
 
+/** What all commands have. */
+export const outputFlags = (command: Command, json: string) =>
+  command.option("--json", json).option("--stack", "print stack traces of errors");
+
 /** What all commands that run a job have besides the options of what they call. */
 export const common = (command: Command, json: string) =>
-  command
-    .option(
+  outputFlags(
+    command.option(
       "--set <name=value>",
       "another value of one of the job's params; may be given several times",
       listed,
-    )
-    .option("--json", json)
-    .option("--stack", "print stack traces of errors");
+    ),
+    json,
+  );

@@ -1,0 +1,60 @@
+// shardgrad evaluate: the metrics of saved weights.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { EvaluateOptions, EvaluationResult } from "@shardgrad/parallel";
+import { evaluate } from "@shardgrad/parallel";
+import { requireSurroundings } from "@shardgrad/parallel/command";
+import type { Command } from "commander";
+import { readInput } from "../answers/read-input.ts";
+import { matrixLines } from "./matrix-lines.ts";
+import { optionFlags } from "./option-flags.ts";
+import { fail, keepOutput, outputFlags } from "./run-command.ts";
+
+interface EvaluateFlags extends Omit<EvaluateOptions, "input"> {
+  weights: string;
+  input?: string;
+  json?: boolean;
+  stack?: boolean;
+}
+
+const whichSamples = { test: "to test", validation: "held out", input: "given" } as const;
+
+function linesOf({ samples, evaluates, metrics }: EvaluationResult): string {
+  const numbers = Object.entries(metrics).flatMap(([name, value]) =>
+    typeof value === "number" ? `  ${name} ${value.toFixed(4)}` : [],
+  );
+  const lines = [
+    `${samples} samples ${whichSamples[evaluates]}:${numbers.join("")}`,
+    ...matrixLines(metrics, "test"),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+async function runEvaluate(job: string, flags: EvaluateFlags): Promise<void> {
+  const { json = false, stack = false, weights, input, ...options } = flags;
+  const output = json ? keepOutput() : process.stdout;
+  try {
+    requireSurroundings("evaluate");
+    const given = input === undefined ? {} : { input: await readInput("evaluate", weights, input) };
+    const found = await evaluate(pathToFileURL(resolve(job)), weights, { ...options, ...given });
+    output.write(json ? `${JSON.stringify(found)}\n` : linesOf(found));
+  } catch (error) {
+    fail(error, stack);
+  }
+}
+
+export function addEvaluate(program: Command): void {
+  const evaluating = program
+    .command("evaluate")
+    .description("the metrics of saved weights, over the job's test samples or those of a file")
+    .argument("<job>", "path of the job module")
+    .requiredOption(
+      "--weights <file>",
+      "the file that --out wrote, or a checkpoint, or the folder of checkpoints",
+    )
+    .option("--input <file>", "rows with what is to be predicted (default: those that the job evaluates)");
+  optionFlags(evaluating, ["kernels"]);
+  outputFlags(evaluating, "print one JSON object and nothing else")
+    .addHelpText("after", "\nExample:\n  shardgrad evaluate houses.ts --weights houses.safetensors")
+    .action(runEvaluate);
+}
