@@ -46,7 +46,7 @@ const rooms = [
   ["job"],
   ["step"],
   ["checks"],
-  ["plan", "events"],
+  ["plan", "events", "onlooker"],
   ["protocol"],
   ["worker", "attempt"],
   ["run", "predict"],
@@ -57,6 +57,11 @@ const rooms = [
 /** The rooms of data, and those of shardgrad, from left to right. */
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const shardgradRooms = [
+  ["writable", "watch-options"],
+  ["log", "report", "trace"],
+  ["watch"],
+  ["onlookers"],
+  ["train"],
   ["plots", "graph"],
   ["scale"],
   ["doctor", "init"],
@@ -69,7 +74,7 @@ const shardgradRooms = [
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|command|testing|worker-entry|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|command|testing|worker-entry|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main|report/page/page)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

@@ -70,10 +70,12 @@ it("--json prints one object a line, and nothing else", async () => {
     epoch: 1,
     step: 11,
     loss: expect.any(Number),
+    testLoss: expect.any(Number),
     metrics: { accuracy: expect.any(Number) },
     gradNorm: expect.any(Number),
     lr: expect.any(Number),
     samplesPerSecond: expect.any(Number),
+    waitShare: expect.any(Number),
   });
   expect(events[3]).toMatchObject({
     steps: 22,
@@ -239,7 +241,9 @@ it("prints plain lines where the output is no terminal", async () => {
   const { code, stdout } = await shardgrad("train", job, "--workers", "2");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^833 parameters, 500 samples \(300 to test\); 2 workers/);
-  expect(stdout).toMatch(/epoch 2\/2 {2}loss \d\.\d{4} {2}test accuracy 0\.\d{4} +[\d,]+ samples\/s/);
+  expect(stdout).toMatch(
+    /epoch 2\/2 {2}loss \d\.\d{4} {2}test loss \d\.\d{4}, accuracy 0\.\d{4} +[\d,]+ samples\/s/,
+  );
   expect(stdout).not.toContain("\u001b");
 });
 
@@ -250,7 +254,7 @@ it("what is held out is called validation", async () => {
   const { stdout, stderr } = await shardgrad("train", validated, "--workers", "2", "--epochs", "1");
   expect(stderr).toBe("");
   expect(stdout).toMatch(/^833 parameters, 400 samples \(100 held out\); 2 workers/);
-  expect(stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}validation accuracy 0\.\d{4}/);
+  expect(stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}validation loss \d\.\d{4}, accuracy 0\.\d{4}/);
 });
 
 it("--checkpoint-best keeps the best epoch, and the last lines tell where it is", async () => {
@@ -578,7 +582,7 @@ describe("a mistake is answered by one line and an exit code", () => {
     const flags = ["train", job, "--checkpoint", join(tmpdir(), "shardgrad-none"), "--checkpoint-best"];
     const { code, stderr } = await shardgrad(...flags, "mae:min");
     expect(stderr).toBe(
-      'shardgrad: train: checkpoint.best.metric is "mae", expected one of loss, accuracy\n',
+      'shardgrad: train: checkpoint.best.metric is "mae", expected one of loss, testLoss, accuracy\n',
     );
     expect(code).toBe(2);
     expect((await shardgrad(...flags, "accuracy:min")).stderr).toBe(

@@ -230,7 +230,7 @@ describe("a run that does not fit is refused before it starts", () => {
     [
       "for the records of its epochs",
       jobWith(""),
-      /the run needs 13\.\d GiB of shared memory, .* most of it is records of epochs: use fewer epochs\n {2}records of epochs +200000000 epochs × 72 B/,
+      /the run needs 15\.\d GiB of shared memory, .* most of it is records of epochs: use fewer epochs\n {2}records of epochs +200000000 epochs × 80 B/,
       { epochs: 2e8, batchSize: 256 },
     ],
     [
@@ -264,7 +264,7 @@ describe("a run that does not fit is refused before it starts", () => {
     const { status, stderr } = spawnSync(process.execPath, [command, ...flags], { encoding: "utf8" });
     expect(status).toBe(2);
     expect(stderr).toMatch(
-      /^shardgrad: train: the run needs 13\.\d GiB .* records of epochs: use fewer epochs\n/,
+      /^shardgrad: train: the run needs 15\.\d GiB .* records of epochs: use fewer epochs\n/,
     );
   });
 

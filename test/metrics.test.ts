@@ -124,7 +124,7 @@ describe("what steers a run says its direction:", () => {
       "and no metric may have its name",
       "metrics: { loss: perSample }",
       {},
-      /^defineJob: metrics\.loss has the name of the training loss; give it another, such as testLoss$/,
+      /^defineJob: metrics\.loss has the name of the training loss; give it another name$/,
     ],
     [
       "nested numbers have none",

@@ -165,7 +165,7 @@ it.each<[options: object, message: RegExp]>([
   [{ onStepEnd: 3 }, /^train: onStepEnd is 3, expected a function/],
   [
     { checkpoint: { directory: "runs", best: { metric: "mae", direction: "min" } } },
-    /^train: checkpoint\.best\.metric is "mae", expected one of loss, accuracy/,
+    /^train: checkpoint\.best\.metric is "mae", expected one of loss, testLoss, accuracy/,
   ],
 ])("refuses the options %j", async (options, message) => {
   const run = train(job, options as TrainOptions);

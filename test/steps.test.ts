@@ -318,7 +318,7 @@ describe("early stopping", () => {
     });
     expect(done).toBe(22);
     await expect(train(rule('{ metric: "f1", patience: 1 }'), { workers: 2 })).rejects.toThrow(
-      'defineJob: earlyStopping looks at "f1", expected one of loss, accuracy',
+      'defineJob: earlyStopping looks at "f1", expected one of loss, testLoss, accuracy',
     );
   });
 });

@@ -20,7 +20,7 @@ export default defineConfig({
   // Scripts that pages have inside, with core in them.
   onSuccess: async () => {
     await build({
-      entryPoints: { "why-browser": "src/why/browser/main.ts" },
+      entryPoints: { "why-browser": "src/why/browser/main.ts", "report-page": "src/report/page/page.ts" },
       outdir: "dist",
       bundle: true,
       minify: true,

@@ -57,7 +57,7 @@ export default defineJob({
   loss: (gpt, { x, y }) => crossEntropy(gpt.forward(x), reshape(y, [y.size])),
   optimizer: (parameters) => new AdamW(parameters, { lr: 0.01 }),
   metrics: {
-    testLoss: {
+    tokenLoss: {
       sums: (gpt, { x, y }) => [
         crossEntropy(gpt.forward(x), reshape(y, [y.size]), { reduction: "sum" }),
         tensor(y.size),

@@ -3,14 +3,23 @@
 
 export { checkParts } from "./check-parts.ts";
 export type { CheckpointState } from "./checkpoint/state-file.ts";
-export { oneLine } from "./errors.ts";
+export { describeThrown, oneLine } from "./errors.ts";
 export { frozenCopy } from "./frozen-copy.ts";
 export { jobUrlOf } from "./job/load-job.ts";
 export { type KnownColumn, readWeightsInfo, type WeightsInfo } from "./job/weights-metadata.ts";
+export type { ObservedStep, Onlooker } from "./onlooker.ts";
 export { relaxedFuses } from "./plan/fused-multiply-add.ts";
 export { machineMemory } from "./plan/memory-budget.ts";
 export { chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
-export { checkValues, type OptionRow, trainOptions } from "./plan/train-options.ts";
+export {
+  checkOptions,
+  checkValues,
+  type OptionRow,
+  type OptionRows,
+  trainOptions,
+} from "./plan/train-options.ts";
 export { readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
+export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/phase-marks.ts";
 export { requireSurroundings } from "./surroundings.ts";
+export { trainWatched } from "./train.ts";

@@ -1,7 +1,8 @@
 // The typed events of a run, to iterate over or to listen to. cli/event-lines.ts prints them.
 import type { AnyModule, KernelSet, Module } from "@shardgrad/core";
 import type { Committed, Phase } from "./errors.ts";
-import type { MetricValue } from "./metrics/definition.ts";
+import type { Direction } from "./metrics/definition.ts";
+import type { ToldMetrics } from "./metrics/plan.ts";
 import type { Params } from "./params.ts";
 import type { MemoryBudget } from "./plan/memory-budget.ts";
 import type { TimedPhase } from "./shared/phase-clock.ts";
@@ -30,6 +31,10 @@ export interface StartEvent {
   testSamples: number;
   /** Which of them. */
   evaluates: "test" | "validation";
+  /** The metrics that the run evaluates: the shape of each, `[]` for a single number, and which direction is better. */
+  metrics: Readonly<Record<string, { shape: readonly number[]; direction?: Direction }>>;
+  /** Groups of parameters, each with a learning rate of its own. */
+  groups: number;
   /** Samples in one step, including all its micro-batches. */
   batchSize: number;
   /** Micro-batches in one step. */
@@ -48,6 +53,9 @@ export interface StartEvent {
   memory: MemoryBudget;
 }
 
+/** Milliseconds in each phase, by worker. */
+export type PhaseTimes = readonly Readonly<Record<TimedPhase, number>>[];
+
 /** Comes several times a second during training. */
 export interface ProgressEvent {
   type: "progress";
@@ -57,9 +65,12 @@ export interface ProgressEvent {
   epoch: number;
   /** For the run so far, see `EndEvent`. */
   samplesPerSecond: number;
+  waitShare: number;
+  /** So far, see `EndEvent`. */
+  phaseMs?: PhaseTimes;
 }
 
-export interface EpochEvent extends ToldRates {
+export interface EpochEvent extends ToldRates, ToldMetrics {
   type: "epoch";
   /** Counted from 1. */
   epoch: number;
@@ -67,8 +78,6 @@ export interface EpochEvent extends ToldRates {
   step: number;
   /** Mean training loss over the epoch's samples. */
   loss: number;
-  /** Each metric over the test set. */
-  metrics: Record<string, MetricValue>;
   /**
    * The norm of the averaged gradient in its last step, before clipping. Both it and the learning rate are NaN if that
    * step was skipped.
@@ -76,6 +85,7 @@ export interface EpochEvent extends ToldRates {
   gradNorm: number;
   /** For this epoch, see `EndEvent`. */
   samplesPerSecond: number;
+  waitShare: number;
 }
 
 export interface BestCheckpoint {
@@ -86,7 +96,7 @@ export interface BestCheckpoint {
   value: number;
 }
 
-export interface EndEvent {
+export interface EndEvent extends ToldMetrics {
   type: "end";
   steps: number;
   /** From the start of the workers until the last evaluation and the last save are done. */
@@ -103,7 +113,6 @@ export interface EndEvent {
   waitShare: number;
   /** True if passes were recorded and replayed; false if that was off, or impossible (a warning says why). */
   captured: boolean;
-  metrics: Record<string, MetricValue>;
   /** SHA-256 of the final weights' bytes in parameter order. */
   weightsSha256: string;
   /** True if the run was stopped before its last step. */
@@ -118,7 +127,7 @@ export interface EndEvent {
    * "coordinator"` it includes the coordinator's averaging. `other` lies between a barrier and the next phase.
    * Barriers of evaluations count as `evaluate`; all other phases together are the time of the steps.
    */
-  phaseMs?: readonly Readonly<Record<TimedPhase, number>>[];
+  phaseMs?: PhaseTimes;
   /** The best checkpoint, with the option `checkpoint.best`. */
   best?: BestCheckpoint;
   /** Where the weights were written, if anywhere. */
@@ -218,11 +227,10 @@ export interface StepEnd extends Omit<StepRecord, "lrs">, ToldRates {
 }
 
 /** The results of one evaluation. */
-export interface Evaluation {
+export interface Evaluation extends ToldMetrics {
   /** Steps done so far. */
   step: number;
   epoch: number;
-  metrics: Record<string, MetricValue>;
 }
 
 /** Functions that a run calls on the main thread. The training does not wait for them. An error in one ends the run. */

@@ -107,6 +107,7 @@ export {
   meanAbsoluteError,
   meanSquaredError,
   r2Score,
+  residuals,
   rootMeanSquaredError,
 } from "./metrics/regression-scores.ts";
 export type { JobContext, ParamSettings, Params, ParamValue } from "./params.ts";

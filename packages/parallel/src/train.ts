@@ -4,10 +4,12 @@ import type { AnyModule, Module } from "@shardgrad/core";
 import type { Launch } from "./attempt/launch.ts";
 import { launchNow } from "./attempt/launch.ts";
 import { JobError } from "./errors.ts";
+import type { TrainEvent } from "./events.ts";
 import { frozenCopy } from "./frozen-copy.ts";
 import { noteCaller } from "./job/job-origin.ts";
 import { jobUrlOf, refuseWhileLoading } from "./job/load-job.ts";
 import { noteGraph } from "./job/sources.ts";
+import type { Onlooker } from "./onlooker.ts";
 import { explainPiscina, findWorker } from "./own-folder.ts";
 import type { TrainOptions } from "./plan/train-options.ts";
 import { requireSurroundings } from "./surroundings.ts";
@@ -43,6 +45,15 @@ export function train<M extends AnyModule = Module>(
   job: string | URL,
   options: TrainOptions = {},
 ): TrainingRun<M> {
+  return trainWatched<M>(job, options, {});
+}
+
+/** The same, with an onlooker. */
+export function trainWatched<M extends AnyModule = Module>(
+  job: string | URL,
+  options: TrainOptions,
+  onlooker: Onlooker,
+): TrainingRun<M> {
   refuseWhileLoading("train");
   const taken = new Promise<{ launch: Launch; options: TrainOptions }>((resolve) => {
     requireSurroundings("train");
@@ -61,6 +72,28 @@ export function train<M extends AnyModule = Module>(
     const { coordinate } = await import("./run/coordinator.ts").catch((error: unknown) => {
       throw explainPiscina("train", error);
     });
-    return await coordinate<M>(launch, options, { emit: publish, stopRequested });
+    const emit = (event: TrainEvent) => {
+      onlooker.event?.(event);
+      publish(event);
+    };
+    const { normEvery = 1 } = onlooker;
+    const steps = onlooker.steps?.bind(onlooker);
+    const marks = onlooker.marks?.bind(onlooker);
+    const watcher = { emit, stopRequested, normEvery, ...(steps && { steps }), ...(marks && { marks }) };
+    return await beheld(onlooker, () => coordinate<M>(launch, options, watcher));
   }, signal);
+}
+
+/** Lets an onlooker refuse a run before it begins, and end with it. */
+async function beheld<T>(onlooker: Onlooker, run: () => Promise<T>): Promise<T> {
+  let failure: { error: unknown } | undefined;
+  try {
+    await onlooker.begin?.();
+    return await run();
+  } catch (error) {
+    failure = { error };
+    throw error;
+  } finally {
+    await onlooker.end?.(failure);
+  }
 }

@@ -137,7 +137,7 @@ for (const { name, digits } of columns.slice(1)) {
   if (name in drifts && drifts[name as keyof typeof drifts]) failures.push(name);
 }
 console.log(
-  `\n${end.steps} steps, ${epochs} evaluations, ${saves} checkpoints, ${restarts} restarts after ${kills} deaths, loss ${end.metrics.testLoss}`,
+  `\n${end.steps} steps, ${epochs} evaluations, ${saves} checkpoints, ${restarts} restarts after ${kills} deaths, loss ${end.metrics.tokenLoss}`,
 );
 if (restarts !== kills) failures.push("restarts");
 if (failures.length > 0) {

@@ -9,3 +9,6 @@ export type { ScaleMode, ScaleRow } from "./scale/rows.ts";
 export { type ScaleOptions, type ScaleResult, scale } from "./scale/scale.ts";
 export type { Spread } from "./scale/statistics.ts";
 export type { StepTime } from "./scale/step-time.ts";
+// These replace those of @shardgrad/parallel.
+export { train } from "./train.ts";
+export type { TrainOptions, WatchOptions } from "./watch-options.ts";

@@ -188,7 +188,7 @@ export function probe(
   model.eval();
   try {
     const tested = load("evaluated batch", test);
-    for (const [name, metric] of Object.entries(tested > 0 ? (job.metrics ?? {}) : {})) {
+    for (const [name, metric] of Object.entries(tested > 0 ? job.metrics : {})) {
       const evaluated = () => functionOf(metric)(model, test.source.batch(tested), job.context);
       const body = () => test.source.during(tested, () => noGrad(evaluated));
       call(`metrics.${name}`, "evaluate", () => evaluation.restart(0), body);

@@ -21,6 +21,7 @@ import { JobError } from "../errors.ts";
 import { frozenCopy } from "../frozen-copy.ts";
 import { checkMetric } from "../metrics/check-metric.ts";
 import type { Metric } from "../metrics/definition.ts";
+import { testLoss } from "../metrics/definition.ts";
 import type { JobContext, Params } from "../params.ts";
 import { checkParams } from "../params.ts";
 import type { SharedEstimator } from "./gradient-rule.ts";
@@ -28,6 +29,8 @@ import { checkGradientRule } from "./gradient-rule.ts";
 import { noteOrigin } from "./job-origin.ts";
 import type { StepRules } from "./step-rules.ts";
 import { checkStepRules, stepRuleNames } from "./step-rules.ts";
+import type { EvaluatedAt } from "./test-loss.ts";
+import { lossMetric } from "./test-loss.ts";
 
 /** The position in the run, for `loss`. `step` and `epoch` are int32 scalar tensors, which stay current in replays, too. */
 export interface LossContext<P = Params, S = unknown> extends JobContext<P, S> {
@@ -142,6 +145,11 @@ export interface JobDefinition<
   predict?: (model: M, batch: Batch<C>, context: JobContext<P, S>) => O;
   /** Turns what `predict` returned into one value for each row: the name of a class, a price in money. */
   decode?: (output: O, state: S) => ArrayLike<unknown>;
+  /**
+   * False leaves out the loss over the test samples, `testLoss`, which is the job's `loss` in evaluation mode and without
+   * gradients. For a loss that needs gradients of its own, or whose evaluation would take too long. Default true.
+   */
+  testLoss?: boolean;
   /** Samples per optimizer step, or per micro-batch with `accumulate`, however many workers share it. */
   batchSize: number;
   /** Passes over the training samples. */
@@ -168,6 +176,7 @@ const parts = optionNames<JobDefinition<Columns, AnyModule>>({
   metrics: true,
   predict: true,
   decode: true,
+  testLoss: true,
   batchSize: true,
   epochs: true,
   seed: true,
@@ -199,6 +208,9 @@ export interface RunJob extends Omit<Job, "sampling" | "validation" | "gradient"
   readonly sampling?: Sampling | undefined;
   readonly validation?: HoldOut | undefined;
   readonly gradient?: SharedEstimator | undefined;
+  /** The job's own, and the loss over the evaluated set. */
+  readonly metrics: Readonly<Record<string, Metric<Columns, AnyModule>>>;
+  readonly evaluatedAt: EvaluatedAt;
 }
 
 /** Gives a job its context, and resolves what its functions choose before the run. */
@@ -210,7 +222,12 @@ export function configureJob(job: Job, context: JobContext): RunJob {
     sampling = sampling(context);
     checkSampling("train: sampling()", sampling);
   }
-  return { ...job, sampling, validation: holdOutFor(job, context), gradient, context };
+  const evaluatedAt = { step: 0, epoch: 0 };
+  const metrics = {
+    ...job.metrics,
+    ...(job.testLoss !== false && { [testLoss]: lossMetric(job, evaluatedAt) }),
+  };
+  return { ...job, sampling, validation: holdOutFor(job, context), gradient, metrics, context, evaluatedAt };
 }
 
 /** What a job holds out in this context. */
@@ -279,6 +296,9 @@ export function defineJob<
   }
   if (definition.gradient !== undefined) checkGradientRule(definition.gradient);
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
+  if (definition.testLoss !== undefined && typeof definition.testLoss !== "boolean") {
+    throw new JobError(`defineJob: testLoss is ${typeof definition.testLoss}, expected true or false`);
+  }
   requireFunction("optimizer", definition.optimizer);
   if (definition.predict !== undefined) requireFunction("predict", definition.predict);
   if (definition.decode !== undefined) requireFunction("decode", definition.decode);

@@ -48,7 +48,7 @@ it.each([
     { metric: "m", patience: 1, direction: "max" },
     'earlyStopping: there is no part "direction": it is the metric\'s to say',
   ],
-  [{ metric: "n", patience: 1 }, 'earlyStopping looks at "n", expected one of loss, m, silent'],
+  [{ metric: "n", patience: 1 }, 'earlyStopping looks at "n", expected one of loss, testLoss, m, silent'],
   [
     { metric: "silent", patience: 1 },
     'earlyStopping looks at "silent", which does not say whether more or less is better',

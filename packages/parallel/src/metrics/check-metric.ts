@@ -2,7 +2,7 @@
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Score } from "./definition.ts";
-import { trainingLoss } from "./definition.ts";
+import { testLoss, trainingLoss } from "./definition.ts";
 import * as labelScores from "./label-scores.ts";
 import * as likelihoodScores from "./likelihood-scores.ts";
 import * as rankingScores from "./ranking-scores.ts";
@@ -43,7 +43,10 @@ function refuseScore(problem: (reason: string) => JobError, given: unknown): voi
 export function checkMetric(name: string, metric: unknown): void {
   const problem = (reason: string) => new JobError(`defineJob: metrics.${name} ${reason}`);
   if (name === trainingLoss) {
-    throw problem(`has the name of the training loss; give it another, such as testLoss`);
+    throw problem("has the name of the training loss; give it another name");
+  }
+  if (name === testLoss) {
+    throw problem("has the name of the loss over the test set, which a run computes by itself; leave it out");
   }
   refuseScore(problem, metric);
   if (typeof metric === "function") return;

@@ -86,6 +86,9 @@ export type Metric<C extends AnyColumns, M extends AnyModule, P = Params, S = un
 /** A run is steered by the mean training loss under this name, so no metric may have it. */
 export const trainingLoss = "loss";
 
+/** The name of the loss over the evaluated set, which every run computes that has one. */
+export const testLoss = "testLoss";
+
 /** The function of a metric that runs for each batch. */
 export function functionOf<C extends AnyColumns, M extends AnyModule>(
   metric: Metric<C, M>,
@@ -113,9 +116,9 @@ export function steeringDirection(
   name: string,
   metrics: Readonly<Record<string, Metric<never, never, never, never>>>,
 ): Direction {
-  if (name === trainingLoss) return "min";
+  if (name === trainingLoss || name === testLoss) return "min";
   if (!Object.hasOwn(metrics, name)) {
-    const known = [trainingLoss, ...Object.keys(metrics)].join(", ");
+    const known = [...new Set([trainingLoss, testLoss, ...Object.keys(metrics)])].join(", ");
     throw new JobError(`${where} "${name}", expected one of ${known}`);
   }
   const metric = metrics[name]!;

@@ -11,7 +11,7 @@ import { planTable, tableBytes } from "../shared/float64-table.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";
 import type { Direction, Metric, MetricValue } from "./definition.ts";
-import { directionOf } from "./definition.ts";
+import { directionOf, testLoss } from "./definition.ts";
 
 /** Test samples per forward pass. */
 export const chunkSize = 256;
@@ -119,7 +119,7 @@ function tryOnce(
     if (error instanceof JobError || error instanceof MemoryError || error instanceof IndexError) throw error;
     const place = error instanceof Error ? placeOf(error) : "";
     throw new JobError(
-      `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples; where so few have no value, let it return NaN`,
+      `metrics.${name}: ${describeThrown(error)}${place}; it was tried on the first ${samples} samples; ${name === testLoss ? "if the loss can only be computed in training, give the job testLoss: false" : "where so few have no value, let it return NaN"}`,
       { cause: error },
     );
   }
@@ -233,7 +233,21 @@ export function namedValues({ metrics }: MetricsPlan, cells: readonly number[]):
   return Object.fromEntries(metrics.map(({ name, shape, cell }) => [name, nest(shape, cell)]));
 }
 
-/** The inverse: the numbers of stored values by name. NaN for metrics that had no value, or one of another shape. */
+/** What events tell of an evaluation. */
+export interface ToldMetrics {
+  /** Each metric over the test set. */
+  metrics: Record<string, MetricValue>;
+  /** The job's loss over the test set, in evaluation mode; absent if the run does not compute it. */
+  testLoss?: number;
+}
+
+/** The form that events have. */
+export function toldMetrics(named: Readonly<Record<string, MetricValue>>): ToldMetrics {
+  const { [testLoss]: loss, ...metrics } = named;
+  return { metrics, ...(loss !== undefined && { testLoss: loss as number }) };
+}
+
+/** The inverse of `namedValues`: the numbers of stored values by name. NaN for metrics that had no value, or one of another shape. */
 export function cellsOf(
   { metrics }: MetricsPlan,
   named: Readonly<Record<string, MetricValue>>,

@@ -85,3 +85,20 @@ export function r2Score(): Score {
     return 1 - left / variance;
   });
 }
+
+/**
+ * Pairs of a target and its prediction, `[rows, 2]`: those of samples that are spread evenly over the set, which a report
+ * shows as residuals. If there are fewer samples, the last rows are NaN.
+ */
+export function residuals({ rows = 500 }: { rows?: number } = {}): Score {
+  if (!(Number.isSafeInteger(rows) && rows >= 3))
+    throw new JobError(`residuals: rows is ${String(rows)}, expected an integer of at least 3`);
+  return defineScore(undefined, undefined, ([predictions, targets]) => {
+    const [predicted, expected] = [predictions.data, targets.data];
+    const count = expected.length;
+    const places = Array.from({ length: rows }, (_, row) =>
+      count <= rows ? row : Math.floor((row * count) / rows),
+    );
+    return places.map((at) => (at < count ? [expected[at]!, predicted[at]!] : [Number.NaN, Number.NaN]));
+  });
+}

@@ -54,12 +54,15 @@ function settled<T>(returned: T): T {
   return returned;
 }
 
-/** Restores a model: its mode, its frozen parameters and its buffers. */
+/** Restores a model: its mode, which parameters are frozen, the numbers in these, and its buffers. */
 export function keepState(model: AnyModule): () => void {
   const putModesBack = keepModes(model);
   const kept = untrainedTensors(model).map(([, x]) => ({ x, values: x.toArray() }));
+  const trained = model.parameters().map((x) => ({ x, requiresGrad: x.requiresGrad }));
   return () => {
     putModesBack();
+    for (const { x, requiresGrad } of trained)
+      if (x.requiresGrad !== requiresGrad) x.requiresGrad = requiresGrad;
     for (const { x, values } of kept) x.data().set(values as never);
   };
 }
@@ -168,7 +171,7 @@ export function measurePasses(
   plan: RunPlan,
   { train, test }: { train: StoredColumns; test: StoredColumns | undefined },
 ): PassMemory {
-  const metrics = Object.entries(job.metrics ?? {});
+  const metrics = Object.entries(job.metrics);
   const evaluated = metrics.length > 0 ? test : undefined;
   const measure = (model: AnyModule): PassMemory => {
     const parameters = trainedParameters(model);

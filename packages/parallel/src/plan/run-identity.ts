@@ -129,6 +129,6 @@ export function settingsOf(
     ...(local?.hogwild && { hogwild: true }),
     // The held-out set follows from the training set, and is compared with it.
     ...(test && job.validation === undefined && { "test set": describeTest(test) }),
-    ...Object.fromEntries(Object.keys(job.metrics ?? {}).map((name) => [`metric ${name}`, true])),
+    ...Object.fromEntries(Object.keys(job.metrics).map((name) => [`metric ${name}`, true])),
   };
 }

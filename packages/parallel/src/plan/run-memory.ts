@@ -13,8 +13,10 @@ import { tableBytes } from "../shared/float64-table.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, placeParameters, placeUntrained, slotsOf, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
+import { markColumns } from "../shared/phase-marks.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
 import { stepColumns } from "../shared/step-records.ts";
+import { timeColumns } from "../shared/step-times.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
@@ -110,8 +112,9 @@ function layoutRows(
   const slots = slotsOf(sizes).count;
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
-  const stepBytesTold = tableBytes(1, stepColumns(optimizer.paramGroups.length));
-  const epochBytes = tableBytes(1, epochColumns(metrics.cells));
+  const recordBytes = tableBytes(1, stepColumns(optimizer.paramGroups.length));
+  const stepBytesTold = recordBytes + (sizes.timesSteps ? tableBytes(1, timeColumns) : 0);
+  const epochBytes = tableBytes(1, epochColumns(metrics.cells) + 1) + recordBytes;
   const untrained = placeUntrained(model, job.afterStep !== undefined);
   const rows = [
     memoryRow("weights", blockSize(flat)),
@@ -121,9 +124,10 @@ function layoutRows(
     memoryRow("optimizer state", blockSize(flat), states, "array"),
     memoryRow("average of the weights", blockSize(flat), averagesOf(job)),
     memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
-    memoryRow("steps told to onStepEnd", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
+    memoryRow("records of steps", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
     memoryRow("steps between synchronization points", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
-    memoryRow("records of epochs", epochBytes + stepBytesTold, sizes.epochs, "epoch"),
+    memoryRow("records of epochs", epochBytes, sizes.epochs, "epoch"),
+    memoryRow("trace", tableBytes(1, markColumns), sizes.marksPhases ? plan.workers : 0, "worker"),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
   const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);

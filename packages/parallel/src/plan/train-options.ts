@@ -85,8 +85,11 @@ export interface OptionValues {
   /** What an error says of them. */
   expected: string;
   fits: (value: unknown) => boolean;
-  /** What a flag passes on: true ("yes") or false ("no") if it is there, a text, a number, or one of a few words. */
-  flagGives?: "yes" | "no" | "text" | "integer" | "number" | readonly string[];
+  /**
+   * What a flag passes on: true ("yes") or false ("no") if it is there, a text, a number, or one of a few words; "yes or
+   * integer": a number if it has one.
+   */
+  flagGives?: "yes" | "no" | "text" | "integer" | "yes or integer" | "number" | readonly string[];
 }
 
 export interface OptionRow {
@@ -220,28 +223,30 @@ export const trainOptions: Readonly<Record<keyof TrainOptions, OptionRow>> = {
   onCheckpoint: { values: callback },
 };
 
-const names = Object.fromEntries(Object.keys(trainOptions).map((name) => [name, true as const]));
-
 function shown(value: unknown): string {
   if (value instanceof AbortController) return "an AbortController";
   return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? `a ${typeof value}`);
 }
+
+/** Rows of options by name. */
+export type OptionRows = Readonly<Record<string, OptionRow>>;
 
 /**
  * Checks each option by itself before anything else happens.
  *
  * @throws JobError for an unknown name or a wrong value
  */
-export function checkOptions(options: TrainOptions): void {
+export function checkOptions(options: object, rows: OptionRows = trainOptions): void {
+  const names = Object.fromEntries(Object.keys(rows).map((name) => [name, true as const]));
   checkParts("train", options, names, "option");
-  checkValues("train", options);
+  checkValues("train", options, rows);
 }
 
 /** Checks values only. Skips names that are no options of a run. */
-export function checkValues(operation: string, options: object): void {
+export function checkValues(operation: string, options: object, rows: OptionRows = trainOptions): void {
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || !Object.hasOwn(trainOptions, name)) continue;
-    const { fits, expected } = trainOptions[name as keyof TrainOptions].values;
+    if (value === undefined || !Object.hasOwn(rows, name)) continue;
+    const { fits, expected } = rows[name]!.values;
     if (!fits(value)) throw new JobError(`${operation}: ${name} is ${shown(value)}, expected ${expected}`);
   }
 }

@@ -23,7 +23,7 @@ export function tryMetrics(
   { seed, stallSeconds }: Pick<RunPlan, "seed" | "stallSeconds">,
   test: StoredColumns | undefined,
 ): MetricsPlan {
-  if (!test || Object.keys(job.metrics ?? {}).length === 0) return noMetrics;
+  if (!test || Object.keys(job.metrics).length === 0) return noMetrics;
   const sources: BatchSource[] = [];
   const load = (count: number) => {
     const source = new BatchSource(job, test, "evaluation", seed, count);

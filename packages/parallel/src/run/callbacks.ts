@@ -1,18 +1,35 @@
 // A script's callbacks, which a run calls for its events and for each record of a step. They run on the main thread,
 // after the fact. The workers do not wait for them, so they may be slow and still see every step.
-import type { Callbacks, TrainEvent } from "../events.ts";
+import type { Callbacks, StepEnd, TrainEvent } from "../events.ts";
+import type { Onlooker } from "../onlooker.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
+import { readStepTimes } from "../shared/step-times.ts";
+
+/** The tables of a run's steps. */
+export interface RecordedSteps {
+  records: Float64Table;
+  /** For an onlooker. */
+  times: Float64Table | undefined;
+  perEpoch: number;
+}
+
+/** The record of a step, counted from 1. */
+function readStep({ records, perEpoch }: RecordedSteps, step: number): StepEnd {
+  const { lrs, ...record } = readStepRecord(records, step - 1);
+  return { step, epoch: Math.ceil(step / perEpoch), ...record, ...toldRates(lrs) };
+}
 
 /**
  * Publishes events and runs their callbacks; steps come before the epoch that they belong to.
  *
- * @param steps the table of step records and the steps per epoch; undefined before they are laid out
+ * @param recorded undefined before the tables are laid out, or if nobody asked for steps
  */
 export function withCallbacks(
   { onStepEnd, onEpochEnd, onEvaluate, onCheckpoint }: Callbacks,
   publish: (event: TrainEvent) => void,
-  steps: () => { table: Float64Table; perEpoch: number } | undefined,
+  recorded: () => RecordedSteps | undefined,
+  tellOnlooker: Onlooker["steps"],
 ): (event: TrainEvent) => void {
   let told = 0;
   let rejected: { error: unknown } | undefined;
@@ -27,13 +44,14 @@ export function withCallbacks(
     });
   };
   const tellSteps = (upTo: number) => {
-    const where = onStepEnd && steps();
-    if (!where) return;
-    for (; told < upTo; told++) {
-      const epoch = Math.floor(told / where.perEpoch) + 1;
-      const { lrs, ...record } = readStepRecord(where.table, told);
-      watch(onStepEnd({ step: told + 1, epoch, ...record, ...toldRates(lrs) }));
-    }
+    const steps = recorded();
+    if (!steps || upTo <= told) return;
+    const from = told + 1;
+    told = upTo;
+    const { times } = steps;
+    if (times)
+      tellOnlooker?.(from, upTo, (step) => ({ ...readStep(steps, step), ...readStepTimes(times, step - 1) }));
+    if (onStepEnd) for (let step = from; step <= upTo; step++) watch(onStepEnd(readStep(steps, step)));
   };
   return (event) => {
     if (rejected) throw rejected.error;
@@ -44,8 +62,9 @@ export function withCallbacks(
     if (event.type === "checkpoint") watch(onCheckpoint?.(event));
     ended = event.type === "end";
     if (event.type !== "epoch") return;
-    const { step, epoch, metrics } = event;
-    if (Object.keys(metrics).length > 0) watch(onEvaluate?.({ step, epoch, metrics }));
+    const { step, epoch, metrics, testLoss } = event;
+    const evaluation = { step, epoch, metrics, ...(testLoss !== undefined && { testLoss }) };
+    if (testLoss !== undefined || Object.keys(metrics).length > 0) watch(onEvaluate?.(evaluation));
     watch(onEpochEnd?.(event));
   };
 }

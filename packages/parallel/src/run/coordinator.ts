@@ -22,14 +22,18 @@ import type { RestartEvent, TrainEvent, TrainResult } from "../events.ts";
 import { findJob } from "../job/load-job.ts";
 import type { Sources } from "../job/sources.ts";
 import { namedState } from "../job/torch-names.ts";
+import type { Onlooker } from "../onlooker.ts";
+import { wantedBy } from "../onlooker.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
 import { checkOptions } from "../plan/train-options.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { lookAt } from "../shared/layout.ts";
+import { readMarks } from "../shared/phase-marks.ts";
 import { goBack, newestSlot, takeFirst } from "../shared/snapshots.ts";
 import { trainedParameters } from "../shared/untrained.ts";
+import type { RecordedSteps } from "./callbacks.ts";
 import { withCallbacks } from "./callbacks.ts";
 import type { RunCheckpoints } from "./checkpointing.ts";
 import { detachModel, endEvent } from "./end-event.ts";
@@ -44,7 +48,7 @@ import { startEvent, tellOfSchedules } from "./start-event.ts";
 import { planWorkers } from "./worker-setups.ts";
 
 /** Who watches a run, and may stop it. */
-export interface Watcher {
+export interface Watcher extends Pick<Onlooker, "steps" | "normEvery" | "marks"> {
   emit: (event: TrainEvent) => void;
   stopRequested: () => boolean;
 }
@@ -58,21 +62,27 @@ export interface RunEnvironment extends Environment {
 export async function coordinate<M extends AnyModule>(
   launch: Launch,
   options: TrainOptions,
-  { emit, stopRequested }: Watcher,
+  { emit, stopRequested, ...onlooker }: Watcher,
   environment: RunEnvironment = thisMachine,
 ): Promise<TrainResult<M>> {
   const memory = new ReservedMemory();
   let checkpoints: RunCheckpoints | undefined;
-  let recorded: { table: Float64Table; perEpoch: number } | undefined;
-  const publish = withCallbacks(options, emit, () => recorded);
+  let recorded: RecordedSteps | undefined;
+  const publish = withCallbacks(options, emit, () => recorded, onlooker.steps);
   try {
     checkOptions(options);
     const out = await checkOutput("train", options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob(launch.jobUrl, () => identifyJob(launch));
-    const run = await prepareRun(launch.jobUrl, found, options, memory);
+    const run = await prepareRun(
+      launch.jobUrl,
+      found,
+      { options, wanted: wantedBy(onlooker, options) },
+      memory,
+    );
     const { model, control, plan, layout } = run;
-    if (layout.stepRecords) recorded = { table: layout.stepRecords, perEpoch: stepsPerEpoch(run.sampling) };
+    const { stepRecords: records, stepTimes: times } = layout;
+    if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };
     publish(startEvent(run, kernels));
     tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resumeRun(run, kernels, options, publish, environment.store);
@@ -84,7 +94,8 @@ export async function coordinate<M extends AnyModule>(
     const progress = new Progress(run, publish);
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
     if (!stopRequested()) {
-      const following = { progress, checkpoints, publish, stopRequested };
+      const tellMarks = marksTeller(layout.marks, onlooker.marks);
+      const following = { progress, checkpoints, publish, stopRequested, tellMarks };
       await trainWithRestarts(run, { launch, kernels, setupOf, environment }, following);
       await checkpoints?.finish(run.snapshots!, control, (epochs) => progress.metricsAt(epochs));
     }
@@ -120,13 +131,26 @@ interface Following extends Pick<Watcher, "stopRequested"> {
   progress: Progress;
   checkpoints: RunCheckpoints | undefined;
   publish: (event: TrainEvent) => void;
+  tellMarks: () => void;
+}
+
+/** Tells an onlooker what is new of the workers' marks. */
+function marksTeller(table: Float64Table | undefined, tell: Onlooker["marks"]): () => void {
+  if (!table || !tell) return () => undefined;
+  const told = new Array<number>(table.rows).fill(0);
+  return () =>
+    told.forEach((count, rank) => {
+      const marks = readMarks(table, rank, count);
+      told[rank] = count + marks.length;
+      if (marks.length > 0) tell(rank, marks);
+    });
 }
 
 /** Lets workers do all steps. If one fails, retries from the last snapshot if that may help. */
 async function trainWithRestarts(run: Run, starting: Starting, following: Following): Promise<void> {
   const { control, plan } = run;
   const { environment } = starting;
-  const { progress, checkpoints, publish, stopRequested } = following;
+  const { progress, checkpoints, publish, stopRequested, tellMarks } = following;
   const stragglers = new Stragglers();
   const metricsAt = (epochs: number) => progress.metricsAt(epochs);
   const hasLoaded = (sources: Sources) => run.sources.note(sources);
@@ -136,6 +160,7 @@ async function trainWithRestarts(run: Run, starting: Starting, following: Follow
   const look = () => {
     passOnStop();
     progress.poll();
+    tellMarks();
     for (const found of stragglers.look(control.load("step"), environment.clock.nowMs(), readPaces(run)))
       publish({ type: "straggler", ...found });
     checkpoints?.poll(run.snapshots!, control, metricsAt);

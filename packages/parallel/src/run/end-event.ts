@@ -4,7 +4,6 @@ import type { AnyModule } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import type { BestCheckpoint, EndEvent } from "../events.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
-import { sumOfColumn } from "../shared/float64-table.ts";
 import { tensorBytes } from "../shared/layout.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { trainedTensors, untrainedTensors } from "../shared/untrained.ts";
@@ -18,16 +17,16 @@ export function endEvent(
   { best, out }: { best: BestCheckpoint | undefined; out: string | undefined },
 ): EndEvent {
   const { control, plan, model } = run;
-  const { seconds, samplesPerSecond } = progress;
+  const { seconds, samplesPerSecond, waitShare } = progress;
   const steps = control.load("step");
   return {
     type: "end",
     steps,
     seconds,
     samplesPerSecond,
-    waitShare: meanWaitMs(run) / 1000 / seconds,
+    waitShare,
     captured: plan.capture && control.load("eager") === 0,
-    metrics: progress.metricsOf(steps),
+    ...progress.metricsOf(steps),
     weightsSha256: hashWeights(model),
     stopped: steps < plan.steps,
     ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
@@ -36,11 +35,6 @@ export function endEvent(
     ...(best && { best }),
     ...(out === undefined ? {} : { out }),
   };
-}
-
-/** The mean share of time that workers waited for each other. */
-function meanWaitMs({ layout, plan }: Run): number {
-  return sumOfColumn(layout.waits, 0) / plan.workers;
 }
 
 /** SHA-256 over the bytes of the trained parameters, then of frozen ones and buffers, in order. */

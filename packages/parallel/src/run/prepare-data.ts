@@ -10,6 +10,7 @@ import { holdOutOf, partsOf } from "../data/split.ts";
 import { JobError } from "../errors.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
 import { configureJob, holdOutFor } from "../job/define-job.ts";
+import { testLoss } from "../metrics/definition.ts";
 import type { Params } from "../params.ts";
 import { requireRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
 import { checkSampleWeight } from "../step/sample-weights.ts";
@@ -25,7 +26,7 @@ function matchTest(
   job: RunJob,
 ): StoredColumns | undefined {
   if (!test) {
-    if (Object.keys(job.metrics ?? {}).length === 0) return undefined;
+    if (!Object.keys(job.metrics).some((name) => name !== testLoss)) return undefined;
     throw new JobError(
       "train: the job has metrics, but its dataset has no `test` columns to evaluate them on; add some, or hold samples out with `validation`",
     );
@@ -98,8 +99,7 @@ export async function prepareData(
   if (job.validation === undefined) {
     const test = matchTest(set, dataset.test && storeSet("test", dataset.test, allocate), job);
     // Metrics are means weighted by these.
-    if (test && job.metrics && job.sampleWeight !== undefined)
-      checkSampleWeight(job.sampleWeight, test, false);
+    if (test && job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, test, false);
     return { job, train: set, test, ...named };
   }
   if (dataset.test) {

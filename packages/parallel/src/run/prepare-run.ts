@@ -10,6 +10,7 @@ import type { Found } from "../checks/probe.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import { sampleShapes } from "../data/columns.ts";
 import { planOrder, stepsPerEpoch } from "../data/sampling.ts";
+import { JobError } from "../errors.ts";
 import type { RunLength } from "../job/build-model.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
@@ -18,7 +19,9 @@ import type { FoundJob } from "../job/load-job.ts";
 import { checkApart, checkCapture, normalizesOverBatch } from "../job/running-statistics.ts";
 import { RunSources } from "../job/sources.ts";
 import { describeWeights } from "../job/weights-metadata.ts";
+import { testLoss } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
+import type { Wanted } from "../onlooker.ts";
 import { resolveParams } from "../params.ts";
 import { longestRound } from "../plan/local-schedule.ts";
 import type { MemoryBudget } from "../plan/memory-budget.ts";
@@ -66,11 +69,17 @@ export interface Run extends Attempted {
   begun: Begun;
 }
 
+/** The options, and what an onlooker wants. */
+interface Asked {
+  options: TrainOptions;
+  wanted: Wanted;
+}
+
 /** Stores the data, builds the model in shared memory, and lays out everything that the threads share. */
 export async function prepareRun(
   jobUrl: string,
   { job: defined, origin: jobOrigin }: FoundJob,
-  options: TrainOptions,
+  { options, wanted }: Asked,
   memory: ReservedMemory,
 ): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
@@ -88,7 +97,7 @@ export async function prepareRun(
   checkCapture(model, plan.capture);
   if (job.gradient) checkEstimated(job.gradient, model, plan);
   if (local) checkApart(model, local.hogwild ? "hogwild" : "syncEvery");
-  const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, plan }, metrics);
+  const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, wanted, plan }, metrics);
   // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
   await setImmediate();
   const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
@@ -96,6 +105,7 @@ export async function prepareRun(
     metrics: tryMetrics(job, model, plan, test),
     passes: measurePasses(job, model, plan, { train, test }),
   }));
+  requireTestLoss(job, plan, metrics);
   const layout = planLayout(model, optimizer, sizesFor(metrics), (bytes, contents) =>
     contents === "any" ? memory.reserve(bytes, "records") : memory.allocate(bytes, "training state"),
   );
@@ -129,9 +139,28 @@ export async function prepareRun(
   };
 }
 
+/** Throws if the run is steered by the loss over a set that is not there. */
+function requireTestLoss(
+  { testLoss: asked }: RunJob,
+  { rules, best }: RunPlan,
+  { metrics }: MetricsPlan,
+): void {
+  if (metrics.some(({ name }) => name === testLoss)) return;
+  const user = Object.entries({
+    "earlyStopping looks at": rules.earlyStopping?.metric,
+    "checkpoint.best.metric is": best?.metric,
+  }).find(([, metric]) => metric === testLoss)?.[0];
+  if (user === undefined) return;
+  throw new JobError(
+    asked === false
+      ? `train: ${user} testLoss, but the job says testLoss: false; leave that out`
+      : `train: ${user} testLoss, but there is no set to evaluate; give the dataset \`test\` columns, or hold samples out with \`validation\``,
+  );
+}
+
 /** The sizes of the layout. */
 function layoutSizes(
-  { job, model, options, plan }: { job: RunJob; model: AnyModule; options: TrainOptions; plan: RunPlan },
+  { job, model, options, wanted, plan }: { job: RunJob; model: AnyModule; plan: RunPlan } & Asked,
   metrics: MetricsPlan,
 ) {
   const { workers, shards, local } = plan;
@@ -145,7 +174,8 @@ function layoutSizes(
     // A run may end within an epoch.
     epochs: Math.ceil(plan.steps / perEpoch),
     cells: metrics.cells,
-    recordedSteps: options.onStepEnd ? plan.steps : 0,
+    recordedSteps: options.onStepEnd || wanted.timesSteps ? plan.steps : 0,
+    ...wanted,
     untrainedChanges: job.afterStep !== undefined,
     ema: job.ema !== undefined,
     numbers: job.gradient?.shared.count(trainedParameters(model).reduce((sum, { size }) => sum + size, 0)),

@@ -2,15 +2,17 @@
 import type { SamplingPlan } from "../data/sampling.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { TrainEvent } from "../events.ts";
-import type { MetricValue } from "../metrics/definition.ts";
 import { trainingLoss } from "../metrics/definition.ts";
-import type { MetricsPlan } from "../metrics/plan.ts";
-import { namedValues } from "../metrics/plan.ts";
+import type { MetricsPlan, ToldMetrics } from "../metrics/plan.ts";
+import { namedValues, toldMetrics } from "../metrics/plan.ts";
 import type { Control } from "../shared/control.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
+import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import { readPhases } from "../shared/phase-clock.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
+import { meanWaitMs, shareOf } from "../shared/step-times.ts";
 import { rateOf, readThroughput } from "../shared/training-clock.ts";
 
 /** Where a run began: at a checkpoint, or at 0. */
@@ -32,7 +34,7 @@ export interface Followed {
   layout: Layout;
   sampling: SamplingPlan;
   /** Steps and epochs of the whole run. */
-  plan: { steps: number; epochs: number };
+  plan: { steps: number; epochs: number; timePhasesFrom: number | undefined };
   /** The evaluated set. */
   metrics: MetricsPlan;
   begun: Begun;
@@ -70,6 +72,8 @@ export class Progress {
       steps: plan.steps,
       epoch: Math.min(plan.epochs, Math.floor(step / stepsPerEpoch(sampling)) + 1),
       samplesPerSecond: this.samplesPerSecond,
+      waitShare: this.waitShare,
+      ...(plan.timePhasesFrom !== undefined && { phaseMs: readPhases(this.#run.layout.phases) }),
     });
   }
 
@@ -84,15 +88,15 @@ export class Progress {
   }
 
   /** The metrics of the weights after so many steps; none if the run has not evaluated them. */
-  metricsOf(steps: number): Record<string, MetricValue> {
+  metricsOf(steps: number): ToldMetrics {
     const { control, metrics, begun } = this.#run;
     const epochs = control.load("epochs");
-    if (epochs === 0) return {};
+    if (epochs === 0) return { metrics: {} };
     const record = this.recordOf(epochs - 1);
-    if (record.step !== steps) return {};
+    if (record.step !== steps) return { metrics: {} };
     const lacking = epochs === begun.epoch ? begun.lacking : [];
     const values = Object.entries(namedValues(metrics, record.metrics));
-    return Object.fromEntries(values.filter(([name]) => !lacking.includes(name)));
+    return toldMetrics(Object.fromEntries(values.filter(([name]) => !lacking.includes(name))));
   }
 
   /** The single-number metrics of a finished epoch (counted from 1), with its training loss as `loss`. */
@@ -104,6 +108,11 @@ export class Progress {
       [trainingLoss, record.loss],
       ...named.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
     ]);
+  }
+
+  /** The share of time so far that workers waited for each other. */
+  get waitShare(): number {
+    return shareOf(meanWaitMs(this.#run.layout.waits), this.seconds * 1000);
   }
 
   /** Over all steps so far. */
@@ -126,10 +135,11 @@ export class Progress {
       epoch: epoch + 1,
       step: record.step,
       loss: record.loss,
-      metrics: namedValues(this.#run.metrics, record.metrics),
+      ...toldMetrics(namedValues(this.#run.metrics, record.metrics)),
       gradNorm,
       ...toldRates(lrs),
       samplesPerSecond: rateOf({ samples: record.samples, ms: record.trainMs }),
+      waitShare: readCell(this.#run.layout.epochWaits, epoch, 0),
     });
   }
 }

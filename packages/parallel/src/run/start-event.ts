@@ -2,12 +2,14 @@
 import type { Optimizer, Tensor } from "@shardgrad/core";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import type { StartEvent } from "../events.ts";
+import { testLoss } from "../metrics/definition.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
 import { usableCores } from "../plan/cpu-limit.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import type { Run } from "./prepare-run.ts";
 
 export function startEvent(
-  { job, plan, model, layout, train, test, budget }: Run,
+  { job, plan, model, optimizer, layout, train, test, metrics, budget }: Run,
   { set, blas, noBlas }: RunKernels,
 ): StartEvent {
   const parameters = model.parameters();
@@ -27,6 +29,8 @@ export function startEvent(
     trainSamples: train.samples,
     testSamples: test?.samples ?? 0,
     evaluates: job.validation === undefined ? "test" : "validation",
+    metrics: describeMetrics(metrics),
+    groups: optimizer.paramGroups.length,
     batchSize: plan.batchSize,
     accumulate: plan.accumulate,
     epochs: plan.epochs,
@@ -38,6 +42,13 @@ export function startEvent(
     ...(plan.local?.hogwild && { hogwild: true }),
     memory: budget,
   };
+}
+
+function describeMetrics({ metrics }: MetricsPlan): StartEvent["metrics"] {
+  const own = metrics.filter(({ name }) => name !== testLoss);
+  return Object.fromEntries(
+    own.map(({ name, shape, direction }) => [name, { shape, ...(direction && { direction }) }]),
+  );
 }
 
 /** A schedule for fewer steps than the run has was most likely not told the number of steps. */

@@ -22,9 +22,11 @@ import { noSlots, planSlots } from "./gradient-slots.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseColumns } from "./phase-clock.ts";
+import { markColumns } from "./phase-marks.ts";
 import { exchangeColumns } from "./shard-exchanges.ts";
 import { blockCount, floatsPerLine } from "./slices.ts";
 import { stepColumns } from "./step-records.ts";
+import { timeColumns } from "./step-times.ts";
 import { throughputSize } from "./training-clock.ts";
 import { runningStatistics, trainedParameters, trainedTensors, untrainedTensors } from "./untrained.ts";
 
@@ -72,6 +74,11 @@ export interface Layout {
   /** Records of each step, if requested, and of the last step of each epoch, see `step-records.ts`. */
   stepRecords: Float64Table | undefined;
   lastSteps: Float64Table;
+  /** Recorded steps have the norm of the gradient in every so many. */
+  normEvery: number;
+  /** Times of each step, if requested, and the share of waiting in each epoch, see `step-times.ts`. */
+  stepTimes: Float64Table | undefined;
+  epochWaits: Float64Table;
   untrained: UntrainedPlaces & { address: number };
   /** Where each shard's part of an exchange lies, see `shard-exchanges.ts`. */
   exchanges: Float64Table;
@@ -93,6 +100,8 @@ export interface Layout {
   throughput: Float64Table;
   /** A row per worker: the time of its phases, see `phase-clock.ts`. */
   phases: Float64Table;
+  /** A row per worker, if requested, see `phase-marks.ts`. */
+  marks: Float64Table | undefined;
   /** A row per epoch, see `epoch-records.ts`. */
   epochs: Float64Table;
 }
@@ -155,6 +164,12 @@ export interface LayoutSizes {
   cells: number;
   /** Steps with a record; default none. */
   recordedSteps?: number;
+  /** Whether these also have their times; default false. */
+  timesSteps?: boolean;
+  /** See `Layout`; default 1. */
+  normEvery?: number;
+  /** Whether workers note when they enter each phase; default false. */
+  marksPhases?: boolean;
   /** Whether anything besides BatchNorm changes untrained tensors; default false. */
   untrainedChanges?: boolean;
   /** Whether there is an average of the weights; default false. */
@@ -209,6 +224,10 @@ export function planLayout(
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
     lastSteps: records(sizes.epochs, perStep),
+    normEvery: sizes.normEvery ?? 1,
+    stepTimes:
+      sizes.recordedSteps && sizes.timesSteps ? records(sizes.recordedSteps, timeColumns) : undefined,
+    epochWaits: records(sizes.epochs, 1),
     untrained: { ...untrained, address: untrained.bytes > 0 ? allocate(untrained.bytes).offset : 0 },
     exchanges: table(shards, exchangeColumns),
     losses: table(shards),
@@ -220,8 +239,15 @@ export function planLayout(
     paces: table(workers, Object.keys(paceColumns).length),
     throughput: table(throughputSize.rows, throughputSize.columns),
     phases: table(workers, phaseColumns),
+    // Zeros: the counts.
+    marks: sizes.marksPhases ? table(workers, markColumns) : undefined,
     epochs: records(sizes.epochs, epochColumns(sizes.cells)),
   };
+}
+
+/** Whether the record of a step, counted from 0, has the norm of its gradient. */
+export function recordsNorm({ stepRecords, normEvery }: Layout, step: number): boolean {
+  return stepRecords !== undefined && step % normEvery === 0;
 }
 
 /** Bytes of everything that it would lay out. */

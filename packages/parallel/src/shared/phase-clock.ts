@@ -68,8 +68,9 @@ export class PhaseClock {
     this.#rank = rank;
   }
 
-  /** Starts counting; all workers start at the same step. */
+  /** Starts counting, unless it counts already; all workers start at the same step. */
   start(): void {
+    if (this.#running) return;
     this.#running = true;
     this.#lastMs = performance.now();
     this.#leftMs = this.#lastMs;

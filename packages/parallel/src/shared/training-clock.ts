@@ -50,16 +50,18 @@ export class TrainingClock {
     this.#startedMs = performance.now();
   }
 
-  /** So many steps, over so many samples, are done. */
-  stop(steps: number, samples: number): void {
+  /** So many steps, over so many samples, are done; returns their milliseconds. */
+  stop(steps: number, samples: number): number {
     const ms = performance.now() - this.#startedMs;
     const kind = this.#steps < startUpSteps ? 0 : 1;
     this.#steps += steps;
     this.#epoch[kind].samples += samples;
     this.#epoch[kind].ms += ms;
-    if (this.#run === undefined) return;
-    addToCell(this.#run, kind, 0, samples);
-    addToCell(this.#run, kind, 1, ms);
+    if (this.#run !== undefined) {
+      addToCell(this.#run, kind, 0, samples);
+      addToCell(this.#run, kind, 1, ms);
+    }
+    return ms;
   }
 
   /** The numbers of the finished epoch. */

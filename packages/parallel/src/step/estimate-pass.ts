@@ -25,6 +25,7 @@ import type { RunLength } from "../job/build-model.ts";
 import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import type { SharedEstimator } from "../job/gradient-rule.ts";
+import { checkLoss } from "../job/test-loss.ts";
 import { rowOf, sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { bindModel } from "../shared/layout.ts";
@@ -33,7 +34,7 @@ import { sumOverShards } from "./allreduce.ts";
 import type { BatchSource } from "./batches.ts";
 import { RunPlace } from "./run-place.ts";
 import type { PassHost } from "./shard-pass.ts";
-import { checkLoss, continueEagerly } from "./shard-pass.ts";
+import { continueEagerly } from "./shard-pass.ts";
 
 /** A model of a worker's own, whose weights may be displaced while others use the run's. */
 export class TrialModel {

@@ -127,7 +127,7 @@ export function evaluateChunks(
         if (weights) weightsOf(base, plan, samples)!.set(weights, start);
         for (const metric of plan.metrics) {
           const brought = source.during(count, () =>
-            callMetric(metric.name, job.metrics![metric.name]!, [model, batch, job.context], count),
+            callMetric(metric.name, job.metrics[metric.name]!, [model, batch, job.context], count),
           );
           keep(base, metric, brought, { chunk, start, count, weights });
         }
@@ -162,7 +162,7 @@ export function finishMetrics(
     const metric = plan.metrics[i]!;
     const { name, shape, cell } = metric;
     beat();
-    const value = finishMetric(name, job.metrics![name]!, gather(evaluated, metric));
+    const value = finishMetric(name, job.metrics[name]!, gather(evaluated, metric));
     const found = flatten(`metrics.${name}`, value);
     if (`${found.shape}` !== `${shape}`) throw unlike(name);
     valuesOf(evaluated).set(found.numbers, cell);

@@ -18,6 +18,7 @@ import { hostStep } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { checkLoss } from "../job/test-loss.ts";
 import type { Layout } from "../shared/layout.ts";
 import { tensorAt } from "../shared/layout.ts";
 import type { BatchSource } from "./batches.ts";
@@ -34,19 +35,6 @@ export interface PassHost {
   found(shard: number, gradients: readonly (Tensor | null)[]): void;
   /** Called once, with the reason, if passes run eagerly from now on. */
   foundEager(reason: string): void;
-}
-
-/** Throws unless a job's loss is a scalar tensor. */
-export function checkLoss(loss: unknown): Tensor {
-  if (loss instanceof Tensor && loss.size === 1) return loss;
-  if (loss instanceof Promise) {
-    loss.catch(() => undefined);
-    throw new JobError(
-      "loss: got a promise, expected a scalar tensor; a step cannot wait: let it not be async",
-    );
-  }
-  const got = loss instanceof Tensor ? `a tensor of shape [${loss.shape.join(",")}]` : typeof loss;
-  throw new JobError(`loss: got ${got}, expected a scalar tensor; take the mean over the samples`);
 }
 
 /**

@@ -1,4 +1,5 @@
 // The end of an epoch, or of a run within an epoch: the evaluation, and the record of the epoch.
+import { stepsPerEpoch } from "../data/sampling.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
 import { lookAt } from "../shared/layout.ts";
@@ -10,7 +11,7 @@ import type { Worker } from "./set-up.ts";
 
 /** Evaluates, and publishes the epoch's record. */
 export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
-  const { setup, control, training, sums, done } = worker;
+  const { setup, control, training, timer, sums, done } = worker;
   const { rank, layout } = setup;
   const { samples, ms: trainMs } = training.closeEpoch();
   if (!done.lastIsMeasured) yield* measureLast(worker);
@@ -28,6 +29,7 @@ export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
     const number = control.load("epochs");
     writeRecord(layout.epochs, number, record);
     writeStepRecord(layout.lastSteps, number, done.last);
+    timer?.epoch(number);
     control.store("epochs", number + 1);
   }
   return record;
@@ -45,9 +47,11 @@ function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
 }
 
 /** Evaluates my chunks of the test set, then computes my metrics; returns the numbers of all metrics. */
-function* evaluate({ setup, evaluated, model, where, barrier, unchanged }: Worker): Pauses<number[]> {
+function* evaluate({ setup, evaluated, model, where, barrier, unchanged, done }: Worker): Pauses<number[]> {
   if (!evaluated) return [];
   const { rank, plan, layout, sampling } = setup;
+  evaluated.job.evaluatedAt.step = done.steps;
+  evaluated.job.evaluatedAt.epoch = Math.floor(done.steps / stepsPerEpoch(sampling));
   yield* unchanged.beforeEvaluation();
   yield "evaluate";
   const parameters = trainedParameters(model);

@@ -22,9 +22,11 @@ import { readRecord } from "../shared/epoch-records.ts";
 import { shardsOf } from "../shared/gradient-slots.ts";
 import { bindEMA, bindModel, checkModel } from "../shared/layout.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
+import { PhaseMarks } from "../shared/phase-marks.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
 import { SnapshotWriter } from "../shared/snapshots.ts";
 import type { StepRecord } from "../shared/step-records.ts";
+import { StepTimer } from "../shared/step-times.ts";
 import { TrainingClock } from "../shared/training-clock.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import { AfterStep } from "../step/after-step.ts";
@@ -93,6 +95,8 @@ export interface Worker {
   readonly unchanged: Unchanged;
   readonly sums: EpochSums;
   readonly training: TrainingClock;
+  /** Rank 0 has one. */
+  readonly timer: StepTimer | undefined;
   readonly done: Done;
   /** A line for the user, from one worker for all. */
   readonly report: (line: string) => void;
@@ -169,7 +173,8 @@ function barriersOf(setup: WorkerSetup, { entered, words }: Surroundings) {
     reduce === "workers"
       ? barrier
       : new Barrier(control, { parties: workers + 1, spin: false, words: averaged }, own);
-  const parts = { rank, control, waits: layout.waits, clock };
+  const marks = layout.marks && new PhaseMarks(layout.marks, rank, begin.state.step);
+  const parts = { rank, control, waits: layout.waits, clock, marks };
   const where = new Whereabouts(parts, begin.state.step + 1, entered);
   return { control, barrier, reduceBarrier, where };
 }
@@ -290,6 +295,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     unchanged,
     sums: new EpochSums(begin.state),
     training: new TrainingClock(rank === 0 ? layout.throughput : undefined),
+    timer: rank === 0 ? new StepTimer(layout) : undefined,
     done,
     report,
   };

@@ -18,7 +18,8 @@ import { trainTogether } from "./step.ts";
 
 /** Does all steps, or stops early on request. */
 export function* stepLoop(worker: Worker): Pauses {
-  const { setup, control, where, done, local, snapshots, unchanged, training, best, earlyStopping } = worker;
+  const { setup, control, where, done, local, snapshots, unchanged, training, timer, best, earlyStopping } =
+    worker;
   const { rank, plan, sampling, job } = setup;
   const { steps } = plan;
   const perEpoch = stepsPerEpoch(sampling);
@@ -35,7 +36,9 @@ export function* stepLoop(worker: Worker): Pauses {
     const begun = done.steps;
     training.start();
     const stopped = local ? yield* trainApart(worker, local) : yield* trainTogether(worker);
-    training.stop(done.steps - begun, samplesSince(worker, begun));
+    const samples = samplesSince(worker, begun);
+    const ms = training.stop(done.steps - begun, samples);
+    timer?.steps(begun, done.steps, { samples, ms });
     const epochOver = done.steps % perEpoch === 0;
     if (epochOver || stopped || done.steps === steps || snapshots?.wanted(false))
       yield* requireFinite(worker);

@@ -5,6 +5,7 @@
 import { checkFirstStep } from "../checks/first-step.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import { writeCell } from "../shared/float64-table.ts";
+import { recordsNorm } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
@@ -42,7 +43,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   yield* decide(worker, done.steps + 1);
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
-  const wanted = update.needsWholeAverage || layout.stepRecords !== undefined || estimate !== undefined;
+  const wanted = update.needsWholeAverage || recordsNorm(layout, done.steps) || estimate !== undefined;
   const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
@@ -80,7 +81,7 @@ export function beginStep({ setup, where, unchanged, pass, estimate, sampler, do
   where.step = done.steps + 1;
   unchanged.beginStep(where.step, done.first);
   (estimate ?? pass).begin(done.steps, sampler.epochOf(done.steps));
-  if (done.steps === setup.plan.timePhasesFrom) where.startClock();
+  if (done.steps >= (setup.plan.timePhasesFrom ?? Number.POSITIVE_INFINITY)) where.startClock();
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Control } from "../shared/control.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { addToCell, readCell } from "../shared/float64-table.ts";
 import type { PhaseClock } from "../shared/phase-clock.ts";
+import type { PhaseMarks } from "../shared/phase-marks.ts";
 
 /** Called for each phase that begins, with the step, counted from 1, and the worker. */
 export type PhaseListener = (phase: Phase, step: number, rank: number) => void;
@@ -17,12 +18,19 @@ export class Whereabouts {
   readonly #rank: number;
   readonly #control: Control;
   readonly #clock: PhaseClock | undefined;
+  readonly #marks: PhaseMarks | undefined;
   readonly #listen: PhaseListener | undefined;
   /** Each worker's waiting time. */
   readonly #waits: Float64Table;
 
   constructor(
-    parts: { rank: number; control: Control; waits: Float64Table; clock: PhaseClock | undefined },
+    parts: {
+      rank: number;
+      control: Control;
+      waits: Float64Table;
+      clock: PhaseClock | undefined;
+      marks: PhaseMarks | undefined;
+    },
     step: number,
     listen: PhaseListener | undefined,
   ) {
@@ -30,6 +38,7 @@ export class Whereabouts {
     this.#control = parts.control;
     this.#waits = parts.waits;
     this.#clock = parts.clock;
+    this.#marks = parts.marks;
     this.step = step;
     this.#listen = listen;
   }
@@ -38,6 +47,7 @@ export class Whereabouts {
     this.phase = phase;
     this.#control.setPhase(this.#rank, phase, this.step);
     this.#clock?.enter(phase);
+    this.#marks?.note(phase, this.step);
     this.#listen?.(phase, this.step, this.#rank);
   };
 
@@ -61,6 +71,7 @@ export class Whereabouts {
   leave(startedMs: number): void {
     addToCell(this.#waits, this.#rank, 0, performance.now() - startedMs);
     this.#clock?.leave();
+    this.#marks?.note("idle", this.step);
   }
 
   /** A clock that stops in barriers. */

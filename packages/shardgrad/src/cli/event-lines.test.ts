@@ -42,5 +42,5 @@ test.each<[event: TrainEvent, lines: string[]]>([
     { type: "resume", step: 0, epoch: 0, changes: [], notes: ["step-3 is damaged"] },
     ["step-3 is damaged", "no checkpoint to resume from: starting from the beginning"],
   ],
-  [{ type: "progress", step: 1, steps: 2, epoch: 1, samplesPerSecond: 10 }, []],
+  [{ type: "progress", step: 1, steps: 2, epoch: 1, samplesPerSecond: 10, waitShare: 0 }, []],
 ])("tells of %j", (event, lines) => expect(linesOf(event, { start })).toEqual(lines));

@@ -4,7 +4,6 @@ import type {
   EndEvent,
   EpochEvent,
   EventType,
-  MetricValue,
   RestartEvent,
   ResumeEvent,
   StartEvent,
@@ -19,6 +18,8 @@ type EventOf<T extends EventType> = Extract<TrainEvent, { type: T }>;
 export type Seen = { [T in EventType]?: EventOf<T> } & { start: StartEvent };
 
 export const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+type Evaluated = Pick<EpochEvent, "metrics" | "testLoss">;
 
 /** How shards train if they do not run in lockstep. */
 function describeApart({ syncEvery, hogwild }: StartEvent): string {
@@ -46,20 +47,21 @@ function startLines(event: StartEvent): string[] {
   ];
 }
 
-/** The metrics that are single numbers, with the evaluated set. */
-function formatMetrics(metrics: Record<string, MetricValue>, { evaluates }: StartEvent): string {
-  return Object.entries(metrics)
-    .map(([name, value]) => (typeof value === "number" ? `  ${evaluates} ${name} ${value.toFixed(4)}` : ""))
-    .join("");
+/** The loss and the metrics that are single numbers, after the name of the evaluated set. */
+function formatMetrics({ metrics, testLoss }: Evaluated, { evaluates }: StartEvent): string {
+  const single = Object.entries({ ...(testLoss !== undefined && { loss: testLoss }), ...metrics })
+    .filter((entry): entry is [string, number] => typeof entry[1] === "number")
+    .map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  return single.length === 0 ? "" : `  ${evaluates} ${single.join(", ")}`;
 }
 
 function epochLine(event: EpochEvent, start: StartEvent): string {
   const { epochs, stepsPerEpoch } = start;
-  const { epoch, step, loss, metrics, samplesPerSecond } = event;
+  const { epoch, step, loss, samplesPerSecond } = event;
   const number = String(epoch).padStart(String(epochs).length);
   const done = step % stepsPerEpoch;
   const part = done === 0 ? "" : `  (${done} of its ${stepsPerEpoch} steps)`;
-  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
+  return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(event, start)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
 }
 
 /** A larger share of waiting earns a hint. */
@@ -80,7 +82,7 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
   if (steps === begunAt && (!stopped || stoppedEarly !== undefined))
     return [
       "",
-      `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(metrics, start)}`,
+      `nothing left to do: ${count.format(steps)} steps were done before${formatMetrics(event, start)}`,
       ...(stoppedEarly === undefined
         ? []
         : [`it had ended early: ${stoppedEarly}; to go on, give it more patience`]),
@@ -89,7 +91,7 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
-    `${state} ${seconds.toFixed(2)} s${formatMetrics(metrics, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
+    `${state} ${seconds.toFixed(2)} s${formatMetrics(event, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
     weights,
     ...matrixLines(metrics, start.evaluates),
     ...(best ? [`best     ${best.metric} ${best.value.toFixed(4)} in ${best.path}`] : []),

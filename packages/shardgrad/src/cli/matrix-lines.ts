@@ -33,7 +33,8 @@ function sizeOf(value: MetricValue): string {
 export function matrixLines(metrics: Record<string, MetricValue>, evaluates: string): string[] {
   return Object.entries(metrics).flatMap(([name, value]) => {
     if (typeof value === "number") return [];
-    const rows = isMatrix(value) ? table(value) : undefined;
+    // Of another shape, it is no table of classes.
+    const rows = isMatrix(value) && value[0]!.length === value.length ? table(value) : undefined;
     if (!rows || rows.some((row) => row.length > mostColumns))
       return [`${evaluates} ${name}: ${sizeOf(value)} numbers, with --json`];
     return [

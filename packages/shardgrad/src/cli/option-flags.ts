@@ -1,9 +1,9 @@
 // Makes the command's flags from the table of options. A flag has the name of its option.
 
 import type { OptionRow } from "@shardgrad/parallel/command";
-import { trainOptions } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
+import { trainOptions } from "../watch-options.ts";
 
 type OptionName = keyof typeof trainOptions;
 
@@ -25,7 +25,7 @@ function flagOf(name: string, { values, help, placeholder = "<n>" }: OptionRow):
   if (flagGives === "yes") return new Option(`--${flag}`, help);
   if (flagGives === "no") return new Option(`--no-${flag}`, help);
   const option = new Option(`--${flag} ${placeholder}`, help);
-  if (flagGives === "integer") return option.argParser(integer);
+  if (flagGives === "integer" || flagGives === "yes or integer") return option.argParser(integer);
   if (flagGives === "number") return option.argParser(number);
   return typeof flagGives === "object" ? option.choices(flagGives) : option;
 }

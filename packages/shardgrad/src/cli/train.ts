@@ -1,10 +1,11 @@
 // shardgrad train: runs a job, shows its events, and ends as its signals and errors say.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { TrainOptions } from "@shardgrad/parallel";
-import { CheckpointError, JobError, train } from "@shardgrad/parallel";
-import { requireSurroundings } from "@shardgrad/parallel/command";
+import { CheckpointError, JobError } from "@shardgrad/parallel";
+import { oneLine, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
+import { train } from "../train.ts";
+import type { TrainOptions } from "../watch-options.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
 import { integer, optionFlags } from "./option-flags.ts";
@@ -17,6 +18,14 @@ interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, Checkp
   set?: string[];
   json?: boolean;
   stack?: boolean;
+}
+
+/** What a run has written besides its weights, a line for each. */
+function writtenLines({ report, log, trace }: TrainFlags): string[] {
+  const shown = { report, log, trace: trace && `${trace}: open it at https://ui.perfetto.dev` };
+  return Object.entries(shown).flatMap(([name, path]) =>
+    path === undefined ? [] : [`${name.padEnd(7)}  ${oneLine(path)}`],
+  );
 }
 
 async function runTraining(job: string, flags: TrainFlags): Promise<void> {
@@ -72,6 +81,9 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     process.exit();
   };
   process.once("beforeExit", failUnsettled);
+  const tellWritten = () => {
+    if (!json && begun) for (const line of writtenLines(flags)) process.stdout.write(`${line}\n`);
+  };
   try {
     for await (const event of run) {
       if (event.type === "checkpoint") unsaved = event.error;
@@ -81,12 +93,14 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
       // Not earlier: while a job's own functions compute, the handler could not run, and the signal would be lost.
       releaseSignals = onStopSignals(stop, endAtOnce);
     }
+    tellWritten();
     if (unsaved !== undefined)
       fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
     if (asked) process.exitCode = exitCodeOf(asked);
   } catch (error) {
     reporter.fail(error);
     fail(error, stack, begun);
+    tellWritten();
   } finally {
     releaseSignals?.();
     process.off("beforeExit", failUnsettled);
@@ -106,6 +120,19 @@ export function addTrain(program: Command): void {
       interval,
     )
     .option("--checkpoint-keep <n>", "how many of the newest are kept (default: 3)", integer)
-    .option("--checkpoint-best <metric>", "keep the best epoch's, too, by a metric or by loss", measure);
-  common(training, "print one JSON object per event and nothing else").action(runTraining);
+    .option(
+      "--checkpoint-best <metric>",
+      "keep the best epoch's, too, by a metric, testLoss or loss",
+      measure,
+    );
+  common(training, "print one JSON object per event and nothing else")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  shardgrad train job.ts --epochs 20 --set lr=0.01 --out weights.safetensors
+  shardgrad train job.ts --checkpoint runs/1 --checkpoint-best testLoss --resume
+  shardgrad train job.ts --watch --report run.html --log runs/1/log`,
+    )
+    .action(runTraining);
 }

@@ -1,0 +1,70 @@
+// A TensorBoard event file: records of events, each framed by lengths and checksums (TFRecord).
+//
+//   length (uint64) · masked CRC-32C of these 8 bytes · event · masked CRC-32C of the event
+import { closeSync, openSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { crc32c } from "@node-rs/crc32";
+import type { EventContent } from "./event-messages.ts";
+import { encodeEvent } from "./event-messages.ts";
+
+/** TFRecord's mask, as a checksum of bytes that contain their own checksum is weak. */
+function masked(bytes: Uint8Array): number {
+  const crc = crc32c(bytes);
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
+function frame(event: Uint8Array): Uint8Array {
+  const record = new Uint8Array(16 + event.length);
+  const view = new DataView(record.buffer);
+  view.setBigUint64(0, BigInt(event.length), true);
+  view.setUint32(8, masked(record.subarray(0, 8)), true);
+  record.set(event, 12);
+  view.setUint32(12 + event.length, masked(event), true);
+  return record;
+}
+
+const sessionStart = 1;
+
+/** Files of one process in one second. */
+let files = 0;
+
+export class EventFile {
+  readonly #file: number;
+  #records: Uint8Array[] = [];
+
+  /** @param resumedAt steps done, if the run continues another file: TensorBoard then forgets what that has beyond. */
+  constructor(folder: string, resumedAt: number | undefined) {
+    const now = Date.now() / 1000;
+    // TensorBoard reads the files of a folder in the order of their names.
+    const seconds = String(Math.floor(now)).padStart(10, "0");
+    const number = String(files++).padStart(4, "0");
+    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${number}`;
+    this.#file = openSync(join(folder, name), "wx");
+    this.#add(now, 0, { case: "fileVersion", value: "brain.Event:2" });
+    if (resumedAt !== undefined)
+      this.#add(now, resumedAt + 1, { case: "sessionLog", value: { status: sessionStart } });
+  }
+
+  /** Numbers by tag, at a step. */
+  add(timeMs: number, step: number, values: Readonly<Record<string, number>>): void {
+    const value = Object.entries(values).map(([tag, number]) => {
+      return { tag, value: { case: "simpleValue" as const, value: Math.fround(number) } };
+    });
+    this.#add(timeMs / 1000, step, { case: "summary", value: { value } });
+  }
+
+  flush(): void {
+    const bytes = Buffer.concat(this.#records);
+    this.#records = [];
+    writeSync(this.#file, bytes);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #add(wallTime: number, step: number, what: EventContent): void {
+    this.#records.push(frame(encodeEvent(wallTime, step, what)));
+  }
+}

@@ -1,0 +1,80 @@
+// train(): that of @shardgrad/parallel, watched as its options say.
+import { resolve } from "node:path";
+import type { AnyModule, Module } from "@shardgrad/core";
+import type { TrainEvent, TrainingRun } from "@shardgrad/parallel";
+import type { Onlooker } from "@shardgrad/parallel/command";
+import { checkOptions, trainWatched } from "@shardgrad/parallel/command";
+import type { TrainOptions, WatchOptions } from "./watch-options.ts";
+import { trainOptions } from "./watch-options.ts";
+
+/** Makes paths absolute, as the process may change its directory. Invalid values are refused later. */
+const absolute = (path: unknown) => (typeof path === "string" && path !== "" ? resolve(path) : path);
+
+/** From which step on phases are timed for a page: the first two record passes. */
+const steadyFrom = 2;
+
+/** The options of the run itself, all of them, and whether anybody looks on. */
+function takeOptions({ log, report, watch, trace, ...own }: TrainOptions) {
+  const given = { log: absolute(log), report: absolute(report), watch, trace: absolute(trace) };
+  const watching = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as WatchOptions;
+  const onPage = report !== undefined || (watch !== undefined && watch !== false);
+  const run = onPage ? { timePhasesFrom: steadyFrom, ...own } : own;
+  return { run, all: { ...own, ...watching }, watching };
+}
+
+/**
+ * Trains a job on several threads, as `train` of `@shardgrad/parallel`, which describes it. Its options also say how the
+ * run is watched: `log`, `report`, `watch` and `trace`.
+ */
+export function train<M extends AnyModule = Module>(
+  job: string | URL,
+  options: TrainOptions = {},
+): TrainingRun<M> {
+  if (typeof options !== "object" || options === null) return trainWatched<M>(job, options, {});
+  const { run, all, watching } = takeOptions(options);
+  return trainWatched<M>(job, run, new Onlookers(job, all, watching));
+}
+
+/** All onlookers of a run as one; it loads them when the run begins. */
+class Onlookers implements Onlooker {
+  readonly #load: () => Promise<readonly Onlooker[]>;
+  #all: readonly Onlooker[] = [];
+  readonly normEvery: number;
+  readonly steps?: Onlooker["steps"] & {};
+  readonly marks?: Onlooker["marks"] & {};
+
+  constructor(job: string | URL, options: TrainOptions, { log, report, watch, trace }: WatchOptions) {
+    // A page needs no more than some of the norms.
+    this.normEvery = log === undefined ? 16 : 1;
+    if ([log, report, watch].some((asked) => asked !== undefined && asked !== false))
+      this.steps = (...told) => {
+        for (const onlooker of this.#all) onlooker.steps?.(...told);
+      };
+    if (trace !== undefined)
+      this.marks = (...told) => {
+        for (const onlooker of this.#all) onlooker.marks?.(...told);
+      };
+    this.#load = async () => {
+      checkOptions(options, trainOptions);
+      if (!this.steps && !this.marks) return [];
+      const { beginAll, onlookersFor } = await import("./onlookers.ts");
+      const onlookers = onlookersFor(job, options);
+      await beginAll(onlookers);
+      return onlookers;
+    };
+  }
+
+  async begin(): Promise<void> {
+    this.#all = await this.#load();
+  }
+
+  event(event: TrainEvent): void {
+    for (const onlooker of this.#all) onlooker.event?.(event);
+  }
+
+  async end(failure?: { error: unknown }): Promise<void> {
+    for (const onlooker of this.#all) await onlooker.end?.(failure);
+  }
+}
