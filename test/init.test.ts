@@ -71,6 +71,24 @@ it.each([
   expect(trained).toMatchObject({ code: 0, stderr: "" });
 });
 
+it("from a table to predictions of new rows: init, train, predict", async () => {
+  const houses = table("area,town,price", 200, (i) => `${i % 40},${["Bonn", "Köln"][i % 2]},${(i % 40) * 3}`);
+  writeFileSync(join(folder, "houses.csv"), houses);
+  await shardgrad("init", "houses", "--csv", "houses.csv", "--target", "price");
+  const weights = "houses/model.safetensors";
+  const trained = await shardgrad("train", "houses/job.ts", "--out", weights, "--workers", "1");
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+  // A town that training did not have, and columns in another order.
+  writeFileSync(join(folder, "new.csv"), "town,area\nBonn,10\nUlm,30\n");
+  const asked = ["houses/job.ts", "--weights", weights, "--input", "new.csv", "--out", "prices.jsonl"];
+  expect(await shardgrad("predict", ...asked)).toMatchObject({ code: 0 });
+  const answers = readFileSync(join(folder, "prices.jsonl"), "utf8").trimEnd().split("\n");
+  const [first, second] = answers.map((line) => Object.values(JSON.parse(line)).at(-1) as number);
+  // In the target's own unit: about three times the area.
+  expect(Math.abs(first! - 30)).toBeLessThan(15);
+  expect(second!).toBeGreaterThan(first!);
+});
+
 it("writes nothing over what is there, and an .mts job beside a package.json that is no module", async () => {
   mkdirSync(join(folder, "old"));
   writeFileSync(join(folder, "old/package.json"), '{ "name": "mine" }');
