@@ -3,7 +3,7 @@
 // on only. `node examples/k-fold.ts` runs all five; `shardgrad train examples/k-fold.ts --set fold=2` runs one.
 import { fileURLToPath } from "node:url";
 import { Adam, accuracy, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
-import { outputSize, table } from "@shardgrad/data";
+import { decodeTarget, outputSize, table } from "@shardgrad/data";
 import { defineJob, train } from "@shardgrad/parallel";
 
 const folds = 5;
@@ -20,6 +20,8 @@ export default defineJob({
   metrics: {
     accuracy: { perSample: (model, { x, y }) => accuracy(model.forward(x), y), direction: "max" },
   },
+  // For who predicts with the weights: the name of the species.
+  decode: decodeTarget,
   batchSize: 32,
   epochs: 20,
 });
