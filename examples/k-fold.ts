@@ -1,13 +1,12 @@
 // Cross-validation: which of three species is a penguin? The rows are cut into five folds, each with its share of every
 // species. Each run holds out another fold, which a param names, and learns means and words from the rows that it trains
 // on only. `node examples/k-fold.ts` runs all five; `shardgrad train examples/k-fold.ts --set fold=2` runs one.
-import { fileURLToPath } from "node:url";
 import { Adam, accuracy, crossEntropy, Linear, ReLU, Sequential } from "@shardgrad/core";
 import { decodeTarget, outputSize, table } from "@shardgrad/data";
 import { defineJob, train } from "@shardgrad/parallel";
 
 const folds = 5;
-const file = fileURLToPath(import.meta.resolve("@observablehq/sample-datasets/penguins.csv"));
+const file = new URL("./data/penguins.csv", import.meta.url);
 
 export default defineJob({
   params: { fold: 0 },
