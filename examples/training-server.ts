@@ -4,7 +4,7 @@
 //   curl -X POST localhost:8080/runs -d '{"epochs": 20}'                        starts a run: { "run": 1 }
 //   curl -N localhost:8080/runs/1/events                                        its events, as they come (server-sent events)
 //   curl -X DELETE localhost:8080/runs/1                                        stops it after its current step
-//   curl -X POST localhost:8080/runs/1/predict -d '[{"culmen_length_mm": 39}]'  the species of each row
+//   curl -X POST localhost:8080/runs/1/predict -d @rows.json                    the species of each row, an array of objects
 import { mkdtemp, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
