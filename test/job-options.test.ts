@@ -19,6 +19,7 @@ import {
   predict,
   profileJob,
   recallScore,
+  residuals,
   rocAucScore,
   splitColumns,
   topKAccuracyScore,
@@ -58,6 +59,7 @@ const calls: Record<string, readonly [begins: string, (options: object) => unkno
   perplexity: ["perplexity", (o) => perplexity(o)],
   precisionScore: ["precisionScore", (o) => precisionScore(o)],
   recallScore: ["recallScore", (o) => recallScore(o)],
+  residuals: ["residuals", (o) => residuals(o)],
   rocAucScore: ["rocAucScore", (o) => rocAucScore(o)],
   topKAccuracyScore: ["topKAccuracyScore", (o) => topKAccuracyScore({ k: 1, ...o })],
 };

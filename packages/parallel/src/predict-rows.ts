@@ -94,14 +94,16 @@ async function inThreads(
     const perPiece = Math.max(1, Math.min(batchesOfPiece, Math.ceil(batches / workers)));
     const pieces = Array.from({ length: Math.ceil(batches / perPiece) }, (_, piece) => piece * perPiece);
     const results = await Promise.all(
-      pieces.map(async (first) => {
+      pieces.map((first) => {
         const slice = sliceColumns(columns, first * batch, Math.min(samples, (first + perPiece) * batch));
-        const result = await pool.run({ url, path, kernels, columns: slice, first, batch }, answering);
-        if ("answers" in result) return result.answers;
-        throw deserializeError(result.error);
+        return pool.run({ url, path, kernels, columns: slice, first, batch }, answering);
       }),
     );
-    return results.flat();
+    // In the order of the rows, so that it is always the same error that is thrown.
+    return results.flatMap((result) => {
+      if ("answers" in result) return result.answers;
+      throw deserializeError(result.error);
+    });
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "DataCloneError") throw error;
     throw new JobError(

@@ -1,9 +1,13 @@
 // Scores of predicted numbers. Each matches scikit-learn's function of that name, for predictions and targets of one
 // shape, `[n]`, `[n,1]` or `[n,outputs]`. The result is the mean over the outputs.
+import { optionNames } from "@shardgrad/core/engine";
+import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { Collected, CollectedOutputs, Direction, Score } from "./definition.ts";
 import { defineScore } from "./definition.ts";
 import { rowSize, weightedMean } from "./readings.ts";
+
+const residualsOptions = optionNames<{ rows: number }>({ rows: true });
 
 /** One of the numbers of each sample, predicted and right. */
 interface Column {
@@ -90,7 +94,9 @@ export function r2Score(): Score {
  * Pairs of a target and its prediction, `[rows, 2]`: those of samples that are spread evenly over the set, which a report
  * shows as residuals. If there are fewer samples, the last rows are NaN.
  */
-export function residuals({ rows = 500 }: { rows?: number } = {}): Score {
+export function residuals(options: { rows?: number } = {}): Score {
+  checkParts("residuals", options, residualsOptions, "option");
+  const { rows = 500 } = options;
   if (!(Number.isSafeInteger(rows) && rows >= 3))
     throw new JobError(`residuals: rows is ${String(rows)}, expected an integer of at least 3`);
   return defineScore(undefined, undefined, ([predictions, targets]) => {
