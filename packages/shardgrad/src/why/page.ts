@@ -84,7 +84,7 @@ export function whyPage({ sections, machine, date, seconds, script }: PageParts)
 <main>
 <h1>Why backpropagation?</h1>
 <p>Seven questions that people ask, answered by measurement. Nothing here is copied from a book: <code>shardgrad why</code> trained the networks, counted and timed, in ${seconds.toFixed(0)} seconds, on ${escaped(machine)}, on ${escaped(date)}. Run it yourself and the numbers are those of your machine.</p>
-<p>Words: a <b>weight</b> is a number that training may change. The <b>loss</b> is one number that says how wrong the network is. A <b>forward pass</b> runs the network once and ends with the loss. The <b>gradient</b> is a list: for each weight, by how much the loss changes if that weight changes a little. <b>Backpropagation</b> is one way to compute it.</p>
+<p>Words: a <b>weight</b> is a number that training may change. The <b>loss</b> is one number that says how wrong the network is. A <b>forward pass</b> runs the network once and ends with the loss. The <b>gradient</b> is a list: for each weight the slope of the loss, ∂L/∂w: how much the loss changes per unit, if that weight alone changes a little. The <b>learning rate</b> α says how far a step of training goes. <b>Backpropagation</b> is one way to compute it.</p>
 <nav aria-label="questions"><ol>${list}</ol></nav>
 <p><a href="#sliders">Sliders to play with</a> are at the end.</p>
 ${bodies.join("\n")}

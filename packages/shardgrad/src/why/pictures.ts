@@ -40,7 +40,7 @@ export function valley(
   const points = (path: readonly Place[]) => path.map(({ w }) => [w[0]!, w[1]!] as const);
   return plot({
     description:
-      "Lines of equal loss over two weights: a long narrow valley. Nudging one weight at a time by 0.5 stops on its slope; following the gradient reaches the minimum.",
+      "Lines of equal loss over two weights: a long narrow valley. Nudging one weight at a time by 0.5 stops on its slope; following the gradient comes close to the minimum.",
     x: { label: "first weight", from: -2, to: 2.5 },
     y: { label: "second weight", from: -1.5, to: 2.5 },
     lines: [

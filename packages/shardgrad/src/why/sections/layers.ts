@@ -21,7 +21,7 @@ export function layersSection({ layers }: Findings): Section {
       `What would be different is to update a layer before the gradient of the layer before it is taken: then it is no longer the gradient of the loss.`,
     body: [
       paragraph(
-        `A network is one function, f(w) = loss. Its gradient has one number for each weight, of all layers. The chain rule says what each number is: a product of derivatives along the way from the weight to the loss. Weights in early layers have long ways, and these ways share their last parts. Backpropagation starts at the loss and computes each shared part once. All gradients belong to <b>the same weights</b>, those of the forward pass; only when all are there are the weights changed, all at once.`,
+        `A network is one function, f(w) = loss. Its gradient has one number for each weight, of all layers. The chain rule says what each number is: a sum over all ways from the weight to the loss, of the products of the derivatives along each way. Weights in early layers have many long ways, and these ways share their last parts. Backpropagation starts at the loss and computes each shared part once. All gradients belong to <b>the same weights</b>, those of the forward pass; only when all are there are the weights changed, all at once.`,
       ),
       measured(
         `A network of ${same.layers} layers, differentiated in two ways: as a whole (<code>backpropagation</code>), and with a cut after every layer, so that no walk ever sees two layers (<code>layerByLayer</code>). ${count(same.weights)} numbers were compared bit by bit: <b>${same.differing === 0 ? "no difference" : `${same.differing} differ`}</b>.`,
@@ -84,7 +84,7 @@ export function layersSection({ layers }: Findings): Section {
         `The same start, loss ${early.before.toFixed(4)}, the same data. At learning rate ${worst.lr} the vector that is used is ${short(worst.degrees)}° away from the gradient, and after ${early.steps} steps the loss is ${short(worst.afterAll.early)} instead of ${short(worst.afterAll.right)}. With a tiny learning rate the weights hardly move within a step, so the difference is small, too.`,
       ),
       theCatch(
-        `A wrong vector may still go downhill, and a single step may even end lower by luck. What is lost is the guarantee: the true gradient is the direction in which the loss falls fastest, and nothing else is.`,
+        `A vector that is a little wrong may still go downhill, and may even end lower, as some rows show. What is lost is the guarantee: straight against the true gradient the loss falls fastest, and in no other direction. At a learning rate that is too large neither helps.`,
       ),
     ],
   };

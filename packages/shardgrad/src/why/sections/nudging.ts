@@ -51,7 +51,7 @@ export function nudgingSection({ nudging }: Findings): Section {
       ),
       figure(
         valley(two.problem, two.truth, two.nudged.path, two.followed),
-        `Two weights, whose inputs say nearly the same. The thin lines join places of equal loss: a narrow valley that runs diagonally. Nudging stops after ${two.nudged.path.length - 1} moves: left, right, up and down of it all are higher (${two.nudged.around.map(({ loss }) => loss.toFixed(2)).join(", ")} against ${stuck.loss.toFixed(2)}). The gradient points down the valley, and after ${two.followed.length - 1} steps the loss is ${short(two.followed.at(-1)!.loss)}.`,
+        `Two weights, whose inputs say nearly the same. The thin lines join places of equal loss: a narrow valley that runs diagonally. Nudging stops after ${two.nudged.path.length - 1} moves: left, right, up and down of it all are higher (${two.nudged.around.map(({ loss }) => loss.toFixed(2)).join(", ")} against ${stuck.loss.toFixed(2)}). Steps against the gradient move both weights at once, and after ${two.followed.length - 1} steps the loss is ${short(two.followed.at(-1)!.loss)}.`,
       ),
       table(
         ["weights", "combinations of −0.5, 0, +0.5"],
@@ -70,7 +70,7 @@ export function nudgingSection({ nudging }: Findings): Section {
         `Eight samples, no noise, so a loss of 0 can be reached. Nudging ran the model ${one.nudged.evaluations} times for one weight and ${two.nudged.evaluations} times for two.`,
       ),
       theCatch(
-        `A smaller nudge stops later, but it does stop, and takes more runs. With the gradient, α has the same trouble in a milder form: see question 4.`,
+        `A smaller nudge stops later, but it does stop, and takes more runs. To nudge all weights at once, each to its better side, is no way out either: what is better for each alone can be worse for all together. With the gradient, α has the same trouble in a milder form: see question 4.`,
       ),
     ],
   };

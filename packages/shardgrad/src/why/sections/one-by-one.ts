@@ -32,7 +32,7 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
         ]),
       ),
       paragraph(
-        `<b>The price.</b> n weights need n + 1 forward passes: ten times the weights, ten times the passes. And each pass takes longer in a larger network: about ten times as long. So ten times the weights take a hundred times the seconds. Backpropagation needs one pass forward and one back, however many weights there are; only the passes become longer. The walk back costs about as much as one or two forward passes.`,
+        `<b>The price.</b> n weights need n + 1 forward passes, or 2n if each weight is nudged both ways: ten times the weights, ten times the passes. And each pass takes longer in a larger network: about ten times as long. So ten times the weights come to take a hundred times the seconds, once networks are large enough that a pass takes longer than starting it. Backpropagation needs one pass forward and one back, however many weights there are; only the passes become longer. The walk back costs about as much as one or two forward passes.`,
       ),
       figure(
         plot({
@@ -106,11 +106,11 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
             })),
             guides: [{ y: backpropagation, text: `backpropagation: ${short(backpropagation)}` }],
           }),
-          `${dtype === "float32" ? "float32, the format that networks train in" : "float64, with twice the digits"}. ${curves.map(({ scheme, best }) => `Best ${scheme} difference: error ${short(best.error)} at delta ${short(best.delta)}`).join(". ")}. Backpropagation: ${short(backpropagation)}.${dtype === "float32" ? " An error of 1 means that nothing is known: w + delta rounds to w, or the loss does not change. Above 1 it is worse than not knowing." : ""}`,
+          `${dtype === "float32" ? "float32, the format that networks train in" : "float64, with twice the digits"}. ${curves.map(({ scheme, best }) => `Best ${scheme} difference: error ${short(best.error)} at delta ${short(best.delta)}`).join(". ")}. Backpropagation: ${short(backpropagation)}.${dtype === "float32" ? " An error of 1 means that nothing is known: w + delta rounds to w, or the loss does not change. Above 1 it is worse than the answer 0." : ""}`,
         ),
       ),
       measured(
-        `Networks of two layers with <code>tanh</code>, 64 samples, float32, one thread; the loop is <code>finiteDifferences</code> of this library. Times of passes are medians. In float32 the best delta of all gives an error of ${short(single.curves[1]!.best.error)}, ${count(single.curves[1]!.best.error / single.backpropagation)} times that of backpropagation. Errors are |g − truth| / |truth|. The truth is computed in float64 with <b>dual numbers</b>, by plain loops that share no code with the library: a dual number carries its derivative through every operation by the rules of calculus. No delta is chosen, nothing is truncated or subtracted, so only float64's own rounding remains. Backpropagation in float64 differs from it by ${short(double.backpropagation)}.`,
+        `Networks of two layers with <code>tanh</code>, 64 samples, float32, one thread; the loop is <code>finiteDifferences</code> of this library. Times of passes are medians. In float32 the best delta of all gives an error of ${short(single.curves[1]!.best.error)}, ${count(single.curves[1]!.best.error / single.backpropagation)} times that of backpropagation. Errors are |g − truth| / |truth|. The truth is computed in float64 with <b>dual numbers</b>, by plain loops that share no code with the library: a dual number carries its derivative through every operation by the rules of calculus. No delta is chosen and no two nearby losses are subtracted, so only float64's own rounding remains. Backpropagation in float64 differs from it by ${short(double.backpropagation)}.`,
       ),
       theCatch(
         `Backpropagation needs to look inside: every operation must have a derivative, and the results of the forward pass must be kept in memory for the walk back. Your loop needs neither. That is why it is what one <i>checks</i> a gradient with (<code>checkGrad</code>), on a small network, once; to train ${count(largest.weights)} weights it would be ${short(ratio)} times slower${mark}.`,

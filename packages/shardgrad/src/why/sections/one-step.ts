@@ -55,7 +55,7 @@ export function oneStepSection({ oneStep }: Findings): Section {
         ],
       ),
       paragraph(
-        `Backward does about twice the arithmetic of forward: where forward multiplies by the weights once, backward multiplies twice, once to get the derivatives of the weights and once to hand the derivative on to the layer before. The first layer need not hand anything on. A forward pass alone may forget each layer's output at once; one that is followed by a backward pass must keep them. That is the memory that training needs on top.`,
+        `In a deep network backward does about twice the arithmetic of forward: where forward multiplies by the weights once, backward multiplies twice, once to get the derivatives of the weights and once to hand the derivative on to the layer before. The first layer need not hand anything on, so it is less here. A forward pass alone may forget each layer's output at once; one that is followed by a backward pass must keep them. That, and one number of gradient for each weight, is the memory that training needs on top.`,
       ),
       figure(
         plot({

@@ -15,8 +15,8 @@ export function slopesSection({ slopes }: Findings): Section {
     question:
       "What is the difference between a partial derivative, a directional derivative and the gradient? Why is the gradient the steepest way up?",
     answer:
-      `A partial derivative is the slope if only one number changes. A directional derivative is the slope if you walk in any direction you like. The gradient is the list of all partial derivatives, and it contains every directional derivative: the slope in direction u is gradient · u = |gradient| cos(angle between them). ` +
-      `A cosine is largest at angle 0, so no direction is steeper than the gradient's own; measured, the steepest of ${all.length} directions is at ${degrees(steepest.theta).toFixed(0)}°, the gradient at ${degrees(gradient.angle).toFixed(1)}°. Straight against the gradient the loss falls fastest; at right angles it stays as it is.`,
+      `A partial derivative is the slope if only one number changes. A directional derivative is the slope if you walk in any direction you like, by steps of length 1. The gradient is the list of all partial derivatives, and it contains every directional derivative: the slope in direction u is gradient · u = |gradient| cos(angle between them). ` +
+      `A cosine is largest at angle 0, so no direction is steeper than the gradient's own; measured, the steepest of ${all.length} directions is at ${degrees(steepest.theta).toFixed(0)}°, the gradient at ${degrees(gradient.angle).toFixed(1)}°. Straight against the gradient the loss falls fastest; at right angles it stays as it is, for a small step.`,
     body: [
       figure(
         cutSurface(point, 0, gradient.x, `direction x: slope ∂f/∂x = ${short(gradient.x, 3)}`),
