@@ -197,7 +197,9 @@ export function measurePasses(
     const evaluate = (set: StoredColumns, count: number) => {
       const batch = firstSamples(set, count);
       noGrad(() => {
-        for (const [name, metric] of metrics) callMetric(name, metric, [model, batch, job.context], count);
+        for (const [name, metric] of metrics) {
+          scope(() => void callMetric(name, metric, [model, batch, job.context], count));
+        }
       });
     };
     const evaluation = evaluated && tracePass(plan.seed, (count) => evaluate(evaluated, count));

@@ -125,11 +125,14 @@ export function evaluateChunks(
         const weights =
           job.sampleWeight === undefined ? undefined : sampleWeights(job.sampleWeight, source, count);
         if (weights) weightsOf(base, plan, samples)!.set(weights, start);
+        // What a metric computes is freed before the next one: each may run the whole model.
         for (const metric of plan.metrics) {
-          const brought = source.during(count, () =>
-            callMetric(metric.name, job.metrics[metric.name]!, [model, batch, job.context], count),
-          );
-          keep(base, metric, brought, { chunk, start, count, weights });
+          scope(() => {
+            const brought = source.during(count, () =>
+              callMetric(metric.name, job.metrics[metric.name]!, [model, batch, job.context], count),
+            );
+            keep(base, metric, brought, { chunk, start, count, weights });
+          });
         }
       });
     }
