@@ -283,3 +283,16 @@ describe("a run that does not fit is refused before it starts", () => {
     );
   });
 });
+
+it("three metrics, each of which runs the model, need the memory of one", async () => {
+  const evaluation = async (metrics: number) => {
+    const job = writeJob(`
+      import job from ${JSON.stringify(new URL("./jobs/clusters.ts", import.meta.url).href)};
+      const metrics = Object.fromEntries(Array.from({ length: ${metrics} }, (_, i) => ["m" + i, Object.values(job.metrics)[0]]));
+      export default { ...job, testLoss: false, metrics };`);
+    return eachOf(await startOf(job, { workers: 1, steps: 1 }), "evaluation");
+  };
+  const one = await evaluation(1);
+  expect(one).toBeGreaterThan(0);
+  expect(await evaluation(3)).toBe(one);
+});
