@@ -4,6 +4,7 @@ import { optionNames, Storage } from "@shardgrad/core/engine";
 import { checkParts } from "./check-parts.ts";
 import type { StoredColumns } from "./data/columns.ts";
 import { storeChecked } from "./data/columns.ts";
+import { SetBlocks } from "./data/set-blocks.ts";
 import { JobError } from "./errors.ts";
 import type { RunJob } from "./job/define-job.ts";
 import type { LoadJobOptions } from "./load.ts";
@@ -104,15 +105,9 @@ export async function evaluate(
   checkParts("evaluate", options, optionsOfEvaluate, "option");
   checkValues("evaluate", options);
   const known = await findKnownJob("evaluate", job, file, options.kernels);
-  const blocks: Storage[] = [];
-  const allocate = (bytes: number) => {
-    const block = Storage.allocate(bytes, "dataset");
-    block.retain();
-    blocks.push(block);
-    return block;
-  };
+  const blocks = new SetBlocks();
   try {
-    const { job: prepared, test, evaluates } = await samplesOf(known, options.input, allocate);
+    const { job: prepared, test, evaluates } = await samplesOf(known, options.input, blocks.allocate);
     const metrics = withKernels(known.kernels, () => {
       const answering = loadModel("evaluate", known);
       try {
@@ -123,6 +118,6 @@ export async function evaluate(
     });
     return { samples: test.samples, evaluates, metrics };
   } finally {
-    for (const block of blocks) block.release();
+    blocks.release();
   }
 }

@@ -2,10 +2,10 @@
 // other thread, and what it makes is discarded.
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
-import { Storage } from "@shardgrad/core/engine";
 import { launchNow } from "./attempt/launch.ts";
 import { sampleShapes } from "./data/columns.ts";
 import { stepsPerEpoch } from "./data/sampling.ts";
+import { SetBlocks } from "./data/set-blocks.ts";
 import { buildModel } from "./job/build-model.ts";
 import type { RunJob } from "./job/define-job.ts";
 import { noteCaller } from "./job/job-origin.ts";
@@ -51,17 +51,11 @@ export async function withJobHere<T>(
     return identifyJob(launch);
   });
   await ready(url);
-  const blocks: Storage[] = [];
-  const allocate = (bytes: number) => {
-    const block = Storage.allocate(bytes, "dataset");
-    block.retain();
-    blocks.push(block);
-    return block;
-  };
+  const blocks = new SetBlocks();
   try {
     const seed = runSeed(defined, options);
     const params = resolveParams(defined.params ?? {}, options.params);
-    const { job: definition, train } = await prepareData(defined, { params, seed }, allocate);
+    const { job: definition, train } = await prepareData(defined, { params, seed }, blocks.allocate);
     const plan = planRun(definition, options, train.samples);
     return use({
       job: definition,
@@ -82,6 +76,6 @@ export async function withJobHere<T>(
       },
     });
   } finally {
-    for (const block of blocks) block.release();
+    blocks.release();
   }
 }

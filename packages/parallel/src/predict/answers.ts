@@ -2,9 +2,9 @@
 // does, so that the numbers are the same. Every tensor is freed; what comes out are plain values, one for each row.
 import type { AnyModule, NumericArray } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
-import { Storage } from "@shardgrad/core/engine";
 import type { CheckedColumn, StoredColumn } from "../data/columns.ts";
 import { storeChecked } from "../data/columns.ts";
+import { SetBlocks } from "../data/set-blocks.ts";
 import { callOfJob, JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { BatchSource } from "../step/batches.ts";
@@ -100,16 +100,10 @@ export function answerColumns(
   { batch: size, first = 0 }: { batch: number; first?: number },
 ): unknown[] {
   const { job, seed } = answering;
-  const blocks: Storage[] = [];
-  const allocate = (bytes: number) => {
-    const block = Storage.allocate(bytes, "dataset");
-    block.retain();
-    blocks.push(block);
-    return block;
-  };
+  const blocks = new SetBlocks();
   let source: BatchSource | undefined;
   try {
-    const stored = storeChecked(given, allocate);
+    const stored = storeChecked(given, blocks.allocate);
     const { samples } = stored;
     source = new BatchSource(job, stored, "evaluation", seed, Math.min(size, samples));
     const predict = predictionOf(
@@ -141,6 +135,6 @@ export function answerColumns(
     return answers;
   } finally {
     source?.dispose();
-    for (const block of blocks) block.release();
+    blocks.release();
   }
 }
