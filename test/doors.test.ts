@@ -18,7 +18,7 @@ const [tableDoor, scalingDoor] = blocks.map(([, lines]) => lines!.trim().split("
 function type(line: string, ...more: string[]): string {
   const [npx, name, ...args] = line.replace(/ +#.*/, "").split(" ");
   expect([npx, name]).toEqual(["npx", "shardgrad"]);
-  const moved = args.map((arg) => (/^(penguins|speed-up\.svg)/.test(arg) ? join(folder, arg) : arg));
+  const moved = args.map((arg) => (/^(mine|speed-up\.svg)/.test(arg) ? join(folder, arg) : arg));
   return execFileSync(process.execPath, ["packages/shardgrad/bin/shardgrad.js", ...moved, ...more], {
     cwd: root,
     encoding: "utf8",
@@ -30,7 +30,7 @@ it("a table becomes a job, the job weights, and the weights the species of new p
   type(init!);
   type(train!);
   type(predict!);
-  const [heading, ...rows] = readFileSync(join(folder, "penguins/species.csv"), "utf8").trim().split("\n");
+  const [heading, ...rows] = readFileSync(join(folder, "mine/penguins/species.csv"), "utf8").trim().split("\n");
   expect(heading).toBe("prediction");
   expect(rows.map((row) => row.match(/Chinstrap|Gentoo|Adelie/)?.[0])).toEqual([
     "Chinstrap",
