@@ -30,7 +30,9 @@ it("a table becomes a job, the job weights, and the weights the species of new p
   type(init!);
   type(train!);
   type(predict!);
-  const [heading, ...rows] = readFileSync(join(folder, "mine/penguins/species.csv"), "utf8").trim().split("\n");
+  const [heading, ...rows] = readFileSync(join(folder, "mine/penguins/species.csv"), "utf8")
+    .trim()
+    .split("\n");
   expect(heading).toBe("prediction");
   expect(rows.map((row) => row.match(/Chinstrap|Gentoo|Adelie/)?.[0])).toEqual([
     "Chinstrap",
