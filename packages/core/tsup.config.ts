@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/engine.ts", "src/testing.ts"],
+  entry: ["src/index.ts", "src/engine.ts", "src/kernels.ts", "src/testing.ts"],
   format: "esm",
   platform: "neutral",
   target: "es2024",

@@ -34,7 +34,14 @@ function partRoutine(target: Target, width: number, toStep: number): Routine {
 
 /** Rows that are contiguous, as vectors. */
 function copyRows(
-  k: Recorder, columns: Variable, rows: Variable, from: Variable, major: Variable, to: Variable, width: number, toStep: number,
+  k: Recorder,
+  columns: Variable,
+  rows: Variable,
+  from: Variable,
+  major: Variable,
+  to: Variable,
+  width: number,
+  toStep: number,
 ): void {
   const copy = (load: () => Value): void =>
     k.while(
@@ -51,17 +58,18 @@ function copyRows(
     copy(() => k.loadPart(tail, from));
   };
   if (width < k.lanes) part();
-  else
-    k.if(
-      k.ge(columns, width),
-      () => copy(() => k.load(from)),
-      part,
-    );
+  else k.if(k.ge(columns, width), () => copy(() => k.load(from)), part);
 }
 
 /** Columns that are contiguous: as many rows at a time as a vector has lanes. Leaves the other rows. */
 function transposeRows(
-  k: Recorder, rows: Variable, from: Variable, minor: Variable, to: Variable, width: number, toStep: number,
+  k: Recorder,
+  rows: Variable,
+  from: Variable,
+  minor: Variable,
+  to: Variable,
+  width: number,
+  toStep: number,
 ): void {
   const columns = new SteppedRows(k, width, from, minor);
   const vectors = Array.from({ length: k.lanes }, () => k.variable("v"));
@@ -81,7 +89,14 @@ function transposeRows(
 }
 
 function copyOneByOne(
-  k: Recorder, columns: Variable, rows: Variable, from: Variable, minor: Variable, major: Variable, to: Variable, toStep: number,
+  k: Recorder,
+  columns: Variable,
+  rows: Variable,
+  from: Variable,
+  minor: Variable,
+  major: Variable,
+  to: Variable,
+  toStep: number,
 ): void {
   k.while(
     () => k.and(k.gt(columns, 0), k.gt(rows, 0)),
@@ -112,7 +127,8 @@ export function packRoutine(target: Target, width: number): Routine {
   const parts: { start: number; routine: Routine; width: number }[] = [];
   for (let start = 0; start < width; start += lanes) {
     const ofPart = Math.min(lanes, width - start);
-    const routine = parts.find((part) => part.width === ofPart)?.routine ?? partRoutine(target, ofPart, 4 * width);
+    const routine =
+      parts.find((part) => part.width === ofPart)?.routine ?? partRoutine(target, ofPart, 4 * width);
     parts.push({ start, routine, width: ofPart });
   }
   return defineRoutine(
@@ -135,7 +151,15 @@ export function packRoutine(target: Target, width: number): Routine {
               for (const { start, routine } of parts) {
                 const left = k.variable("i32", k.sub(columns, k.add(column, start)));
                 k.if(k.gt(left, 0), () =>
-                  k.call(routine, left, now, k.add(source, k.mul(minor, start)), minor, major, k.add(panel, 4 * start)),
+                  k.call(
+                    routine,
+                    left,
+                    now,
+                    k.add(source, k.mul(minor, start)),
+                    minor,
+                    major,
+                    k.add(panel, 4 * start),
+                  ),
                 );
               }
               k.increase(source, k.mul(minor, width));

@@ -180,7 +180,9 @@ export class Recorder {
   do(operation: Operation, ...operands: readonly Operand[]): Value {
     const signature = operations[operation];
     if (operands.length !== signature[0].length)
-      throw new Error(`${this.#name}: ${operation} got ${operands.length} operands, expected ${signature[0].length}`);
+      throw new Error(
+        `${this.#name}: ${operation} got ${operands.length} operands, expected ${signature[0].length}`,
+      );
     return this.#operate(operation, operands, 0);
   }
 
@@ -331,7 +333,9 @@ export class Recorder {
   call(routine: Routine, ...operands: readonly Operand[]): void {
     const { parameters } = routine;
     if (operands.length !== parameters.length)
-      throw new Error(`${this.#name}: ${routine.name} got ${operands.length} arguments, expected ${parameters.length}`);
+      throw new Error(
+        `${this.#name}: ${routine.name} got ${operands.length} arguments, expected ${parameters.length}`,
+      );
     const args = operands.map((operand, i) => this.#take(operand, parameters[i]!.type));
     const wrong = args.findIndex((value, i) => value.type !== parameters[i]!.type);
     if (wrong >= 0) this.#refuse(`call of ${routine.name}`, [args[wrong]!], parameters[wrong]!.type);
@@ -427,6 +431,8 @@ export class Recorder {
   }
 
   #refuse(what: string, got: readonly Value[], expected: ValueType): never {
-    throw new Error(`${this.#name}: ${what} got ${got.map(({ type }) => type).join(", ")}, expected ${expected}`);
+    throw new Error(
+      `${this.#name}: ${what} got ${got.map(({ type }) => type).join(", ")}, expected ${expected}`,
+    );
   }
 }

@@ -71,6 +71,7 @@ const lanes = {
   "v.addI": [["v", "v"], "v"],
   "v.subI": [["v", "v"], "v"],
   "v.mulI": [["v", "v"], "v"],
+  "v.maxI": [["v", "v"], "v"],
   /** The upper 32 bits of the product of unsigned lanes. */
   "v.mulHighU": [["v", "v"], "v"],
   /** Shift by the immediate; `sar` keeps the sign. */
@@ -93,8 +94,9 @@ const lanes = {
   "v.eqI": [["v", "v"], "mask"],
   /** The first where the mask is set, else the second. */
   "v.select": [["v", "v", "mask"], "v"],
-  /** The lane where the mask is set, else 0. */
+  /** The lane where the mask is set, else 0; and the other way round. */
   "v.keep": [["v", "mask"], "v"],
+  "v.drop": [["v", "mask"], "v"],
   "mask.and": [["mask", "mask"], "mask"],
   "mask.or": [["mask", "mask"], "mask"],
   "mask.not": [["mask"], "mask"],
@@ -114,6 +116,18 @@ const doubles = {
   "d.mul": [["d", "d"], "d"],
   "d.div": [["d", "d"], "d"],
   "d.sqrt": [["d"], "d"],
+  "d.pmin": [["d", "d"], "d"],
+  "d.pmax": [["d", "d"], "d"],
+  "d.nearest": [["d"], "d"],
+  "d.and": [["d", "d"], "d"],
+  "d.xor": [["d", "d"], "d"],
+  /** On the bits, as int64 lanes; the shifts are by the immediate and fill with zeros. */
+  "d.addI": [["d", "d"], "d"],
+  "d.subI": [["d", "d"], "d"],
+  "d.shl": [["d"], "d"],
+  "d.shr": [["d"], "d"],
+  /** The lower and the upper half of a `v`, each lane rounded to float32. */
+  "v.narrow": [["d", "d"], "v"],
   /** The first lane of a `d`, rounded to float32, in every lane. */
   "v.round": [["d"], "v"],
   /** The first lane of a `v` in every lane of a `d`. */
@@ -180,7 +194,12 @@ export type Statement =
     }
   /** Exchanges rows and columns of as many variables as there are lanes. */
   | { readonly is: "transpose"; readonly variables: readonly Variable[] }
-  | { readonly is: "if"; readonly flag: Value; readonly yes: readonly Statement[]; readonly no: readonly Statement[] }
+  | {
+      readonly is: "if";
+      readonly flag: Value;
+      readonly yes: readonly Statement[];
+      readonly no: readonly Statement[];
+    }
   /** Runs the body, and again while `again` is not 0. */
   | { readonly is: "loop"; readonly body: readonly Statement[]; readonly again: Value }
   | { readonly is: "call"; readonly routine: Routine; readonly args: readonly Value[] }

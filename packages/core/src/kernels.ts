@@ -1,0 +1,23 @@
+// The kernel language and the kernels that are defined in it, for those who make machine code of them
+// (`@shardgrad/native`). See kernels/language/README.md.
+export type { KernelFamily } from "./kernels/definitions/index.ts";
+export { kernelDefinitions } from "./kernels/definitions/index.ts";
+export type { Definition, ParameterType } from "./kernels/language/definition.ts";
+export { defineKernel, defineRoutine } from "./kernels/language/definition.ts";
+export type { Operand, PlaceOperand } from "./kernels/language/recorder.ts";
+export { bitsOf, foldLanes, fromBits, Recorder } from "./kernels/language/recorder.ts";
+export type {
+  FoldName,
+  LoadKind,
+  Making,
+  Operation,
+  Place,
+  Routine,
+  Statement,
+  StoreKind,
+  Target,
+  Value,
+  ValueType,
+  Variable,
+} from "./kernels/language/values.ts";
+export { operations } from "./kernels/language/values.ts";

@@ -1,0 +1,18 @@
+// The kernels that are defined in the kernel language, by family. Every backend takes its kernels from here.
+import type { Definition } from "../language/definition.ts";
+import { activations } from "./activations.ts";
+import { elementwise } from "./elementwise.ts";
+import { gemm } from "./gemm.ts";
+import { optimizers } from "./optimizers.ts";
+import { training } from "./training.ts";
+
+export const kernelDefinitions = {
+  elementwise,
+  activations,
+  optimizers,
+  training,
+  linear: [gemm],
+} satisfies Record<string, readonly Definition[]>;
+
+/** A group of kernels that are made together. */
+export type KernelFamily = keyof typeof kernelDefinitions;
