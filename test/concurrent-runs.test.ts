@@ -1,7 +1,9 @@
 // Several runs in one process at the same time: each as if it were alone.
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Tensor } from "@shardgrad/core";
 import { readSafetensors } from "@shardgrad/core";
 import { heap, Storage } from "@shardgrad/core/engine";
@@ -86,6 +88,29 @@ describe("a run may start while another is loading its job", () => {
       },
     });
     expect(other.status).toBe("fulfilled");
+  });
+});
+
+describe("a module that trains itself before its default export is defined is told so:", () => {
+  it.each([
+    [
+      "one job before",
+      1,
+      /is the job defined at \S+:\d+:\d+, but that module was not done loading when it called train, and had defined another one, at \S+:\d+:\d+; call train from another file$/m,
+    ],
+    [
+      "two jobs before",
+      2,
+      /is not done loading, and has not defined its default export \(at \S+:\d+:\d+\) yet; call train below it, or from another file$/m,
+    ],
+  ])("%s", async (_, before, message) => {
+    const early = writeJob(`${start}
+      ${`defineJob(${parts});\n`.repeat(before)}
+      if (import.meta.main) await train(import.meta.url, { workers: 1 });
+      export default defineJob(${parts});`);
+    await expect(promisify(execFile)(process.execPath, [early])).rejects.toMatchObject({
+      stderr: expect.stringMatching(message),
+    });
   });
 });
 

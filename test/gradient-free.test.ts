@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { GradientEstimator } from "@shardgrad/core";
 import {
   Adam,
@@ -22,25 +21,14 @@ import {
   useKernels,
 } from "@shardgrad/core";
 import type { TrainOptions } from "@shardgrad/parallel";
-import { defineJob, profileJob, train } from "@shardgrad/parallel";
+import { defineJob, profileJob } from "@shardgrad/parallel";
 import { afterAll, describe, expect, it } from "vitest";
 import clustersJob, { batchOf, clusters as clusterData, model } from "./jobs/clusters.ts";
-import { writeJob } from "./write-job.ts";
+import { hashOf, kernels, runOnWasm } from "./run-on-wasm.ts";
+import { writeChangedJob } from "./write-job.ts";
 
 const dropout = new URL("./jobs/dropout.ts", import.meta.url);
 const clusters = new URL("./jobs/clusters.ts", import.meta.url);
-const kernels = "wasm";
-const run = (job: URL | string, options: TrainOptions) => train(job, { kernels, ...options });
-const hashOf = async (job: URL | string, options: TrainOptions) => (await run(job, options)).weightsSha256;
-
-/** One of the jobs with other parts. */
-const changed = (job: URL, parts: string) =>
-  writeJob(`
-    import job from ${JSON.stringify(fileURLToPath(job))};
-    import { accuracy, BatchNorm1d, evolutionStrategies, finiteDifferences, forwardGradient, Linear, mean, Module, Sequential, SGD, sign, spsa, sub } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    ${parts.includes("Rounded") ? "class Rounded extends Module { forward(x) { return sign(x); } }" : ""}
-    export default defineJob({ ...job, ${parts} });`);
 
 const root = mkdtempSync(join(tmpdir(), "shardgrad-gradient-free-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -54,7 +42,7 @@ const estimators: [text: string, make: () => GradientEstimator][] = [
 
 describe.each(estimators)("gradient: %s", (text, make) => {
   it("has the same bits for any number of workers, with and without capture", async () => {
-    const job = changed(dropout, `gradient: ${text}`);
+    const job = writeChangedJob(dropout, `gradient: ${text}`);
     // 40 samples in 7 shards.
     const options = { shards: 7, steps: text.includes("finite") ? 2 : 6 } as const;
     const hashes = [
@@ -66,7 +54,11 @@ describe.each(estimators)("gradient: %s", (text, make) => {
 
   it("with one shard, is a loop over core", async () => {
     const steps = text.includes("finite") ? 2 : 12;
-    const found = await run(changed(clusters, `gradient: ${text}`), { shards: 1, workers: 1, steps });
+    const found = await runOnWasm(writeChangedJob(clusters, `gradient: ${text}`), {
+      shards: 1,
+      workers: 1,
+      steps,
+    });
     useKernels(kernels);
     const { x, y } = clusterData(500, 4);
     manualSeed(7);
@@ -94,7 +86,7 @@ describe.each(estimators)("gradient: %s", (text, make) => {
 });
 
 it("resumes exactly, on another number of workers, and tells the norm of the estimate", async () => {
-  const job = changed(dropout, "gradient: spsa({ seed: 3, samples: 4 }), clipGradNorm: 1");
+  const job = writeChangedJob(dropout, "gradient: spsa({ seed: 3, samples: 4 }), clipGradNorm: 1");
   const checkpoint = { directory: join(root, "resumed"), everySteps: 3 };
   const norms: number[] = [];
   const options = {
@@ -104,7 +96,7 @@ it("resumes exactly, on another number of workers, and tells the norm of the est
   };
   const expected = await hashOf(job, { ...options, workers: 1 });
   expect(norms.every((norm) => norm > 0)).toBe(true);
-  await run(job, { ...options, steps: 5, workers: 1, checkpoint });
+  await runOnWasm(job, { ...options, steps: 5, workers: 1, checkpoint });
   expect(await hashOf(job, { ...options, workers: 3, checkpoint, resume: "must" })).toBe(expected);
 });
 
@@ -117,11 +109,12 @@ it("trains on a loss that cannot be differentiated: the share of wrong answers o
   const options = { shards: 4, workers: 2, steps: 40 } as const;
   const losses: number[] = [];
   const watching = { ...options, onStepEnd: ({ loss }: { loss: number }) => losses.push(loss) };
-  const job = changed(
+  const job = writeChangedJob(
     clusters,
     `${parts}, gradient: evolutionStrategies({ seed: 1, population: 32, sigma: 0.1 })`,
+    "class Rounded extends Module { forward(x) { return sign(x); } }",
   );
-  const { metrics } = await run(job, watching);
+  const { metrics } = await runOnWasm(job, watching);
   expect(losses[0]).toBeGreaterThan(0.8);
   expect(metrics.accuracy).toBeGreaterThan(0.5);
 });
@@ -162,14 +155,14 @@ describe("is refused in one line", () => {
       "the model has BatchNorm; its statistics would change with every evaluation: use LayerNorm or GroupNorm",
     ],
   ])("%s %o", async (changes, options, message) => {
-    const job = changed(clusters, `${changes} gradient: spsa({ seed: 1 })`);
-    await expect(run(job, { workers: 1, ...options })).rejects.toThrow(
+    const job = writeChangedJob(clusters, `${changes} gradient: spsa({ seed: 1 })`);
+    await expect(runOnWasm(job, { workers: 1, ...options })).rejects.toThrow(
       `train: the job's gradient is spsa, but ${message}`,
     );
   });
 
   it("by profileJob", async () => {
-    const job = changed(clusters, "gradient: spsa({ seed: 1 })");
+    const job = writeChangedJob(clusters, "gradient: spsa({ seed: 1 })");
     await expect(profileJob(job, { kernels })).rejects.toThrow("profile: the job's gradient is spsa");
   });
 });

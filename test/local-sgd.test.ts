@@ -20,22 +20,12 @@ import type { StepEnd, TrainOptions } from "@shardgrad/parallel";
 import { NonFiniteError, train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { batchOf, clusters as clusterData, model } from "./jobs/clusters.ts";
-import { writeJob } from "./write-job.ts";
+import { hashOf, kernels, runOnWasm } from "./run-on-wasm.ts";
+import { writeChangedJob, writeJob } from "./write-job.ts";
 
 // 5 steps an epoch of 40 samples, and dropout; 11 steps of 48 samples, the last of 20.
 const dropout = new URL("./jobs/dropout.ts", import.meta.url);
 const clusters = new URL("./jobs/clusters.ts", import.meta.url);
-const kernels = "wasm";
-const run = (job: URL | string, options: TrainOptions) => train(job, { kernels, ...options });
-const hashOf = async (job: URL | string, options: TrainOptions) => (await run(job, options)).weightsSha256;
-
-/** One of the jobs with other parts. */
-const changed = (job: URL, parts: string) =>
-  writeJob(`
-    import job from ${JSON.stringify(fileURLToPath(job))};
-    import { BatchNorm1d, Linear, Sequential, SGD } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    export default defineJob({ ...job, ${parts} });`);
 
 const root = mkdtempSync(join(tmpdir(), "shardgrad-local-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -45,7 +35,7 @@ const newDirectory = () => join(root, String(directories++));
 describe("Local SGD has the same bits", () => {
   // 7 shards of batches of 40 samples, and of a last one of 5: some are empty.
   const uneven = { shards: 7, epochs: 3, syncEvery: 3 } as const;
-  const job = changed(
+  const job = writeChangedJob(
     dropout,
     "dataset: async () => { const { train, test } = job.dataset(); return { train: { x: { ...train.x, data: train.x.data.subarray(0, 165 * 16) }, y: train.y.subarray(0, 165) }, test }; }",
   );
@@ -176,7 +166,7 @@ describe("a loop over core comes to the same bits", () => {
     const options = { shards: 5, syncEvery: 4 } as const;
     const expected = reference({ ...options, hogwild: false });
     const told: (StepEnd | string)[] = [];
-    const { weightsSha256 } = await run(clusters, {
+    const { weightsSha256 } = await runOnWasm(clusters, {
       ...options,
       workers: 2,
       onStepEnd: (step) => told.push(step),
@@ -193,8 +183,8 @@ describe("a loop over core comes to the same bits", () => {
     const options = { shards: 3, syncEvery: 2 } as const;
     const expected = reference({ ...options, hogwild: false, clip: 1 });
     const norms: number[] = [];
-    const job = changed(clusters, "clipGradNorm: 1");
-    const { weightsSha256 } = await run(job, {
+    const job = writeChangedJob(clusters, "clipGradNorm: 1");
+    const { weightsSha256 } = await runOnWasm(job, {
       ...options,
       workers: 2,
       onStepEnd: ({ gradNorm }) => norms.push(gradNorm),
@@ -217,9 +207,12 @@ describe("a loop over core comes to the same bits", () => {
 });
 
 it("Local SGD with a synchronization point after every step is synchronous, if the optimizer keeps no state", async () => {
-  const job = changed(clusters, "optimizer: (parameters) => new SGD(parameters, { lr: 0.05 })");
+  const job = writeChangedJob(clusters, "optimizer: (parameters) => new SGD(parameters, { lr: 0.05 })");
   const options = { workers: 2, shards: 5 } as const;
-  const [together, apart] = await Promise.all([run(job, options), run(job, { ...options, syncEvery: 1 })]);
+  const [together, apart] = await Promise.all([
+    runOnWasm(job, options),
+    runOnWasm(job, { ...options, syncEvery: 1 }),
+  ]);
   const valuesOf = ({ model }: { model: AnyModule }) => model.parameters().flatMap((p) => [...p.toArray()]);
   const expected = valuesOf(together);
   const furthest = valuesOf(apart).reduce(
@@ -233,9 +226,9 @@ it("Local SGD with a synchronization point after every step is synchronous, if t
 describe("a run that was interrupted goes on at a synchronization point, to the same bits", () => {
   // Synchronization after steps 3, 5, 8, 10 and so on.
   const options = { shards: 4, epochs: 4, syncEvery: 3 } as const;
-  let whole: Awaited<ReturnType<typeof run>>;
+  let whole: Awaited<ReturnType<typeof runOnWasm>>;
   beforeAll(async () => {
-    whole = await run(dropout, { ...options, workers: 1 });
+    whole = await runOnWasm(dropout, { ...options, workers: 1 });
   });
 
   it.each([
@@ -244,9 +237,9 @@ describe("a run that was interrupted goes on at a synchronization point, to the 
     { steps: 14, synchronization: 15, workers: 3, resumedOn: 4 },
   ])("%o", async ({ steps, synchronization, workers, resumedOn }) => {
     const checkpoint = { directory: newDirectory(), everySteps: 4 };
-    const first = await run(dropout, { ...options, workers, steps, checkpoint });
+    const first = await runOnWasm(dropout, { ...options, workers, steps, checkpoint });
     expect(first.steps).toBe(synchronization);
-    const second = run(dropout, { ...options, workers: resumedOn, checkpoint, resume: "must" });
+    const second = runOnWasm(dropout, { ...options, workers: resumedOn, checkpoint, resume: "must" });
     const resumed: number[] = [];
     second.on("resume", ({ step }) => resumed.push(step));
     expect(await second).toMatchObject({ weightsSha256: whole.weightsSha256, metrics: whole.metrics });
@@ -256,7 +249,7 @@ describe("a run that was interrupted goes on at a synchronization point, to the 
   it("also if it was stopped", async () => {
     const long = { ...options, epochs: 200 };
     const checkpoint = { directory: newDirectory() };
-    const stopping = run(dropout, { ...long, workers: 2, checkpoint });
+    const stopping = runOnWasm(dropout, { ...long, workers: 2, checkpoint });
     stopping.on("epoch", () => stopping.stop());
     const { steps, stopped } = await stopping;
     expect(stopped).toBe(true);
@@ -268,8 +261,15 @@ describe("a run that was interrupted goes on at a synchronization point, to the 
   it("or with other synchronizations, or none, which is told", async () => {
     const told = async (other: TrainOptions) => {
       const checkpoint = { directory: newDirectory() };
-      await run(dropout, { ...options, workers: 1, steps: 5, checkpoint });
-      const resumed = run(dropout, { shards: 4, workers: 1, steps: 8, checkpoint, resume: true, ...other });
+      await runOnWasm(dropout, { ...options, workers: 1, steps: 5, checkpoint });
+      const resumed = runOnWasm(dropout, {
+        shards: 4,
+        workers: 1,
+        steps: 8,
+        checkpoint,
+        resume: true,
+        ...other,
+      });
       const changes: string[] = [];
       resumed.on("resume", (event) => changes.push(...event.changes));
       await resumed;
@@ -284,9 +284,9 @@ describe("a run that was interrupted goes on at a synchronization point, to the 
 it("Hogwild on two workers learns, and goes on from a checkpoint", async () => {
   const options = { workers: 2, shards: 2, hogwild: true, syncEvery: 5, epochs: 8 } as const;
   const checkpoint = { directory: newDirectory() };
-  const half = await run(clusters, { ...options, epochs: 4, checkpoint });
+  const half = await runOnWasm(clusters, { ...options, epochs: 4, checkpoint });
   expect(half.steps).toBe(44);
-  const { steps, metrics } = await run(clusters, { ...options, checkpoint, resume: "must" });
+  const { steps, metrics } = await runOnWasm(clusters, { ...options, checkpoint, resume: "must" });
   expect(steps).toBe(88);
   // Chance would give 0.125.
   expect(metrics.accuracy).toBeGreaterThan(0.9);
@@ -313,7 +313,7 @@ describe("what is not finite ends the run, and is named", () => {
     { workers: 3, syncEvery: 3 },
     { workers: 2, hogwild: true },
   ])("%o", async (options) => {
-    const error = await run(job, options).then(
+    const error = await runOnWasm(job, options).then(
       () => undefined,
       (reason: unknown) => reason,
     );
@@ -356,7 +356,9 @@ describe("refuses", () => {
       /^train: the model has BatchNorm.*; leave syncEvery out, or use/,
     ],
   ])("%s", async (_, parts, options, message) => {
-    await expect(run(changed(clusters, parts), { workers: 1, ...options })).rejects.toThrow(message);
+    await expect(runOnWasm(writeChangedJob(clusters, parts), { workers: 1, ...options })).rejects.toThrow(
+      message,
+    );
   });
 });
 

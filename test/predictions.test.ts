@@ -21,12 +21,15 @@ const checkpoints = join(folder, "checkpoints");
 const labels = join(folder, "clusters.safetensors");
 let mae: number;
 let accuracy: number;
+let loss: number;
 
 beforeAll(async () => {
   const saved = { out: weights, checkpoint: { directory: checkpoints } };
   const { metrics } = await train(prices, { workers: 1, kernels, ...saved, params: { hidden: 6 } });
   mae = metrics.mae as number;
-  accuracy = (await train(classes, { workers: 1, kernels, out: labels })).metrics.accuracy as number;
+  const trained = await train(classes, { workers: 1, kernels, out: labels });
+  accuracy = trained.metrics.accuracy as number;
+  loss = trained.testLoss!;
   process.env.SHARDGRAD_NO_DATA = "1";
 });
 afterAll(() => {
@@ -178,7 +181,7 @@ describe("evaluate", () => {
     process.env.SHARDGRAD_NO_DATA = "1";
     expect(found).toMatchObject({ samples: 280, evaluates: "validation" });
     expect(found.metrics.mae).toBe(mae);
-    expect((await evaluate(classes, labels, { kernels })).metrics.accuracy).toBe(accuracy);
+    expect((await evaluate(classes, labels, { kernels })).metrics).toEqual({ accuracy, testLoss: loss });
   });
 
   it("of given samples", async () => {

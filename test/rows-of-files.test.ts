@@ -32,6 +32,7 @@ beforeAll(async () => {
 });
 
 const job = (dataset: string, more = "") => `
+import { truncateSync } from "node:fs";
 import { BatchNorm1d, Linear, mse, reshape, SGD, Sequential, square, sub, sum } from "@shardgrad/core";
 import { columnOf, readNpy, rows } from "@shardgrad/data";
 import { computed, defineJob } from "@shardgrad/parallel";
@@ -101,6 +102,19 @@ describe("ahead()", () => {
     });
     expect(steps).toBe(6);
   });
+});
+
+it.each([
+  ["held in memory", ""],
+  ["read row by row", ", { hold: 0 }"],
+])("a file that becomes shorter while it is trained on ends the run: %s", async (_, hold) => {
+  const name = `shrinks${hold.length}.npy`;
+  await writeRows(at(name), values(3));
+  const dataset = `{ train: rows({ x: file("${name}"), y: file("y.npy") }${hold}) }`;
+  const model = `model: () => { truncateSync(file("${name}"), 200); return new Linear(3, 1); },`;
+  await expect(train(writeJob(job(dataset, model)), { workers: 1, restarts: 0 })).rejects.toThrow(
+    new RegExp(`rows: .*${name} has become shorter`),
+  );
 });
 
 describe("refuses", () => {

@@ -13,6 +13,7 @@ import {
   precisionScore,
   r2Score,
   recallScore,
+  residuals,
   rocAucScore,
   topKAccuracyScore,
   train,
@@ -200,6 +201,40 @@ it.each<[name: string, score: Score, output: Collected, target: Collected, expec
       [0, 0, 0],
       [1, 1, 0],
       [0, 0, 0],
+    ],
+  ],
+  [
+    "residuals of as many samples as rows",
+    residuals({ rows: 3 }),
+    floats([[1.5], [2], [4]]),
+    floats([1, 2, 3]),
+    [
+      [1, 1.5],
+      [2, 2],
+      [3, 4],
+    ],
+  ],
+  [
+    "of more, spread evenly",
+    residuals({ rows: 3 }),
+    floats([0, 10, 20, 30, 40, 50, 60]),
+    floats([1, 11, 21, 31, 41, 51, 61]),
+    [
+      [1, 0],
+      [21, 20],
+      [41, 40],
+    ],
+  ],
+  [
+    "of fewer",
+    residuals({ rows: 4 }),
+    floats([5, 6]),
+    floats([7, 8]),
+    [
+      [7, 5],
+      [8, 6],
+      [Number.NaN, Number.NaN],
+      [Number.NaN, Number.NaN],
     ],
   ],
 ])("%s", (_, score, output, target, expected) => {

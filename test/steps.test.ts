@@ -20,14 +20,11 @@ import { NonFiniteError, train } from "@shardgrad/parallel";
 import { beforeAll, describe, expect, it } from "vitest";
 import { batchOf, clusters } from "./jobs/clusters.ts";
 import { model } from "./jobs/steps.ts";
-import { writeJob } from "./write-job.ts";
+import { hashOf, kernels } from "./run-on-wasm.ts";
+import { writeChangedJob, writeJob } from "./write-job.ts";
 
 const steps = new URL("./jobs/steps.ts", import.meta.url);
 const wide = new URL("./jobs/wide.ts", import.meta.url);
-const kernels = "wasm";
-
-const hashOf = async (job: URL | string, options: TrainOptions) =>
-  (await train(job, { kernels, ...options })).weightsSha256;
 
 function hash(tensors: readonly Tensor[]): string {
   const sum = createHash("sha256");
@@ -290,10 +287,7 @@ describe("graphs", () => {
 
 describe("early stopping", () => {
   const rule = (parts: string) =>
-    writeJob(`
-      import job from ${JSON.stringify(new URL("./jobs/clusters.ts", import.meta.url).pathname)};
-      import { defineJob } from "@shardgrad/parallel";
-      export default defineJob({ ...job, epochs: 40, earlyStopping: ${parts} });`);
+    writeChangedJob(new URL("./jobs/clusters.ts", import.meta.url), `epochs: 40, earlyStopping: ${parts}`);
 
   it("comes at the same step for any number of workers, also if the coordinator averages", async () => {
     const job = rule('{ metric: "accuracy", patience: 2 }');

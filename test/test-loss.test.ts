@@ -8,14 +8,9 @@ import type { EpochEvent, Evaluation, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { batchOf, clusters } from "./jobs/clusters.ts";
-import { writeJob } from "./write-job.ts";
+import { writeChangedJob } from "./write-job.ts";
 
-const url = new URL("./jobs/clusters.ts", import.meta.url).href;
-const jobWith = (parts: string) =>
-  writeJob(`import job from ${JSON.stringify(url)};
-    import { crossEntropy, div, mul, sum } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    export default defineJob({ ...job, ${parts} });`);
+const jobWith = (parts: string) => writeChangedJob(new URL("./jobs/clusters.ts", import.meta.url), parts);
 const base = { kernels: "wasm", shards: 4 } as const;
 
 async function lossesOf(job: string | URL, options: TrainOptions) {

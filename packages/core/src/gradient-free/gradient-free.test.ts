@@ -180,6 +180,28 @@ describe.each(rows)("$name", ({ make, evaluations, cosines }) => {
   });
 });
 
+it.each([
+  ["backpropagation", backpropagation],
+  ["layerByLayer", () => layerByLayer([])],
+])(
+  "%s gives zeros for a parameter that the loss does not depend on, and a gradient of its own to each",
+  (_, make) => {
+    const used = tensor([1, 2, 3], { requiresGrad: true });
+    const spare = tensor([[4], [5]], { dtype: "float64", requiresGrad: true });
+    const { gradients } = make().estimate(() => sum(used), [spare, used]);
+    expect(gradients.map(({ shape, dtype }) => [shape, dtype])).toEqual([
+      [[2, 1], "float64"],
+      [[3], "float32"],
+    ]);
+    expect(gradients.map((gradient) => [...gradient.toArray()])).toEqual([
+      [0, 0],
+      // The sum's gradient is one number in three places.
+      [1, 1, 1],
+    ]);
+    expect(gradients.every(({ contiguous }) => contiguous)).toBe(true);
+  },
+);
+
 describe.each([
   ["SPSA", () => spsa({ seed })],
   ["evolution strategies, unshaped", () => evolutionStrategies({ seed, population: 2, shaping: "none" })],

@@ -34,6 +34,7 @@ async function fitted(source: TableSource, options: TableOptions = {}) {
 
 const csv = (text: string) => ({ csv: text });
 const numbers = (values: ArrayLike<number>) => Array.from(values);
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 /** x of a table, row by row. */
 const inputs = ({ x }: { x: { data: ArrayLike<number>; shape: readonly number[] } }) =>
   Array.from({ length: x.data.length / x.shape[0]! }, (_, row) =>
@@ -429,6 +430,16 @@ describe("numbers as people write them", () => {
         `a: values such as ${JSON.stringify(value)} are words; take the sign out of the file, and they are numbers`,
       ]);
     }
+  });
+
+  it("a table may be wide: 2,000 columns, a tenth of them words", async () => {
+    const names = upTo(2000).map((c) => `c${c}`);
+    const row = (r: number) => names.map((_, c) => (c % 10 === 0 ? `w${(r + c) % 7}` : Math.sin(r * 31 + c)));
+    const lines = [[...names, "y"], ...upTo(40).map((r) => [...row(r), r % 2])];
+    const { state, columns } = await fitted(csv(lines.join("\n")), { target: "y" });
+    expect(state.inputs).toHaveLength(2000);
+    // 7 words, and one place for all others.
+    expect(columns.x.shape).toEqual([1800 + 200 * 8]);
   });
 
   it("codes with zeros in front are words", async () => {
