@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL("../", import.meta.url));
-const names = ["core", "parallel", "blas", "data", "shardgrad"];
+const names = ["core", "parallel", "blas", "native", "data", "shardgrad"];
 const packageOf = (name: string) => fileURLToPath(new URL(`../packages/${name}/`, import.meta.url));
 const manifestOf = async (name: string) =>
   JSON.parse(await readFile(`${packageOf(name)}package.json`, "utf8"));

@@ -1,0 +1,2 @@
+// @shardgrad/native: the public API.
+export { Asm } from "./assembler/asm.ts";
