@@ -194,7 +194,3 @@ it.each<[name: string, args: () => string[], message: RegExp]>([
   expect(readdirSync(folder).filter((name) => !before.includes(name) && name !== "cut")).toEqual([]);
   expect(existsSync(at("b.csv"))).toBe(false);
 });
-
-it.each(["predict", "evaluate", "inspect"])("%s --help has an example", (name) => {
-  expect(shardgrad(name, "--help").stdout).toContain(`Example:\n  shardgrad ${name} `);
-});

@@ -390,12 +390,12 @@ describe("a mistake is answered by one line and an exit code", () => {
     [
       "no such job",
       () => ["no-such-job.ts"],
-      /cannot load the job file:.*no-such-job\.ts: there is no such file/,
+      /cannot load the job \/.*no-such-job\.ts: there is no such file/,
     ],
     [
       "a syntax error",
       () => [writeJob("export default defineJob({ loss: ( });")],
-      /cannot load the job file:.*: SyntaxError: .+/,
+      /cannot load the job \/.*: SyntaxError: .+/,
     ],
     ["no job exported", () => [writeJob("export const job = 1;")], /has no job as its default export/],
     [
@@ -481,8 +481,8 @@ describe("a mistake is answered by one line and an exit code", () => {
       () => [job, "--out", "/no/such/folder/model.safetensors"],
       /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
     ],
-    ["a folder as a job", () => ["."], /cannot load the job file:.*: it is a folder; name a file/],
-    ["a table as a job", () => [writeTable()], /cannot load the job file:.*: expected a \.ts or \.js module/],
+    ["a folder as a job", () => ["."], /cannot load the job \/.*: it is a folder; name a file/],
+    ["a table as a job", () => [writeTable()], /cannot load the job \/.*: expected a \.ts or \.js module/],
     [
       "a column that there is not",
       () => [jobWith("loss: (model, { x, label }) => crossEntropy(model.forward(x), label)")],

@@ -136,7 +136,7 @@ it.each<[name: string, renamed: string, text: string]>([
   const { code, stdout, stderr } = await run(command, "train", write(name, text));
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(
-    /^shardgrad: train: cannot load the job file:.*: .*package\.json says "type": "commonjs", but it is an ES module \(.*\); rename it to .*, or write "type": "module" there\n$/,
+    /^shardgrad: train: cannot load the job \/.*: .*package\.json says "type": "commonjs", but it is an ES module \(.*\); rename it to .*, or write "type": "module" there\n$/,
   );
   expect(stderr).toContain(`rename it to ${renamed},`);
   const moved = write(

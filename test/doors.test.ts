@@ -1,6 +1,6 @@
 // The doors of the README: what a newcomer types, line by line, in small.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
@@ -44,4 +44,9 @@ it("a table becomes a job, the job weights, and the weights the species of new p
 it("a job becomes a plot of its speed-up", () => {
   expect(type(scalingDoor![0]!, "--rounds", "1", "--workers", "1,2")).toMatch(/same bits ✓/);
   expect(readFileSync(join(folder, "speed-up.svg"), "utf8")).toMatch(/^<svg.*<\/svg>\s*$/s);
+});
+
+it("a file anywhere in the clone finds every package that the doors import", () => {
+  for (const name of ["shardgrad", "@shardgrad/core"])
+    expect(existsSync(join(root, "node_modules", name, "package.json"))).toBe(true);
 });

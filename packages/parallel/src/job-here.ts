@@ -45,7 +45,7 @@ export async function withJobHere<T>(
   const url = jobUrlOf(operation, job);
   noteCaller(url);
   const launch = launchNow(url, findWorker(operation, url));
-  const { job: defined } = await findJob(url, async () => {
+  const { job: defined } = await findJob(operation, url, async () => {
     // Imported here, so that workers, which import this package, do not load it.
     const { identifyJob } = await import("./attempt/threads.ts");
     return identifyJob(launch);

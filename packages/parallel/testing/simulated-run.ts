@@ -150,7 +150,7 @@ export async function simulate(
   useKernels("wasm-plain");
   const [name, more] = features[feature];
   const url = new URL(`./simulated-jobs/${name}.ts`, import.meta.url).href;
-  const { job } = await findJob(url, () => Promise.resolve(undefined));
+  const { job } = await findJob("train", url, () => Promise.resolve(undefined));
   let attempts = 0;
   let failedInAttempt = false;
   let words: SleepingWords | undefined;

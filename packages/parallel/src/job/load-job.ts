@@ -2,7 +2,7 @@
 // and then takes the job that the module has already defined. Must not know threads: the caller asks one if needed.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { JobError } from "../errors.ts";
 import { describeCommonJS } from "./common-js.ts";
 import type { Job } from "./define-job.ts";
@@ -32,6 +32,9 @@ export function jobUrlOf(operation: string, job: unknown): string {
   return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
 }
 
+/** The module as one types it: a path rather than a file URL. */
+const shownModule = (url: string): string => (url.startsWith("file:") ? fileURLToPath(url) : url);
+
 /** Set inside what a job module does while it is imported, and nowhere else: other runs may start meanwhile. */
 const importing = new AsyncLocalStorage<{ done: boolean }>();
 
@@ -50,25 +53,27 @@ export function refuseWhileLoading(operation: string): void {
 /**
  * Imports a module and returns its job. Not for a thread that is still loading that module.
  *
+ * @param operation what errors begin with
  * @throws JobError if the module cannot be loaded, or its default export is not a job
  */
-export async function importJob(url: string): Promise<Job> {
+export async function importJob(operation: string, url: string): Promise<Job> {
   let module: { default?: unknown };
   const state = { done: false };
   try {
     module = await importing.run(state, () => importNoted(url, () => import(url)));
   } catch (error) {
     if (error instanceof JobError) throw error;
-    throw new JobError(`train: cannot load the job ${url}: ${describeLoadError(error, url)}`, {
-      cause: error,
-    });
+    throw new JobError(
+      `${operation}: cannot load the job ${shownModule(url)}: ${describeLoadError(error, url)}`,
+      { cause: error },
+    );
   } finally {
     state.done = true;
   }
   const job = module.default;
   if (!isJob(job)) {
     throw new JobError(
-      `train: ${url} has no job as its default export; write: export default defineJob({ … })`,
+      `${operation}: ${shownModule(url)} has no job as its default export; write: export default defineJob({ … })`,
     );
   }
   return job;
@@ -84,24 +89,24 @@ export function requireOrigin(url: string, job: Job, origin: string): void {
   if (own === origin) return;
   if (own === undefined) {
     throw new JobError(
-      `train: the default export of ${url} was made by another copy of @shardgrad/parallel; install it once (a bundle must share it among its files: split it)`,
+      `train: the default export of ${shownModule(url)} was made by another copy of @shardgrad/parallel; install it once (a bundle must share it among its files: split it)`,
     );
   }
   throw new JobError(
-    `train: the default export of ${url} is the job defined at ${placeOf(own)}, but that module was not done loading when it called train, and had defined another one, at ${placeOf(origin)}; call train from another file`,
+    `train: the default export of ${shownModule(url)} is the job defined at ${placeOf(own)}, but that module was not done loading when it called train, and had defined another one, at ${placeOf(origin)}; call train from another file`,
   );
 }
 
 const placeOf = (key: string): string => key.split(" < ")[0]!;
 
 /** Rejects when the process has nothing left to do, because a pending promise then never settles. */
-function untilNothingIsLeft(url: string): { promise: Promise<never>; done: () => void } {
+function untilNothingIsLeft(operation: string, url: string): { promise: Promise<never>; done: () => void } {
   let done = () => {};
   const promise = new Promise<never>((_, reject) => {
     const tell = () =>
       reject(
         new JobError(
-          `train: ${url} waits for something that never comes; if it waits for train() itself, call train from another file`,
+          `${operation}: ${shownModule(url)} waits for something that never comes; if it waits for train() itself, call train from another file`,
         ),
       );
     process.once("beforeExit", tell);
@@ -127,14 +132,19 @@ const loaded = new Map<string, Job>();
  * importing it would wait for itself. Then this returns the job that it has defined; if it has defined several, the one
  * that a new thread finds by importing the module.
  *
+ * @param operation what errors begin with
  * @param identify imports the module on another thread, and returns the origin of its job
  */
-export async function findJob(url: string, identify: () => Promise<string | undefined>): Promise<FoundJob> {
+export async function findJob(
+  operation: string,
+  url: string,
+  identify: () => Promise<string | undefined>,
+): Promise<FoundJob> {
   const known = loaded.get(url);
   if (known) return { job: known, origin: undefined };
-  const left = untilNothingIsLeft(url);
+  const left = untilNothingIsLeft(operation, url);
   try {
-    const imported = importJob(url).then((job): FoundJob => ({ job, origin: undefined }));
+    const imported = importJob(operation, url).then((job): FoundJob => ({ job, origin: undefined }));
     if (!hasBegun(url)) {
       const found = await Promise.race([imported, left.promise]);
       loaded.set(url, found.job);
@@ -146,7 +156,7 @@ export async function findJob(url: string, identify: () => Promise<string | unde
     const [only, ...others] = jobsDefinedBy(url) as Job[];
     if (only && others.length === 0 && trainsItself(url)) return { job: only, origin: originKey(only) };
     const soon = await Promise.race([imported, sleep(importMs, undefined)]);
-    const found = soon ?? named(url, await identify());
+    const found = soon ?? named(operation, url, await identify());
     loaded.set(url, found.job);
     return found;
   } finally {
@@ -154,11 +164,11 @@ export async function findJob(url: string, identify: () => Promise<string | unde
   }
 }
 
-function named(url: string, key: string | undefined): FoundJob {
+function named(operation: string, url: string, key: string | undefined): FoundJob {
   const job = key === undefined ? undefined : jobWithOrigin(key);
   if (job) return { job: job as Job, origin: key };
   throw new JobError(
-    `train: ${url} is not done loading, and has not defined its default export${key === undefined ? "" : ` (at ${placeOf(key)})`} yet; call train below it, or from another file`,
+    `${operation}: ${shownModule(url)} is not done loading, and has not defined its default export${key === undefined ? "" : ` (at ${placeOf(key)})`} yet; call ${operation} below it, or from another file`,
   );
 }
 
@@ -171,6 +181,7 @@ function describeLoadError(error: unknown, url: string): string {
   if ((error as { url?: string }).url === url) return "there is no such file";
   const commonJS = describeCommonJS(error, url);
   if (commonJS !== undefined) return commonJS;
-  const place = error.name === "SyntaxError" ? /^(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
+  const place =
+    error.name === "SyntaxError" ? /^(?:file:\/\/)?(\S+:\d+)$/m.exec(error.stack ?? "")?.[1] : undefined;
   return `${error.name}: ${error.message.split("\n")[0]}${place ? ` (${place})` : ""}`;
 }

@@ -53,7 +53,7 @@ export async function findKnownJob(
   const found = await readWeightsFile(operation, file);
   const weights = scope(() => decodeWeights(operation, found));
   const { info } = weights;
-  const { job: defined } = await findJob(url, async () => {
+  const { job: defined } = await findJob(operation, url, async () => {
     // Imported here, so that workers, which import this package, do not load it.
     const { identifyJob } = await import("../attempt/threads.ts");
     return identifyJob(launchNow(url, findWorker(operation, url)));

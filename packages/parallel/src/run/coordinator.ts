@@ -73,7 +73,7 @@ export async function coordinate<M extends AnyModule>(
     checkOptions(options);
     const out = await checkOutput("train", options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
-    const found = await findJob(launch.jobUrl, () => identifyJob(launch));
+    const found = await findJob("train", launch.jobUrl, () => identifyJob(launch));
     const run = await prepareRun(
       launch.jobUrl,
       found,

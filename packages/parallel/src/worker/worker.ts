@@ -52,7 +52,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
   return {
     identify: async (jobUrl: string) => {
       try {
-        return { origin: originKey(await importJob(jobUrl)) };
+        return { origin: originKey(await importJob("train", jobUrl)) };
       } catch (error) {
         return { error: serializeError(error) };
       }
@@ -66,7 +66,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
         useKernels(setup.kernels);
         // Not process.stderr: a thread that keeps computing delivers only its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
-        const loading = importJob(url);
+        const loading = importJob("train", url);
         await loading.catch(() => undefined);
         // The changed file may no longer be a job; the change is the better explanation.
         requireSource(sources, loadedSources());

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { diagnose } from "../doctor/diagnose.ts";
 import { judge } from "../doctor/judge.ts";
 import { doctorLines } from "../doctor/report.ts";
-import { exitCode, fail } from "./run-command.ts";
+import { examples, exitCode, fail, outputFlags } from "./run-command.ts";
 
 async function runDoctor({
   json = false,
@@ -24,11 +24,8 @@ async function runDoctor({
 }
 
 export function addDoctor(program: Command): void {
-  program
+  const doctor = program
     .command("doctor")
-    .description("say whether training can run here, how fast this machine computes, and how to get faster")
-    .option("--json", "print one JSON object and nothing else")
-    .option("--stack", "print stack traces of errors")
-    .addHelpText("after", "\nExample:\n  shardgrad doctor\n")
-    .action(runDoctor);
+    .description("say whether training can run here, how fast this machine computes, and how to get faster");
+  examples(outputFlags(doctor, "print one JSON object and nothing else"), "doctor").action(runDoctor);
 }

@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { readInput } from "../answers/read-input.ts";
 import { matrixLines } from "./matrix-lines.ts";
 import { optionFlags } from "./option-flags.ts";
-import { fail, keepOutput, outputFlags } from "./run-command.ts";
+import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
 interface EvaluateFlags extends Omit<EvaluateOptions, "input"> {
   weights: string;
@@ -54,7 +54,9 @@ export function addEvaluate(program: Command): void {
     )
     .option("--input <file>", "rows with what is to be predicted (default: those that the job evaluates)");
   optionFlags(evaluating, ["kernels"]);
-  outputFlags(evaluating, "print one JSON object and nothing else")
-    .addHelpText("after", "\nExample:\n  shardgrad evaluate houses.ts --weights houses.safetensors")
-    .action(runEvaluate);
+  examples(
+    outputFlags(evaluating, "print one JSON object and nothing else"),
+    "evaluate houses.ts --weights houses.safetensors",
+    "evaluate houses.ts --weights runs/1 --input sold-houses.csv",
+  ).action(runEvaluate);
 }

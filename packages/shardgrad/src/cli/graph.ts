@@ -12,7 +12,7 @@ import { drawGraph } from "../graph/draw.ts";
 import { foldLayers } from "../graph/fold.ts";
 import { graphLines } from "../graph/text.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { common, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput } from "./run-command.ts";
 
 const formats = {
   text: (graph: Graph, columns: number) => `${graphLines(graph, columns).join("\n")}\n`,
@@ -65,7 +65,8 @@ export function addGraph(program: Command): void {
     .option("--values", "with values and gradients")
     .option("--all", "every node, however many there are")
     .option("--samples <n>", "samples in the batch (default: 1)", integer);
-  common(optionFlags(drawing, ["seed"]), "print one JSON object, the whole graph, and nothing else")
-    .addHelpText("after", "\nExample:\n  shardgrad graph my-job.ts --values --svg graph.svg\n")
-    .action(runGraph);
+  examples(
+    common(optionFlags(drawing, ["seed"]), "print one JSON object, the whole graph, and nothing else"),
+    "graph my-job.ts --values --svg graph.svg",
+  ).action(runGraph);
 }

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { csvJob, factsOf } from "../init/csv-job.ts";
 import { writeProject } from "../init/write-project.ts";
-import { fail } from "./run-command.ts";
+import { examples, fail, outputFlags } from "./run-command.ts";
 
 const templates = ["mlp", "images", "char-gpt"] as const;
 
@@ -68,18 +68,16 @@ async function runInit(version: string, given: string | undefined, flags: InitFl
 }
 
 export function addInit(program: Command): void {
-  program
+  const init = program
     .command("init")
     .description("write a job that runs at once, from a template or from a table")
     .argument("[folder]", "where (default: here)")
     .option("--csv <file>", "a table to learn from: CSV, TSV, Parquet, JSON Lines")
     .option("--target <name>", "the column of the table to predict")
-    .addOption(new Option("--template <name>", "what to begin with (default: mlp)").choices([...templates]))
-    .option("--json", "print one JSON object and nothing else")
-    .option("--stack", "print stack traces of errors")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  shardgrad init digits --template images\n  shardgrad init houses --csv houses.csv --target price\n",
-    )
-    .action((folder: string | undefined, flags: InitFlags) => runInit(program.version()!, folder, flags));
+    .addOption(new Option("--template <name>", "what to begin with (default: mlp)").choices([...templates]));
+  examples(
+    outputFlags(init, "print one JSON object and nothing else"),
+    "init digits --template images",
+    "init houses --csv houses.csv --target price",
+  ).action((folder: string | undefined, flags: InitFlags) => runInit(program.version()!, folder, flags));
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Inspected, InspectedTensor } from "../answers/inspect-weights.ts";
 import { inspectWeights } from "../answers/inspect-weights.ts";
 import { count } from "./event-lines.ts";
-import { fail, keepOutput, outputFlags } from "./run-command.ts";
+import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
 const short = (value: number | null) => (value === null ? "" : String(Number(value.toPrecision(4))));
 
@@ -97,7 +97,8 @@ export function addInspect(program: Command): void {
       "what a safetensors file or a checkpoint holds: tensors, their statistics, metadata, params and state",
     )
     .argument("<file>", "the file, the checkpoint, or the folder of checkpoints");
-  outputFlags(inspecting, "print one JSON object and nothing else")
-    .addHelpText("after", "\nExample:\n  shardgrad inspect houses.safetensors")
-    .action(runInspect);
+  examples(
+    outputFlags(inspecting, "print one JSON object and nothing else"),
+    "inspect houses.safetensors",
+  ).action(runInspect);
 }

@@ -7,9 +7,10 @@ import { addEvaluate } from "./evaluate.ts";
 import { addGraph } from "./graph.ts";
 import { addInit } from "./init.ts";
 import { addInspect } from "./inspect.ts";
+import { portsAfterJobs } from "./option-flags.ts";
 import { addPredict } from "./predict.ts";
 import { addProfile } from "./profile.ts";
-import { exitCode } from "./run-command.ts";
+import { examples, exitCode } from "./run-command.ts";
 import { addScale } from "./scale.ts";
 import { letProcessEnd } from "./streams.ts";
 import { addTrain } from "./train.ts";
@@ -58,6 +59,12 @@ program
     );
   });
 
+examples(
+  program,
+  "init houses --csv houses.csv --target price",
+  "train houses/job.ts --out w.safetensors",
+  "help train",
+);
 leaveOutWarnings();
-await program.parseAsync();
+await program.parseAsync(portsAfterJobs(process.argv.slice(2)), { from: "user" });
 await letProcessEnd();

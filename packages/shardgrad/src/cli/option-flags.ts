@@ -30,6 +30,24 @@ function flagOf(name: string, { values, help, placeholder = "<n>" }: OptionRow):
   return typeof flagGives === "object" ? option.choices(flagGives) : option;
 }
 
+/** The flags that may have a number after them, or none: `--watch`, `--watch 8080`. */
+const withOwnNumber = Object.entries(trainOptions).flatMap(([name, { values, help }]) =>
+  help !== undefined && values.flagGives === "yes or integer" ? [`--${name}`] : [],
+);
+
+/** In `--watch job.ts` the job is not the port: puts such a flag behind what follows it, before commander takes it. */
+export function portsAfterJobs(args: readonly string[]): string[] {
+  const sorted = [...args];
+  for (let i = 0; i + 1 < sorted.length && sorted[i] !== "--"; i++) {
+    const [flag, next] = [sorted[i]!, sorted[i + 1]!];
+    if (!withOwnNumber.includes(flag) || next.startsWith("-")) continue;
+    if (/^\d/.test(next) && !/\.[cm]?[jt]s$/.test(next)) continue;
+    [sorted[i], sorted[i + 1]] = [next, flag];
+    i++;
+  }
+  return sorted;
+}
+
 /** Adds the flags of these options to a command; by default, of all options. */
 export function optionFlags(command: Command, names = Object.keys(trainOptions) as OptionName[]): Command {
   for (const name of names) {

@@ -8,7 +8,7 @@ import { requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { readInput } from "../answers/read-input.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { fail, keepOutput, outputFlags } from "./run-command.ts";
+import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
 interface PredictFlags extends PredictRowsOptions {
   weights: string;
@@ -70,10 +70,9 @@ export function addPredict(program: Command): void {
     "rows in one pass through the model (default: 256)",
     integer,
   );
-  outputFlags(predicting, "print one JSON object and nothing else")
-    .addHelpText(
-      "after",
-      "\nExample:\n  shardgrad predict houses.ts --weights houses.safetensors --input new-houses.csv --out prices.csv",
-    )
-    .action(runPredict);
+  examples(
+    outputFlags(predicting, "print one JSON object and nothing else"),
+    "predict houses.ts --weights w.safetensors --input new.csv",
+    "predict houses.ts --weights runs/1 --input new.csv --out y.csv",
+  ).action(runPredict);
 }

@@ -7,7 +7,7 @@ import { requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { integer, optionFlags } from "./option-flags.ts";
 import { describeProfile } from "./profile-report.ts";
-import { common, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput } from "./run-command.ts";
 
 interface ProfileFlags extends Omit<ProfileJobOptions, "params"> {
   set?: string[];
@@ -41,5 +41,8 @@ export function addProfile(program: Command): void {
     "steps to measure (default: 20)",
     integer,
   );
-  common(profiling, "print one JSON object and nothing else").action(runProfile);
+  examples(
+    common(profiling, "print one JSON object and nothing else"),
+    "profile my-job.ts --workers 1 --batch-size 256",
+  ).action(runProfile);
 }

@@ -32,6 +32,13 @@ function describe(error: Error): string {
     : (error.stack ?? error.message);
 }
 
+/** Ends a command's help with what one types. */
+export const examples = (command: Command, ...lines: readonly string[]): Command =>
+  command.addHelpText(
+    "after",
+    `\n${lines.length > 1 ? "Examples" : "Example"}:\n${lines.map((line) => `  npx shardgrad ${line}`).join("\n")}`,
+  );
+
 const listed = (text: string, before: string[] = []): string[] => [...before, text];
 
 /** What all commands have. */

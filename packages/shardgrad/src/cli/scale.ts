@@ -11,7 +11,7 @@ import type { ScaleOptions } from "../scale/scale.ts";
 import { scale } from "../scale/scale.ts";
 import { scaleLines } from "../scale/table.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { common, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput } from "./run-command.ts";
 
 interface ScaleFlags extends Omit<ScaleOptions, "params" | "onProgress"> {
   set?: string[];
@@ -81,7 +81,8 @@ export function addScale(program: Command): void {
   optionFlags(scaling, ["shards", "batchSize", "accumulate", "seed", "kernels"])
     .option("--html <file>", "write the report as a page")
     .option("--svg <file>", "write the plot as a picture");
-  common(scaling, "print one JSON object and nothing else")
-    .addHelpText("after", "\nExample:\n  shardgrad scale my-job.ts --workers 1,2,4 --html scaling.html\n")
-    .action(runScale);
+  examples(
+    common(scaling, "print one JSON object and nothing else"),
+    "scale my-job.ts --workers 1,2,4 --html scaling.html",
+  ).action(runScale);
 }

@@ -10,7 +10,7 @@ import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { JsonReporter, LineReporter } from "./report.ts";
-import { common, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
 
@@ -125,14 +125,10 @@ export function addTrain(program: Command): void {
       "keep the best epoch's, too, by a metric, testLoss or loss",
       measure,
     );
-  common(training, "print one JSON object per event and nothing else")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  shardgrad train job.ts --epochs 20 --set lr=0.01 --out weights.safetensors
-  shardgrad train job.ts --checkpoint runs/1 --checkpoint-best testLoss --resume
-  shardgrad train job.ts --watch --report run.html --log runs/1/log`,
-    )
-    .action(runTraining);
+  examples(
+    common(training, "print one JSON object per event and nothing else"),
+    "train job.ts --epochs 20 --set lr=0.01 --out weights.safetensors",
+    "train job.ts --checkpoint runs/1 --checkpoint-best loss --resume",
+    "train job.ts --watch --report run.html --log runs/1/log",
+  ).action(runTraining);
 }

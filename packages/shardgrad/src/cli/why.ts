@@ -10,7 +10,7 @@ import { graphDrawer } from "../why/draw-graph.ts";
 import { measureAll } from "../why/measure.ts";
 import { whyPage } from "../why/page.ts";
 import { sectionsOf } from "../why/sections/index.ts";
-import { fail } from "./run-command.ts";
+import { examples, fail } from "./run-command.ts";
 
 interface WhyFlags {
   html: string;
@@ -68,11 +68,10 @@ function writable(file: string): void {
 }
 
 export function addWhy(program: Command): void {
-  program
+  const why = program
     .command("why")
     .description("why backpropagation: seven questions, answered by measurements on this machine")
     .option("--html <file>", "where the page with the pictures goes", "why-backpropagation.html")
-    .option("--stack", "print stack traces of errors")
-    .addHelpText("after", "\nExample:\n  shardgrad why --html why.html")
-    .action(runWhy);
+    .option("--stack", "print stack traces of errors");
+  examples(why, "why --html why.html").action(runWhy);
 }
