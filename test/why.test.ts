@@ -16,7 +16,8 @@ const script = readFileSync(new URL("../packages/shardgrad/dist/why-browser.js",
 it.skipIf(!existsSync(browser))("core computes gradients and trains in a page from file://", async () => {
   const folder = mkdtempSync(join(tmpdir(), "shardgrad-why-"));
   const file = join(folder, "page.html");
-  writeFileSync(file, whyPage({ sections: [], machine: "a machine", date: "today", seconds: 1, script }));
+  const measurement = { machine: "a machine", date: "today", seconds: 1, othersLoad: 0 };
+  writeFileSync(file, whyPage({ sections: [], script, ...measurement }));
   const chrome = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
   try {
     const page = await chrome.newPage({ viewport: { width: 400, height: 800 } });
@@ -51,16 +52,20 @@ it.skipIf(!existsSync(browser))("core computes gradients and trains in a page fr
   }
 });
 
-it("shardgrad why says in one line that it cannot write the page, before it measures", async () => {
-  const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
-  const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((done) => {
-    const options = ["why", "--html", "/no/such/folder/why.html"];
-    execFile(process.execPath, [command, ...options], (error, _, text) =>
-      done({ code: error?.code, stderr: text }),
-    );
-  });
-  expect([code, stderr]).toEqual([
-    2,
-    "shardgrad: why: cannot write /no/such/folder/why.html (ENOENT); choose another --html\n",
-  ]);
-});
+it.each(["--html", "--docs"])(
+  "shardgrad why says in one line that it cannot write %s, before it measures",
+  async (option) => {
+    const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
+    const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((done) => {
+      const options = ["why", option, "/no/such/folder"];
+      execFile(process.execPath, [command, ...options], (error, _, text) =>
+        done({ code: error?.code, stderr: text }),
+      );
+    });
+    const file = option === "--docs" ? "/no/such/folder/why-backpropagation.md" : "/no/such/folder";
+    expect([code, stderr]).toEqual([
+      2,
+      `shardgrad: why: cannot write ${file}: its folder does not exist or is not writable\n`,
+    ]);
+  },
+);

@@ -5,6 +5,7 @@ import { checkOutput, requireSurroundings, writeOutput } from "@shardgrad/parall
 import { usableCores } from "@shardgrad/parallel/engine";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { svgFile } from "../plots/picture.ts";
 import { scalePage } from "../scale/page.ts";
 import { scalePlot } from "../scale/plot.ts";
 import type { ScaleOptions } from "../scale/scale.ts";
@@ -53,7 +54,7 @@ async function runScale(job: string, flags: ScaleFlags): Promise<void> {
       if (path !== undefined) await writeOutput(path, Buffer.from(text()), { operation: "scale", content });
     };
     await write(files.html, "the report", () => scalePage(result));
-    await write(files.svg, "the plot", () => scalePlot(result));
+    await write(files.svg, "the plot", () => svgFile(scalePlot(result)));
     const written = Object.values(files).filter((path) => path !== undefined);
     const lines = [
       ...scaleLines(result, Math.min(output.columns ?? 100, 120)),

@@ -1,5 +1,6 @@
 // The report of a measurement as one HTML file without scripts: the plot, the tables, the advice, the machine.
-import { escapeXml } from "../plots/line-plot.ts";
+import { escapeXml } from "../plots/number-text.ts";
+import { colours, inPage, pictureStyle } from "../plots/picture.ts";
 import { mebibytes, percent, ratio, spreadText } from "./numbers.ts";
 import { jobName, scalePlot } from "./plot.ts";
 import type { ScaleRow } from "./rows.ts";
@@ -9,11 +10,11 @@ import { totalOf } from "./step-time.ts";
 import { bitsLine, headline, likeStepOf, lostMs, modes, partNames } from "./table.ts";
 
 const style = `
-  :root { color-scheme: light dark; --ink: #1f2328; --soft: #59636e; --faint: #d8dee4; --paper: #ffffff; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4af; --faint: #343b44; --paper: #0d1117; } }
+  :root { color-scheme: light dark; --soft: #59636e; --faint: #d8dee4; }
+  @media screen and (prefers-color-scheme: dark) { :root { --soft: #9aa4af; --faint: #343b44; } }
   body { font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper);
          max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-  svg { max-width: 100%; height: auto; }
+  svg { display: block; width: 100%; min-width: 34rem; max-width: 46rem; height: auto; }
   .wide { overflow-x: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; font-size: 0.875rem; }
   th, td { text-align: right; padding: 0.25rem 0.5rem; border-bottom: 1px solid var(--faint); white-space: nowrap; }
@@ -95,12 +96,12 @@ export function scalePage(result: ScaleResult): string {
     items.length === 0 ? "" : `<ul>${items.map((item) => `<li>${escapeXml(item)}</li>`).join("\n")}</ul>`;
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeXml(`Scaling: ${jobName(result)}`)}</title><style>${style}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeXml(`Scaling: ${jobName(result)}`)}</title><style>${colours}${pictureStyle}${style}</style></head>
 <body>
 <h1>Scaling: ${escapeXml(jobName(result))}</h1>
 <p>${escapeXml(headline(result))}.</p>
 ${list(advice)}
-${scalePlot(result)}
+<div class="wide">${inPage(scalePlot(result))}</div>
 ${bits === undefined ? "" : `<p>${escapeXml(bits)}</p>`}
 ${gains(rows)}
 ${times(rows)}

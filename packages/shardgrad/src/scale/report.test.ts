@@ -1,6 +1,7 @@
 // The report of given numbers: as lines of a terminal, as a plot, as a page.
 import { describe, expect, it } from "vitest";
 import { measuredRows } from "../../testing/measured-rows.ts";
+import { svgFile } from "../plots/picture.ts";
 import { scalePage } from "./page.ts";
 import { scalePlot } from "./plot.ts";
 import type { ScaleResult } from "./scale.ts";
@@ -106,23 +107,25 @@ describe("the plot", () => {
     }));
 
   it("has the ideal line, the limit and what was measured, each with a label that overlaps no other", () => {
-    const svg = scalePlot(result);
+    const svg = svgFile(scalePlot(result));
     const labels = texts(svg).filter(({ text }) =>
       ["ideal", "limit of the machine", "measured"].includes(text!),
     );
     expect(labels.map(({ text }) => text)).toEqual(["ideal", "limit of the machine", "measured"]);
     const heights = labels.map(({ y }) => y).sort((a, b) => a - b);
     for (const [i, y] of heights.slice(1).entries()) expect(y - heights[i]!).toBeGreaterThanOrEqual(16);
-    for (const label of ["workers", "samples per second, relative to one worker"])
+    for (const label of ["workers", "samples/s, relative to one worker"])
       expect(texts(svg).map(({ text }) => text)).toContain(label);
     expect(svg).toContain("Speed-up by workers: digits &amp; more.ts");
   });
 
   it("tells lines apart without colours, and follows light and dark", () => {
-    const svg = scalePlot(result);
-    expect(new Set(svg.match(/stroke-dasharray="[^"]+"/g)).size).toBe(2);
-    expect(svg).toMatch(/<circle class="mark main"/);
-    expect(svg).toMatch(/<rect class="mark second"/);
+    const svg = svgFile(scalePlot(result));
+    expect(new Set(svg.match(/stroke-dasharray="[^"]*"/g)).size).toBe(3);
+    expect(new Set(svg.match(/class="mark"[^>]* d="[^"]+"/g)?.map((mark) => mark.split(" d=")[1])).size).toBe(
+      2,
+    );
+    expect(svg).toContain('class="range"');
     expect(svg).toContain("prefers-color-scheme: dark");
   });
 });

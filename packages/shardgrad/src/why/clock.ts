@@ -1,8 +1,7 @@
 // How long something takes, on a machine that may be busy with other things for a while.
 
-/** Milliseconds of one run of `body`: the median of as many as fit into `leastMs`, after one that is not counted. */
+/** Milliseconds of one run of `body`: the median of at least three, and of as many as fit into `leastMs`. */
 export function medianMs(body: () => unknown, leastMs = 200): number {
-  body();
   const times: number[] = [];
   const start = performance.now();
   let now = start;
@@ -11,6 +10,6 @@ export function medianMs(body: () => unknown, leastMs = 200): number {
     body();
     now = performance.now();
     times.push(now - before);
-  } while (now - start < leastMs);
+  } while (times.length < 3 || now - start < leastMs);
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
 }

@@ -1,18 +1,23 @@
-// From the language of Graphviz to SVG, by Graphviz itself, compiled to WebAssembly.
+// From the language of Graphviz to a picture, by Graphviz itself, compiled to WebAssembly.
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
-import { escaped } from "./format.ts";
+import type { Picture } from "../plots/picture.ts";
 
-/** Makes SVG of a graph in Graphviz's language; the description is for people who cannot see it. */
-export type DrawGraph = (dot: string, description: string) => string;
+/** Draws a graph in Graphviz's language; the description is for people who cannot see it. */
+export type DrawGraph = (dot: string, description: string) => Picture;
 
 /** Loads Graphviz. */
 export async function graphDrawer(): Promise<DrawGraph> {
   const graphviz = await Graphviz.load();
   return (dot, description) => {
     const svg = graphviz.dot(dot);
-    const [, points, rest] = /<svg width="(\d+)pt"(.*)/s.exec(svg)!;
-    const label = `role="img" aria-label="${escaped(description)}"`;
-    const drawn = rest!.replace(">", `><title>${escaped(description)}</title>`);
-    return `<div class="graph"><svg ${label}${Number(points) > 500 ? " data-wide" : ""} width="${points}pt"${drawn}</div>`;
+    const [, width, height, content] = /<svg width="(\d+)pt" height="(\d+)pt"[^>]*>(.*)<\/svg>/s.exec(svg)!;
+    return {
+      kind: "drawing",
+      description,
+      width: Number(width),
+      height: Number(height),
+      // Lines between its elements would end the HTML that stands in Markdown, and comments name nodes by number.
+      content: content!.replace(/<!--.*?-->\n?/gs, "").trim(),
+    };
   };
 }

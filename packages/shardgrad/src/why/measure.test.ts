@@ -1,9 +1,13 @@
 // What the page claims, on small sizes: numbers that are counted or computed, and none of a clock.
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { graphDrawer } from "./draw-graph.ts";
+import { whyFiles } from "./markdown.ts";
 import { measureAll } from "./measure.ts";
 import { combinations } from "./nudging.ts";
 import type { Cost } from "./one-by-one.ts";
 import { costSlopes } from "./one-by-one.ts";
+import { sectionsOf } from "./sections/index.ts";
 
 const small = {
   oneByOne: {
@@ -36,7 +40,8 @@ const small = {
   },
 };
 
-const { oneByOne, layers, race, notDifferentiable, oneStep, nudging, slopes, graphs } = measureAll(small);
+const findings = measureAll(small);
+const { oneByOne, layers, race, notDifferentiable, oneStep, nudging, slopes, graphs } = findings;
 
 describe("nudging every weight", () => {
   it("finds backpropagation's gradient, in 2n + 1 evaluations instead of 1", () => {
@@ -177,4 +182,25 @@ it("the graph of (x + y) z has its values and gradients", () => {
     ["z", "-4", "3"],
     ["f", "-12", "1"],
   ]);
+});
+
+it("the committed page has the questions, tables and pictures of today, and no picture is left over", async () => {
+  const docs = new URL("../../../../docs/", import.meta.url);
+  const measurement = { machine: "", date: "", seconds: 0, othersLoad: 0 };
+  const files = whyFiles(sectionsOf(findings, await graphDrawer()), measurement);
+  const page = readFileSync(new URL("why-backpropagation.md", docs), "utf8");
+  const frame = (text: string) =>
+    text
+      .split("\n")
+      .filter((line, i, lines) => /^(#|<img)/.test(line) || /^\| -/.test(lines[i + 1] ?? ""))
+      .map((line) =>
+        line
+          .replace(/ alt=.*/, "")
+          .replace(/ {2,}/g, " ")
+          .replace(/[\d,]*\d/g, "n"),
+      );
+  const today = files.get("why-backpropagation.md")!;
+  expect(frame(page), "run `npm run why -- --docs docs` on an idle machine").toEqual(frame(today));
+  const pictures = readdirSync(docs).filter((name) => /^why-.*\.svg$/.test(name));
+  expect(pictures).toEqual([...files.keys()].filter((name) => name.endsWith(".svg")).sort());
 });

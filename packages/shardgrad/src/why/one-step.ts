@@ -9,6 +9,7 @@ import { flat, lengthOf } from "./vectors.ts";
 
 export interface LayerCost {
   name: string;
+  outputs: number;
   weights: number;
   forwardMs: number;
   backwardMs: number;
@@ -43,6 +44,7 @@ export function costByLayer(widths: readonly number[], batch: number, leastMs: n
       x = y;
       return {
         name: `${leaf.shape[1]} → ${y.shape[1]}`,
+        outputs: y.shape[1]!,
         weights: parameters.reduce((sum, { size }) => sum + size, 0),
         forwardMs,
         backwardMs,

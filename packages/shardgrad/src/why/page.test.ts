@@ -1,11 +1,12 @@
 // The page and its pictures: self-contained, complete, and readable without colours.
-import { describe, expect, it } from "vitest";
-import { duration, short } from "./format.ts";
+import { expect, it } from "vitest";
+import { duration } from "./duration.ts";
+import { whyFiles } from "./markdown.ts";
 import type { Findings } from "./measure.ts";
 import { measureNudging } from "./nudging.ts";
 import { whyPage } from "./page.ts";
-import { plot } from "./plot.ts";
 import { nudgingSection } from "./sections/nudging.ts";
+import { paragraph, table } from "./sections/section.ts";
 
 const section = nudgingSection({ nudging: measureNudging() } as Findings);
 const page = whyPage({
@@ -13,6 +14,7 @@ const page = whyPage({
   machine: "a <machine>",
   date: "2026-01-01",
   seconds: 60,
+  othersLoad: 0.1,
   script: "document.write('</script>')",
 });
 
@@ -40,54 +42,6 @@ it("a section has the question, the answer, pictures, the measurement and the ca
   }
 });
 
-describe("plot", () => {
-  const chart = (points: [number, number][]) =>
-    plot({
-      description: "a <b>",
-      x: { label: "x", log: true },
-      y: { label: "y" },
-      lines: [{ name: "one", points }],
-    });
-
-  it("has a description, ticks at powers of ten, and names for lines", () => {
-    const svg = chart([
-      [0.001, 1],
-      [1e6, 2],
-    ]);
-    for (const text of ["a &lt;b&gt;", ">0.01<", ">10⁴<", ">one<"]) expect(svg).toContain(text);
-  });
-
-  it("breaks a line where a number is missing, and leaves out what a logarithm cannot show", () => {
-    const line = (points: [number, number][]) => chart(points).match(/M[\d.,-]+(L[\d.,-]+)*"\/>/g);
-    expect(
-      line([
-        [1, 1],
-        [10, 2],
-        [100, Number.NaN],
-        [1000, 3],
-        [10_000, 1],
-      ]),
-    ).toHaveLength(2);
-    expect(
-      chart([
-        [0, 1],
-        [1, 1],
-        [10, 2],
-      ]),
-    ).not.toContain("NaN");
-  });
-});
-
-it.each([
-  [0.0421, "0.042"],
-  [1.3e-10, "1.3·10⁻¹⁰"],
-  [59_049, "59,000"],
-  [-4, "−4"],
-  [0, "0"],
-])("%f is written as %s", (value, text) => {
-  expect(short(value)).toBe(text);
-});
-
 it.each([
   [0.0005, "0.5 µs"],
   [1.2, "1.2 ms"],
@@ -96,4 +50,28 @@ it.each([
   [1e12, "32 years"],
 ])("%f ms are written as %s", (ms, text) => {
   expect(duration(ms)).toBe(text);
+});
+
+it("as Markdown it has the same texts, escaped for tables, and pictures in files", () => {
+  const body = [
+    paragraph("<b>Bold</b>, <i>w</i> and <code>jvp</code>"),
+    table(["weights", "|g|"], [["10", "1,000"]]),
+    ...section.body,
+  ];
+  const measurement = { machine: "a machine", date: "2026-01-01", seconds: 60, othersLoad: 1.3 };
+  const files = whyFiles([{ ...section, body }], measurement);
+  expect([...files.keys()]).toEqual(["why-backpropagation.md", "why-one-weight.svg", "why-valley.svg"]);
+  const text = files.get("why-backpropagation.md")!;
+  for (const part of [
+    `## 1. "${section.question}"`,
+    "**Bold**, _w_ and `jvp`",
+    "| weights | \\|g\\| |\n| ------- | ----: |\n| 10      | 1,000 |",
+    '<img src="why-valley.svg" width="560" alt="Lines of equal loss',
+    "**The catch.**",
+    "kept 1.3 threads busy",
+  ])
+    expect(text).toContain(part);
+  expect(text).not.toMatch(/<\/?[bi]>|<p|<figure/);
+  for (const line of text.split("\n").filter((line) => !line.startsWith("<img")))
+    expect(line.length).toBeLessThanOrEqual(150);
 });

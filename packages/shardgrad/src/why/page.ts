@@ -1,14 +1,13 @@
 // The page: one HTML file with its style, its pictures and its script inside. It loads nothing.
-import { escaped } from "./format.ts";
-import { pictureStyle } from "./pictures.ts";
-import { plotStyle } from "./plot.ts";
-import type { Section } from "./sections/section.ts";
+import { escapeXml } from "../plots/number-text.ts";
+import { colours, inPage, pictureStyle } from "../plots/picture.ts";
+import type { Measurement } from "./opening.ts";
+import { opening } from "./opening.ts";
+import type { Block, Section } from "./sections/section.ts";
 
 const style = `
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f3f4f6; --edge: #d5d9de;
-  --c0: #0b5cad; --c1: #b3400f; --c2: #2b7a2e; --c3: #7b3fa0; --c4: #8a6500; --c5: #5a6472; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15181c; --soft: #20242a; --edge: #3a4048;
-  --c0: #6db3ff; --c1: #ff9a6b; --c2: #7fd483; --c3: #d3a2f5; --c4: #e6c04f; --c5: #aab4c0; } }
+:root { color-scheme: light dark; --soft: #f3f4f6; --edge: #d5d9de; }
+@media screen and (prefers-color-scheme: dark) { :root { --soft: #20242a; --edge: #3a4048; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }
 main { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
@@ -29,14 +28,15 @@ td { white-space: nowrap; }
 code { font: .9em ui-monospace, monospace; background: var(--soft); padding: .05em .3em; border-radius: 3px; }
 nav ol { padding-left: 1.4rem; }
 a { color: inherit; }
-.graph { overflow-x: auto; }
-.graph svg { display: block; max-width: 100%; height: auto; margin: 0 auto; background: #fff; border-radius: 4px; }
-@media screen { .graph svg[data-wide] { min-width: 46rem; }
-  @media (min-width: 60rem) { .graph:has([data-wide]) { width: 56rem; margin-left: calc(50% - 28rem); } } }
+.picture { overflow-x: auto; }
+.picture svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.picture .chart, #descent .chart { width: 100%; max-width: 680px; }
+@media screen { .large svg { min-width: 46rem; }
+  @media (min-width: 60rem) { .large { width: 56rem; margin-left: calc(50% - 28rem); } } }
 #try { border: 1px solid var(--edge); border-radius: 6px; padding: 1rem; margin: 1.5rem 0; }
 #try label { display: block; margin: .7rem 0; } #try input { width: 100%; display: block; }
 #try output { font-weight: 600; }
-@media print { body { font-size: 11pt; } h2 { break-after: avoid; } #try { display: none; } .answer { border: 1px solid #000; } }
+@media print { body { font-size: 11pt; } h2 { break-after: avoid; } section:has(#try) { display: none; } .answer { border: 1px solid #000; } }
 `;
 
 const sliders = `
@@ -51,26 +51,49 @@ const sliders = `
 </div>`;
 
 /** What the page shows. */
-export interface PageParts {
+export interface PageParts extends Measurement {
   sections: readonly Section[];
-  /** What was measured with, as in "AMD EPYC, 2 cores, Node.js 26". */
-  machine: string;
-  date: string;
-  seconds: number;
   /** The script behind the sliders. */
   script: string;
 }
 
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[], tag: "th" | "td") =>
+    `<tr>${cells.map((cell, i) => `<${tag}${i > 0 ? ' class="number"' : ""}>${escapeXml(cell)}</${tag}>`).join("")}</tr>`;
+  return `<div class="wide"><table><thead>${line(head, "th")}</thead><tbody>${rows.map((row) => line(row, "td")).join("")}</tbody></table></div>`;
+}
+
+/** From this width on a drawing may be wider than the text around it. */
+const largeFrom = 500;
+
+function blockHtml(block: Block): string {
+  switch (block.kind) {
+    case "paragraph":
+      return `<p>${block.text}</p>`;
+    case "measured":
+      return `<p class="measured"><b>Measured here.</b> ${block.text}</p>`;
+    case "catch":
+      return `<p class="catch"><b>The catch.</b> ${block.text}</p>`;
+    case "table":
+      return table(block.head, block.rows);
+    case "figure": {
+      const large = block.picture.kind === "drawing" && block.picture.width > largeFrom ? " large" : "";
+      return `<figure><div class="picture${large}">${inPage(block.picture)}</div><figcaption>${block.caption}</figcaption></figure>`;
+    }
+  }
+}
+
 /** The whole page as text. */
-export function whyPage({ sections, machine, date, seconds, script }: PageParts): string {
+export function whyPage({ sections, script, ...measurement }: PageParts): string {
   const list = sections
-    .map(({ question }, i) => `<li><a href="#q${i + 1}">${escaped(question)}</a></li>`)
+    .map(({ question }, i) => `<li><a href="#q${i + 1}">${escapeXml(question)}</a></li>`)
     .join("");
   const bodies = sections.map(
     ({ question, name, answer, body }, i) =>
-      `<section><h2 id="q${i + 1}"><small>${i + 1}. ${escaped(name)}</small>“${escaped(question)}”</h2>` +
-      `<p class="answer">${escaped(answer)}</p>${body.join("\n")}</section>`,
+      `<section><h2 id="q${i + 1}"><small>${i + 1}. ${escapeXml(name)}</small>“${escapeXml(question)}”</h2>` +
+      `<p class="answer">${escapeXml(answer)}</p>${body.map(blockHtml).join("\n")}</section>`,
   );
+  const head = opening({ ...measurement, machine: escapeXml(measurement.machine) });
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -78,13 +101,12 @@ export function whyPage({ sections, machine, date, seconds, script }: PageParts)
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Why backpropagation?</title>
 <link rel="icon" href="data:,">
-<style>${style}${plotStyle}${pictureStyle}</style>
+<style>${colours}${style}${pictureStyle}</style>
 </head>
 <body>
 <main>
 <h1>Why backpropagation?</h1>
-<p>Seven questions that people ask, answered by measurement. Nothing here is copied from a book: <code>shardgrad why</code> trained the networks, counted and timed, in ${seconds.toFixed(0)} seconds, on ${escaped(machine)}, on ${escaped(date)}. Run it yourself and the numbers are those of your machine.</p>
-<p>Words: a <b>weight</b> is a number that training may change. The <b>loss</b> is one number that says how wrong the network is. A <b>forward pass</b> runs the network once and ends with the loss. The <b>gradient</b> is a list: for each weight the slope of the loss, ∂L/∂w: how much the loss changes per unit, if that weight alone changes a little. The <b>learning rate</b> α says how far a step of training goes. <b>Backpropagation</b> is one way to compute it.</p>
+${head.map((text) => `<p>${text}</p>`).join("\n")}
 <nav aria-label="questions"><ol>${list}</ol></nav>
 <p><a href="#sliders">Sliders to play with</a> are at the end.</p>
 ${bodies.join("\n")}

@@ -1,7 +1,9 @@
 // Pictures that are no line charts: the valley of two weights, and a surface that a plane cuts.
+import { chart } from "../plots/chart.ts";
+import type { Line } from "../plots/line.ts";
+import { escapeXml } from "../plots/number-text.ts";
+import type { Picture } from "../plots/picture.ts";
 import type { LinearProblem, Place } from "./nudging.ts";
-import type { Line } from "./plot.ts";
-import { plot, svgElement } from "./plot.ts";
 import { height } from "./slopes.ts";
 
 /** Lines of equal loss of a linear model of two weights, around its minimum of 0. */
@@ -36,9 +38,9 @@ export function valley(
   truth: readonly number[],
   nudged: readonly Place[],
   followed: readonly Place[],
-): string {
+): Picture {
   const points = (path: readonly Place[]) => path.map(({ w }) => [w[0]!, w[1]!] as const);
-  return plot({
+  return chart({
     description:
       "Lines of equal loss over two weights: a long narrow valley. Nudging one weight at a time by 0.5 stops on its slope; following the gradient comes close to the minimum.",
     x: { label: "first weight", from: -2, to: 2.5 },
@@ -64,7 +66,7 @@ export function cutSurface(
   theta: number,
   slope: number,
   what: string,
-): string {
+): Picture {
   const [c, s] = [Math.cos(theta), Math.sin(theta)];
   const surfaceAt = (along: number, back: number) =>
     height(point.x + along * c - back * s, point.y + along * s + back * c);
@@ -97,19 +99,12 @@ export function cutSurface(
     `<path class="plane" d="${path([...curve, ...floor])}Z"/>` +
     `<path class="cut" d="${path(curve)}"/><path class="tangent" d="${path(tangent)}"/>` +
     `<circle class="point" cx="${px.toFixed(1)}" cy="${py.toFixed(1)}" r="5"/>` +
-    `<text x="280" y="372" text-anchor="middle">${what}</text>`;
-  return svgElement(
-    `A surface cut by a vertical plane. The cut is a curve, and the slope of its tangent at the point is the derivative in this direction: ${slope.toFixed(2)}.`,
-    384,
+    `<text x="280" y="372" text-anchor="middle">${escapeXml(what)}</text>`;
+  return {
+    kind: "chart",
+    description: `A surface cut by a vertical plane. The cut is a curve, and the slope of its tangent at the point is the derivative in this direction: ${slope.toFixed(2)}.`,
+    width: 560,
+    height: 384,
     content,
-  );
+  };
 }
-
-/** How these pictures look. */
-export const pictureStyle = `
-.plot .tile { fill: var(--paper, #fff); fill-opacity: .85; stroke: currentColor; stroke-opacity: .35; stroke-width: .7; }
-.plot .plane { fill: currentColor; fill-opacity: .16; stroke: none; }
-.plot .cut { fill: none; stroke: currentColor; stroke-width: 2.6; }
-.plot .tangent { fill: none; stroke: var(--c1, #b3400f); stroke-width: 2.6; stroke-dasharray: 9 4; }
-.plot .point { fill: var(--c1, #b3400f); }
-`;

@@ -51,11 +51,11 @@ function run(
   { make }: Contender,
   lr: number,
   { widths, ms, evaluations }: { widths: readonly number[]; ms: number; evaluations: number },
-): RacePoint[] {
+): { points: RacePoint[]; runsOfStep: number } {
   const problem = spiralProblem(widths, { samples: 96 });
   const estimator = make(lr);
   const points: RacePoint[] = [{ ms: 0, evaluations: 0, loss: lossNow(problem) }];
-  let [spentMs, spent, nextLook] = [0, 0, 0];
+  let [spentMs, spent, steps, nextLook] = [0, 0, 0, 0];
   while (spentMs < ms && spent < evaluations) {
     const start = performance.now();
     scope(() => {
@@ -64,18 +64,19 @@ function run(
       spent += estimate.evaluations;
     });
     spentMs += performance.now() - start;
+    steps++;
     if (spent < nextLook) continue;
     nextLook = spent * 1.1;
     points.push({ ms: spentMs, evaluations: spent, loss: lossNow(problem) });
   }
   points.push({ ms: spentMs, evaluations: spent, loss: lossNow(problem) });
-  return points;
+  return { points, runsOfStep: spent / steps };
 }
 
 /** Every method with the best of its learning rates. */
 export function race(limits: { widths: readonly number[]; ms: number; evaluations: number }, goal: number) {
   return contenders.map((contender) => {
-    const runs = contender.lrs.map((lr) => ({ lr, points: scope(() => run(contender, lr, limits)) }));
+    const runs = contender.lrs.map((lr) => ({ lr, ...scope(() => run(contender, lr, limits)) }));
     const lowest = (points: readonly RacePoint[]) => Math.min(...points.map(({ loss }) => loss));
     // A loss that is NaN loses against any other.
     const best = runs.reduce((a, b) => (lowest(b.points) < lowest(a.points) ? b : a));
@@ -136,6 +137,7 @@ export function measureRace({
   return {
     weights,
     goal,
+    ms,
     methods: race({ widths, ms, evaluations }, goal),
     angles: angles(networks, mostEvaluations),
   };

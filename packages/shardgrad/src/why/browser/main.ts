@@ -1,9 +1,11 @@
 // The sliders of the page. Runs in the browser, on @shardgrad/core alone; tsup bundles it, and page.ts puts it inside.
 import { backpropagation, finiteDifferences } from "@shardgrad/core";
-import { count, duration, powerOfTen, short } from "../format.ts";
+import { chart } from "../../plots/chart.ts";
+import { count, powerOfTen, short } from "../../plots/number-text.ts";
+import { inPage } from "../../plots/picture.ts";
+import { duration } from "../duration.ts";
 import { descend, lossNow, spiralProblem } from "../networks.ts";
 import { gradientBy } from "../one-by-one.ts";
-import { plot } from "../plot.ts";
 import { cosine, relativeError } from "../vectors.ts";
 
 /** Neurons in the middle; a network has six weights for each, and three more. */
@@ -68,16 +70,18 @@ function show(): void {
   try {
     element("gradient-said").textContent = compareGradients(widths, delta);
     const losses = train(widths, rate);
-    element("descent").innerHTML = plot({
-      description: "Loss over steps of gradient descent with the chosen learning rate.",
-      x: { label: "steps of w ← w − α ∂L/∂w" },
-      y: {
-        label: "loss",
-        from: 0,
-        to: Math.max(1.5, Math.min(6, ...losses.slice(1).map((loss) => 1.2 * loss))),
-      },
-      lines: [{ name: `α = ${short(rate)}`, points: losses.map((loss, step) => [step, loss] as const) }],
-    });
+    element("descent").innerHTML = inPage(
+      chart({
+        description: "Loss over steps of gradient descent with the chosen learning rate.",
+        x: { label: "steps of w ← w − α ∂L/∂w" },
+        y: {
+          label: "loss",
+          from: 0,
+          to: Math.max(1.5, Math.min(6, ...losses.slice(1).map((loss) => 1.2 * loss))),
+        },
+        lines: [{ name: `α = ${short(rate)}`, points: losses.map((loss, step) => [step, loss] as const) }],
+      }),
+    );
     const [first, last] = [losses[0]!, losses.at(-1)!];
     const verdict = !(last < first)
       ? "too large"

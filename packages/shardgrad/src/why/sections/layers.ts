@@ -1,7 +1,8 @@
 // Question 2: layer by layer, or the whole network at once.
-import { count, short } from "../format.ts";
+
+import { chart } from "../../plots/chart.ts";
+import { count, short } from "../../plots/number-text.ts";
 import type { Findings } from "../measure.ts";
-import { plot } from "../plot.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, table, theCatch } from "./section.ts";
 
@@ -27,7 +28,8 @@ export function layersSection({ layers }: Findings): Section {
         `A network of ${same.layers} layers, differentiated in two ways: as a whole (<code>backpropagation</code>), and with a cut after every layer, so that no walk ever sees two layers (<code>layerByLayer</code>). ${count(same.weights)} numbers were compared bit by bit: <b>${same.differing === 0 ? "no difference" : `${same.differing} differ`}</b>.`,
       ),
       figure(
-        plot({
+        "reuse",
+        chart({
           description: "Multiplications and additions of the backward pass by depth, with and without reuse.",
           x: { label: "layers", log: true, from: 1.5, to: 40 },
           y: { label: "multiplications and additions", log: true },
@@ -53,7 +55,7 @@ export function layersSection({ layers }: Findings): Section {
           count(s.shared.flops),
           count(s.separate.flops),
           short(s.separate.flops / s.shared.flops),
-          short(s.paths),
+          s.paths < 1e6 ? count(s.paths) : short(s.paths),
         ]),
       ),
       paragraph(

@@ -1,9 +1,10 @@
 // Question 5: nudging by 0.5.
-import { count, powerOfTen, short } from "../format.ts";
+
+import { chart } from "../../plots/chart.ts";
+import { count, powerOfTen, short } from "../../plots/number-text.ts";
 import type { Findings } from "../measure.ts";
 import { lossAt } from "../nudging.ts";
 import { valley } from "../pictures.ts";
-import { plot } from "../plot.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, table, theCatch } from "./section.ts";
 
@@ -23,7 +24,8 @@ export function nudgingSection({ nudging }: Findings): Section {
       `To try all combinations of up, down and stay takes 3ⁿ runs: 9 for two weights, ${short(combinations[2]!.exact!, 5)} for ten, a number of ${count(Math.floor(millions.powerOfTen) + 1)} digits for a million. The gradient gives every weight its own direction and its own size of step at once.`,
     body: [
       figure(
-        plot({
+        "one-weight",
+        chart({
           description:
             "Loss of a linear model against its weight: a parabola, with the places that nudging and the gradient visit.",
           x: { label: "the weight w" },
@@ -50,6 +52,7 @@ export function nudgingSection({ nudging }: Findings): Section {
         `One weight. The loss of y = w·x is a parabola. Nudging goes ${one.nudged.path.length - 1} times by ${step} and stops at ${short(near.w[0]!)}: both neighbours are higher. The gradient takes long steps where it is steep and short ones near the bottom, and comes within ${short(Math.abs(one.followed.at(-1)!.w[0]! - one.truth[0]!))} of the minimum.`,
       ),
       figure(
+        "valley",
         valley(two.problem, two.truth, two.nudged.path, two.followed),
         `Two weights, whose inputs say nearly the same. The thin lines join places of equal loss: a narrow valley that runs diagonally. Nudging stops after ${two.nudged.path.length - 1} moves: left, right, up and down of it all are higher (${two.nudged.around.map(({ loss }) => loss.toFixed(2)).join(", ")} against ${stuck.loss.toFixed(2)}). Steps against the gradient move both weights at once, and after ${two.followed.length - 1} steps the loss is ${short(two.followed.at(-1)!.loss)}.`,
       ),

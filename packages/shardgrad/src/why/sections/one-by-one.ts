@@ -1,7 +1,9 @@
 // Question 1: nudging each weight.
-import { count, duration, short } from "../format.ts";
+
+import { chart } from "../../plots/chart.ts";
+import { count, short } from "../../plots/number-text.ts";
+import { duration } from "../duration.ts";
 import type { Findings } from "../measure.ts";
-import { plot } from "../plot.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, table, theCatch } from "./section.ts";
 
@@ -21,7 +23,7 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
       `Besides, every delta is wrong: too large and the curve bends within it, too small and rounding eats the difference. Backpropagation has no delta.`,
     body: [
       paragraph(
-        `<b>The same gradient.</b> On a network of ${agreement.weights} weights both vectors point the same way: the cosine of the angle between them is ${agreement.cosine.toFixed(12)}. Your loop ran the network ${agreement.nudging.evaluations} times for it (up and down for each weight, and once for the loss), backpropagation ${agreement.backpropagation.evaluations === 1 ? "once" : agreement.backpropagation.evaluations}.`,
+        `<b>The same gradient.</b> On a network of ${agreement.weights} weights both vectors point the same way: the cosine of the angle between them is ${agreement.cosine.toFixed(12)}. For this comparison your loop nudged each weight both up and down, which is the more exact way: 2 · ${agreement.weights} runs, and one for the loss itself, ${agreement.nudging.evaluations} in all. Nudged up only, it would be ${agreement.weights} + 1 = ${agreement.weights + 1} runs. Backpropagation ran the network ${agreement.backpropagation.evaluations === 1 ? "once" : `${agreement.backpropagation.evaluations} times`}.`,
       ),
       table(
         ["weight", "backpropagation", "nudged by a delta"],
@@ -32,10 +34,11 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
         ]),
       ),
       paragraph(
-        `<b>The price.</b> n weights need n + 1 forward passes, or 2n if each weight is nudged both ways: ten times the weights, ten times the passes. And each pass takes longer in a larger network: about ten times as long. So ten times the weights come to take a hundred times the seconds, once networks are large enough that a pass takes longer than starting it. Backpropagation needs one pass forward and one back, however many weights there are; only the passes become longer. The walk back costs about as much as one or two forward passes.`,
+        `<b>The price.</b> Nudged up only, n weights need n + 1 forward passes (one for each weight, one for the loss to compare with); both ways, 2n. From here on it is the cheaper n + 1. Ten times the weights, ten times the passes. And each pass takes longer in a larger network: about ten times as long. So ten times the weights come to take a hundred times the seconds, once networks are large enough that a pass takes longer than starting it. Backpropagation needs one pass forward and one back, however many weights there are; only the passes become longer. The walk back costs about as much as one or two forward passes.`,
       ),
       figure(
-        plot({
+        "passes",
+        chart({
           description: "Forward passes for one gradient against the number of weights.",
           x: { label: "weights", log: true },
           y: { label: "forward passes for one gradient", log: true, from: 0.5 },
@@ -55,7 +58,8 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
         `Forward passes for one gradient. Fitted slope: ${slopes.passes.nudging.toFixed(2)} for nudging, ${slopes.passes.backpropagation.toFixed(2)} for backpropagation. Slope 1 means: ten times the weights, ten times the passes. Slope 0 means: always the same.`,
       ),
       figure(
-        plot({
+        "cost",
+        chart({
           description: "Milliseconds for one gradient against the number of weights.",
           x: { label: "weights", log: true },
           y: { label: "milliseconds for one gradient", log: true },
@@ -95,7 +99,8 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
       ),
       ...errors.map(({ dtype, curves, backpropagation }) =>
         figure(
-          plot({
+          `delta-${dtype}`,
+          chart({
             description: `Relative error of the gradient against delta in ${dtype}: a U. The error of backpropagation is a line below.`,
             x: { label: "delta", log: true },
             y: { label: "error of the gradient", log: true, from: dtype === "float32" ? 1e-8 : 1e-17 },
@@ -110,7 +115,7 @@ export function oneByOneSection({ oneByOne }: Findings): Section {
         ),
       ),
       measured(
-        `Networks of two layers with <code>tanh</code>, 64 samples, float32, one thread; the loop is <code>finiteDifferences</code> of this library. Times of passes are medians. In float32 the best delta of all gives an error of ${short(single.curves[1]!.best.error)}, ${count(single.curves[1]!.best.error / single.backpropagation)} times that of backpropagation. Errors are |g − truth| / |truth|. The truth is computed in float64 with <b>dual numbers</b>, by plain loops that share no code with the library: a dual number carries its derivative through every operation by the rules of calculus. No delta is chosen and no two nearby losses are subtracted, so only float64's own rounding remains. Backpropagation in float64 differs from it by ${short(double.backpropagation)}.`,
+        `Networks of two layers with <code>tanh</code>, 64 samples, float32, one thread; the loop is <code>finiteDifferences</code> of this library. All times are medians of at least three. In float32 the best delta of all gives an error of ${short(single.curves[1]!.best.error)}, ${count(single.curves[1]!.best.error / single.backpropagation)} times that of backpropagation. Errors are |g − truth| / |truth|. The truth is computed in float64 with <b>dual numbers</b>, by plain loops that share no code with the library: a dual number carries its derivative through every operation by the rules of calculus. No delta is chosen and no two nearby losses are subtracted, so only float64's own rounding remains. Backpropagation in float64 differs from it by ${short(double.backpropagation)}.`,
       ),
       theCatch(
         `Backpropagation needs to look inside: every operation must have a derivative, and the results of the forward pass must be kept in memory for the walk back. Your loop needs neither. That is why it is what one <i>checks</i> a gradient with (<code>checkGrad</code>), on a small network, once; to train ${count(largest.weights)} weights it would be ${short(ratio)} times slower${mark}.`,

@@ -1,13 +1,15 @@
 // Question 4: two passes and the update.
 import { formatBytes } from "@shardgrad/core/engine";
-import { duration, short } from "../format.ts";
+import { chart } from "../../plots/chart.ts";
+import { short } from "../../plots/number-text.ts";
+import { duration } from "../duration.ts";
 import type { Findings } from "../measure.ts";
-import { plot } from "../plot.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, table, theCatch } from "./section.ts";
 
 export function oneStepSection({ oneStep }: Findings): Section {
   const { layers, along, best, descents, batch } = oneStep;
+  const first = layers[0]!;
   const sum = (of: (layer: (typeof layers)[number]) => number) =>
     layers.reduce((total, layer) => total + of(layer), 0);
   const [forward, backward, update] = [
@@ -55,10 +57,14 @@ export function oneStepSection({ oneStep }: Findings): Section {
         ],
       ),
       paragraph(
+        `What is kept is what the layer put out, for every sample of the batch: ${batch} samples × ${first.outputs} numbers × 4 bytes = ${formatBytes(4 * batch * first.outputs)} for the sums of the first layer, and as much for their <code>tanh</code>: ${formatBytes(first.keptBytes)}. The last layer has no <code>tanh</code>. Weights and gradients do not depend on the batch.`,
+      ),
+      paragraph(
         `In a deep network backward does about twice the arithmetic of forward: where forward multiplies by the weights once, backward multiplies twice, once to get the derivatives of the weights and once to hand the derivative on to the layer before. The first layer need not hand anything on, so it is less here. A forward pass alone may forget each layer's output at once; one that is followed by a backward pass must keep them. That, and one number of gradient for each weight, is the memory that training needs on top.`,
       ),
       figure(
-        plot({
+        "learning-rate",
+        chart({
           description:
             "Loss against the learning rate for one step from the same start: flat, then falling to a minimum, then rising.",
           x: { label: "α, the learning rate", log: true },
@@ -79,7 +85,8 @@ export function oneStepSection({ oneStep }: Findings): Section {
         `One gradient, one step, many α. On the left hardly anything happens: too small. Around ${short(best.alpha)} the step is best. On the right the loss ends higher than it began: too large.`,
       ),
       figure(
-        plot({
+        "descents",
+        chart({
           description: "Loss over steps for three learning rates.",
           x: { label: "steps" },
           y: { label: "loss", log: true },

@@ -1,5 +1,12 @@
-// What every section of the page consists of: the question, the short answer, pictures, what was measured, the catch.
-import { escaped } from "../format.ts";
+// What every section consists of: the question, the short answer, pictures, what was measured, the catch. It is told as
+// blocks; page.ts makes HTML of them, markdown.ts Markdown.
+import type { Picture } from "../../plots/picture.ts";
+
+/** Texts may have `<b>`, `<i>` and `<code>`; table cells and head are plain. */
+export type Block =
+  | { kind: "paragraph" | "measured" | "catch"; text: string }
+  | { kind: "figure"; name: string; picture: Picture; caption: string }
+  | { kind: "table"; head: readonly string[]; rows: readonly (readonly string[])[] };
 
 /** One of the seven questions. */
 export interface Section {
@@ -9,24 +16,26 @@ export interface Section {
   name: string;
   /** Plain text, which the terminal shows as well. */
   answer: string;
-  /** HTML. */
-  body: string[];
+  body: Block[];
 }
 
-/** A paragraph. Its text may have `<b>`, `<i>` and `<code>`. */
-export const paragraph = (text: string): string => `<p>${text}</p>`;
+export const paragraph = (text: string): Block => ({ kind: "paragraph", text });
 
-/** A picture with what it shows. */
-export const figure = (svg: string, caption: string): string =>
-  `<figure>${svg}<figcaption>${caption}</figcaption></figure>`;
+/** A picture with what it shows. Its name is that of its file. */
+export const figure = (name: string, picture: Picture, caption: string): Block => ({
+  kind: "figure",
+  name,
+  picture,
+  caption,
+});
 
-export const measured = (text: string): string => `<p class="measured"><b>Measured here.</b> ${text}</p>`;
+export const measured = (text: string): Block => ({ kind: "measured", text });
 
-export const theCatch = (text: string): string => `<p class="catch"><b>The catch.</b> ${text}</p>`;
+export const theCatch = (text: string): Block => ({ kind: "catch", text });
 
-/** A table; cells are text, and numbers stand right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[], tag: "th" | "td") =>
-    `<tr>${cells.map((cell, i) => `<${tag}${i > 0 ? ' class="number"' : ""}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
-  return `<div class="wide"><table><thead>${line(head, "th")}</thead><tbody>${rows.map((row) => line(row, "td")).join("")}</tbody></table></div>`;
-}
+/** The first column says what the row is about; all others are numbers. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({
+  kind: "table",
+  head,
+  rows,
+});

@@ -1,8 +1,9 @@
 // Question 6: partial and directional derivatives, and steepest ascent.
-import { short } from "../format.ts";
+
+import { chart } from "../../plots/chart.ts";
+import { short } from "../../plots/number-text.ts";
 import type { Findings } from "../measure.ts";
 import { cutSurface } from "../pictures.ts";
-import { plot } from "../plot.ts";
 import type { Section } from "./section.ts";
 import { figure, measured, paragraph, theCatch } from "./section.ts";
 
@@ -19,10 +20,12 @@ export function slopesSection({ slopes }: Findings): Section {
       `A cosine is largest at angle 0, so no direction is steeper than the gradient's own; measured, the steepest of ${all.length} directions is at ${degrees(steepest.theta).toFixed(0)}°, the gradient at ${degrees(gradient.angle).toFixed(1)}°. Straight against the gradient the loss falls fastest; at right angles it stays as it is, for a small step.`,
     body: [
       figure(
+        "partial",
         cutSurface(point, 0, gradient.x, `direction x: slope ∂f/∂x = ${short(gradient.x, 3)}`),
         `The surface f(x, y), cut by a plane on which only x changes. The cut is an ordinary curve of one number. The slope of its tangent (dashed) is the partial derivative by x.`,
       ),
       figure(
+        "directional",
         cutSurface(
           point,
           gradient.angle,
@@ -32,7 +35,8 @@ export function slopesSection({ slopes }: Findings): Section {
         `The same surface and point, cut along the gradient: a directional derivative. No other cut is steeper.`,
       ),
       figure(
-        plot({
+        "cosine",
+        chart({
           description:
             "The slope in every direction around the point is a cosine curve, with its maximum at the gradient.",
           x: { label: "direction, in degrees (0: x grows, 90: y grows)", from: 0, to: 360 },
