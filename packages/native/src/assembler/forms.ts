@@ -102,6 +102,8 @@ export const three = {
   vpsubd: form(1, 1, 0xfa),
   vpmulld: form(2, 1, 0x40),
   vpmuludq: form(1, 1, 0xf4, 8),
+  vpaddq: form(1, 1, 0xd4, 8),
+  vpsubq: form(1, 1, 0xfb, 8),
   vpmaxsd: form(2, 1, 0x3d),
   vpminsd: form(2, 1, 0x39),
   vpcmpeqd: form(1, 1, 0x76, 4, vex),
@@ -169,6 +171,8 @@ export const twoImmediate = {
   vpermq: form(3, 1, 0x00, 8, { ...across, vexW: 1 }),
   vroundps: form(3, 1, 0x08, 4, vex),
   vrndscaleps: form(3, 1, 0x08, 4, evex),
+  vroundpd: form(3, 1, 0x09, 8, vex),
+  vrndscalepd: form(3, 1, 0x09, 8, evex),
 } as const satisfies Record<string, Form>;
 
 /** d, s, immediate: a part of s, which d takes or which goes to memory */

@@ -9,15 +9,16 @@ import { SteppedRows } from "./stepped-rows.ts";
 const rowsAtOnce = 8;
 
 /**
- * Packs up to `width` columns, at most a vector, of `rows` rows: vectors that are `toStep` bytes apart. Lanes behind the
- * last column hold anything: nobody reads their results.
+ * Packs `width` columns, at most a vector, or what is left, of `rows` rows: vectors that are `toStep` bytes apart. Lanes
+ * behind the last column hold anything: nobody reads their results.
  */
 function partRoutine(target: Target, width: number, toStep: number): Routine {
   return defineRoutine(
     `pack ${width}`,
     ["i32", "i32", "ptr", "ptr", "ptr", "near"],
     target,
-    (k, columns, rows, from, minor, major, to) => {
+    (k, left, rows, from, minor, major, to) => {
+      const columns = k.variable("i32", k.min(left, width));
       k.if(
         k.eq(minor, 4),
         () => copyRows(k, columns, rows, from, major, to, width, toStep),
@@ -54,7 +55,7 @@ function copyRows(
       },
     );
   const part = () => {
-    const tail = k.variable("tail", k.do("tail.first", k.min(columns, width)));
+    const tail = k.variable("tail", k.do("tail.first", columns));
     copy(() => k.loadPart(tail, from));
   };
   if (width < k.lanes) part();
@@ -136,7 +137,9 @@ export function packRoutine(target: Target, width: number): Routine {
     ["i32", "i32", "ptr", "ptr", "ptr", "near"],
     target,
     (k, columns, rows, from, minor, major, to) => {
-      const atOnce = k.variable("i32", k.select(k.eq(minor, 4), k.int(rowsAtOnce), rows));
+      // Where stores write behind their columns, a panel must be complete before the next begins.
+      const isWhole = width % lanes === 0;
+      const atOnce = k.variable("i32", isWhole ? k.select(k.eq(minor, 4), k.int(rowsAtOnce), rows) : rows);
       const row = k.variable("i32", 0);
       k.while(
         () => k.lt(row, rows),

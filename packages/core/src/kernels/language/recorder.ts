@@ -221,7 +221,6 @@ export class Recorder {
 
   /** `yes` where the mask is set, else `no()`, which is skipped where no lane needs it. */
   mostly(mask: Value, yes: Value, no: () => Value): Value {
-    if (!this.target.branches) return this.select(mask, yes, no());
     const result = this.variable("v", yes);
     this.if(this.eq(this.do("mask.all", mask), 0), () => this.set(result, this.select(mask, yes, no())));
     return this.read(result);

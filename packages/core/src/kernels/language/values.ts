@@ -224,8 +224,6 @@ export interface Target {
   readonly fuses: boolean;
   /** Vectors that an elementwise loop takes at a time. */
   readonly unroll: number;
-  /** Whether skipping work that a mask makes needless is worth a branch. */
-  readonly branches: boolean;
   /** The register tile of a matrix product: rows, and vectors of columns. */
   readonly tile: { readonly rows: number; readonly vectors: number };
   /**

@@ -1,0 +1,60 @@
+// What each operation needs besides the registers of its operands and its result.
+import type { Statement, Value } from "@shardgrad/core/kernels";
+import type { Needs } from "./analyse.ts";
+import type { Machine } from "./machine.ts";
+
+const nothing: Needs = { temporaries: 0, writesEarly: false };
+const one: Needs = { temporaries: 1, writesEarly: false };
+const oneEarly: Needs = { temporaries: 1, writesEarly: true };
+
+/** The operands may change places, so that a constant is the second. `pmin` and `pmax` change them anyway. */
+export const commutative: ReadonlySet<string> = new Set([
+  ...["v.add", "v.mul", "v.and", "v.or", "v.xor", "v.addI", "v.mulI", "v.eq", "v.ne", "v.eqI", "d.add", "d.mul", "d.and", "d.xor", "d.addI", "v.maxI"],
+]);
+/** The machine's instruction has its operands the other way round. */
+export const reversed: ReadonlySet<string> = new Set(["v.pmin", "v.pmax", "v.andNot", "d.pmin", "d.pmax"]);
+
+const isConstant = (value: Value | undefined) => value?.making.by === "constant";
+
+export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Needs {
+  if ("is" in of) {
+    if (of.is === "store") return isConstant(of.value) ? one : nothing;
+    return of.is === "transpose" ? one : nothing;
+  }
+  const { making, args } = of;
+  if (making.by === "fold")
+    return making.fold === "min" || making.fold === "max" ? { temporaries: 3, writesEarly: true } : oneEarly;
+  if (making.by !== "operation") return nothing;
+  const constants = args.filter(isConstant).length;
+  switch (making.operation) {
+    case "v.min":
+    case "v.max":
+      return { temporaries: 1 + constants, writesEarly: true };
+    case "v.mulHighU":
+      return { temporaries: 2 + constants, writesEarly: true };
+    case "v.madd":
+      return constants > 1 ? one : nothing;
+    case "v.ltI":
+    case "v.eqI":
+      return constants > 0 ? one : nothing;
+    case "v.narrow":
+      return { temporaries: 2 + constants, writesEarly: false };
+    case "v.select":
+      return { temporaries: Math.max(1, constants), writesEarly: false };
+    case "d.high":
+    case "d.splat":
+    case "d.splatI":
+    case "v.splatI":
+    case "v.round":
+    case "tail.first":
+      return one;
+    case "mask.any":
+    case "mask.all":
+    case "mask.not":
+    case "mask.and":
+    case "mask.or":
+      return maskRegisters > 0 ? nothing : one;
+    default:
+      return constants > 1 || (constants > 0 && isConstant(args[reversed.has(making.operation) ? 1 : 0]) && !commutative.has(making.operation)) ? one : nothing;
+  }
+}
