@@ -56,7 +56,7 @@ const rooms = [
   ["index", "engine", "command", "worker-entry"],
 ];
 /** The rooms of native, those of data, and those of shardgrad, from left to right. */
-const nativeRooms = [["assembler"], ["index"]];
+const nativeRooms = [["assembler"], ["x64"], ["embedded", "kernel-code.generated"], ["index"]];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const shardgradRooms = [
   ["writable", "watch-options"],
@@ -76,7 +76,7 @@ const shardgradRooms = [
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|kernels|command|testing|worker-entry|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main|report/page/page)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|kernels|command|testing|worker-entry|x64/library|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main|report/page/page)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

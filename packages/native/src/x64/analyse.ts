@@ -35,7 +35,8 @@ export interface Analysis {
 }
 
 const isConversion = (value: Value) =>
-  value.making.by === "operation" && (value.making.operation.startsWith("to.") || value.making.operation === "mask.tail");
+  value.making.by === "operation" &&
+  (value.making.operation.startsWith("to.") || value.making.operation === "mask.tail");
 
 const placeValues = ({ base, index }: Place) => (index ? [base, index] : [base]);
 
@@ -82,7 +83,10 @@ export function analyse(routine: Routine, needsOf: (of: Value | Statement) => Ne
   for (const value of byNumber.toReversed())
     if (isConversion(value)) {
       const arg = value.args[0]!;
-      lastUse.set(arg, Math.max(lastUse.get(arg) ?? 0, walk.carried(walk.madeAt.get(arg) ?? 0, lastUse.get(value) ?? 0)));
+      lastUse.set(
+        arg,
+        Math.max(lastUse.get(arg) ?? 0, walk.carried(walk.madeAt.get(arg) ?? 0, lastUse.get(value) ?? 0)),
+      );
     }
   for (const value of byNumber) {
     const { making } = value;
@@ -215,7 +219,8 @@ class Walk {
         this.statementsAt.push([statement, this.#at]);
         if (statement.is !== "loop") for (const value of usedBy(statement)) use(value);
         if (statement.is === "set") this.#noteSet(statement.variable);
-        else if (statement.is === "transpose") for (const variable of statement.variables) this.#noteSet(variable);
+        else if (statement.is === "transpose")
+          for (const variable of statement.variables) this.#noteSet(variable);
         else if (statement.is === "call") this.calls.push(this.#at);
         else if (statement.is === "if") {
           go(statement.yes);
@@ -243,7 +248,10 @@ class Walk {
   /** Where something that was made at `made` and is used at `used` must live to. */
   carried(made: number, used: number): number {
     return this.#loops.reduce(
-      (to, loop) => (made < loop.from && used > loop.from && to < loop.to && loop.to < Number.POSITIVE_INFINITY ? loop.to : to),
+      (to, loop) =>
+        made < loop.from && used > loop.from && to < loop.to && loop.to < Number.POSITIVE_INFINITY
+          ? loop.to
+          : to,
       used,
     );
   }

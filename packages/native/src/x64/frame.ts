@@ -2,7 +2,27 @@
 import type { Routine, Value, Variable } from "@shardgrad/core/kernels";
 import type { Asm } from "../assembler/asm.ts";
 import type { Label, Mem, Reg } from "../assembler/operands.ts";
-import { at, mem, newLabel, r10, r11, r12, r13, r14, r15, r8, r9, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp } from "../assembler/operands.ts";
+import {
+  at,
+  mem,
+  newLabel,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+} from "../assembler/operands.ts";
 import type { Analysis, Life } from "./analyse.ts";
 import { analyse } from "./analyse.ts";
 import type { Machine } from "./machine.ts";
@@ -68,13 +88,18 @@ export class Frame {
     this.analysis = analysis;
     this.#outgoing = outgoing;
     const all = [...analysis.lives].map(([of, life]) => ({ of, life }));
-    const [integers, masks, vectors] = [[], [], []] as [Claim<Value | Variable>[], Claim<unknown>[], Claim<unknown>[]];
+    const [integers, masks, vectors] = [[], [], []] as [
+      Claim<Value | Variable>[],
+      Claim<unknown>[],
+      Claim<unknown>[],
+    ];
     for (const claim of all) {
       if (isInt(claim.of)) integers.push(claim);
       else if (isMask(claim.of) && machine.maskRegisters > 0) masks.push(claim);
       else vectors.push(claim);
     }
-    for (const lives of analysis.temporaries.values()) for (const life of lives) vectors.push({ of: life, life });
+    for (const lives of analysis.temporaries.values())
+      for (const life of lives) vectors.push({ of: life, life });
     for (const call of analysis.calls)
       if (masks.some(({ life }) => isOver(call, life)))
         throw new Error(`${routine.name}: a mask lives over a call, which keeps none`);
@@ -97,7 +122,9 @@ export class Frame {
       const parameter = "parameter" in what && what.parameter;
       this.#slots.set(
         what,
-        parameter ? mem(parameters, 8 * routine.parameters.indexOf(what)) : mem(rsp, outgoing + 16 + 8 * slots++),
+        parameter
+          ? mem(parameters, 8 * routine.parameters.indexOf(what))
+          : mem(rsp, outgoing + 16 + 8 * slots++),
       );
     }
     const below = outgoing + 16 + 8 * slots;
@@ -155,9 +182,16 @@ export class Frame {
 
 const isOver = (call: number, { from, to }: Life) => from < call && call < to;
 
-function fitting<T>(routine: Routine, kind: string, claims: readonly Claim<T>[], free: number): Map<T, number> {
+function fitting<T>(
+  routine: Routine,
+  kind: string,
+  claims: readonly Claim<T>[],
+  free: number,
+): Map<T, number> {
   const { registers, left } = allocate(claims, free);
   if (left.length > 0)
-    throw new Error(`${routine.name}: needs ${left.length} more ${kind} registers than the ${free} there are`);
+    throw new Error(
+      `${routine.name}: needs ${left.length} more ${kind} registers than the ${free} there are`,
+    );
   return registers;
 }

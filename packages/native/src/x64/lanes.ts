@@ -1,13 +1,15 @@
 // Instructions for operations on lanes. Each gets registers that the frame has chosen; constants are read from memory.
 import type { Operation, Value, Variable } from "@shardgrad/core/kernels";
 import type { Asm } from "../assembler/asm.ts";
-import type { Three } from "../assembler/forms.ts";
-import type { Mem, Width } from "../assembler/operands.ts";
+import type { Three, Two, TwoImmediate } from "../assembler/forms.ts";
+import type { Mem } from "../assembler/operands.ts";
 import { isReg } from "../assembler/operands.ts";
+import { extremum, foldLanes, upperHalf } from "./folds.ts";
 import type { Constants, Frame } from "./frame.ts";
 import { scratch } from "./frame.ts";
 import type { Machine } from "./machine.ts";
 import { commutative, reversed } from "./needs.ts";
+import { transposeLanes } from "./transposition.ts";
 
 const three: Partial<Record<Operation, Three>> = {
   "v.add": "vaddps",
@@ -37,9 +39,6 @@ const three: Partial<Record<Operation, Three>> = {
   "d.subI": "vpsubq",
 };
 
-/** A mask that is saved while it is used for something else. */
-const borrowedMask = 1;
-
 /** Predicates of the compare instructions that raise nothing for a quiet NaN. */
 const predicates: Partial<Record<Operation, number>> = {
   "v.lt": 0x11,
@@ -48,6 +47,20 @@ const predicates: Partial<Record<Operation, number>> = {
   "v.ge": 0x1d,
   "v.eq": 0,
   "v.ne": 4,
+};
+const two: Partial<Record<Operation, Two>> = {
+  "v.sqrt": "vsqrtps",
+  "d.sqrt": "vsqrtpd",
+  "v.toFloat": "vcvtdq2ps",
+  "v.toInt": "vcvttps2dq",
+  "d.low": "vcvtps2pd",
+};
+const shifts: Partial<Record<Operation, TwoImmediate>> = {
+  "v.shl": "vpslld",
+  "v.shr": "vpsrld",
+  "v.sar": "vpsrad",
+  "d.shl": "vpsllq",
+  "d.shr": "vpsrlq",
 };
 const rounding: Partial<Record<Operation, number>> = { "v.nearest": 8, "v.floor": 9, "v.trunc": 11 };
 
@@ -84,46 +97,35 @@ export class Lanes {
     }
     const round = rounding[operation];
     if (round !== undefined) {
-      a.op2i(width === 64 ? "vrndscaleps" : "vroundps", width, to, this.#register(args[0]!, temporaries), round);
+      a.op2i(
+        width === 64 ? "vrndscaleps" : "vroundps",
+        width,
+        to,
+        this.#register(args[0]!, temporaries),
+        round,
+      );
       return;
     }
+    const [unary, shift] = [two[operation], shifts[operation]];
+    if (unary) a.op2(unary, width, to, this.#register(args[0]!, temporaries));
+    else if (shift) a.op2i(shift, width, to, this.#register(args[0]!, temporaries), immediate);
+    else this.#operateByHand(operation, value, to, temporaries);
+  }
+
+  /** Operations that take more than one instruction, or not the same one on both sets. */
+  #operateByHand(operation: Operation, value: Value, to: number, temporaries: number[]): void {
+    const { args } = value;
+    const [a, width] = [this.#a, this.#machine.width];
     const x = () => this.#register(args[0]!, temporaries);
     switch (operation) {
       case "v.madd":
         this.#madd(args as [Value, Value, Value], to, temporaries);
-        return;
-      case "v.sqrt":
-        a.op2("vsqrtps", width, to, x());
-        return;
-      case "d.sqrt":
-        a.op2("vsqrtpd", width, to, x());
-        return;
-      case "v.shl":
-        a.op2i("vpslld", width, to, x(), immediate);
-        return;
-      case "v.shr":
-        a.op2i("vpsrld", width, to, x(), immediate);
-        return;
-      case "v.sar":
-        a.op2i("vpsrad", width, to, x(), immediate);
-        return;
-      case "d.shl":
-        a.op2i("vpsllq", width, to, x(), immediate);
-        return;
-      case "d.shr":
-        a.op2i("vpsrlq", width, to, x(), immediate);
         return;
       case "d.nearest":
         a.op2i(width === 64 ? "vrndscalepd" : "vroundpd", width, to, x(), 8);
         return;
       case "v.narrow":
         this.#narrow(x(), this.#register(args[1]!, temporaries), to, this.#frame.temporaries(value));
-        return;
-      case "v.toFloat":
-        a.op2("vcvtdq2ps", width, to, x());
-        return;
-      case "v.toInt":
-        a.op2("vcvttps2dq", width, to, x());
         return;
       case "v.splatI":
         this.#splatInt(args[0]!, to);
@@ -165,11 +167,8 @@ export class Lanes {
       case "tail.first":
         this.#firstLanes(args[0]!, to, temporaries);
         return;
-      case "d.low":
-        a.op2("vcvtps2pd", width, to, x());
-        return;
       case "d.high":
-        this.#upperHalf(width, temporaries[0]!, x());
+        upperHalf(a, this.#machine, width, temporaries[0]!, x());
         a.op2("vcvtps2pd", width, to, temporaries[0]!);
         return;
       case "v.round":
@@ -224,7 +223,10 @@ export class Lanes {
   #operand(value: Value): [number | Mem, { bcast: true }?] {
     const { making, type } = value;
     if (making.by !== "constant") return [this.#frame.vector(value)];
-    if (type === "v") return this.#hasMasks ? [this.#constants.of(making.bits), { bcast: true }] : [this.#constants.of(making.bits)];
+    if (type === "v")
+      return this.#hasMasks
+        ? [this.#constants.of(making.bits), { bcast: true }]
+        : [this.#constants.of(making.bits)];
     return [this.#constants.of(...wordsOf(making.number))];
   }
 
@@ -271,7 +273,15 @@ export class Lanes {
   #compareInts([x, y]: [Value, Value], less: boolean, to: number, temporaries: number[]): void {
     if (this.#hasMasks) {
       const left = this.#register(x, temporaries);
-      this.#a.op3i("vpcmpdK", this.#machine.width, to, left, this.#operand(y)[0], less ? 1 : 0, this.#operand(y)[1]);
+      this.#a.op3i(
+        "vpcmpdK",
+        this.#machine.width,
+        to,
+        left,
+        this.#operand(y)[0],
+        less ? 1 : 0,
+        this.#operand(y)[1],
+      );
     } else if (less)
       this.#a.op3("vpcmpgtd", this.#machine.width, to, this.#register(y, temporaries), this.#operand(x)[0]);
     else {
@@ -286,8 +296,7 @@ export class Lanes {
     if (this.#hasMasks) {
       const [chosen, options] = this.#operand(yes);
       a.op3("vblendmps", width, to, otherwise, chosen, { ...options, k: this.#frame.mask(mask) });
-    }
-    else a.vblendvps(width, to, otherwise, this.#operand(yes)[0], this.#frame.vector(mask));
+    } else a.vblendvps(width, to, otherwise, this.#operand(yes)[0], this.#frame.vector(mask));
   }
 
   #combineMasks(and: boolean, [x, y]: [Value, Value], to: number): void {
@@ -295,12 +304,19 @@ export class Lanes {
       const [left, right] = [this.#frame.mask(x), this.#frame.mask(y)];
       this.#a.k3(and ? "kandw" : "korw", to, left, right);
     } else
-      this.#a.op3(and ? "vandps" : "vorps", this.#machine.width, to, this.#frame.vector(x), this.#frame.vector(y));
+      this.#a.op3(
+        and ? "vandps" : "vorps",
+        this.#machine.width,
+        to,
+        this.#frame.vector(x),
+        this.#frame.vector(y),
+      );
   }
 
   /** An integer in every lane. */
   #splatInt(value: Value, to: number): void {
-    if (value.making.by === "constant") this.#a.vmovups(this.#machine.width, to, this.#constants.of(value.making.number));
+    if (value.making.by === "constant")
+      this.#a.vmovups(this.#machine.width, to, this.#constants.of(value.making.number));
     else {
       const from = this.#frame.integer(value);
       if (isReg(from)) {
@@ -314,33 +330,9 @@ export class Lanes {
     const [a, width] = [this.#a, this.#machine.width];
     const numbers = this.#constants.of(...Array.from({ length: this.#machine.target.lanes }, (_, i) => i));
     this.#splatInt(count, temporary!);
-    if (this.#hasMasks) a.op3i("vpcmpdK", width, to, temporary!, numbers, 6); // not less or equal
+    if (this.#hasMasks)
+      a.op3i("vpcmpdK", width, to, temporary!, numbers, 6); // not less or equal
     else a.op3("vpcmpgtd", width, to, temporary!, numbers);
-  }
-
-  #minimum(min: boolean, [x, y]: [Value, Value], to: number, temporaries: number[]): void {
-    const t = temporaries.pop()!;
-    this.#extremum(min, this.#register(x, temporaries), this.#register(y, temporaries), to, t);
-  }
-
-  /** NaN where either is; -0 is below 0. `to` and `t` are neither x nor y. */
-  #extremum(min: boolean, x: number, y: number, to: number, t: number, width = this.#machine.width): void {
-    const a = this.#a;
-    const name = min ? "vminps" : "vmaxps";
-    a.op3(name, width, to, x, y);
-    a.op3(name, width, t, y, x);
-    // The two orders differ for zeros, and for NaN.
-    a.op3(min ? "vorps" : "vandps", width, to, to, t);
-    const unordered = 3;
-    if (this.#hasMasks) {
-      a.kmovw(scratch, borrowedMask);
-      a.op3i("vcmppsK", width, borrowedMask, x, y, unordered);
-      a.op3("vaddps", width, to, x, y, { k: borrowedMask });
-      a.kmovw(borrowedMask, scratch);
-    } else {
-      a.op3i("vcmpps", width, t, x, y, unordered);
-      a.op3("vorps", width, to, to, t);
-    }
   }
 
   #mulHigh(x: number, y: number, to: number, [t, u]: readonly number[]): void {
@@ -364,121 +356,24 @@ export class Lanes {
     else a.op3i("vinsertf128", 32, to, t!, u!, 1);
   }
 
-  /** The upper half of a vector of `width` bytes. */
-  #upperHalf(width: Width, to: number, from: number): void {
-    if (width === 64) this.#a.extract("vextractf64x4", 64, to, from, 1);
-    else this.#a.extract(this.#hasMasks ? "vextractf32x4" : "vextractf128", 32, to, from, 1);
-  }
-
   fold(value: Value, to: number): void {
     const { making, args } = value;
     if (making.by !== "fold") throw new Error("no fold");
-    const [a, { width }] = [this.#a, this.#machine];
-    const [t, u, v] = this.#frame.temporaries(value) as [number, number, number];
     const parts = args.map((part) => this.#frame.vector(part));
-    const { fold } = making;
-    const wide = fold === "addWide";
-    const combine = (size: typeof width, d: number, low: number, high: number) => {
-      if (fold === "min" || fold === "max") {
-        this.#extremum(fold === "min", low, high, u, v, size);
-        a.vmovups(width, d, u);
-      } else if (reversed.has(`v.${fold}`)) a.op3(folds[fold], size, d, high, low);
-      else a.op3(folds[fold], size, d, low, high);
-    };
-    // Parts that lie 8 lanes apart, then 4.
-    let current = parts;
-    if (current.length === 4) {
-      combine(width, to, current[0]!, current[2]!);
-      combine(width, t, current[1]!, current[3]!);
-      current = [to, t];
-    }
-    if (current.length === 2) {
-      combine(width, to, current[0]!, current[1]!);
-      current = [to];
-    } else if (current[0] !== to) a.vmovups(width, to, current[0]!);
-    // Halves of a vector, down to one lane.
-    if (width === 64) {
-      this.#upperHalf(64, t, to);
-      combine(32, to, to, t);
-    }
-    this.#upperHalf(32, t, to);
-    combine(16, to, to, t);
-    if (!wide) {
-      a.op2i("vpermilps", 16, t, to, 0b01_00_11_10);
-      combine(16, to, to, t);
-      a.op2i("vpermilps", 16, t, to, 0b10_11_00_01);
-    } else a.op2i("vpermilps", 16, t, to, 0b01_00_11_10);
-    combine(16, to, to, t);
-    if (wide) a.op2("vbroadcastsd", width, to, to);
-    else a.op2("vbroadcastss", width, to, to);
+    foldLanes(this.#a, this.#machine, making.fold, parts, to, this.#frame.temporaries(value));
   }
 
-  /** Exchanges rows and columns of 8 × 8 or 16 × 16 lanes in place. */
   transpose(variables: readonly Variable[], temporary: number): void {
     const registers = variables.map((variable) => this.#frame.vector(variable));
-    const [a, { width }] = [this.#a, this.#machine];
-    /** Rows i and j become `low` and `high` of them. */
-    const pair = (i: number, j: number, low: (d: number, x: number, y: number) => void, high: typeof low) => {
-      const [x, y] = [registers[i]!, registers[j]!];
-      low(temporary, x, y);
-      high(y, x, y);
-      a.vmovups(width, x, temporary);
-    };
-    const swap = (i: number, j: number) => {
-      const [x, y] = [registers[i]!, registers[j]!];
-      registers[i] = y;
-      registers[j] = x;
-    };
-    const unpack = [
-      (d: number, x: number, y: number) => a.op3("vunpcklps", width, d, x, y),
-      (d: number, x: number, y: number) => a.op3("vunpckhps", width, d, x, y),
-    ] as const;
-    const halves = [0x44, 0xee].map((control) => (d: number, x: number, y: number) => a.op3i("vshufps", width, d, x, y, control));
-    const byFour = width === 64 ? [0x88, 0xdd] : [0x20, 0x31];
-    const quarters = byFour.map((control) => (d: number, x: number, y: number) =>
-      width === 64 ? a.op3i("vshuff32x4", 64, d, x, y, control) : a.op3i("vperm2f128", 32, d, x, y, control),
-    );
-    const count = registers.length;
-    for (let group = 0; group < count; group += 4) {
-      pair(group, group + 1, ...unpack);
-      pair(group + 2, group + 3, ...unpack);
-      pair(group, group + 2, halves[0]!, halves[1]!);
-      pair(group + 1, group + 3, halves[0]!, halves[1]!);
-      swap(group + 1, group + 2);
-    }
-    // Now group g has, in row i, the columns i, i + 4, … of its four rows.
-    for (let i = 0; i < 4; i++) {
-      pair(i, i + 4, quarters[0]!, quarters[1]!);
-      if (count === 16) {
-        pair(i + 8, i + 12, quarters[0]!, quarters[1]!);
-        pair(i, i + 8, quarters[0]!, quarters[1]!);
-        pair(i + 4, i + 12, quarters[0]!, quarters[1]!);
-      }
-    }
-    this.#permute(
-      registers,
-      variables.map((variable) => this.#frame.vector(variable)),
-      temporary,
-    );
+    transposeLanes(this.#a, this.#machine.width, registers, temporary);
   }
 
-  /** Moves lanes so that what is in `from[i]` comes to be in `to[i]`. */
-  #permute(from: number[], to: readonly number[], temporary: number): void {
-    const { width } = this.#machine;
-    for (let i = 0; i < to.length; i++) {
-      const [source, target] = [from[i]!, to[i]!];
-      if (source === target) continue;
-      this.#a.vmovups(width, temporary, target);
-      this.#a.vmovups(width, target, source);
-      this.#a.vmovups(width, source, temporary);
-      const other = from.indexOf(target, i);
-      if (other >= 0) from[other] = source;
-      from[i] = target;
-    }
+  #minimum(min: boolean, [x, y]: [Value, Value], to: number, temporaries: number[]): void {
+    const t = temporaries.pop()!;
+    const [left, right] = [this.#register(x, temporaries), this.#register(y, temporaries)];
+    extremum(this.#a, this.#machine, min, left, right, to, t);
   }
 }
-
-const folds = { add: "vaddps", mul: "vmulps", pmin: "vminps", pmax: "vmaxps", addWide: "vaddpd" } as const;
 
 const doubleBits = new DataView(new ArrayBuffer(8));
 

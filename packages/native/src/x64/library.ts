@@ -37,8 +37,12 @@ export function compileLibrary(definitions: readonly Definition[], machine: Mach
   for (const definition of definitions) {
     const routine = definition.record(machine.target);
     for (const convention of ["sysv", "win64"] as const)
-      entries[convention].set(definition.name, emitEntry(a, definition, routine, convention, labelOf(routine)));
-    for (let next = waiting.pop(); next; next = waiting.pop()) emitRoutine(a, next, machine, constants, labelOf);
+      entries[convention].set(
+        definition.name,
+        emitEntry(a, definition, routine, convention, labelOf(routine)),
+      );
+    for (let next = waiting.pop(); next; next = waiting.pop())
+      emitRoutine(a, next, machine, constants, labelOf);
   }
   constants.place(a);
   return { code: a.finish(), entries };
@@ -48,7 +52,13 @@ export function compileLibrary(definitions: readonly Definition[], machine: Mach
 const windowsKeeps = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /** Converts the arguments, calls the routine, and keeps what the convention wants kept. */
-function emitEntry(a: Asm, { parameters }: Definition, routine: Routine, convention: Convention, label: Label): number {
+function emitEntry(
+  a: Asm,
+  { parameters }: Definition,
+  routine: Routine,
+  convention: Convention,
+  label: Label,
+): number {
   const isWindows = convention === "win64";
   const given: Reg = isWindows ? rcx : rdi;
   const saved = isWindows ? 16 * windowsKeeps.length : 0;
@@ -61,7 +71,8 @@ function emitEntry(a: Asm, { parameters }: Definition, routine: Routine, convent
     a.push(rdi);
   }
   a.sub(rsp, row + saved);
-  if (isWindows) for (const [i, register] of windowsKeeps.entries()) a.vmovups(16, mem(rsp, row + 16 * i), register);
+  if (isWindows)
+    for (const [i, register] of windowsKeeps.entries()) a.vmovups(16, mem(rsp, row + 16 * i), register);
   a.mov(mem(rsp, row - 8), given);
   for (const [i, type] of [...parameters, "near" as const].entries()) {
     const [from, to] = [mem(given, 8 * i), mem(rsp, 8 * i)];
@@ -82,7 +93,8 @@ function emitEntry(a: Asm, { parameters }: Definition, routine: Routine, convent
     a.vmovsd(mem(rcx, 0), 0);
   }
   a.vzeroupper();
-  if (isWindows) for (const [i, register] of windowsKeeps.entries()) a.vmovups(16, register, mem(rsp, row + 16 * i));
+  if (isWindows)
+    for (const [i, register] of windowsKeeps.entries()) a.vmovups(16, register, mem(rsp, row + 16 * i));
   a.add(rsp, row + saved);
   if (isWindows) {
     a.pop(rdi);

@@ -9,7 +9,24 @@ const oneEarly: Needs = { temporaries: 1, writesEarly: true };
 
 /** The operands may change places, so that a constant is the second. `pmin` and `pmax` change them anyway. */
 export const commutative: ReadonlySet<string> = new Set([
-  ...["v.add", "v.mul", "v.and", "v.or", "v.xor", "v.addI", "v.mulI", "v.eq", "v.ne", "v.eqI", "d.add", "d.mul", "d.and", "d.xor", "d.addI", "v.maxI"],
+  ...[
+    "v.add",
+    "v.mul",
+    "v.and",
+    "v.or",
+    "v.xor",
+    "v.addI",
+    "v.mulI",
+    "v.eq",
+    "v.ne",
+    "v.eqI",
+    "d.add",
+    "d.mul",
+    "d.and",
+    "d.xor",
+    "d.addI",
+    "v.maxI",
+  ],
 ]);
 /** The machine's instruction has its operands the other way round. */
 export const reversed: ReadonlySet<string> = new Set(["v.pmin", "v.pmax", "v.andNot", "d.pmin", "d.pmax"]);
@@ -55,6 +72,11 @@ export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Need
     case "mask.or":
       return maskRegisters > 0 ? nothing : one;
     default:
-      return constants > 1 || (constants > 0 && isConstant(args[reversed.has(making.operation) ? 1 : 0]) && !commutative.has(making.operation)) ? one : nothing;
+      return constants > 1 ||
+        (constants > 0 &&
+          isConstant(args[reversed.has(making.operation) ? 1 : 0]) &&
+          !commutative.has(making.operation))
+        ? one
+        : nothing;
   }
 }

@@ -15,7 +15,10 @@ export interface Claim<T> {
  * @param free how many there are
  * @returns the register of each, and those for which there was none, the least used ones
  */
-export function allocate<T>(claims: readonly Claim<T>[], free: number): { registers: Map<T, number>; left: T[] } {
+export function allocate<T>(
+  claims: readonly Claim<T>[],
+  free: number,
+): { registers: Map<T, number>; left: T[] } {
   const left: T[] = [];
   let kept = claims.toSorted((a, b) => a.life.from - b.life.from);
   for (;;) {

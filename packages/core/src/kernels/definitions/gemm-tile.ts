@@ -73,7 +73,13 @@ function multiplyPacked(k: Recorder, { depth, a, b, bStep }: Panel, sums: Sums, 
   for (const count of [4, 1])
     inSteps(k, left, count, () => {
       for (let i = 0; i < count; i++) {
-        multiplyRow(k, sums, (row) => k.splat(fromA, i * width.a + 4 * row), fromB, bIsPacked ? i * width.b : 0);
+        multiplyRow(
+          k,
+          sums,
+          (row) => k.splat(fromA, i * width.a + 4 * row),
+          fromB,
+          bIsPacked ? i * width.b : 0,
+        );
         if (!bIsPacked) k.increase(fromB, bStep);
       }
       if (bIsPacked) k.increase(fromB, count * width.b);

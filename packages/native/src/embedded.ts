@@ -1,0 +1,19 @@
+// The form in which the package carries its machine code. scripts/build-kernels.ts writes it.
+import type { ParameterType } from "@shardgrad/core/kernels";
+import type { Convention } from "./x64/machine.ts";
+
+/** A kernel in a block of machine code. */
+export interface EmbeddedKernel {
+  readonly name: string;
+  readonly parameters: readonly ParameterType[];
+  /** Bytes of scratch memory that it needs. */
+  readonly scratchBytes: number;
+  /** Where it begins, by the convention of the caller. */
+  readonly entries: Readonly<Record<Convention, number>>;
+}
+
+export interface EmbeddedLibrary {
+  /** Deflated, as base64. */
+  readonly code: string;
+  readonly kernels: readonly EmbeddedKernel[];
+}
