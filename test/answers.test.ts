@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -18,6 +19,7 @@ import { load, train } from "@shardgrad/parallel";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { clusters } from "./jobs/clusters.ts";
 import { houses } from "./jobs/prices.ts";
+import { writeJob } from "./write-job.ts";
 
 const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
 const [prices, classes] = ["prices", "clusters"].map((name) =>
@@ -88,10 +90,9 @@ it("predict prints answers; columns come from columns x1 x2 …", async () => {
 it("evaluate says what the run found, and evaluates a file", () => {
   const args = ["--weights", at("checkpoints"), "--kernels", kernels];
   const { status, stdout } = shardgrad("evaluate", prices, ...args);
-  expect([status, stdout]).toEqual([
-    0,
-    expect.stringContaining(`280 samples held out:  mae ${mae.toFixed(4)}`),
-  ]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^280 samples held out: {2}loss \d\.\d{4}, mae \d/);
+  expect(stdout).toContain(`mae ${mae.toFixed(4)}`);
   const { size, city, price } = houses(9);
   writeFileSync(
     at("more.csv"),
@@ -130,6 +131,35 @@ it("inspect counts what is not finite, in any file", () => {
   expect(stdout).toContain('metadata  {"by":"hand"}');
 });
 
+/** The job on prices with another decode. */
+const answering = (body: string) =>
+  writeJob(`
+    import job from ${JSON.stringify(prices)};
+    export default { ...job, decode: (output) => { ${body} } };`);
+const asked = () => ["--weights", weights, "--input", at("new.csv"), "--kernels", kernels];
+
+it("predict says how many answers are no finite numbers, and writes them", () => {
+  const job = answering("return Array.from({ length: output.shape[0] }, (_, i) => (i === 2 ? NaN : i));");
+  const { status, stdout, stderr } = shardgrad("predict", job, ...asked(), "--batch", "1000");
+  expect([status, stdout.split("\n").slice(0, 4)]).toEqual([0, ["0", "1", "NaN", "3"]]);
+  expect(stderr).toMatch(/^predict: 1 of 700 answers hold NaN or infinity, number 3 first; .*\n$/);
+});
+
+it("predict takes lists of JSON Lines as a column of several numbers", () => {
+  const { x } = clusters(3, 5);
+  const lines = Array.from({ length: 3 }, (_, row) =>
+    JSON.stringify({ x: [...x.data.subarray(row * 16, row * 16 + 16)] }),
+  );
+  writeFileSync(at("points.jsonl"), lines.join("\n"));
+  const [table, lists] = ["points.csv", "points.jsonl"].map((input) =>
+    shardgrad("predict", classes, "--weights", at("clusters.safetensors"), "--input", at(input)),
+  );
+  expect(lists).toMatchObject({ status: 0, stdout: table!.stdout });
+});
+
+/** What the tests below write themselves. */
+const made = ["cut", "alias.csv", "far.csv", "short.jsonl"];
+
 it.each<[name: string, args: () => string[], message: RegExp]>([
   [
     "no weights",
@@ -149,7 +179,78 @@ it.each<[name: string, args: () => string[], message: RegExp]>([
   [
     "a folder that is not there",
     () => ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", at("no/a.csv")],
-    /its folder does not exist; create it$/,
+    /^shardgrad: predict: cannot write \S+: its folder does not exist or is not writable$/,
+  ],
+  [
+    "a folder as a file",
+    () => ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", folder],
+    /^shardgrad: predict: cannot write \S+: it is a folder; name a file$/,
+  ],
+  [
+    "a file as a folder",
+    () => ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", at("new.csv/a.csv")],
+    /^shardgrad: predict: cannot write \S+: \S+new\.csv is a file, not a folder$/,
+  ],
+  [
+    "the input as the output, also by another name",
+    () => {
+      symlinkSync(at("new.csv"), at("alias.csv"));
+      return ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", at("alias.csv")];
+    },
+    /^shardgrad: predict: --out \S+alias\.csv is the input, which would be lost; name another file$/,
+  ],
+  [
+    "a folder as the input",
+    () => ["predict", prices, "--weights", weights, "--input", folder],
+    /^shardgrad: readRows: \S+ is a folder, expected a file$/,
+  ],
+  [
+    "a text as weights",
+    () => ["predict", prices, "--weights", at("new.csv"), "--input", at("new.csv")],
+    /^shardgrad: predict: \S+new\.csv: readSafetensors: .* the file is damaged, or not safetensors$/,
+  ],
+  [
+    "a word among numbers",
+    () => {
+      const points = readFileSync(at("points.csv"), "utf8").split("\n");
+      points.splice(2, 0, "", points[1]!.replace(/^[^,]+/, "far"));
+      writeFileSync(at("far.csv"), points.join("\n"));
+      return ["predict", classes, "--weights", at("clusters.safetensors"), "--input", at("far.csv")];
+    },
+    /^shardgrad: predict: \S+far\.csv line 4, column x1: got "far", expected a number$/,
+  ],
+  [
+    "too few numbers in a list",
+    () => {
+      writeFileSync(at("short.jsonl"), '{"x":[1,2]}\n');
+      return ["predict", classes, "--weights", at("clusters.safetensors"), "--input", at("short.jsonl")];
+    },
+    /short\.jsonl line 1, column x: got 2 numbers, expected 16, the size of a sample \[16\]$/,
+  ],
+  [
+    "rows without what is to be predicted, to evaluate",
+    () => ["evaluate", prices, "--weights", weights, "--input", at("new.csv")],
+    /^shardgrad: evaluate: the rows have no column "price", which metrics may need; give all that the job/,
+  ],
+  [
+    "a job that is not there",
+    () => ["predict", at("no-job.ts"), "--weights", weights, "--input", at("new.csv")],
+    /^shardgrad: predict: cannot load the job \S+no-job\.ts: there is no such file$/,
+  ],
+  [
+    "functions as answers",
+    () => ["predict", answering("return Array(output.shape[0]).fill(() => 1);"), ...asked()],
+    /^shardgrad: predict: decode\(\) returned a function for a sample, expected plain data/,
+  ],
+  [
+    "a job that ends a thread",
+    () => ["predict", answering("process.exit();"), ...asked(), "--batch", "64", "--workers", "2"],
+    /^shardgrad: predict: a thread ended with code 0 before it had answered; .* process\.exit\(\)\?$/,
+  ],
+  [
+    "a job that ends the process",
+    () => ["predict", answering("process.exit();"), ...asked(), "--workers", "1"],
+    /^shardgrad: the job ended the process before the command was done: remove its process\.exit\(\)$/,
   ],
   [
     "weights of another job",
@@ -191,6 +292,6 @@ it.each<[name: string, args: () => string[], message: RegExp]>([
   expect(stderr.trimEnd()).toMatch(message);
   expect(stderr.trimEnd()).not.toContain("\n");
   expect(status).toBeGreaterThan(0);
-  expect(readdirSync(folder).filter((name) => !before.includes(name) && name !== "cut")).toEqual([]);
+  expect(readdirSync(folder).filter((name) => !before.includes(name) && !made.includes(name))).toEqual([]);
   expect(existsSync(at("b.csv"))).toBe(false);
 });

@@ -33,7 +33,7 @@ it("a table becomes a job, the job weights, and the weights the species of new p
   const [heading, ...rows] = readFileSync(join(folder, "mine/penguins/species.csv"), "utf8")
     .trim()
     .split("\n");
-  expect(heading).toBe("prediction");
+  expect(heading).toBe("predicted_species");
   expect(rows.map((row) => row.match(/Chinstrap|Gentoo|Adelie/)?.[0])).toEqual([
     "Chinstrap",
     "Gentoo",

@@ -47,7 +47,8 @@ describe("each example trains, in small:", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     expect(events.at(-1)).toMatchObject({ type: "end", steps: 4 });
-    const numbers = Object.values(events.at(-1).metrics).flat(2);
+    const { testLoss, metrics } = events.at(-1);
+    const numbers = [testLoss ?? [], ...Object.values(metrics)].flat(2);
     expect(numbers.every(Number.isFinite)).toBe(true);
     expect(numbers.length).toBeGreaterThan(0);
   });

@@ -189,7 +189,7 @@ describe("evaluate", () => {
     expect([metrics.accuracy, samples]).toEqual([accuracy, 300]);
     expect((await evaluate(prices, weights, { kernels, input: houses(5) })).samples).toBe(5);
     await expect(evaluate(prices, weights, { kernels, input: withoutPrice(5) })).rejects.toThrow(
-      "evaluate: the rows lack what becomes column y",
+      'evaluate: the rows have no column "price"',
     );
   });
 });

@@ -9,6 +9,8 @@ export class DataError extends ShardgradError {
 
 /** A quoted value for a message, cut if it is long. */
 export function quoted(value: unknown): string {
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return "an array";
+  if (typeof value === "object" && value !== null && !(value instanceof Date)) return "an object";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…${typeof value === "string" ? '"' : ""}` : text;
 }

@@ -21,7 +21,7 @@ export {
   tokenWindows,
   type WindowOptions,
 } from "./read/text.ts";
-export { type Rows, rowsFromObjects } from "./rows.ts";
+export { placeOf, type Rows, rowsFromObjects } from "./rows.ts";
 export { classNames, decodeTarget, outputSize, targetScale, vocabularySize } from "./table/decode.ts";
 export type { ColumnDescription, TableDescription } from "./table/describe.ts";
 export type { EncodedColumn, TableColumns } from "./table/encode.ts";

@@ -18,7 +18,7 @@ export {
   type OptionRows,
   trainOptions,
 } from "./plan/train-options.ts";
-export { readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
+export { decodeWeights, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
 export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/phase-marks.ts";
 export { requireSurroundings } from "./surroundings.ts";

@@ -40,6 +40,15 @@ export interface EvaluationResult {
 /** What the job's functions do not say how long they take. */
 const stallSeconds = 300;
 
+/** What is not there of a known column: for rows, those of their columns that are not given. */
+function lackingOf(input: Given, { rows = [] }: KnownJob["info"], column: string): string {
+  const given = Object.keys((Array.isArray(input) ? input[0] : input) ?? {});
+  const absent = rows.filter((name) => !given.includes(name)).map((name) => JSON.stringify(name));
+  return absent.length === 0
+    ? `the input lacks column ${column}`
+    : `the rows have no column ${absent.join(", ")}`;
+}
+
 /** The samples to evaluate. */
 async function samplesOf(
   { defined, info, encode }: KnownJob,
@@ -51,9 +60,8 @@ async function samplesOf(
     if (!columns) throw new JobError("evaluate: got 0 samples; expected at least one");
     const lacking = Object.keys(info.columns).find((known) => !columns.some(({ name }) => name === known));
     if (lacking !== undefined) {
-      const what = encode ? "the rows lack what becomes column" : "the input lacks column";
       throw new JobError(
-        `evaluate: ${what} ${lacking}, which metrics may need; give all that the job trains on`,
+        `evaluate: ${lackingOf(input, info, lacking)}, which metrics may need; give all that the job trains on`,
       );
     }
     const order = Object.keys(info.columns);

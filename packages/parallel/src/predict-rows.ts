@@ -80,6 +80,22 @@ async function startThreads(url: string, workers: number) {
   }
 }
 
+/** What Piscina's errors mean here. */
+function explainThread(error: unknown): unknown {
+  const { message } = error as Error;
+  if (/could not be cloned/.test(message))
+    return new JobError(
+      `predict: decode() returned values that cannot be sent between threads: ${message}; return plain data, or use one worker`,
+      { cause: error },
+    );
+  const [, code] = /^worker exited with code: (-?\d+)/.exec(message) ?? [];
+  if (code === undefined) return error;
+  return new JobError(
+    `predict: a thread ended with code ${code} before it had answered; does the job's predict() or decode() call process.exit()?`,
+    { cause: error },
+  );
+}
+
 async function inThreads(
   { url, path, kernels, weights }: KnownJob,
   columns: NonNullable<ReturnType<typeof columnsGiven>>,
@@ -105,11 +121,7 @@ async function inThreads(
       throw deserializeError(result.error);
     });
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "DataCloneError") throw error;
-    throw new JobError(
-      `predict: decode() returned values that cannot be sent between threads: ${error.message}; return plain data, or use one worker`,
-      { cause: error },
-    );
+    throw explainThread(error);
   } finally {
     await pool.destroy();
   }

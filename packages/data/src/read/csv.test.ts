@@ -62,7 +62,7 @@ describe("broken files are named by their line", () => {
     ["header names 3 columns, but the text has 2", "1,2\n", { header: ["a", "b", "c"] }],
     ["the text is empty", "", {}],
     ["the text is empty", "\n\n", {}],
-    ["the text is no text: byte 1 is 0", "P\0K", {}],
+    ["the text line 1 is no text: byte 1 of the file is 0", "P\0K", {}],
     ['encoding is "no-such", expected a name that TextDecoder knows', "a\n1", { encoding: "no-such" }],
     ['there is no option "sep"', "a\n1", { sep: ";" } as never],
   ])("%s", async (message, csv, options) => {
@@ -76,7 +76,7 @@ describe("broken files are named by their line", () => {
     const file = join(folder, "words.csv");
     writeFileSync(file, Buffer.from("a,b\n1,2\nK\u00f6ln,1\n", "latin1"));
     await expect(readCsv(file)).rejects.toThrow(
-      /words\.csv line 3 is not UTF-8; say which encoding it is, such as { encoding: "latin1" }$/,
+      /words\.csv line 3 is not UTF-8; save it as UTF-8, or say which encoding it is, such as { encoding: "latin1" }$/,
     );
   });
 

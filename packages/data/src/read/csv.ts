@@ -44,7 +44,7 @@ function toUtf8(name: string, bytes: Uint8Array, encoding: string | undefined): 
   if (/^utf-?8$/i.test(found)) {
     if (isUtf8(bytes)) return bytes;
     throw new DataError(
-      `readCsv: ${name} line ${badLine(bytes)} is not UTF-8; say which encoding it is, such as { encoding: "latin1" }`,
+      `readCsv: ${name} line ${badLine(bytes)} is not UTF-8; save it as UTF-8, or say which encoding it is, such as { encoding: "latin1" }`,
     );
   }
   try {
@@ -133,7 +133,12 @@ const sepLine = /^(?:\xef\xbb\xbf)?"?sep=(.)"?[\r\n]/i;
 function refuseOthers(name: string, bytes: Uint8Array): void {
   const start = Buffer.from(bytes.subarray(0, 1 << 16));
   const nul = start.indexOf(0);
-  if (nul >= 0) throw new DataError(`readCsv: ${name} is no text: byte ${nul} is 0; is it another format?`);
+  if (nul >= 0) {
+    const line = start.subarray(0, nul).toString("latin1").split("\n").length;
+    throw new DataError(
+      `readCsv: ${name} line ${line} is no text: byte ${nul} of the file is 0; is it another format?`,
+    );
+  }
   const text = start.toString("latin1").trimStart();
   const kind = /^[[{]\s*["{[]/.test(text)
     ? "JSON; let its name end in .json, or in .jsonl if each line is an object"

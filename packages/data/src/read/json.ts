@@ -29,7 +29,7 @@ export async function readJsonLines(source: FilePath): Promise<Rows> {
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new DataError(
-        `readJsonLines: ${name} line ${i + 1} is ${quoted(text)}, expected an object such as {"age": 31}`,
+        `readJsonLines: ${name} line ${i + 1} is ${Array.isArray(value) ? "an array" : quoted(value)}, expected an object such as {"age": 31}${Array.isArray(value) && i === 0 ? "; if the file is one array of objects, let its name end in .json" : ""}`,
       );
     }
     objects.push(value);

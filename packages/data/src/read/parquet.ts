@@ -26,6 +26,7 @@ export async function readParquet(source: FilePath): Promise<Rows> {
   const name = shownPath(path);
   const file = await openRanges("readParquet", path);
   try {
+    if (file.byteLength === 0) throw new DataError(`readParquet: ${name} cannot be read: it is empty`);
     const metadata = await parquetMetadataAsync(file);
     for (const { element, children } of parquetSchema(metadata).children) {
       if (children.length === 0 && element.repetition_type !== "REPEATED") continue;

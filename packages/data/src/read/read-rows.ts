@@ -1,4 +1,5 @@
 // Reads the rows of a file, whatever its kind: its ending says which, or `format`.
+import { stat } from "node:fs/promises";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkDataOptions } from "../check-options.ts";
 import { DataError } from "../errors.ts";
@@ -60,6 +61,9 @@ export async function readRows(source: FilePath, options: ReadOptions = {}): Pro
   const ending = /\.(\w+)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? "";
   const format = options.format ?? (Object.hasOwn(endings, ending) ? endings[ending] : undefined);
   if (format !== undefined && Object.hasOwn(readers, format)) return readers[format](path, options);
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) {
+    throw new DataError(`readRows: ${shownPath(path)} is a folder, expected a file`);
+  }
   throw new DataError(
     `readRows: ${shownPath(path)}: ${format === undefined ? `the ending ${ending === "" ? "is absent" : `.${ending} is unknown`}` : `format is ${format}`}, expected one of ${Object.keys(readers).join(", ")}; rename the file, or name its kind by { format: "csv" }`,
   );

@@ -47,7 +47,7 @@ describe("JSON", () => {
 
   it.each([
     ["half.jsonl", '{"a":1}\n{"a":', "half.jsonl line 2 is no JSON: "],
-    ["lists.jsonl", '{"a":1}\n[1]\n', 'lists.jsonl line 2 is "[1]", expected an object such as'],
+    ["lists.jsonl", '{"a":1}\n[1]\n', "lists.jsonl line 2 is an array, expected an object such as"],
   ])("%s is refused", async (name, text, message) => {
     expect(await refusal(readJsonLines(file(name, text)))).toContain(message);
   });

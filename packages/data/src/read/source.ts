@@ -38,6 +38,7 @@ export function shownPath(path: string): string {
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file; check the path",
   EISDIR: "it is a folder, expected a file",
+  ENOTDIR: "a part of the path is a file, expected a folder",
   EACCES: "it may not be read; check its permissions",
   ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB, which is the most that is read at once; split it",
 };

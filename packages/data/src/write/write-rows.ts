@@ -1,4 +1,5 @@
 // Writes rows to a CSV, JSON Lines or .npy file: whole or not at all. The file is written beside its place, and renamed.
+import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dump } from "npyjs";
 import { DataError } from "../errors.ts";
@@ -81,7 +82,7 @@ const writers: Readonly<Record<string, (rows: Rows, count: number) => string | U
 };
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const beside = `${path}.${process.pid}.tmp`;
+  const beside = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     const file = await open(beside, "w");
     try {

@@ -79,9 +79,20 @@ function decoded(where: string, { job }: Answering, output: unknown, count: numb
     decode(output as never, context.state),
   );
   const isList = Array.isArray(values) || ArrayBuffer.isView(values);
-  if (isList && (values as ArrayLike<unknown>).length === count)
-    return Array.from(values as ArrayLike<unknown>);
-  const got = isList ? `${(values as ArrayLike<unknown>).length} values` : typeof values;
+  if (isList && (values as ArrayLike<unknown>).length === count) {
+    const list = Array.from(values as ArrayLike<unknown>);
+    const odd = list.find((value) => typeof value === "function" || typeof value === "symbol");
+    if (odd === undefined) return list;
+    throw new JobError(
+      `${where}: decode() returned a ${typeof odd} for a sample, expected plain data: a number, a text, an array or an object of these`,
+    );
+  }
+  const got =
+    values instanceof Promise
+      ? "a promise"
+      : isList
+        ? `${(values as ArrayLike<unknown>).length} values`
+        : typeof values;
   throw new JobError(
     `${where}: decode() returned ${got} for ${count} samples, expected an array with a value for each`,
   );

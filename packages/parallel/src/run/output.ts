@@ -17,11 +17,15 @@ export async function checkOutput(operation: string, file: string | undefined): 
   const refuse = (reason: string, cause?: unknown) => {
     throw new JobError(`${operation}: cannot write ${path}: ${reason}`, { cause });
   };
+  const folder = await stat(dirname(path)).catch(() => undefined);
+  if (folder && !folder.isDirectory()) refuse(`${dirname(path)} is a file, not a folder`);
   await access(dirname(path), constants.W_OK).catch((error) =>
     refuse("its folder does not exist or is not writable", error),
   );
   const existing = await stat(path).catch(() => undefined);
   if (existing?.isDirectory()) refuse("it is a folder; name a file");
+  if (existing)
+    await access(path, constants.W_OK).catch((error) => refuse("it is there, and not writable", error));
   return path;
 }
 

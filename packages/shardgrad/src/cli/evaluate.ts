@@ -5,7 +5,7 @@ import type { EvaluateOptions, EvaluationResult } from "@shardgrad/parallel";
 import { evaluate } from "@shardgrad/parallel";
 import { requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
-import { readInput } from "../answers/read-input.ts";
+import { readInfo, readInput } from "../answers/read-input.ts";
 import { matrixLines } from "./matrix-lines.ts";
 import { optionFlags } from "./option-flags.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
@@ -20,11 +20,12 @@ interface EvaluateFlags extends Omit<EvaluateOptions, "input"> {
 const whichSamples = { test: "to test", validation: "held out", input: "given" } as const;
 
 function linesOf({ samples, evaluates, metrics }: EvaluationResult): string {
-  const numbers = Object.entries(metrics).flatMap(([name, value]) =>
-    typeof value === "number" ? `  ${name} ${value.toFixed(4)}` : [],
+  const { testLoss, ...others } = metrics;
+  const numbers = Object.entries({ ...(testLoss !== undefined && { loss: testLoss }), ...others }).flatMap(
+    ([name, value]) => (typeof value === "number" ? `${name} ${value.toFixed(4)}` : []),
   );
   const lines = [
-    `${samples} samples ${whichSamples[evaluates]}:${numbers.join("")}`,
+    `${samples} samples ${whichSamples[evaluates]}:  ${numbers.join(", ")}`,
     ...matrixLines(metrics, "test"),
   ];
   return `${lines.join("\n")}\n`;
@@ -35,11 +36,14 @@ async function runEvaluate(job: string, flags: EvaluateFlags): Promise<void> {
   const output = json ? keepOutput() : process.stdout;
   try {
     requireSurroundings("evaluate");
-    const given = input === undefined ? {} : { input: await readInput("evaluate", weights, input) };
+    const given =
+      input === undefined
+        ? {}
+        : { input: await readInput("evaluate", await readInfo("evaluate", weights), input) };
     const found = await evaluate(pathToFileURL(resolve(job)), weights, { ...options, ...given });
     output.write(json ? `${JSON.stringify(found)}\n` : linesOf(found));
   } catch (error) {
-    fail(error, stack);
+    fail(error, stack, false);
   }
 }
 

@@ -51,7 +51,7 @@ async function runGraph(job: string, flags: GraphFlags): Promise<void> {
       output.write(formats[format ?? "text"](graph, output.columns ?? 100));
     if (file !== undefined && !json) output.write(`written to ${file}\n`);
   } catch (error) {
-    fail(error, stack);
+    fail(error, stack, false);
   }
 }
 

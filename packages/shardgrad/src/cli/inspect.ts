@@ -86,7 +86,7 @@ async function runInspect(
       ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<unknown>) : value;
     output.write(json ? `${JSON.stringify(found, plain)}\n` : `${linesOf(found).join("\n")}\n`);
   } catch (error) {
-    fail(error, stack);
+    fail(error, stack, false);
   }
 }
 

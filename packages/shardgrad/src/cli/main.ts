@@ -27,12 +27,26 @@ function withAdvice(text: string): string {
   return /unknown option '[^']*'\n$/.test(line) ? line.replace(/\n$/, "; --help lists them\n") : line;
 }
 
+/** Whether the command has done what it was asked for. */
+let isDone = false;
+// A job's functions run in this process. Nobody may take their process.exit() for success.
+process.once("exit", (code) => {
+  if (isDone || code !== 0) return;
+  process.stderr.write(
+    "shardgrad: the job ended the process before the command was done: remove its process.exit()\n",
+  );
+  process.exitCode = exitCode.failure;
+});
+
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
   .configureOutput({ outputError: (text, write) => write(withAdvice(text)) })
   .helpCommand(false)
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : exitCode.misuse));
+  .exitOverride((error) => {
+    isDone = true;
+    process.exit(error.exitCode === 0 ? 0 : exitCode.misuse);
+  });
 
 addTrain(program);
 addPredict(program);
@@ -67,4 +81,5 @@ examples(
 );
 leaveOutWarnings();
 await program.parseAsync(portsAfterJobs(process.argv.slice(2)), { from: "user" });
+isDone = true;
 await letProcessEnd();

@@ -1,12 +1,13 @@
 // shardgrad predict: answers for the rows of a file, by what was trained.
+import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkWritable, writeRows } from "@shardgrad/data";
 import type { PredictRowsOptions, Rows } from "@shardgrad/parallel";
-import { predict } from "@shardgrad/parallel";
-import { requireSurroundings } from "@shardgrad/parallel/command";
+import { JobError, predict } from "@shardgrad/parallel";
+import { checkOutput, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
-import { readInput } from "../answers/read-input.ts";
+import { readInfo, readInput } from "../answers/read-input.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
@@ -18,12 +19,21 @@ interface PredictFlags extends PredictRowsOptions {
   stack?: boolean;
 }
 
+/** What answers are called that have no names of their own: after the target, if the job is on a table that names it. */
+function nameOfAnswers(state: unknown, [first]: readonly unknown[]): string {
+  const { encoder, target } = (state ?? {}) as { encoder?: unknown; target?: { name?: unknown } | null };
+  const isSingle = typeof first !== "object" || first === null;
+  return encoder === "table" && typeof target?.name === "string" && isSingle
+    ? `predicted_${target.name}`
+    : "prediction";
+}
+
 /** Columns of answers: by the names of outputs, or one. */
-function columnsOf(answers: readonly unknown[]): Rows {
+function columnsOf(answers: readonly unknown[], state: unknown): Rows {
   const isNamed = (answer: unknown): answer is Record<string, unknown> =>
     typeof answer === "object" && answer !== null && !Array.isArray(answer) && !ArrayBuffer.isView(answer);
   const [first] = answers;
-  if (!isNamed(first)) return { prediction: answers };
+  if (!isNamed(first)) return { [nameOfAnswers(state, answers)]: answers };
   const columns = Object.keys(first).map((name) => [
     name,
     answers.map((answer) => (answer as Record<string, unknown>)[name]),
@@ -33,24 +43,54 @@ function columnsOf(answers: readonly unknown[]): Rows {
 
 const plainOf = (_: string, value: unknown): unknown =>
   ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number>) : value;
-const textOf = (answer: unknown) => (typeof answer === "string" ? answer : JSON.stringify(answer, plainOf));
+const textOf = (answer: unknown) =>
+  typeof answer === "object" ? JSON.stringify(answer, plainOf) : String(answer);
+
+/** Whether an answer holds a number that is NaN or infinite. */
+function isOdd(answer: unknown): boolean {
+  if (typeof answer === "number") return !Number.isFinite(answer);
+  if (ArrayBuffer.isView(answer)) return Array.from(answer as unknown as ArrayLike<unknown>).some(isOdd);
+  return typeof answer === "object" && answer !== null && Object.values(answer).some(isOdd);
+}
+
+/** A line about answers that are no numbers, which are written as they are. */
+function oddLine(answers: readonly unknown[]): string | undefined {
+  const odd = answers.filter(isOdd).length;
+  return odd === 0
+    ? undefined
+    : `predict: ${odd} of ${answers.length} answers hold NaN or infinity, number ${answers.findIndex(isOdd) + 1} first; shardgrad inspect shows whether the weights are finite`;
+}
+
+/** The absolute path of `--out`, checked before the work. */
+async function checkAnswersFile(out: string, input: string): Promise<string> {
+  const path = (await checkOutput("predict", out))!;
+  checkWritable(path);
+  const [there, read] = await Promise.all([path, input].map((file) => realpath(file).catch(() => undefined)));
+  if (there === undefined || there !== read) return path;
+  throw new JobError(`predict: --out ${out} is the input, which would be lost; name another file`);
+}
 
 async function runPredict(job: string, flags: PredictFlags): Promise<void> {
   const { json = false, stack = false, weights, input, out, ...options } = flags;
   const output = json ? keepOutput() : process.stdout;
+  let answered = false;
   try {
     requireSurroundings("predict");
-    if (out !== undefined) checkWritable(out);
-    const given = await readInput("predict", weights, input);
+    const file = out === undefined ? undefined : await checkAnswersFile(out, input);
+    const info = await readInfo("predict", weights);
+    const given = await readInput("predict", info, input);
     const answers = await predict(pathToFileURL(resolve(job)), weights, given, options);
-    if (out !== undefined) await writeRows(out, columnsOf(answers));
+    answered = true;
+    if (file !== undefined) await writeRows(file, columnsOf(answers, info.state));
     if (json) {
-      const told = out === undefined ? { predictions: answers } : { out: resolve(out) };
+      const told = file === undefined ? { predictions: answers } : { out: file };
       output.write(`${JSON.stringify({ rows: answers.length, ...told }, plainOf)}\n`);
-    } else if (out === undefined) output.write(answers.map((answer) => `${textOf(answer)}\n`).join(""));
-    else output.write(`${answers.length} rows answered, written to ${resolve(out)}\n`);
+    } else if (file === undefined) output.write(answers.map((answer) => `${textOf(answer)}\n`).join(""));
+    else output.write(`${answers.length} rows answered, written to ${file}\n`);
+    const odd = oddLine(answers);
+    if (odd !== undefined) process.stderr.write(`${odd}\n`);
   } catch (error) {
-    fail(error, stack);
+    fail(error, stack, answered);
   }
 }
 
