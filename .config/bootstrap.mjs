@@ -1,5 +1,5 @@
-// `npm start`, `npm test`, `npm run bench` and `npm run why` on a fresh clone: install, build what changed, then train,
-// test, measure or explain. This runs on the machine's own Node.js (18 or newer) and needs only npm. Everything after
+// `npm start`, `npm test`, `npm run test:slow`, `npm run bench` and `npm run why` on a fresh clone: install, build what
+// changed, then train, test, measure or explain. This runs on the machine's own Node.js (18 or newer) and needs only npm. Everything after
 // the install runs on the Node.js that package.json pins. The scripts of the package.json files say what each phase runs.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -26,6 +26,8 @@ const products = {
 const plans = {
   start: ["install", "build", "train"],
   test: ["install", "lint", "build", "check", "test"],
+  slow: ["install", "build", "runtimes", "slow"],
+  runtimes: ["runtimes"],
   build: ["install", "build"],
   bench: ["install", "build", "bench"],
   why: ["install", "build", "why"],
@@ -81,6 +83,20 @@ const phases = {
     });
   },
 
+  /** Other runtimes, which only slow tests need: they are as large as all that everybody installs. */
+  runtimes() {
+    const folder = "test/runtimes";
+    const hash = hashOf(
+      ["package.json", "pnpm-lock.yaml"].map((name) => `${folder}/${name}`),
+      pnpm,
+    );
+    return unlessStamped(`${folder}/node_modules/.shardgrad-install`, hash, [], () =>
+      keep(`pnpm install in ${folder}`, `npx --yes ${pnpm} install --frozen-lockfile`, {
+        ...{ folder, path: [], env: { CI: "true" } },
+      }),
+    );
+  },
+
   lint: () => timed("biome", script("lint")),
 
   async build() {
@@ -107,20 +123,8 @@ const phases = {
     throw Object.assign(errors[0], { message, output: errors.flatMap((error) => error.output) });
   },
 
-  /** Ends with the line `N passed, N failed` or `N passed, N failed, N skipped`, for machines to read. */
-  async test(args) {
-    console.log();
-    const start = performance.now();
-    const folder = mkdtempSync(join(tmpdir(), "shardgrad-test-"));
-    const resultFile = join(folder, "results.json");
-    const vitest = ["node_modules/vitest/vitest.mjs", "run", "--config", ".config/vitest.config.ts"];
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`];
-    const error = await show("vitest", [...vitest, ...reporters, ...args]).catch((reason) => reason);
-    console.log(`${times.join(", ")}, test ${secondsSince(start)}`);
-    if (existsSync(resultFile)) console.log(counts(JSON.parse(readFileSync(resultFile, "utf8")), error));
-    rmSync(folder, { recursive: true });
-    if (error) throw error;
-  },
+  test: (args) => runTests("vitest.config.ts", args),
+  slow: (args) => runTests("vitest.slow.config.ts", args),
 
   train(args) {
     console.log();
@@ -143,6 +147,21 @@ async function timed(label, work) {
   const start = performance.now();
   await work;
   return `${label} ${secondsSince(start)}`;
+}
+
+/** Ends with the line `N passed, N failed` or `N passed, N failed, N skipped`, for machines to read. */
+async function runTests(config, args) {
+  console.log();
+  const start = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), "shardgrad-test-"));
+  const resultFile = join(folder, "results.json");
+  const vitest = ["node_modules/vitest/vitest.mjs", "run", "--config", `.config/${config}`];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`];
+  const error = await show("vitest", [...vitest, ...reporters, ...args]).catch((reason) => reason);
+  console.log(`${times.join(", ")}, test ${secondsSince(start)}`);
+  if (existsSync(resultFile)) console.log(counts(JSON.parse(readFileSync(resultFile, "utf8")), error));
+  rmSync(folder, { recursive: true });
+  if (error) throw error;
 }
 
 function counts(results, error) {

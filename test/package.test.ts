@@ -1,16 +1,17 @@
 // The packages as installed: their contents, types, and what they say to a Node.js that is too old.
-import { execFile, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectTypesAsCode } from "./expect-types-as-code.ts";
+import { isTooOld, nodesOnPath } from "./nodes-on-path.ts";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -52,27 +53,10 @@ describe.each(names)("packages/%s", (name) => {
     );
     expect(files.filter((file) => /\.test\.|^test|\.stamp|\.tmp/.test(file))).toEqual([]);
   });
-
-  it("has types that resolve as its code does", async () => {
-    const attw = require
-      .resolve("@arethetypeswrong/cli/package.json")
-      .replace(/package\.json$/, "dist/index.js");
-    // Not for require(), nor for resolution without "exports": these are ES modules with an exports map.
-    const args = [
-      attw,
-      "--pack",
-      packageOf(name),
-      "--profile",
-      "esm-only",
-      "--format",
-      "ascii",
-      "--no-color",
-    ];
-    const { stdout } = await run(process.execPath, args);
-    // It exits with 1, and `run` rejects, if there is a problem.
-    expect(stdout).toMatch(/node16 \(from ESM\): 🟢/);
-  });
 });
+
+// package.slow.test.ts does this for every package.
+it("core has types that resolve as its code does", () => expectTypesAsCode(packageOf("core")));
 
 it("core depends on nothing and contains no native code", async () => {
   const { dependencies, peerDependencies, optionalDependencies } = await manifestOf("core");
@@ -117,31 +101,23 @@ describe("the types of all entries are clean without skipLibCheck, and need no l
   });
 });
 
+// package.slow.test.ts lets typedoc look at members, too.
 it("core has no export without documentation", async () => {
-  const typedoc = require
-    .resolve("typedoc/package.json", { paths: [root] })
-    .replace(/package\.json$/, "bin/typedoc");
-  // Warnings, such as for an undocumented export, are errors: the exit code is not 0.
-  const { stdout } = await run(
-    process.execPath,
-    [typedoc, "--options", ".config/typedoc.json", "--emit", "none"],
-    { cwd: root },
+  const { default: ts } = await import(require.resolve("typescript", { paths: [root] }));
+  const files = ["index", "testing"].map((name) => `${packageOf("core")}dist/${name}.d.ts`);
+  const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022 });
+  const checker = program.getTypeChecker();
+  const exported = files.flatMap((file) =>
+    checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file))),
   );
-  expect(stdout).not.toMatch(/warning/);
+  expect(exported.length).toBeGreaterThan(300);
+  const undocumented = exported.filter((symbol) => {
+    const meant = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    const isModule = meant.flags & ts.SymbolFlags.ValueModule;
+    return !isModule && meant.getDocumentationComment(checker).length === 0;
+  });
+  expect(undocumented.map(({ name }) => name)).toEqual([]);
 });
-
-/** The Node.js programs that the PATH leads to. */
-function installedNodes(): string[] {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, "node")).filter((file) => existsSync(file));
-}
-
-function isOld(node: string): boolean {
-  const [major, minor] = spawnSync(node, ["-p", "process.versions.node"], { encoding: "utf8" })
-    .stdout.split(".")
-    .map(Number);
-  return major! < 22 || (major === 22 && minor! < 18);
-}
 
 it("a small program over core runs as a bundle by esbuild, without any file beside it", async () => {
   const outfile = join(directory, "bundle.mjs");
@@ -179,7 +155,7 @@ describe("a Node.js that is too old is told in one line", () => {
   });
 
   // A missing name would be an error before this line could be printed.
-  const old = installedNodes().find(isOld);
+  const old = nodesOnPath().find(isTooOld);
   it.skipIf(!old)("one that is installed here", async () => {
     const { stderr } = await failure(old!, entry);
     expect(stderr).toMatch(message);

@@ -1,45 +1,56 @@
-// Other versions of Node.js, Deno and Bun run core and train, and end with the bits of the pinned Node.js.
+// Other versions of Node.js, Deno and Bun run core and train, and end with the bits of the pinned Node.js. Those that are not
+// here are skipped: `npm run test:slow` fetches them, to test/runtimes.
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isTooOld, nodesOnPath, versionOf } from "./nodes-on-path.ts";
 
 const run = promisify(execFile);
-const require = createRequire(import.meta.url);
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const fetched = createRequire(fileOf("./runtimes/package.json"));
+
+/** A file of a package that `npm run test:slow` fetches; undefined if it has not. */
+function fileIn(name: string, place: string, { resolve } = fetched): string | undefined {
+  try {
+    return resolve(`${name}/package.json`).replace(/package\.json$/, place);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The program in the package for this platform that a runtime's package depends on; undefined if there is none. */
 function programOf(runtime: string, place: string): string | undefined {
-  const manifest = require.resolve(`${runtime}/package.json`);
-  const { resolve } = createRequire(manifest);
-  for (const name of Object.keys(JSON.parse(readFileSync(manifest, "utf8")).optionalDependencies)) {
-    try {
-      return resolve(`${name}/package.json`).replace(/package\.json$/, place);
-    } catch {
-      // For another platform, so not installed.
-    }
-  }
-  return undefined;
+  const manifest = fileIn(runtime, "package.json");
+  if (manifest === undefined) return undefined;
+  const { optionalDependencies } = JSON.parse(readFileSync(manifest, "utf8"));
+  // Those for other platforms are not installed.
+  return Object.keys(optionalDependencies).flatMap(
+    (name) => fileIn(name, place, createRequire(manifest)) ?? [],
+  )[0];
 }
 
-const runtimes: [name: string, command: (string | undefined)[]][] = [
-  ["Node.js 22", [require.resolve("node-22/bin/node")]],
-  ["Node.js 24", [require.resolve("node-24/bin/node")]],
-  ["Deno", [programOf("deno", "deno"), "run", "--allow-all"]],
-  ["Bun", [programOf("bun", "bin/bun")]],
+const ownNode = nodesOnPath().find((node) => versionOf(node) !== process.versions.node && !isTooOld(node));
+
+const runtimes: [name: string, program: string | undefined, ...flags: string[]][] = [
+  ["another Node.js on the PATH", ownNode],
+  ["Node.js 22", fileIn("node-22", "bin/node")],
+  ["Node.js 24", fileIn("node-24", "bin/node")],
+  ["Deno", programOf("deno", "deno"), "run", "--allow-all"],
+  ["Bun", programOf("bun", "bin/bun")],
 ];
 
 /** Runs a file of this folder, and returns what it prints. */
-async function printed([program, ...flags]: (string | undefined)[], file: string, ...args: string[]) {
-  const { stdout, stderr } = await run(program!, [...(flags as string[]), fileOf(file), ...args]);
+async function printed([program, ...flags]: string[], file: string, ...args: string[]) {
+  const { stdout, stderr } = await run(program!, [...flags, fileOf(file), ...args]);
   expect(stderr).toBe("");
   return stdout.trim();
 }
 
 type Hashes = Record<"wasm" | "wasm-plain", string>;
-const trainsOn = async (command: (string | undefined)[]): Promise<Hashes> =>
+const trainsOn = async (command: string[]): Promise<Hashes> =>
   JSON.parse(
     await printed(command, "./jobs/twenty-steps.ts", JSON.stringify({ kernels: ["wasm", "wasm-plain"] })),
   );
@@ -49,12 +60,20 @@ beforeAll(async () => {
   expected = await trainsOn([process.execPath]);
 });
 
-describe.each(runtimes)("%s", (name, command) => {
-  it.skipIf(command[0] === undefined)("runs core alone", async () => {
+const missing = runtimes.flatMap(([name, program]) => (program === undefined ? name : []));
+if (missing.length > 0)
+  console.log(
+    `not here, so skipped: ${missing.join(", ")}; npm run test:slow fetches Node.js 22 and 24, Deno and Bun`,
+  );
+
+describe.each(runtimes)("%s", (name, program, ...flags) => {
+  const command = [program ?? "", ...flags];
+
+  it.skipIf(program === undefined)("runs core alone", async () => {
     expect(await printed(command, "./jobs/core-alone.ts")).toMatch(/^wasm-relaxed (-?\d\.\d+,){5}-?\d\.\d+$/);
   });
 
-  it.skipIf(command[0] === undefined)("trains 20 steps on worker threads, with Node.js's bits", async () => {
+  it.skipIf(program === undefined)("trains 20 steps on worker threads, with Node.js's bits", async () => {
     // JavaScriptCore's relaxed SIMD rounds a multiply-add twice, as plain SIMD does.
     const wasm = name === "Bun" ? expected["wasm-plain"] : expected.wasm;
     expect(await trainsOn(command)).toEqual({ ...expected, wasm });

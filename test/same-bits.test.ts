@@ -1,6 +1,6 @@
 // With pinned shards a run ends with the same bits on any number of workers, whole, or stopped within an epoch and
 // resumed on others. The jobs: an MLP with dropout, LeNet-5 with BatchNorm, and a GPT. For failures of workers see
-// parallel's faults-*.test.ts.
+// parallel's faults*.test.ts.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 // A worker fails in every phase of a step, in every way, and the run ends with the bits of an undisturbed one. The
-// tests faults-*.test.ts use this, one for each job. The table in docs/checkpoints-and-recovery.md shows users the
-// result. All of them check it; the job that covers all rows writes it: `SHARDGRAD_UPDATE=1`.
+// tests faults-*.slow.test.ts use this, one for each job, and faults.test.ts a short form. The table in
+// docs/checkpoints-and-recovery.md shows users the result. All of them check it; the job that covers all rows writes it:
+// `SHARDGRAD_UPDATE=1`.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -94,10 +95,12 @@ function tableInDocs() {
 /**
  * @param file name of a test job with 5 steps per epoch
  * @param exchanges whether its model has BatchNorm, so that a worker can also fail in its exchanges
+ * @param short the ways to fail share the phases, so that each phase has one of them
  */
-export function describeFaults(file: string, { exchanges = false } = {}): void {
+export function describeFaults(file: string, { exchanges = false, short = false } = {}): void {
   const job = new URL(`../../../test/jobs/${file}.ts`, import.meta.url).href;
   const places = exchanges ? [...inPhases, ...inExchanges] : inPhases;
+  const placesOf = (kind: number) => places.filter((_, i) => !short || i % kinds.length === kind);
 
   async function run(more: TrainOptions, faults: Faults = []) {
     const events: TrainEvent[] = [];
@@ -132,32 +135,35 @@ export function describeFaults(file: string, { exchanges = false } = {}): void {
   const seen = new Map<string, string>();
 
   describe(`${file}: a worker ends in each phase of a step`, () => {
-    it.each(kinds)("by $how, among $workers workers", async ({ how, called, workers }) => {
-      // Every attempt but the last has a fault, and the ranks take turns.
-      const faults = places.map((place, index) => ({ ...place, how, rank: index % workers }));
-      const { restarts, ended } = await run({ workers, restarts: faults.length }, faults);
-      expect(restarts.map(({ message: _, ...rest }) => rest)).toEqual(
-        faults.map(({ rank, step, phase }, index) => ({
-          type: "restart",
-          rank,
-          failedStep: step,
-          phase,
-          fromStep: step - 2,
-          restart: index + 1,
-          restarts: faults.length,
-        })),
-      );
-      expect(ended).toEqual(expected);
-      const told = restarts.map(({ rank, failedStep, phase, message }) =>
-        message.replace(
-          `worker ${rank} failed in step ${failedStep} (${phase})`,
-          "worker … failed in step … (…)",
-        ),
-      );
-      // The same in every phase.
-      expect(new Set(told).size).toBe(1);
-      seen.set(called, told[0]!);
-    });
+    it.each(kinds.map((kind, index) => ({ ...kind, places: placesOf(index) })))(
+      "by $how, among $workers workers",
+      async ({ how, called, workers, places }) => {
+        // Every attempt but the last has a fault, and the ranks take turns.
+        const faults = places.map((place, index) => ({ ...place, how, rank: index % workers }));
+        const { restarts, ended } = await run({ workers, restarts: faults.length }, faults);
+        expect(restarts.map(({ message: _, ...rest }) => rest)).toEqual(
+          faults.map(({ rank, step, phase }, index) => ({
+            type: "restart",
+            rank,
+            failedStep: step,
+            phase,
+            fromStep: step - 2,
+            restart: index + 1,
+            restarts: faults.length,
+          })),
+        );
+        expect(ended).toEqual(expected);
+        const told = restarts.map(({ rank, failedStep, phase, message }) =>
+          message.replace(
+            `worker ${rank} failed in step ${failedStep} (${phase})`,
+            "worker … failed in step … (…)",
+          ),
+        );
+        // The same in every phase.
+        expect(new Set(told).size).toBe(1);
+        seen.set(called, told[0]!);
+      },
+    );
   });
 
   it(`${file}: a NaN in the weights ends the run, and the checkpoint before it stays the newest`, async () => {

@@ -19,11 +19,13 @@ import * as init from "./init.ts";
 import { layerInstead, requireSizes } from "./linear.ts";
 import { Module, parameter } from "./module.ts";
 
+/** Options of `Conv1d`: those of `conv1d`, and whether it has a bias. */
 export interface Conv1dLayerOptions extends Conv1dOptions {
   /** Whether to add a bias; default true. */
   bias?: boolean;
 }
 
+/** Options of `Conv2d`: those of `conv2d`, and whether it has a bias. */
 export interface Conv2dLayerOptions extends Conv2dOptions {
   /** Whether to add a bias; default true. */
   bias?: boolean;

@@ -1,4 +1,4 @@
-// A run recovers from a failure as long as that makes sense. For failures in every phase see faults-*.test.ts.
+// A run recovers from a failure as long as that makes sense. For failures in every phase see faults*.test.ts.
 import { beforeAll, expect, it } from "vitest";
 import type { Faults } from "../../testing/faults.ts";
 import { runJob } from "../../testing/run-job.ts";

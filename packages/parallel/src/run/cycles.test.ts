@@ -1,4 +1,4 @@
-// Runs that begin and end, in every way, leave nothing behind: the short form of testing/soak-cycles.ts.
+// Runs that begin and end, in every way, leave nothing behind: the short form of soak.slow.test.ts.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
