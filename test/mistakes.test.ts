@@ -84,8 +84,8 @@ it.each<[name: string, path: () => string, message: RegExp, options?: TrainOptio
     /cannot write \/no\/such\/folder\/model\.safetensors: its folder does not exist/,
     { out: "/no/such/folder/model.safetensors" },
   ],
-  ["a folder as a job", () => ".", /cannot load the job .*: it is a folder; name a file/],
-  ["a table as a job", () => writeTable(), /cannot load the job .*: expected a \.ts or \.js module/],
+  ["a folder as a job", () => ".", /cannot load the job \/.*: it is a folder; name a file/],
+  ["a table as a job", () => writeTable(), /cannot load the job \/.*: expected a \.ts or \.js module/],
   [
     "a column that there is not",
     () => jobWith("loss: (model, { x, label }) => crossEntropy(model.forward(x), label)"),
