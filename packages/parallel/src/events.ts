@@ -122,7 +122,8 @@ export interface EndEvent extends ToldMetrics {
   /** Steps left out because something was not finite (`onNonFinite: "skip"`), or because their samples had no weight. */
   skipped: number;
   /**
-   * With `timePhasesFrom`: milliseconds that each worker spent in each phase, from that step on. `wait` is the time in
+   * With `timePhasesFrom`: milliseconds that each worker spent in each phase, from that step on. Estimated from some
+   * steps if a page looks on (`report`, `watch` of the package shardgrad). `wait` is the time in
    * barriers until the last worker arrived. `wake` is the time from then until this one continued; with `reduce:
    * "coordinator"` it includes the coordinator's averaging. `other` lies between a barrier and the next phase.
    * Barriers of evaluations count as `evaluate`; all other phases together are the time of the steps.

@@ -1,6 +1,6 @@
 // Who looks on at a run from another package, such as a log, a report or a live page. It is told everything and takes
 // nothing from the run's own listeners. Workers never wait for it.
-import type { Callbacks, StepEnd, TrainEvent } from "./events.ts";
+import type { StepEnd, TrainEvent } from "./events.ts";
 import type { PhaseMark } from "./shared/phase-marks.ts";
 import type { StepTimes } from "./shared/step-times.ts";
 
@@ -18,10 +18,11 @@ export interface Onlooker {
    */
   steps?(from: number, to: number, read: (step: number) => ObservedStep): void;
   /**
-   * Takes the norm of the gradient in every so many steps only, as it costs a pass over the gradient: 1 for all. In the
-   * others `gradNorm` is NaN, unless it is needed anyway.
+   * Some steps, in order: all of the first ones, and then one every 50 ms at most. Costs next to nothing, where `steps`
+   * takes the norm of every gradient. Rates and shares are those of the steps since the last one told. `phaseMs` of
+   * `progress` and `end` is then estimated from these steps, unless `timePhasesFrom` is given.
    */
-  readonly normEvery?: number;
+  glances?(steps: readonly ObservedStep[]): void;
   /** What is new of each worker's marks, several times a second; only of the first `markedSteps` steps of the run. */
   marks?(rank: number, marks: readonly PhaseMark[]): void;
   /** After everything, also after a failure. The run's promise settles only then. */
@@ -31,17 +32,14 @@ export interface Onlooker {
 /** What an onlooker wants of a run. */
 export interface Wanted {
   timesSteps: boolean;
-  normEvery: number;
+  glances: boolean;
   marksPhases: boolean;
 }
 
-export function wantedBy(
-  { steps, normEvery = 1, marks }: Pick<Onlooker, "steps" | "normEvery" | "marks">,
-  { onStepEnd }: Pick<Callbacks, "onStepEnd">,
-): Wanted {
+export function wantedBy({ steps, glances, marks }: Pick<Onlooker, "steps" | "glances" | "marks">): Wanted {
   return {
     timesSteps: steps !== undefined,
-    normEvery: onStepEnd ? 1 : normEvery,
+    glances: glances !== undefined,
     marksPhases: marks !== undefined,
   };
 }

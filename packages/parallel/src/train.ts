@@ -76,10 +76,11 @@ export function trainWatched<M extends AnyModule = Module>(
       onlooker.event?.(event);
       publish(event);
     };
-    const { normEvery = 1 } = onlooker;
     const steps = onlooker.steps?.bind(onlooker);
+    const glances = onlooker.glances?.bind(onlooker);
     const marks = onlooker.marks?.bind(onlooker);
-    const watcher = { emit, stopRequested, normEvery, ...(steps && { steps }), ...(marks && { marks }) };
+    const told = { ...(steps && { steps }), ...(glances && { glances }), ...(marks && { marks }) };
+    const watcher = { emit, stopRequested, ...told };
     return await beheld(onlooker, () => coordinate<M>(launch, options, watcher));
   }, signal);
 }

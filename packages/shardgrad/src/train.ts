@@ -10,18 +10,13 @@ import { trainOptions } from "./watch-options.ts";
 /** Makes paths absolute, as the process may change its directory. Invalid values are refused later. */
 const absolute = (path: unknown) => (typeof path === "string" && path !== "" ? resolve(path) : path);
 
-/** From which step on phases are timed for a page: the first two record passes. */
-const steadyFrom = 2;
-
 /** The options of the run itself, all of them, and whether anybody looks on. */
 function takeOptions({ log, report, watch, trace, ...own }: TrainOptions) {
   const given = { log: absolute(log), report: absolute(report), watch, trace: absolute(trace) };
   const watching = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   ) as WatchOptions;
-  const onPage = report !== undefined || (watch !== undefined && watch !== false);
-  const run = onPage ? { timePhasesFrom: steadyFrom, ...own } : own;
-  return { run, all: { ...own, ...watching }, watching };
+  return { run: own, all: { ...own, ...watching }, watching };
 }
 
 /**
@@ -41,16 +36,19 @@ export function train<M extends AnyModule = Module>(
 class Onlookers implements Onlooker {
   readonly #load: () => Promise<readonly Onlooker[]>;
   #all: readonly Onlooker[] = [];
-  readonly normEvery: number;
   readonly steps?: Onlooker["steps"] & {};
+  readonly glances?: Onlooker["glances"] & {};
   readonly marks?: Onlooker["marks"] & {};
 
   constructor(job: string | URL, options: TrainOptions, { log, report, watch, trace }: WatchOptions) {
-    // A page needs no more than some of the norms.
-    this.normEvery = log === undefined ? 16 : 1;
-    if ([log, report, watch].some((asked) => asked !== undefined && asked !== false))
+    // Only a log needs every step.
+    if (log !== undefined)
       this.steps = (...told) => {
         for (const onlooker of this.#all) onlooker.steps?.(...told);
+      };
+    if (report !== undefined || (watch !== undefined && watch !== false))
+      this.glances = (steps) => {
+        for (const onlooker of this.#all) onlooker.glances?.(steps);
       };
     if (trace !== undefined)
       this.marks = (...told) => {
@@ -58,7 +56,7 @@ class Onlookers implements Onlooker {
       };
     this.#load = async () => {
       checkOptions(options, trainOptions);
-      if (!this.steps && !this.marks) return [];
+      if (!this.steps && !this.glances && !this.marks) return [];
       const { beginAll, onlookersFor } = await import("./onlookers.ts");
       const onlookers = onlookersFor(job, options);
       await beginAll(onlookers);

@@ -1,7 +1,9 @@
 // What it costs to watch a run: the speed of a job plain and watched, in turns, as ratios of the same round. For an idle
 // machine:
 //
-//   node packages/shardgrad/testing/watching-cost.ts [job] [rounds] [seconds]
+//   node packages/shardgrad/testing/watching-cost.ts [job] [rounds] [seconds] [ways, such as watch,log]
+//
+// Without ways it compares all of them. Plain runs are always there, twice: how much they differ is the noise.
 import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -10,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import type { TrainOptions } from "shardgrad";
 import { train } from "shardgrad";
 
-const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5"] = process.argv.slice(2);
+const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5", only] = process.argv.slice(2);
 const url = pathToFileURL(resolve(job));
 const root = mkdtempSync(join(tmpdir(), "shardgrad-watching-"));
 
@@ -23,13 +25,23 @@ process.stderr.write = ((text: string) => {
 }) as typeof process.stderr.write;
 
 let runs = 0;
-const ways: Record<string, () => TrainOptions> = {
-  plain: () => ({}),
-  "plain again": () => ({}),
+const watched: Record<string, () => TrainOptions> = {
   watch: () => ({ watch: true }),
   report: () => ({ report: join(root, `${runs}.html`) }),
   log: () => ({ log: join(root, String(runs)) }),
   trace: () => ({ trace: join(root, `${runs}.json`) }),
+};
+const chosen = only?.split(",") ?? Object.keys(watched);
+const unknown = chosen.filter((name) => !Object.hasOwn(watched, name));
+if (unknown.length > 0) {
+  console.error(`watching-cost: no way ${unknown.join(", ")}; there are ${Object.keys(watched).join(", ")}`);
+  process.exit(2);
+}
+const plain = () => ({});
+const ways: Record<string, () => TrainOptions> = {
+  plain,
+  "plain again": plain,
+  ...Object.fromEntries(chosen.map((name) => [name, watched[name]!])),
 };
 
 async function speed(options: TrainOptions): Promise<number> {

@@ -66,9 +66,10 @@ export function resetWords({
 }): void {
   const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
   const best = bestSlot(control);
-  const stopRequested = control.load("stopRequested");
+  const [stopRequested, glances] = [control.load("stopRequested"), control.load("glances")];
   control.reset(plan.workers);
   control.store("stopRequested", stopRequested);
+  control.store("glances", glances);
   control.store("stopFrom", told);
   // All reported steps are done, and the run is to stop: nothing is left to do.
   if (stopRequested && state.step >= told) control.store("stop", 1);

@@ -29,9 +29,11 @@ import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
 import { checkOptions } from "../plan/train-options.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
+import { GlanceReader } from "../shared/glances.ts";
 import { lookAt } from "../shared/layout.ts";
 import { readMarks } from "../shared/phase-marks.ts";
 import { goBack, newestSlot, takeFirst } from "../shared/snapshots.ts";
+import { toldRates } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import type { RecordedSteps } from "./callbacks.ts";
 import { withCallbacks } from "./callbacks.ts";
@@ -48,7 +50,7 @@ import { startEvent, tellOfSchedules } from "./start-event.ts";
 import { planWorkers } from "./worker-setups.ts";
 
 /** Who watches a run, and may stop it. */
-export interface Watcher extends Pick<Onlooker, "steps" | "normEvery" | "marks"> {
+export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks"> {
   emit: (event: TrainEvent) => void;
   stopRequested: () => boolean;
 }
@@ -74,12 +76,7 @@ export async function coordinate<M extends AnyModule>(
     const out = await checkOutput("train", options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob("train", launch.jobUrl, () => identifyJob(launch));
-    const run = await prepareRun(
-      launch.jobUrl,
-      found,
-      { options, wanted: wantedBy(onlooker, options) },
-      memory,
-    );
+    const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker) }, memory);
     const { model, control, plan, layout } = run;
     const { stepRecords: records, stepTimes: times } = layout;
     if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };
@@ -95,7 +92,8 @@ export async function coordinate<M extends AnyModule>(
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
     if (!stopRequested()) {
       const tellMarks = marksTeller(layout.marks, onlooker.marks);
-      const following = { progress, checkpoints, publish, stopRequested, tellMarks };
+      const tellGlances = glancesTeller(run, onlooker.glances);
+      const following = { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances };
       await trainWithRestarts(run, { launch, kernels, setupOf, environment }, following);
       await checkpoints?.finish(run.snapshots!, control, (epochs) => progress.metricsAt(epochs));
     }
@@ -132,6 +130,7 @@ interface Following extends Pick<Watcher, "stopRequested"> {
   checkpoints: RunCheckpoints | undefined;
   publish: (event: TrainEvent) => void;
   tellMarks: () => void;
+  tellGlances: () => void;
 }
 
 /** Tells an onlooker what is new of the workers' marks. */
@@ -146,11 +145,24 @@ function marksTeller(table: Float64Table | undefined, tell: Onlooker["marks"]): 
     });
 }
 
+/** Tells an onlooker what is new of the steps that workers looked at. */
+function glancesTeller({ layout, control, sampling }: Run, tell: Onlooker["glances"]): () => void {
+  if (!layout.glances || !tell) return () => undefined;
+  const reader = new GlanceReader(layout.glances, control);
+  const perEpoch = stepsPerEpoch(sampling);
+  return () => {
+    const steps = reader.read().map(({ lrs, ...glance }) => {
+      return { ...glance, ...toldRates(lrs), epoch: Math.ceil(glance.step / perEpoch) };
+    });
+    if (steps.length > 0) tell(steps);
+  };
+}
+
 /** Lets workers do all steps. If one fails, retries from the last snapshot if that may help. */
 async function trainWithRestarts(run: Run, starting: Starting, following: Following): Promise<void> {
   const { control, plan } = run;
   const { environment } = starting;
-  const { progress, checkpoints, publish, stopRequested, tellMarks } = following;
+  const { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances } = following;
   const stragglers = new Stragglers();
   const metricsAt = (epochs: number) => progress.metricsAt(epochs);
   const hasLoaded = (sources: Sources) => run.sources.note(sources);
@@ -161,6 +173,7 @@ async function trainWithRestarts(run: Run, starting: Starting, following: Follow
     passOnStop();
     progress.poll();
     tellMarks();
+    tellGlances();
     for (const found of stragglers.look(control.load("step"), environment.clock.nowMs(), readPaces(run)))
       publish({ type: "straggler", ...found });
     checkpoints?.poll(run.snapshots!, control, metricsAt);

@@ -4,7 +4,7 @@ import type { AnyModule } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import type { BestCheckpoint, EndEvent } from "../events.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
-import { tensorBytes } from "../shared/layout.ts";
+import { tensorBytes, timesPhases } from "../shared/layout.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { trainedTensors, untrainedTensors } from "../shared/untrained.ts";
 import type { Run } from "./prepare-run.ts";
@@ -31,7 +31,7 @@ export function endEvent(
     stopped: steps < plan.steps,
     ...(control.load("endedEarly") && { stoppedEarly: whyEndedEarly(run, progress) }),
     skipped: control.load("skipped"),
-    ...(plan.timePhasesFrom === undefined ? {} : { phaseMs: readPhases(run.layout.phases) }),
+    ...(timesPhases(plan, run.layout) && { phaseMs: readPhases(run.layout.phases) }),
     ...(best && { best }),
     ...(out === undefined ? {} : { out }),
   };

@@ -10,6 +10,7 @@ import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
 import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import { timesPhases } from "../shared/layout.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
 import { meanWaitMs, shareOf } from "../shared/step-times.ts";
@@ -73,7 +74,7 @@ export class Progress {
       epoch: Math.min(plan.epochs, Math.floor(step / stepsPerEpoch(sampling)) + 1),
       samplesPerSecond: this.samplesPerSecond,
       waitShare: this.waitShare,
-      ...(plan.timePhasesFrom !== undefined && { phaseMs: readPhases(this.#run.layout.phases) }),
+      ...(timesPhases(plan, this.#run.layout) && { phaseMs: readPhases(this.#run.layout.phases) }),
     });
   }
 

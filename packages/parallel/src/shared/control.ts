@@ -54,11 +54,20 @@ const words = [
   "notFinite",
   /** 1 once all workers have decided to end the run early. Rank 0 writes it; an averaging coordinator reads it. */
   "endedEarly",
+  /** 1 if all look at the next step (glances.ts). Rank 0 writes it between two barriers; all read it. */
+  "glance",
+  /** Glances so far. Rank 0 writes it after the row; the coordinator reads it. */
+  "glances",
   /** Steps skipped because something was not finite. Rank 0 writes it; the coordinator reads it. */
   "skipped",
 ] as const;
 
 export type ControlWord = (typeof words)[number];
+
+/** Where each word is, in words of the view. */
+const offsets = Object.fromEntries(
+  words.map((word, i) => [word, (i * cacheLineBytes) / Int32Array.BYTES_PER_ELEMENT]),
+) as Record<ControlWord, number>;
 
 /** Bytes of the words for `workers` threads. */
 export function controlBytes(workers: number): number {
@@ -77,7 +86,7 @@ export class Control {
 
   /** Index of a word in `view`. */
   index(word: ControlWord): number {
-    return this.#base + (words.indexOf(word) * cacheLineBytes) / 4;
+    return this.#base + offsets[word];
   }
 
   load(word: ControlWord): number {

@@ -17,6 +17,7 @@ import { cacheLineBytes, controlBytes } from "./control.ts";
 import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable } from "./float64-table.ts";
+import { planGlances } from "./glances.ts";
 import type { GradientSlots } from "./gradient-slots.ts";
 import { noSlots, planSlots } from "./gradient-slots.ts";
 import type { LocalMemory } from "./local-memory.ts";
@@ -74,8 +75,8 @@ export interface Layout {
   /** Records of each step, if requested, and of the last step of each epoch, see `step-records.ts`. */
   stepRecords: Float64Table | undefined;
   lastSteps: Float64Table;
-  /** Recorded steps have the norm of the gradient in every so many. */
-  normEvery: number;
+  /** Numbers of some steps for a page, if requested, see `glances.ts`. */
+  glances: Float64Table | undefined;
   /** Times of each step, if requested, and the share of waiting in each epoch, see `step-times.ts`. */
   stepTimes: Float64Table | undefined;
   epochWaits: Float64Table;
@@ -166,8 +167,8 @@ export interface LayoutSizes {
   recordedSteps?: number;
   /** Whether these also have their times; default false. */
   timesSteps?: boolean;
-  /** See `Layout`; default 1. */
-  normEvery?: number;
+  /** Whether a page looks at some steps; default false. */
+  glances?: boolean;
   /** Whether workers note when they enter each phase; default false. */
   marksPhases?: boolean;
   /** Whether anything besides BatchNorm changes untrained tensors; default false. */
@@ -224,7 +225,7 @@ export function planLayout(
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
     lastSteps: records(sizes.epochs, perStep),
-    normEvery: sizes.normEvery ?? 1,
+    glances: sizes.glances ? planGlances(allocate, optimizer.paramGroups.length) : undefined,
     stepTimes:
       sizes.recordedSteps && sizes.timesSteps ? records(sizes.recordedSteps, timeColumns) : undefined,
     epochWaits: records(sizes.epochs, 1),
@@ -245,9 +246,12 @@ export function planLayout(
   };
 }
 
-/** Whether the record of a step, counted from 0, has the norm of its gradient. */
-export function recordsNorm({ stepRecords, normEvery }: Layout, step: number): boolean {
-  return stepRecords !== undefined && step % normEvery === 0;
+/** Whether the time of phases is measured: in all steps from one on, or where a page looks. */
+export function timesPhases(
+  { timePhasesFrom }: { timePhasesFrom: number | undefined },
+  layout: Layout,
+): boolean {
+  return timePhasesFrom !== undefined || layout.glances !== undefined;
 }
 
 /** Bytes of everything that it would lay out. */

@@ -6,12 +6,12 @@ import { PhaseClock, phaseColumns, readPhases } from "./phase-clock.ts";
 afterEach(() => vi.restoreAllMocks());
 
 /** Two workers' clocks on one table, at given times. */
-function twoClocks() {
+function twoClocks(sampled = false) {
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   const table = planTable((bytes) => Storage.allocate(bytes, "phase test"), 2, phaseColumns);
   for (const rank of [0, 1]) rowOf(table, rank).fill(0);
-  const clocks = [0, 1].map((rank) => new PhaseClock(table, rank));
+  const clocks = [0, 1].map((rank) => new PhaseClock(table, rank, { sampled }));
   return {
     clocks,
     at: (time: number, act: () => void) => {
@@ -67,4 +67,17 @@ it("counts nothing before it is started", () => {
   at(5, () => clock.enter("forward"));
   at(9, () => void [clock.enter("barrier"), clock.leave()]);
   expect(Object.values(read()[0]!).every((ms) => ms === 0)).toBe(true);
+});
+
+it("in samples, a step counts for those since the last one, and an evaluation once", () => {
+  const { clocks, at, read } = twoClocks(true);
+  const [clock] = clocks as [PhaseClock, PhaseClock];
+  at(0, () => void [clock.beginSample(0), clock.enter("forward")]);
+  at(10, () => void [clock.endSample(), clock.beginSample(5), clock.enter("forward")]);
+  at(13, () => clock.enter("update"));
+  at(14, () => clock.endSample());
+  at(20, () => clock.enter("evaluate"));
+  at(27, () => void [clock.beginSample(0), clock.enter("forward")]);
+  at(40, () => clock.endSample());
+  expect(read()[0]).toMatchObject({ forward: 15, update: 5, evaluate: 7, other: 0 });
 });

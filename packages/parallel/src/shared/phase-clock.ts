@@ -1,6 +1,7 @@
-// Where a worker's time goes, phase by phase; measured only on request (`timePhasesFrom`). Each worker writes its own
-// row of a table in shared memory, and reads one cell of everybody else's: how long they worked before the last
-// barrier.
+// Where a worker's time goes, phase by phase; measured only on request. Either in all steps from one on
+// (`timePhasesFrom`), or in samples of them, each of which stands for the steps since the one before (glances.ts). Each
+// worker writes its own row of a table in shared memory, and reads one cell of everybody else's: how long they worked
+// before the last barrier.
 //
 //   time in a barrier = wait (until the last worker arrives) + wake (from then until this one continues)
 //
@@ -54,7 +55,10 @@ const wakeColumn = timed.indexOf("wake");
 export class PhaseClock {
   readonly #table: Float64Table;
   readonly #rank: number;
+  readonly #sampled: boolean;
   #running = false;
+  /** What times count: how many steps each stands for. An evaluation is timed in full. */
+  #weight = 1;
   #column = otherColumn;
   /** The column of the phase before the barrier. */
   #before = otherColumn;
@@ -63,9 +67,27 @@ export class PhaseClock {
   #workedMs = 0;
   #turn = 0;
 
-  constructor(table: Float64Table, rank: number) {
+  /** @param kind whether it only counts samples */
+  constructor(table: Float64Table, rank: number, { sampled }: { sampled: boolean }) {
     this.#table = table;
     this.#rank = rank;
+    this.#sampled = sampled;
+  }
+
+  /** A step begins. Its times count `weight` times; if that is 0, it is not a sample. */
+  beginSample(weight: number): void {
+    this.endSample();
+    if (!this.#sampled || weight === 0) return;
+    this.#weight = weight;
+    this.#column = otherColumn;
+    this.start();
+  }
+
+  /** A step, or what comes after an evaluation, ends. */
+  endSample(): void {
+    if (!this.#sampled || !this.#running) return;
+    this.#count(this.#column, performance.now() - this.#lastMs);
+    this.#running = false;
   }
 
   /** Starts counting, unless it counts already; all workers start at the same step. */
@@ -78,9 +100,10 @@ export class PhaseClock {
 
   /** A phase begins, which ends the previous one. */
   enter(phase: Phase): void {
+    if (this.#sampled && phase === "evaluate") this.beginSample(1);
     if (!this.#running) return;
     const nowMs = performance.now();
-    addToCell(this.#table, this.#rank, this.#column, nowMs - this.#lastMs);
+    this.#count(this.#column, nowMs - this.#lastMs);
     this.#before = this.#column;
     this.#column = columnOf[phases.indexOf(phase)]!;
     this.#lastMs = nowMs;
@@ -100,14 +123,18 @@ export class PhaseClock {
     }
     const insideMs = nowMs - this.#lastMs;
     if (this.#before === evaluateColumn) {
-      addToCell(this.#table, this.#rank, evaluateColumn, insideMs);
+      this.#count(evaluateColumn, insideMs);
     } else {
       const waitMs = Math.min(insideMs, longestMs - this.#workedMs);
-      addToCell(this.#table, this.#rank, waitColumn, waitMs);
-      addToCell(this.#table, this.#rank, wakeColumn, insideMs - waitMs);
+      this.#count(waitColumn, waitMs);
+      this.#count(wakeColumn, insideMs - waitMs);
     }
     this.#lastMs = nowMs;
     this.#leftMs = nowMs;
     this.#turn = 1 - this.#turn;
+  }
+
+  #count(column: number, ms: number): void {
+    addToCell(this.#table, this.#rank, column, ms * this.#weight);
   }
 }

@@ -11,7 +11,7 @@ export interface Throughput {
 }
 
 /** How many steps of a thread are start-up. */
-const startUpSteps = 2;
+export const startUpSteps = 2;
 
 /** Rows of the sums: start-up steps, and the others. Columns: samples and milliseconds. */
 export const throughputSize = { rows: 2, columns: 2 } as const;
@@ -26,16 +26,27 @@ function whatCounts([startUp, steady]: readonly [Throughput, Throughput]): Throu
   return steady.samples > 0 ? steady : startUp;
 }
 
+const readKind = (sums: Float64Table, row: number): Throughput => ({
+  samples: readCell(sums, row, 0),
+  ms: readCell(sums, row, 1),
+});
+
 /** The speed of the whole run so far, from its sums. */
 export function readThroughput(sums: Float64Table): Throughput {
-  const kind = (row: number) => ({ samples: readCell(sums, row, 0), ms: readCell(sums, row, 1) });
-  return whatCounts([kind(0), kind(1)]);
+  return whatCounts([readKind(sums, 0), readKind(sums, 1)]);
+}
+
+/** Everything so far, with start-up. */
+export function readAllThroughput(sums: Float64Table): Throughput {
+  const [startUp, steady] = [readKind(sums, 0), readKind(sums, 1)];
+  return { samples: startUp.samples + steady.samples, ms: startUp.ms + steady.ms };
 }
 
 /** Measures the steps of one thread. */
 export class TrainingClock {
   readonly #run: Float64Table | undefined;
-  #startedMs = 0;
+  /** When the last steps began. */
+  beganMs = 0;
   #steps = 0;
   /** For the current epoch. */
   #epoch = newSums();
@@ -47,12 +58,12 @@ export class TrainingClock {
 
   /** Steps begin. */
   start(): void {
-    this.#startedMs = performance.now();
+    this.beganMs = performance.now();
   }
 
   /** So many steps, over so many samples, are done; returns their milliseconds. */
   stop(steps: number, samples: number): number {
-    const ms = performance.now() - this.#startedMs;
+    const ms = performance.now() - this.beganMs;
     const kind = this.#steps < startUpSteps ? 0 : 1;
     this.#steps += steps;
     this.#epoch[kind].samples += samples;

@@ -23,7 +23,7 @@ import type { Digest } from "../shared/digest.ts";
 import { compareModels, digestModel } from "../shared/digest.ts";
 import { addToCell, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
-import { bindModel, checkModel, recordsNorm } from "../shared/layout.ts";
+import { bindModel, checkModel } from "../shared/layout.ts";
 import type { Brought, LocalMemory } from "../shared/local-memory.ts";
 import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "../shared/local-memory.ts";
 import { nextLearningRates } from "../shared/step-records.ts";
@@ -116,7 +116,7 @@ export class LocalSteps {
     writeCell(layout.losses, 0, 0, loss);
     writeCell(layout.shardWeights, 0, 0, weight);
     addToCell(this.#layout.shardWeights, shard, 0, weight);
-    const isRecorded = recordsNorm(this.#layout, step) || step + 1 === this.#meetsAt;
+    const isRecorded = this.#layout.stepRecords !== undefined || step + 1 === this.#meetsAt;
     const measured = update.needsWholeAverage || isRecorded;
     if (weight === 0) optimizer.advance();
     else {

@@ -19,8 +19,9 @@ import { Control } from "../shared/control.ts";
 import { compareModels, digestModel } from "../shared/digest.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
+import { Glances } from "../shared/glances.ts";
 import { shardsOf } from "../shared/gradient-slots.ts";
-import { bindEMA, bindModel, checkModel } from "../shared/layout.ts";
+import { bindEMA, bindModel, checkModel, timesPhases } from "../shared/layout.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
 import { PhaseMarks } from "../shared/phase-marks.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
@@ -97,6 +98,8 @@ export interface Worker {
   readonly training: TrainingClock;
   /** Rank 0 has one. */
   readonly timer: StepTimer | undefined;
+  /** If a page looks at some steps. */
+  readonly glances: Glances | undefined;
   readonly done: Done;
   /** A line for the user, from one worker for all. */
   readonly report: (line: string) => void;
@@ -165,7 +168,8 @@ function barriersOf(setup: WorkerSetup, { entered, words }: Surroundings) {
   const { rank, plan, layout, begin, spin } = setup;
   const { workers, reduce, timePhasesFrom } = plan;
   const control = new Control(heap().int32, layout.control);
-  const clock = timePhasesFrom === undefined ? undefined : new PhaseClock(layout.phases, rank);
+  const sampled = timePhasesFrom === undefined;
+  const clock = timesPhases(plan, layout) ? new PhaseClock(layout.phases, rank, { sampled }) : undefined;
   const own = words?.(control);
   const barrier = new Barrier(control, { parties: workers, spin }, own);
   const averaged = ["reduceArrived", "reduceGeneration"] as const;
@@ -296,6 +300,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     sums: new EpochSums(begin.state),
     training: new TrainingClock(rank === 0 ? layout.throughput : undefined),
     timer: rank === 0 ? new StepTimer(layout) : undefined,
+    glances: layout.glances && new Glances(control, { ...layout, glances: layout.glances }),
     done,
     report,
   };

@@ -18,8 +18,20 @@ import { trainTogether } from "./step.ts";
 
 /** Does all steps, or stops early on request. */
 export function* stepLoop(worker: Worker): Pauses {
-  const { setup, control, where, done, local, snapshots, unchanged, training, timer, best, earlyStopping } =
-    worker;
+  const {
+    setup,
+    control,
+    where,
+    done,
+    local,
+    snapshots,
+    unchanged,
+    training,
+    timer,
+    glances,
+    best,
+    earlyStopping,
+  } = worker;
   const { rank, plan, sampling, job } = setup;
   const { steps } = plan;
   const perEpoch = stepsPerEpoch(sampling);
@@ -35,10 +47,13 @@ export function* stepLoop(worker: Worker): Pauses {
   while (!over && done.steps < steps && !done.enough) {
     const begun = done.steps;
     training.start();
+    if (glances) where.beginSample(glances.begin());
     const stopped = local ? yield* trainApart(worker, local) : yield* trainTogether(worker);
+    if (glances) where.endSample();
     const samples = samplesSince(worker, begun);
     const ms = training.stop(done.steps - begun, samples);
     timer?.steps(begun, done.steps, { samples, ms });
+    if (rank === 0) glances?.note(done.steps, done.last);
     const epochOver = done.steps % perEpoch === 0;
     if (epochOver || stopped || done.steps === steps || snapshots?.wanted(false))
       yield* requireFinite(worker);

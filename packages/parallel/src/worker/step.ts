@@ -5,7 +5,6 @@
 import { checkFirstStep } from "../checks/first-step.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
 import { writeCell } from "../shared/float64-table.ts";
-import { recordsNorm } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
@@ -43,7 +42,8 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   yield* decide(worker, done.steps + 1);
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
-  const wanted = update.needsWholeAverage || recordsNorm(layout, done.steps) || estimate !== undefined;
+  const toldNorm = layout.stepRecords !== undefined || worker.glances?.now === true;
+  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined;
   const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
@@ -113,9 +113,10 @@ export function checkFirst({ setup, shards, local, model, report, done }: Worker
 
 /** Rank 0, between two barriers: whether to stop once `step` steps are done, and whether to take a snapshot. */
 export function* decide(worker: Worker, step: number): Pauses {
-  const { setup, control, snapshots, unchanged, earlyStopping } = worker;
+  const { setup, control, snapshots, unchanged, earlyStopping, glances, training } = worker;
   const { rank, plan, sampling } = setup;
   if (rank !== 0) return;
+  glances?.decide(training.beganMs);
   if (control.load("stopRequested") && step >= control.load("stopFrom")) control.store("stop", 1);
   const ends = step === plan.steps || control.load("stop") === 1;
   const mayEnd = ends || (earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);

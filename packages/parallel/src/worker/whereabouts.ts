@@ -79,8 +79,17 @@ export class Whereabouts {
     return performance.now() - readCell(this.#waits, this.#rank, 0);
   }
 
-  /** Starts measuring phases. */
+  /** Starts measuring phases, for good. */
   startClock(): void {
     this.#clock?.start();
+  }
+
+  /** A turn begins whose times stand for so many turns, see `PhaseClock`. */
+  beginSample(turns: number): void {
+    this.#clock?.beginSample(turns);
+  }
+
+  endSample(): void {
+    this.#clock?.endSample();
   }
 }

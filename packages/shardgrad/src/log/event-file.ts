@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import type { EventContent } from "./event-messages.ts";
-import { encodeEvent } from "./event-messages.ts";
+import { encodeEvent, NumbersEncoder } from "./event-messages.ts";
 
 /** TFRecord's mask, as a checksum of bytes that contain their own checksum is weak. */
 function masked(bytes: Uint8Array): number {
@@ -31,6 +31,7 @@ let files = 0;
 
 export class EventFile {
   readonly #file: number;
+  readonly #encoders = new Map<string, NumbersEncoder>();
   #records: Uint8Array[] = [];
 
   /** @param resumedAt steps done, if the run continues another file: TensorBoard then forgets what that has beyond. */
@@ -46,12 +47,16 @@ export class EventFile {
       this.#add(now, resumedAt + 1, { case: "sessionLog", value: { status: sessionStart } });
   }
 
-  /** Numbers by tag, at a step. */
-  add(timeMs: number, step: number, values: Readonly<Record<string, number>>): void {
-    const value = Object.entries(values).map(([tag, number]) => {
-      return { tag, value: { case: "simpleValue" as const, value: Math.fround(number) } };
-    });
-    this.#add(timeMs / 1000, step, { case: "summary", value: { value } });
+  /** Numbers by name, at a step; the tags are the kind and the name. */
+  add(kind: string, timeMs: number, step: number, values: Readonly<Record<string, number>>): void {
+    const names = Object.keys(values);
+    const key = `${kind} ${names.join("\n")}`;
+    let encoder = this.#encoders.get(key);
+    if (!encoder) {
+      encoder = new NumbersEncoder(names.map((name) => `${kind}/${name}`));
+      this.#encoders.set(key, encoder);
+    }
+    this.#records.push(frame(encoder.encode(timeMs / 1000, step, Object.values(values))));
   }
 
   flush(): void {

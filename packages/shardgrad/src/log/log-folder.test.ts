@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvents } from "../../testing/read-events.ts";
 import { train } from "../train.ts";
 import type { TrainOptions } from "../watch-options.ts";
+import { encodeEvent, NumbersEncoder } from "./event-messages.ts";
 
 const clusters = new URL("../../../../test/jobs/clusters.ts", import.meta.url);
 const root = mkdtempSync(join(tmpdir(), "shardgrad-log-"));
@@ -153,4 +154,20 @@ describe("is refused before the run begins", () => {
     await refused({ log: 3 as never }).toThrow("train: log is 3, expected the path of a folder");
     await refused({ logs: "x" } as never).toThrow(/^train: there is no option "logs"; did you mean log\?/);
   });
+});
+
+it("numbers that are put into the bytes of an event are what the schema would encode", () => {
+  const tags = ["step/loss", "step/ä", "step/waitShare"];
+  const encoder = new NumbersEncoder(tags);
+  for (const [time, step, numbers] of [
+    [1.5, 1, [0.25, 0, -1]],
+    [1_900_000_000.123, 2 ** 33, [Number.NaN, Number.POSITIVE_INFINITY, 1e-30]],
+  ] as const) {
+    const value = tags.map((tag, i) => {
+      return { tag, value: { case: "simpleValue" as const, value: Math.fround(numbers[i]!) } };
+    });
+    expect(encoder.encode(time, step, numbers)).toEqual(
+      encodeEvent(time, step, { case: "summary", value: { value } }),
+    );
+  }
 });

@@ -22,6 +22,9 @@ import {
   stepRow,
 } from "./rows.ts";
 
+/** Lines are collected for so long: epochs may be shorter than writing to a file. */
+const flushMs = 200;
+
 const names = { csv: "metrics.csv", json: "metrics.jsonl" } as const;
 
 interface Files {
@@ -37,6 +40,7 @@ export class LogFolder implements Onlooker {
   readonly #resumes: boolean;
   #start: StartEvent | undefined;
   #files: Files | undefined;
+  #flushedMs = Number.NEGATIVE_INFINITY;
 
   /** @param resumes whether the run may continue an earlier one */
   constructor(folder: string, resumes: boolean) {
@@ -59,6 +63,10 @@ export class LogFolder implements Onlooker {
       if (!this.#resumes) this.#open({ step: 0, epoch: 0 });
     } else if (event.type === "resume") this.#open(event);
     else if (event.type === "epoch") this.#add(epochRow(event));
+    // A run that is resumed from a checkpoint finds all rows up to it.
+    const nowMs = performance.now();
+    if (event.type !== "checkpoint" && nowMs - this.#flushedMs < flushMs) return;
+    this.#flushedMs = nowMs;
     this.#writing((files) => {
       for (const file of [files.csv, files.json, files.events]) file.flush();
     });
@@ -91,7 +99,7 @@ export class LogFolder implements Onlooker {
       // Its columns may have changed: written anew from the rows.
       const csv = new LinesFile(join(this.#folder, names.csv), () => [
         csvHeader(columns),
-        ...rows.map((row) => csvLine(row, columns, evaluates)),
+        ...rows.map((row) => csvLine(row, columns, numbersOf(row, evaluates))),
       ]);
       const events = new EventFile(this.#folder, this.#resumes ? resumed.step : undefined);
       this.#files = { csv, json, events, columns, evaluates };
@@ -105,13 +113,10 @@ export class LogFolder implements Onlooker {
   #add(row: LogRow): void {
     if (!this.#files) return;
     const { csv, json, events, columns, evaluates } = this.#files;
+    const numbers = numbersOf(row, evaluates);
     json.add(jsonLine(row));
-    csv.add(csvLine(row, columns, evaluates));
-    const tagged = Object.entries(numbersOf(row, evaluates)).map(([name, value]) => [
-      `${row.type}/${name}`,
-      value,
-    ]);
-    events.add(row.time * 1000, row.step, Object.fromEntries(tagged));
+    csv.add(csvLine(row, columns, numbers));
+    events.add(row.type, row.time * 1000, row.step, numbers);
   }
 
   /** A log is not worth a run: if writing fails, says so once, and stops logging. */

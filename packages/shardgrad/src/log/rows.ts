@@ -92,11 +92,16 @@ export function csvHeader(columns: readonly string[]): string {
 }
 
 /** A number that is there but not finite is NaN or Infinity; an absent one leaves its cell empty. */
-export function csvLine(row: LogRow, columns: readonly string[], evaluates: string): string {
-  const numbers = numbersOf(row, evaluates);
-  const cells = columns.map((name) =>
-    Object.hasOwn(numbers, name) ? String(numbers[name] ?? Number.NaN) : "",
-  );
-  const skipped = row.skipped === undefined ? "" : Number(row.skipped);
-  return [row.type, row.step, row.epoch, row.time, ...cells, skipped].join(",");
+export function csvLine(
+  { type, step, epoch, time, skipped }: LogRow,
+  columns: readonly string[],
+  numbers: Readonly<Record<string, number>>,
+): string {
+  let line = `${type},${step},${epoch},${time},`;
+  for (const name of columns) {
+    const number = numbers[name];
+    // A row that was read back has null for NaN.
+    line += number === undefined ? "," : `${number ?? Number.NaN},`;
+  }
+  return skipped === undefined ? line : `${line}${Number(skipped)}`;
 }

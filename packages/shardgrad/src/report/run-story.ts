@@ -3,11 +3,12 @@ import { basename } from "node:path";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
 import type { ObservedStep, Onlooker } from "@shardgrad/parallel/command";
 import { oneLine } from "@shardgrad/parallel/command";
-import type { EpochData, Maybe, RunData } from "./run-data.ts";
+import { EpochSeries } from "./epoch-series.ts";
+import type { Maybe, RunData } from "./run-data.ts";
 import { StepSeries } from "./step-series.ts";
 
-/** The most notes; of more, the first and the last ones are kept. And the most epochs that a page has. */
-const [mostNotes, mostEpochs] = [60, 600];
+/** The most notes; of more, the first and the last ones are kept. */
+const mostNotes = 60;
 
 const finite = (value: number | undefined): Maybe => (Number.isFinite(value) ? value! : null);
 
@@ -21,7 +22,7 @@ export class RunStory implements Onlooker {
   readonly #job: string;
   readonly #options: [string, string][];
   readonly #series = new StepSeries();
-  readonly #epochs: EpochData[] = [];
+  readonly #epochs = new EpochSeries();
   readonly #notes: RunData["notes"] = [];
   readonly #beganMs = Date.now();
   #start: StartEvent | undefined;
@@ -51,8 +52,8 @@ export class RunStory implements Onlooker {
     else this.#note(event);
   }
 
-  steps(from: number, to: number, read: (step: number) => ObservedStep): void {
-    this.#series.add(from, to, read);
+  glances(steps: readonly ObservedStep[]): void {
+    for (const step of steps) this.#series.add(step);
   }
 
   end(failure?: { error: unknown }): void {
@@ -84,17 +85,10 @@ export class RunStory implements Onlooker {
       memory,
       options: this.#options,
       steps: this.#series.columns,
-      epochs: this.#someEpochs(),
+      epochs: this.#epochs.some,
       nested: this.#nested,
       notes: this.#notes,
     };
-  }
-
-  /** All epochs, or some of them, evenly, and the last one. */
-  #someEpochs(): EpochData[] {
-    const every = Math.ceil(this.#epochs.length / mostEpochs);
-    const last = this.#epochs.length - 1;
-    return this.#epochs.filter((_, i) => (last - i) % every === 0);
   }
 
   #progress({ step, samplesPerSecond, waitShare, phaseMs }: Extract<TrainEvent, { type: "progress" }>): void {
@@ -111,7 +105,7 @@ export class RunStory implements Onlooker {
     const single = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
     this.#nested = Object.fromEntries(entries.filter(([, value]) => typeof value !== "number"));
     this.#latest = { ...this.#latest, step: event.step };
-    this.#epochs.push({
+    this.#epochs.add({
       epoch: event.epoch,
       step: event.step,
       loss: finite(event.loss),

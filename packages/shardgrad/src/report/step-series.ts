@@ -1,10 +1,10 @@
-// The numbers of all steps in a bounded number of places: neighbours are merged when there are too many. However long a
-// run is, a page of it stays small, and looking on costs next to nothing.
+// The numbers of steps in a bounded number of places: neighbours are merged when there are too many. However long a run
+// is, a page of it stays small.
 import type { ObservedStep } from "@shardgrad/parallel/command";
 import type { Maybe, StepColumns } from "./run-data.ts";
 
-/** The most places, and the most records that are read for one report of progress. */
-const [mostPlaces, mostReads] = [480, 48];
+/** The most places. */
+const mostPlaces = 480;
 
 const names = ["loss", "lr", "gradNorm", "samplesPerSecond", "waitShare"] as const;
 type Name = (typeof names)[number];
@@ -37,23 +37,8 @@ export class StepSeries {
   /** Steps in a full place. */
   #stride = 1;
 
-  /** Adds steps `from` … `to`. Reads only some of them, if they are many. */
-  add(from: number, to: number, read: (step: number) => ObservedStep): void {
-    const every = Math.ceil((to - from + 1) / mostReads);
-    for (let step = Math.min(to, from + every - 1); ; step = Math.min(to, step + every)) {
-      this.#add(read(step));
-      if (step === to) break;
-    }
-  }
-
-  get columns(): StepColumns {
-    const column = (name: Name): Maybe[] =>
-      this.#places.map(({ sums }) => (sums[name].count === 0 ? null : sums[name].sum / sums[name].count));
-    const values = Object.fromEntries(names.map((name) => [name, column(name)])) as Record<Name, Maybe[]>;
-    return { step: this.#places.map(({ step }) => step), ...values };
-  }
-
-  #add(record: ObservedStep): void {
+  /** Adds a step, which stands for those since the last one, too. */
+  add(record: ObservedStep): void {
     let place = this.#places.at(-1);
     const first = place ? place.step - place.count : 0;
     if (!place || record.step - first > this.#stride) {
@@ -69,6 +54,13 @@ export class StepSeries {
       place.sums[name].sum += record[name];
       place.sums[name].count++;
     }
+  }
+
+  get columns(): StepColumns {
+    const column = (name: Name): Maybe[] =>
+      this.#places.map(({ sums }) => (sums[name].count === 0 ? null : sums[name].sum / sums[name].count));
+    const values = Object.fromEntries(names.map((name) => [name, column(name)])) as Record<Name, Maybe[]>;
+    return { step: this.#places.map(({ step }) => step), ...values };
   }
 
   /** Doubles the stride, once or more often, until there are a quarter fewer places. */

@@ -47,7 +47,8 @@ export class TraceFile implements Onlooker {
   event(event: TrainEvent): void {
     if (event.type === "start") this.#begin(event);
     else if (event.type === "resume") this.#firstStep = event.step;
-    else if (event.type === "epoch") this.#instant(`epoch ${event.epoch} told`, { step: event.step });
+    else if (event.type === "epoch" && event.step - this.#firstStep <= markedSteps)
+      this.#instant(`epoch ${event.epoch} told`, { step: event.step });
     else if (event.type === "checkpoint")
       this.#instant(event.error === undefined ? "checkpoint saved" : "checkpoint failed", {
         step: event.step,
