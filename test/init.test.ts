@@ -1,12 +1,22 @@
 // shardgrad init: what it writes runs at once, and nothing that is there is touched. In a folder of this one, so that the
 // jobs find the packages.
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
 
 const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
 const parent = fileURLToPath(new URL("./.tmp/", import.meta.url));
 mkdirSync(parent, { recursive: true });
 const folder = mkdtempSync(join(parent, "init-"));
@@ -29,7 +39,6 @@ it.each(["mlp", "images", "char-gpt"])("a job from the template %s trains at onc
   expect(code).toBe(0);
   expect(stdout.split("\n")).toEqual([
     `wrote ${template}/job.ts`,
-    `wrote ${template}/package.json`,
     `wrote ${template}/tsconfig.json`,
     "",
     "next:",
@@ -64,7 +73,8 @@ it.each([
   writeFileSync(join(folder, `${own} #1.csv`), csv);
   const begun = await shardgrad("init", own, "--csv", `${own} #1.csv`, "--target", target, "--json");
   expect(begun).toMatchObject({ code: 0, stderr: "" });
-  const { job, next } = JSON.parse(begun.stdout);
+  const { job, next, table: told } = JSON.parse(begun.stdout);
+  expect(told.columns.map((column: { name: string }) => column.name)).toContain(target);
   expect(readFileSync(job, "utf8")).toContain(part);
   expect(next).toEqual([`npx shardgrad train ${own}/job.ts --out ${own}/model.safetensors`]);
   const trained = await shardgrad("train", `${own}/job.ts`, "--steps", "3", "--workers", "1");
@@ -87,6 +97,58 @@ it("from a table to predictions of new rows: init, train, predict", async () => 
   // In the target's own unit: about three times the area.
   expect(Math.abs(first! - 30)).toBeLessThan(15);
   expect(second!).toBeGreaterThan(first!);
+});
+
+it("rows without what is to be predicted are left out, and a person is told what became of each column", async () => {
+  const flats = table(
+    "id,sold,area,price",
+    40,
+    (i) => `${i},0${(i % 9) + 1}.02.2024,${i % 9},${i === 3 ? "" : i % 9}`,
+  );
+  writeFileSync(join(folder, "flats.csv"), flats);
+  const { code, stdout } = await shardgrad("init", "flats", "--csv", "flats.csv", "--target", "price");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^39 rows\ncolumn +type +missing/);
+  expect(stdout).toContain("id: dropped: identifier: every row has its own\n");
+  expect(stdout).toMatch(/sold: values such as "01\.02\.2024" are words; write dates as 2026-01-31,/);
+  expect(stdout).toContain("\nrows left out, as they have no price: 1\n");
+  expect(stdout).toContain("predict flats/job.ts --weights flats/model.safetensors --input new-rows.csv\n");
+  expect(readFileSync(join(folder, "flats/job.ts"), "utf8")).toContain(
+    '// 1 of 40 rows had no price, and are left out.\n  dataset: table(new URL("../flats.csv", import.meta.url), { target: { column: "price", missing: "drop" } })',
+  );
+  const trained = await shardgrad("train", "flats/job.ts", "--steps", "3", "--workers", "1");
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+});
+
+it("outside of the clone, package.json takes the package from it, and the job has no type errors", async () => {
+  const outside = mkdtempSync(join(tmpdir(), "shardgrad-init-"));
+  try {
+    writeFileSync(
+      join(outside, "t.csv"),
+      table("a,b", 40, (i) => `${i % 7},${i % 5}`),
+    );
+    const asked = ["init", join(outside, "own"), "--csv", join(outside, "t.csv"), "--target", "b"];
+    const { stdout } = await shardgrad(...asked, "--json");
+    const { next, files } = JSON.parse(stdout);
+    expect(next).toEqual([
+      expect.stringMatching(
+        /^cd \S+own && npm install && npx shardgrad train job\.ts --out model\.safetensors$/,
+      ),
+    ]);
+    expect(files).toHaveLength(3);
+    const { dependencies } = JSON.parse(readFileSync(join(outside, "own/package.json"), "utf8"));
+    const source = join(outside, "own", dependencies.shardgrad.replace(/^file:/, ""));
+    // As npm installs it.
+    mkdirSync(join(outside, "own/node_modules/@types"), { recursive: true });
+    symlinkSync(source, join(outside, "own/node_modules/shardgrad"));
+    symlinkSync(join(root, "node_modules/@types/node"), join(outside, "own/node_modules/@types/node"));
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    execFileSync(process.execPath, [tsc, "-p", join(outside, "own")], { encoding: "utf8" });
+    const trained = await shardgrad("train", join(outside, "own/job.ts"), "--steps", "2", "--workers", "1");
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+  } finally {
+    rmSync(outside, { recursive: true });
+  }
 });
 
 it("writes nothing over what is there, and an .mts job beside a package.json that is no module", async () => {

@@ -1,16 +1,19 @@
 // Rows: named columns of raw values of one length, as files hold them. Also remembers from which line of which file each
 // row came, so that errors can name it. Knows nothing of files or of encoding.
 import type { Rows } from "@shardgrad/parallel";
+import { partOf } from "@shardgrad/parallel/command";
 import { DataError } from "./errors.ts";
 
 export type { Rows };
 
 /** Where rows came from. */
 export interface Origin {
-  /** A file, for messages. */
-  readonly name: string;
+  /** A file, for messages; absent for rows that are from none. */
+  readonly name?: string;
   /** The line of each row, counted from 1; absent if rows have no lines. */
   readonly lines?: ArrayLike<number>;
+  /** The number of each row, counted from 0; absent if they are all there, in their order. */
+  readonly numbers?: ArrayLike<number>;
   /** What separates the values of a line. */
   readonly delimiter?: string;
 }
@@ -23,13 +26,29 @@ export function withOrigin<R extends Rows>(rows: R, origin: Origin | undefined):
   return rows;
 }
 
-export const originOf = (rows: Rows): Origin | undefined => origins.get(rows);
+/** Where rows came from, also if they are a part of others: those that train, those without a gap. */
+export function originOf(rows: Rows): Origin | undefined {
+  const known = origins.get(rows);
+  const part = partOf(rows);
+  if (known || !part) return known;
+  const { lines, numbers, ...whole } = originOf(part.of) ?? {};
+  const origin = {
+    ...whole,
+    ...(lines && { lines: part.numbers.map((row) => lines[row]!) }),
+    numbers: numbers ? part.numbers.map((row) => numbers[row]!) : part.numbers,
+  };
+  origins.set(rows, origin);
+  return origin;
+}
 
-/** `houses.csv line 17`, or `row 15` (counted from 0) for rows that are not from a file. */
+/**
+ * Where a row came from, for messages: `houses.csv line 17`, or `row 15` (counted from 0) for rows that are not from a
+ * file, or from one without lines.
+ */
 export function placeOf(rows: Rows, row: number): string {
-  const origin = origins.get(rows);
-  if (!origin) return `row ${row}`;
-  return origin.lines ? `${origin.name} line ${origin.lines[row]}` : `${origin.name} row ${row}`;
+  const { name, lines, numbers } = originOf(rows) ?? {};
+  const place = lines ? `line ${lines[row]}` : `row ${numbers?.[row] ?? row}`;
+  return name === undefined ? place : `${name} ${place}`;
 }
 
 /**
@@ -56,17 +75,6 @@ export function rowCount(operation: string, rows: Rows): number {
 }
 
 const quotedKind = (value: unknown): string => (value === null ? "null" : typeof value);
-
-/** The rows whose numbers are in `kept`. */
-export function pickRows(rows: Rows, kept: ArrayLike<number>): Rows {
-  const taken = Object.entries(rows).map(([name, values]): [string, ArrayLike<unknown>] => [
-    name,
-    Array.from(kept, (row) => values[row]),
-  ]);
-  const origin = origins.get(rows);
-  const lines = origin?.lines && Int32Array.from(kept, (row) => origin.lines![row]!);
-  return withOrigin(Object.fromEntries(taken), origin && { ...origin, ...(lines && { lines }) });
-}
 
 /**
  * Columns from one object per row, as JSON has them. A name that some objects lack is missing (null) there.

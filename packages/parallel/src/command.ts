@@ -3,6 +3,7 @@
 
 export { checkParts } from "./check-parts.ts";
 export type { CheckpointState } from "./checkpoint/state-file.ts";
+export { partOf, takeRows } from "./data/fitted.ts";
 export { describeThrown, oneLine } from "./errors.ts";
 export { frozenCopy } from "./frozen-copy.ts";
 export { jobUrlOf } from "./job/load-job.ts";

@@ -42,9 +42,13 @@ export function mostFrequent<T extends number | string>(counts: ReadonlyMap<T, n
   return best![0];
 }
 
-/** The shift and the scale of numbers, of which none is missing. */
+/**
+ * The shift and the scale of numbers, of which none is missing.
+ *
+ * @param where what an error about a number begins with
+ */
 function scaling(
-  where: string,
+  where: (odd: number) => string,
   values: Float64Array,
   how: Scale,
 ): Pick<NumberInput, "log" | "shift" | "scale"> {
@@ -58,7 +62,9 @@ function scaling(
   const log = how === "log";
   const odd = log ? values.find((value) => value <= 0) : undefined;
   if (odd !== undefined) {
-    throw new DataError(`${where}: scale "log" got ${odd}, expected numbers above 0; choose another scale`);
+    throw new DataError(
+      `${where(odd)}: scale "log" got ${odd}, expected numbers above 0; choose another scale`,
+    );
   }
   const scaled = log ? values.map(Math.log) : values;
   const mean = meanOf(scaled);
@@ -78,16 +84,21 @@ function fillOf(where: string, values: Float64Array, missing: Missing): number |
   );
 }
 
+/** Names the place of a number in a column. */
+const placeIn = (rows: Rows, name: string) => (number: number) =>
+  `table: ${placeOf(rows, (rows[name] as Float64Array).indexOf(number))}, column ${name}`;
+
 /** An input, or why the column is none. */
 type Found = Input | string;
 
 function fitNumbers(
   { name, type, decimal }: ColumnSchema,
-  values: Float64Array,
+  training: Rows,
   rule: ColumnRule,
   options: TableOptions,
 ): Found {
   const where = `table: column ${name}`;
+  const values = training[name] as Float64Array;
   const present = values.filter((value) => !Number.isNaN(value));
   if (present.length === 0) return "it has no values";
   const isIncomplete = present.length < values.length;
@@ -107,7 +118,7 @@ function fitNumbers(
     decimal,
     fill,
     indicator,
-    ...scaling(where, present, scale),
+    ...scaling(placeIn(training, name), present, scale),
   };
 }
 
@@ -137,13 +148,9 @@ function orderOf(
   );
 }
 
-function fitWords(
-  { name }: ColumnSchema,
-  values: readonly (string | null)[],
-  rule: ColumnRule,
-  options: TableOptions,
-): Found {
+function fitWords({ name }: ColumnSchema, training: Rows, rule: ColumnRule, options: TableOptions): Found {
   const where = `table: column ${name}`;
+  const values = training[name] as readonly (string | null)[];
   const present = values.filter((value) => value !== null);
   const isIncomplete = present.length < values.length;
   const counts = countsOf(present);
@@ -167,7 +174,7 @@ function fitWords(
   const words = orderOf(where, counts, rule.order);
   const places = new Map(words.map((word, place) => [word, place]));
   const ordinals = Float64Array.from(present, (word) => places.get(word)!);
-  const { shift, scale } = scaling(where, ordinals, rule.scale ?? options.scale ?? "standard");
+  const { shift, scale } = scaling(() => where, ordinals, rule.scale ?? options.scale ?? "standard");
   return { name, kind, words, missing, place: false, shift, scale };
 }
 
@@ -181,7 +188,7 @@ function fitTarget(schema: Schema, training: Rows, options: TableOptions): Targe
   const values = training[name] as Float64Array;
   const row = values.findIndex(Number.isNaN);
   if (row >= 0) throw missingTarget(training, row, name);
-  const scaled = scaling(`table: the target ${name}`, values, target.scale ?? "standard");
+  const scaled = scaling(placeIn(training, name), values, target.scale ?? "standard");
   return { name, kind: "number", type: type as NumberInput["type"], decimal, ...scaled };
 }
 
@@ -216,7 +223,7 @@ export function fitRows(schema: Schema, training: Rows, options: TableOptions): 
     if (name === targetOf(options)?.column) continue;
     const rule = ruleOf(options, name);
     const learn = type === "words" ? fitWords : fitNumbers;
-    const found = identifier ?? learn(column, training[name] as never, rule, options);
+    const found = identifier ?? learn(column, training, rule, options);
     if (typeof found === "string") dropped.push({ name, reason: found });
     else inputs.push(found);
   }

@@ -14,6 +14,7 @@ import {
   isCode,
   isMissing,
   isNumeric,
+  looksLikeDate,
   parseBoolean,
   parseDate,
   readNumber,
@@ -234,6 +235,10 @@ function schemaOf(name: string, scan: Scan, decimal: Decimal, options: TableOpti
     const note = `${name}: ${values - numbers} of ${values} values are no numbers (the first: ${quoted(odd.value)}, ${odd.place}); add such words to missingWords if they stand for nothing`;
     return { name, type: found, decimal, note };
   }
+  if (typeof odd.value === "string" && looksLikeDate(odd.value)) {
+    const note = `${name}: values such as ${quoted(odd.value)} are words; write dates as 2026-01-31, and they are days`;
+    return { name, type: found, decimal, note };
+  }
   const isMeasure = typeof odd.value === "string" && hasUnit(odd.value.trim());
   const note = `${name}: values such as ${quoted(odd.value)} are words; take the sign out of the file, and they are numbers`;
   return { name, type: found, decimal, ...(isMeasure && { note }) };
@@ -245,7 +250,10 @@ function schemaOf(name: string, scan: Scan, decimal: Decimal, options: TableOpti
  * @param parts training rows, and rows to evaluate on, if any
  * @throws DataError for a value that its column cannot hold, named by its place
  */
-export function takeRows(parts: readonly Rows[], options: TableOptions): { schema: Schema; typed: Rows[] } {
+export function convertRows(
+  parts: readonly Rows[],
+  options: TableOptions,
+): { schema: Schema; typed: Rows[] } {
   const names = Object.keys(parts[0]!);
   const missingWords = options.missingWords ?? defaultMissingWords;
   const missing = new Set(missingWords);

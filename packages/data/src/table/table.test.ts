@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import { tensor } from "@shardgrad/core";
+import { takeRows } from "@shardgrad/parallel/command";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError } from "../errors.ts";
 import { readCsv } from "../read/csv.ts";
@@ -250,6 +251,26 @@ describe("new rows", () => {
   });
 });
 
+it("errors of fit() and encode() name the line of the file, whichever rows train", async () => {
+  const data = table(csv("a,b,y\n1,1,1\nNA,2,\n3,3,2\n-1,4,3\n2,5,4\n"), {
+    target: { column: "y", missing: "drop" },
+    columns: { a: { scale: "log" } },
+  });
+  // Without the row that has no target, as readers name it; then without the first of them, as `validation` takes it.
+  const rows = (await data.load()) as Rows;
+  expect(() => data.fit(takeRows(rows, Int32Array.of(1, 2, 3)))).toThrow(
+    'table: the text line 5, column a: scale "log" got -1, expected numbers above 0',
+  );
+  const state = data.fit(takeRows(rows, Int32Array.of(0, 1)));
+  expect(() => data.encode(takeRows(rows, Int32Array.of(2)), state)).toThrow(
+    "table: the text line 5, column a: got -1, expected a number above 0",
+  );
+  const plain = table({ a: [1, 3, -1], y: [1, 2, 3] }, { target: "y", columns: { a: { scale: "log" } } });
+  expect(() => plain.fit(takeRows({ a: [1, 3, -1], y: [1, 2, 3] }, Int32Array.of(1, 2)))).toThrow(
+    "table: row 2",
+  );
+});
+
 it("fit() takes rows as readers return them, too", async () => {
   const data = table(csv("a,b\n1,u\n3,v\n"), { scale: "none" });
   await data.load();
@@ -384,7 +405,11 @@ describe("mistakes take one line", () => {
       "table: no column is left to predict from; dropped: a (constant: always 1), b",
     ],
     [{ a: [1, 2], y: ["u", "u"] }, { target: "y" }, 'table: the target y has one value only, "u"'],
-    [{ a: [-1, 2] }, { scale: "log" }, 'table: column a: scale "log" got -1, expected numbers above 0'],
+    [
+      { a: [-1, 2] },
+      { scale: "log" },
+      'table: row 0, column a: scale "log" got -1, expected numbers above 0',
+    ],
     [
       { a: ["u", "v"] },
       { columns: { a: { missing: "mean" } } },

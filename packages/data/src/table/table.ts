@@ -1,13 +1,14 @@
 // `table`: rows of a file as a data set that learns from its training rows. Reads nothing until the data is asked for,
 // because workers import the module that calls it.
 import { registerEncoder } from "@shardgrad/parallel";
+import { takeRows } from "@shardgrad/parallel/command";
 import { DataError } from "../errors.ts";
 import type { CsvSource } from "../read/csv.ts";
 import { readCsv } from "../read/csv.ts";
 import { readRows } from "../read/read-rows.ts";
 import type { FilePath } from "../read/source.ts";
 import type { Rows } from "../rows.ts";
-import { pickRows, rowsFromObjects } from "../rows.ts";
+import { rowsFromObjects } from "../rows.ts";
 import { TableDescription } from "./describe.ts";
 import type { TableColumns } from "./encode.ts";
 import { encodeRows } from "./encode.ts";
@@ -15,7 +16,7 @@ import { fitRows, missingTarget } from "./fit.ts";
 import type { TableOptions } from "./options.ts";
 import { checkTableOptions, targetOf } from "./options.ts";
 import type { Schema } from "./schema.ts";
-import { takeRows, typeRows } from "./schema.ts";
+import { convertRows, typeRows } from "./schema.ts";
 import type { TableState } from "./state.ts";
 import { defaultMissingWords, isMissing } from "./values.ts";
 
@@ -53,7 +54,12 @@ function withTarget(rows: Rows, options: TableOptions): Rows {
   const all = Array.from(values, (_, row) => row);
   const kept = all.filter((row) => !isMissing(values[row], missing));
   if (kept.length === all.length) return rows;
-  if (target.missing === "drop") return pickRows(rows, kept);
+  if (kept.length === 0) {
+    throw new DataError(
+      `table: the target ${target.column} is missing in all ${all.length} rows; is it the right column?`,
+    );
+  }
+  if (target.missing === "drop") return takeRows(rows, Int32Array.from(kept));
   throw missingTarget(rows, all.find((row) => kept[row] !== row)!, target.column);
 }
 
@@ -74,7 +80,7 @@ export function table(source: TableSource, options: TableOptions = {}): Table {
   const read = async () => {
     const sources = options.test === undefined ? [source] : [source, options.test];
     const parts = await Promise.all(sources.map((part) => readSource(part, options)));
-    const taken = takeRows(
+    const taken = convertRows(
       parts.map((rows) => withTarget(rows, options)),
       options,
     );
@@ -82,7 +88,7 @@ export function table(source: TableSource, options: TableOptions = {}): Table {
     return taken;
   };
   const fit = (rows: Rows): TableState => {
-    const schema = known ?? takeRows([rows], options).schema;
+    const schema = known ?? convertRows([rows], options).schema;
     return fitRows(schema, typeRows(schema, rows), options);
   };
   return {

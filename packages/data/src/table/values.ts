@@ -55,6 +55,9 @@ export function hasUnit(text: string): boolean {
   return bare !== text && (isNumeric(bare, ".") || isNumeric(bare, ","));
 }
 
+/** True for a date in another form than ISO's, such as 31.1.2026 or 1/31/26, which is read as a word. */
+export const looksLikeDate = (text: string): boolean => /^\d{1,4}([./-])\d{1,2}\1\d{1,4}$/.test(text.trim());
+
 /** A code such as the postcode 01067, which is no number although it is written in digits. */
 export const isCode = (text: string): boolean => /^0\d/.test(text);
 

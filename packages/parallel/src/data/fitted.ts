@@ -89,16 +89,30 @@ export function countRows(where: string, rows: unknown): number {
   return (first[1] as ArrayLike<unknown>).length;
 }
 
+/** Rows that are some of others. */
+interface Part {
+  readonly of: Rows;
+  /** Which of the others each of them is. */
+  readonly numbers: Int32Array;
+}
+
+const parts = new WeakMap<Rows, Part>();
+
+/** Of which rows these were taken; undefined if they are all that there are. For errors that name the place of a row. */
+export const partOf = (rows: Rows): Part | undefined => parts.get(rows);
+
 /** Some of the rows. */
 export function takeRows(rows: Rows, numbers: Int32Array): Rows {
-  const taken = Object.entries(rows).map(([name, values]) => [
+  const columns = Object.entries(rows).map(([name, values]) => [
     name,
     ArrayBuffer.isView(values)
       ? // biome-ignore lint/suspicious/noExplicitAny: any of the typed arrays
         (values as any).constructor.from(numbers, (row: number) => values[row])
       : Array.from(numbers, (row) => values[row]),
   ]);
-  return Object.fromEntries(taken) as Rows;
+  const taken = Object.fromEntries(columns) as Rows;
+  parts.set(taken, { of: rows, numbers });
+  return taken;
 }
 
 /** The `encode` of a data set. */

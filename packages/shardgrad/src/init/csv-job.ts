@@ -1,6 +1,6 @@
 // Writes a job that learns to predict a column of a table from the others: its text follows from what the table is.
-import type { Rows, TableState } from "@shardgrad/data";
-import { DataError, table } from "@shardgrad/data";
+import type { Rows, TableDescription, TableState } from "@shardgrad/data";
+import { DataError, readRows, table } from "@shardgrad/data";
 
 /** What the job must know of the table. */
 export interface TableFacts {
@@ -11,8 +11,14 @@ export interface TableFacts {
   embeddings: readonly string[];
   /** Whether there are other columns, too: they are side by side in the column `x`. */
   hasNumbers: boolean;
+  /** Rows with a target, and those without, which are left out. */
   rows: number;
+  withoutTarget: number;
+  /** What the columns are, for a person. */
+  description: TableDescription;
 }
+
+const lengthOf = (rows: Rows): number => Object.values(rows)[0]?.length ?? 0;
 
 /**
  * Reads the table, and finds out what the job must know.
@@ -20,7 +26,8 @@ export interface TableFacts {
  * @throws DataError if it cannot be read, or has no such column
  */
 export async function factsOf(csv: string, target: string): Promise<TableFacts> {
-  const data = table(csv, { target });
+  const raw = await readRows(csv);
+  const data = table(raw, { target: { column: target, missing: "drop" } });
   const rows = (await data.load()) as Rows;
   const state: TableState = data.fit(rows);
   if (state.target === null || state.target === undefined)
@@ -30,7 +37,9 @@ export async function factsOf(csv: string, target: string): Promise<TableFacts> 
     kind: state.target.kind,
     embeddings: state.inputs.filter(({ kind }) => kind === "embedding").map(({ name }) => name),
     hasNumbers: state.inputs.some(({ kind }) => kind !== "embedding"),
-    rows: Object.values(rows)[0]?.length ?? 0,
+    rows: lengthOf(rows),
+    withoutTarget: lengthOf(raw) - lengthOf(rows),
+    description: await data.describe(),
   };
 }
 
@@ -42,6 +51,7 @@ function batchSizeFor(rows: number): number {
 }
 
 const quoted = (text: string) => JSON.stringify(text);
+const oneLine = (text: string) => text.replace(/\s+/g, " ");
 
 /** With embeddings: words of these columns become vectors beside the numbers. */
 function network(
@@ -97,7 +107,7 @@ class Network extends Module {
 
 /** @param source the path of the table, seen from the job */
 export function csvJob(facts: TableFacts, source: string): string {
-  const { target, kind, embeddings, rows } = facts;
+  const { target, kind, embeddings, rows, withoutTarget } = facts;
   const isClasses = kind === "classes";
   const hasWords = embeddings.length > 0;
   const { definition, model } = network(facts, isClasses ? "outputSize(state)" : "1");
@@ -120,7 +130,7 @@ export function csvJob(facts: TableFacts, source: string): string {
     ? `accuracy: { perSample: (model, ${batch}) => accuracy(${output}, ${y}), direction: "max" },`
     : `// The share of the target's variance that is explained: 1 is perfect, 0 no better than the mean.
     r2: { outputs: (model, ${batch}) => [${output}, ${y}], score: r2Score() },`;
-  return `// Predicts ${target.replace(/\s+/g, " ")} from the other columns of a table.
+  return `// Predicts ${oneLine(target)} from the other columns of a table.
 import {
 ${imports.map((name) => `  ${name},`).join("\n")}
 } from "shardgrad";
@@ -128,8 +138,8 @@ ${definition}
 export default defineJob({
   // \`--set width=128\` tries another value.
   params: { width: 64, lr: 0.003 },
-  // Types of columns are found out; \`console.log(await table(…).describe())\` shows them.
-  dataset: table(new URL(${quoted(source)}, import.meta.url), { target: ${quoted(target)} }),
+  // Types of columns are found out; \`console.log(await table(…).describe())\` shows them.${withoutTarget === 0 ? "" : `\n  // ${withoutTarget} of ${rows + withoutTarget} rows had no ${oneLine(target)}, and are left out.`}
+  dataset: table(new URL(${quoted(source)}, import.meta.url), { target: ${withoutTarget === 0 ? quoted(target) : `{ column: ${quoted(target)}, missing: "drop" }`} }),
   // A fifth of the rows is not trained on, but evaluated after each epoch.
   validation: 0.2,
   model: ${model},

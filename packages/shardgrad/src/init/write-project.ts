@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { JobError } from "@shardgrad/parallel";
 
 /** What was written, and what is needed next. */
@@ -11,8 +12,8 @@ export interface Written {
   job: string;
   /** The paths of all new files. */
   files: string[];
-  /** Whether the folder finds the package already, or must be installed first. */
-  installed: boolean;
+  /** What must be installed first; undefined if the folder finds the package already. */
+  needs?: string;
 }
 
 /** The package.json that decides for this folder, if there is one. */
@@ -35,8 +36,29 @@ function findsShardgrad(folder: string): boolean {
   }
 }
 
-const packageText = (version: string) =>
-  `${JSON.stringify({ private: true, type: "module", dependencies: { shardgrad: version } }, null, 2)}\n`;
+/** The folder of this package, seen from the folder of its command. */
+const ownFolder = fileURLToPath(new URL("..", import.meta.url));
+
+/** Where npm finds this package: in the registry if it came from there, else in the clone that runs it. */
+function sourceOf(folder: string, version: string): string {
+  if (ownFolder.split(sep).includes("node_modules")) return `^${version}`;
+  return `file:${relative(folder, ownFolder).split(sep).join("/")}`;
+}
+
+/** With the types that tsconfig.json asks for. */
+const packageText = (shardgrad: string | undefined) =>
+  `${JSON.stringify(
+    {
+      private: true,
+      type: "module",
+      ...(shardgrad !== undefined && {
+        dependencies: { shardgrad },
+        devDependencies: { "@types/node": ">=24", typescript: ">=5.8" },
+      }),
+    },
+    null,
+    2,
+  )}\n`;
 
 const tsconfigText = `${JSON.stringify(
   {
@@ -44,6 +66,7 @@ const tsconfigText = `${JSON.stringify(
       target: "es2024",
       lib: ["es2024", "esnext.disposable"],
       module: "nodenext",
+      types: ["node"],
       strict: true,
       noEmit: true,
       skipLibCheck: true,
@@ -55,7 +78,8 @@ const tsconfigText = `${JSON.stringify(
 )}\n`;
 
 /**
- * Writes the job, and package.json and tsconfig.json if the folder has none.
+ * Writes the job; tsconfig.json if the folder has none; and package.json if it has none and needs it: to find this package,
+ * or for Node.js to take the job as a module.
  *
  * @param version of this package
  * @throws JobError if there is a job already
@@ -63,7 +87,10 @@ const tsconfigText = `${JSON.stringify(
 export async function writeProject(folder: string, jobText: string, version: string): Promise<Written> {
   const hasPackage = existsSync(join(folder, "package.json"));
   // Without "type": "module", Node.js takes .ts for CommonJS, or has to guess.
-  const isModule = hasPackage ? packageAbove(folder)?.type === "module" : true;
+  const inModule = packageAbove(folder)?.type === "module";
+  const needs = findsShardgrad(folder) ? undefined : sourceOf(folder, version);
+  const bringsPackage = !hasPackage && !(inModule && needs === undefined);
+  const isModule = inModule || bringsPackage;
   const job = join(folder, isModule ? "job.ts" : "job.mts");
   const taken = ["job.ts", "job.mts"].map((name) => join(folder, name)).find((path) => existsSync(path));
   if (taken !== undefined) {
@@ -71,7 +98,7 @@ export async function writeProject(folder: string, jobText: string, version: str
   }
   const files = [
     [job, jobText],
-    [join(folder, "package.json"), packageText(`^${version}`)],
+    ...(bringsPackage ? [[join(folder, "package.json"), packageText(needs)] as const] : []),
     [join(folder, "tsconfig.json"), tsconfigText],
   ] as const;
   const written: string[] = [];
@@ -85,5 +112,5 @@ export async function writeProject(folder: string, jobText: string, version: str
   } catch (error) {
     throw new JobError(`init: cannot write in ${folder}: ${(error as Error).message}`, { cause: error });
   }
-  return { job, files: written, installed: findsShardgrad(folder) };
+  return { job, files: written, ...(needs !== undefined && { needs }) };
 }
