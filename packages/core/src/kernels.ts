@@ -4,6 +4,8 @@ export type { KernelFamily } from "./kernels/definitions/index.ts";
 export { kernelDefinitions } from "./kernels/definitions/index.ts";
 export type { Definition, ParameterType } from "./kernels/language/definition.ts";
 export { defineKernel, defineRoutine } from "./kernels/language/definition.ts";
+export type { InterpretedMemory } from "./kernels/language/interpret.ts";
+export { interpret } from "./kernels/language/interpret.ts";
 export type { Operand, PlaceOperand } from "./kernels/language/recorder.ts";
 export { bitsOf, foldLanes, fromBits, Recorder } from "./kernels/language/recorder.ts";
 export type {

@@ -3,15 +3,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
+import { gemm as gemmDefinition } from "./definitions/gemm.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { Kernels } from "./table.ts";
-import { wasmKernels } from "./wasm.ts";
+import { build32, emitModule } from "./wasm/module.ts";
+import { instantiate, wasmKernels } from "./wasm.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true }) });
 const reference = referenceKernels(heap, heap.float32);
 const builds = {
   "wasm-plain": wasmKernels(heap, "wasm-plain"),
   "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+  "emitted plain": instantiate(heap, emitModule([gemmDefinition], build32(false))),
+  "emitted relaxed": instantiate(heap, emitModule([gemmDefinition], build32(true))),
 };
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 

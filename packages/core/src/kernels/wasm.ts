@@ -29,11 +29,16 @@ export function supportedBuild(): WasmBuild | undefined {
 
 /** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
-  const module = new WebAssembly.Module(decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
+  return instantiate(heap, decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
+}
+
+/** The kernels of a module, on the memory of a heap. */
+export function instantiate(heap: Heap, bytes: Uint8Array<ArrayBuffer>): Partial<Kernels> {
+  const module = new WebAssembly.Module(bytes);
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory as WebAssembly.Memory } });
   const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
-  const bytes = scratchBytes();
-  setScratch(packingBuffer(heap, bytes), bytes);
+  const needed = scratchBytes();
+  setScratch(packingBuffer(heap, needed), needed);
   return kernels;
 }
 

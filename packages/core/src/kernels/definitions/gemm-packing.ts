@@ -2,7 +2,7 @@
 // them. For A, whose panels consist of rows, rows and columns change places.
 import { defineRoutine } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
-import type { Routine, Target, Value, Variable } from "../language/values.ts";
+import type { Routine, Target, Variable } from "../language/values.ts";
 import { SteppedRows } from "./stepped-rows.ts";
 
 /** Contiguous rows are packed so many at a time: a cache line has columns of several panels, and stays until all are read. */
@@ -44,11 +44,11 @@ function copyRows(
   width: number,
   toStep: number,
 ): void {
-  const copy = (load: () => Value): void =>
+  const copy = (one: () => void): void =>
     k.while(
       () => k.gt(rows, 0),
       () => {
-        k.store(to, load());
+        one();
         k.increase(from, major);
         k.increase(to, toStep);
         k.increase(rows, -1);
@@ -56,10 +56,10 @@ function copyRows(
     );
   const part = () => {
     const tail = k.variable("tail", k.do("tail.first", columns));
-    copy(() => k.loadPart(tail, from));
+    copy(() => k.storePart(tail, to, k.loadPart(tail, from)));
   };
   if (width < k.lanes) part();
-  else k.if(k.ge(columns, width), () => copy(() => k.load(from)), part);
+  else k.if(k.ge(columns, width), () => copy(() => k.store(to, k.load(from))), part);
 }
 
 /** Columns that are contiguous: as many rows at a time as a vector has lanes. Leaves the other rows. */
@@ -151,7 +151,8 @@ export function packRoutine(target: Target, width: number): Routine {
           k.while(
             () => k.lt(column, columns),
             () => {
-              for (const { start, routine } of parts) {
+              // Backwards, as a part that is no whole vector may write over the beginning of the next row.
+              for (const { start, routine } of parts.toReversed()) {
                 const left = k.variable("i32", k.sub(columns, k.add(column, start)));
                 k.if(k.gt(left, 0), () =>
                   k.call(

@@ -2,8 +2,8 @@
 import { Recorder } from "./recorder.ts";
 import type { Routine, Target, ValueType, Variable } from "./values.ts";
 
-/** What a kernel takes, as in the table of kernels: a count or flag, an address, or a float32. */
-export type ParameterType = "i32" | "ptr" | "f32";
+/** What a kernel takes, as in the table of kernels: a count or flag, an address, a float32 or a float64. */
+export type ParameterType = "i32" | "ptr" | "f32" | "f64";
 
 export interface Definition {
   /** As in the table of kernels. */
@@ -14,9 +14,12 @@ export interface Definition {
   record(target: Target): Routine;
 }
 
-const valueType = (type: ParameterType): ValueType => (type === "f32" ? "v" : type);
+function valueType(type: ParameterType): ValueType {
+  if (type === "f32") return "v";
+  return type === "f64" ? "d" : type;
+}
 
-/** Defines a kernel. `body` gets the parameters as variables; an `f32` is a `v` that has it in every lane. */
+/** Defines a kernel. `body` gets the parameters as variables; an `f32` or `f64` is a `v` or `d` that has it in every lane. */
 export function defineKernel(
   name: string,
   parameters: readonly ParameterType[],

@@ -274,6 +274,10 @@ export class Recorder {
   loadWide(from: PlaceOperand, offset = 0): Value {
     return this.#load("d", "d", from, offset);
   }
+  /** One float64, in every lane. */
+  splatWide(from: PlaceOperand, offset = 0): Value {
+    return this.#load("splatWide", "d", from, offset);
+  }
 
   store(to: PlaceOperand, value: Operand, offset = 0): void {
     this.#store("v", to, this.#take(value, "v"), offset);
@@ -291,6 +295,10 @@ export class Recorder {
   }
   storeWide(to: PlaceOperand, value: Operand, offset = 0): void {
     this.#store("d", to, this.#take(value, "d"), offset);
+  }
+  /** The first lane. */
+  storeFirstWide(to: PlaceOperand, value: Operand, offset = 0): void {
+    this.#store("firstWide", to, this.#take(value, "d"), offset);
   }
   prefetch(place: PlaceOperand, offset = 0): void {
     this.#statements.push({ is: "prefetch", place: this.#place(place, offset) });

@@ -37,7 +37,7 @@ const ints = {
   "int.ne": [["int", "int"], "i32"],
   /** The first where the flag is not 0, else the second. */
   "int.pick": [["int", "int", "i32"], "int"],
-  /** Conversions of values that are not negative. */
+  /** The same number as another type; it fits. */
   "to.ptr": [["int"], "ptr"],
   "to.near": [["int"], "near"],
   "to.i32": [["int"], "i32"],
@@ -143,10 +143,13 @@ export type Operation = keyof typeof operations;
 /** How `fold` combines the 16 virtual lanes of its values: 8 apart, then 4, 2, 1. The result is in every lane. */
 export type FoldName = "add" | "mul" | "pmin" | "pmax" | "min" | "max" | "addWide";
 
-/** What a load reads: all lanes, one float in every lane, one float and zeros, the lanes of a tail and zeros, or an integer. */
-export type LoadKind = "v" | "splat" | "first" | "part" | "i32" | "u8" | "d";
+/**
+ * What a load reads: all lanes, one float in every lane, one float and zeros, the lanes of a tail and zeros, an integer,
+ * float64 lanes, or one float64 in every lane.
+ */
+export type LoadKind = "v" | "splat" | "first" | "part" | "i32" | "u8" | "d" | "splatWide";
 /** What a store writes. `part` leaves memory behind the tail as it is. */
-export type StoreKind = "v" | "first" | "part" | "i32" | "d";
+export type StoreKind = "v" | "first" | "part" | "i32" | "d" | "firstWide";
 
 /** base + index·scale + offset, in bytes. */
 export interface Place {
