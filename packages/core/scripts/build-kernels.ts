@@ -1,10 +1,17 @@
-// Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD. Writes both as base64 into
-// src/kernels/wasm-bytes.generated.ts, so that the bundle carries its kernels and `import` just works.
+// Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD; and emits the kernels of some families from their
+// definitions, which replace those of assembly/. Writes all as base64 into src/kernels/wasm-bytes.generated.ts, so that the
+// bundle carries its kernels and `import` just works.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import type { KernelFamily } from "../src/kernels/definitions/index.ts";
+import { kernelDefinitions } from "../src/kernels/definitions/index.ts";
+import { build32, emitModule } from "../src/kernels/wasm/module.ts";
+
+/** The families that are emitted. */
+const emittedFamilies: readonly KernelFamily[] = [];
 
 const packageRoot = fileURLToPath(new URL("..", import.meta.url));
 const outputFile = join(packageRoot, "src/kernels/wasm-bytes.generated.ts");
@@ -30,12 +37,22 @@ async function compile(extraFlags: string[]): Promise<string> {
   }
 }
 
+function emit(relaxed: boolean): string {
+  const definitions = emittedFamilies.flatMap((family) => [...kernelDefinitions[family]]);
+  return definitions.length > 0
+    ? Buffer.from(emitModule(definitions, build32(relaxed))).toString("base64")
+    : "";
+}
+
 const plain = await compile([]);
 const relaxed = await compile(["--enable", "relaxed-simd"]);
-writeFileSync(
-  outputFile,
-  `// Written by scripts/build-kernels.ts from assembly/; not in git.\nexport const plainBase64 =\n  "${plain}";\nexport const relaxedBase64 =\n  "${relaxed}";\n`,
-);
-console.log(
-  `kernels: plain ${(plain.length * 0.75) | 0} bytes, relaxed ${(relaxed.length * 0.75) | 0} bytes`,
-);
+const texts = {
+  plainBase64: plain,
+  relaxedBase64: relaxed,
+  emittedPlainBase64: emit(false),
+  emittedRelaxedBase64: emit(true),
+};
+const declarations = Object.entries(texts).map(([name, text]) => `export const ${name} =\n  "${text}";\n`);
+writeFileSync(outputFile, `// Written by scripts/build-kernels.ts; not in git.\n${declarations.join("")}`);
+for (const [name, text] of Object.entries(texts))
+  console.log(`kernels: ${name} ${(text.length * 0.75) | 0} bytes`);

@@ -2,7 +2,12 @@
 // and relaxed SIMD (fused multiply-add) where the engine has it.
 import type { Heap } from "../memory/heap.ts";
 import type { Kernels } from "./table.ts";
-import { plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
+import {
+  emittedPlainBase64,
+  emittedRelaxedBase64,
+  plainBase64,
+  relaxedBase64,
+} from "./wasm-bytes.generated.ts";
 
 /** The two builds of the WebAssembly kernels: plain SIMD128, and relaxed SIMD. */
 export type WasmBuild = "wasm-plain" | "wasm-relaxed";
@@ -29,7 +34,11 @@ export function supportedBuild(): WasmBuild | undefined {
 
 /** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
-  return instantiate(heap, decode(build === "wasm-relaxed" ? relaxedBase64 : plainBase64));
+  const isRelaxed = build === "wasm-relaxed";
+  const kernels = instantiate(heap, decode(isRelaxed ? relaxedBase64 : plainBase64));
+  // The families that are emitted from their definitions.
+  const emitted = isRelaxed ? emittedRelaxedBase64 : emittedPlainBase64;
+  return emitted === "" ? kernels : { ...kernels, ...instantiate(heap, decode(emitted)) };
 }
 
 /** The kernels of a module, on the memory of a heap. */
