@@ -100,6 +100,35 @@ it("resumes exactly, on another number of workers, and tells the norm of the est
   expect(await hashOf(job, { ...options, workers: 3, checkpoint, resume: "must" })).toBe(expected);
 });
 
+describe("chosen by a function of params", () => {
+  const parts = `params: { samples: 2, seed: 3 },
+    gradient: ({ params, state }) =>
+      params.samples === 0 || state !== undefined ? undefined : spsa({ seed: params.seed, samples: params.samples })`;
+  const job = writeChangedJob(clusters, parts);
+  const short = { workers: 1, shards: 2, steps: 3 } as const;
+
+  it("is the estimator that it returns, and backpropagation without one", async () => {
+    const given = (samples: number) => ({ ...short, params: { samples } });
+    const fixed = writeChangedJob(clusters, "gradient: spsa({ seed: 3, samples: 4 })");
+    expect(await hashOf(job, given(4))).toBe(await hashOf(fixed, short));
+    expect(await hashOf(job, given(0))).toBe(await hashOf(clusters, short));
+  });
+
+  it("resumes with the same settings only", async () => {
+    const checkpoint = { directory: join(root, "settings") };
+    await runOnWasm(job, { ...short, checkpoint });
+    const resumed = (params: Record<string, number>) =>
+      runOnWasm(job, { ...short, steps: 5, checkpoint, resume: "must", params });
+    await expect(resumed({ seed: 4 })).rejects.toThrow(
+      /^.*gradient is spsa \(seed 4, perturbation 0\.001, samples 2\), in the checkpoint spsa \(seed 3, perturbation 0\.001, samples 2\).*$/,
+    );
+    await expect(resumed({ samples: 0 })).rejects.toThrow(
+      "gradient is not given, in the checkpoint spsa (seed 3",
+    );
+    expect((await resumed({})).steps).toBe(5);
+  });
+});
+
 it("trains on a loss that cannot be differentiated: the share of wrong answers of a rounded network", async () => {
   const parts = `
     model: () => new Sequential(new Linear(16, 16), new Rounded(), new Linear(16, 8)),
@@ -124,13 +153,20 @@ describe("is refused in one line", () => {
   it.each([
     [
       backpropagation(),
-      "defineJob: gradient is backpropagation, which is what a job without gradient does; leave it out",
+      "defineJob: gradient is backpropagation, which is what a job without gradient does; leave it out, or let a function return undefined",
     ],
     [coordinateSearch(), "defineJob: gradient is coordinateSearch, which shards cannot share; expected spsa"],
     [layerByLayer([]), "defineJob: gradient is layerByLayer, which shards cannot share; expected spsa"],
     ["spsa", "defineJob: gradient is string; expected spsa"],
   ])("%#: %j", (gradient, message) => {
     expect(() => defineJob({ ...parts, gradient } as never)).toThrow(message);
+  });
+
+  it("by a function that returns something else", async () => {
+    const job = writeChangedJob(clusters, 'gradient: () => "spsa"');
+    await expect(runOnWasm(job, { workers: 1 })).rejects.toThrow(
+      "train: gradient() is string; expected spsa(…)",
+    );
   });
 
   it.each<[string, TrainOptions, message: string]>([

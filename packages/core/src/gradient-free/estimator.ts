@@ -22,6 +22,8 @@ export interface GradientEstimate {
  * Numbers are losses at other points, or slopes.
  */
 export interface SharedRule {
+  /** What decides the estimates besides the step, with defaults filled in: equal settings give equal gradients. */
+  readonly settings: Readonly<Record<string, string | number>>;
   /** How many numbers there are for so many elements. */
   count(elements: number): number;
   /** The numbers of a loss. Those of a mean over shards are the means of the shards' numbers. */

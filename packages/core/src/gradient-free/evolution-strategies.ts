@@ -45,6 +45,7 @@ export function evolutionStrategies(options: EvolutionStrategiesOptions): Gradie
   }
   const pairs = population / 2;
   return defineSharedEstimator("evolutionStrategies", {
+    settings: { seed, population, sigma, shaping },
     count: () => population,
     measure({ parameters, step, evaluate }) {
       const directions = randomDirections(parameters, "normal", { seed, step });

@@ -39,6 +39,7 @@ export function finiteDifferences(options: FiniteDifferencesOptions = {}): Gradi
     return (x: number) => unit * Math.max(1, Math.abs(x));
   };
   return defineSharedEstimator(name, {
+    settings: { scheme, stepSize: stepSize ?? "by dtype" },
     // The loss, and that of each element on one side or on both.
     count: (elements) => 1 + sides.length * elements,
     measure({ parameters, evaluate }) {

@@ -27,6 +27,7 @@ export function forwardGradient(options: ForwardGradientOptions): GradientEstima
   const { seed, samples = 1 } = options;
   requireCount("forwardGradient", "samples", samples);
   return defineSharedEstimator("forwardGradient", {
+    settings: { seed, samples },
     // The loss, and the slopes.
     count: () => 1 + samples,
     measure({ parameters, step, record }) {

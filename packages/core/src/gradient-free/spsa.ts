@@ -28,6 +28,7 @@ export function spsa(options: SPSAOptions): GradientEstimator {
   requirePositive("spsa", "perturbation", perturbation);
   requireCount("spsa", "samples", samples);
   return defineSharedEstimator("spsa", {
+    settings: { seed, perturbation, samples },
     count: () => 2 * samples,
     measure({ parameters, step, evaluate }) {
       const directions = randomDirections(parameters, "sign", { seed, step });

@@ -117,9 +117,10 @@ export interface JobDefinition<
   /**
    * Estimates the gradient without backpropagation: `spsa`, `evolutionStrategies`, `forwardGradient` or
    * `finiteDifferences` of core. Shards exchange losses or slopes instead of gradients, and the loss need not be
-   * differentiable (but for `forwardGradient`). Random directions depend on the estimator's seed and on the step.
+   * differentiable (but for `forwardGradient`). Random directions depend on the estimator's seed and on the step. A
+   * function may choose by `params` and `state`; undefined is backpropagation.
    */
-  gradient?: GradientEstimator;
+  gradient?: GradientEstimator | ((context: JobContext<P, S>) => GradientEstimator | undefined);
   /**
    * What `loss` averages over; default "samples". Use "shard" for a loss that compares the samples of a shard with each
    * other (contrastive losses, correlation, a ratio of sums). Results then depend on `shards`.
@@ -216,8 +217,8 @@ export interface RunJob extends Omit<Job, "sampling" | "validation" | "gradient"
 /** Gives a job its context, and resolves what its functions choose before the run. */
 export function configureJob(job: Job, context: JobContext): RunJob {
   let { sampling } = job;
-  const { gradient } = job;
-  if (gradient !== undefined) checkGradientRule(gradient);
+  const gradient = typeof job.gradient === "function" ? job.gradient(context) : job.gradient;
+  if (gradient !== undefined) checkGradientRule("train: gradient()", gradient);
   if (typeof sampling === "function") {
     sampling = sampling(context);
     checkSampling("train: sampling()", sampling);
@@ -294,7 +295,9 @@ export function defineJob<
   if (lossOver !== undefined && lossOver !== "samples" && lossOver !== "shard") {
     throw new JobError(`defineJob: lossOver is ${JSON.stringify(lossOver)}, expected "samples" or "shard"`);
   }
-  if (definition.gradient !== undefined) checkGradientRule(definition.gradient);
+  const { gradient } = definition;
+  if (gradient !== undefined && typeof gradient !== "function")
+    checkGradientRule("defineJob: gradient", gradient);
   if (definition.afterStep !== undefined) requireFunction("afterStep", definition.afterStep);
   if (definition.testLoss !== undefined && typeof definition.testLoss !== "boolean") {
     throw new JobError(`defineJob: testLoss is ${typeof definition.testLoss}, expected true or false`);

@@ -9,20 +9,30 @@ export type SharedEstimator = GradientEstimator & { readonly shared: SharedRule 
 
 const expected = "spsa(…), evolutionStrategies(…), forwardGradient(…) or finiteDifferences(…)";
 
-/** @throws JobError unless it is an estimator that shards can share */
-export function checkGradientRule(gradient: unknown): asserts gradient is SharedEstimator {
+/**
+ * @param what where it comes from, for errors: "defineJob: gradient"
+ * @throws JobError unless it is an estimator that shards can share
+ */
+export function checkGradientRule(what: string, gradient: unknown): asserts gradient is SharedEstimator {
   const { name, shared } = (gradient ?? {}) as Partial<GradientEstimator>;
   if (shared !== undefined) return;
   if (name === "backpropagation") {
     throw new JobError(
-      "defineJob: gradient is backpropagation, which is what a job without gradient does; leave it out",
+      `${what} is backpropagation, which is what a job without gradient does; leave it out, or let a function return undefined`,
     );
   }
   const got =
     typeof gradient === "object" && name !== undefined
       ? `${name}, which shards cannot share`
       : typeof gradient;
-  throw new JobError(`defineJob: gradient is ${got}; expected ${expected}`);
+  throw new JobError(`${what} is ${got}; expected ${expected}`);
+}
+
+/** An estimator and everything that decides its estimates: `spsa (seed 3, perturbation 0.001, samples 2)`. */
+export function describeGradient({ name, shared }: SharedEstimator): string {
+  const settings = Object.entries(shared.settings).map(([setting, value]) => `${setting} ${value}`);
+  // Forward and central differences have names of their own.
+  return `${name.split(" ")[0]} (${settings.join(", ")})`;
 }
 
 /** @throws JobError if something of the run needs gradients of shards, or one evaluation a step */

@@ -10,6 +10,7 @@ import { describeColumns, hashBytes } from "../data/column-hash.ts";
 import type { StoredColumns } from "../data/columns.ts";
 import type { SampleOrder, SamplingPlan } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { describeGradient } from "../job/gradient-rule.ts";
 import { encodeState } from "../state.ts";
 import type { RunPlan } from "./run-plan.ts";
 
@@ -58,6 +59,7 @@ export function identifyRun(
       augment: job.augment !== undefined,
       // Absent in runs without it, like the last two.
       ...(job.afterStep && { afterStep: true }),
+      ...(job.gradient && { gradient: describeGradient(job.gradient) }),
       sampleWeight: job.sampleWeight ?? "none",
       validation: describeHoldOut(job, train),
       ...(job.context.state !== undefined && { state: describeState(job.context.state) }),
@@ -122,7 +124,6 @@ export function settingsOf(
     ...(clipGradValue !== undefined && { clipGradValue }),
     ...(onNonFinite !== undefined && { onNonFinite }),
     ...(earlyStopping && { earlyStopping: describeOptions(earlyStopping) }),
-    ...(job.gradient && { gradient: job.gradient.name }),
     ...(job.ema && { "ema decay": describeSetting(job.ema.decay) }),
     ...(useEma && { useEma }),
     ...(local && { syncEvery: local.syncEvery }),
