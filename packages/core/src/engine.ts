@@ -10,6 +10,8 @@ export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
+export { timeReplays } from "./capture/compile.ts";
+export type { TimedCall } from "./capture/operands.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { foldPairwise, sumPairwise } from "./pairwise.ts";

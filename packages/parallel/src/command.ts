@@ -21,6 +21,7 @@ export {
 } from "./plan/train-options.ts";
 export { decodeWeights, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
+export type { StepCalls } from "./shared/kernel-calls.ts";
 export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/phase-marks.ts";
 export { requireSurroundings } from "./surroundings.ts";
 export { trainWatched } from "./train.ts";

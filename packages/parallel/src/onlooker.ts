@@ -1,6 +1,7 @@
 // Who looks on at a run from another package, such as a log, a report or a live page. It is told everything and takes
 // nothing from the run's own listeners. Workers never wait for it.
 import type { StepEnd, TrainEvent } from "./events.ts";
+import type { StepCalls } from "./shared/kernel-calls.ts";
 import type { PhaseMark } from "./shared/phase-marks.ts";
 import type { StepTimes } from "./shared/step-times.ts";
 
@@ -25,6 +26,8 @@ export interface Onlooker {
   glances?(steps: readonly ObservedStep[]): void;
   /** What is new of each worker's marks, several times a second; only of the first `markedSteps` steps of the run. */
   marks?(rank: number, marks: readonly PhaseMark[]): void;
+  /** The kernel calls of one of the first steps of a worker; told to who also wants marks. */
+  kernels?(rank: number, calls: StepCalls): void;
   /** After everything, also after a failure. The run's promise settles only then. */
   end?(failure?: { error: unknown }): void | Promise<void>;
 }

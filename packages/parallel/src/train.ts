@@ -79,7 +79,13 @@ export function trainWatched<M extends AnyModule = Module>(
     const steps = onlooker.steps?.bind(onlooker);
     const glances = onlooker.glances?.bind(onlooker);
     const marks = onlooker.marks?.bind(onlooker);
-    const told = { ...(steps && { steps }), ...(glances && { glances }), ...(marks && { marks }) };
+    const kernels = onlooker.kernels?.bind(onlooker);
+    const told = {
+      ...(steps && { steps }),
+      ...(glances && { glances }),
+      ...(marks && { marks }),
+      ...(kernels && { kernels }),
+    };
     const watcher = { emit, stopRequested, ...told };
     return await beheld(onlooker, () => coordinate<M>(launch, options, watcher));
   }, signal);

@@ -39,6 +39,7 @@ class Onlookers implements Onlooker {
   readonly steps?: Onlooker["steps"] & {};
   readonly glances?: Onlooker["glances"] & {};
   readonly marks?: Onlooker["marks"] & {};
+  readonly kernels?: Onlooker["kernels"] & {};
 
   constructor(job: string | URL, options: TrainOptions, { log, report, watch, trace }: WatchOptions) {
     // Only a log needs every step.
@@ -50,10 +51,14 @@ class Onlookers implements Onlooker {
       this.glances = (steps) => {
         for (const onlooker of this.#all) onlooker.glances?.(steps);
       };
-    if (trace !== undefined)
+    if (trace !== undefined) {
       this.marks = (...told) => {
         for (const onlooker of this.#all) onlooker.marks?.(...told);
       };
+      this.kernels = (...told) => {
+        for (const onlooker of this.#all) onlooker.kernels?.(...told);
+      };
+    }
     this.#load = async () => {
       checkOptions(options, trainOptions);
       if (!this.steps && !this.glances && !this.marks) return [];

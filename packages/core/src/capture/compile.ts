@@ -7,8 +7,10 @@ import { CaptureError } from "../errors.ts";
 import type { Exchange } from "../observer.ts";
 import { observer } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
-import { isDue, KindsOfCalls } from "./kinds-of-calls.ts";
+import { isDue, KindsOfCalls, replayPlainly } from "./kinds-of-calls.ts";
 import { handOut, load } from "./nested-tensors.ts";
+import type { TimedCall } from "./operands.ts";
+import { timedReplay } from "./operands.ts";
 import type { Recording } from "./recording.ts";
 
 /** The options of `compile`. */
@@ -39,12 +41,21 @@ const defaultLimit = 64;
 /** A function as it is recorded, without its argument types. */
 type Recorded = (...args: readonly unknown[]) => unknown;
 
-/** For `profile`: the recording that the last call replayed. */
-const latest = new WeakMap<object, () => Recording | undefined>();
+/** For `profile` and `timeReplays`: the recordings of compiled functions. */
+const recorded = new WeakMap<object, KindsOfCalls>();
 
 /** The recording that the last call of a compiled function replayed, if it did. */
 export function latestRecording(compiled: object): Recording | undefined {
-  return latest.get(compiled)?.();
+  return recorded.get(compiled)?.latest;
+}
+
+/**
+ * Times the kernel calls of every replay of a compiled function, and gives them to `take`, until it is called without.
+ * Calls that are recorded or checked are not timed, and those of other functions cannot be.
+ */
+export function timeReplays(compiled: object, take: ((calls: TimedCall[]) => void) | undefined): void {
+  const kinds = recorded.get(compiled);
+  if (kinds) kinds.replay = take ? (recording) => take(timedReplay(recording)) : replayPlainly;
 }
 
 /** Plans of compiled functions that were garbage-collected. */
@@ -80,12 +91,12 @@ export function compile<Args extends readonly unknown[], Result>(
     if (!kind) return handOut(kinds.start(args).result) as Result;
     load(args, kind.own);
     if (isDue(kind)) kinds.verify(kind);
-    else kinds.countReplay(kind).replay();
+    else kinds.replay(kinds.countReplay(kind));
     return handOut(kind.result) as Result;
   };
   const dispose = () => kinds.dispose();
   abandoned.register(call, dispose);
-  latest.set(call, () => kinds.latest);
+  recorded.set(call, kinds);
   return Object.defineProperties(call as Compiled<Args, Result>, {
     recordings: { get: () => kinds.count },
     dispose: { value: dispose },

@@ -35,10 +35,14 @@ const firstCheck = 10;
 /** True if the next call must run the function instead of a replay. */
 export const isDue = ({ verified, replays, nextCheck }: Kind): boolean => !verified || replays === nextCheck;
 
+export const replayPlainly = (recording: Recording): void => recording.replay();
+
 export class KindsOfCalls {
   /** The recording of the last replay. */
   latest: Recording | undefined;
   disposed = false;
+  /** How a recording is replayed. */
+  replay = replayPlainly;
   readonly #plan = new Plan(heap().arena);
   readonly #kinds: Kind[] = [];
   readonly #f: (...args: readonly unknown[]) => unknown;

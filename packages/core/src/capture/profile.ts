@@ -3,9 +3,10 @@
 import { bytesPerElement } from "../dtype.ts";
 import { CaptureError, ValueError } from "../errors.ts";
 import { checkOptions, optionNames } from "../options.ts";
-import { formatShape, sizeOf } from "../shape.ts";
+import { sizeOf } from "../shape.ts";
 import { latestRecording } from "./compile.ts";
 import { flops } from "./costs.ts";
+import { operandsOf, shapesOf } from "./operands.ts";
 import type { Recording } from "./recording.ts";
 
 /** Options of `profile`. */
@@ -57,18 +58,12 @@ function median(values: readonly number[]): number {
 }
 
 /** The group of each step of a recording. */
-function groupSteps({ steps, usesOfTensors }: Recording, rounds: number): Group[] {
+function groupSteps(recording: Recording, rounds: number): Group[] {
   const groups = new Map<string, Group>();
-  let use = 0;
-  return steps.map(({ name, args, isKernel }, index) => {
-    // An op takes the addresses of its tensors right before its kernel call.
-    const operands = new Map<number, (typeof usesOfTensors)[number]["x"]>();
-    for (; use < usesOfTensors.length && usesOfTensors[use]!.steps <= index; use++) {
-      const { address, x } = usesOfTensors[use]!;
-      if (args.includes(address)) operands.set(address, x);
-    }
-    const tensors = args.flatMap((arg) => operands.get(arg) ?? []);
-    const shapes = tensors.map(({ shape }) => formatShape(shape)).join(" ");
+  const operands = operandsOf(recording);
+  return recording.steps.map(({ name, args, isKernel }, index) => {
+    const tensors = operands[index]!;
+    const shapes = shapesOf(tensors);
     const key = `${name} ${shapes}`;
     let group = groups.get(key);
     if (!group) {

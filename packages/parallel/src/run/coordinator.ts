@@ -28,8 +28,9 @@ import type { RunKernels } from "../plan/run-kernels.ts";
 import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
 import { checkOptions } from "../plan/train-options.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
 import { GlanceReader } from "../shared/glances.ts";
+import { readCalls } from "../shared/kernel-calls.ts";
+import type { Layout } from "../shared/layout.ts";
 import { lookAt } from "../shared/layout.ts";
 import { readMarks } from "../shared/phase-marks.ts";
 import { goBack, newestSlot, takeFirst } from "../shared/snapshots.ts";
@@ -50,7 +51,7 @@ import { startEvent, tellOfSchedules } from "./start-event.ts";
 import { planWorkers } from "./worker-setups.ts";
 
 /** Who watches a run, and may stop it. */
-export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks"> {
+export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks" | "kernels"> {
   emit: (event: TrainEvent) => void;
   stopRequested: () => boolean;
 }
@@ -91,7 +92,7 @@ export async function coordinate<M extends AnyModule>(
     const progress = new Progress(run, publish);
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
     if (!stopRequested()) {
-      const tellMarks = marksTeller(layout.marks, onlooker.marks);
+      const tellMarks = marksTeller(layout, onlooker);
       const tellGlances = glancesTeller(run, onlooker.glances);
       const following = { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances };
       await trainWithRestarts(run, { launch, kernels, setupOf, environment }, following);
@@ -133,16 +134,27 @@ interface Following extends Pick<Watcher, "stopRequested"> {
   tellGlances: () => void;
 }
 
-/** Tells an onlooker what is new of the workers' marks. */
-function marksTeller(table: Float64Table | undefined, tell: Onlooker["marks"]): () => void {
+/** Tells an onlooker what is new of the workers' marks, and their kernel calls once. */
+function marksTeller(
+  { marks: table, kernelCalls }: Layout,
+  { marks: tell, kernels: tellKernels }: Pick<Onlooker, "marks" | "kernels">,
+): () => void {
   if (!table || !tell) return () => undefined;
   const told = new Array<number>(table.rows).fill(0);
-  return () =>
+  const waiting = new Set(tellKernels && told.keys());
+  return () => {
     told.forEach((count, rank) => {
       const marks = readMarks(table, rank, count);
       told[rank] = count + marks.length;
       if (marks.length > 0) tell(rank, marks);
     });
+    for (const rank of waiting) {
+      const calls = readCalls(kernelCalls!, rank);
+      if (!calls) continue;
+      waiting.delete(rank);
+      tellKernels!(rank, calls);
+    }
+  };
 }
 
 /** Tells an onlooker what is new of the steps that workers looked at. */

@@ -20,6 +20,7 @@ import { planTable } from "./float64-table.ts";
 import { planGlances } from "./glances.ts";
 import type { GradientSlots } from "./gradient-slots.ts";
 import { noSlots, planSlots } from "./gradient-slots.ts";
+import { callColumns } from "./kernel-calls.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
 import { phaseColumns } from "./phase-clock.ts";
@@ -103,6 +104,8 @@ export interface Layout {
   phases: Float64Table;
   /** A row per worker, if requested, see `phase-marks.ts`. */
   marks: Float64Table | undefined;
+  /** A row per worker, if requested, see `kernel-calls.ts`. */
+  kernelCalls: Float64Table | undefined;
   /** A row per epoch, see `epoch-records.ts`. */
   epochs: Float64Table;
 }
@@ -169,7 +172,7 @@ export interface LayoutSizes {
   timesSteps?: boolean;
   /** Whether a page looks at some steps; default false. */
   glances?: boolean;
-  /** Whether workers note when they enter each phase; default false. */
+  /** Whether workers note when they enter each phase, and the kernels of one step; default false. */
   marksPhases?: boolean;
   /** Whether anything besides BatchNorm changes untrained tensors; default false. */
   untrainedChanges?: boolean;
@@ -242,6 +245,7 @@ export function planLayout(
     phases: table(workers, phaseColumns),
     // Zeros: the counts.
     marks: sizes.marksPhases ? table(workers, markColumns) : undefined,
+    kernelCalls: sizes.marksPhases ? table(workers, callColumns) : undefined,
     epochs: records(sizes.epochs, epochColumns(sizes.cells)),
   };
 }

@@ -14,7 +14,8 @@ import {
   Tensor,
   withGenerator,
 } from "@shardgrad/core";
-import { hostStep } from "@shardgrad/core/engine";
+import type { TimedCall } from "@shardgrad/core/engine";
+import { hostStep, timeReplays } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
@@ -112,6 +113,11 @@ export class ShardPass {
       pass();
     }
     return this.#loss.item();
+  }
+
+  /** Gives the kernel calls of each pass that is replayed to `take`, until it is called without. */
+  timeKernels(take: ((calls: TimedCall[]) => void) | undefined): void {
+    timeReplays(this.#pass, take);
   }
 
   /** The part of a pass that is the same in every step. */

@@ -43,6 +43,7 @@ import { Lockstep } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
 import { ShardPass } from "../step/shard-pass.ts";
 import { UpdateStep } from "../step/update-step.ts";
+import { KernelTrace } from "./kernel-trace.ts";
 import { ShardLoader } from "./shard-loader.ts";
 import type { PhaseListener } from "./whereabouts.ts";
 import { Whereabouts } from "./whereabouts.ts";
@@ -98,6 +99,8 @@ export interface Worker {
   readonly training: TrainingClock;
   /** Rank 0 has one. */
   readonly timer: StepTimer | undefined;
+  /** For a trace. */
+  readonly kernelTrace: KernelTrace | undefined;
   /** If a page looks at some steps. */
   readonly glances: Glances | undefined;
   readonly done: Done;
@@ -300,6 +303,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     sums: new EpochSums(begin.state),
     training: new TrainingClock(rank === 0 ? layout.throughput : undefined),
     timer: rank === 0 ? new StepTimer(layout) : undefined,
+    kernelTrace: layout.kernelCalls && new KernelTrace(layout.kernelCalls, rank, pass, shards.length),
     glances: layout.glances && new Glances(control, { ...layout, glances: layout.glances }),
     done,
     report,

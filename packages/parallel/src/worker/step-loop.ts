@@ -29,6 +29,7 @@ export function* stepLoop(worker: Worker): Pauses {
     training,
     timer,
     glances,
+    kernelTrace,
     best,
     earlyStopping,
   } = worker;
@@ -48,8 +49,10 @@ export function* stepLoop(worker: Worker): Pauses {
     const begun = done.steps;
     training.start();
     if (glances) where.beginSample(glances.begin());
+    kernelTrace?.beginStep();
     const stopped = local ? yield* trainApart(worker, local) : yield* trainTogether(worker);
     if (glances) where.endSample();
+    kernelTrace?.endStep(done.steps);
     const samples = samplesSince(worker, begun);
     const ms = training.stop(done.steps - begun, samples);
     timer?.steps(begun, done.steps, { samples, ms });

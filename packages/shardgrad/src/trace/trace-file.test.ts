@@ -53,7 +53,7 @@ function readTrace(path: string) {
         .sort(),
     );
   const wrong = events.filter((event) => {
-    const own = event.cat === "phase" ? { args: "object" } : {};
+    const own = event.cat === "phase" || event.cat === "kernel" ? { args: "object" } : {};
     const expected = Object.entries({ ...fields[event.ph as string], ...own }).sort();
     return (
       typesOf(event) !== JSON.stringify(expected) || event.pid !== 1 || !(((event.dur ?? 0) as number) >= 0)
@@ -89,6 +89,16 @@ describe("a trace", () => {
         return ts < step.ts || ts + dur > step.ts + step.dur + 1e-3;
       });
       expect(outside).toEqual([]);
+      const kernels = own.filter(({ cat }) => cat === "kernel");
+      expect(new Set(kernels.map(({ args }) => args.step)).size).toBe(1);
+      expect(overlaps(kernels)).toEqual([]);
+      const phaseOf = ({ ts, dur, args }: Span) =>
+        phases.find(
+          (phase) =>
+            phase.args.step === args.step && phase.ts <= ts && ts + dur <= phase.ts + phase.dur + 1e-3,
+        )?.name;
+      expect(new Set(kernels.map(phaseOf))).toEqual(new Set(["forward", "backward"]));
+      expect(kernels.map(({ name }) => name)).toContain("gemm");
       const found = new Set(phases.map(({ name }) => name));
       const expected = [
         "gather",

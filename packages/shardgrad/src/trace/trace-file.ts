@@ -1,10 +1,10 @@
 // The option `trace`: a file in Chrome's trace format, for https://ui.perfetto.dev: a row for each worker with its
-// steps and their phases, and one for what the run does. Written as it comes, so a long run needs no memory for it. It
+// steps, their phases and the kernels of one step, and one row for what the run does. Written as it comes, so a long run needs no memory for it. It
 // is a list of events, which viewers also read if its end is missing.
 // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
-import type { Onlooker, PhaseMark } from "@shardgrad/parallel/command";
+import type { Onlooker, PhaseMark, StepCalls } from "@shardgrad/parallel/command";
 import { clockOffsetMs, describeThrown, markedSteps } from "@shardgrad/parallel/command";
 import { requireWritableFile } from "../writable.ts";
 
@@ -64,6 +64,17 @@ export class TraceFile implements Onlooker {
 
   marks(rank: number, marks: readonly PhaseMark[]): void {
     for (const mark of marks) this.#mark(rank, mark);
+    this.#flush();
+  }
+
+  /** Slices within the phases of their step. */
+  kernels(rank: number, { step, calls }: StepCalls): void {
+    for (const { kernel, operands, startMs, endMs } of calls)
+      this.#span(
+        { name: kernel, cat: "kernel", tid: rowOf(rank), args: { step, operands } },
+        startMs,
+        endMs,
+      );
     this.#flush();
   }
 
