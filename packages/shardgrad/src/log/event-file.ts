@@ -14,13 +14,26 @@ function masked(bytes: Uint8Array): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
+/** The length and its checksum, by length: most events of a run have the same. */
+const heads = new Map<number, Uint8Array>();
+
+function headFor(length: number): Uint8Array {
+  let head = heads.get(length);
+  if (!head) {
+    head = new Uint8Array(12);
+    const view = new DataView(head.buffer);
+    view.setBigUint64(0, BigInt(length), true);
+    view.setUint32(8, masked(head.subarray(0, 8)), true);
+    heads.set(length, head);
+  }
+  return head;
+}
+
 function frame(event: Uint8Array): Uint8Array {
   const record = new Uint8Array(16 + event.length);
-  const view = new DataView(record.buffer);
-  view.setBigUint64(0, BigInt(event.length), true);
-  view.setUint32(8, masked(record.subarray(0, 8)), true);
+  record.set(headFor(event.length));
   record.set(event, 12);
-  view.setUint32(12 + event.length, masked(event), true);
+  new DataView(record.buffer).setUint32(12 + event.length, masked(event), true);
   return record;
 }
 
