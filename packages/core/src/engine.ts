@@ -1,7 +1,8 @@
 // @shardgrad/core/engine: the memory and the kernels beneath tensors, for packages that build on core, such as
 // @shardgrad/parallel. Not for programs that train models: it may change in any version.
 
-export { compileInRounds, type Rounds, type RoundsOptions } from "./capture/compile.ts";
+export { compileInRounds, type Rounds, type RoundsOptions, timeReplays } from "./capture/compile.ts";
+export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
 export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
@@ -10,8 +11,6 @@ export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
-export { timeReplays } from "./capture/compile.ts";
-export type { TimedCall } from "./capture/operands.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { foldPairwise, sumPairwise } from "./pairwise.ts";

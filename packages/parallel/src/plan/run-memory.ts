@@ -10,10 +10,10 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics } from "../metrics/plan.ts";
 import { epochColumns } from "../shared/epoch-records.ts";
 import { tableBytes } from "../shared/float64-table.ts";
+import { callColumns } from "../shared/kernel-calls.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, placeParameters, placeUntrained, slotsOf, tensorBytes } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
-import { callColumns } from "../shared/kernel-calls.ts";
 import { markColumns } from "../shared/phase-marks.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
 import { stepColumns } from "../shared/step-records.ts";
@@ -128,7 +128,12 @@ function layoutRows(
     memoryRow("records of steps", stepBytesTold, sizes.recordedSteps ?? 0, "step"),
     memoryRow("steps between synchronization points", stepBytes * shards, sizes.local?.steps ?? 0, "step"),
     memoryRow("records of epochs", epochBytes, sizes.epochs, "epoch"),
-    memoryRow("trace", tableBytes(1, markColumns + callColumns), sizes.marksPhases ? plan.workers : 0, "worker"),
+    memoryRow(
+      "trace",
+      tableBytes(1, markColumns + callColumns),
+      sizes.marksPhases ? plan.workers : 0,
+      "worker",
+    ),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
   const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);

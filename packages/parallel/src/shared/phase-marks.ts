@@ -28,9 +28,12 @@ const cellsPerMark = 2;
 /** Columns of the table, which has a row per worker. */
 export const markColumns = headCells + cellsPerMark * mostMarks;
 
-/** Added to performance.now() of this thread, gives the machine's monotonic clock. */
+let offsetMs: number | undefined;
+
+/** Added to performance.now() of this thread, gives the machine's monotonic clock: always the same number. */
 export function clockOffsetMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  offsetMs ??= Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  return offsetMs;
 }
 
 function countIndex(table: Float64Table, rank: number): number {

@@ -70,11 +70,7 @@ export class TraceFile implements Onlooker {
   /** Slices within the phases of their step. */
   kernels(rank: number, { step, calls }: StepCalls): void {
     for (const { kernel, operands, startMs, endMs } of calls)
-      this.#span(
-        { name: kernel, cat: "kernel", tid: rowOf(rank), args: { step, operands } },
-        startMs,
-        endMs,
-      );
+      this.#span({ name: kernel, cat: "kernel", tid: rowOf(rank), args: { step, operands } }, startMs, endMs);
     this.#flush();
   }
 
