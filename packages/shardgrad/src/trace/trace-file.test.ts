@@ -97,7 +97,7 @@ describe("a trace", () => {
           (phase) =>
             phase.args.step === args.step && phase.ts <= ts && ts + dur <= phase.ts + phase.dur + 1e-3,
         )?.name;
-      expect(new Set(kernels.map(phaseOf))).toEqual(new Set(["forward", "backward"]));
+      expect(new Set(kernels.map(phaseOf))).toEqual(new Set(["gather", "forward", "backward"]));
       expect(kernels.map(({ name }) => name)).toContain("gemm");
       const found = new Set(phases.map(({ name }) => name));
       const expected = [
