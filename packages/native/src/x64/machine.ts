@@ -20,14 +20,21 @@ export interface Machine {
 export const machines: Readonly<Record<InstructionSet, Machine>> = {
   avx2: {
     set: "avx2",
-    target: { lanes: 8, fuses: true, unroll: 2, tile: { rows: 6, vectors: 2 }, packs: "some" },
+    target: { lanes: 8, fuses: true, registers: 16, unroll: 2, tile: { rows: 6, vectors: 2 }, packs: "some" },
     width: 32,
     vectorRegisters: 16,
     maskRegisters: 0,
   },
   avx512: {
     set: "avx512",
-    target: { lanes: 16, fuses: true, unroll: 2, tile: { rows: 14, vectors: 2 }, packs: "some" },
+    target: {
+      lanes: 16,
+      fuses: true,
+      registers: 32,
+      unroll: 2,
+      tile: { rows: 14, vectors: 2 },
+      packs: "some",
+    },
     width: 64,
     vectorRegisters: 32,
     maskRegisters: 7,

@@ -1,6 +1,8 @@
 // The kernels that are defined in the kernel language, by family. Every backend takes its kernels from here.
 import type { Definition } from "../language/definition.ts";
 import { activations } from "./activations.ts";
+import { columns } from "./columns.ts";
+import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
 import { gemm } from "./gemm.ts";
 import { optimizers } from "./optimizers.ts";
@@ -12,6 +14,7 @@ export const kernelDefinitions = {
   optimizers,
   training,
   linear: [gemm],
+  convolution: [...convolution, ...columns],
 } satisfies Record<string, readonly Definition[]>;
 
 /** A group of kernels that are made together. */

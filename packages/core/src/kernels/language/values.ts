@@ -225,6 +225,8 @@ export interface Target {
   readonly lanes: 4 | 8 | 16;
   /** Whether `madd` rounds once. */
   readonly fuses: boolean;
+  /** Vectors that can be held at a time, besides what an operation needs for itself. */
+  readonly registers: number;
   /** Vectors that an elementwise loop takes at a time. */
   readonly unroll: number;
   /** The register tile of a matrix product: rows, and vectors of columns. */
