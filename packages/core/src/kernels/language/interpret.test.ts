@@ -13,6 +13,7 @@ import { operations } from "./values.ts";
 const targetOf = (lanes: Target["lanes"], fuses = true): Target => ({
   lanes,
   fuses,
+  registers: 15,
   unroll: 1,
   tile: { rows: 4, vectors: 2 },
   packs: "a",

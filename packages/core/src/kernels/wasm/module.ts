@@ -14,6 +14,7 @@ import { op, valueCodes } from "./instructions.ts";
 export function wasmTarget({ relaxed, nearMemory }: Build): Target {
   return {
     lanes: 4,
+    registers: 15,
     fuses: relaxed,
     unroll: 1,
     tile: { rows: 4, vectors: 2 },
