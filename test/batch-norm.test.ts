@@ -93,9 +93,7 @@ describe.each(sets)(
 
     it.each([
       { workers: 2 },
-      { workers: 3 },
       { workers: 4 },
-      { workers: 1, reduce: "coordinator" as const },
       { workers: 3, reduce: "coordinator" as const },
       { workers: 2, batchSize: 8, accumulate: 4 },
     ])("for %o", async (options) => {

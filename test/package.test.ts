@@ -21,8 +21,16 @@ const packageOf = (name: string) => fileURLToPath(new URL(`../packages/${name}/`
 const manifestOf = async (name: string) =>
   JSON.parse(await readFile(`${packageOf(name)}package.json`, "utf8"));
 
+const packed = new Map<string, Promise<string[]>>();
+
 /** What a tarball of a package contains. */
-async function packedFiles(name: string): Promise<string[]> {
+function packedFiles(name: string): Promise<string[]> {
+  const files = packed.get(name) ?? pack(name);
+  packed.set(name, files);
+  return files;
+}
+
+async function pack(name: string): Promise<string[]> {
   const args = ["pack", "--dry-run", "--json", "--loglevel=error"];
   const { stdout } = await run("npm", args, { cwd: packageOf(name) });
   return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);

@@ -43,7 +43,7 @@ describe("a run that ended after so many steps is resumed on other workers", () 
   it.each([
     { steps: 33, workers: 1, resumedOn: 3 },
     { steps: 50, workers: 4, resumedOn: 1 },
-    { steps: 99, workers: 2, resumedOn: 8 },
+    { steps: 99, workers: 2, resumedOn: 5 },
   ])("%o", async ({ steps, workers, resumedOn }) => {
     const checkpoint = { directory: newDirectory(), everySteps: 10 };
     await run({ workers, steps, checkpoint, resume: true });
@@ -270,7 +270,7 @@ describe("a directory that cannot be written any more", () => {
     const running = train(job, {
       ...common,
       workers: 2,
-      epochs: 40,
+      epochs: 12,
       checkpoint: { directory, everySteps: 10, onError },
     });
     const told: TrainEvent[] = [];
@@ -290,9 +290,9 @@ describe("a directory that cannot be written any more", () => {
     const { told, result } = await broken("continue");
     expect(told.at(-1)).toMatchObject({
       committed: "no",
-      error: expect.stringContaining("cannot save step 1000"),
+      error: expect.stringContaining("cannot save step 300"),
     });
-    expect(result).toBe(1000);
+    expect(result).toBe(300);
   });
 
   it("or it stops", async () => {
@@ -302,7 +302,7 @@ describe("a directory that cannot be written any more", () => {
 });
 
 describe("the command", () => {
-  const flags = ["--shards", "8", "--batch-size", "8", "--epochs", "200", "--kernels", "wasm"];
+  const flags = ["--shards", "8", "--batch-size", "8", "--epochs", "60", "--kernels", "wasm"];
 
   function start(directory: string | undefined, workers: number) {
     const saving = directory ? ["--checkpoint", directory, "--checkpoint-every", "50", "--resume"] : [];
@@ -336,8 +336,8 @@ describe("the command", () => {
 
   it("killed at any moment, it goes on from what was saved", async () => {
     const directory = newDirectory();
-    // Seeded, although the process's progress by then is not, and need not be.
-    for (const delayMs of [350, 617, 489, 773]) {
+    // The process's progress by then is not the same each time, and need not be. parallel's soak-kills.ts kills for longer.
+    for (const delayMs of [450, 617]) {
       const { child, ended } = start(directory, 2);
       const timer = setTimeout(() => child.kill("SIGKILL"), delayMs);
       await ended;

@@ -51,12 +51,12 @@ describe.each<SampledJob>([
   "validated",
   "computed fold",
 ])("%s, with 3 shards", (name) => {
-  it("1, 2 and 3 workers end with the same bits and metrics, captured or not", async () => {
+  it("1 and 3 workers end with the same bits and metrics, captured or not", async () => {
     const runs = [];
-    for (const options of [{ workers: 1 }, { workers: 2 }, { workers: 3, capture: false }]) {
+    for (const options of [{ workers: 1, capture: false }, { workers: 3 }]) {
       runs.push(await train(sampledJob(name), { shards: 3, ...options }));
     }
-    expect(runs.map(({ captured }) => captured)).toEqual([true, true, false]);
+    expect(runs.map(({ captured }) => captured)).toEqual([false, true]);
     const [first, ...others] = runs.map(({ weightsSha256, metrics }) => ({ weightsSha256, metrics }));
     for (const other of others) expect(other).toEqual(first);
     for (const { model: net } of runs) flat(net);

@@ -40,18 +40,14 @@ describe("clipping, groups, schedules and an average of the weights: the same bi
     averaged = await hashOf(steps, { workers: 1, shards: 4, useEma: true });
   });
 
-  it.each([
-    { workers: 2 },
-    { workers: 3 },
-    { workers: 4 },
-    { workers: 3, capture: false },
-    { workers: 1, reduce: "coordinator" as const },
-    { workers: 3, reduce: "coordinator" as const },
-  ])("for %o", async (options) => {
-    expect(await hashOf(steps, { shards: 4, ...options })).toBe(expected);
-    expect(await hashOf(steps, { shards: 4, ...options, useEma: true })).toBe(averaged);
-    expect(averaged).not.toBe(expected);
-  });
+  it.each([{ workers: 2, capture: false }, { workers: 3 }, { workers: 3, reduce: "coordinator" as const }])(
+    "for %o",
+    async (options) => {
+      expect(await hashOf(steps, { shards: 4, ...options })).toBe(expected);
+      expect(await hashOf(steps, { shards: 4, ...options, useEma: true })).toBe(averaged);
+      expect(averaged).not.toBe(expected);
+    },
+  );
 
   it("and, with one shard, those of a loop over core", async () => {
     useKernels(kernels);
@@ -98,12 +94,7 @@ describe("accumulate", () => {
     "4 micro-batches of 32 are one batch of 128, with the same shards: %s",
     async (job) => {
       const whole = await hashOf(job, { workers: 1, shards: 8, batchSize: 128 });
-      for (const options of [
-        { workers: 1 },
-        { workers: 2 },
-        { workers: 3 },
-        { workers: 2, capture: false },
-      ]) {
+      for (const options of [{ workers: 1 }, { workers: 3 }, { workers: 2, capture: false }]) {
         expect(await hashOf(job, { shards: 8, batchSize: 32, accumulate: 4, ...options })).toBe(whole);
       }
       expect(await hashOf(job, { workers: 1, shards: 8, batchSize: 32 })).not.toBe(whole);
