@@ -1,5 +1,5 @@
 import { heap, Storage } from "@shardgrad/core/engine";
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { Control, controlBytes } from "./control.ts";
 import { addToCell, planTable } from "./float64-table.ts";
 import { GlanceReader, Glances, planGlances } from "./glances.ts";
@@ -53,14 +53,20 @@ it("the times of a step stand for those since the last look; the first two recor
   expect(glances.begin()).toBe(3);
 });
 
+afterEach(() => vi.restoreAllMocks());
+
 it("rates are those of all steps since the last look, and a restart's repeated steps are told once", () => {
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   const { tables, reader, ranks } = newRun();
   const [glances] = ranks as [Glances];
   const turn = (step: number, samples: number, ms: number) => {
     glances.begin();
     addToCell(tables.throughput, 1, 0, samples);
     addToCell(tables.throughput, 1, 1, ms);
-    addToCell(tables.waits, 0, 0, ms / 2);
+    // One of two workers waits half of the time, also in the evaluation, which takes as long again.
+    addToCell(tables.waits, 0, 0, ms);
+    nowMs += 2 * ms;
     glances.note(step, record(1));
   };
   turn(1, 10, 100);

@@ -10,6 +10,7 @@ import { planTable, readCell, rowOf, writeCell } from "./float64-table.ts";
 import type { StepRecord } from "./step-records.ts";
 import type { StepTimes, TimeTables } from "./step-times.ts";
 import { meanWaitMs, shareOf } from "./step-times.ts";
+import type { Throughput } from "./training-clock.ts";
 import { rateOf, readAllThroughput, startUpSteps } from "./training-clock.ts";
 
 /** So many turns are all looked at; later ones after so many milliseconds. */
@@ -34,6 +35,12 @@ interface GlanceTables extends Pick<TimeTables, "waits"> {
   throughput: Float64Table;
 }
 
+/** Samples and milliseconds of training, and of waiting, since the run began; and when that was. */
+interface Sums extends Throughput {
+  waitMs: number;
+  atMs: number;
+}
+
 /** A worker's part. A turn is a step, or a round of steps that shards do apart. */
 export class Glances {
   /** Whether this turn is looked at. */
@@ -43,7 +50,7 @@ export class Glances {
   #turn = 0;
   #lastTurn = 0;
   #decidedMs = Number.NEGATIVE_INFINITY;
-  #before = { samples: 0, ms: 0, waitMs: 0 };
+  #before: Sums;
 
   constructor(control: Control, tables: GlanceTables) {
     this.#control = control;
@@ -80,26 +87,26 @@ export class Glances {
     const { glances } = this.#tables;
     const count = this.#control.load("glances");
     const sums = this.#sums();
-    const { samples, ms, waitMs } = this.#before;
+    const { samples, ms, waitMs, atMs } = this.#before;
     this.#before = sums;
-    const trainMs = sums.ms - ms;
     const cells = [
       step,
       loss,
       gradNorm,
       Number(skipped),
-      rateOf({ samples: sums.samples - samples, ms: trainMs }),
-      shareOf(sums.waitMs - waitMs, trainMs),
-      performance.timeOrigin + performance.now(),
+      rateOf({ samples: sums.samples - samples, ms: sums.ms - ms }),
+      // Workers wait in evaluations, too.
+      shareOf(sums.waitMs - waitMs, sums.atMs - atMs),
+      performance.timeOrigin + sums.atMs,
       ...lrs,
     ];
     for (const [column, value] of cells.entries()) writeCell(glances, count % rows, column, value);
     this.#control.store("glances", count + 1);
   }
 
-  /** Since the run began. */
-  #sums() {
-    return { ...readAllThroughput(this.#tables.throughput), waitMs: meanWaitMs(this.#tables.waits) };
+  #sums(): Sums {
+    const { throughput, waits } = this.#tables;
+    return { ...readAllThroughput(throughput), waitMs: meanWaitMs(waits), atMs: performance.now() };
   }
 }
 
