@@ -43,6 +43,24 @@ it("looks at all of the first steps, then at one every 50 ms, on all workers ali
   expect(reader.read()).toEqual([]);
 });
 
+it("in between no clock is read, and nothing is written", () => {
+  const { control, ranks } = newRun();
+  const [glances] = ranks as [Glances];
+  for (let turn = 0; turn < 256; turn++) glances.begin();
+  glances.decide(0);
+  glances.begin();
+  const [now, store] = [vi.spyOn(performance, "now"), vi.spyOn(control, "store")];
+  glances.decide(1);
+  expect(store.mock.calls).toEqual([["glance", 0]]);
+  store.mockClear();
+  for (let turn = 0; turn < 40; turn++) {
+    glances.begin();
+    glances.decide(2 + turn);
+    glances.note(300 + turn, record(1));
+  }
+  expect([now.mock.calls, store.mock.calls]).toEqual([[], []]);
+});
+
 it("the times of a step stand for those since the last look; the first two record passes", () => {
   const { ranks } = newRun();
   const [glances] = ranks as [Glances];

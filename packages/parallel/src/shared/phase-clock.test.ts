@@ -81,3 +81,13 @@ it("in samples, a step counts for those since the last one, and an evaluation on
   at(40, () => clock.endSample());
   expect(read()[0]).toMatchObject({ forward: 15, update: 5, evaluate: 7, other: 0 });
 });
+
+it("in samples, no clock is read in the other steps", () => {
+  const { clocks } = twoClocks(true);
+  const [clock] = clocks as [PhaseClock, PhaseClock];
+  clock.beginSample(0);
+  for (const phase of ["gather", "forward", "backward", "barrier"] as const) clock.enter(phase);
+  clock.leave();
+  clock.endSample();
+  expect(performance.now).not.toHaveBeenCalled();
+});

@@ -14,7 +14,12 @@ export function short(value: number | null | undefined): string {
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (size >= 1000 && size < 1e7) return grouped.format(value);
-  if (size >= 1e7 || size < 1e-4) return value.toExponential(2).replace("e-", "e−").replace("e+", "e");
+  if (size >= 1e7 || size < 1e-4)
+    return value
+      .toExponential(2)
+      .replace(/\.?0+e/, "e")
+      .replace("e-", "e−")
+      .replace("e+", "e");
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
