@@ -357,7 +357,7 @@ class Generator {
       case 2:
         return add([() => k.shl(a, by), () => k.shr(a, by), () => k.sar(a, by)][this.#draw(3)]!());
       default:
-        return add(k.do("v.toFloat", a));
+        return add(this.#draw(3) > 0 ? k.do("v.toFloat", a) : k.do("v.addI", a, k.do("v.index")));
     }
   }
 
@@ -442,7 +442,18 @@ class Generator {
   #load() {
     const k = this.#k;
     const { tails } = this.#scope;
-    const kind = this.#one(["v", "v", "splat", "first", "part", "i32", "u8", "d", "splatWide"] as const);
+    const kind = this.#one([
+      "v",
+      "v",
+      "splat",
+      "first",
+      "part",
+      "i32",
+      "u8",
+      "d",
+      "splatWide",
+      "bytes",
+    ] as const);
     const bytes = {
       v: 4 * k.lanes,
       part: 4 * k.lanes,
@@ -451,6 +462,7 @@ class Generator {
       first: 4,
       i32: 4,
       u8: 1,
+      bytes: k.lanes,
       splatWide: 8,
     };
     const { place, offset } = this.#place(bytes[kind]);
@@ -459,6 +471,8 @@ class Generator {
         return this.#addLanes(k.load(place, offset), false);
       case "splat":
         return this.#addLanes(k.splat(place, offset), false);
+      case "bytes":
+        return this.#addLanes(k.loadBytes(place, offset), false);
       case "first":
         return this.#addLanes(k.loadFirst(place, offset), false);
       case "part":
@@ -479,20 +493,32 @@ class Generator {
   #store(): void {
     const k = this.#k;
     const { tails } = this.#scope;
-    const kind = this.#one(["v", "v", "v", "first", "part", "i32", "d", "firstWide", "prefetch"] as const);
+    const kind = this.#one([
+      "v",
+      "v",
+      "v",
+      "first",
+      "part",
+      "i32",
+      "u8",
+      "d",
+      "firstWide",
+      "prefetch",
+    ] as const);
     const bytes = {
       v: 4 * k.lanes,
       part: 4 * k.lanes,
       d: 4 * k.lanes,
       first: 4,
       i32: 4,
+      u8: 1,
       firstWide: 8,
       prefetch: 4,
     };
     if (kind === "part" && tails.length === 0) return;
     const lanes = kind === "v" || kind === "first" || kind === "part" ? this.#bits() : undefined;
     const wide = kind === "d" || kind === "firstWide" ? this.#wideBits() : undefined;
-    const int = kind === "i32" ? this.#int().value : undefined;
+    const int = kind === "i32" || kind === "u8" ? this.#int().value : undefined;
     const { place, offset } = this.#place(bytes[kind]);
     if (kind === "v") k.store(place, lanes!, offset);
     else if (kind === "first") k.storeFirst(place, lanes!, offset);
@@ -500,6 +526,7 @@ class Generator {
     else if (kind === "d") k.storeWide(place, wide!, offset);
     else if (kind === "firstWide") k.storeFirstWide(place, wide!, offset);
     else if (kind === "i32") k.storeInt(place, int!, offset);
+    else if (kind === "u8") k.storeByte(place, int!, offset);
     else k.prefetch(place, offset);
   }
 
@@ -546,17 +573,16 @@ class Generator {
   #fold(): void {
     const k = this.#k;
     if (this.#draw(3) > 0) return;
-    const fold = this.#one(["add", "mul", "pmin", "pmax", "min", "max", "addWide"] as const);
+    const fold = this.#one(["add", "mul", "pmin", "pmax", "min", "max", "addWide", "addUp"] as const);
     if (fold === "addWide") {
       const parts = Array.from({ length: 32 / k.lanes }, () => this.#wide().value);
       this.#scope.wides.push({ value: k.fold(fold, parts), mayBeNaN: true });
-    } else
-      this.#addLanes(
-        k.fold(
-          fold,
-          Array.from({ length: 16 / k.lanes }, () => this.#lanes().value),
-        ),
-      );
+      return;
+    }
+    const parts = Array.from({ length: 16 / k.lanes }, () => this.#lanes().value);
+    const folded = k.fold(fold, parts);
+    if (fold === "addUp") this.#scope.wides.push({ value: folded, mayBeNaN: true });
+    else this.#addLanes(folded);
   }
 
   #transpose(): void {

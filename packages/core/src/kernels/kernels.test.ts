@@ -25,6 +25,11 @@ const kernelSets = {
   "emitted relaxed": { ...assembled.relaxed, ...emitted(true) },
 };
 const builds = ["wasm-plain", "wasm-relaxed"] as const;
+/** What adds up, or multiplies, a row in another order than the assembled kernels do. */
+const reordered: ReadonlySet<KernelName> = new Set([
+  ...(["sum", "prod", "spread", "center", "addSquares", "crossEntropy", "crossEntropyGrad"] as const),
+  ...(["softmax", "softmaxGrad", "logSoftmax", "logSoftmaxGrad", "logSumExp"] as const),
+]);
 /** What is defined in the kernel language, and whose bits it has. */
 const emittedBuilds = [
   ["emitted plain", "wasm-plain"],
@@ -869,9 +874,14 @@ function compareSets(sets: [KernelSetName, KernelSetName], row: Row, n: number, 
 describe.each(emittedBuilds)("%s has the bits of %s", (emittedBuild, build) => {
   const own = rows.filter(({ kernel }) => defined.some(({ name }) => name === kernel));
   test.each([...new Set(own.map(({ kernel }) => kernel))])("%s", (kernel) => {
-    for (const { agree: _, ...row } of own.filter((row) => row.kernel === kernel)) {
-      for (const n of sizes) compareSets([build, emittedBuild], row, n, n);
-      compareSets([build, emittedBuild], row, 1500, 9);
+    for (const row of own.filter((row) => row.kernel === kernel)) {
+      const { agree: _, ...exact } = row;
+      const compare = (n: number) =>
+        reordered.has(kernel)
+          ? compareSets(["reference", emittedBuild], row, n, n)
+          : compareSets([build, emittedBuild], exact, n, n);
+      for (const n of sizes) compare(n);
+      compare(1500);
     }
   });
 });

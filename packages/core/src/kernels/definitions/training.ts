@@ -5,6 +5,7 @@ import { defineKernel, defineRoutine } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Routine, Target, Value, Variable } from "../language/values.ts";
 import { overElements } from "./elements.ts";
+import { sumWideOverRow } from "./sums.ts";
 
 /** Elements that are added up together: a few sums of them stay in the first-level cache. */
 const block = 1024;
@@ -202,6 +203,11 @@ export const training: readonly Definition[] = [
     overElements(k, n, [w, average], ({ load, store }) =>
       store(1, k.add(k.mul(decay, load(1)), k.mul(rest, load(0)))),
     );
+  }),
+  // The square of a float32 is exact in float64, and cannot overflow there.
+  defineKernel("addSquares", ["i32", "ptr", "ptr"], (k, n, x, total) => {
+    const squares = sumWideOverRow(k, n, x, (wide) => k.mul(wide, wide));
+    k.storeFirstWide(total, k.add(k.splatWide(total), squares));
   }),
   defineKernel("clip", ["i32", "f32", "ptr"], (k, n, limit, x) => {
     const least = k.variable("v", k.xor(limit, k.kBits(0x80000000)));

@@ -167,6 +167,7 @@ const others: Partial<Record<Operation, (args: readonly Held[], lanes: number, t
   },
   "v.toFloat": ([a], lanes) => floatsOf(lanes, (i) => (a as Lanes).ints[i]!),
   "v.toInt": ([a], lanes) => lanesOf(lanes, (i) => Math.trunc((a as Lanes).floats[i]!)),
+  "v.index": (_, lanes) => lanesOf(lanes, (i) => i),
   "v.splatI": ([a], lanes) => lanesOf(lanes, () => a as number),
   "v.ltI": ([a, b], lanes) => truths(lanes, (i) => (a as Lanes).ints[i]! < (b as Lanes).ints[i]!),
   "v.eqI": ([a, b], lanes) => truths(lanes, (i) => (a as Lanes).ints[i] === (b as Lanes).ints[i]),
@@ -240,7 +241,7 @@ function onInts(operation: Operation, result: number, { isWord }: Context): numb
   return result;
 }
 
-const folds: Record<FoldName, Operation> = {
+const folds: Record<Exclude<FoldName, "addUp">, Operation> = {
   add: "v.add",
   mul: "v.mul",
   pmin: "v.pmin",
@@ -250,8 +251,9 @@ const folds: Record<FoldName, Operation> = {
   addWide: "d.add",
 };
 
-/** What a fold makes of two of its lanes. */
-export function foldPair(fold: FoldName, a: number, b: number): number {
+/** What a fold makes of two of its lanes, that are `apart`. */
+export function foldPair(fold: FoldName, apart: number, a: number, b: number): number {
+  if (fold === "addUp") return apart > 2 ? Math.fround(a + b) : a + b;
   const operation = folds[fold];
   return fold === "addWide" ? wides[operation]!(a, b) : Math.fround(floats[operation]!(a, b));
 }

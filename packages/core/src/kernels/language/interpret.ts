@@ -141,6 +141,8 @@ class Frame {
         return view.getUint8(address);
       case "d":
         return wideOf(lanes / 2, (i) => view.getFloat64(address + 8 * i, true));
+      case "bytes":
+        return lanesOf(lanes, (i) => view.getUint8(address + i));
       case "splatWide":
         return wideOf(lanes / 2, () => view.getFloat64(address, true));
     }
@@ -156,6 +158,7 @@ class Frame {
     };
     const { lanes } = this.#target;
     if (kind === "i32") view.setInt32(address, value as number, true);
+    else if (kind === "u8") view.setUint8(address, value as number);
     else if (kind === "d" || kind === "firstWide") wide(kind === "d" ? lanes / 2 : 1);
     else if (kind === "part") words(Math.max(0, Math.min(tail, lanes)));
     else words(kind === "v" ? lanes : 1);
@@ -174,9 +177,11 @@ class Frame {
     const parts = args.map((value) => this.#get(value) as Lanes | Wide);
     let all = parts.flatMap((part) => [...part.floats]);
     for (let half = foldLanes / 2; half >= 1; half /= 2)
-      all = Array.from({ length: half }, (_, i) => foldPair(fold, all[i]!, all[i + half]!));
+      all = Array.from({ length: half }, (_, i) => foldPair(fold, half, all[i]!, all[i + half]!));
     const { lanes } = this.#target;
-    return fold === "addWide" ? wideOf(lanes / 2, () => all[0]!) : lanesOf(lanes, () => bitsOf(all[0]!));
+    return fold === "addWide" || fold === "addUp"
+      ? wideOf(lanes / 2, () => all[0]!)
+      : lanesOf(lanes, () => bitsOf(all[0]!));
   }
 }
 

@@ -233,7 +233,7 @@ export class Recorder {
     const count = (type === "d" ? 2 : 1) * (foldLanes / this.lanes);
     if (values.length !== count || values.some((value) => value.type !== type))
       throw new Error(`${this.#name}: fold got ${values.length} values, expected ${count} of type ${type}`);
-    return this.#note(type, { by: "fold", fold }, values);
+    return this.#note(fold === "addUp" ? "d" : type, { by: "fold", fold }, values);
   }
 
   // Memory
@@ -271,6 +271,10 @@ export class Recorder {
   loadByte(from: PlaceOperand, offset = 0): Value {
     return this.#load("u8", "i32", from, offset);
   }
+  /** A byte for each lane, as int32. */
+  loadBytes(from: PlaceOperand, offset = 0): Value {
+    return this.#load("bytes", "v", from, offset);
+  }
   loadWide(from: PlaceOperand, offset = 0): Value {
     return this.#load("d", "d", from, offset);
   }
@@ -292,6 +296,10 @@ export class Recorder {
   }
   storeInt(to: PlaceOperand, value: Operand, offset = 0): void {
     this.#store("i32", to, this.#take(value, "i32"), offset);
+  }
+  /** The low byte. */
+  storeByte(to: PlaceOperand, value: Operand, offset = 0): void {
+    this.#store("u8", to, this.#take(value, "i32"), offset);
   }
   storeWide(to: PlaceOperand, value: Operand, offset = 0): void {
     this.#store("d", to, this.#take(value, "d"), offset);

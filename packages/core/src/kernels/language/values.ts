@@ -81,6 +81,8 @@ const lanes = {
   /** int32 lanes to float32, and back towards zero (of numbers that fit). */
   "v.toFloat": [["v"], "v"],
   "v.toInt": [["v"], "v"],
+  /** 0, 1, 2 … as int32. */
+  "v.index": [[], "v"],
   /** An i32 in every lane, as int32. */
   "v.splatI": [["i32"], "v"],
   "v.lt": [["v", "v"], "mask"],
@@ -140,16 +142,19 @@ const doubles = {
 export const operations = { ...ints, ...lanes, ...doubles };
 export type Operation = keyof typeof operations;
 
-/** How `fold` combines the 16 virtual lanes of its values: 8 apart, then 4, 2, 1. The result is in every lane. */
-export type FoldName = "add" | "mul" | "pmin" | "pmax" | "min" | "max" | "addWide";
+/**
+ * How `fold` combines the 16 virtual lanes of its values: 8 apart, then 4, 2, 1. The result is in every lane. `addUp` makes
+ * a float64 of float32: it adds those 8 and 4 apart in float32, then 2 and 1 in float64.
+ */
+export type FoldName = "add" | "mul" | "pmin" | "pmax" | "min" | "max" | "addWide" | "addUp";
 
 /**
  * What a load reads: all lanes, one float in every lane, one float and zeros, the lanes of a tail and zeros, an integer,
- * float64 lanes, or one float64 in every lane.
+ * float64 lanes, one float64 in every lane, or a byte for each lane, as int32.
  */
-export type LoadKind = "v" | "splat" | "first" | "part" | "i32" | "u8" | "d" | "splatWide";
+export type LoadKind = "v" | "splat" | "first" | "part" | "i32" | "u8" | "d" | "splatWide" | "bytes";
 /** What a store writes. `part` leaves memory behind the tail as it is. */
-export type StoreKind = "v" | "first" | "part" | "i32" | "d" | "firstWide";
+export type StoreKind = "v" | "first" | "part" | "i32" | "u8" | "d" | "firstWide";
 
 /** base + index·scale + offset, in bytes. */
 export interface Place {

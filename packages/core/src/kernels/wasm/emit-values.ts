@@ -210,6 +210,7 @@ const laneLoads = {
   splat: lane.load32Splat,
   splatWide: lane.load64Splat,
   first: lane.load32Zero,
+  bytes: lane.load32Zero,
 } as const;
 
 function load(site: Site, { args, making }: Value) {
@@ -220,6 +221,9 @@ function load(site: Site, { args, making }: Value) {
   if (kind === "i32" || kind === "u8") site.code.byte(kind === "i32" ? op.i32Load : op.i32Load8);
   else emitLane(site.code, laneLoads[kind]);
   memoryArgument(site, place.base.type, offset);
+  if (kind !== "bytes") return;
+  emitLane(site.code, lane.extendBytes);
+  emitLane(site.code, lane.extendHalves);
 }
 
 export function emitStore(site: Site, kind: StoreKind, place: Place, value: Value, tail?: Value) {
@@ -228,6 +232,7 @@ export function emitStore(site: Site, kind: StoreKind, place: Place, value: Valu
   const offset = putAddress(site, place);
   site.put(value);
   if (kind === "i32") code.byte(op.i32Store);
+  else if (kind === "u8") code.byte(op.i32Store8);
   else if (kind === "v" || kind === "d") emitLane(code, lane.store);
   else emitLane(code, kind === "first" ? lane.store32Lane : lane.store64Lane);
   memoryArgument(site, place.base.type, offset);
@@ -237,6 +242,7 @@ export function emitStore(site: Site, kind: StoreKind, place: Place, value: Valu
 // Lanes
 
 const foldInstructions: Record<FoldName, number> = {
+  addUp: simd["v.add"]!,
   add: simd["v.add"]!,
   mul: simd["v.mul"]!,
   pmin: simd["v.pmin"]!,
@@ -247,7 +253,7 @@ const foldInstructions: Record<FoldName, number> = {
 };
 
 /** 16 virtual lanes: those that are 8 apart meet first, then 4, 2, 1. Vectors hold them in order. */
-function fold(site: Site, name: FoldName, values: readonly Value[]): void {
+function fold(site: Site, name: FoldName, values: readonly Value[]) {
   const { code } = site;
   const combine = () => emitLane(code, foldInstructions[name]);
   const tree = (parts: readonly Value[]) => {
@@ -257,6 +263,7 @@ function fold(site: Site, name: FoldName, values: readonly Value[]): void {
     combine();
   };
   tree(values);
+  if (name === "addUp") return addUp(site);
   const local = site.take("v128");
   const moved = (lanes: readonly number[]) => {
     get(code, local);
@@ -278,6 +285,28 @@ function fold(site: Site, name: FoldName, values: readonly Value[]): void {
     set(code, local);
     moved([0, 0, 0, 0]);
   }
+  site.give("v128", local);
+}
+
+/** The sum in float64 of four float32 on the stack, in every lane: those 2 apart first. */
+function addUp(site: Site) {
+  const { code } = site;
+  const local = site.take("v128");
+  const again = (lanes: readonly number[]) => {
+    get(code, local);
+    get(code, local);
+    shuffle(code, lanes);
+  };
+  set(code, local);
+  get(code, local);
+  emitLane(code, lane.promote);
+  again([2, 3, 2, 3]);
+  emitLane(code, lane.promote);
+  emitLane(code, simd["d.add"]!);
+  set(code, local);
+  get(code, local);
+  again([2, 3, 0, 1]);
+  emitLane(code, simd["d.add"]!);
   site.give("v128", local);
 }
 
@@ -366,9 +395,9 @@ const several: Partial<Record<Operation, Emitter>> = {
     site.code.byte(op.f64FromI32);
     emitLane(site.code, lane.f64Splat);
   },
+  "v.index": emitIndex,
   "mask.tail"(site, [value]) {
-    for (let i = 0; i < 4; i++) scratchView.setInt32(4 * i, i, true);
-    emitConstant(site.code);
+    emitIndex(site);
     site.put(value!);
     emitLane(site.code, simd["v.splatI"]!);
     emitLane(site.code, simd["v.ltI"]!);
@@ -386,6 +415,12 @@ const several: Partial<Record<Operation, Emitter>> = {
   "to.near": (site, [value]) => toNarrow(site, value!),
   "to.i32": (site, [value]) => toNarrow(site, value!),
 };
+
+/** 0, 1, 2, 3 */
+function emitIndex({ code }: Site) {
+  for (let i = 0; i < 4; i++) scratchView.setInt32(4 * i, i, true);
+  emitConstant(code);
+}
 
 function toNarrow(site: Site, value: Value): void {
   site.put(value);
