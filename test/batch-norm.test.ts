@@ -18,7 +18,7 @@ import {
   tensor,
   useKernels,
 } from "@shardgrad/core";
-import { provideBlas } from "@shardgrad/core/engine";
+import { provideKernels } from "@shardgrad/core/engine";
 import type { TrainOptions, TrainResult } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -105,7 +105,7 @@ describe.each(sets)(
 it.each(sets)(
   "one shard computes what a plain loop over core computes, bit for bit, on %s",
   async (kernels) => {
-    if (kernels === "blas") provideBlas(foundBlas!.kernels);
+    if (kernels === "blas") provideKernels("blas", foundBlas!.kernels);
     useKernels(kernels);
     const here = hashOf(trainHere({ steps: 10 }));
     useKernels("wasm");

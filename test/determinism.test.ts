@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Tensor } from "@shardgrad/core";
 import { Adam, backward, crossEntropy, manualSeed, Permutation, scope, useKernels } from "@shardgrad/core";
-import { provideBlas } from "@shardgrad/core/engine";
+import { provideKernels } from "@shardgrad/core/engine";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -57,7 +57,7 @@ it("random numbers in a step depend on the shard, not on the worker", async () =
 it.each(sets)(
   "one shard computes what a plain loop over core computes, bit for bit, on %s",
   async (kernels) => {
-    if (kernels === "blas") provideBlas(foundBlas!.kernels);
+    if (kernels === "blas") provideKernels("blas", foundBlas!.kernels);
     useKernels(kernels);
     const { x, y } = clusters(330, 4);
     manualSeed(7);

@@ -1,5 +1,5 @@
 // Finds a library by path or by its usual names, verifies it, and wraps it as kernels for core. Selects nothing.
-import type { BlasKernels } from "@shardgrad/core/engine";
+import type { KernelsOver } from "@shardgrad/core/engine";
 import { BlasError } from "./errors.ts";
 import type { CblasGemm } from "./gemm.ts";
 import { blasGemm } from "./gemm.ts";
@@ -27,8 +27,8 @@ export interface Blas {
   readonly path: string;
   /** A short description: `"OpenBLAS 0.3.21 (Haswell)"`. */
   readonly description: string;
-  /** For `provideBlas` of `@shardgrad/core/engine`; `useBlas` calls it for you. */
-  readonly kernels: BlasKernels;
+  /** For `provideKernels` of `@shardgrad/core/engine`; `useBlas` calls it for you. */
+  readonly kernels: KernelsOver;
 }
 
 /** What the search needs from the machine. */
@@ -73,7 +73,7 @@ function prove(library: NativeLibrary, env: Machine["env"]): Blas {
   };
   const wrong = selfCheck("float32", calls.float32) ?? selfCheck("float64", calls.float64);
   if (wrong) throw refusal(library.path, `computes wrongly: ${wrong}`);
-  const kernels: BlasKernels = (heap, otherwise) => {
+  const kernels: KernelsOver = (heap, otherwise) => {
     const base = addressOf(heap.uint8);
     return {
       float32: { gemm: blasGemm(calls.float32, base, 4, otherwise.float32.gemm) },

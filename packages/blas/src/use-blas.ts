@@ -1,6 +1,6 @@
 // useBlas: the package's main function.
 import { useKernels } from "@shardgrad/core";
-import { provideBlas } from "@shardgrad/core/engine";
+import { provideKernels } from "@shardgrad/core/engine";
 import type { Blas, BlasOptions } from "./find-blas.ts";
 import { findBlas } from "./find-blas.ts";
 
@@ -13,7 +13,7 @@ import { findBlas } from "./find-blas.ts";
  */
 export function useBlas(options: BlasOptions = {}): Blas {
   const blas = findBlas(options);
-  provideBlas(blas.kernels);
+  provideKernels("blas", blas.kernels);
   useKernels("blas");
   return blas;
 }

@@ -5,8 +5,13 @@ export { compileInRounds, type Rounds, type RoundsOptions, timeReplays } from ".
 export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
-export { type BlasKernels, type FloatKernels, provideBlas } from "./kernels/provide-blas.ts";
-export { resolveKernels, withoutBlas } from "./kernels/resolve-kernels.ts";
+export {
+  type FloatKernels,
+  type KernelsOver,
+  type ProvidedName,
+  provideKernels,
+} from "./kernels/provide-kernels.ts";
+export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";

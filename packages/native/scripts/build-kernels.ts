@@ -11,10 +11,11 @@ const outputFile = fileURLToPath(new URL("../src/kernel-code.generated.ts", impo
 const sets = Object.values(machines).map((machine) => {
   const { code, entries } = compileLibrary(definitions, machine);
   console.log(`kernels: ${definitions.length} for ${machine.set}, ${code.length} bytes`);
-  const kernels = definitions.map(({ name, parameters, scratchBytes }) => ({
+  const kernels = definitions.map(({ name, parameters, scratchBytes, record }) => ({
     name,
     parameters,
     scratchBytes: scratchBytes(machine.target),
+    returns: record(machine.target).result !== undefined,
     entries: { sysv: entries.sysv.get(name), win64: entries.win64.get(name) },
   }));
   return [machine.set, { code: deflateRawSync(code, { level: 9 }).toString("base64"), kernels }];

@@ -1,4 +1,5 @@
 // The form in which the package carries its machine code. scripts/build-kernels.ts writes it.
+import { inflateRawSync } from "node:zlib";
 import type { ParameterType } from "@shardgrad/core/kernels";
 import type { Convention } from "./x64/machine.ts";
 
@@ -8,6 +9,8 @@ export interface EmbeddedKernel {
   readonly parameters: readonly ParameterType[];
   /** Bytes of scratch memory that it needs. */
   readonly scratchBytes: number;
+  /** Whether it has a result. */
+  readonly returns: boolean;
   /** Where it begins, by the convention of the caller. */
   readonly entries: Readonly<Record<Convention, number>>;
 }
@@ -17,3 +20,6 @@ export interface EmbeddedLibrary {
   readonly code: string;
   readonly kernels: readonly EmbeddedKernel[];
 }
+
+/** The machine code of a library. */
+export const codeOf = ({ code }: EmbeddedLibrary): Uint8Array => inflateRawSync(Buffer.from(code, "base64"));

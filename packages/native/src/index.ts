@@ -1,3 +1,4 @@
 // @shardgrad/native: the public API.
-export { Asm } from "./assembler/asm.ts";
-export { libraries } from "./kernel-code.generated.ts";
+export { NativeError } from "./errors.ts";
+export { findNative, type Native, type NativeCode, type NativeOptions } from "./find-native.ts";
+export { useNative } from "./use-native.ts";

@@ -2,10 +2,11 @@
 import type { DType } from "../dtype.ts";
 import type { Heap } from "../memory/heap.ts";
 import { heap } from "../memory/heap.ts";
-import { providedBlas } from "./provide-blas.ts";
+import type { ProvidedName } from "./provide-kernels.ts";
+import { providedKernels } from "./provide-kernels.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
-import { resolveKernels, withoutBlas } from "./resolve-kernels.ts";
+import { kernelsBelow, resolveKernels } from "./resolve-kernels.ts";
 import type { KernelName, Kernels } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
 
@@ -30,7 +31,7 @@ let tables: Tables | undefined;
 
 function build(set: KernelSet): Tables {
   const memory = heap();
-  if (set === "blas") return overlayBlas(build(withoutBlas()), memory);
+  if (set === "native" || set === "blas") return overlay(set, build(kernelsBelow(set)), memory);
   // Kernels without a WebAssembly version are those whose reference is fast enough.
   const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
   const moves = Object.fromEntries(sharedByInt32.flatMap((name) => (fast[name] ? [[name, fast[name]]] : [])));
@@ -43,11 +44,12 @@ function build(set: KernelSet): Tables {
   };
 }
 
-function overlayBlas(below: Tables, memory: Heap): Tables {
-  const { float32, float64 } = providedBlas()!(memory, below);
+/** The provided kernels in place of those below. */
+function overlay(set: ProvidedName, below: Tables, memory: Heap): Tables {
+  const { float32, float64 } = providedKernels(set)!(memory, below);
   return {
     ...below,
-    set: "blas",
+    set,
     float32: { ...below.float32, ...float32 },
     float64: { ...below.float64, ...float64 },
   };
@@ -113,7 +115,8 @@ export function kernelSet(): KernelSet {
 }
 
 /**
- * Selects the kernels of this thread. `"auto"` takes a BLAS if one was provided, else the best that the engine runs.
+ * Selects the kernels of this thread. `"auto"` takes machine code if it was provided, else a BLAS if one was, else the
+ * best that the engine runs.
  *
  * @throws ValueError if the engine cannot run them
  */

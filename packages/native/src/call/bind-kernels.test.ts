@@ -7,7 +7,7 @@ import { cc, mem, newLabel, r8, rax, rcx, rdi, rdx } from "../assembler/operands
 import { convention } from "../code/convention.ts";
 import { installCode } from "../code/executable-memory.ts";
 import { addressOf } from "../code/foreign.ts";
-import type { CompiledKernel } from "./bind-kernels.ts";
+import type { EmbeddedKernel } from "../embedded.ts";
 import { bindKernels } from "./bind-kernels.ts";
 import { installRunner } from "./runner.ts";
 
@@ -51,13 +51,14 @@ function emitTwice(a: Asm): void {
   a.ret();
 }
 
-function compile(emits: Record<string, [ParameterType[], (a: Asm) => void, Partial<CompiledKernel>?]>) {
+function compile(emits: Record<string, [ParameterType[], (a: Asm) => void, Partial<EmbeddedKernel>?]>) {
   const a = new Asm();
-  const kernels = Object.entries(emits).map(([name, [parameters, emit, rest]]): CompiledKernel => {
+  const kernels = Object.entries(emits).map(([name, [parameters, emit, rest]]): EmbeddedKernel => {
     a.align(16);
     const entry = a.at;
     emit(a);
-    return { name, parameters, entry, scratchBytes: 0, returns: false, ...rest };
+    const entries = { sysv: entry, win64: entry };
+    return { name, parameters, entries, scratchBytes: 0, returns: false, ...rest };
   });
   return { kernels, code: a.finish() };
 }
@@ -87,7 +88,13 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
     const to = heap.arena.allocate(64, "to");
     bound.show!(to, 2 ** 31 - 1, Math.fround(0.1), 0, 64);
     const [first, count, number, none, place, scratch] = heap.float64.subarray(to / 8, to / 8 + 6);
-    expect([first, count, number, none, place]).toEqual([base + to, 2 ** 31 - 1, Math.fround(0.1), 0, base + 64]);
+    expect([first, count, number, none, place]).toEqual([
+      base + to,
+      2 ** 31 - 1,
+      Math.fround(0.1),
+      0,
+      base + 64,
+    ]);
     expect(scratch! - base).toBeGreaterThan(0);
     expect((scratch! - base) % 64).toBe(0);
     bound.show!(to, -1, -0.5, 64, 64);
@@ -103,7 +110,7 @@ describe.skipIf(process.arch !== "x64")("a list", () => {
   it("of any number of kernels runs in one call, in order", () => {
     const { kernels, code } = compile({ twice: [["i32"], emitTwice] });
     const { run } = installRunner();
-    const at = installCode(code) + kernels[0]!.entry;
+    const at = installCode(code) + kernels[0]!.entries[convention];
     const numbers = new Float64Array(new SharedArrayBuffer(64));
     numbers[0] = 3;
     const list = new BigInt64Array(new SharedArrayBuffer(256));

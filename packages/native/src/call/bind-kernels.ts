@@ -1,22 +1,10 @@
 // Compiled kernels as functions with the signatures of core's table. Each has its own list and its own row of arguments in
 // the heap, so that a call writes the arguments and nothing else. Arguments are float64, in which counts, addresses and
-// float32 are exact; behind them stands the address of the thread's scratch memory.
+// float32 are exact; behind them stands the address of the thread's scratch memory. A result comes back in the first.
 import type { Heap, Kernels } from "@shardgrad/core/engine";
-import type { ParameterType } from "@shardgrad/core/kernels";
+import { convention } from "../code/convention.ts";
 import { addressOf } from "../code/foreign.ts";
-
-/** A kernel in a block of machine code. */
-export interface CompiledKernel {
-  /** As in the table of kernels. */
-  readonly name: string;
-  readonly parameters: readonly ParameterType[];
-  /** Bytes of scratch memory that it needs. */
-  readonly scratchBytes: number;
-  /** Whether it writes a result over its first argument. */
-  readonly returns: boolean;
-  /** Where it begins, from the start of the code. */
-  readonly entry: number;
-}
+import type { EmbeddedKernel } from "../embedded.ts";
 
 type KernelFunction = (...args: number[]) => number | undefined;
 
@@ -30,7 +18,7 @@ const listBytes = 3 * 8;
  * @param run runs the list at an address
  */
 export function bindKernels(
-  compiled: readonly CompiledKernel[],
+  compiled: readonly EmbeddedKernel[],
   codeAt: number,
   heap: Heap,
   run: (list: number) => void,
@@ -42,12 +30,13 @@ export function bindKernels(
     holder,
   );
   const base = addressOf(heap.uint8);
-  const scratch = base + heap.arena.allocate(Math.max(1, ...compiled.map((kernel) => kernel.scratchBytes)), holder);
-  const bind = (kernel: CompiledKernel, at: number): KernelFunction => {
+  const scratch =
+    base + heap.arena.allocate(Math.max(1, ...compiled.map((kernel) => kernel.scratchBytes)), holder);
+  const bind = (kernel: EmbeddedKernel, at: number): KernelFunction => {
     const { parameters, returns } = kernel;
     const list = new BigInt64Array(heap.buffer, at, 3);
     const row = new Float64Array(heap.buffer, at + listBytes, parameters.length + 1);
-    list.set([1n, BigInt(codeAt + kernel.entry), BigInt(base + at + listBytes)]);
+    list.set([1n, BigInt(codeAt + kernel.entries[convention]), BigInt(base + at + listBytes)]);
     row[parameters.length] = scratch;
     const bases = parameters.map((type) => (type === "ptr" ? base : 0));
     return (...args) => {

@@ -2,7 +2,7 @@
 // then for each the address of its code and that of its arguments.
 import type { Asm } from "../assembler/asm.ts";
 import { cc, mem, newLabel, r12, rbx, rcx, rdi, rsp } from "../assembler/operands.ts";
-import type { Convention } from "../code/convention.ts";
+import type { Convention } from "../x64/machine.ts";
 
 /** Emits `void run(uintptr_t list)`, and returns its offset. A kernel gets the address of its arguments. */
 export function emitDispatcher(a: Asm, convention: Convention): number {

@@ -1,10 +1,10 @@
 // What runs lists of kernels on a thread, and what must run before it is known which kernels the processor takes.
 import { Asm } from "../assembler/asm.ts";
+import { convention } from "../code/convention.ts";
 import { installCode } from "../code/executable-memory.ts";
 import { addressOf, functionAt } from "../code/foreign.ts";
 import type { Processor } from "../detect/processor.ts";
 import { emitProcessor, readProcessor } from "../detect/processor.ts";
-import { convention } from "../code/convention.ts";
 import { emitDispatcher } from "./dispatcher.ts";
 
 /** Runs the list of kernels at an address. */

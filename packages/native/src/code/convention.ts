@@ -1,7 +1,4 @@
-// How the system's compilers call functions.
+// How this system calls functions.
+import type { Convention } from "../x64/machine.ts";
 
-/** As on Linux and macOS, or as on Windows. */
-export type Convention = "sysv" | "win64";
-
-/** The convention of this system. */
 export const convention: Convention = process.platform === "win32" ? "win64" : "sysv";

@@ -1,7 +1,7 @@
 // Executable memory: each system's ways to get it, the one that hardened systems allow first. Code is never writable while
 // it can run, and stays for as long as the process lives.
 import { NativeError } from "../errors.ts";
-import { lastError, systemLibrary, writeTo } from "./foreign.ts";
+import { lastError, systemFunction, writeTo } from "./foreign.ts";
 
 /** One way: puts code into memory, and returns its address. Throws a `Refusal`. */
 type Way = (code: Uint8Array) => number;
@@ -18,7 +18,7 @@ const MAP_JIT = 0x800;
 
 /** Maps memory. */
 function map(bytes: number, protection: number, flags: number, file: number): number {
-  const mmap = systemLibrary(null)("uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)");
+  const mmap = systemFunction("uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)");
   const address = Number(mmap(0, bytes, protection, flags, file, 0));
   // Failure is -1, the highest address.
   if (address > Number.MAX_SAFE_INTEGER) throw new Refusal(`mmap: ${lastError()}`);
@@ -27,11 +27,13 @@ function map(bytes: number, protection: number, flags: number, file: number): nu
 
 /** A file without a name, whose contents are mapped: no page is ever both writable and executable. */
 function byFile(code: Uint8Array): number {
-  const c = systemLibrary(null);
-  const file: number = c("int memfd_create(const char *, unsigned int)")("shardgrad kernels", MFD_CLOEXEC);
+  const file: number = systemFunction("int memfd_create(const char *, unsigned int)")(
+    "shardgrad kernels",
+    MFD_CLOEXEC,
+  );
   if (file < 0) throw new Refusal(`memfd_create: ${lastError()}`);
   try {
-    const write = c("intptr_t write(int, const uint8_t *, size_t)");
+    const write = systemFunction("intptr_t write(int, const uint8_t *, size_t)");
     for (let at = 0; at < code.length; ) {
       const written = Number(write(file, code.subarray(at), code.length - at));
       if (written <= 0) throw new Refusal(`write: ${lastError()}`);
@@ -39,18 +41,18 @@ function byFile(code: Uint8Array): number {
     }
     return map(code.length, READ | EXECUTE, MAP_PRIVATE, file);
   } finally {
-    c("int close(int)")(file);
+    systemFunction("int close(int)")(file);
   }
 }
 
 /** Memory that is written, and made executable then. */
 function byProtection(code: Uint8Array): number {
-  const c = systemLibrary(null);
   const address = map(code.length, READ | WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   writeTo(address, code);
-  if (c("int mprotect(uintptr_t, size_t, int)")(address, code.length, READ | EXECUTE) === 0) return address;
+  if (systemFunction("int mprotect(uintptr_t, size_t, int)")(address, code.length, READ | EXECUTE) === 0)
+    return address;
   const reason = lastError();
-  c("int munmap(uintptr_t, size_t)")(address, code.length);
+  systemFunction("int munmap(uintptr_t, size_t)")(address, code.length);
   throw new Refusal(`mprotect: ${reason}`);
 }
 
@@ -62,20 +64,19 @@ function byJit(code: Uint8Array): number {
 }
 
 function onWindows(code: Uint8Array): number {
-  const kernel = systemLibrary("kernel32.dll");
-  const reason = () => `error ${kernel("uint32_t __stdcall GetLastError()")()}`;
+  const reason = () => `error ${systemFunction("uint32_t __stdcall GetLastError()")()}`;
   const [MEM_COMMIT_RESERVE, PAGE_READWRITE, PAGE_EXECUTE_READ, MEM_RELEASE] = [0x3000, 4, 0x20, 0x8000];
-  const allocate = kernel("uintptr_t __stdcall VirtualAlloc(uintptr_t, size_t, uint32_t, uint32_t)");
+  const allocate = systemFunction("uintptr_t __stdcall VirtualAlloc(uintptr_t, size_t, uint32_t, uint32_t)");
   const address = Number(allocate(0, code.length, MEM_COMMIT_RESERVE, PAGE_READWRITE));
   if (address === 0) throw new Refusal(`VirtualAlloc: ${reason()}`);
   writeTo(address, code);
-  const protect = kernel("bool __stdcall VirtualProtect(uintptr_t, size_t, uint32_t, uint32_t *)");
+  const protect = systemFunction("bool __stdcall VirtualProtect(uintptr_t, size_t, uint32_t, uint32_t *)");
   if (!protect(address, code.length, PAGE_EXECUTE_READ, new Uint32Array(1))) {
     const why = reason();
-    kernel("bool __stdcall VirtualFree(uintptr_t, size_t, uint32_t)")(address, 0, MEM_RELEASE);
+    systemFunction("bool __stdcall VirtualFree(uintptr_t, size_t, uint32_t)")(address, 0, MEM_RELEASE);
     throw new Refusal(`VirtualProtect: ${why}`);
   }
-  const flush = kernel("bool __stdcall FlushInstructionCache(intptr_t, uintptr_t, size_t)");
+  const flush = systemFunction("bool __stdcall FlushInstructionCache(intptr_t, uintptr_t, size_t)");
   // -1 is this process.
   flush(-1, address, code.length);
   return address;

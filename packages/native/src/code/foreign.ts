@@ -7,22 +7,29 @@ import { NativeError } from "../errors.ts";
 // biome-ignore lint/suspicious/noExplicitAny: each prototype says in C what its function takes and returns
 type ForeignFunction = (...args: any[]) => any;
 
+/** The library of the system's functions; null is the C library. */
+const systemName = process.platform === "win32" ? "kernel32.dll" : null;
+
 let loaded: typeof Koffi | undefined;
 
 function koffi(): typeof Koffi {
+  if (loaded) return loaded;
   try {
-    loaded ??= createRequire(import.meta.url)("koffi") as typeof Koffi;
-    return loaded;
+    loaded = createRequire(import.meta.url)("koffi") as typeof Koffi;
   } catch (error) {
     const reason = (error as Error).message.split("\n")[0];
-    throw new NativeError(`native: koffi, which runs machine code, cannot be loaded: ${reason}`, { cause: error });
+    throw new NativeError(`native: koffi, which runs machine code, cannot be loaded: ${reason}`, {
+      cause: error,
+    });
   }
+  // koffi 3.3.4 makes the stack for a thread's calls when it first loads a library, and without one crashes in a call.
+  loaded.load(systemName);
+  return loaded;
 }
 
-/** The functions of a library of the system, by their C prototypes; null is the C library. */
-export function systemLibrary(name: string | null): (prototype: string) => ForeignFunction {
-  const library = koffi().load(name);
-  return (prototype) => library.func(prototype);
+/** A function of the system, by its C prototype: of the C library, or of the kernel of Windows. */
+export function systemFunction(prototype: string): ForeignFunction {
+  return koffi().load(systemName).func(prototype);
 }
 
 /** The name of the error that the last call left in errno, such as `EPERM`. */
@@ -42,10 +49,16 @@ export function addressOf(view: ArrayBufferView): number {
   return Number(koffi().address(view));
 }
 
+const functions = new Map<number, (argument: number) => void>();
+
 /**
  * The machine code at an address as a function of one address. koffi keeps 3 KB for each, for as long as the process lives:
- * a thread makes one, of the dispatcher.
+ * so a thread should need one, of the dispatcher, and gets the same again.
  */
 export function functionAt(address: number): (argument: number) => void {
-  return koffi().decode(BigInt(address), koffi().proto("void", ["uintptr_t"]));
+  const known = functions.get(address);
+  if (known) return known;
+  const made = koffi().decode(BigInt(address), koffi().proto("void", ["uintptr_t"]));
+  functions.set(address, made);
+  return made;
 }

@@ -1,10 +1,7 @@
 // Asks the processor what it is, in machine code, and decides which instruction set it runs.
 import type { Asm } from "../assembler/asm.ts";
 import { cc, mem, newLabel, r8, rax, rbx, rcx, rdi } from "../assembler/operands.ts";
-import type { Convention } from "../code/convention.ts";
-
-/** Instruction sets, the best first: AVX-512 (F, DQ, BW, VL), or AVX2 with FMA and BMI2. */
-export type InstructionSet = "avx512" | "avx2";
+import type { Convention, InstructionSet } from "../x64/machine.ts";
 
 /** What the processor says of itself, and which registers the system saves. */
 export interface Processor {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
-import { provideBlas, resolveKernels, withoutBlas } from "@shardgrad/core/engine";
+import { builtInKernels, provideKernels, resolveKernels } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
 import { relaxedFuses } from "./fused-multiply-add.ts";
 
@@ -56,10 +56,10 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
   } catch (error) {
     const reason = (error as Error).message.replace(/^blas: /, "").split("\n")[0]!;
     if (choice === "blas") throw refuse(`there is none to use: ${reason}`, error);
-    return { set: withoutBlas(), noBlas: reason };
+    return { set: builtInKernels(), noBlas: reason };
   }
   if (choice === "blas") throw refuse("@shardgrad/blas is not installed; npm install @shardgrad/blas");
-  return { set: withoutBlas() };
+  return { set: builtInKernels() };
 }
 
 /**
@@ -67,7 +67,7 @@ export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promi
  * processor-specific kernels, and whether relaxed SIMD fuses. That computes everything else beside a BLAS.
  */
 export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
-  const wasm = set === "blas" ? withoutBlas() : set;
+  const wasm = set === "blas" ? builtInKernels() : set;
   return {
     kernels: `${set} kernels`,
     ...(blas && { blas: blas.description }),
@@ -80,5 +80,5 @@ export async function loadKernels({ blas }: RunKernels): Promise<void> {
   if (!blas) return;
   const { packageUrl, library } = blas;
   const { findBlas } = await importPackage(packageUrl);
-  provideBlas(findBlas({ library }).kernels);
+  provideKernels("blas", findBlas({ library }).kernels);
 }

@@ -4,7 +4,7 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, platform } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { heap, withoutBlas } from "@shardgrad/core/engine";
+import { builtInKernels, heap } from "@shardgrad/core/engine";
 import type { RunKernels } from "@shardgrad/parallel/command";
 import { chooseKernels, machineMemory, relaxedFuses, requireSurroundings } from "@shardgrad/parallel/command";
 import { cpuQuota, usableCores } from "@shardgrad/parallel/engine";
@@ -111,7 +111,7 @@ export async function diagnose(): Promise<Findings> {
   const folder = noThreads === null ? process.cwd() : ".";
   const cores = usableCores();
   const [present, quota] = [cpus(), cpuQuota()];
-  const wasm: RunKernels = { set: withoutBlas() };
+  const wasm: RunKernels = { set: builtInKernels() };
   const found = await findBlas(folder);
   const measured = async (kernels: RunKernels) => (noThreads === null ? await speedOf(kernels, cores) : null);
   return {

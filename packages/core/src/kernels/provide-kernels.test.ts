@@ -1,0 +1,75 @@
+// Kernels as another package provides them: when they are chosen, and that only they take the place of others.
+import { expect, test } from "vitest";
+import { ValueError } from "../errors.ts";
+import { heap } from "../memory/heap.ts";
+import { tensor } from "../ops/create/create.ts";
+import { linear } from "../ops/index.ts";
+import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
+import { provideKernels } from "./provide-kernels.ts";
+import { supportedBuild } from "./wasm.ts";
+
+test("without any, their choice is refused, and the kernels stay what they were", () => {
+  expect(useKernels("reference")).toBe("reference");
+  expect(() => useKernels("blas")).toThrow(ValueError);
+  expect(() => useKernels("blas")).toThrow(/no BLAS was provided .* install @shardgrad\/blas/);
+  expect(() => useKernels("native")).toThrow(ValueError);
+  expect(() => useKernels("native")).toThrow(/no machine code was provided .* install @shardgrad\/native/);
+  expect(kernelSet()).toBe("reference");
+});
+
+test("a BLAS is chosen by name or as the best, over the best WebAssembly build", () => {
+  useKernels("wasm");
+  const below = { add: kernelsFor("float32").add.toString(), gemm: kernelsFor("float64").gemm.toString() };
+  const calls: string[] = [];
+  provideKernels("blas", (memory, { float32, float64 }) => {
+    expect(memory).toBe(heap());
+    const counted = (dtype: string, { gemm }: typeof float32): typeof float32.gemm => {
+      return (...args) => {
+        calls.push(dtype);
+        gemm(...args);
+      };
+    };
+    return {
+      float32: { gemm: counted("float32", float32) },
+      float64: { gemm: counted("float64", float64) },
+    };
+  });
+  expect(kernelSet()).toBe(supportedBuild());
+  expect(useKernels("blas")).toBe("blas");
+  expect(kernelSet()).toBe("blas");
+  expect(useKernels("auto")).toBe("blas");
+
+  for (const dtype of ["float32", "float64"] as const) {
+    const y = linear(tensor([[1, 2]], { dtype }), tensor([[3, 4]], { dtype }));
+    expect(y.item()).toBe(11);
+    expect(calls.pop()).toBe(dtype);
+  }
+  expect(kernelsFor("float32").add.toString()).toBe(below.add);
+
+  expect(useKernels("wasm")).toBe(supportedBuild());
+  expect(kernelsFor("float64").gemm.toString()).toBe(below.gemm);
+});
+
+test("machine code is the best of all, and computes beneath a BLAS what that lacks", () => {
+  const told: string[] = [];
+  const telling =
+    (name: string) =>
+    (...args: number[]) =>
+      void told.push(`${name} ${args.length}`);
+  const natives = { add: telling("native add"), gemm: telling("native gemm") };
+  provideKernels("native", () => ({ float32: natives, float64: {} }));
+  provideKernels("blas", () => ({ float32: { gemm: telling("BLAS gemm") }, float64: {} }));
+  const run = () => {
+    const { add, gemm } = kernelsFor("float32");
+    add(1, 1, 64, 0, 1, 64, 0, 1, 64);
+    gemm(1, 1, 1, 1, 64, 0, 1, 1, 64, 0, 1, 1, 64, 0, 1, 0);
+    return told.splice(0);
+  };
+  expect(useKernels("auto")).toBe("native");
+  expect(run()).toEqual(["native add 9", "native gemm 16"]);
+  expect(useKernels("blas")).toBe("blas");
+  expect(run()).toEqual(["native add 9", "BLAS gemm 16"]);
+  expect(kernelsFor("float64").gemm.toString()).toBe(kernelsFor("int32").gemm.toString());
+  expect(useKernels("native")).toBe("native");
+  expect(run()).toEqual(["native add 9", "native gemm 16"]);
+});

@@ -1,0 +1,92 @@
+// Which machine code a process gets, that its threads share it, and one line for each reason to refuse.
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { kernelSet, matmul, ones, useKernels } from "@shardgrad/core";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { installRunner } from "./call/runner.ts";
+import { instructionSetOf } from "./detect/processor.ts";
+import { NativeError } from "./errors.ts";
+import { findNative } from "./find-native.ts";
+import { selfCheck } from "./self-check.ts";
+import { useNative } from "./use-native.ts";
+import type { InstructionSet } from "./x64/machine.ts";
+
+const best = process.arch === "x64" ? instructionSetOf(installRunner().processor) : undefined;
+const sets = { avx2: "AVX2", avx512: "AVX-512" } as const;
+const runs = (set: InstructionSet) => best === set || best === "avx512";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  useKernels("wasm");
+});
+
+describe.each(Object.entries(sets) as [InstructionSet, string][])("%s", (set, name) => {
+  it.skipIf(!runs(set))("is what SHARDGRAD_NATIVE asks for, and computes matrix products", () => {
+    vi.stubEnv("SHARDGRAD_NATIVE", set);
+    expect(useNative().description).toBe(name);
+    expect(kernelSet()).toBe("native");
+    expect([...matmul(ones([33, 65]), ones([65, 17])).toArray()]).toEqual(Array(33 * 17).fill(65));
+  });
+});
+
+describe.skipIf(best === undefined)("without a setting", () => {
+  it("the best of the processor is installed, once", () => {
+    vi.stubEnv("SHARDGRAD_NATIVE", "");
+    const { code, description } = findNative();
+    expect(description).toBe(sets[best!]);
+    expect(findNative().code).toBe(code);
+  });
+
+  it("other threads use the code that is there", async () => {
+    const { code } = findNative();
+    const program = `
+      const { workerData, parentPort } = require("node:worker_threads");
+      Promise.all([import("@shardgrad/native"), import("@shardgrad/core")]).then(([{ useNative }, { kernelSet, matmul, ones }]) => {
+        const { code } = useNative({ code: workerData });
+        parentPort.postMessage([code, kernelSet(), matmul(ones([9, 100]), ones([100, 9])).toArray()[80]]);
+      });`;
+    const worker = new Worker(program, { eval: true, workerData: code });
+    const [told] = await once(worker, "message");
+    expect(told).toEqual([code, "native", 100]);
+    await worker.terminate();
+  });
+
+  it("addresses of another process are refused", () => {
+    const code = { ...findNative().code, pid: process.pid + 1 };
+    expect(() => findNative({ code })).toThrow("native: the given code lies in another process");
+  });
+});
+
+describe("what is refused", () => {
+  it.each([
+    ["off", "native: switched off by SHARDGRAD_NATIVE=off"],
+    ["OFF", "native: switched off by SHARDGRAD_NATIVE=off"],
+    ["sse2", 'native: SHARDGRAD_NATIVE is "sse2"; expected avx512, avx2 or off'],
+  ])("SHARDGRAD_NATIVE=%s", (setting, message) => {
+    vi.stubEnv("SHARDGRAD_NATIVE", setting);
+    expect(() => findNative()).toThrow(NativeError);
+    expect(() => findNative()).toThrow(message);
+  });
+
+  it("another processor", () => {
+    vi.stubEnv("SHARDGRAD_NATIVE", "");
+    const { arch } = process;
+    try {
+      Object.defineProperty(process, "arch", { value: "arm64" });
+      expect(() => findNative()).toThrow("native: there is machine code for x64 only, and this is arm64");
+    } finally {
+      Object.defineProperty(process, "arch", { value: arch });
+    }
+  });
+
+  it.each([
+    ["no product", () => ({}), "there is no matrix product"],
+    [
+      "a product that does nothing",
+      () => ({ gemm: () => undefined }),
+      /^a product \(A plain, B plain, beta 0\) has \S+ where \S+ is right$/,
+    ],
+  ])("%s, by the self-check", (_, kernels, reason) => {
+    expect(selfCheck(kernels)).toMatch(reason);
+  });
+});

@@ -1,0 +1,105 @@
+// Chooses the machine code for this processor, puts it into memory, checks it, and offers it as kernels for core. Selects
+// nothing.
+import type { Heap, Kernels, KernelsOver } from "@shardgrad/core/engine";
+import { bindKernels } from "./call/bind-kernels.ts";
+import { installRunner } from "./call/runner.ts";
+import { installCode } from "./code/executable-memory.ts";
+import { functionAt } from "./code/foreign.ts";
+import { instructionSetOf } from "./detect/processor.ts";
+import { codeOf } from "./embedded.ts";
+import { NativeError } from "./errors.ts";
+import { libraries } from "./kernel-code.generated.ts";
+import { selfCheck } from "./self-check.ts";
+import type { InstructionSet } from "./x64/machine.ts";
+
+/** Machine code in the memory of this process, which all its threads can use. Can be sent to them. */
+export interface NativeCode {
+  readonly instructionSet: InstructionSet;
+  /** The process: addresses mean nothing in another one. */
+  readonly pid: number;
+  /** The addresses of the dispatcher and of the kernels. */
+  readonly dispatcher: number;
+  readonly kernels: number;
+}
+
+/** What to use. */
+export interface NativeOptions {
+  /** What another thread of this process has found: nothing is installed again. */
+  code?: NativeCode;
+}
+
+/** Kernels that have passed the self-check. */
+export interface Native {
+  /** `"AVX-512"` or `"AVX2"`. */
+  readonly description: string;
+  /** For `findNative` on other threads of this process. */
+  readonly code: NativeCode;
+  /** For `provideKernels` of `@shardgrad/core/engine`; `useNative` calls it for you. */
+  readonly kernels: KernelsOver;
+}
+
+const descriptions: Record<InstructionSet, string> = { avx512: "AVX-512", avx2: "AVX2" };
+
+/** The set that `SHARDGRAD_NATIVE` asks for, if it does. */
+function settingOf(env: NodeJS.ProcessEnv): InstructionSet | undefined {
+  const setting = env.SHARDGRAD_NATIVE?.toLowerCase() || undefined;
+  if (setting === "off") throw new NativeError("native: switched off by SHARDGRAD_NATIVE=off");
+  if (setting === undefined || setting in descriptions) return setting as InstructionSet | undefined;
+  throw new NativeError(
+    `native: SHARDGRAD_NATIVE is ${JSON.stringify(setting)}; expected avx512, avx2 or off`,
+  );
+}
+
+/** Installs the code once per thread that looks for it; workers get it from the thread that starts them. */
+let installed: NativeCode | undefined;
+
+function install(wanted: InstructionSet | undefined): NativeCode {
+  if (installed && (wanted === undefined || installed.instructionSet === wanted)) return installed;
+  const { dispatcher, processor } = installRunner();
+  const best = instructionSetOf(processor);
+  if (best === undefined)
+    throw new NativeError(
+      "native: this processor lacks AVX2 or FMA, or the system does not save their registers",
+    );
+  const instructionSet = wanted ?? best;
+  if (instructionSet === "avx512" && best === "avx2")
+    throw new NativeError("native: SHARDGRAD_NATIVE is avx512, but this processor has AVX2 only");
+  const kernels = installCode(codeOf(libraries[instructionSet]));
+  const code = { instructionSet, pid: process.pid, dispatcher, kernels };
+  const wrong = selfCheck(binder(code));
+  if (wrong !== undefined)
+    throw new NativeError(`native: ${descriptions[instructionSet]} computes wrongly here: ${wrong}`);
+  installed = code;
+  return code;
+}
+
+/** Makes the kernels over a heap, once for each. */
+function binder({ instructionSet, dispatcher, kernels }: NativeCode): (heap: Heap) => Partial<Kernels> {
+  const run = functionAt(dispatcher);
+  const made = new WeakMap<Heap, Partial<Kernels>>();
+  return (heap) => {
+    const bound = made.get(heap) ?? bindKernels(libraries[instructionSet].kernels, kernels, heap, run);
+    made.set(heap, bound);
+    return bound;
+  };
+}
+
+/**
+ * Finds the machine code for this processor, installs and checks it. Does not select kernels: `useNative` does.
+ *
+ * @throws NativeError if the processor or the system cannot run it, or with `SHARDGRAD_NATIVE=off`
+ */
+export function findNative({ code: given }: NativeOptions = {}): Native {
+  const wanted = settingOf(process.env);
+  if (process.arch !== "x64")
+    throw new NativeError(`native: there is machine code for x64 only, and this is ${process.arch}`);
+  if (given && given.pid !== process.pid)
+    throw new NativeError("native: the given code lies in another process; call findNative() without it");
+  const code = given ?? install(wanted);
+  const bind = binder(code);
+  return {
+    description: descriptions[code.instructionSet],
+    code,
+    kernels: (heap) => ({ float32: bind(heap), float64: {} }),
+  };
+}
