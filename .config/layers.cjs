@@ -71,7 +71,7 @@ const nativeRooms = [
 ];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const shardgradRooms = [
-  ["writable", "watch-options"],
+  ["writable", "watch-options", "kernels-text"],
   ["log", "report", "trace"],
   ["watch"],
   ["onlookers"],

@@ -44,6 +44,9 @@ const telling = (first = "") =>
       batchSize: 8, epochs: 1,
     });`);
 
+// Without machine code, which auto would take.
+process.env.SHARDGRAD_NATIVE = "off";
+
 describe("the choice of kernels", () => {
   it.each(["reference", "wasm-plain", "wasm-relaxed"] as const)("%s is what workers use", async (kernels) => {
     await expect(train(telling(), { workers: 2, kernels })).rejects.toThrow(`computed by ${kernels}`);
@@ -58,7 +61,7 @@ describe("the choice of kernels", () => {
   it("one that does not exist is refused", async () => {
     const run = train(job, { kernels: "cuda" as never });
     await expect(run).rejects.toThrow(JobError);
-    await expect(run).rejects.toThrow(/kernels is "cuda", expected "auto", "blas", "wasm", /);
+    await expect(run).rejects.toThrow(/kernels is "cuda", expected "auto", "native", "blas", "wasm", /);
   });
 
   it.skipIf(foundBlas)("auto goes on without a BLAS, and says why there is none", async () => {

@@ -293,12 +293,20 @@ describe("--kernels", () => {
   });
 
   it.each([[[]], [["--kernels", "auto"]]])(
-    "%j goes on without a BLAS, and says why in one line",
+    "%j goes on without machine code and a BLAS, and says why in one line each",
     async (args) => {
-      const off = await shardgradIn({ SHARDGRAD_BLAS: "off" }, ...plain, ...args);
+      const without = { SHARDGRAD_NATIVE: "off" };
+      const off = await shardgradIn({ ...without, SHARDGRAD_BLAS: "off" }, ...plain, ...args);
       expect(off).toMatchObject({ code: 0, stderr: "" });
-      expect(off.stdout).toMatch(/wasm-\w+ kernels, .*\nno BLAS: switched off by SHARDGRAD_BLAS=off\nepoch/);
-      const missing = await shardgradIn({ SHARDGRAD_BLAS: "/no/blas.so" }, ...plain, ...args, "--json");
+      expect(off.stdout).toMatch(
+        /wasm-\w+ kernels, .*\nno machine code: switched off by SHARDGRAD_NATIVE=off\nno BLAS: switched off by SHARDGRAD_BLAS=off\nepoch/,
+      );
+      const missing = await shardgradIn(
+        { ...without, SHARDGRAD_BLAS: "/no/blas.so" },
+        ...plain,
+        ...args,
+        "--json",
+      );
       expect(startOf(missing)).toMatchObject({
         kernels: expect.stringMatching(/^wasm-/),
         noBlas: expect.stringMatching(/^\/no\/blas\.so cannot be loaded: /),
@@ -323,6 +331,8 @@ describe("--kernels", () => {
     const { description } = foundBlas!;
     const event = startOf(await shardgrad(...plain, "--kernels", "blas", "--json"));
     expect(event).toMatchObject({ kernels: "blas", blas: description });
-    expect((await shardgrad(...plain)).stdout).toContain(`1 worker, ${description}, 1 steps`);
+    expect((await shardgradIn({ SHARDGRAD_NATIVE: "off" }, ...plain)).stdout).toContain(
+      `1 worker, ${description}, 1 steps`,
+    );
   });
 });

@@ -69,7 +69,7 @@ export async function measureModel(
     const broken = failed.get(yardstick.entrant);
     if (broken) throw broken;
     const { gflops } = yardstick;
-    const sgemm = { kernels: kernels.blas?.description ?? kernels.set };
+    const sgemm = { kernels: kernels.blas?.description ?? kernels.native?.description ?? kernels.set };
     return { model, contenders, sgemm: { ...sgemm, one: gflops.get(1)!, all: gflops.get(cores)! } };
   } finally {
     await Promise.all([yardstick.end(), ...contenders.map(([, entry]) => entry.end())]);

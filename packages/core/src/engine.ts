@@ -12,6 +12,7 @@ export {
   provideKernels,
 } from "./kernels/provide-kernels.ts";
 export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
+export { scratchMemory } from "./kernels/scratch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";

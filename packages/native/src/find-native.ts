@@ -73,14 +73,19 @@ function install(wanted: InstructionSet | undefined): NativeCode {
   return code;
 }
 
+/** The kernels over each heap, by the address of their code. */
+const bound = new Map<number, WeakMap<Heap, Partial<Kernels>>>();
+
 /** Makes the kernels over a heap, once for each. */
 function binder({ instructionSet, dispatcher, kernels }: NativeCode): (heap: Heap) => Partial<Kernels> {
-  const run = functionAt(dispatcher);
-  const made = new WeakMap<Heap, Partial<Kernels>>();
+  const overHeaps = bound.get(kernels) ?? new WeakMap<Heap, Partial<Kernels>>();
+  bound.set(kernels, overHeaps);
   return (heap) => {
-    const bound = made.get(heap) ?? bindKernels(libraries[instructionSet].kernels, kernels, heap, run);
-    made.set(heap, bound);
-    return bound;
+    const made =
+      overHeaps.get(heap) ??
+      bindKernels(libraries[instructionSet].kernels, kernels, heap, functionAt(dispatcher));
+    overHeaps.set(heap, made);
+    return made;
   };
 }
 

@@ -11,7 +11,7 @@ export { type KnownColumn, readWeightsInfo, type WeightsInfo } from "./job/weigh
 export type { ObservedStep, Onlooker } from "./onlooker.ts";
 export { relaxedFuses } from "./plan/fused-multiply-add.ts";
 export { machineMemory } from "./plan/memory-budget.ts";
-export { chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
+export { availableKernels, chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
 export {
   checkOptions,
   checkValues,

@@ -17,9 +17,13 @@ export interface StartEvent {
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;
+  /** The instructions of machine code, if it computes: `"AVX-512"` or `"AVX2"`. */
+  native?: string;
+  /** Why "auto" uses no machine code although @shardgrad/native is installed. */
+  noNative?: string;
   /** The library, if it is a BLAS. */
   blas?: string;
-  /** Why "auto" uses no BLAS although @shardgrad/blas is installed. */
+  /** Why "auto" uses no BLAS although @shardgrad/blas is installed, if it looked for one. */
   noBlas?: string;
   /** The job's `params`, with the values of this run. */
   params: Params;

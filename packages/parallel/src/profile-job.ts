@@ -10,7 +10,7 @@ import { frozenCopy } from "./frozen-copy.ts";
 import { requireCount } from "./job/define-job.ts";
 import { withJobHere } from "./job-here.ts";
 import type { RunKernels } from "./plan/run-kernels.ts";
-import { chooseKernels, loadKernels } from "./plan/run-kernels.ts";
+import { chooseKernels, loadKernels, tellKernels } from "./plan/run-kernels.ts";
 import type { TrainOptions } from "./plan/train-options.ts";
 import { checkValues } from "./plan/train-options.ts";
 import { trainedParameters } from "./shared/untrained.ts";
@@ -35,8 +35,10 @@ const optionsOfProfile = optionNames<ProfileJobOptions>({
 
 /** The result of `profileJob`. */
 export interface JobProfile {
+  /** What computes, as in the `start` event. */
   kernels: KernelSet;
-  /** The library, or why there is none although one was looked for; as in the `start` event. */
+  native?: string;
+  noNative?: string;
   blas?: string;
   noBlas?: string;
   /** Samples in the shard. */
@@ -102,9 +104,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
       step.dispose();
       place.dispose();
       return {
-        kernels: chosen.set,
-        ...(chosen.blas && { blas: chosen.blas.description }),
-        ...(chosen.noBlas !== undefined && { noBlas: chosen.noBlas }),
+        ...tellKernels(chosen),
         samples,
         flops: found.rows.reduce((sum, { flops }) => sum + flops, 0),
         profile: found,

@@ -1,6 +1,7 @@
 // Loads the embedded WebAssembly kernels on the memory of the heap. There are two builds of one source: plain SIMD128,
 // and relaxed SIMD (fused multiply-add) where the engine has it.
 import type { Heap } from "../memory/heap.ts";
+import { scratchMemory } from "./scratch.ts";
 import type { Kernels } from "./table.ts";
 import {
   emittedPlainBase64,
@@ -47,18 +48,6 @@ export function instantiate(heap: Heap, bytes: Uint8Array<ArrayBuffer>): Partial
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory as WebAssembly.Memory } });
   const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
   const needed = scratchBytes();
-  setScratch(packingBuffer(heap, needed), needed);
+  setScratch(scratchMemory(heap, needed), needed);
   return kernels;
-}
-
-/** For each heap, one per thread: the address of its packing buffer of so many bytes. */
-const packingBuffers = new WeakMap<Heap, Map<number, number>>();
-
-/** A thread needs one, however often it selects kernels: no call relies on its contents. It lives as long as the thread. */
-function packingBuffer(heap: Heap, bytes: number): number {
-  const bySize = packingBuffers.get(heap) ?? new Map<number, number>();
-  packingBuffers.set(heap, bySize);
-  const offset = bySize.get(bytes) ?? heap.arena.allocate(bytes, "gemm packing");
-  bySize.set(bytes, offset);
-  return offset;
 }

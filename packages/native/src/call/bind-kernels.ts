@@ -2,6 +2,7 @@
 // the heap, so that a call writes the arguments and nothing else. Arguments are float64, in which counts, addresses and
 // float32 are exact; behind them stands the address of the thread's scratch memory. A result comes back in the first.
 import type { Heap, Kernels } from "@shardgrad/core/engine";
+import { scratchMemory } from "@shardgrad/core/engine";
 import { convention } from "../code/convention.ts";
 import { addressOf } from "../code/foreign.ts";
 import type { EmbeddedKernel } from "../embedded.ts";
@@ -23,15 +24,13 @@ export function bindKernels(
   heap: Heap,
   run: (list: number) => void,
 ): Partial<Kernels> {
-  const holder = "native kernels";
   const sizes = compiled.map(({ parameters }) => listBytes + 8 * (parameters.length + 1));
   let offset = heap.arena.allocate(
     sizes.reduce((sum, size) => sum + size, 0),
-    holder,
+    "arguments of kernels",
   );
   const base = addressOf(heap.uint8);
-  const scratch =
-    base + heap.arena.allocate(Math.max(1, ...compiled.map((kernel) => kernel.scratchBytes)), holder);
+  const scratch = base + scratchMemory(heap, Math.max(...compiled.map(({ scratchBytes }) => scratchBytes)));
   const bind = (kernel: EmbeddedKernel, at: number): KernelFunction => {
     const { parameters, returns } = kernel;
     const list = new BigInt64Array(heap.buffer, at, 3);

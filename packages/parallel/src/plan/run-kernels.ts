@@ -1,29 +1,42 @@
-// Chooses a run's kernels: once on the coordinator, then every worker loads the same. The machine's BLAS comes from
-// @shardgrad/blas. That package is optional, so this looks where users install it, and imports it only then.
+// Chooses a run's kernels: once on the coordinator, then every worker loads the same. Machine code comes from
+// @shardgrad/native, the machine's BLAS from @shardgrad/blas. Both packages are optional, so this looks where users
+// install them, and imports them only then.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
 import { builtInKernels, provideKernels, resolveKernels } from "@shardgrad/core/engine";
+import type * as Native from "@shardgrad/native";
 import { JobError } from "../errors.ts";
 import { relaxedFuses } from "./fused-multiply-add.ts";
 
 /** The choice. Can be sent to other threads. */
 export interface RunKernels {
   set: KernelSet;
+  /** Where the package is, and which machine code it found, which is the set itself or beneath a BLAS. `code` is the package's own. */
+  native?: { packageUrl: string; code: unknown; description: string };
+  /** Why "auto" uses no machine code although the package is installed. */
+  noNative?: string;
   /** Where the package is, which library it found, and its description. Absent unless the set is "blas". */
   blas?: { packageUrl: string; library: string; description: string };
-  /** Why "auto" uses no BLAS although the package is installed. */
+  /** Why "auto" uses no BLAS although the package is installed and there is no machine code. */
   noBlas?: string;
 }
 
-/** The URL of @shardgrad/blas as seen from here, from the job, or from the working directory. */
-function findPackage(jobUrl: string): string | undefined {
+/** What a choice needs from the outside. */
+interface Sources {
+  native(): Promise<RunKernels["native"]>;
+  blas(): Promise<RunKernels["blas"]>;
+  platform: NodeJS.Platform;
+}
+
+/** The URL of a package as seen from here, from the job, or from the working directory. */
+function findPackage(name: string, jobUrl: string): string | undefined {
   const places = [import.meta.url, jobUrl, pathToFileURL(join(process.cwd(), "job")).href];
   for (const place of places.filter((url) => url.startsWith("file:"))) {
     try {
-      return pathToFileURL(createRequire(place).resolve("@shardgrad/blas")).href;
+      return pathToFileURL(createRequire(place).resolve(name)).href;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
     }
@@ -31,54 +44,138 @@ function findPackage(jobUrl: string): string | undefined {
   return undefined;
 }
 
-const importPackage = (url: string): Promise<typeof Blas> => import(url);
+const importNative = (url: string): Promise<typeof Native> => import(url);
+const importBlas = (url: string): Promise<typeof Blas> => import(url);
 
-/** Undefined if the package is not installed; throws if it is, but finds no usable library. */
-async function findBlas(jobUrl: string): Promise<RunKernels["blas"]> {
-  const packageUrl = findPackage(jobUrl);
-  if (packageUrl === undefined) return undefined;
-  const { path, description } = (await importPackage(packageUrl)).findBlas();
-  return { packageUrl, library: path, description };
+/** Each is undefined if its package is not installed, and throws if it is, but finds nothing to use. */
+const sourcesFor = (jobUrl: string): Sources => ({
+  async native() {
+    const packageUrl = findPackage("@shardgrad/native", jobUrl);
+    if (packageUrl === undefined) return undefined;
+    const { code, description } = (await importNative(packageUrl)).findNative();
+    return { packageUrl, code, description };
+  },
+  async blas() {
+    const packageUrl = findPackage("@shardgrad/blas", jobUrl);
+    if (packageUrl === undefined) return undefined;
+    const { path, description } = (await importBlas(packageUrl)).findBlas();
+    return { packageUrl, library: path, description };
+  },
+  platform: process.platform,
+});
+
+/** What a source has, or why it has nothing; neither if its package is not installed. */
+async function look<T>(
+  source: () => Promise<T | undefined>,
+): Promise<{ found?: T; reason?: string; error?: unknown }> {
+  try {
+    const found = await source();
+    return found === undefined ? {} : { found };
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^(native|blas): /, "").split("\n")[0]!;
+    return { reason, error };
+  }
+}
+
+/** As `chooseKernels`, from given sources. */
+export async function chooseFrom(
+  choice: KernelChoice,
+  { native, blas, platform }: Sources,
+): Promise<RunKernels> {
+  if (choice !== "auto" && choice !== "native" && choice !== "blas") return { set: resolveKernels(choice) };
+  const refuse = (name: "native" | "blas", { reason, error }: { reason?: string; error?: unknown }) => {
+    const why =
+      reason === undefined
+        ? `@shardgrad/${name} is not installed; npm install @shardgrad/${name}`
+        : `there is none to use: ${reason}`;
+    return new JobError(`train: kernels is "${name}", but ${why}`, { cause: error });
+  };
+  const code = await look(native);
+  if (choice === "native" && !code.found) throw refuse("native", code);
+  const kernels: Omit<RunKernels, "set"> = {
+    ...(code.found && { native: code.found }),
+    ...(choice === "auto" && code.reason !== undefined && { noNative: code.reason }),
+  };
+  // On a Mac, the system's own BLAS (Accelerate) uses units of the processor that nobody else can.
+  const wantsBlas = choice === "blas" || (choice === "auto" && (!code.found || platform === "darwin"));
+  const library = wantsBlas ? await look(blas) : {};
+  if (library.found) return { set: "blas", ...kernels, blas: library.found };
+  if (choice === "blas") throw refuse("blas", library);
+  if (code.found) return { set: "native", ...kernels };
+  return {
+    set: builtInKernels(),
+    ...kernels,
+    ...(library.reason !== undefined && { noBlas: library.reason }),
+  };
 }
 
 /**
  * Chooses the kernels of a run.
  *
- * @throws JobError if the requested BLAS is not available
+ * @throws JobError if the requested ones are not available
  */
 export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promise<RunKernels> {
-  if (choice !== "auto" && choice !== "blas") return { set: resolveKernels(choice) };
-  const refuse = (reason: string, cause?: unknown) =>
-    new JobError(`train: kernels is "blas", but ${reason}`, { cause });
-  try {
-    const blas = await findBlas(jobUrl);
-    if (blas) return { set: "blas", blas };
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^blas: /, "").split("\n")[0]!;
-    if (choice === "blas") throw refuse(`there is none to use: ${reason}`, error);
-    return { set: builtInKernels(), noBlas: reason };
-  }
-  if (choice === "blas") throw refuse("@shardgrad/blas is not installed; npm install @shardgrad/blas");
-  return { set: builtInKernels() };
+  return await chooseFrom(choice, sourcesFor(jobUrl));
 }
 
-/**
- * What decides a run's bits besides its job, for checkpoints: the kernels, the BLAS with its version and its
- * processor-specific kernels, and whether relaxed SIMD fuses. That computes everything else beside a BLAS.
- */
-export function describeKernels({ set, blas }: RunKernels): Record<string, string> {
-  const wasm = set === "blas" ? builtInKernels() : set;
+/** All that could be chosen as seen from a job: each with its kernels, or the reason why there are none. */
+export async function availableKernels(
+  jobUrl: string,
+): Promise<Record<"native" | "blas", RunKernels | { reason: string; isInstalled: boolean }>> {
+  const sources = sourcesFor(jobUrl);
+  const [native, blas] = [await look(sources.native), await look(sources.blas)];
+  const missing = (name: string, reason: string | undefined) => ({
+    reason: reason ?? `@shardgrad/${name} is not installed`,
+    isInstalled: reason !== undefined,
+  });
+  const beneath = native.found && { native: native.found };
   return {
-    kernels: `${set} kernels`,
-    ...(blas && { blas: blas.description }),
-    ...(wasm === "wasm-relaxed" && { simd: `multiply-add ${relaxedFuses() ? "fused" : "in two steps"}` }),
+    native: beneath ? { set: "native", ...beneath } : missing("native", native.reason),
+    blas: blas.found ? { set: "blas", ...beneath, blas: blas.found } : missing("blas", blas.reason),
   };
 }
 
-/** Prepares the choice for `useKernels` on this thread, with the same library that the coordinator found. */
-export async function loadKernels({ blas }: RunKernels): Promise<void> {
-  if (!blas) return;
-  const { packageUrl, library } = blas;
-  const { findBlas } = await importPackage(packageUrl);
-  provideKernels("blas", findBlas({ library }).kernels);
+/**
+ * What decides a run's bits besides its job, for checkpoints: the kernels, the instructions of machine code, the BLAS
+ * with its version and its processor-specific kernels, and whether relaxed SIMD fuses, which computes what these lack.
+ */
+export function describeKernels({ set, native, blas }: RunKernels): Record<string, string> {
+  const builtIn = set === "native" || set === "blas" ? builtInKernels() : set;
+  return {
+    kernels: `${set} kernels`,
+    ...(native && { native: `machine code for ${native.description}` }),
+    ...(blas && { blas: blas.description }),
+    ...(builtIn === "wasm-relaxed" && { simd: `multiply-add ${relaxedFuses() ? "fused" : "in two steps"}` }),
+  };
+}
+
+/** What computes, and why nothing better does, as events and reports tell it. */
+export interface ToldKernels {
+  kernels: KernelSet;
+  native?: string;
+  noNative?: string;
+  blas?: string;
+  noBlas?: string;
+}
+
+export function tellKernels({ set, native, noNative, blas, noBlas }: RunKernels): ToldKernels {
+  return {
+    kernels: set,
+    ...(native && { native: native.description }),
+    ...(noNative !== undefined && { noNative }),
+    ...(blas && { blas: blas.description }),
+    ...(noBlas !== undefined && { noBlas }),
+  };
+}
+
+/** Prepares the choice for `useKernels` on this thread, with the same code and library that the coordinator found. */
+export async function loadKernels({ native, blas }: RunKernels): Promise<void> {
+  if (native) {
+    const { findNative } = await importNative(native.packageUrl);
+    provideKernels("native", findNative({ code: native.code as Native.NativeCode }).kernels);
+  }
+  if (blas) {
+    const { findBlas } = await importBlas(blas.packageUrl);
+    provideKernels("blas", findBlas({ library: blas.library }).kernels);
+  }
 }

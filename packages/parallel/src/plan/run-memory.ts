@@ -26,7 +26,7 @@ import type { RunPlan } from "./run-plan.ts";
 
 const mebibyte = 1024 ** 2;
 
-/** What a thread's kernels take to pack matrices; see `kernels/wasm.ts` of core. */
+/** What a thread's kernels take to pack matrices; see `kernels/scratch.ts` of core. */
 const workspaceBytes = 640 * 1024;
 
 /** What a worker holds to estimate a gradient: weights, their start, a direction, sums, and what makes the last two. */

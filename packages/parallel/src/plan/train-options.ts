@@ -34,7 +34,10 @@ export interface TrainOptions extends Callbacks {
   hogwild?: boolean;
   /** Who averages the gradients. Default "workers". */
   reduce?: ReduceMode;
-  /** What the workers compute with. The default, "auto", uses the machine's BLAS if there is one. */
+  /**
+   * What the workers compute with. The default, "auto", uses machine code (`@shardgrad/native`) where it runs, else the
+   * machine's BLAS if there is one, else WebAssembly; on a Mac, the system's BLAS comes first.
+   */
   kernels?: KernelChoice;
   /**
    * Records each kind of pass in its first two steps, and then replays its kernels. Default true. Turn it off if the
@@ -162,13 +165,14 @@ export const trainOptions: Readonly<Record<keyof TrainOptions, OptionRow>> = {
   kernels: {
     values: oneOf<KernelChoice>({
       auto: true,
+      native: true,
       blas: true,
       wasm: true,
       "wasm-relaxed": true,
       "wasm-plain": true,
       reference: true,
     }),
-    help: "what computes (default: the machine's BLAS if there is one, else WASM)",
+    help: "what computes (default: machine code; else the machine's BLAS, else WASM)",
     placeholder: "<set>",
   },
   capture: {

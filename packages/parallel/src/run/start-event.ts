@@ -6,11 +6,12 @@ import { testLoss } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { usableCores } from "../plan/cpu-limit.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
+import { tellKernels } from "../plan/run-kernels.ts";
 import type { Run } from "./prepare-run.ts";
 
 export function startEvent(
   { job, plan, model, optimizer, layout, train, test, metrics, budget }: Run,
-  { set, blas, noBlas }: RunKernels,
+  kernels: RunKernels,
 ): StartEvent {
   const parameters = model.parameters();
   const frozen = parameters.filter((x) => x.frozen);
@@ -20,9 +21,7 @@ export function startEvent(
     workers: plan.workers,
     cores: usableCores(),
     shards: layout.shards,
-    kernels: set,
-    ...(blas && { blas: blas.description }),
-    ...(noBlas !== undefined && { noBlas }),
+    ...tellKernels(kernels),
     params: job.context.params,
     parameters: numbersIn(parameters),
     ...(frozen.length > 0 && { frozen: numbersIn(frozen) }),

@@ -1,4 +1,5 @@
 // The lines that the command prints for an event: a table with one row for each type.
+
 import type {
   CheckpointEvent,
   EndEvent,
@@ -10,6 +11,7 @@ import type {
   StragglerEvent,
   TrainEvent,
 } from "@shardgrad/parallel";
+import { kernelsText, missingText } from "../kernels-text.ts";
 import { matrixLines } from "./matrix-lines.ts";
 
 type EventOf<T extends EventType> = Extract<TrainEvent, { type: T }>;
@@ -36,15 +38,10 @@ function startLines(event: StartEvent): string[] {
   const split = shards === workers ? "" : `, ${shards} shards`;
   const threads = workers === 1 ? "1 worker" : `${workers} workers`;
   const heldOut = event.evaluates === "test" ? "to test" : "held out";
-  const kernels = event.blas ?? `${event.kernels} kernels`;
   const still = frozen === undefined ? "" : ` (${count.format(frozen)} frozen)`;
-  const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernels}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
+  const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernelsText(event)}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
   const set = Object.entries(event.params).map(([name, value]) => `${name} ${value}`);
-  return [
-    line,
-    ...(set.length === 0 ? [] : [`with ${set.join(", ")}`]),
-    ...(event.noBlas === undefined ? [] : [`no BLAS: ${event.noBlas}`]),
-  ];
+  return [line, ...(set.length === 0 ? [] : [`with ${set.join(", ")}`]), ...missingText(event)];
 }
 
 /** The loss and the metrics that are single numbers, after the name of the evaluated set. */

@@ -1,6 +1,8 @@
 // What `shardgrad profile` prints: the conditions, the kinds of kernels that dominate, and the table.
+
 import type { Profile } from "@shardgrad/core";
 import type { JobProfile } from "@shardgrad/parallel";
+import { kernelsText, missingText } from "../kernels-text.ts";
 
 /** The kinds of kernels that take most of the time, with their shares. */
 function dominant({ rows }: Profile): string {
@@ -14,10 +16,10 @@ function dominant({ rows }: Profile): string {
 }
 
 export function describeProfile(found: Omit<JobProfile, "profile">, profile: Profile): string {
-  const { kernels, blas, noBlas, samples, flops } = found;
+  const { samples, flops } = found;
   const lines = [
-    ...(noBlas === undefined ? [] : [`no BLAS: ${noBlas}`]),
-    `the step of one worker, with one shard of ${samples} samples, on ${blas ?? `${kernels} kernels`}`,
+    ...missingText(found),
+    `the step of one worker, with one shard of ${samples} samples, on ${kernelsText(found)}`,
     `mostly ${dominant(profile)}; over the whole step ${(flops / profile.ms / 1e6).toFixed(1)} GFLOP/s`,
     "",
     String(profile),

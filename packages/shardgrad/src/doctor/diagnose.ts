@@ -1,12 +1,17 @@
-// Looks at what training needs and what makes it fast: runtime, processors, SIMD, BLAS, memory, permissions. Measures
-// matrix products; judges nothing (judge.ts does).
+// Looks at what training needs and what makes it fast: runtime, processors, SIMD, machine code, BLAS, memory,
+// permissions. Measures matrix products; judges nothing (judge.ts does).
 import { accessSync, constants, readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, platform } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { builtInKernels, heap } from "@shardgrad/core/engine";
 import type { RunKernels } from "@shardgrad/parallel/command";
-import { chooseKernels, machineMemory, relaxedFuses, requireSurroundings } from "@shardgrad/parallel/command";
+import {
+  availableKernels,
+  machineMemory,
+  relaxedFuses,
+  requireSurroundings,
+} from "@shardgrad/parallel/command";
 import { cpuQuota, usableCores } from "@shardgrad/parallel/engine";
 import { tellingVariables } from "../scale/machine.ts";
 import { startYardstick } from "../scale/yardstick.ts";
@@ -16,6 +21,9 @@ export interface Speed {
   one: number;
   all: number;
 }
+
+/** Kernels of another package with their speed, or why they do not run here. */
+export type Found = { name: string; speed: Speed | null } | { reason: string; packageInstalled: boolean };
 
 /** What there is: plain data that can be JSON. */
 export interface Findings {
@@ -33,8 +41,10 @@ export interface Findings {
   };
   /** Of WebAssembly: the kernels that run here, and whether their multiply-add rounds once (null: not known). */
   simd: { kernels: string; fused: boolean | null; speed: Speed | null };
+  /** The instructions of machine code, or why there is none. */
+  native: Found;
   /** The library, or why there is none. */
-  blas: { name: string; speed: Speed | null } | { reason: string; packageInstalled: boolean };
+  blas: Found;
   memory: {
     /** Of the machine, or the limit of its container. */
     bytes: number;
@@ -101,19 +111,20 @@ function tensorBytes(): number | null {
   }
 }
 
-/** The BLAS as a job in the working directory would find it. */
-async function findBlas(folder: string): Promise<RunKernels> {
-  return await chooseKernels("auto", pathToFileURL(join(folder, "job.ts")).href);
-}
-
 export async function diagnose(): Promise<Findings> {
   const noThreads = reasonOf(() => requireSurroundings("doctor"));
   const folder = noThreads === null ? process.cwd() : ".";
   const cores = usableCores();
   const [present, quota] = [cpus(), cpuQuota()];
   const wasm: RunKernels = { set: builtInKernels() };
-  const found = await findBlas(folder);
+  // As a job in the working directory would find them.
+  const available = await availableKernels(pathToFileURL(join(folder, "job.ts")).href);
   const measured = async (kernels: RunKernels) => (noThreads === null ? await speedOf(kernels, cores) : null);
+  const find = async (name: "native" | "blas"): Promise<Found> => {
+    const kernels = available[name];
+    if ("reason" in kernels) return { reason: kernels.reason, packageInstalled: kernels.isInstalled };
+    return { name: kernels[name]!.description, speed: await measured(kernels) };
+  };
   return {
     runtime: runtime(),
     processor: {
@@ -125,12 +136,8 @@ export async function diagnose(): Promise<Findings> {
       load: loadavg()[0]!,
     },
     simd: { kernels: wasm.set, fused: relaxedFuses() ?? null, speed: await measured(wasm) },
-    blas: found.blas
-      ? { name: found.blas.description, speed: await measured(found) }
-      : {
-          reason: found.noBlas ?? "@shardgrad/blas is not installed",
-          packageInstalled: found.noBlas !== undefined,
-        },
+    native: await find("native"),
+    blas: await find("blas"),
     memory: { bytes: machineMemory(), freeBytes: freemem(), tensorBytes: tensorBytes() },
     permissions: {
       noThreads,

@@ -8,12 +8,14 @@ const healthy: Findings = {
   runtime: { name: "Node.js", version: "26.0.0", path: "/usr/bin/node", platform: "linux x64" },
   processor: { model: "a processor", present: 8, allowed: 8, quota: null, cores: 8, load: 0.1 },
   simd: { kernels: "wasm-relaxed", fused: true, speed: { one: 60, all: 450 } },
+  native: { name: "AVX2", speed: { one: 150, all: 900 } },
   blas: { name: "OpenBLAS 0.3.21 (Zen)", speed: { one: 120, all: 800 } },
   memory: { bytes: 2 ** 34, freeBytes: 2 ** 33, tensorBytes: 2 ** 32 },
   permissions: { noThreads: null, writable: true, folder: "/jobs" },
   distribution: "debian",
   env: {},
 };
+const noNative = { native: { reason: "this processor lacks AVX2", packageInstalled: true } };
 const noBlas = { reason: "found none; install one", packageInstalled: true };
 
 it("has nothing to say of a machine that lacks nothing", () => {
@@ -22,24 +24,34 @@ it("has nothing to say of a machine that lacks nothing", () => {
 
 it.each<[what: string, change: Partial<Findings>, advice: RegExp]>([
   [
-    "a BLAS",
-    { blas: noBlas },
+    "machine code",
+    { native: { reason: "@shardgrad/native is not installed", packageInstalled: false } },
+    /^npm install @shardgrad\/native/,
+  ],
+  [
+    "machine code that is switched off",
+    { native: { reason: "switched off", packageInstalled: true }, env: { SHARDGRAD_NATIVE: "off" } },
+    /^SHARDGRAD_NATIVE is off/,
+  ],
+  [
+    "a BLAS where there is no machine code",
+    { ...noNative, blas: noBlas },
     /^install a BLAS: apt install libopenblas0; WebAssembly reaches 60\.0 GFLOP\/s/,
   ],
   [
     "a BLAS and its package",
-    { blas: { ...noBlas, packageInstalled: false } },
+    { ...noNative, blas: { ...noBlas, packageInstalled: false } },
     /npm install @shardgrad\/blas, then apt/,
   ],
-  ["another system's command", { blas: noBlas, distribution: "fedora" }, /dnf install openblas/],
+  ["another system's command", { ...noNative, blas: noBlas, distribution: "fedora" }, /dnf install openblas/],
   [
     "no BLAS that is switched off",
-    { blas: noBlas, env: { SHARDGRAD_BLAS: "off" } },
+    { ...noNative, blas: noBlas, env: { SHARDGRAD_BLAS: "off" } },
     /^SHARDGRAD_BLAS is off/,
   ],
   [
     "WebAssembly where the BLAS is slower",
-    { blas: { name: "BLAS", speed: { one: 20, all: 20 } } },
+    { ...noNative, blas: { name: "BLAS", speed: { one: 20, all: 20 } } },
     /3\.00 times slower than WebAssembly: train with --kernels wasm/,
   ],
   ["a newer runtime", { simd: { kernels: "wasm-plain", fused: null, speed: null } }, /no relaxed SIMD/],
@@ -87,7 +99,7 @@ it.each([60, 80, 120])("fits %i columns", (columns) => {
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
   const text = lines.join(" ").replace(/\s+/g, " ");
   for (const part of [
-    "120 GFLOP/s on one core, 800 on 8; 2.00 times WebAssembly",
+    "AVX2: 150 GFLOP/s on one core, 900 on 8; 2.50 times WebAssembly",
     "relaxed SIMD, fused multiply-add",
     "✓ training can run",
     "OMP_NUM_THREADS=1",

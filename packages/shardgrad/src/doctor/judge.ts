@@ -25,6 +25,18 @@ function installBlas({ runtime, distribution }: Findings): string {
     : "install OpenBLAS with your system's package manager";
 }
 
+/** Machine code needs no BLAS beside it. On a Mac, the system's BLAS computes. */
+function adviceOnKernels(found: Findings): string[] {
+  const { native, env, runtime } = found;
+  const isMac = runtime.platform.startsWith("darwin");
+  if ("name" in native && !isMac) return [];
+  if (env.SHARDGRAD_NATIVE === "off")
+    return ["SHARDGRAD_NATIVE is off: without it, machine code would be used if it runs here"];
+  if (runtime.platform.endsWith("x64") && !isMac && "reason" in native && !native.packageInstalled)
+    return ["npm install @shardgrad/native: machine code for this processor, several times WebAssembly"];
+  return adviceOnBlas(found);
+}
+
 function adviceOnBlas(found: Findings): string[] {
   const { blas, simd, runtime } = found;
   if ("name" in blas) {
@@ -74,7 +86,7 @@ export function judge(found: Findings): Judgement {
       : []),
   ];
   const advice = [
-    ...(problems.length === 0 ? adviceOnBlas(found) : []),
+    ...(problems.length === 0 ? adviceOnKernels(found) : []),
     ...(simd.kernels === "wasm-relaxed"
       ? []
       : [`${runtime.name} ${runtime.version} has no relaxed SIMD here: a newer version may have it`]),

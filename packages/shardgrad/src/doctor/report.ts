@@ -1,7 +1,7 @@
 // The diagnosis as lines of a terminal.
 import { digits, ratio } from "../scale/numbers.ts";
 import { wrap } from "../scale/wrap.ts";
-import type { Findings, Speed } from "./diagnose.ts";
+import type { Findings, Found, Speed } from "./diagnose.ts";
 import type { Judgement } from "./judge.ts";
 import { gibibytes } from "./judge.ts";
 
@@ -17,24 +17,25 @@ const simdNames: Record<string, string> = {
   reference: "no SIMD, plain loops",
 };
 
-function rowsOf({ runtime, processor, simd, blas, memory, permissions, env }: Findings): [string, string][] {
+function foundText(found: Found, simd: Findings["simd"], cores: number): string {
+  if ("reason" in found) return `none: ${found.reason.split(";")[0]}`;
+  const times =
+    found.speed && simd.speed ? `; ${ratio(found.speed.one / simd.speed.one)} times WebAssembly` : "";
+  return `${found.name}: ${speedText(found.speed, cores)}${times}`;
+}
+
+function rowsOf(found: Findings): [string, string][] {
+  const { runtime, processor, simd, native, blas, memory, permissions, env } = found;
   const { cores, present, load } = processor;
   const fused =
     simd.fused === null ? "" : simd.fused ? ", fused multiply-add" : ", multiply-add in two steps";
-  const times =
-    "name" in blas && blas.speed && simd.speed
-      ? `; ${ratio(blas.speed.one / simd.speed.one)} times WebAssembly`
-      : "";
-  const library =
-    "name" in blas
-      ? `${blas.name}: ${speedText(blas.speed, cores)}${times}`
-      : `none: ${blas.reason.split(";")[0]}`;
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return [
     [runtime.name, `${runtime.version}, ${runtime.platform}`],
     ["processors", `${cores} of ${present} usable; ${processor.model}; load ${load.toFixed(2)}`],
     ["WebAssembly", `${simdNames[simd.kernels] ?? simd.kernels}${fused}: ${speedText(simd.speed, cores)}`],
-    ["BLAS", library],
+    ["machine code", foundText(native, simd, cores)],
+    ["BLAS", foundText(blas, simd, cores)],
     [
       "memory",
       `${gibibytes(memory.bytes)}, ${gibibytes(memory.freeBytes)} free; ${memory.tensorBytes === null ? "nothing" : gibibytes(memory.tensorBytes)} of address space reserved for tensors`,

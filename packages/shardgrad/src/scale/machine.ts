@@ -14,6 +14,8 @@ export interface Machine {
   os: string;
   node: string;
   blas: BlasFound;
+  /** The instructions of machine code, if it computes. */
+  native?: string;
   /** The load average over the minute before the run. Other load makes every number less reliable. */
   loadBefore: number;
   /** Environment variables that change how fast it computes. */
@@ -30,7 +32,7 @@ export function tellingVariables(env: Readonly<Record<string, string | undefined
   return Object.fromEntries(entries.sort(([a], [b]) => a.localeCompare(b))) as Record<string, string>;
 }
 
-export function describeMachine(blas: BlasFound): Machine {
+export function describeMachine(blas: BlasFound, native?: string): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown processor",
     cores: usableCores(),
@@ -38,6 +40,7 @@ export function describeMachine(blas: BlasFound): Machine {
     os: `${platform()} ${release()}`,
     node: process.version,
     blas,
+    ...(native !== undefined && { native }),
     loadBefore: loadavg()[0]!,
     env: tellingVariables(process.env),
   };

@@ -153,7 +153,11 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
   const machine = describeMachine(
     kernels.blas
       ? { blas: kernels.blas.description }
-      : { noBlas: kernels.noBlas ?? "@shardgrad/blas is not installed" },
+      : {
+          noBlas:
+            kernels.noBlas ?? (kernels.native ? "machine code computes" : "@shardgrad/blas is not installed"),
+        },
+    kernels.native?.description,
   );
   const { places, plan } = placesOf(url, counts, { ...base, weak }, pilot);
   // More threads than cores take turns: they gain no more than one for each core.
@@ -175,7 +179,7 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
   });
   const rows = rowsOf(measured, (workers) => yardstick.gflops.get(threads(workers))!);
   const { parameters, trainSamples } = start;
-  const wantsBlas = (base.kernels ?? "auto") === "auto" && !kernels.blas;
+  const wantsBlas = (base.kernels ?? "auto") === "auto" && !kernels.blas && !kernels.native;
   return {
     job: url,
     rows,

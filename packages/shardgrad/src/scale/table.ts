@@ -1,4 +1,5 @@
 // The report of a measurement as lines of text that fit a terminal: what more workers gain, and where the rest goes.
+import { kernelsText } from "../kernels-text.ts";
 import { digits, percent, ratio } from "./numbers.ts";
 import type { ScaleMode, ScaleRow } from "./rows.ts";
 import type { ScaleResult } from "./scale.ts";
@@ -117,10 +118,11 @@ function timesTable(rows: readonly ScaleRow[], columns: number): string[] {
 /** What was measured, in one line. */
 export function headline({ rows, parameters, kernels, machine, rounds, steps }: ScaleResult): string {
   const { batchSize, shards } = rows[0]!;
-  const blas = "blas" in machine.blas && kernels === "blas" ? machine.blas.blas : `${kernels} kernels`;
+  const { native } = machine;
+  const blas = "blas" in machine.blas && kernels === "blas" ? machine.blas.blas : undefined;
   const split = shards === 1 ? "" : ` in ${shards} shards`;
   const cores = machine.cores === 1 ? "1 core" : `${machine.cores} cores`;
-  return `${count.format(parameters)} parameters, a batch of ${batchSize}${split}, ${blas}; ${cores}; ${rounds === 1 ? "1 round" : `${rounds} rounds`} of ${count.format(steps.steps)} steps, after ${count.format(steps.warm)} to warm up`;
+  return `${count.format(parameters)} parameters, a batch of ${batchSize}${split}, ${kernelsText({ kernels, native, blas })}; ${cores}; ${rounds === 1 ? "1 round" : `${rounds} rounds`} of ${count.format(steps.steps)} steps, after ${count.format(steps.warm)} to warm up`;
 }
 
 /** Whether the numbers of workers computed the same. */

@@ -1,4 +1,5 @@
 // The sections of a page that are no plots: how the run stands, its memory, its settings, and what happened.
+import { kernelsText } from "../../kernels-text.ts";
 import type { RunData } from "../run-data.ts";
 import type { Cell } from "./elements.ts";
 import { element, section, styled, table } from "./elements.ts";
@@ -7,11 +8,11 @@ import { bytes, duration, percent, short, whole } from "./format.ts";
 const states = { training: "training", done: "finished", stopped: "stopped", failed: "failed" } as const;
 
 const described = (start: RunData["start"]) => {
-  const { parameters, trainSamples, testSamples, evaluates, workers, shards, blas, kernels } = start;
+  const { parameters, trainSamples, testSamples, evaluates, workers, shards } = start;
   const heldOut =
     testSamples > 0 ? `, ${whole(testSamples)} ${evaluates === "test" ? "to test" : "held out"}` : "";
   const threads = `${workers} ${workers === 1 ? "worker" : "workers"}${shards === workers ? "" : `, ${shards} shards`}`;
-  return `${whole(parameters)} parameters · ${whole(trainSamples)} training samples${heldOut} · ${threads} · ${blas ?? `${kernels} kernels`}`;
+  return `${whole(parameters)} parameters · ${whole(trainSamples)} training samples${heldOut} · ${threads} · ${kernelsText(start)}`;
 };
 
 /** Title, state, and the numbers that one looks for first. */
@@ -116,6 +117,8 @@ export function settingsSection({ start, options, best, out, weightsSha256 }: Ru
     cores,
     reduce,
     kernels,
+    native,
+    noNative,
     blas,
     noBlas,
     params,
@@ -128,7 +131,8 @@ export function settingsSection({ start, options, best, out, weightsSha256 }: Ru
     ["epochs", epochs],
     ["steps", whole(steps)],
     ["seed", seed],
-    ["kernels", blas ? `${kernels} (${blas})` : kernels],
+    ["kernels", [kernels, ...[blas, native].flatMap((each) => (each ? [`(${each})`] : []))].join(" ")],
+    ["no machine code", noNative],
     ["no BLAS", noBlas],
     ["reduce", reduce],
     ["syncEvery", start.syncEvery],
