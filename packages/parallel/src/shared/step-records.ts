@@ -3,7 +3,7 @@
 // before `epochs` is raised. So a reader that sees the word sees the record.
 import type { Optimizer } from "@shardgrad/core";
 import type { Float64Table } from "./float64-table.ts";
-import { rowOf, writeCell } from "./float64-table.ts";
+import { readCell, writeCell } from "./float64-table.ts";
 
 export interface StepRecord {
   /** Mean loss over the step's samples, before the update. */
@@ -44,8 +44,10 @@ export function writeStepRecord(
 }
 
 export function readStepRecord(table: Float64Table, index: number): StepRecord {
-  const [loss, gradNorm, skipped, ...lrs] = rowOf(table, index);
-  return { loss: loss!, gradNorm: gradNorm!, skipped: skipped === 1, lrs };
+  const at = (column: number) => readCell(table, index, column);
+  const lrs: number[] = [];
+  for (let column = fixedColumns; column < table.columns; column++) lrs.push(at(column));
+  return { loss: at(0), gradNorm: at(1), skipped: at(2) === 1, lrs };
 }
 
 /** The learning rate of each parameter group in the next update. */

@@ -46,6 +46,7 @@ export class StepTimer {
   #stepWaitMs: number;
   #epochWaitMs: number;
   #epochBeganMs = performance.now();
+  readonly #originMs = performance.timeOrigin;
 
   constructor(tables: TimeTables) {
     this.#tables = tables;
@@ -60,7 +61,7 @@ export class StepTimer {
     const waitedMs = meanWaitMs(waits);
     const share = shareOf(waitedMs - this.#stepWaitMs, ms);
     this.#stepWaitMs = waitedMs;
-    const endMs = performance.timeOrigin + performance.now();
+    const endMs = this.#originMs + performance.now();
     for (let step = from; step < to; step++) {
       writeCell(stepTimes, step, 0, samples / (ms / 1000));
       writeCell(stepTimes, step, 1, share);

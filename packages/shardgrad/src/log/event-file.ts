@@ -44,7 +44,7 @@ let files = 0;
 
 export class EventFile {
   readonly #file: number;
-  readonly #encoders = new Map<string, NumbersEncoder>();
+  readonly #encoders = new Map<string, { names: readonly string[]; encoder: NumbersEncoder }>();
   #records: Uint8Array[] = [];
 
   /** @param resumedAt steps done, if the run continues another file: TensorBoard then forgets what that has beyond. */
@@ -63,13 +63,13 @@ export class EventFile {
   /** Numbers by name, at a step; the tags are the kind and the name. */
   add(kind: string, timeMs: number, step: number, values: Readonly<Record<string, number>>): void {
     const names = Object.keys(values);
-    const key = `${kind} ${names.join("\n")}`;
-    let encoder = this.#encoders.get(key);
-    if (!encoder) {
-      encoder = new NumbersEncoder(names.map((name) => `${kind}/${name}`));
-      this.#encoders.set(key, encoder);
+    let known = this.#encoders.get(kind);
+    // All rows of a kind have the same names, or nearly all: an epoch may lack a metric.
+    if (known?.names.length !== names.length || !known.names.every((name, i) => name === names[i])) {
+      known = { names, encoder: new NumbersEncoder(names.map((name) => `${kind}/${name}`)) };
+      this.#encoders.set(kind, known);
     }
-    this.#records.push(frame(encoder.encode(timeMs / 1000, step, Object.values(values))));
+    this.#records.push(frame(known.encoder.encode(timeMs / 1000, step, Object.values(values))));
   }
 
   flush(): void {
