@@ -2,16 +2,53 @@
 // of its own, vitest.slow.config.ts.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import type { TestSpecification } from "vitest/node";
+import { BaseSequencer } from "vitest/node";
+
+/** Those that take longest come first, so that no core waits for one of them at the end. */
+const longest = [
+  "test/cli.test.ts",
+  "test/readme.test.ts",
+  "packages/bench/src/main.test.ts",
+  "test/sampling.test.ts",
+  "test/steps.test.ts",
+  "test/resume.test.ts",
+  "packages/parallel/src/run/faults.test.ts",
+  "test/package.test.ts",
+  "test/local-sgd.test.ts",
+  "test/batch-norm.test.ts",
+  "test/params.test.ts",
+  "test/run.test.ts",
+  "test/same-bits.test.ts",
+  "packages/parallel/src/run/stop-and-failure.test.ts",
+  "packages/parallel/src/run/simulation.test.ts",
+  "packages/parallel/src/run/checkpointing.test.ts",
+  "test/concurrent-runs.test.ts",
+  "test/rates-and-norms.test.ts",
+  "test/cli-mistakes.test.ts",
+  "packages/core/src/kernels/kernels.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = longest.findIndex((path) => moduleId.endsWith(`/${path}`));
+      return index === -1 ? longest.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.slow.test.ts"],
-    // Tests start worker threads and reserve large shared memories. A process per file frees both, and more than two at
-    // once would only wait for each other's cores.
+    sequence: { sequencer: LongestFirst },
+    // Tests start worker threads and reserve large shared memories. A process per file frees both. Many tests wait for a
+    // process or a thread: three files at once keep two cores busy, and more would only wait for each other.
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     // A busy machine is slow.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -5,8 +5,13 @@ export default {
   ...quick,
   test: {
     ...quick.test,
-    // The runtimes are fetched for this run.
-    include: ["packages/*/src/**/*.slow.test.ts", "test/**/*.slow.test.ts", "test/runtimes.test.ts"],
+    include: [
+      "packages/*/src/**/*.slow.test.ts",
+      "test/**/*.slow.test.ts",
+      // The runtimes that these look for are fetched for this run.
+      "test/runtimes.test.ts",
+      "test/common-js.test.ts",
+    ],
     exclude: ["**/node_modules/**"],
     testTimeout: 1_200_000,
   },

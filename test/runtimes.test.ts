@@ -1,36 +1,14 @@
 // Other versions of Node.js, Deno and Bun run core and train, and end with the bits of the pinned Node.js. Those that are not
 // here are skipped: `npm run test:slow` fetches them, to test/runtimes.
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { fileIn, programOf } from "./fetched-runtimes.ts";
 import { isTooOld, nodesOnPath, versionOf } from "./nodes-on-path.ts";
 
 const run = promisify(execFile);
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const fetched = createRequire(fileOf("./runtimes/package.json"));
-
-/** A file of a package that `npm run test:slow` fetches; undefined if it has not. */
-function fileIn(name: string, place: string, { resolve } = fetched): string | undefined {
-  try {
-    return resolve(`${name}/package.json`).replace(/package\.json$/, place);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The program in the package for this platform that a runtime's package depends on; undefined if there is none. */
-function programOf(runtime: string, place: string): string | undefined {
-  const manifest = fileIn(runtime, "package.json");
-  if (manifest === undefined) return undefined;
-  const { optionalDependencies } = JSON.parse(readFileSync(manifest, "utf8"));
-  // Those for other platforms are not installed.
-  return Object.keys(optionalDependencies).flatMap(
-    (name) => fileIn(name, place, createRequire(manifest)) ?? [],
-  )[0];
-}
 
 const ownNode = nodesOnPath().find((node) => versionOf(node) !== process.versions.node && !isTooOld(node));
 

@@ -8,4 +8,12 @@ export default defineConfig({
   dts: { banner: '/// <reference lib="esnext.disposable" />' },
   sourcemap: true,
   clean: true,
+  plugins: [
+    {
+      // An entry that uses nothing of a chunk need not load it, and bundlers warn of such an import: no file of core has
+      // effects of its own.
+      name: "no-bare-imports",
+      renderChunk: (code) => ({ code: code.replace(/^import "\.\/chunk-\w+\.js";$/gm, "") }),
+    },
+  ],
 });
