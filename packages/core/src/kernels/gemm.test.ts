@@ -4,9 +4,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
 import { gemm as gemmDefinition } from "./definitions/gemm.ts";
+import { interpret } from "./language/interpret.ts";
+import { fusedMultiplyAdd } from "./language/interpret-operations.ts";
+import type { Target } from "./language/values.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { Kernels } from "./table.ts";
-import { build32, emitModule } from "./wasm/module.ts";
+import { build32, emitModule, wasmTarget } from "./wasm/module.ts";
 import { instantiate, wasmKernels } from "./wasm.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true }) });
@@ -208,5 +211,61 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
       }),
       { seed: 1, numRuns: 200 },
     );
+  });
+});
+
+describe("gemm of every target", () => {
+  const tiles = [
+    { rows: 4, vectors: 2 },
+    { rows: 6, vectors: 2 },
+    { rows: 3, vectors: 1 },
+  ];
+  const targets = ([4, 8, 16] as const).flatMap((lanes, i) =>
+    (["all", "a", "some"] as const).map(
+      (packs, j): Target => ({ ...wasmTarget(build32(false)), lanes, packs, tile: tiles[(i + j) % 3]! }),
+    ),
+  );
+  const products: Product[] = [
+    { sizes: [7, 19, 11], beta: 1 },
+    { sizes: [13, 5, 18], a: "columns", batch: 2 },
+    { sizes: [6, 33, 9], b: "columns", gap: 3, beta: 1 },
+    { sizes: [9, 17, 23], a: "columns", b: "columns" },
+    { sizes: [5, 9, 0] },
+    { sizes: [4, 12, 7], a: "rows with gaps", b: "no unit stride", shared: "b", batch: 2 },
+    { sizes: [2, 3, 270], beta: 1 },
+  ];
+  const scratch = heap.arena.allocate(1 << 21, "scratch");
+
+  /** C as the interpreter computes it for a target. */
+  const interpreted = (target: Target, product: Product) => {
+    const routine = gemmDefinition.record(target);
+    const memory = { heap: heap.buffer, near: heap.buffer, scratch };
+    return compute((...args) => void interpret(routine, args, memory, target), product);
+  };
+
+  /** One chain of fused products and sums for each element, begun from C or from 0. */
+  const chain: Gemm = (...args) => {
+    const [batch, m, n, depth, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta] = args;
+    const at = (address: number, place: number) => heap.float32[address / 4 + place]!;
+    for (let z = 0; z < batch; z++)
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++) {
+          const place = z * cBatch + i * cRow + j;
+          let sum = beta ? at(c, place) : 0;
+          for (let l = 0; l < depth; l++) {
+            const left = at(a, z * aBatch + i * aRow + l * aCol);
+            sum = fusedMultiplyAdd(left, at(b, z * bBatch + l * bRow + j * bCol), sum);
+          }
+          heap.float32[c / 4 + place] = sum;
+        }
+  };
+
+  test.each(targets)("$lanes lanes, packs: $packs: one chain for each element, the same bits", (target) => {
+    for (const product of products) {
+      const one = { ...product, numbers: rough };
+      expect(interpreted({ ...target, fuses: true }, one).words).toEqual(compute(chain, one).words);
+      const { words } = compute(builds["emitted plain"].gemm!, one);
+      expect(interpreted({ ...target, fuses: false }, one).words).toEqual(words);
+    }
   });
 });
