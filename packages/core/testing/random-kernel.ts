@@ -328,7 +328,10 @@ class Generator {
         return this.#addLanes(k.do(this.#one(["v.sqrt", "v.nearest", "v.floor", "v.trunc"]), a.value));
       case 4:
         return this.#addLanes(
-          k.do(this.#one(["v.pmin", "v.pmax"]), a.value, b.value),
+          k.do(
+            this.#one(["v.pmin", "v.pmax", "v.evens", "v.odds", "v.zipLow", "v.zipHigh"]),
+            ...[a.value, b.value],
+          ),
           a.mayBeNaN || b.mayBeNaN,
         );
       default: {

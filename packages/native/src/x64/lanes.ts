@@ -9,7 +9,7 @@ import type { Constants, Frame } from "./frame.ts";
 import { scratch } from "./frame.ts";
 import type { Machine } from "./machine.ts";
 import { commutative, reversed } from "./needs.ts";
-import { transposeLanes } from "./transposition.ts";
+import { moveLanes, transposeLanes } from "./transposition.ts";
 
 const three: Partial<Record<Operation, Three>> = {
   "v.add": "vaddps",
@@ -134,6 +134,14 @@ export class Lanes {
       case "v.max":
         this.#minimum(operation === "v.min", args as [Value, Value], to, temporaries);
         return;
+      case "v.evens":
+      case "v.odds":
+      case "v.zipLow":
+      case "v.zipHigh": {
+        const t = temporaries.pop()!;
+        moveLanes(a, width, operation, to, x(), this.#register(args[1]!, temporaries), t);
+        return;
+      }
       case "v.mulHighU":
         this.#mulHigh(x(), this.#register(args[1]!, temporaries), to, temporaries);
         return;

@@ -47,6 +47,11 @@ export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Need
     case "v.min":
     case "v.max":
       return { temporaries: 1 + constants, writesEarly: true };
+    case "v.evens":
+    case "v.odds":
+    case "v.zipLow":
+    case "v.zipHigh":
+      return { temporaries: 1 + constants, writesEarly: false };
     case "v.mulHighU":
       return { temporaries: 2 + constants, writesEarly: true };
     case "v.madd":

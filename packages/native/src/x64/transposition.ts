@@ -1,4 +1,4 @@
-// Exchanging rows and columns of lanes in registers.
+// Moving lanes between registers: rows and columns change places, every second lane, lanes in turn.
 import type { Asm } from "../assembler/asm.ts";
 import type { Width } from "../assembler/operands.ts";
 
@@ -61,4 +61,32 @@ function permute(a: Asm, width: Width, from: number[], to: readonly number[], te
     if (other >= 0) from[other] = source;
     from[i] = target;
   }
+}
+
+/** Every second lane of x and y, or their lanes in turn. `t` is neither of them, nor `to`. */
+export function moveLanes(
+  a: Asm,
+  width: Width,
+  operation: "v.evens" | "v.odds" | "v.zipLow" | "v.zipHigh",
+  to: number,
+  x: number,
+  y: number,
+  t: number,
+): void {
+  /** Groups of four lanes of two registers, chosen by two bits each (AVX-512), or halves (AVX2). */
+  const groups = (d: number, first: number, second: number, ofFour: number, ofTwo: number) => {
+    if (width === 64) a.op3i("vshuff32x4", 64, d, first, second, ofFour);
+    else a.op3i("vperm2f128", 32, d, first, second, ofTwo);
+  };
+  if (operation === "v.evens" || operation === "v.odds") {
+    groups(t, x, y, 0x88, 0x20);
+    groups(to, x, y, 0xdd, 0x31);
+    a.op3i("vshufps", width, to, t, to, operation === "v.evens" ? 0x88 : 0xdd);
+    return;
+  }
+  const isLow = operation === "v.zipLow";
+  a.op3("vunpcklps", width, t, x, y);
+  a.op3("vunpckhps", width, to, x, y);
+  groups(to, t, to, isLow ? 0x44 : 0xee, isLow ? 0x20 : 0x31);
+  if (width === 64) a.op3i("vshuff32x4", 64, to, to, to, 0xd8);
 }

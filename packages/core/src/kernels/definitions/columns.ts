@@ -3,9 +3,8 @@ import type { Definition } from "../language/definition.ts";
 import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
-import { bytesOf } from "./convolution-plan.ts";
-import { each, firstAt } from "./counting.ts";
-import { overElements } from "./elements.ts";
+import { bytesOf, each, firstAt } from "./counting.ts";
+import { overElements, zeros } from "./elements.ts";
 
 /** One row of the columns: `count` elements from `from` on come from x at `place`, `stride` apart; the others are zeros. */
 interface ColumnRow {
@@ -57,10 +56,6 @@ function eachColumnRow(
 }
 
 type Seven = [Variable, Variable, Variable, Variable, Variable, Variable, Variable];
-
-function zeros(k: Recorder, count: Value | Variable, to: Value | Variable): void {
-  overElements(k, count, [k.variable("ptr", to)], ({ store }) => store(0, k.k(0)));
-}
 
 /** Runs `body` for elements that are `step` bytes apart at `place`, and side by side at `other`. */
 function oneByOne(

@@ -3,9 +3,9 @@
 import { defineRoutine } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Routine, Target, Value, Variable } from "../language/values.ts";
-import { bytesOf, eachBlock, Plan, pixelBlock, pixelBytes, spare, times } from "./convolution-plan.ts";
+import { eachBlock, Plan, pixelBlock, pixelBytes, spare, times } from "./convolution-plan.ts";
 import { sumRoutine, tileWidth } from "./convolution-tiles.ts";
-import { each } from "./counting.ts";
+import { bytesOf, each } from "./counting.ts";
 import { separateRoutine } from "./interleave.ts";
 
 /** Moves the staged sums of one channel to the result, in rows of floats where its pixels are neighbours there. */

@@ -2,8 +2,8 @@
 // layout is in convolution-plan.ts.
 import { defineRoutine } from "../language/definition.ts";
 import type { Routine, Target, Value } from "../language/values.ts";
-import { bytesOf, eachBlock, Plan, times } from "./convolution-plan.ts";
-import { each } from "./counting.ts";
+import { eachBlock, Plan, times } from "./convolution-plan.ts";
+import { bytesOf, each } from "./counting.ts";
 import { interleaveRoutine } from "./interleave.ts";
 
 /**

@@ -118,8 +118,6 @@ export function eachBlock(
   );
 }
 
-/** Bytes of so many floats. */
-export const bytesOf = (k: Recorder, floats: Value | Variable) => k.shl(k.do("to.ptr", floats), 2);
 /** How far along a step of so many bytes. */
 export const times = (k: Recorder, count: Value | Variable, bytes: Value | Variable) =>
   k.mul(k.do("to.ptr", count), bytes);

@@ -5,9 +5,9 @@ import { defineRoutine } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import { foldLanes } from "../language/recorder.ts";
 import type { Routine, Target, Value, Variable } from "../language/values.ts";
-import { bytesOf, eachBlock, gradientBlock, Plan, pixelBytes, tapBlock, times } from "./convolution-plan.ts";
+import { eachBlock, gradientBlock, Plan, pixelBytes, tapBlock, times } from "./convolution-plan.ts";
 import { dotRoutine, foldRoutine, partStep, tileWidth } from "./convolution-tiles.ts";
-import { each } from "./counting.ts";
+import { bytesOf, each } from "./counting.ts";
 import { interleaveRoutine } from "./interleave.ts";
 
 /** The bytes of packed gradient for so many channels, of one part. */

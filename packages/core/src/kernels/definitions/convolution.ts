@@ -13,7 +13,6 @@ import { correlateRoutine } from "./convolution-correlate.ts";
 import { fillRoutine, packWeightsRoutine } from "./convolution-inputs.ts";
 import type { Sizes } from "./convolution-plan.ts";
 import {
-  bytesOf,
   describeForward,
   describeInput,
   gradientBlock,
@@ -32,7 +31,7 @@ import {
   partsOf,
   writeSumsRoutine,
 } from "./convolution-weight.ts";
-import { each } from "./counting.ts";
+import { bytesOf, each } from "./counting.ts";
 
 const makers = {
   tables: tablesRoutine,

@@ -25,3 +25,6 @@ export function firstAt(
   const steps = k.div(k.sub(k.add(k.max(k.sub(edge, start), 0), step), 1), step);
   return k.min(count, steps);
 }
+
+/** Bytes of so many floats. */
+export const bytesOf = (k: Recorder, floats: Value | Variable) => k.shl(k.do("to.ptr", floats), 2);

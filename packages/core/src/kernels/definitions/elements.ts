@@ -113,3 +113,8 @@ export function overTail(
 ): void {
   k.if(k.gt(left, 0), () => body(elementsAt(k, arrays, wides, 0, k.do("tail.first", left))));
 }
+
+/** Writes zeros. Leaves the address as it is. */
+export function zeros(k: Recorder, count: Value | Variable, at: Value | Variable): void {
+  overElements(k, count, [k.variable("ptr", at)], ({ store }) => store(0, k.k(0)));
+}

@@ -2,6 +2,7 @@
 import type { Definition } from "../language/definition.ts";
 import { activations } from "./activations.ts";
 import { attention } from "./attention.ts";
+import { averagePooling } from "./average-pooling.ts";
 import { columns } from "./columns.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
@@ -10,6 +11,7 @@ import { indexed } from "./indexed.ts";
 import { losses } from "./losses.ts";
 import { move } from "./move.ts";
 import { norm } from "./norm.ts";
+import { maxPooling } from "./max-pooling.ts";
 import { optimizers } from "./optimizers.ts";
 import { random } from "./random.ts";
 import { recurrent } from "./recurrent.ts";
@@ -33,6 +35,7 @@ export const kernelDefinitions = {
   move,
   random,
   recurrent,
+  pooling: [...maxPooling, ...averagePooling],
 } satisfies Record<string, readonly Definition[]>;
 
 /** A group of kernels that are made together. */

@@ -154,6 +154,14 @@ const ints: Partial<Record<Operation, (a: number, b: number, immediate: number, 
 
 type Masks = readonly boolean[];
 
+/** From which of the lanes of two vectors each lane of the result comes. */
+const moves: Partial<Record<Operation, (lane: number, lanes: number) => number>> = {
+  "v.evens": (lane) => 2 * lane,
+  "v.odds": (lane) => 2 * lane + 1,
+  "v.zipLow": (lane, lanes) => (lane % 2) * lanes + (lane >> 1),
+  "v.zipHigh": (lane, lanes) => (lane % 2) * lanes + lanes / 2 + (lane >> 1),
+};
+
 /** Operations whose operands and result differ in type. */
 const others: Partial<Record<Operation, (args: readonly Held[], lanes: number, target: Target) => Held>> = {
   "v.madd"(args, lanes, { fuses }) {
@@ -219,9 +227,10 @@ export function evaluate(operation: Operation, args: readonly Held[], context: C
 
 function onLanes(operation: Operation, [a, b]: readonly Lanes[], lanes: number, immediate: number): Held {
   const [float, word] = [floats[operation], words[operation]];
-  const [shift, compare] = [wordShifts[operation], compares[operation]];
+  const [shift, compare, move] = [wordShifts[operation], compares[operation], moves[operation]];
   if (float) return floatsOf(lanes, (i) => float(a!.floats[i]!, b ? b.floats[i]! : 0));
   if (word) return lanesOf(lanes, (i) => word(a!.ints[i]!, b!.ints[i]!));
+  if (move) return lanesOf(lanes, (i) => [...a!.ints, ...b!.ints][move(i, lanes)]!);
   if (shift) return lanesOf(lanes, (i) => shift(a!.ints[i]!, immediate));
   return truths(lanes, (i) => compare!(a!.floats[i]!, b!.floats[i]!));
 }

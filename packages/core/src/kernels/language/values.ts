@@ -99,6 +99,12 @@ const lanes = {
   /** The lane where the mask is set, else 0; and the other way round. */
   "v.keep": [["v", "mask"], "v"],
   "v.drop": [["v", "mask"], "v"],
+  /** The lanes 0, 2, … of the first, then those of the second; and 1, 3, …. */
+  "v.evens": [["v", "v"], "v"],
+  "v.odds": [["v", "v"], "v"],
+  /** The lower halves, lane by lane in turn: a0, b0, a1, b1, …; and the upper halves. */
+  "v.zipLow": [["v", "v"], "v"],
+  "v.zipHigh": [["v", "v"], "v"],
   "mask.and": [["mask", "mask"], "mask"],
   "mask.or": [["mask", "mask"], "mask"],
   "mask.not": [["mask"], "mask"],

@@ -1,18 +1,45 @@
-// Pooling of both WebAssembly builds against the reference, over random sizes: the same bits, nothing else touched.
+// Pooling of all WebAssembly builds against the reference, over random sizes: the same bits, nothing else touched. And from
+// the definitions, for 8 and 16 lanes, too.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../../memory/heap.ts";
+import { kernelDefinitions } from "../definitions/index.ts";
+import { interpret } from "../language/interpret.ts";
+import type { Target } from "../language/values.ts";
 import type { PoolingSizes } from "../table/pooling.ts";
-import { wasmKernels } from "../wasm.ts";
+import type { Kernels } from "../table.ts";
+import { build32, emitModule, wasmTarget } from "../wasm/module.ts";
+import { instantiate, wasmKernels } from "../wasm.ts";
 import { referenceKernels } from "./index.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
+const emitted = (relaxed: boolean) =>
+  instantiate(heap, emitModule(kernelDefinitions.pooling, build32(relaxed)));
+
+/** The kernels, operation by operation, on a machine with so many lanes. */
+function interpreted(lanes: Target["lanes"]): Partial<Kernels> {
+  const target = { ...wasmTarget(build32(true)), lanes };
+  const memory = { heap: heap.buffer, near: new ArrayBuffer(64), scratch: 0 };
+  const entries = kernelDefinitions.pooling.map((kernel) => {
+    const routine = kernel.record(target);
+    return [kernel.name, (...args: number[]) => interpret(routine, args, memory, target)];
+  });
+  return Object.fromEntries(entries) as Partial<Kernels>;
+}
+
 const kernelSets = {
   reference: referenceKernels(heap, heap.float32),
   "wasm-plain": wasmKernels(heap, "wasm-plain"),
   "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+  "emitted plain": emitted(false),
+  "emitted relaxed": emitted(true),
+  "8 lanes": interpreted(8),
+  "16 lanes": interpreted(16),
 } as const;
-const builds = ["wasm-plain", "wasm-relaxed"] as const;
+const builds = [
+  ...(["wasm-plain", "wasm-relaxed", "emitted plain", "emitted relaxed"] as const),
+  ...(["8 lanes", "16 lanes"] as const),
+];
 const start = heap.arena.allocate(2 << 20, "test") / 4;
 const guard = 0x7f812345; // A NaN: what is read past an end shows in the results.
 
@@ -90,7 +117,9 @@ describe.each(builds)("%s", (build) => {
   const check = (body: (one: Case, seed: number) => void) => {
     // A last window of two columns that begins inside and ends outside, where four are computed at once.
     const ragged: Case = { sizes: [2, 3, 7, 2, 2, 2, 4, 2, 2, 0, 0], dilation: [1, 1] };
-    fc.assert(fc.property(anyCase, fc.nat(99), body), { seed: 1, numRuns: 300, examples: [[ragged, 1]] });
+    // The interpreter is slow.
+    const numRuns = build.endsWith("lanes") ? 15 : 300;
+    fc.assert(fc.property(anyCase, fc.nat(99), body), { seed: 1, numRuns, examples: [[ragged, 1]] });
   };
 
   test("maxPool, and to and from the places that it finds", () => {

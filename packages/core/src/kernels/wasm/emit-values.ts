@@ -347,7 +347,19 @@ function splatFirst({ code }: Site, extract: number, convert: number, splat: num
   emitLane(code, splat);
 }
 
+/** Lanes of two vectors, numbered from 0 to 7. */
+const shuffled =
+  (...lanes: readonly number[]): Emitter =>
+  (site, args) => {
+    for (const value of args) site.put(value);
+    shuffle(site.code, lanes);
+  };
+
 const several: Partial<Record<Operation, Emitter>> = {
+  "v.evens": shuffled(0, 2, 4, 6),
+  "v.odds": shuffled(1, 3, 5, 7),
+  "v.zipLow": shuffled(0, 4, 1, 5),
+  "v.zipHigh": shuffled(2, 6, 3, 7),
   "v.madd"(site, args) {
     const [a, b, c] = args as [Value, Value, Value];
     site.put(a);
