@@ -7,12 +7,12 @@ import { overElements } from "./elements.ts";
 import { copyOf } from "./row-loops.ts";
 
 /** How many columns are added up together. */
-const stripe = 1024;
+export const columnsAtOnce = 1024;
 /** How many rows are added up in float32, eight at a time. */
-const rowsInFloat32 = 128;
+export const rowsInFloat32 = 128;
 
 /** Bytes of scratch memory that `sumColumns` needs, at its beginning; the last vector may be wider than the columns. */
-export const columnScratchBytes = 8 * (stripe + 16);
+export const columnScratchBytes = 8 * (columnsAtOnce + 16);
 
 /** Rows of one or two matrices that lie `step` bytes apart, and arrays with a number for each column. */
 export interface Columns {
@@ -37,13 +37,13 @@ export function overStripes(k: Recorder, whole: Columns, body: (part: Columns) =
       const from = (address: Variable) => k.variable("ptr", k.add(address, at));
       body({
         rows: whole.rows,
-        columns: k.variable("i32", k.min(k.sub(whole.columns, start), stripe)),
+        columns: k.variable("i32", k.min(k.sub(whole.columns, start), columnsAtOnce)),
         matrices: whole.matrices.map(from),
         step: whole.step,
         perColumn: whole.perColumn.map(from),
         y: from(whole.y),
       });
-      k.increase(start, stripe);
+      k.increase(start, columnsAtOnce);
     },
   );
 }
@@ -165,8 +165,8 @@ export function writeTotals(k: Recorder, n: Value | Variable, totals: Value | Va
   ]);
 }
 
-/** y[c] = the sum of the terms of column c, for a stripe of columns. */
-function sumStripe(k: Recorder, part: Columns, term: ColumnTerm, totals: Value): void {
+/** y[c] = the sum of the terms of column c, for a stripe of columns. The numbers for columns may be in scratch memory. */
+export function sumStripe(k: Recorder, part: Columns, term: ColumnTerm, totals: Value): void {
   const { rows, columns, y } = part;
   const isLong = k.variable("i32", k.gt(rows, rowsInFloat32));
   fillWith(k, columns, y, 0);

@@ -3,6 +3,7 @@ import type { Definition } from "../language/definition.ts";
 import { activations } from "./activations.ts";
 import { attention } from "./attention.ts";
 import { averagePooling } from "./average-pooling.ts";
+import { channels } from "./channels.ts";
 import { columns } from "./columns.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
@@ -29,7 +30,7 @@ export const kernelDefinitions = {
   reduce,
   softmax,
   losses,
-  norm,
+  norm: [...norm, ...channels],
   attention,
   indexed,
   move,

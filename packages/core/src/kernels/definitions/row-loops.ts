@@ -30,5 +30,5 @@ export function overRows(
 
 /** A copy of an address, to be moved. */
 export function copyOf(k: Recorder, address: Value | Variable): Variable {
-  return k.variable("ptr", address);
+  return k.variable(address.type, address);
 }
