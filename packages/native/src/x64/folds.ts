@@ -11,7 +11,10 @@ const borrowedMask = 1;
 /** A register that holds nothing. */
 import { scratch } from "./frame.ts";
 
-const folds = { add: "vaddps", mul: "vmulps", pmin: "vminps", pmax: "vmaxps", addWide: "vaddpd" } as const;
+const folds = {
+  ...({ add: "vaddps", mul: "vmulps", pmin: "vminps", pmax: "vmaxps" } as const),
+  ...({ addWide: "vaddpd", addUp: "vaddps" } as const),
+} as const;
 
 /** The upper half of a vector of `width` bytes. */
 export function upperHalf(a: Asm, machine: Machine, width: Width, to: number, from: number): void {
@@ -83,6 +86,16 @@ export function foldLanes(
   }
   upperHalf(a, machine, 32, t, to);
   combine(16, to, to, t);
+  if (fold === "addUp") {
+    // Four lanes are left: two and one apart are added in float64.
+    a.op2("vcvtps2pd", 32, to, to);
+    upperHalf(a, machine, 32, t, to);
+    a.op3("vaddpd", 16, to, to, t);
+    a.op2i("vpermilps", 16, t, to, 0b01_00_11_10);
+    a.op3("vaddpd", 16, to, to, t);
+    a.op2("vbroadcastsd", width, to, to);
+    return;
+  }
   if (!wide) {
     a.op2i("vpermilps", 16, t, to, 0b01_00_11_10);
     combine(16, to, to, t);

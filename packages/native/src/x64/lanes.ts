@@ -127,6 +127,9 @@ export class Lanes {
       case "v.narrow":
         this.#narrow(x(), this.#register(args[1]!, temporaries), to, this.#frame.temporaries(value));
         return;
+      case "v.index":
+        a.vmovups(width, to, this.#laneNumbers);
+        return;
       case "v.splatI":
         this.#splatInt(args[0]!, to);
         return;
@@ -334,9 +337,14 @@ export class Lanes {
     }
   }
 
+  /** Where 0, 1, 2, … are. */
+  get #laneNumbers(): Mem {
+    return this.#constants.of(...Array.from({ length: this.#machine.target.lanes }, (_, i) => i));
+  }
+
   #firstLanes(count: Value, to: number, [temporary]: readonly number[]): void {
     const [a, width] = [this.#a, this.#machine.width];
-    const numbers = this.#constants.of(...Array.from({ length: this.#machine.target.lanes }, (_, i) => i));
+    const numbers = this.#laneNumbers;
     this.#splatInt(count, temporary!);
     if (this.#hasMasks)
       a.op3i("vpcmpdK", width, to, temporary!, numbers, 6); // not less or equal

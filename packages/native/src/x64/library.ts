@@ -80,6 +80,9 @@ function emitEntry(
       a.vmovsd(0, from);
       a.op3("vcvtsd2ss", 8, 0, 0, 0);
       a.vmovss(to, 0);
+    } else if (type === "f64") {
+      a.mov(rax, from);
+      a.mov(to, rax);
     } else {
       a.vcvttsd2si(rax, from);
       a.mov(to, rax);

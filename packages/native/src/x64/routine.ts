@@ -76,6 +76,8 @@ class RoutineEmitter {
       if (!frame.analysis.lives.has(parameter)) continue;
       const from = mem(parameters, 8 * i);
       if (parameter.type === "v") a.op2("vbroadcastss", this.#machine.width, frame.vector(parameter), from);
+      else if (parameter.type === "d")
+        a.op2("vbroadcastsd", this.#machine.width, frame.vector(parameter), from);
       else {
         const to = frame.integer(parameter);
         if (isReg(to)) a.mov(to, from);
@@ -176,7 +178,9 @@ class RoutineEmitter {
     const from = this.#integers.place(making.place);
     if (making.kind === "v" || making.kind === "d") a.vmovups(width, to, from);
     else if (making.kind === "splat") a.op2("vbroadcastss", width, to, from);
+    else if (making.kind === "splatWide") a.op2("vbroadcastsd", width, to, from);
     else if (making.kind === "first") a.vmovss(to, from);
+    else if (making.kind !== "part") throw new Error(`x64: there is no load of ${making.kind}`);
     else if (maskRegisters > 0) a.vmovups(width, to, from, { k: this.#frame.mask(args[0]!), z: true });
     else a.vmaskmovps(width, to, this.#frame.vector(args[0]!), from);
   }
@@ -204,6 +208,8 @@ class RoutineEmitter {
     const to = this.#integers.place(place);
     if (kind === "v" || kind === "d") a.vmovups(width, to, from);
     else if (kind === "first") a.vmovss(to, from);
+    else if (kind === "firstWide") a.vmovsd(to, from);
+    else if (kind !== "part") throw new Error(`x64: there is no store of ${kind}`);
     else if (maskRegisters > 0) a.vmovups(width, to, from, { k: this.#frame.mask(tail!) });
     else a.vmaskmovps(width, to, this.#frame.vector(tail!), from);
   }
@@ -229,6 +235,7 @@ class RoutineEmitter {
     for (const [i, arg] of args.entries()) {
       const to = mem(rsp, 8 * i);
       if (arg.type === "v") a.vmovss(to, frame.vector(arg));
+      else if (arg.type === "d") a.vmovsd(to, frame.vector(arg));
       else this.#integers.move(to, this.#integers.source(arg));
     }
     a.mov(parameters, rsp);
