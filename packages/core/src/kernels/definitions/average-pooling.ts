@@ -4,7 +4,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Operand, Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { bytesOf, each } from "./counting.ts";
-import { zeros } from "./elements.ts";
+import { fillWith } from "./elements.ts";
 import type { Sizes } from "./windows.ts";
 import { inWindows, sizeParameters, sizesOf } from "./windows.ts";
 
@@ -136,7 +136,7 @@ function recordAvgPoolGrad(k: Recorder, given: readonly Variable[]): void {
   ];
   const size = k.variable("i32", k.mul(h, w));
   const arePairs = k.variable("i32", k.and(k.and(k.eq(kw, 2), k.eq(sw, 2)), k.eq(pw, 0)));
-  zeros(k, k.mul(planes, size), dx);
+  fillWith(k, k.mul(planes, size), dx, 0);
   each(k, planes, () => {
     each(k, oh, (i) => {
       const row = k.variable("i32", k.sub(k.mul(i, sh), ph));

@@ -3,9 +3,9 @@ import type { Recorder } from "../language/recorder.ts";
 import type { Variable } from "../language/values.ts";
 import type { Layout } from "./channel-layout.ts";
 import { arrayAt, isNarrow, numberOf, overOuter, overStripes, repeat, totalsAt } from "./channel-layout.ts";
-import { clearTotals, fillWith, moveToTotals, rowsInFloat32 } from "./column-sums.ts";
+import { clearTotals, moveToTotals, rowsInFloat32 } from "./column-sums.ts";
 import { each } from "./counting.ts";
-import { overElements } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 import { copyOf } from "./row-loops.ts";
 import { sumOverRow } from "./sums.ts";
 

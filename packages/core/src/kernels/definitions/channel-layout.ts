@@ -2,9 +2,9 @@
 // A channel with few elements side by side is one column for each; one with many is a row for each `outer`.
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
-import { columnScratchBytes, columnsAtOnce, fillWith } from "./column-sums.ts";
+import { columnScratchBytes, columnsAtOnce } from "./column-sums.ts";
 import { each } from "./counting.ts";
-import { overElements } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 import { bytesOf, copyOf } from "./row-loops.ts";
 
 /** Channels with at most so many elements side by side are columns. */

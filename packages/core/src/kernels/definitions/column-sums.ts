@@ -3,7 +3,7 @@
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import type { Elements } from "./elements.ts";
-import { overElements } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 import { copyOf } from "./row-loops.ts";
 
 /** How many columns are added up together. */
@@ -124,11 +124,6 @@ function addFew(k: Recorder, part: Columns, rows: Variable, term: ColumnTerm): v
 /** A variable with the address of a place without an index. */
 export function addressOf(k: Recorder, { base, offset }: { base: Value; offset: number }): Variable {
   return k.variable("ptr", offset === 0 ? base : k.add(base, offset));
-}
-
-/** Fills an array of so many elements. */
-export function fillWith(k: Recorder, n: Value | Variable, array: Value | Variable, number: number): void {
-  overElements(k, n, [copyOf(k, array)], ({ store }) => store(0, k.k(number)));
 }
 
 /** Zeros for the float64 totals of so many columns. */

@@ -4,7 +4,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { bytesOf, each, firstAt } from "./counting.ts";
-import { overElements, zeros } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 
 /** One row of the columns: `count` elements from `from` on come from x at `place`, `stride` apart; the others are zeros. */
 interface ColumnRow {
@@ -76,7 +76,7 @@ function oneByOne(
 /** columns[(c, a, b), (i, j)] = x[c, (row+i)·sh - ph + a·dh, j·sw - pw + b·dw], zero outside; i < rows, j < ow. */
 function gatherRow(k: Recorder, { cols, from, count, place, stride, column }: ColumnRow): void {
   const to = k.variable("ptr", k.add(column, bytesOf(k, from)));
-  zeros(k, from, column);
+  fillWith(k, from, column, 0);
   k.if(
     k.eq(stride, 1),
     () => overElements(k, count, [place, k.variable("ptr", to)], ({ load, store }) => store(1, load(0))),
@@ -85,7 +85,7 @@ function gatherRow(k: Recorder, { cols, from, count, place, stride, column }: Co
       oneByOne(k, count, place, bytesOf(k, stride), next, () => k.storeFirst(next, k.loadFirst(place)));
     },
   );
-  zeros(k, k.sub(cols, k.add(from, count)), k.add(to, bytesOf(k, count)));
+  fillWith(k, k.sub(cols, k.add(from, count)), k.add(to, bytesOf(k, count)), 0);
 }
 
 /** Adds each element of a row of the columns to the element of x that im2col reads for it. */
@@ -112,7 +112,7 @@ export const columns: readonly Definition[] = [
       x,
       to,
       (row) => gatherRow(k, row),
-      ({ cols, column }) => zeros(k, cols, column),
+      ({ cols, column }) => fillWith(k, cols, column, 0),
     );
   }),
   defineKernel("col2im", parameters, (k, ...given) => {

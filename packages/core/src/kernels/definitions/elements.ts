@@ -114,7 +114,7 @@ export function overTail(
   k.if(k.gt(left, 0), () => body(elementsAt(k, arrays, wides, 0, k.do("tail.first", left))));
 }
 
-/** Writes zeros. Leaves the address as it is. */
-export function zeros(k: Recorder, count: Value | Variable, at: Value | Variable): void {
-  overElements(k, count, [k.variable("ptr", at)], ({ store }) => store(0, k.k(0)));
+/** Fills an array of so many elements. Leaves the address as it is. */
+export function fillWith(k: Recorder, n: Value | Variable, array: Value | Variable, number: number): void {
+  overElements(k, n, [k.variable(array.type, array)], ({ store }) => store(0, k.k(number)));
 }

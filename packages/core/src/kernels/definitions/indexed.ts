@@ -3,8 +3,7 @@ import type { Definition } from "../language/definition.ts";
 import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Variable } from "../language/values.ts";
-import { fillWith } from "./column-sums.ts";
-import { overElements } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 import { bytesOf, copyOf, overRows } from "./row-loops.ts";
 
 type Matrix = [rows: Variable, cols: Variable, from: Variable, index: Variable, to: Variable];

@@ -6,7 +6,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { bytesOf, each, firstAt } from "./counting.ts";
-import { zeros } from "./elements.ts";
+import { fillWith } from "./elements.ts";
 import { inWindows, sizeParameters, sizesOf } from "./windows.ts";
 
 /** A NaN ranks above any number and above an earlier NaN. */
@@ -24,13 +24,6 @@ interface Rows {
   readonly rows: Variable;
   /** From one row of a window to the next, in elements. */
   readonly step: Variable;
-}
-
-/** 0, 1, 2, … in the lanes. */
-function laneNumbers(k: Recorder): Variable {
-  const scratch = k.variable("near", k.scratch());
-  for (let i = 0; i < k.lanes; i++) k.storeInt(scratch, i, 4 * i);
-  return k.variable("v", k.load(scratch));
 }
 
 /** One window: `cols` columns from `col` on. */
@@ -65,8 +58,7 @@ function recordMaxPool(k: Recorder, given: readonly Variable[]): void {
   const [dh, dw, x, y, place] = given.slice(sizeParameters.length) as [
     ...[Variable, Variable, Variable, Variable, Variable],
   ];
-  const numbers = laneNumbers(k);
-  const lanePlaces = k.variable("v", k.do("v.mulI", numbers, k.do("v.splatI", sw)));
+  const lanePlaces = k.variable("v", k.do("v.mulI", k.do("v.index"), k.do("v.splatI", sw)));
   const span = k.variable("i32", k.mul(k.sub(kw, 1), dw));
   each(k, planes, () => {
     each(k, oh, (i) => {
@@ -135,11 +127,8 @@ function eachPlace(
 }
 
 export const maxPooling: readonly Definition[] = [
-  defineKernel(
-    "maxPool",
-    [...sizeParameters, "i32", "i32", "ptr", "ptr", "ptr"],
-    (k, ...given) => recordMaxPool(k, given),
-    (target) => 4 * target.lanes,
+  defineKernel("maxPool", [...sizeParameters, "i32", "i32", "ptr", "ptr", "ptr"], (k, ...given) =>
+    recordMaxPool(k, given),
   ),
   defineKernel(
     "gatherPlane",
@@ -156,7 +145,7 @@ export const maxPooling: readonly Definition[] = [
     "scatterPlane",
     ["i32", "i32", "i32", "ptr", "ptr", "ptr"],
     (k, planes, size, outSize, dy, place, dx) => {
-      zeros(k, k.mul(planes, size), dx);
+      fillWith(k, k.mul(planes, size), dx, 0);
       eachPlace(
         k,
         ...([{ planes, size, outSize }, place, dx, dy] as const),

@@ -3,9 +3,9 @@ import type { Definition } from "../language/definition.ts";
 import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
-import { clearTotals, fillWith, moveToTotals, writeTotals } from "./column-sums.ts";
+import { clearTotals, moveToTotals, writeTotals } from "./column-sums.ts";
 import type { Elements } from "./elements.ts";
-import { overElements } from "./elements.ts";
+import { fillWith, overElements } from "./elements.ts";
 import { bytesOf, copyOf, overRows } from "./row-loops.ts";
 import { sumOverRow } from "./sums.ts";
 
