@@ -91,8 +91,15 @@ it("from a table to predictions of new rows: init, train, predict", async () => 
   // A town that training did not have, and columns in another order.
   writeFileSync(join(folder, "new.csv"), "town,area\nBonn,10\nUlm,30\n");
   const asked = ["houses/job.ts", "--weights", weights, "--input", "new.csv", "--out", "prices.jsonl"];
-  expect(await shardgrad("predict", ...asked)).toMatchObject({ code: 0 });
+  expect(await shardgrad("predict", ...asked)).toMatchObject({
+    code: 0,
+    stderr: 'predict: column town: training had no "Ulm" (in 1 row); all such words count as one\n',
+  });
+  expect((await shardgrad("inspect", weights)).stdout).toContain(
+    "\nstate     of a table: area number, town one-hot 2; 4 numbers in x\ntarget    price number\n",
+  );
   const answers = readFileSync(join(folder, "prices.jsonl"), "utf8").trimEnd().split("\n");
+  expect(Object.keys(JSON.parse(answers[0]!))).toEqual(["predicted_price"]);
   const [first, second] = answers.map((line) => Object.values(JSON.parse(line)).at(-1) as number);
   // In the target's own unit: about three times the area.
   expect(Math.abs(first! - 30)).toBeLessThan(15);

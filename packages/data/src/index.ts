@@ -28,5 +28,6 @@ export type { EncodedColumn, TableColumns } from "./table/encode.ts";
 export type { As, ColumnRule, Missing, Scale, TableOptions, TargetRule } from "./table/options.ts";
 export type { Input, NumberInput, TableState, Target, WordsInput } from "./table/state.ts";
 export { type Table, type TableSource, table } from "./table/table.ts";
+export { type UnseenWords, unseenWords } from "./table/unseen.ts";
 export type { Decimal, NumberType } from "./table/values.ts";
 export { checkWritable, writeRows } from "./write/write-rows.ts";

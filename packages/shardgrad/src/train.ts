@@ -1,11 +1,13 @@
 // train(): that of @shardgrad/parallel, watched as its options say.
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { AnyModule, Module } from "@shardgrad/core";
 import type { TrainEvent, TrainingRun } from "@shardgrad/parallel";
 import type { Onlooker } from "@shardgrad/parallel/command";
 import { checkOptions, trainWatched } from "@shardgrad/parallel/command";
 import type { TrainOptions, WatchOptions } from "./watch-options.ts";
 import { trainOptions } from "./watch-options.ts";
+import { requireDistinctFiles } from "./writable.ts";
 
 /** Makes paths absolute, as the process may change its directory. Invalid values are refused later. */
 const absolute = (path: unknown) => (typeof path === "string" && path !== "" ? resolve(path) : path);
@@ -31,6 +33,13 @@ export function train<M extends AnyModule = Module>(
   const { run, all, watching } = takeOptions(options);
   return trainWatched<M>(job, run, new Onlookers(job, all, watching));
 }
+
+/** The file of a job, if it is one. */
+const pathOfJob = (job: string | URL): string | undefined => {
+  const text = String(job);
+  if (text.startsWith("file:")) return fileURLToPath(text);
+  return /^[a-z][a-z0-9+.-]+:/i.test(text) ? undefined : text;
+};
 
 /** All onlookers of a run as one; it loads them when the run begins. */
 class Onlookers implements Onlooker {
@@ -61,6 +70,7 @@ class Onlookers implements Onlooker {
     }
     this.#load = async () => {
       checkOptions(options, trainOptions);
+      requireDistinctFiles({ "the job": pathOfJob(job), out: options.out, report, trace });
       if (!this.steps && !this.glances && !this.marks) return [];
       const { beginAll, onlookersFor } = await import("./onlookers.ts");
       const onlookers = onlookersFor(job, options);

@@ -1,6 +1,6 @@
 // Whether a run will be able to write somewhere, found out before it begins and without leaving anything there.
 import { accessSync, constants, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { JobError } from "@shardgrad/parallel";
 
 /** What is there; undefined if nothing is, or something before it is in the way. */
@@ -18,6 +18,22 @@ function isWritable(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/**
+ * @param files by the names of options; those that are absent are undefined
+ * @throws JobError if two of them are one file, of which only the last would stay
+ */
+export function requireDistinctFiles(files: Readonly<Record<string, string | undefined>>): void {
+  const names = new Map<string, string>();
+  for (const [name, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    const path = resolve(file);
+    const other = names.get(path);
+    if (other !== undefined)
+      throw new JobError(`train: ${name} is ${path}, and so is ${other}; name another file`);
+    names.set(path, name);
   }
 }
 

@@ -40,7 +40,8 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder, expected a file",
   ENOTDIR: "a part of the path is a file, expected a folder",
   EACCES: "it may not be read; check its permissions",
-  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB, which is the most that is read at once; split it",
+  ERR_FS_FILE_TOO_LARGE:
+    "it is larger than 2 GiB, which is the most that is read at once; split it, or save it as Parquet",
 };
 
 /** An error of the file system as a DataError. */

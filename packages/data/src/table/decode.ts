@@ -43,6 +43,9 @@ function largest(values: ArrayLike<number>, from: number, count: number): number
   return best;
 }
 
+/** More digits than these are not in a float32. */
+const digits = 9;
+
 /**
  * What a model's output means: per row the class with the largest output, or the number in its own unit.
  *
@@ -67,6 +70,6 @@ export function decodeTarget(output: Tensor, state: TableState): (string | numbe
     }
     const value = values[row]! * target.scale + target.shift;
     const number = target.log ? Math.exp(value) : value;
-    return target.type === "date" ? showDate(number) : number;
+    return target.type === "date" ? showDate(number) : Number(number.toPrecision(digits));
   });
 }

@@ -245,5 +245,6 @@ export function fitRows(schema: Schema, training: Rows, options: TableOptions): 
     target: fitTarget(schema, training, options),
     dropped,
     missingWords: schema.missingWords,
+    ...(options.csv && { csv: options.csv }),
   };
 }

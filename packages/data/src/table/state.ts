@@ -1,5 +1,6 @@
 // What a table learned from its training rows: plain data, which JSON holds, saved with the weights. It is all that
 // `encode` needs for new rows.
+import type { CsvOptions } from "../read/csv.ts";
 import type { Decimal, NumberType } from "./values.ts";
 
 /** A column that becomes one number of `x`: (value - shift) / scale, or of its logarithm. */
@@ -65,4 +66,6 @@ export interface TableState {
   readonly target: Target | null;
   readonly dropped: readonly { readonly name: string; readonly reason: string }[];
   readonly missingWords: readonly string[];
+  /** How CSV files are written, if the table said so. */
+  readonly csv?: CsvOptions;
 }

@@ -13,6 +13,7 @@ import { classNames, decodeTarget, outputSize, vocabularySize } from "./decode.t
 import type { TableOptions } from "./options.ts";
 import type { TableSource } from "./table.ts";
 import { table } from "./table.ts";
+import { unseenWords } from "./unseen.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "shardgrad-table-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -226,6 +227,27 @@ describe("new rows", () => {
     const later = data.encode(rows, state);
     expect(later.y).toBeUndefined();
     expect(inputs(later)).toEqual(inputs(columns).toReversed());
+  });
+
+  it("have words that training did not have, which are told by column", async () => {
+    const { state } = await fitted({ a: ["u", "v"], b: ["s", "t"], n: [1, 2] }, {});
+    const rows = { a: ["w", "u", "w", null, "x"], b: ["s", "s", "t", "NA", ""], n: [5, 6, 7, 8, 9] };
+    expect(unseenWords(rows, state)).toEqual([{ name: "a", words: ["w", "x"], rows: 3 }]);
+    expect(unseenWords({ n: [1] }, state)).toEqual([]);
+  });
+
+  it("are read as the table's own CSV file was: the state says how", async () => {
+    const { state } = await fitted(
+      { csv: "# of 2026\na|y\n1|2\n2|4\n" },
+      { target: "y", csv: { comment: "#" } },
+    );
+    expect(state.csv).toEqual({ comment: "#" });
+  });
+
+  it("are answered with as many digits as a float32 has", async () => {
+    const { state } = await fitted({ a: [1, 2, 3], y: [0.1, 0.25, 1 / 3] }, { target: "y" });
+    const [answer] = decodeTarget(tensor([[1 / 3]]), state);
+    expect(String(answer).replace(/^0\./, "").length).toBeLessThanOrEqual(9);
   });
 
   it("without a column are refused in one line", async () => {

@@ -6,6 +6,7 @@ import { columnOf, DataError, placeOf, readNpy, readNpz, readRows } from "@shard
 import type { Columns, Given, Rows } from "@shardgrad/parallel";
 import type { KnownColumn, WeightsInfo } from "@shardgrad/parallel/command";
 import { decodeWeights, readWeightsFile } from "@shardgrad/parallel/command";
+import { tableStateOf } from "./table-state.ts";
 
 const endingOf = (path: string) => /\.(\w+)$/.exec(path)?.[1]?.toLowerCase();
 
@@ -112,7 +113,8 @@ export async function readInfo(operation: string, weights: string): Promise<Weig
  * @throws DataError if the file is broken, or has nothing that the job takes
  */
 export async function readInput(operation: string, info: WeightsInfo, input: string): Promise<Given> {
-  if (info.rows) return await readRows(input);
+  const csv = tableStateOf(info.state)?.csv;
+  if (info.rows) return await readRows(input, csv ? { csv } : {});
   return (
     (await readArrays(input, info.columns)) ??
     columnsOf(operation, input, await readRows(input), info.columns)

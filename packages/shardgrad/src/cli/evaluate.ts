@@ -3,9 +3,10 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EvaluateOptions, EvaluationResult } from "@shardgrad/parallel";
 import { evaluate } from "@shardgrad/parallel";
-import { requireSurroundings } from "@shardgrad/parallel/command";
+import { oneLine, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { readInfo, readInput } from "../answers/read-input.ts";
+import { unseenLines } from "../answers/unseen-lines.ts";
 import { matrixLines } from "./matrix-lines.ts";
 import { optionFlags } from "./option-flags.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
@@ -31,16 +32,22 @@ function linesOf({ samples, evaluates, metrics }: EvaluationResult): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** What is to be evaluated, if it is a file, and what a person should know of it. */
+async function inputOf(weights: string, file: string | undefined) {
+  if (file === undefined) return { given: {}, notes: [] };
+  const info = await readInfo("evaluate", weights);
+  const input = await readInput("evaluate", info, file);
+  return { given: { input }, notes: unseenLines("evaluate", input, info.state) };
+}
+
 async function runEvaluate(job: string, flags: EvaluateFlags): Promise<void> {
   const { json = false, stack = false, weights, input, ...options } = flags;
   const output = json ? keepOutput() : process.stdout;
   try {
     requireSurroundings("evaluate");
-    const given =
-      input === undefined
-        ? {}
-        : { input: await readInput("evaluate", await readInfo("evaluate", weights), input) };
+    const { given, notes } = await inputOf(weights, input);
     const found = await evaluate(pathToFileURL(resolve(job)), weights, { ...options, ...given });
+    for (const line of notes) process.stderr.write(`${oneLine(line)}\n`);
     output.write(json ? `${JSON.stringify(found)}\n` : linesOf(found));
   } catch (error) {
     fail(error, stack, false);

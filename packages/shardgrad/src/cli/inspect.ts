@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Inspected, InspectedTensor } from "../answers/inspect-weights.ts";
 import { inspectWeights } from "../answers/inspect-weights.ts";
+import { tableStateOf } from "../answers/table-state.ts";
 import { count } from "./event-lines.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
@@ -39,6 +40,26 @@ function shown(value: unknown): string {
     : text;
 }
 
+/** The state: of a table its columns, of anything else its JSON. */
+function stateLines(state: unknown): string[] {
+  const table = tableStateOf(state);
+  if (!table) return [`state     ${shown(state)}`];
+  const { inputs, target, dropped, features } = table;
+  const words = { number: "number", oneHot: "one-hot", ordinal: "ordinal", embedding: "embedding" };
+  const columns = inputs.map((input) =>
+    input.kind === "number"
+      ? `${input.name} ${input.type}`
+      : `${input.name} ${words[input.kind]} ${input.words.length}`,
+  );
+  const goal =
+    target && `${target.name} ${target.kind === "classes" ? `${target.classes.length} classes` : "number"}`;
+  return [
+    `state     of a table: ${columns.join(", ")}; ${features.length} numbers in x`,
+    ...(goal ? [`target    ${goal}`] : []),
+    ...(dropped.length === 0 ? [] : [`dropped   ${dropped.map(({ name }) => name).join(", ")}`]),
+  ];
+}
+
 function linesOf({ path, bytes, parameters, tensors, metadata, run, checkpoint }: Inspected): string[] {
   const columns = Object.entries(run?.columns ?? {}).map(
     ([name, { dtype, shape }]) => `${name} ${dtype} [${shape.join(",")}]`,
@@ -67,7 +88,7 @@ function linesOf({ path, bytes, parameters, tensors, metadata, run, checkpoint }
           `columns   ${columns.join(", ")}`,
           ...(run.rows ? [`rows      ${run.rows.join(", ")}`] : []),
           `params    ${shown(run.params)}`,
-          `state     ${shown(run.state)}`,
+          ...stateLines(run.state),
           `seed      ${run.seed}`,
         ]
       : []),

@@ -5,9 +5,11 @@ import { pathToFileURL } from "node:url";
 import { checkWritable, writeRows } from "@shardgrad/data";
 import type { PredictRowsOptions, Rows } from "@shardgrad/parallel";
 import { JobError, predict } from "@shardgrad/parallel";
-import { checkOutput, requireSurroundings } from "@shardgrad/parallel/command";
+import { checkOutput, oneLine, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { readInfo, readInput } from "../answers/read-input.ts";
+import { tableStateOf } from "../answers/table-state.ts";
+import { unseenLines } from "../answers/unseen-lines.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
 
@@ -21,11 +23,9 @@ interface PredictFlags extends PredictRowsOptions {
 
 /** What answers are called that have no names of their own: after the target, if the job is on a table that names it. */
 function nameOfAnswers(state: unknown, [first]: readonly unknown[]): string {
-  const { encoder, target } = (state ?? {}) as { encoder?: unknown; target?: { name?: unknown } | null };
+  const target = tableStateOf(state)?.target;
   const isSingle = typeof first !== "object" || first === null;
-  return encoder === "table" && typeof target?.name === "string" && isSingle
-    ? `predicted_${target.name}`
-    : "prediction";
+  return target && isSingle ? `predicted_${target.name}` : "prediction";
 }
 
 /** Columns of answers: by the names of outputs, or one. */
@@ -54,11 +54,12 @@ function isOdd(answer: unknown): boolean {
 }
 
 /** A line about answers that are no numbers, which are written as they are. */
-function oddLine(answers: readonly unknown[]): string | undefined {
+function oddLines(answers: readonly unknown[]): string[] {
   const odd = answers.filter(isOdd).length;
-  return odd === 0
-    ? undefined
-    : `predict: ${odd} of ${answers.length} answers hold NaN or infinity, number ${answers.findIndex(isOdd) + 1} first; shardgrad inspect shows whether the weights are finite`;
+  if (odd === 0) return [];
+  return [
+    `predict: ${odd} of ${answers.length} answers hold NaN or infinity, number ${answers.findIndex(isOdd) + 1} first; shardgrad inspect shows whether the weights are finite`,
+  ];
 }
 
 /** The absolute path of `--out`, checked before the work. */
@@ -87,8 +88,8 @@ async function runPredict(job: string, flags: PredictFlags): Promise<void> {
       output.write(`${JSON.stringify({ rows: answers.length, ...told }, plainOf)}\n`);
     } else if (file === undefined) output.write(answers.map((answer) => `${textOf(answer)}\n`).join(""));
     else output.write(`${answers.length} rows answered, written to ${file}\n`);
-    const odd = oddLine(answers);
-    if (odd !== undefined) process.stderr.write(`${odd}\n`);
+    const notes = [...unseenLines("predict", given, info.state), ...oddLines(answers)];
+    for (const line of notes) process.stderr.write(`${oneLine(line)}\n`);
   } catch (error) {
     fail(error, stack, answered);
   }
