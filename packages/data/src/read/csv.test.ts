@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,4 +126,16 @@ it.each([
   ["comments", "# made, by hand\na\n1\n", "line 2 has 1 values, expected 2"],
 ])("refuses %s", async (_, csv, message) => {
   await expect(readCsv({ csv })).rejects.toThrow(message);
+});
+
+it("a file whose values memory cannot hold is refused before Node.js runs out of it", () => {
+  const path = join(folder, "large.csv");
+  writeFileSync(path, `a,b\n${"1.25,2.75\n".repeat(4_000_000)}`);
+  const script = `
+    import { readCsv } from ${JSON.stringify(new URL("./csv.ts", import.meta.url).href)};
+    await readCsv(process.argv.at(-1)).catch(({ name, message }) => console.log(name, message));`;
+  const args = ["--max-old-space-size=16", "--input-type=module", "-e", script, path];
+  expect(execFileSync(process.execPath, args, { encoding: "utf8" })).toMatch(
+    /^DataError readCsv: \S+large\.csv has about 8 million values, too many for the \d+ MiB .* NODE_OPTIONS=--max-old-space-size=\d+\n$/,
+  );
 });

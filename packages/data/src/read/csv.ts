@@ -1,6 +1,7 @@
 // CSV and TSV files, by csv-parse: finds the delimiter, names broken lines, and fills columns of strings. What the strings
 // mean is for table/ to find out.
 import { isUtf8 } from "node:buffer";
+import { getHeapStatistics } from "node:v8";
 import { optionNames } from "@shardgrad/core/engine";
 import type { CsvError, Options } from "csv-parse/sync";
 import { parse } from "csv-parse/sync";
@@ -148,6 +149,26 @@ function refuseOthers(name: string, bytes: Uint8Array): void {
   if (kind !== undefined) throw new DataError(`readCsv: ${name} looks like ${kind}`);
 }
 
+/** Smaller files are always read. */
+const large = 2 ** 24;
+
+/** Refuses a file whose values cannot all be there as texts: Node.js would end the process, without a word about the file. */
+function refuseTooLarge(name: string, bytes: Uint8Array, delimiter: string): void {
+  if (bytes.length < large) return;
+  const part = Buffer.from(bytes.subarray(0, 1 << 16)).toString("latin1");
+  const found = part.split(delimiter).length + part.split("\n").length - 1;
+  const values = (found * bytes.length) / part.length;
+  const meanLength = part.length / found - 1;
+  // A reference and the letters; texts of more than one letter also have a head. There is more to it, but hardly less.
+  const least = values * (8 + meanLength + (meanLength > 2 ? 12 : 0));
+  const limit = getHeapStatistics().heap_size_limit;
+  if (!(least > limit)) return;
+  const [millions, needed, there] = [values / 1e6, (2 * least) / 2 ** 20, limit / 2 ** 20].map(Math.round);
+  throw new DataError(
+    `readCsv: ${name} has about ${millions} million values, too many for the ${there} MiB of memory that JavaScript has here; split it, save it as Parquet, or set NODE_OPTIONS=--max-old-space-size=${needed}`,
+  );
+}
+
 /** What went wrong, by csv-parse's code, in the record after `line`. */
 function parseError(name: string, line: number, error: CsvError): DataError {
   const what = {
@@ -181,6 +202,8 @@ export async function readCsv(
     skipped === 0 ? bytes : bytes.subarray(bytes.findIndex((byte) => byte === 10 || byte === 13) + 1);
   const isTsv = /\.(tsv|tab)(\.gz)?$/i.test(path);
   const delimiter = options.delimiter ?? given ?? (isTsv ? "\t" : findDelimiter(text, options));
+
+  refuseTooLarge(name, text, delimiter);
 
   let names: string[] | undefined;
   let columns: string[][] = [];

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,4 +54,16 @@ it("leaves the old file, and nothing half-written, where it fails", async () => 
   }
   expect(readdirSync(folder)).toEqual(before);
   expect(textOf("old.npy")).toBe("old");
+});
+
+it("a process that ends while it writes leaves no half of a file", () => {
+  const script = `
+    import { readdirSync } from "node:fs";
+    import { writeRows } from ${JSON.stringify(new URL("./write-rows.ts", import.meta.url).href)};
+    const folder = process.argv.at(-1);
+    writeRows(folder + "/cut.csv", { x: new Float64Array(1_000_000) });
+    const look = () => (readdirSync(folder).some((name) => name.startsWith("cut.csv")) ? process.exit() : setImmediate(look));
+    look();`;
+  execFileSync(process.execPath, ["--input-type=module", "-e", script, folder]);
+  expect(readdirSync(folder).filter((name) => name.startsWith("cut.csv."))).toEqual([]);
 });

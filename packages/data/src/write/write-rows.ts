@@ -1,5 +1,6 @@
 // Writes rows to a CSV, JSON Lines or .npy file: whole or not at all. The file is written beside its place, and renamed.
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dump } from "npyjs";
 import { DataError } from "../errors.ts";
@@ -83,6 +84,9 @@ const writers: Readonly<Record<string, (rows: Rows, count: number) => string | U
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  // A process that ends meanwhile leaves nothing half-written.
+  const forget = () => rmSync(beside, { force: true });
+  process.once("exit", forget);
   try {
     const file = await open(beside, "w");
     try {
@@ -98,6 +102,8 @@ async function writeWhole(path: string, content: string | Uint8Array): Promise<v
     throw new DataError(`writeRows: ${shownPath(path)}: its folder does not exist; create it`, {
       cause: error,
     });
+  } finally {
+    process.off("exit", forget);
   }
 }
 

@@ -12,6 +12,8 @@ import { tableStateOf } from "../answers/table-state.ts";
 import { unseenLines } from "../answers/unseen-lines.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
+import type { StopSignal } from "./stop-signals.ts";
+import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
 
 interface PredictFlags extends PredictRowsOptions {
   weights: string;
@@ -71,6 +73,17 @@ async function checkAnswersFile(out: string, input: string): Promise<string> {
   throw new JobError(`predict: --out ${out} is the input, which would be lost; name another file`);
 }
 
+/** A signal ends the process meanwhile, but not without its last acts: writeRows takes back what is half-written. */
+async function writeAnswers(file: string, rows: Rows): Promise<void> {
+  const end = (signal: StopSignal) => process.exit(exitCodeOf(signal));
+  const release = onStopSignals(end, end);
+  try {
+    await writeRows(file, rows);
+  } finally {
+    release();
+  }
+}
+
 async function runPredict(job: string, flags: PredictFlags): Promise<void> {
   const { json = false, stack = false, weights, input, out, ...options } = flags;
   const output = json ? keepOutput() : process.stdout;
@@ -82,7 +95,7 @@ async function runPredict(job: string, flags: PredictFlags): Promise<void> {
     const given = await readInput("predict", info, input);
     const answers = await predict(pathToFileURL(resolve(job)), weights, given, options);
     answered = true;
-    if (file !== undefined) await writeRows(file, columnsOf(answers, info.state));
+    if (file !== undefined) await writeAnswers(file, columnsOf(answers, info.state));
     if (json) {
       const told = file === undefined ? { predictions: answers } : { out: file };
       output.write(`${JSON.stringify({ rows: answers.length, ...told }, plainOf)}\n`);

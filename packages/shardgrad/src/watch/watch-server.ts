@@ -82,7 +82,7 @@ export class WatchServer implements Onlooker {
     return new JobError(
       taken
         ? `train: watch: port ${this.#port} is taken; name another one, or none, and a free one is found`
-        : `train: watch: cannot listen on ${host}:${this.#port}: ${describeThrown(error)}`,
+        : `train: watch: cannot listen on ${host}:${this.#port}: ${describeThrown(error)}; name another port, or none`,
       { cause: error },
     );
   }
