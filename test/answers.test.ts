@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -118,6 +119,21 @@ it("inspect shows tensors, columns, params and state, of a file and of a checkpo
   const { run, tensors } = JSON.parse(shardgrad("inspect", weights, "--json").stdout);
   expect(run.rows).toEqual(["size", "city", "price"]);
   expect(tensors[0]).toMatchObject({ name: "0.weight", shape: [8, 4], nonFinite: 0 });
+});
+
+it("a damaged newest checkpoint is passed over, and a line says so", () => {
+  cpSync(at("checkpoints"), at("damaged"), { recursive: true });
+  const steps = readdirSync(at("damaged")).filter((name) => name.startsWith("step-"));
+  expect(steps.length).toBeGreaterThan(1);
+  const [older, newest] = steps.sort().slice(-2) as [string, string];
+  truncateSync(at(`damaged/${newest}/model.safetensors`), 100);
+  const found = shardgrad("predict", prices, "--weights", at("damaged"), "--input", at("new.csv"));
+  expect(found.status).toBe(0);
+  expect(found.stderr).toMatch(new RegExp(`^checkpoint: ${newest} is damaged \\(.*\\); ${older} is used\n$`));
+  for (const name of steps) truncateSync(at(`damaged/${name}/model.safetensors`), 100);
+  const { status, stderr } = shardgrad("inspect", at("damaged"));
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^shardgrad: inspect: \S+ has no checkpoint that is whole: checkpoint: .*\n$/);
 });
 
 it("inspect counts what is not finite, in any file", () => {

@@ -36,15 +36,30 @@ export function pathOfFile(operation: string, file: unknown): string {
   );
 }
 
+/** What was said already: a command and each of its parts read the same weights. */
+const told = new Set<string>();
+
+/** Says which damaged checkpoints were passed over: the weights are older than one would think. */
+function warnOnce(note: string): void {
+  if (told.has(note)) return;
+  told.add(note);
+  process.emitWarning(note, "CheckpointWarning");
+}
+
 async function checkpointIn(operation: string, folder: string): Promise<WeightsFile> {
   const own = await stat(resolve(folder, "state.json")).catch(() => undefined);
-  const checkpoint = own ? await readCheckpoint(folder) : (await findNewest(folder)).checkpoint;
+  const { checkpoint, notes } = own
+    ? { checkpoint: await readCheckpoint(folder), notes: [] }
+    : await findNewest(folder);
   if (checkpoint) {
+    for (const note of notes) warnOnce(note);
     const { path, files, state } = checkpoint;
     return { path, bytes: files["model.safetensors"], state };
   }
   throw new JobError(
-    `${operation}: ${folder} is a folder without checkpoints; name a file of weights, or a checkpoint`,
+    notes.length === 0
+      ? `${operation}: ${folder} is a folder without checkpoints; name a file of weights, or a checkpoint`
+      : `${operation}: ${folder} has no checkpoint that is whole: ${notes.join("; ")}`,
   );
 }
 
