@@ -5,6 +5,7 @@ import type { FoundPython } from "./find-pytorch.ts";
 import { rivalsFolder } from "./install-rivals.ts";
 
 export const everyone = [
+  "shardgrad-native",
   "shardgrad-blas",
   "shardgrad-wasm",
   "shardgrad-wasm-plain",
@@ -31,7 +32,8 @@ export interface Contender {
 export interface Surroundings {
   cores: number;
   python: FoundPython;
-  /** Why there is no BLAS, or no JavaScript rival; undefined if there is one. */
+  /** Why there is no machine code, no BLAS, or no JavaScript rival; undefined if there is one. */
+  noNative: string | undefined;
   noBlas: string | undefined;
   noRivals: string | undefined;
 }
@@ -45,11 +47,13 @@ export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.
 /** How to start the reference. */
 export const referenceLaunch = node(own("reference.ts"));
 
-function launchOf(who: Who, { python, noBlas, noRivals }: Surroundings): Contender["launch"] {
+function launchOf(who: Who, { python, noNative, noBlas, noRivals }: Surroundings): Contender["launch"] {
   const reasonOr = (reason: string | undefined, launch: Launch) => (reason ? { reason } : launch);
   const pytorch = (mode: "threads" | "ddp") =>
     "reason" in python ? python : { command: python.python, args: [`${rivalsFolder}pytorch.py`, mode] };
   switch (who) {
+    case "shardgrad-native":
+      return reasonOr(noNative, shardgradLaunch("native"));
     case "shardgrad-blas":
       return reasonOr(noBlas, shardgradLaunch("blas"));
     case "shardgrad-wasm":

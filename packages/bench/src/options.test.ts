@@ -29,12 +29,15 @@ it("lists whom the machine lacks with the reason", () => {
   const surroundings = {
     cores: 4,
     python: { reason: "no PyTorch" },
+    noNative: "no AVX2",
     noBlas: "no BLAS",
     noRivals: undefined,
   };
   const listed = listContenders(everyone, [1, 2], surroundings);
   const told = listed.map(({ who, workers, launch }) => [who, workers, "reason" in launch && launch.reason]);
   expect(told).toEqual([
+    ["shardgrad-native", 1, "no AVX2"],
+    ["shardgrad-native", 2, "no AVX2"],
     ["shardgrad-blas", 1, "no BLAS"],
     ["shardgrad-blas", 2, "no BLAS"],
     ["shardgrad-wasm", 1, false],

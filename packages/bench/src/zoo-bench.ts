@@ -1,5 +1,6 @@
 // `bench`: the zoo, on shardgrad and on its alternatives. Finds the contenders, measures model after model, and
 // reports.
+import { availableKernels } from "@shardgrad/parallel/command";
 import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "shardgrad/measure";
 import { describeMachine } from "shardgrad/measure";
@@ -18,10 +19,12 @@ import { rowsOf } from "./zoo-rows.ts";
 
 /** Looks only for the requested contenders. */
 async function lookAround({ only }: ZooOptions, blas: BlasFound): Promise<Surroundings> {
+  const { native } = await availableKernels(import.meta.url);
   const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
   return {
     cores: usableCores(),
     python: asked("pytorch") ? await findPytorch() : { reason: "not asked for" },
+    noNative: "reason" in native ? native.reason : undefined,
     noBlas: "noBlas" in blas ? blas.noBlas : undefined,
     noRivals: asked("tfjs") || asked("jax") ? await installRivals(announce) : "not asked for",
   };

@@ -2,7 +2,7 @@
 // as new threads compile again, and ends with measured ones, by the workers' own clock. Between turns there are no
 // workers.
 //
-//   node shardgrad.ts <blas|wasm|wasm-plain>
+//   node shardgrad.ts <native|blas|wasm|wasm-plain>
 import type { EndEvent, TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
 import type { PrepareCommand, Prepared, RunCommand, Turn } from "../protocol.ts";
@@ -11,6 +11,7 @@ import { serve } from "./serve.ts";
 
 /** The names of the requested kernels in `start` events. */
 const namesOfKernels = {
+  native: /^native$/,
   blas: /^blas$/,
   wasm: /^wasm-(relaxed|plain)$/,
   "wasm-plain": /^wasm-plain$/,
@@ -19,15 +20,16 @@ const namesOfKernels = {
 /** How long new threads need to reach full speed. */
 const warmUpMs = 300;
 
-const kernels = process.argv[2] as "blas" | "wasm" | "wasm-plain";
+const kernels = process.argv[2] as keyof typeof namesOfKernels;
 let model: ZooModel;
 let workers: number;
 let msPerStep: number;
 
 interface Run {
   kernels: string;
-  /** The BLAS library, if the kernels are one. */
+  /** The BLAS library, or the instructions of machine code, if the kernels are one. */
   blas: string | undefined;
+  native: string | undefined;
   parameters: number;
   /** Loss and milliseconds of each step. */
   epochs: { loss: number; ms: number }[];
@@ -41,7 +43,12 @@ async function runOf(batches: number, options: TrainOptions): Promise<Run> {
   const run: Partial<Run> & Pick<Run, "epochs"> = { epochs: [] };
   for await (const event of train(job, { workers, kernels, ...options })) {
     if (event.type === "start")
-      Object.assign(run, { kernels: event.kernels, blas: event.blas, parameters: event.parameters });
+      Object.assign(run, {
+        kernels: event.kernels,
+        blas: event.blas,
+        native: event.native,
+        parameters: event.parameters,
+      });
     if (event.type === "end") run.end = event;
     if (event.type !== "epoch") continue;
     const { loss, samplesPerSecond } = event;
@@ -61,7 +68,7 @@ async function prepare(command: PrepareCommand): Promise<Prepared> {
     parameters: check.parameters,
     losses: check.epochs.map(({ loss }) => loss),
     msPerStep,
-    version: `@shardgrad/parallel, ${check.blas ?? check.kernels}${replayed}`,
+    version: `@shardgrad/parallel, ${check.blas ?? check.native ?? check.kernels}${replayed}`,
   };
 }
 

@@ -7,6 +7,7 @@ import { Asm } from "./asm.ts";
 import { Encoder } from "./encoder.ts";
 import { IntegerAsm } from "./integers.ts";
 import { at, mem, newLabel, rax, rcx, rsp } from "./operands.ts";
+import { VectorAsm } from "./vectors.ts";
 
 test.each(Object.entries(listings))("the listing of %s has the bytes of the assembler", (name, cases) => {
   expect(cases().map((instruction) => lineOf(instruction.text, bytesOf(instruction)))).toEqual(
@@ -15,7 +16,9 @@ test.each(Object.entries(listings))("the listing of %s has the bytes of the asse
 });
 
 test("every method that makes an instruction is in a listing", () => {
-  const methods = [IntegerAsm, Asm].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
+  const methods = [IntegerAsm, VectorAsm, Asm].flatMap(({ prototype }) =>
+    Object.getOwnPropertyNames(prototype),
+  );
   const called = new Set<string>();
   const watch = ({ emit }: EncodeCase) =>
     emit(

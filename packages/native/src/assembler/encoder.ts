@@ -44,6 +44,8 @@ function highBits(rm: Reg | Mem | number): [x: number, b: number] {
   return "label" in rm ? [0, 0] : [(rm.index?.n ?? 0) >> 3, rm.base.n >> 3];
 }
 
+const isHigh = (operand: number | Reg | Mem) => typeof operand === "number" && operand > 15;
+
 export class Encoder {
   #bytes = new Uint8Array(1024);
   #at = 0;
@@ -143,6 +145,27 @@ export class Encoder {
     if (rex !== 0x40 || isNeeded) this.byte(rex);
   }
 
+  /** An instruction on vectors, under VEX if that can say it, which is shorter, else under EVEX. */
+  protected vector(
+    name: string,
+    form: Form,
+    width: Width,
+    reg: number,
+    v: number,
+    rm: number | Reg | Mem,
+    o: EvexOptions = {},
+    extra = 0,
+  ): void {
+    const needsEvex = width === 64 || isHigh(reg) || isHigh(v) || isHigh(rm) || o.k || o.bcast;
+    const isOfKind =
+      form.takes === undefined || form.takes === (typeof rm === "number" ? "register" : "memory");
+    const exists = isOfKind && (form.widths?.includes(width) ?? width >= 16);
+    if (!exists || (needsEvex && form.only === "vex") || (o.bcast && (form.reads || form.whole)))
+      throw new Error(`assembler: ${name} has no form of ${width} bytes for these operands`);
+    if (needsEvex || form.only === "evex") this.#evex(form, width, reg, v, rm, o, extra);
+    else this.vex(width, form, reg, v, rm, extra);
+  }
+
   /** An instruction under VEX: `extra` bytes of an immediate follow. */
   protected vex(
     width: Width,
@@ -161,17 +184,19 @@ export class Encoder {
     this.modrm(reg, rm, 1, extra);
   }
 
-  /** An instruction under EVEX. A short displacement counts in `unit` bytes: as many as are read. */
-  protected evex(
+  /** An instruction under EVEX. */
+  #evex(
+    form: Form,
     width: Width,
-    { map, prefix, opcode, element }: Pick<Form, "map" | "prefix" | "opcode" | "element">,
     reg: number,
     v: number,
     rm: Reg | Mem | number,
-    unit: number,
-    { k = 0, z = false, bcast = false }: EvexOptions = {},
-    extra = 0,
+    { k = 0, z = false, bcast = false }: EvexOptions,
+    extra: number,
   ): void {
+    const { map, element, reads = form.half === "from" ? width / 2 : width } = form;
+    // The integer form of a logic operation has the prefix 66.
+    const { opcode, prefix } = form.evex ? { opcode: form.evex.opcode, prefix: 1 } : form;
     const [x, b] = highBits(rm);
     const w = element === 8 ? 0x80 : 0;
     this.byte(
@@ -181,6 +206,7 @@ export class Encoder {
       (z ? 0x80 : 0) | (vectorLength[width] << 5) | (bcast ? 0x10 : 0) | (v & 16 ? 0 : 8) | k,
       opcode,
     );
-    this.modrm(reg, rm, unit, extra);
+    // A short displacement counts in as many bytes as are read.
+    this.modrm(reg, rm, bcast ? element : reads, extra);
   }
 }

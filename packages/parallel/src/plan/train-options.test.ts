@@ -36,7 +36,7 @@ test.each<[name: string, value: unknown, message: string]>([
   [
     "kernels",
     "cuda",
-    'kernels is "cuda", expected "auto", "blas", "wasm", "wasm-relaxed", "wasm-plain" or "reference"',
+    'kernels is "cuda", expected "auto", "native", "blas", "wasm", "wasm-relaxed", "wasm-plain" or "reference"',
   ],
 ])("%s: %j is refused with what is expected", (name, value, message) => {
   expect(() => checkOptions({ [name]: value })).toThrow(new JobError(`train: ${message}`));
