@@ -34,14 +34,18 @@ function build(set: KernelSet): Tables {
   if (set === "native" || set === "blas") return overlay(set, build(kernelsBelow(set)), memory);
   // Kernels without a WebAssembly version are those whose reference is fast enough.
   const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
-  const moves = Object.fromEntries(sharedByInt32.flatMap((name) => (fast[name] ? [[name, fast[name]]] : [])));
   return {
     set,
     float32: { ...referenceKernels(memory, memory.float32), ...fast },
     float64: referenceKernels(memory, memory.float64),
-    int32: { ...referenceKernels(memory, memory.int32), ...moves },
+    int32: { ...referenceKernels(memory, memory.int32), ...movesOf(fast) },
     uint8: referenceKernels(memory, memory.uint8),
   };
+}
+
+/** Those that serve int32, too. */
+function movesOf(float32: Partial<Kernels>): Partial<Kernels> {
+  return Object.fromEntries(sharedByInt32.flatMap((name) => (float32[name] ? [[name, float32[name]]] : [])));
 }
 
 /** The provided kernels in place of those below. */
@@ -52,6 +56,7 @@ function overlay(set: ProvidedName, below: Tables, memory: Heap): Tables {
     set,
     float32: { ...below.float32, ...float32 },
     float64: { ...below.float64, ...float64 },
+    int32: { ...below.int32, ...movesOf(float32) },
   };
 }
 

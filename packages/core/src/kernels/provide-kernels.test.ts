@@ -56,7 +56,7 @@ test("machine code is the best of all, and computes beneath a BLAS what that lac
     (name: string) =>
     (...args: number[]) =>
       void told.push(`${name} ${args.length}`);
-  const natives = { add: telling("native add"), gemm: telling("native gemm") };
+  const natives = { add: telling("native add"), gemm: telling("native gemm"), gather: telling("gather") };
   provideKernels("native", () => ({ float32: natives, float64: {} }));
   provideKernels("blas", () => ({ float32: { gemm: telling("BLAS gemm") }, float64: {} }));
   const run = () => {
@@ -70,6 +70,8 @@ test("machine code is the best of all, and computes beneath a BLAS what that lac
   expect(useKernels("blas")).toBe("blas");
   expect(run()).toEqual(["native add 9", "BLAS gemm 16"]);
   expect(kernelsFor("float64").gemm.toString()).toBe(kernelsFor("int32").gemm.toString());
+  // What moves four bytes without looking at them serves integers, too.
+  expect(kernelsFor("int32").gather).toBe(natives.gather);
   expect(useKernels("native")).toBe("native");
   expect(run()).toEqual(["native add 9", "native gemm 16"]);
 });
