@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
 import type { Ended } from "./run-command.ts";
 import { command, shardgrad, shardgradIn } from "./run-command.ts";
+import { signalAtCheckpoint } from "./start-command.ts";
 import { writeJob } from "./write-job.ts";
 
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
@@ -158,11 +159,9 @@ it("a reader of standard error that has gone does not keep a signal from saving"
   ];
   const child = spawn(process.execPath, [command, "train", job, ...flags], { stdio: "pipe" });
   let text = "";
+  child.stdout.once("data", () => child.stderr.destroy());
+  signalAtCheckpoint(child, "SIGINT", "checkpoint  step");
   child.stdout.on("data", (part) => {
-    if (text === "") {
-      child.stderr.destroy();
-      setTimeout(() => child.kill("SIGINT"), 300);
-    }
     text += part;
   });
   await new Promise((resolve) => child.on("close", resolve));

@@ -36,11 +36,15 @@ export function startCommand(
   return { child, ended };
 }
 
-/** Sends a signal once a checkpoint is saved. */
-export function signalAtCheckpoint(child: ChildProcess, signal: NodeJS.Signals): void {
+/** Sends a signal once a checkpoint is saved, which the output tells, with --json as an event. */
+export function signalAtCheckpoint(
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  told = '"type":"checkpoint"',
+): void {
   let asked = false;
   child.stdout!.on("data", (part) => {
-    if (asked || !String(part).includes('"type":"checkpoint"')) return;
+    if (asked || !String(part).includes(told)) return;
     asked = true;
     child.kill(signal);
   });
