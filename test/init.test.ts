@@ -22,9 +22,12 @@ mkdirSync(parent, { recursive: true });
 const folder = mkdtempSync(join(parent, "init-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** As pnpm's script sets it, which npx runs in the clone: `require` finds the packages from anywhere, `import` does not. */
+const env = { ...process.env, NODE_PATH: join(root, "node_modules") };
+
 function shardgrad(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, ...args], { cwd: folder }, (error, stdout, stderr) =>
+    execFile(process.execPath, [command, ...args], { cwd: folder, env }, (error, stdout, stderr) =>
       resolve({ code: error?.code ?? 0, stdout, stderr }),
     );
   });

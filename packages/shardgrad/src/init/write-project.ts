@@ -1,7 +1,6 @@
 // Writes the files of a new project into a folder. Never changes a file that is there.
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { JobError } from "@shardgrad/parallel";
@@ -16,25 +15,27 @@ export interface Written {
   needs?: string;
 }
 
+/** The folder, the one that it is in, and so on. */
+function foldersFrom(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...foldersFrom(above)];
+}
+
 /** The package.json that decides for this folder, if there is one. */
 function packageAbove(folder: string): { type?: unknown } | undefined {
-  for (let at = folder; ; at = dirname(at)) {
+  for (const at of foldersFrom(folder)) {
     try {
       return JSON.parse(readFileSync(join(at, "package.json"), "utf8"));
     } catch {
-      if (dirname(at) === at) return undefined;
+      // Perhaps there is one further up.
     }
   }
+  return undefined;
 }
 
-function findsShardgrad(folder: string): boolean {
-  try {
-    createRequire(join(folder, "job.ts")).resolve("shardgrad");
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** As an import finds it. `require.resolve` would also look into NODE_PATH, which the command's own script sets. */
+const findsShardgrad = (folder: string): boolean =>
+  foldersFrom(folder).some((at) => existsSync(join(at, "node_modules/shardgrad/package.json")));
 
 /** The folder of this package, seen from the folder of its command. */
 const ownFolder = fileURLToPath(new URL("..", import.meta.url));
