@@ -1,10 +1,11 @@
 // Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD; and emits the kernels of some families from their
 // definitions, which replace those of assembly/. Writes all as base64 into src/kernels/wasm-bytes.generated.ts, so that the
 // bundle carries its kernels and `import` just works.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
 import type { KernelFamily } from "../src/kernels/definitions/index.ts";
 import { kernelDefinitions } from "../src/kernels/definitions/index.ts";
@@ -44,11 +45,30 @@ function emit(relaxed: boolean): string {
     : "";
 }
 
-const plain = await compile([]);
-const relaxed = await compile(["--enable", "relaxed-simd"]);
+/** What assembly/ was compiled from: sources, flags and compiler. */
+function hashOfAssembly(): string {
+  const hash = createHash("sha256").update(asc.version).update(commonFlags.join(" "));
+  const folder = join(packageRoot, "assembly");
+  for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  return hash.digest("hex");
+}
+
+/** The two builds of assembly/, compiled only if it has changed: that takes most of the time of a build. */
+async function assembly(): Promise<{ assemblyHash: string; plainBase64: string; relaxedBase64: string }> {
+  const assemblyHash = hashOfAssembly();
+  if (existsSync(outputFile)) {
+    const before = await import(pathToFileURL(outputFile).href);
+    if (before.assemblyHash === assemblyHash) {
+      const { plainBase64, relaxedBase64 } = before;
+      return { assemblyHash, plainBase64, relaxedBase64 };
+    }
+  }
+  const plainBase64 = await compile([]);
+  return { assemblyHash, plainBase64, relaxedBase64: await compile(["--enable", "relaxed-simd"]) };
+}
+
 const texts = {
-  plainBase64: plain,
-  relaxedBase64: relaxed,
+  ...(await assembly()),
   emittedPlainBase64: emit(false),
   emittedRelaxedBase64: emit(true),
 };

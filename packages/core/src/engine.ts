@@ -6,8 +6,12 @@ export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { kernelsFor } from "./kernels/dispatch.ts";
 export {
+  type CallJoiner,
   type FloatKernels,
+  type JoinableCall,
+  type JoinedCalls,
   type KernelsOver,
+  type ProvidedKernels,
   type ProvidedName,
   provideKernels,
 } from "./kernels/provide-kernels.ts";

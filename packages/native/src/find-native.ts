@@ -1,6 +1,7 @@
 // Chooses the machine code for this processor, puts it into memory, checks it, and offers it as kernels for core. Selects
 // nothing.
-import type { Heap, Kernels, KernelsOver } from "@shardgrad/core/engine";
+import type { Heap, KernelsOver } from "@shardgrad/core/engine";
+import type { BoundKernels } from "./call/bind-kernels.ts";
 import { bindKernels } from "./call/bind-kernels.ts";
 import { installRunner } from "./call/runner.ts";
 import { installCode } from "./code/executable-memory.ts";
@@ -66,7 +67,7 @@ function install(wanted: InstructionSet | undefined): NativeCode {
     throw new NativeError("native: SHARDGRAD_NATIVE is avx512, but this processor has AVX2 only");
   const kernels = installCode(codeOf(libraries[instructionSet]));
   const code = { instructionSet, pid: process.pid, dispatcher, kernels };
-  const wrong = selfCheck(binder(code));
+  const wrong = selfCheck((heap) => binder(code)(heap).kernels);
   if (wrong !== undefined)
     throw new NativeError(`native: ${descriptions[instructionSet]} computes wrongly here: ${wrong}`);
   installed = code;
@@ -74,11 +75,11 @@ function install(wanted: InstructionSet | undefined): NativeCode {
 }
 
 /** The kernels over each heap, by the address of their code. */
-const bound = new Map<number, WeakMap<Heap, Partial<Kernels>>>();
+const bound = new Map<number, WeakMap<Heap, BoundKernels>>();
 
 /** Makes the kernels over a heap, once for each. */
-function binder({ instructionSet, dispatcher, kernels }: NativeCode): (heap: Heap) => Partial<Kernels> {
-  const overHeaps = bound.get(kernels) ?? new WeakMap<Heap, Partial<Kernels>>();
+function binder({ instructionSet, dispatcher, kernels }: NativeCode): (heap: Heap) => BoundKernels {
+  const overHeaps = bound.get(kernels) ?? new WeakMap<Heap, BoundKernels>();
   bound.set(kernels, overHeaps);
   return (heap) => {
     const made =
@@ -105,6 +106,9 @@ export function findNative({ code: given }: NativeOptions = {}): Native {
   return {
     description: descriptions[code.instructionSet],
     code,
-    kernels: (heap) => ({ float32: bind(heap), float64: {} }),
+    kernels: (heap) => {
+      const { kernels, joiner } = bind(heap);
+      return { float32: kernels, float64: {}, joiner };
+    },
   };
 }

@@ -33,7 +33,7 @@ export interface TimedCall {
 export function timedReplay(recording: Recording): TimedCall[] {
   const { steps } = recording;
   const startsMs = new Float64Array(steps.length + 1);
-  recording.replay((index) => {
+  recording.replaySteps((index) => {
     startsMs[index] = performance.now();
   });
   const operands = operandsOf(recording);

@@ -104,7 +104,7 @@ export function profile(compiled: { readonly recordings: number }, options: Prof
     recording.replay();
     if (round >= 0) wholes.push(performance.now() - start);
     let before = 0;
-    recording.replay((index) => {
+    recording.replaySteps((index) => {
       const now = performance.now();
       if (round >= 0 && index > 0) groupOf[index - 1]!.times[round]! += now - before;
       before = performance.now();

@@ -2,7 +2,8 @@
 // repeating them equals running the function. See README.md in this folder. Knows no op by name.
 import { CaptureError } from "../errors.ts";
 import type { KernelCall } from "../kernels/dispatch.ts";
-import { kernelTables, listenToKernels } from "../kernels/dispatch.ts";
+import { callJoiner, kernelTables, listenToKernels } from "../kernels/dispatch.ts";
+import type { JoinedCalls } from "../kernels/provide-kernels.ts";
 import type { Plan } from "../memory/plan.ts";
 import type { Storage } from "../memory/storage.ts";
 import { allocateAt, allocateFrom } from "../memory/storage.ts";
@@ -39,6 +40,9 @@ interface Allocation {
 
 const noArguments: readonly number[] = [];
 
+/** A step that is replayed by itself, or several as one. */
+type ReplayedStep = Pick<RecordedStep, "run" | "args" | "exchange">;
+
 export class Recording implements Observer {
   readonly steps: RecordedStep[] = [];
   readonly usesOfTensors: Use[] = [];
@@ -51,6 +55,9 @@ export class Recording implements Observer {
   readonly #gradsKnown = new Set<Tensor>();
   readonly #allocations: Allocation[] = [];
   readonly #results: Tensor[] = [];
+  /** The steps as they are replayed: kernel calls in a row are joined where the kernels can do that. */
+  #replayed: readonly ReplayedStep[] | undefined;
+  readonly #joined: JoinedCalls[] = [];
   /** Blocks of gradients that the step leaves behind: nobody else may get them. */
   readonly #left = new Set<Storage>();
 
@@ -83,23 +90,30 @@ export class Recording implements Observer {
     }
   }
 
-  /** Replays everything. Calls `before`, if given, before each step, and at the end with the number of steps. */
-  replay(before?: (step: number) => void): void {
+  /** Replays everything. */
+  replay(): void {
+    this.#streams.write();
+    for (const { run, args } of this.#joinedSteps()) Reflect.apply(run, undefined, args);
+    this.#streams.advance();
+  }
+
+  /** Replays everything step by step. Calls `before` before each, and at the end with the number of steps. */
+  replaySteps(before: (step: number) => void): void {
     this.#streams.write();
     const { steps } = this;
     for (let i = 0; i < steps.length; i++) {
       const { run, args } = steps[i]!;
-      before?.(i);
+      before(i);
       Reflect.apply(run, undefined, args);
     }
-    before?.(steps.length);
+    before(steps.length);
     this.#streams.advance();
   }
 
   /** Replays everything, and stops at each exchange. When it is resumed, the exchanged numbers must be in place. */
   *replayInRounds(): IterableIterator<Exchange, void> {
     this.#streams.write();
-    for (const { run, args, exchange } of this.steps) {
+    for (const { run, args, exchange } of this.#joinedSteps()) {
       if (exchange) yield exchange;
       else Reflect.apply(run, undefined, args);
     }
@@ -150,6 +164,8 @@ export class Recording implements Observer {
     this.#results.length = 0;
     for (const storage of this.#left) storage.release();
     this.#left.clear();
+    for (const joined of this.#joined) joined.dispose();
+    this.#joined.length = 0;
     this.#streams.dispose();
   }
 
@@ -208,6 +224,35 @@ export class Recording implements Observer {
       this.dependsOn(fits);
     }
     return this.#streams.draw(generator, count);
+  }
+
+  #joinedSteps(): readonly ReplayedStep[] {
+    this.#replayed ??= this.#join();
+    return this.#replayed;
+  }
+
+  #join(): readonly ReplayedStep[] {
+    const joiner = callJoiner();
+    if (!joiner) return this.steps;
+    const parts: ReplayedStep[] = [];
+    let row: RecordedStep[] = [];
+    const endRow = () => {
+      if (row.length > 1) {
+        const joined = joiner.join(row);
+        this.#joined.push(joined);
+        parts.push({ run: joined.run, args: noArguments });
+      } else parts.push(...row);
+      row = [];
+    };
+    for (const step of this.steps) {
+      if (joiner.joins(step.run)) row.push(step);
+      else {
+        endRow();
+        parts.push(step);
+      }
+    }
+    endRow();
+    return parts;
   }
 
   #noteExchange(exchange: Exchange): void {

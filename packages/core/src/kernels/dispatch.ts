@@ -2,7 +2,7 @@
 import type { DType } from "../dtype.ts";
 import type { Heap } from "../memory/heap.ts";
 import { heap } from "../memory/heap.ts";
-import type { ProvidedName } from "./provide-kernels.ts";
+import type { CallJoiner, ProvidedName } from "./provide-kernels.ts";
 import { providedKernels } from "./provide-kernels.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
@@ -14,6 +14,7 @@ export type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 
 interface Tables extends Record<DType, Kernels> {
   set: KernelSet;
+  joiner?: CallJoiner;
 }
 
 /** Kernels that move four bytes without interpreting them, or work on indices: int32 shares them with float32. */
@@ -50,9 +51,10 @@ function movesOf(float32: Partial<Kernels>): Partial<Kernels> {
 
 /** The provided kernels in place of those below. */
 function overlay(set: ProvidedName, below: Tables, memory: Heap): Tables {
-  const { float32, float64 } = providedKernels(set)!(memory, below);
+  const { float32, float64, joiner = below.joiner } = providedKernels(set)!(memory, below);
   return {
     ...below,
+    ...(joiner && { joiner }),
     set,
     float32: { ...below.float32, ...float32 },
     float64: { ...below.float64, ...float64 },
@@ -94,6 +96,12 @@ export function listenToKernels<T>(listen: ((call: KernelCall) => void) | null, 
 export function kernelTables(): object {
   kernelsFor("float32");
   return tables!;
+}
+
+/** Makes one call of several recorded ones, if the kernels in use can do that. */
+export function callJoiner(): CallJoiner | undefined {
+  kernelsFor("float32");
+  return tables!.joiner;
 }
 
 function tellingKernels(of: Tables, dtype: DType): Kernels {

@@ -9,11 +9,38 @@ export interface FloatKernels<K = Kernels> {
   float64: K;
 }
 
+/** A kernel with its arguments. */
+export interface JoinableCall {
+  readonly run: (...args: number[]) => unknown;
+  readonly args: readonly number[];
+}
+
+/** Recorded calls as one. */
+export interface JoinedCalls {
+  /** Repeats the calls in their order. */
+  run(): void;
+  /** Gives back what they took. Do not run them afterwards. */
+  dispose(): void;
+}
+
+/** Makes one call of several, where calls are dear. */
+export interface CallJoiner {
+  /** Whether a function is a kernel that can run together with others. */
+  joins(run: JoinableCall["run"]): boolean;
+  /** Joins calls of such kernels. */
+  join(calls: readonly JoinableCall[]): JoinedCalls;
+}
+
+/** What a package provides: kernels, and how recorded calls of them are joined, if they can be. */
+export interface ProvidedKernels extends FloatKernels<Partial<Kernels>> {
+  joiner?: CallJoiner;
+}
+
 /**
  * Makes kernels over the numbers in `heap`. `otherwise` are the kernels without them, for everything that they lack,
  * cannot do, or would do slower.
  */
-export type KernelsOver = (heap: Heap, otherwise: FloatKernels) => FloatKernels<Partial<Kernels>>;
+export type KernelsOver = (heap: Heap, otherwise: FloatKernels) => ProvidedKernels;
 
 /** Machine code for this processor (`@shardgrad/native`), or the matrix products of a BLAS (`@shardgrad/blas`). */
 export type ProvidedName = "native" | "blas";

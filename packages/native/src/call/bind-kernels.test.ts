@@ -72,10 +72,8 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
     twice: [["i32"], emitTwice, { returns: true }],
   });
   const { run } = installRunner();
-  const bound = bindKernels(kernels, installCode(code), heap, run) as unknown as Record<
-    string,
-    (...args: number[]) => unknown
-  >;
+  const { kernels: functions, joiner } = bindKernels(kernels, installCode(code), heap, run);
+  const bound = functions as unknown as Record<string, (...args: number[]) => unknown>;
 
   it("run on the numbers of the heap", () => {
     const [x, y] = [heap.arena.allocate(400, "x"), heap.arena.allocate(400, "y")];
@@ -99,6 +97,26 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
     expect((scratch! - base) % 64).toBe(0);
     bound.show!(to, -1, -0.5, 64, 64);
     expect([...heap.float64.subarray(to / 8 + 1, to / 8 + 4)]).toEqual([-1, -0.5, base + 64]);
+  });
+
+  it("run several calls as one, again and again", () => {
+    const at = heap.arena.allocate(64, "numbers");
+    heap.float32.set([1, -2, 0, 4], at / 4);
+    const { neg, twice } = bound;
+    const negate = { run: neg!, args: [3, at, at] };
+    expect([joiner.joins(neg!), joiner.joins(twice!), joiner.joins(() => undefined)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const free = heap.arena.largestFree();
+    const joined = joiner.join([negate, { run: neg!, args: [1, at, at + 12] }, negate]);
+    joined.run();
+    expect([...heap.float32.subarray(at / 4, at / 4 + 4)]).toEqual([1, -2, 0, 1]);
+    joined.run();
+    expect([...heap.float32.subarray(at / 4, at / 4 + 4)]).toEqual([1, -2, 0, 1]);
+    joined.dispose();
+    expect(heap.arena.largestFree()).toBe(free);
   });
 
   it("return a number if they have a result", () => {
