@@ -8,6 +8,7 @@ import { orderOfRound, pairRounds } from "shardgrad/measure";
 import type { BuildCase } from "./build-cases.ts";
 import { buildCases } from "./build-cases.ts";
 import { callsPerStretch, msPerCall } from "./repeated.ts";
+import { windowCases } from "./window-cases.ts";
 
 const [only = "", roundsText = "9", which = "relaxed"] = process.argv.slice(2);
 const rounds = Number(roundsText);
@@ -47,7 +48,7 @@ function speedOf({ kernel, args }: BuildCase): number {
   });
 }
 
-const measured = buildCases
+const measured = [...buildCases, ...windowCases]
   .filter(({ kernel }) => kernel.includes(only) && emitted[kernel])
   .map((one) => {
     const speed = speedOf(one);

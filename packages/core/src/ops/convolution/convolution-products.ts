@@ -16,7 +16,7 @@ export interface Convolution {
 /** How many elements of im2col's matrix to make at a time: 512 KiB, so that they are still cached for the product. */
 const columnElements = 131072;
 
-/** The direct kernels copy four whole samples and describe every pixel; this limits them to 64 MiB. */
+/** The direct kernels copy up to 16 whole samples and describe every pixel; this limits them to 64 MiB. */
 const directBytes = 2 ** 26;
 
 /**
@@ -26,7 +26,7 @@ const directBytes = 2 ** 26;
  */
 function throughColumns([c, h, w, o, kh, kw, oh, ow]: ConvolutionSizes): boolean {
   const pixels = Math.max(h * w, oh * ow);
-  return (o >= 64 && c * kh * kw >= 512) || (16 * Math.max(c, o) + 32) * pixels > directBytes;
+  return (o >= 64 && c * kh * kw >= 512) || (64 * Math.max(c, o) + 32) * pixels > directBytes;
 }
 
 /** A 1×1 kernel with stride 1 and no padding: the columns are the input itself. */

@@ -1,0 +1,179 @@
+// Compiled kernels of convolution, pooling and channels: the bits of the interpreter, on arrays that end and begin where
+// memory does.
+import type { Definition } from "@shardgrad/core/kernels";
+import { interpret, kernelDefinitions } from "@shardgrad/core/kernels";
+import { describe, expect, test } from "vitest";
+import { GuardedMemory } from "../../testing/guarded-memory.ts";
+import { convention } from "../code/convention.ts";
+import { installCode } from "../code/executable-memory.ts";
+import { addressOf } from "../code/foreign.ts";
+import { instructionSetOf } from "../detect/processor.ts";
+import { codeOf } from "../embedded.ts";
+import { libraries } from "../kernel-code.generated.ts";
+import type { InstructionSet } from "../x64/machine.ts";
+import { machines } from "../x64/machine.ts";
+import { installRunner } from "./runner.ts";
+
+const runs = process.arch === "x64" && process.platform !== "win32";
+const definitions = [
+  ...kernelDefinitions.convolution,
+  ...kernelDefinitions.pooling,
+  ...kernelDefinitions.channels,
+];
+
+/** An argument: a number, an array, or none. */
+type Argument = number | Float32Array | Int32Array | null;
+
+/** Numbers in ±1, with a strange one here and there. */
+function numbers(length: number, seed: number, strange: readonly number[] = []): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const place = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed + 1, 0x85ebca6b);
+    if (strange.length > 0 && (place >>> 3) % 17 === 0) return strange[i % strange.length]!;
+    return ((place >>> 8) % 2001) / 1000 - 1;
+  });
+}
+
+/** All NaN are alike, but for integers. */
+const plain = (words: Int32Array) =>
+  Array.from(words, (word) => ((word & 0x7fffffff) > 0x7f800000 && word !== -1 ? 0x7fc00000 : word));
+
+/** What the arrays are after a kernel has run, operation by operation. */
+function interpreted(definition: Definition, args: readonly Argument[]): number[][] {
+  const heap = new ArrayBuffer(1 << 20);
+  const places: [number, number][] = [];
+  let next = 64;
+  const given = args.map((arg) => {
+    if (arg === null) return 0;
+    if (typeof arg === "number") return arg;
+    const at = next;
+    new Uint8Array(heap).set(new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength), at);
+    next = (next + arg.byteLength + 127) & -64;
+    places.push([at, arg.byteLength]);
+    return at;
+  });
+  const { target } = machines.avx512;
+  interpret(definition.record(target), given, { heap, near: new ArrayBuffer(1 << 17), scratch: 0 }, target);
+  return places.map(([at, length]) => plain(new Int32Array(heap.slice(at, at + length))));
+}
+
+const definitionOf = (name: string) => definitions.find((one) => one.name === name)!;
+const blank = (length: number) => new Int32Array(length).fill(-1);
+const strange = [Number.NaN, Number.POSITIVE_INFINITY, -0, 1e-42];
+
+/** Sizes of convolutions, with samples and groups in front. */
+const convolutions = [
+  [1, 1, ...[2, 5, 4, 5, 3, 3, 5, 4, 1, 1, 1, 1, 1, 1]],
+  [18, 2, ...[1, 3, 3, 3, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1]],
+  [5, 1, ...[3, 5, 4, 6, 2, 3, 2, 2, 2, 3, 0, 1, 1, 1]],
+  [3, 1, ...[1, 7, 6, 1, 2, 2, 5, 4, 1, 1, 0, 0, 2, 2]],
+];
+
+function* convolutionCases(lanes: number): Generator<[string, Argument[], ignored: number]> {
+  for (const [i, sizes] of convolutions.entries()) {
+    const [n, groups, c, h, w, o, kh, kw, oh, ow] = sizes as number[];
+    const x = numbers(n! * groups! * c! * h! * w!, 1, i % 2 ? strange : []);
+    const weight = numbers(groups! * o! * c! * kh! * kw!, 2);
+    const dy = numbers(n! * groups! * o! * oh! * ow!, 3, i % 2 ? strange : []);
+    const bias = i % 2 ? null : numbers(groups! * o!, 4);
+    const room = (direction: number) => {
+      const scratch = definitionOf("convolveScratch");
+      const target = Object.values(machines).find((machine) => machine.target.lanes === lanes)!.target;
+      const none = new ArrayBuffer(0);
+      const args = [direction, ...sizes.slice(2)];
+      return blank(
+        interpret(scratch.record(target), args, { heap: none, near: none, scratch: 0 }, target)! / 4,
+      );
+    };
+    yield ["convolve", [...sizes, x, weight, bias, blank(dy.length), room(0)], 1];
+    yield ["convolveInput", [...sizes, dy, weight, blank(x.length), room(1)], 1];
+    yield ["convolveWeight", [...sizes, x, dy, blank(weight.length), room(2)], 1];
+    const [sh, sw, ph, pw, dh, dw] = sizes.slice(10);
+    const columns = numbers(c! * kh! * kw! * (oh! - 1) * ow!, 5);
+    const block = [c, h, w, kh, kw, 1, oh! - 1, ow, sh, sw, ph, pw, dh, dw] as number[];
+    const plane = x.slice(0, c! * h! * w!);
+    yield ["im2col", [...block, plane, blank(columns.length)], 0];
+    yield ["col2im", [...block, columns, plane], 0];
+  }
+}
+
+function* otherCases(): Generator<[string, Argument[], ignored: number]> {
+  for (const [h, w, kh, kw, oh, ow, sh, sw, ph, pw] of [
+    [6, 44, 2, 2, 3, 22, 2, 2, 0, 0],
+    [5, 23, 3, 3, 5, 23, 1, 1, 1, 1],
+    [4, 37, 2, 3, 2, 18, 2, 2, 0, 0],
+    [7, 8, 3, 2, 2, 2, 3, 4, 0, 1],
+  ] as const) {
+    const sizes = [2, h, w, kh, kw, oh, ow, sh, sw, ph, pw];
+    const [x, dy] = [numbers(2 * h * w, 6, strange), numbers(2 * oh * ow, 7)];
+    const places = Int32Array.from(dy, (_, i) => ((7 * i) % (h * w + 1)) - 1);
+    yield ["maxPool", [...sizes, 1, 1, x, blank(dy.length), blank(dy.length)], 0];
+    yield ["gatherPlane", [2, h * w, oh * ow, x, places, blank(dy.length)], 0];
+    yield ["scatterPlane", [2, h * w, oh * ow, dy, places, blank(x.length)], 0];
+    yield ["avgPool", [...sizes, 1, 0, x, blank(dy.length)], 0];
+    yield ["avgPoolGrad", [...sizes, 0, 0, dy, blank(x.length)], 0];
+  }
+  for (const sizes of [
+    [3, 19, 1],
+    [2, 5, 7],
+    [2, 2, 150],
+  ] as [number, number, number][]) {
+    const size = sizes[0] * sizes[1] * sizes[2];
+    const [a, b] = [numbers(size, 8, strange), numbers(size, 9)];
+    const [p, q, r, s] = [1, 2, 3, 4].map((seed) => numbers(sizes[1], seed)) as [
+      ...[Float32Array, Float32Array, Float32Array, Float32Array],
+    ];
+    const each = () => blank(sizes[1]);
+    yield ["channelMoments", [...sizes, a, each(), each(), each()], 0];
+    yield ["channelAffine", [...sizes, a, null, p, q, blank(size)], 0];
+    yield ["channelDot", [...sizes, a, b, p, null, each()], 0];
+    yield ["channelDot", [...sizes, a, null, null, null, each()], 0];
+    yield ["channelCombine", [...sizes, a, b, p, q, r, s, blank(size)], 0];
+  }
+}
+
+describe.skipIf(!runs)("compiled kernels", () => {
+  const { run, processor } = installRunner();
+  const best = instructionSetOf(processor);
+  const sets = (["avx2", "avx512"] as const).filter((set) => best === "avx512" || set === best);
+  const memory = new GuardedMemory(8, 1 << 20);
+  const scratch = new Uint8Array(new SharedArrayBuffer(1 << 17));
+  const list = new BigInt64Array(new SharedArrayBuffer(512));
+  const row = new Float64Array(list.buffer, 64);
+
+  function compiled(set: InstructionSet) {
+    const code = installCode(codeOf(libraries[set]));
+    return (name: string, args: readonly Argument[], atEnd: boolean): number[][] => {
+      const kernel = libraries[set].kernels.find((one) => one.name === name)!;
+      memory.clear();
+      const read: (() => Int32Array)[] = [];
+      for (const [i, arg] of args.entries()) {
+        if (arg === null || typeof arg === "number") row[i] = arg ?? 0;
+        else {
+          const placed = memory.place(arg, atEnd);
+          row[i] = placed.address;
+          read.push(placed.read);
+        }
+      }
+      row[args.length] = addressOf(scratch);
+      list.set([1n, BigInt(code + kernel.entries[convention]), BigInt(addressOf(list) + 64)]);
+      run(addressOf(list));
+      return read.map((words) => plain(words()));
+    };
+  }
+
+  test.each(sets)("%s: the bits of the interpreter, and nothing outside of the arrays", (set) => {
+    const call = compiled(set);
+    for (const [name, args, ignored] of [...convolutionCases(machines[set].target.lanes), ...otherCases()]) {
+      // The interpreter has lanes of its own, so its workspace is another one.
+      const own = ignored === 0 ? args : [...args.slice(0, -1), blank(1 << 16)];
+      const expected = interpreted(definitionOf(name), own);
+      for (const atEnd of [true, false]) {
+        const got = call(name, args, atEnd);
+        const compared = got.length - ignored;
+        expect(got.slice(0, compared), `${name} ${args.filter((arg) => typeof arg === "number")}`).toEqual(
+          expected.slice(0, compared),
+        );
+      }
+    }
+  });
+});
