@@ -3,11 +3,12 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
-import { definitions } from "../src/x64/definitions.ts";
+import { kernelDefinitions } from "@shardgrad/core/kernels";
 import { compileLibrary } from "../src/x64/library.ts";
 import { machines } from "../src/x64/machine.ts";
 
 const outputFile = fileURLToPath(new URL("../src/kernel-code.generated.ts", import.meta.url));
+const definitions = Object.values(kernelDefinitions).flat();
 const sets = Object.values(machines).map((machine) => {
   const { code, entries } = compileLibrary(definitions, machine);
   console.log(`kernels: ${definitions.length} for ${machine.set}, ${code.length} bytes`);

@@ -43,6 +43,7 @@ function ofRegisters(operands: Operands): EncodeCase[] {
     { text: `mov ${dword},${n}`, emit: (asm) => asm.movi32(place, n) },
     { text: `movabs ${r64(g)},0x123456789abcdef0`, emit: (asm) => asm.movabs(g, 0x123456789abcdef0n) },
     { text: `movzx ${r32(g)},${r8(h)}`, emit: (asm) => asm.movzx8(g, h) },
+    { text: `mov byte ptr ${text},${r8(g)}`, emit: (asm) => asm.mov8(place, g) },
     { text: `movzx ${r32(g)},byte ptr ${text}`, emit: (asm) => asm.movzx8(g, place) },
     { text: `movsxd ${r64(g)},${r32(h)}`, emit: (asm) => asm.movsxd(g, h) },
     { text: `movsxd ${r64(g)},${dword}`, emit: (asm) => asm.movsxd(g, place) },

@@ -3,7 +3,7 @@
 import type { Asm } from "../src/assembler/asm.ts";
 import type { EvexOptions } from "../src/assembler/encoder.ts";
 import type { Extract, Form, Three, ThreeImmediate, Two, TwoImmediate } from "../src/assembler/forms.ts";
-import { extracts, three, threeImmediate, two, twoImmediate } from "../src/assembler/forms.ts";
+import { bytesRead, extracts, three, threeImmediate, two, twoImmediate } from "../src/assembler/forms.ts";
 import type { Mem, Width } from "../src/assembler/operands.ts";
 import type { EncodeCase } from "./encode-case.ts";
 import { Operands, pointer, vectorName } from "./encode-case.ts";
@@ -73,7 +73,7 @@ function caseOf(
   // Not 0 to 15 for all, where EVEX is meant without anything else that needs it.
   const a = register();
   const immediate = operands.next(form.extension === undefined ? 16 : 32);
-  const read = form.reads ?? (form.half === "from" ? width / 2 : width);
+  const read = bytesRead(form, width);
   const { place, text } = operands.place(o.bcast ? form.element : read);
   const last = memory ? place : register();
   const usesEvex = width === 64 || kind.evex || form.only === "evex";

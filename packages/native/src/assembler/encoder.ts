@@ -1,6 +1,7 @@
 // Bytes of machine code: a buffer, labels and what refers to them, and the prefixes and operand bytes of which x86-64
 // instructions consist. Knows no instruction: integers.ts and asm.ts do.
 import type { Form } from "./forms.ts";
+import { bytesRead } from "./forms.ts";
 import type { Label, Mem, Reg, Width } from "./operands.ts";
 import { isReg, newLabel, unbound } from "./operands.ts";
 
@@ -194,7 +195,8 @@ export class Encoder {
     { k = 0, z = false, bcast = false }: EvexOptions,
     extra: number,
   ): void {
-    const { map, element, reads = form.half === "from" ? width / 2 : width } = form;
+    const { map, element } = form;
+    const reads = bytesRead(form, width);
     // The integer form of a logic operation has the prefix 66.
     const { opcode, prefix } = form.evex ? { opcode: form.evex.opcode, prefix: 1 } : form;
     const [x, b] = highBits(rm);

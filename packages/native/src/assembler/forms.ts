@@ -19,6 +19,8 @@ export interface Form {
   readonly reads?: 4 | 8 | 16 | 32;
   /** The vector has half the width: as the operand that is read, or the one that is written. */
   readonly half?: "from" | "to";
+  /** The operand that is read has a quarter of the width. */
+  readonly quarter?: true;
   /** No broadcast from memory. */
   readonly whole?: true;
   /** The widths that there are, if not 16, 32 and 64. */
@@ -29,6 +31,13 @@ export interface Form {
   readonly extension?: number;
   /** Under EVEX another instruction takes its place: these would need AVX512DQ. */
   readonly evex?: { readonly name: string; readonly opcode: number };
+}
+
+/** Bytes of the operand that is read, in memory. */
+export function bytesRead({ reads, half, quarter }: Form, width: Width): number {
+  if (reads !== undefined) return reads;
+  if (quarter) return width / 4;
+  return half === "from" ? width / 2 : width;
 }
 
 type Rest = Omit<Form, "map" | "prefix" | "opcode" | "element">;
@@ -147,6 +156,7 @@ export const two = {
   vcvtps2pd: ps(0x5a, { half: "from" }),
   vcvtdq2pd: form(1, 2, 0xe6, 4, { half: "from" }),
   vcvtpd2ps: pd(0x5a, { half: "to" }),
+  vpmovzxbd: form(2, 1, 0x31, 4, { quarter: true, whole: true }),
   vbroadcastss: form(2, 1, 0x18, 4, { reads: 4 }),
   vbroadcastsd: form(2, 1, 0x19, 8, { ...across, reads: 8 }),
   vpbroadcastd: form(2, 1, 0x58, 4, { reads: 4 }),

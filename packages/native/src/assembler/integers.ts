@@ -78,6 +78,12 @@ export class IntegerAsm extends Encoder {
     this.byte(0xb8 | (d.n & 7));
     this.int64(v);
   }
+  /** The low byte of a register into memory. */
+  mov8(d: Mem, s: Reg): void {
+    this.rex(0, s.n, d, s.n >= 4);
+    this.byte(0x88);
+    this.modrm(s.n, d);
+  }
   /** A byte; the others become 0. */
   movzx8(d: Reg, s: Reg | Mem): void {
     this.rex(0, d.n, s, isReg(s) && s.n >= 4);

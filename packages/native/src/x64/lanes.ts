@@ -92,7 +92,9 @@ export class Lanes {
     }
     const predicate = predicates[operation];
     if (predicate !== undefined) {
-      this.#compare(args as [Value, Value], predicate, to, temporaries);
+      const [x, y] = args as [Value, Value];
+      const isTurned = commutative.has(operation) && this.#isConstant(x);
+      this.#compare(isTurned ? [y, x] : [x, y], predicate, to, temporaries);
       return;
     }
     const round = rounding[operation];
@@ -158,14 +160,8 @@ export class Lanes {
         this.#select(args as [Value, Value, Value], to, temporaries);
         return;
       case "v.keep":
-        if (this.#hasMasks) a.vmovups(width, to, x(), { k: this.#frame.mask(args[1]!), z: true });
-        else a.op3("vandps", width, to, x(), this.#frame.vector(args[1]!));
-        return;
       case "v.drop":
-        if (this.#hasMasks) {
-          if (to !== x()) a.vmovups(width, to, x());
-          a.op3("vxorps", width, to, to, to, { k: this.#frame.mask(args[1]!) });
-        } else a.op3("vandnps", width, to, this.#frame.vector(args[1]!), x());
+        this.#mask(operation === "v.keep", x(), args[1]!, to);
         return;
       case "mask.and":
       case "mask.or":
@@ -197,6 +193,17 @@ export class Lanes {
       }
       default:
         throw new Error(`x64: there is no ${operation}`);
+    }
+  }
+
+  /** The lanes where the mask is set, or the others; 0 in place of the rest. */
+  #mask(keeps: boolean, from: number, mask: Value, to: number): void {
+    const [a, width] = [this.#a, this.#machine.width];
+    if (!this.#hasMasks) a.op3(keeps ? "vandps" : "vandnps", width, to, this.#frame.vector(mask), from);
+    else if (keeps) a.vmovups(width, to, from, { k: this.#frame.mask(mask), z: true });
+    else {
+      if (to !== from) a.vmovups(width, to, from);
+      a.op3("vxorps", width, to, to, to, { k: this.#frame.mask(mask) });
     }
   }
 

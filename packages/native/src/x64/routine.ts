@@ -1,10 +1,11 @@
 // One routine as machine code: its control flow, its integers, its memory. What happens to lanes is in lanes.ts.
-import type { Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
+import type { Place, Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
 import type { Asm } from "../assembler/asm.ts";
 import type { Condition, Label } from "../assembler/operands.ts";
 import { mem, newLabel, rsp } from "../assembler/operands.ts";
 import type { Constants } from "./frame.ts";
-import { Frame, parameters, scratch } from "./frame.ts";
+import { Frame, otherScratch, parameters, scratch } from "./frame.ts";
+import type { Source } from "./integers.ts";
 import { Integers, isReg } from "./integers.ts";
 import { Lanes } from "./lanes.ts";
 import type { Machine } from "./machine.ts";
@@ -178,9 +179,9 @@ class RoutineEmitter {
     const from = this.#integers.place(making.place);
     if (making.kind === "v" || making.kind === "d") a.vmovups(width, to, from);
     else if (making.kind === "splat") a.op2("vbroadcastss", width, to, from);
+    else if (making.kind === "bytes") a.op2("vpmovzxbd", width, to, from);
     else if (making.kind === "splatWide") a.op2("vbroadcastsd", width, to, from);
     else if (making.kind === "first") a.vmovss(to, from);
-    else if (making.kind !== "part") throw new Error(`x64: there is no load of ${making.kind}`);
     else if (maskRegisters > 0) a.vmovups(width, to, from, { k: this.#frame.mask(args[0]!), z: true });
     else a.vmaskmovps(width, to, this.#frame.vector(args[0]!), from);
   }
@@ -188,16 +189,8 @@ class RoutineEmitter {
   #store(statement: Extract<Statement, { is: "store" }>): void {
     const { kind, place, value, tail } = statement;
     const [a, { width, maskRegisters }] = [this.#a, this.#machine];
-    if (kind === "i32") {
-      const source = this.#integers.source(value);
-      if (typeof source === "number") a.movi32(this.#integers.place(place), source);
-      else if (isReg(source)) a.mov32(this.#integers.place(place), source);
-      else {
-        // The place may need both scratch registers.
-        a.mov(parameters, source);
-        a.mov32(this.#integers.place(place), parameters);
-        a.mov(parameters, this.#frame.ownParameters);
-      }
+    if (kind === "i32" || kind === "u8") {
+      this.#storeInteger(kind, this.#integers.source(value), place);
       return;
     }
     let from: number;
@@ -209,9 +202,27 @@ class RoutineEmitter {
     if (kind === "v" || kind === "d") a.vmovups(width, to, from);
     else if (kind === "first") a.vmovss(to, from);
     else if (kind === "firstWide") a.vmovsd(to, from);
-    else if (kind !== "part") throw new Error(`x64: there is no store of ${kind}`);
     else if (maskRegisters > 0) a.vmovups(width, to, from, { k: this.#frame.mask(tail!) });
     else a.vmaskmovps(width, to, this.#frame.vector(tail!), from);
+  }
+
+  #storeInteger(kind: "i32" | "u8", source: Source, place: Place): void {
+    const a = this.#a;
+    if (kind === "i32" && typeof source === "number") {
+      a.movi32(this.#integers.place(place), source);
+      return;
+    }
+    let to = this.#integers.place(place);
+    let register = source;
+    if (!isReg(register)) {
+      // The place may need both scratch registers; its address needs one.
+      a.lea(scratch, to);
+      to = mem(scratch);
+      register = otherScratch;
+      this.#integers.move(register, source);
+    }
+    if (kind === "u8") a.mov8(to, register);
+    else a.mov32(to, register);
   }
 
   #set(variable: Variable, value: Value): void {
@@ -234,7 +245,8 @@ class RoutineEmitter {
     for (const { register, slot } of held) a.vmovups(this.#machine.width, slot, register);
     for (const [i, arg] of args.entries()) {
       const to = mem(rsp, 8 * i);
-      if (arg.type === "v") a.vmovss(to, frame.vector(arg));
+      if (arg.making.by === "constant" && arg.type === "v") a.movi32(to, arg.making.bits | 0);
+      else if (arg.type === "v") a.vmovss(to, frame.vector(arg));
       else if (arg.type === "d") a.vmovsd(to, frame.vector(arg));
       else this.#integers.move(to, this.#integers.source(arg));
     }

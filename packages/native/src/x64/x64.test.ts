@@ -1,10 +1,11 @@
 import type { Recorder, Target, Variable } from "@shardgrad/core/kernels";
-import { defineKernel } from "@shardgrad/core/kernels";
+import { defineKernel, kernelDefinitions } from "@shardgrad/core/kernels";
 import { describe, expect, test } from "vitest";
-import { definitions } from "./definitions.ts";
 import { compileLibrary } from "./library.ts";
 import { machines } from "./machine.ts";
 import { allocate } from "./registers.ts";
+
+const definitions = Object.values(kernelDefinitions).flat();
 
 describe.each(Object.values(machines))("code for $set", (machine) => {
   test("all kernels fit, and the code is the same each time", { timeout: 60_000 }, () => {
