@@ -1,7 +1,6 @@
-// Compiled kernels of convolution, pooling and channels: the bits of the interpreter, on arrays that end and begin where
-// memory does.
+// Compiled kernels: the bits of the interpreter, on arrays that end and begin where memory does.
 import type { Definition } from "@shardgrad/core/kernels";
-import { interpret, kernelDefinitions } from "@shardgrad/core/kernels";
+import { defineKernel, interpret, kernelDefinitions } from "@shardgrad/core/kernels";
 import { describe, expect, test } from "vitest";
 import { GuardedMemory } from "../../testing/guarded-memory.ts";
 import { convention } from "../code/convention.ts";
@@ -10,16 +9,12 @@ import { addressOf } from "../code/foreign.ts";
 import { instructionSetOf } from "../detect/processor.ts";
 import { codeOf } from "../embedded.ts";
 import { libraries } from "../kernel-code.generated.ts";
-import type { InstructionSet } from "../x64/machine.ts";
+import { compileLibrary } from "../x64/library.ts";
 import { machines } from "../x64/machine.ts";
 import { installRunner } from "./runner.ts";
 
 const runs = process.arch === "x64" && process.platform !== "win32";
-const definitions = [
-  ...kernelDefinitions.convolution,
-  ...kernelDefinitions.pooling,
-  ...kernelDefinitions.channels,
-];
+const definitions: readonly Definition[] = Object.values(kernelDefinitions).flat();
 
 /** An argument: a number, an array, or none. */
 type Argument = number | Float32Array | Int32Array | null;
@@ -131,49 +126,87 @@ function* otherCases(): Generator<[string, Argument[], ignored: number]> {
   }
 }
 
+/** Kernels that read or write bytes. */
+function* byteCases(): Generator<[string, Argument[], ignored: number]> {
+  const [rows, cols] = [3, 37];
+  const size = rows * cols;
+  const x = numbers(size, 10);
+  const bytes = new Int32Array(Uint8Array.from({ length: size + 1 }, (_, i) => (7 * i) % 3).buffer);
+  const mask = [2, bytes, 0, cols, 1];
+  yield ["maskedSoftmax", [1, rows, cols, 0.5, 0, x, ...mask, blank(size)], 0];
+  yield ["dropout", [size, 2, x, bytes, blank(size)], 0];
+  yield ["gatherUint8", [rows, cols, bytes, Int32Array.of(2, 0, 1), 0.5, 1, blank(size)], 0];
+  const cells = Int32Array.from({ length: 16 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+  yield ["dropoutMask", [size, 2 ** 23, cells, 8, blank(size + 1)], 0];
+}
+
 describe.skipIf(!runs)("compiled kernels", () => {
   const { run, processor } = installRunner();
   const best = instructionSetOf(processor);
   const sets = (["avx2", "avx512"] as const).filter((set) => best === "avx512" || set === best);
-  const memory = new GuardedMemory(8, 1 << 20);
+  const memory = new GuardedMemory(9, 1 << 20);
   const scratch = new Uint8Array(new SharedArrayBuffer(1 << 17));
   const list = new BigInt64Array(new SharedArrayBuffer(512));
   const row = new Float64Array(list.buffer, 64);
 
-  function compiled(set: InstructionSet) {
-    const code = installCode(codeOf(libraries[set]));
-    return (name: string, args: readonly Argument[], atEnd: boolean): number[][] => {
-      const kernel = libraries[set].kernels.find((one) => one.name === name)!;
-      memory.clear();
-      const read: (() => Int32Array)[] = [];
-      for (const [i, arg] of args.entries()) {
-        if (arg === null || typeof arg === "number") row[i] = arg ?? 0;
-        else {
-          const placed = memory.place(arg, atEnd);
-          row[i] = placed.address;
-          read.push(placed.read);
-        }
+  /** Runs the code at an address. */
+  function call(entry: number, args: readonly Argument[], atEnd: boolean): number[][] {
+    memory.clear();
+    const read: (() => Int32Array)[] = [];
+    for (const [i, arg] of args.entries()) {
+      if (arg === null || typeof arg === "number") row[i] = arg ?? 0;
+      else {
+        const placed = memory.place(arg, atEnd);
+        row[i] = placed.address;
+        read.push(placed.read);
       }
-      row[args.length] = addressOf(scratch);
-      list.set([1n, BigInt(code + kernel.entries[convention]), BigInt(addressOf(list) + 64)]);
-      run(addressOf(list));
-      return read.map((words) => plain(words()));
-    };
+    }
+    row[args.length] = addressOf(scratch);
+    list.set([1n, BigInt(entry), BigInt(addressOf(list) + 64)]);
+    run(addressOf(list));
+    return read.map((words) => plain(words()));
   }
 
   test.each(sets)("%s: the bits of the interpreter, and nothing outside of the arrays", (set) => {
-    const call = compiled(set);
-    for (const [name, args, ignored] of [...convolutionCases(machines[set].target.lanes), ...otherCases()]) {
+    const code = installCode(codeOf(libraries[set]));
+    for (const [name, args, ignored] of [
+      ...convolutionCases(machines[set].target.lanes),
+      ...otherCases(),
+      ...byteCases(),
+    ]) {
+      const { entries } = libraries[set].kernels.find((kernel) => kernel.name === name)!;
       // The interpreter has lanes of its own, so its workspace is another one.
       const own = ignored === 0 ? args : [...args.slice(0, -1), blank(1 << 16)];
       const expected = interpreted(definitionOf(name), own);
       for (const atEnd of [true, false]) {
-        const got = call(name, args, atEnd);
+        const got = call(code + entries[convention], args, atEnd);
         const compared = got.length - ignored;
         expect(got.slice(0, compared), `${name} ${args.filter((arg) => typeof arg === "number")}`).toEqual(
           expected.slice(0, compared),
         );
       }
     }
+  });
+
+  test.each(sets)("%s: integers and addresses that have no registers are stored where they belong", (set) => {
+    const count = 9;
+    const kernel = defineKernel(
+      "many",
+      Array.from({ length: 2 * count }, (_, i) => (i % 2 ? "i32" : "ptr")),
+      (k, ...given) => {
+        const loaded = given.map((at, i) => (i % 2 ? at : k.variable("i32", k.loadInt(at))));
+        for (let i = 0; i < count; i++) {
+          k.storeInt(given[2 * i]!, loaded[2 * i]!, 4);
+          k.storeInt(given[2 * i]!, loaded[2 * i + 1]!, 8);
+          k.storeByte(given[2 * i]!, loaded[2 * i + 1]!, 12);
+        }
+      },
+    );
+    const { code, entries } = compileLibrary([kernel], machines[set]);
+    const entry = installCode(code) + entries[convention].get("many")!;
+    const args = Array.from({ length: count }, (_, i) => [Int32Array.of(100 + i, 0, 0, 0), 300 + i]).flat();
+    expect(call(entry, args, true)).toEqual(
+      Array.from({ length: count }, (_, i) => [100 + i, 100 + i, 300 + i, 44 + i]),
+    );
   });
 });
