@@ -9,7 +9,7 @@ import { supportedBuild } from "./wasm.ts";
  * What computes float32: a WebAssembly build, machine code on top of the best of them, a BLAS on top of the best of all
  * these, or plain TypeScript loops.
  */
-export type KernelSet = WasmBuild | ProvidedName | "reference";
+export type KernelSet = WasmBuild | "native" | "blas" | "reference";
 
 /** A choice of kernels: a set by name, the best WebAssembly build (`"wasm"`), or the best of all (`"auto"`). */
 export type KernelChoice = KernelSet | "auto" | "wasm";
