@@ -1,4 +1,6 @@
 // Compiled kernels as functions of core: how arguments get there and results come back, with kernels written by hand.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Heap } from "@shardgrad/core/engine";
 import type { ParameterType } from "@shardgrad/core/kernels";
 import { describe, expect, it } from "vitest";
@@ -117,6 +119,19 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
     expect([...heap.float32.subarray(at / 4, at / 4 + 4)]).toEqual([1, -2, 0, 1]);
     joined.dispose();
     expect(heap.arena.largestFree()).toBe(free);
+  });
+
+  it("leave nothing behind, however often they are called", () => {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const held = (calls: number) => {
+      for (let i = 0; i < calls; i++) bound.neg!(1, 64, 64);
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = held(10_000);
+    expect(held(300_000) - before).toBeLessThan(500_000);
   });
 
   it("return a number if they have a result", () => {
