@@ -54,7 +54,7 @@ const packageText = (shardgrad: string | undefined) =>
       type: "module",
       ...(shardgrad !== undefined && {
         dependencies: { shardgrad },
-        devDependencies: { "@types/node": ">=24", typescript: ">=5.8" },
+        devDependencies: { "@types/node": "^26.6.6", typescript: "^6.0.3" },
       }),
     },
     null,
