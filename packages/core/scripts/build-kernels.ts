@@ -1,6 +1,6 @@
 // Compiles assembly/ twice, with plain SIMD128 and with relaxed SIMD; and emits the kernels of some families from their
-// definitions, which replace those of assembly/. Writes all as base64 into src/kernels/wasm-bytes.generated.ts, so that the
-// bundle carries its kernels and `import` just works.
+// definitions, which replace those of assembly/: once where nothing is fused, else for both. Writes all as base64 into
+// src/kernels/wasm-bytes.generated.ts, so that the bundle carries its kernels and `import` just works.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import asc from "assemblyscript/asc";
 import type { KernelFamily } from "../src/kernels/definitions/index.ts";
 import { kernelDefinitions } from "../src/kernels/definitions/index.ts";
-import { build32, emitModule } from "../src/kernels/wasm/module.ts";
+import type { Definition } from "../src/kernels/language/definition.ts";
+import type { Build } from "../src/kernels/wasm/emit-values.ts";
+import { build32, emitModule, wasmTarget } from "../src/kernels/wasm/module.ts";
+import { hasMadd } from "../src/kernels/wasm/uses.ts";
 
 /** The families that are emitted. */
 const emittedFamilies: readonly KernelFamily[] = [];
@@ -38,11 +41,12 @@ async function compile(extraFlags: string[]): Promise<string> {
   }
 }
 
-function emit(relaxed: boolean): string {
-  const definitions = emittedFamilies.flatMap((family) => [...kernelDefinitions[family]]);
-  return definitions.length > 0
-    ? Buffer.from(emitModule(definitions, build32(relaxed))).toString("base64")
-    : "";
+/** A module of the emitted kernels: of those that differ between the builds, or of those that do not. */
+function emit(isFused: boolean, build: Build): string {
+  const definitions = emittedFamilies
+    .flatMap((family): readonly Definition[] => kernelDefinitions[family])
+    .filter((definition) => hasMadd(definition.record(wasmTarget(build))) === isFused);
+  return definitions.length > 0 ? Buffer.from(emitModule(definitions, build)).toString("base64") : "";
 }
 
 /** What assembly/ was compiled from: sources, flags and compiler. */
@@ -69,8 +73,9 @@ async function assembly(): Promise<{ assemblyHash: string; plainBase64: string; 
 
 const texts = {
   ...(await assembly()),
-  emittedPlainBase64: emit(false),
-  emittedRelaxedBase64: emit(true),
+  emittedBase64: emit(false, build32(false)),
+  emittedPlainBase64: emit(true, build32(false)),
+  emittedRelaxedBase64: emit(true, build32(true)),
 };
 const declarations = Object.entries(texts).map(([name, text]) => `export const ${name} =\n  "${text}";\n`);
 writeFileSync(outputFile, `// Written by scripts/build-kernels.ts; not in git.\n${declarations.join("")}`);

@@ -24,4 +24,4 @@ export type {
 } from "./kernels/language/values.ts";
 export { operations } from "./kernels/language/values.ts";
 export type { Build } from "./kernels/wasm/emit-values.ts";
-export { build32, emitModule } from "./kernels/wasm/module.ts";
+export { build32, build64, emitModule } from "./kernels/wasm/module.ts";

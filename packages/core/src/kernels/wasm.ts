@@ -4,6 +4,7 @@ import type { Heap } from "../memory/heap.ts";
 import { scratchMemory } from "./scratch.ts";
 import type { Kernels } from "./table.ts";
 import {
+  emittedBase64,
   emittedPlainBase64,
   emittedRelaxedBase64,
   plainBase64,
@@ -36,10 +37,14 @@ export function supportedBuild(): WasmBuild | undefined {
 /** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
   const isRelaxed = build === "wasm-relaxed";
-  const kernels = instantiate(heap, decode(isRelaxed ? relaxedBase64 : plainBase64));
-  // The families that are emitted from their definitions.
-  const emitted = isRelaxed ? emittedRelaxedBase64 : emittedPlainBase64;
-  return emitted === "" ? kernels : { ...kernels, ...instantiate(heap, decode(emitted)) };
+  // The families that are emitted from their definitions replace assembled ones.
+  const texts: string[] = [
+    isRelaxed ? relaxedBase64 : plainBase64,
+    emittedBase64,
+    isRelaxed ? emittedRelaxedBase64 : emittedPlainBase64,
+  ];
+  const modules = texts.filter((text) => text !== "").map((text) => instantiate(heap, decode(text)));
+  return Object.assign({}, ...modules);
 }
 
 /** The kernels of a module, on the memory of a heap. */

@@ -36,7 +36,7 @@ function compare(call: (kernels: Kernels) => void, from = out): void {
   const expected = run("reference", call, from);
   const plain = run("wasm-plain", call, from);
   plain.forEach((value, i) => {
-    const tolerance = 4e-6 * Math.max(1, Math.abs(expected[i]!));
+    const tolerance = 8e-6 * Math.max(1, Math.abs(expected[i]!));
     if (!(Object.is(value, expected[i]) || Math.abs(value - expected[i]!) <= tolerance)) {
       expect(value, `element ${i}`).toBe(expected[i]);
     }

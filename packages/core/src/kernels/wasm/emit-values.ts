@@ -9,10 +9,11 @@ import { integers, lane, laneShifts, op, simd } from "./instructions.ts";
 export interface Build {
   /** Whether there is relaxed SIMD, of which `madd` is used. */
   readonly relaxed: boolean;
-  /** Whether addresses of the heap have 64 bits. */
+  /**
+   * Whether addresses of the heap have 64 bits. Then `near` ones, which always have 32, belong to a memory of their own: the
+   * first one, of which engines keep the base at hand.
+   */
   readonly wide: boolean;
-  /** Whether `near` addresses belong to a memory of their own, which is then the first one. */
-  readonly nearMemory: boolean;
   readonly shared: boolean;
   readonly maximumPages: number;
 }
@@ -83,7 +84,7 @@ function shuffle(code: Bytes, lanes: readonly number[]): void {
 // Memory
 
 function memoryArgument({ code, build }: Site, type: ValueType, offset: number): void {
-  const memory = build.nearMemory && type === "ptr" ? 1 : 0;
+  const memory = build.wide && type === "ptr" ? 1 : 0;
   code.unsigned(memory ? 64 : 0);
   if (memory) code.unsigned(memory);
   code.unsigned(offset);

@@ -11,20 +11,25 @@ import type { WasmType } from "./instructions.ts";
 import { op, valueCodes } from "./instructions.ts";
 
 /** What the kernels of a build are recorded for. */
-export function wasmTarget({ relaxed, nearMemory }: Build): Target {
+export function wasmTarget({ relaxed, wide }: Build): Target {
   return {
     lanes: 4,
     registers: 15,
     fuses: relaxed,
     unroll: 1,
     tile: { rows: 4, vectors: 2 },
-    packs: nearMemory ? "all" : "a",
+    packs: wide ? "all" : "a",
   };
 }
 
 /** A build for a memory of up to 4 GiB that threads share. */
 export function build32(relaxed: boolean): Build {
-  return { relaxed, wide: false, nearMemory: false, shared: true, maximumPages: 65536 };
+  return { relaxed, wide: false, shared: true, maximumPages: 65536 };
+}
+
+/** A build for a memory of up to 16 GiB that threads share. Its instances import one of their own as well, `near`. */
+export function build64(relaxed: boolean): Build {
+  return { relaxed, wide: true, shared: true, maximumPages: 262144 };
 }
 
 interface Function {
@@ -154,9 +159,9 @@ class ModuleEmitter {
   }
 
   #memories(): { name: string; flags: number; maximum?: number }[] {
-    const { wide, shared, nearMemory, maximumPages } = this.#build;
+    const { wide, shared, maximumPages } = this.#build;
     const heap = { name: "memory", flags: (shared ? 3 : 1) + (wide ? 4 : 0), maximum: maximumPages };
-    return nearMemory ? [{ name: "near", flags: 0 }, heap] : [heap];
+    return wide ? [{ name: "near", flags: 0 }, heap] : [heap];
   }
 }
 
