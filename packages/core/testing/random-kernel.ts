@@ -116,7 +116,7 @@ const copyOf = (scope: Scope): Scope => ({
 
 interface RandomRoutine {
   readonly routine: Routine;
-  readonly takes: readonly ("i32" | "ptr" | "near" | "v" | "d" | "tail")[];
+  readonly takes: readonly ("i32" | "ptr" | "near" | "v" | "d")[];
 }
 
 /** What an argument of a routine may be: small counts, and addresses in the first quarter of a region. */
@@ -639,14 +639,18 @@ class Generator {
     return { type: start.type, value, low: start.low, high: start.high + 4 * step, step };
   }
 
+  /** One number in every lane, as parameters of routines are. */
+  #same(type: "v" | "d"): Value {
+    const { place, offset } = this.#place(type === "v" ? 4 : 8);
+    return type === "v" ? this.#k.splat(place, offset) : this.#k.splatWide(place, offset);
+  }
+
   #call(): void {
     if (this.#routines.length === 0 || this.#loops > 1) return;
     const { routine, takes } = this.#one(this.#routines);
     const k = this.#k;
     const args = takes.map((type): Value | Variable => {
-      if (type === "v") return this.#bits();
-      if (type === "d") return this.#wideBits();
-      if (type === "tail") return k.do("tail.first", this.#intFrom(0, k.lanes + 1).value);
+      if (type === "v" || type === "d") return this.#same(type);
       if (type === "i32") return this.#intFrom(0, argumentLimits.i32).value;
       const fits = this.#scope.pointers.filter((p) => p.type === type && p.high <= argumentLimits[type]);
       return this.#one(fits).value;
@@ -657,10 +661,7 @@ class Generator {
 
 function randomRoutine({ defineRoutine: define }: Language, target: Target, seed: number): RandomRoutine {
   const draw = draws(seed);
-  const more = Array.from(
-    { length: draw(6) },
-    () => (["i32", "v", "d", "tail", "ptr", "near"] as const)[draw(6)]!,
-  );
+  const more = Array.from({ length: draw(6) }, () => (["i32", "v", "d", "ptr", "near"] as const)[draw(5)]!);
   const takes = ["ptr", "near", ...more] as const;
   const routine = define(`routine ${seed}`, takes, target, (k, ...parameters) => {
     const scope: Scope = { ints: [], pointers: [], lanes: [], wides: [], masks: [], tails: [] };
@@ -672,7 +673,6 @@ function randomRoutine({ defineRoutine: define }: Language, target: Target, seed
       if (type === "i32") scope.ints.push({ value: parameter, low: 0, high: argumentLimits.i32 });
       else if (type === "ptr" || type === "near")
         scope.pointers.push({ type, value: parameter, low: 0, high: argumentLimits[type] });
-      else if (type === "tail") scope.tails.push(parameter);
       else (type === "v" ? scope.lanes : scope.wides).push({ value: parameter, mayBeNaN: false });
     }
     new Generator(k, draw, scope, 25, []).steps(25);
