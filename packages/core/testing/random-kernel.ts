@@ -192,6 +192,13 @@ class Generator {
     return this.#recent(this.#scope.wides);
   }
 
+  /** One that is no constant: what a machine makes of those, a kernel would write down. */
+  #made(type: "lanes" | "wides"): Value {
+    const { value } = this.#recent(this.#scope[type]);
+    if ("variable" in value || value.making.by !== "constant") return this.#k.read(value);
+    return this.#k.read(this.#k.variable(type === "lanes" ? "v" : "d", value));
+  }
+
   #wideBits(): Value {
     const { value, mayBeNaN } = this.#wide();
     const k = this.#k;
@@ -398,14 +405,14 @@ class Generator {
     switch (this.#draw(7)) {
       case 0:
       case 1:
-        wides.push({ value: k.do(this.#one(["d.low", "d.high"]), this.#lanes().value), mayBeNaN: true });
+        wides.push({ value: k.do(this.#one(["d.low", "d.high"]), this.#made("lanes")), mayBeNaN: true });
         return;
       case 2:
         return this.#addLanes(k.do("v.narrow", this.#wide().value, this.#wide().value));
       case 3:
-        return this.#addLanes(k.do("v.round", this.#wide().value));
+        return this.#addLanes(k.do("v.round", this.#made("wides")));
       case 4:
-        wides.push({ value: k.do("d.splat", this.#lanes().value), mayBeNaN: true });
+        wides.push({ value: k.do("d.splat", this.#made("lanes")), mayBeNaN: true });
         return;
       case 5:
         if (this.#draw(2)) this.#addLanes(k.do("v.splatI", this.#int().value), false);
