@@ -1,4 +1,5 @@
 // Instructions for operations on lanes. Each gets registers that the frame has chosen; constants are read from memory.
+// Longer than 350 lines: one table, an entry for each operation.
 import type { Operation, Value, Variable } from "@shardgrad/core/kernels";
 import type { Asm } from "../assembler/asm.ts";
 import type { Three, Two, TwoImmediate } from "../assembler/forms.ts";

@@ -1,5 +1,6 @@
 // Reductions of [outer, length, inner] along the middle axis: sums, products, extrema and their positions, and sums of
 // squares. Rows are reduced in 16 virtual lanes, columns one by one, so that bits depend on the sizes alone.
+// Longer than 350 lines: the kernels of one family, which share their loops.
 import type { Definition } from "../language/definition.ts";
 import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";

@@ -1,6 +1,7 @@
 // Records a kernel: each method notes an operation and returns its value. TypeScript is the macro language: a function
 // that takes a recorder is inlined, a `for` loop unrolls, an array of variables is a register tile. What is recorded
 // knows lanes, pointers and loops, and no machine. See README.md in this folder.
+// Longer than 350 lines: one class, a method for each operation.
 import type {
   FoldName,
   LoadKind,

@@ -1,5 +1,6 @@
 // How each kind of value comes onto the stack of WebAssembly. Knows instructions, not when values are made: that is
 // emit-routine.ts.
+// Longer than 350 lines: one table, an entry for each kind of value.
 import type { FoldName, Operation, Place, StoreKind, Value, ValueType } from "../language/values.ts";
 import type { Bytes } from "./bytes.ts";
 import type { WasmType } from "./instructions.ts";
