@@ -62,6 +62,22 @@ describe.skipIf(description === undefined)("machine code", () => {
     expect(kernelSet()).toBe(before);
   });
 
+  it.skipIf(description !== "AVX-512")(
+    "has the same bits on AVX2 and on AVX-512",
+    { timeout: 60_000 },
+    async () => {
+      for (const name of ["char-gpt", "batch-norm", "dropout"]) {
+        const hashes: string[] = [];
+        for (const set of ["avx2", "avx512"]) {
+          vi.stubEnv("SHARDGRAD_NATIVE", set);
+          const options = { workers: 2, steps: 4, kernels: "native" } as const;
+          hashes.push((await train(new URL(`./jobs/${name}.ts`, import.meta.url), options)).weightsSha256);
+        }
+        expect(hashes[0], name).toBe(hashes[1]);
+      }
+    },
+  );
+
   it("trains as well as WebAssembly does", async () => {
     const accuracyOf = async (kernels: "native" | "wasm") =>
       Number((await train(job, { workers: 2, kernels })).metrics.accuracy);
