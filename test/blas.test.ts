@@ -11,7 +11,7 @@ import type { StartEvent } from "@shardgrad/parallel";
 import { JobError, train, WorkerError } from "@shardgrad/parallel";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { foundBlas } from "./found-blas.ts";
-import { writeJob } from "./write-job.ts";
+import { writeTellingJob } from "./write-job.ts";
 
 const job = new URL("./jobs/wide.ts", import.meta.url);
 
@@ -30,26 +30,12 @@ async function startOf(kernels: KernelChoice | undefined): Promise<StartEvent> {
   return start!;
 }
 
-/** A job whose loss fails and reports the thread's kernels; `first` runs at import. */
-const telling = (first = "") =>
-  writeJob(`
-    import { SGD, Linear, kernelSet } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    ${first}
-    export default defineJob({
-      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
-      model: () => new Linear(2, 1),
-      loss: () => { throw new Error("computed by " + kernelSet()); },
-      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-      batchSize: 8, epochs: 1,
-    });`);
-
 // Without machine code, which auto would take.
 process.env.SHARDGRAD_NATIVE = "off";
 
 describe("the choice of kernels", () => {
   it.each(["reference", "wasm-plain", "wasm-relaxed"] as const)("%s is what workers use", async (kernels) => {
-    await expect(train(telling(), { workers: 2, kernels })).rejects.toThrow(`computed by ${kernels}`);
+    await expect(train(writeTellingJob(), { workers: 2, kernels })).rejects.toThrow(`computed by ${kernels}`);
     const { blas, noBlas, ...start } = await startOf(kernels);
     expect([start.kernels, blas, noBlas]).toEqual([kernels, undefined, undefined]);
   });
@@ -77,7 +63,7 @@ describe.skipIf(!foundBlas)("with the BLAS of this machine", () => {
     const start = await startOf(kernels);
     expect([start.kernels, start.blas, start.noBlas]).toEqual(["blas", foundBlas!.description, undefined]);
     const options = { workers: 2, ...(kernels && { kernels }) };
-    await expect(train(telling(), options)).rejects.toThrow("computed by blas");
+    await expect(train(writeTellingJob(), options)).rejects.toThrow("computed by blas");
   });
 
   it("the main thread's own kernels stay what they are", async () => {
@@ -105,7 +91,7 @@ describe.skipIf(!foundBlas)("with the BLAS of this machine", () => {
     /** Workers have the environment of the call; the main thread chooses a moment later. */
     const startWith = (value: string) => {
       setTo(value);
-      const run = train(telling(), { workers: 2, restarts: 0 });
+      const run = train(writeTellingJob(), { workers: 2, restarts: 0 });
       setTo(SHARDGRAD_BLAS);
       return run;
     };

@@ -7,22 +7,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { command, shardgrad } from "./run-command.ts";
-import { writeJob } from "./write-job.ts";
+import { smallJob, writeJob } from "./write-job.ts";
 
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 
 const start = `
   import { rmSync, writeSync } from "node:fs";
   import { isMainThread } from "node:worker_threads";
-  import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
-  import { defineJob } from "@shardgrad/parallel";
-  const parts = {
-    dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20) } },
-    model: () => new Linear(2, 3),
-    loss: (model, { x, y }) => crossEntropy(model.forward(x), y),
-    optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-    batchSize: 10, epochs: 1,
-  };`;
+  ${smallJob}`;
 
 /** These mistakes show only once the run has begun. */
 const foundInTheFirstStep = ["labels out of range", "a loss that is not finite", "a slip in the loss"];

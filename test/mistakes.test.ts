@@ -6,22 +6,12 @@ import { ShardgradError } from "@shardgrad/core";
 import type { TrainOptions } from "@shardgrad/parallel";
 import { JobError, train } from "@shardgrad/parallel";
 import { expect, it } from "vitest";
-import { writeJob, writeTable } from "./write-job.ts";
+import { smallJob, writeJob, writeTable } from "./write-job.ts";
 
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
 
-const start = `
-  import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
-  import { defineJob } from "@shardgrad/parallel";
-  const parts = {
-    dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20) } },
-    model: () => new Linear(2, 3),
-    loss: (model, { x, y }) => crossEntropy(model.forward(x), y),
-    optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-    batchSize: 10, epochs: 1,
-  };`;
-
-const jobWith = (change: string) => writeJob(`${start}\nexport default defineJob({ ...parts, ${change} });`);
+const jobWith = (change: string) =>
+  writeJob(`${smallJob}\nexport default defineJob({ ...parts, ${change} });`);
 
 /** These mistakes show only once the run has begun. */
 const foundInTheFirstStep = ["a loss that is no scalar", "a loss without the model", "a loss that is async"];
@@ -49,7 +39,7 @@ it.each<[name: string, path: () => string, message: RegExp, options?: TrainOptio
     "a job that trains whenever it is imported",
     () =>
       writeJob(
-        `${start}\nexport default defineJob(parts);\nimport { train } from "@shardgrad/parallel";\nawait train(import.meta.url);`,
+        `${smallJob}\nexport default defineJob(parts);\nimport { train } from "@shardgrad/parallel";\nawait train(import.meta.url);`,
       ),
     /called by a job module while it is imported; .* write: if \(import\.meta\.main\)/,
   ],

@@ -8,7 +8,7 @@ import { findNative } from "@shardgrad/native";
 import type { StartEvent } from "@shardgrad/parallel";
 import { JobError, train } from "@shardgrad/parallel";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { writeJob } from "./write-job.ts";
+import { writeTellingJob } from "./write-job.ts";
 
 const run = promisify(execFile);
 const command = fileURLToPath(new URL("../packages/shardgrad/bin/shardgrad.js", import.meta.url));
@@ -25,18 +25,6 @@ const description = found();
 
 afterEach(() => vi.unstubAllEnvs());
 
-const telling = () =>
-  writeJob(`
-    import { SGD, Linear, kernelSet } from "@shardgrad/core";
-    import { defineJob } from "@shardgrad/parallel";
-    export default defineJob({
-      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
-      model: () => new Linear(2, 1),
-      loss: () => { throw new Error("computed by " + kernelSet()); },
-      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
-      batchSize: 8, epochs: 1,
-    });`);
-
 async function startOf(options: Parameters<typeof train>[1] = {}): Promise<StartEvent> {
   let start: StartEvent | undefined;
   for await (const event of train(job, { workers: 1, steps: 1, ...options }))
@@ -48,7 +36,7 @@ describe.skipIf(description === undefined)("machine code", () => {
   it.skipIf(process.platform === "darwin")("is what auto takes, and what workers compute with", async () => {
     const { kernels, native, noNative, noBlas } = await startOf();
     expect([kernels, native, noNative, noBlas]).toEqual(["native", description, undefined, undefined]);
-    await expect(train(telling(), { workers: 2 })).rejects.toThrow("computed by native");
+    await expect(train(writeTellingJob(), { workers: 2 })).rejects.toThrow("computed by native");
   });
 
   it("leaves the main thread's kernels as they are, and gives the same bits with any number of workers", async () => {

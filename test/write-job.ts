@@ -35,5 +35,31 @@ export function writeChangedJob(job: URL, parts: string, before = ""): string {
   );
 }
 
+/** The beginning of a module: what a job on 20 samples is made of, as `parts`. */
+export const smallJob = `
+  import { SGD, Linear, crossEntropy, mean, mul } from "@shardgrad/core";
+  import { defineJob } from "@shardgrad/parallel";
+  const parts = {
+    dataset: { train: { x: { data: new Float32Array(40), shape: [2] }, y: new Uint8Array(20) } },
+    model: () => new Linear(2, 3),
+    loss: (model, { x, y }) => crossEntropy(model.forward(x), y),
+    optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+    batchSize: 10, epochs: 1,
+  };`;
+
+/** Writes a job whose loss fails and reports the thread's kernels; `first` runs at import. */
+export const writeTellingJob = (first = ""): string =>
+  writeJob(`
+    import { SGD, Linear, kernelSet } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    ${first}
+    export default defineJob({
+      dataset: { train: { x: { data: new Float32Array(64).fill(1), shape: [2] } } },
+      model: () => new Linear(2, 1),
+      loss: () => { throw new Error("computed by " + kernelSet()); },
+      optimizer: (parameters) => new SGD(parameters, { lr: 0.1 }),
+      batchSize: 8, epochs: 1,
+    });`);
+
 /** Writes a file that is no module. */
 export const writeTable = (): string => write("csv", "x,y\n1,2\n");

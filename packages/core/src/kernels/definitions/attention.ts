@@ -4,7 +4,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { fillWith, overElements } from "./elements.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 import { sumOfExp } from "./softmax.ts";
 import { largestOfRow, sumOverRow } from "./sums.ts";
 
@@ -111,7 +111,7 @@ function recordMasked(k: Recorder, given: readonly Variable[]): void {
   type Six = [Variable, Variable, Variable, Variable, Variable, Variable];
   const [outer, rows, cols, scale, causal, x] = given.slice(0, 6) as Six;
   const [maskKind, mask, maskOuter, maskRow, maskCol, y] = given.slice(6) as Six;
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const strideOf = (elements: Variable) => {
     const stride = k.variable("ptr", k.do("to.ptr", elements));
     k.if(k.eq(maskKind, kinds.added), () => k.set(stride, k.shl(stride, 2)));
@@ -155,7 +155,7 @@ function recordGradient(
   y: Variable,
   dx: Variable,
 ): void {
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const moving = [dy, y, dx].map((address) => [address, step] as const);
   overRows(k, rows, moving, () => {
     const inputs = () => [dy, y].map((address) => copyOf(k, address));

@@ -5,7 +5,7 @@ import type { Value, Variable } from "../language/values.ts";
 import { columnScratchBytes, columnsAtOnce } from "./column-sums.ts";
 import { each } from "./counting.ts";
 import { fillWith, overElements } from "./elements.ts";
-import { bytesOf, copyOf } from "./row-loops.ts";
+import { byteStep, copyOf } from "./row-loops.ts";
 
 /** Channels with at most so many elements side by side are columns. */
 const narrow = 128;
@@ -33,7 +33,7 @@ export interface Layout {
 }
 
 export function layoutOf(k: Recorder, outer: Variable, channels: Variable, inner: Variable): Layout {
-  const size = bytesOf(k, inner);
+  const size = byteStep(k, inner);
   return { outer, channels, inner, size, step: k.variable("ptr", k.mul(size, k.do("to.ptr", channels))) };
 }
 

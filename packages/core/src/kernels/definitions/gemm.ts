@@ -5,6 +5,7 @@
 import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Routine, Target, Value, Variable } from "../language/values.ts";
+import { bytesOf } from "./counting.ts";
 import { packRoutine } from "./gemm-packing.ts";
 import { panelRoutine, placesFor } from "./gemm-tile.ts";
 
@@ -64,7 +65,6 @@ interface Product {
 
 const times = (k: Recorder, count: Value | Variable, stride: Variable) =>
   k.mul(k.do("to.ptr", count), stride);
-const bytesOf = (k: Recorder, count: Value | Variable) => k.shl(k.do("to.ptr", count), 2);
 
 /** Whether an operand is read where it lies: `uses` is how often, `step` the bytes from one k to the next. */
 function staysInPlace(k: Recorder, { depthOfBlock }: Product, uses: Variable, step: Variable): Value {

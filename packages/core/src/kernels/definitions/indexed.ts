@@ -4,7 +4,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Variable } from "../language/values.ts";
 import { fillWith, overElements } from "./elements.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 
 type Matrix = [rows: Variable, cols: Variable, from: Variable, index: Variable, to: Variable];
 
@@ -32,7 +32,7 @@ const chosen = (k: Recorder, row: Variable, index: Variable) =>
 
 function pick(k: Recorder, rows: Variable, cols: Variable, x: Variable, index: Variable, y: Variable): void {
   const moving = [
-    [x, bytesOf(k, cols)],
+    [x, byteStep(k, cols)],
     [index, 4],
     [y, 4],
   ] as const;
@@ -53,7 +53,7 @@ function place(
     [
       [dy, 4],
       [index, 4],
-      [y, bytesOf(k, cols)],
+      [y, byteStep(k, cols)],
     ],
     () => {
       fillWith(k, cols, y, 0);
@@ -63,7 +63,7 @@ function place(
 }
 
 function gather(k: Recorder, ...[rows, cols, x, index, y]: Matrix): void {
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const single = () =>
     overRows(
       k,
@@ -92,7 +92,7 @@ function gather(k: Recorder, ...[rows, cols, x, index, y]: Matrix): void {
 
 /** Row by row, so that additions to the same place follow the order of rows. */
 function scatterAdd(k: Recorder, ...[rows, cols, x, index, y]: Matrix): void {
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   overRows(
     k,
     rows,
@@ -143,7 +143,7 @@ function flatIndex(k: Recorder, given: readonly Variable[]): void {
   const [d0, d1, d2, d3, index, s0, s1, s2, s3, scale, start, t0, t1, t2, t3, y] = given as Variable[] & {
     length: 16;
   };
-  const stride = (elements: Variable) => bytesOf(k, elements);
+  const stride = (elements: Variable) => byteStep(k, elements);
   const steps = [s0!, s1!, s2!, s3!].map(stride);
   const turns = [t0!, t1!, t2!, t3!];
   const to = copyOf(k, y!);

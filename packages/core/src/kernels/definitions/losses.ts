@@ -5,7 +5,7 @@ import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { fillWith, overElements } from "./elements.ts";
 import { exp, log } from "./math.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 import { largestOfRow, sumOverRow } from "./sums.ts";
 
 const minus = (k: Recorder, x: Value) => k.xor(x, k.kBits(0x80000000));
@@ -53,7 +53,7 @@ function nll(
     k,
     rows,
     [
-      [x, bytesOf(k, cols)],
+      [x, byteStep(k, cols)],
       [labels, 4],
       [y, 4],
     ],
@@ -81,7 +81,7 @@ function nllGrad(
     [
       [dy, 4],
       [labels, 4],
-      [y, bytesOf(k, cols)],
+      [y, byteStep(k, cols)],
     ],
     () => {
       fillWith(k, cols, y, 0);
@@ -103,7 +103,7 @@ interface CrossEntropy {
 
 /** The loss, whether it counts, the largest logit and the sum of exponentials: four rows of so many numbers, one after the other. */
 function columnsOf(k: Recorder, y: Variable, rows: Variable) {
-  const column = bytesOf(k, rows);
+  const column = byteStep(k, rows);
   const counted = k.variable("ptr", k.add(y, column));
   const largest = k.variable("ptr", k.add(counted, column));
   return { counted, largest, logSums: k.variable("ptr", k.add(largest, column)) };
@@ -117,7 +117,7 @@ function sumExponentials(k: Recorder, { rows, cols, x: start, y, smoothing }: Cr
   const x = copyOf(k, start);
   const { largest, logSums } = columnsOf(k, y, rows);
   const loss = copyOf(k, y);
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const isSmooth = k.variable("i32", k.do("mask.any", k.ne(smoothing, 0)));
   const count = k.variable("d", k.do("d.splatI", cols));
   overRows(k, rows, [[x, step], ...[loss, largest, logSums].map((address) => [address, 4] as const)], () => {
@@ -151,7 +151,7 @@ function crossEntropy(k: Recorder, given: CrossEntropy): void {
   // … then the labels.
   const isSmooth = k.variable("i32", k.do("mask.any", k.ne(smoothing, 0)));
   const four = [labels, counted, largest, logSums, y].map((address) => [address, 4] as const);
-  overRows(k, rows, [[x, bytesOf(k, cols)], ...four], () => {
+  overRows(k, rows, [[x, byteStep(k, cols)], ...four], () => {
     const label = k.variable("i32", k.loadInt(labels));
     const logSum = k.variable("v", k.splat(logSums));
     const loss = k.variable("v", Number.NaN);
@@ -182,13 +182,13 @@ interface CrossEntropyGrad extends Omit<CrossEntropy, "y"> {
 function crossEntropyGrad(k: Recorder, given: CrossEntropyGrad): void {
   const { rows, cols, dy, step, x, labels, ignored, smoothing, saved, dx } = given;
   const { largest, logSums } = columnsOf(k, saved, rows);
-  const row = bytesOf(k, cols);
+  const row = byteStep(k, cols);
   const hit = k.variable("v", k.sub(1, smoothing));
   const floor = k.variable("v", k.div(smoothing, k.do("v.toFloat", k.do("v.splatI", cols))));
   const firstColumns = k.variable("v", k.do("v.index"));
   const width = k.variable("v", k.do("v.splatI", k.int(k.lanes)));
   const four = [labels, largest, logSums].map((address) => [address, 4] as const);
-  overRows(k, rows, [...four, [dy, bytesOf(k, step)], [x, row], [dx, row]], () => {
+  overRows(k, rows, [...four, [dy, byteStep(k, step)], [x, row], [dx, row]], () => {
     const label = k.variable("i32", k.loadInt(labels));
     const gradients = () => {
       const [most, logSum] = [k.variable("v", k.splat(largest)), k.variable("v", k.splat(logSums))];

@@ -4,7 +4,7 @@ import { defineKernel } from "../language/definition.ts";
 import type { Recorder } from "../language/recorder.ts";
 import type { Variable } from "../language/values.ts";
 import { fillWith, overElements } from "./elements.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 import { SteppedRows } from "./stepped-rows.ts";
 
 /** One row of a copy: where it is, and the bytes from an element to the next. */
@@ -129,8 +129,8 @@ function transposeBlock(
 function copy(k: Recorder, given: readonly Variable[]): void {
   const [d0, d1, d2, d3] = given.slice(0, 4) as [Variable, Variable, Variable, Variable];
   const [x, y] = [given[4]!, given[9]!];
-  const xSteps = given.slice(5, 9).map((stride) => bytesOf(k, stride));
-  const ySteps = given.slice(10, 14).map((stride) => bytesOf(k, stride));
+  const xSteps = given.slice(5, 9).map((stride) => byteStep(k, stride));
+  const ySteps = given.slice(10, 14).map((stride) => byteStep(k, stride));
   // Both matrices are dense, one along the rows, the other along the columns.
   const isTransposed = k.variable(
     "i32",
@@ -194,7 +194,7 @@ function band(k: Recorder, given: readonly Variable[]): void {
     ...[Variable, Variable, Variable],
     ...[Variable, Variable, Variable, Variable],
   ];
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const [from, to] = [copyOf(k, x), copyOf(k, y)];
   const clamped = (column: Parameters<Recorder["min"]>[0]) =>
     k.variable("i32", k.max(k.min(k.read(column), cols), 0));

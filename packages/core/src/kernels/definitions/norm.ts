@@ -6,7 +6,7 @@ import type { Value, Variable } from "../language/values.ts";
 import { clearTotals, moveToTotals, writeTotals } from "./column-sums.ts";
 import type { Elements } from "./elements.ts";
 import { fillWith, overElements } from "./elements.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 import { sumOverRow } from "./sums.ts";
 
 /**
@@ -105,7 +105,7 @@ function either(k: Recorder, { centered }: Norm, record: (isCentered: boolean) =
 function rowNorm(k: Recorder, norm: Norm, x: Variable, weight: Variable, bias: Variable, y: Variable): void {
   const { rows, cols, eps } = norm;
   const row = rowsOf(k, cols, eps);
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   // Adding -0 changes nothing, not even the sign of a zero.
   const [weights, biases] = [new PerColumn(k, weight, 1), new PerColumn(k, bias, -0)];
   either(k, norm, (isCentered) =>
@@ -138,7 +138,7 @@ function rowNormGrad(
 ): void {
   const { rows, cols, eps } = norm;
   const row = rowsOf(k, cols, eps);
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const weights = new PerColumn(k, weight, 1);
   either(k, norm, (isCentered) =>
     overRows(
@@ -173,7 +173,7 @@ const rowsInFloat32 = 16;
 function rowNormGradWeight(k: Recorder, norm: Norm, dy: Variable, x: Variable, dw: Variable): void {
   const { rows, cols, eps } = norm;
   const row = rowsOf(k, cols, eps);
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   const totals = k.variable("near", k.scratch());
   const start = k.variable("i32", 0);
   k.while(

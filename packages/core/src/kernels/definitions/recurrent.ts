@@ -6,7 +6,7 @@ import type { Value, Variable } from "../language/values.ts";
 import type { Elements } from "./elements.ts";
 import { overElements } from "./elements.ts";
 import { sigmoid, tanh } from "./math.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 
 /** 1 - x */
 const fromOne = (k: Recorder, x: Value) => k.sub(1, x);
@@ -24,7 +24,7 @@ function overUnits(
   matrices: readonly Gates[],
   body: (elements: Elements) => void,
 ): void {
-  const step = bytesOf(k, hidden);
+  const step = byteStep(k, hidden);
   const moving = matrices.map(
     ([address, gates]) => [address, k.variable("ptr", k.mul(step, gates))] as const,
   );

@@ -1,10 +1,11 @@
 // Loops over the rows of matrices without gaps.
 import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
+import { bytesOf } from "./counting.ts";
 
 /** The bytes of so many elements of 4 bytes, as a step of addresses. */
-export function bytesOf(k: Recorder, elements: Value | Variable): Variable {
-  return k.variable("ptr", k.shl(k.do("to.ptr", elements), 2));
+export function byteStep(k: Recorder, elements: Value | Variable): Variable {
+  return k.variable("ptr", bytesOf(k, elements));
 }
 
 /** Addresses that move by so many bytes after each row. */

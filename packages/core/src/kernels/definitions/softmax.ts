@@ -6,7 +6,7 @@ import type { Recorder } from "../language/recorder.ts";
 import type { Value, Variable } from "../language/values.ts";
 import { overElements } from "./elements.ts";
 import { abs, exp, log } from "./math.ts";
-import { bytesOf, copyOf, overRows } from "./row-loops.ts";
+import { byteStep, copyOf, overRows } from "./row-loops.ts";
 import { largestOfRow, sumOverRow } from "./sums.ts";
 
 /** The sum of exp(x - shift) over a row, in every lane; stores the terms at `y`, if there is one. */
@@ -39,7 +39,7 @@ function overShiftedRows(
     k,
     rows,
     [
-      [x, bytesOf(k, cols)],
+      [x, byteStep(k, cols)],
       [y, step],
     ],
     () => row(k.variable("v", largestOfRow(k, cols, copyOf(k, x)))),
@@ -47,14 +47,14 @@ function overShiftedRows(
 }
 
 function recordSoftmax(k: Recorder, rows: Variable, cols: Variable, x: Variable, y: Variable): void {
-  overShiftedRows(k, [rows, cols, x, y], bytesOf(k, cols), (shift) => {
+  overShiftedRows(k, [rows, cols, x, y], byteStep(k, cols), (shift) => {
     const total = k.variable("v", k.do("v.round", sumOfExp(k, cols, x, shift, y)));
     overElements(k, cols, [copyOf(k, y)], ({ load, store }) => store(0, k.div(load(0), total)));
   });
 }
 
 function recordLogSoftmax(k: Recorder, rows: Variable, cols: Variable, x: Variable, y: Variable): void {
-  overShiftedRows(k, [rows, cols, x, y], bytesOf(k, cols), (shift) => {
+  overShiftedRows(k, [rows, cols, x, y], byteStep(k, cols), (shift) => {
     const scale = k.variable("v", log(k, k.do("v.round", sumOfExp(k, cols, x, shift))));
     overElements(k, cols, [copyOf(k, x), copyOf(k, y)], ({ load, store }) =>
       store(1, k.sub(k.sub(load(0), shift), scale)),
@@ -79,7 +79,7 @@ function recordGradient(
   summand: (dy: Value, load: (array: number) => Value) => Value,
   gradient: (dy: Value, y: Value, sum: Variable) => Value,
 ): void {
-  const step = bytesOf(k, cols);
+  const step = byteStep(k, cols);
   overRows(
     k,
     rows,
