@@ -14,14 +14,14 @@ const SILU: i32 = 6;
 const GELU_TANH: i32 = 7;
 const CLAMP: i32 = 8;
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function splat(x: f32): v128 {
   return f32x4.splat(x);
 }
 
 /** tanh √(2/π)·(x + 0.044715 x³) */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function innerTanh(x: v128): v128 {
   const cubic = f32x4.mul(f32x4.mul(x, x), splat(0.044715));
@@ -29,13 +29,13 @@ function innerTanh(x: v128): v128 {
 }
 
 /** ½ + ½t */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function halfPlusHalf(t: v128): v128 {
   return f32x4.mul(splat(0.5), f32x4.add(splat(1), t));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function valueLanes(code: i32, x: v128, p: v128, q: v128): v128 {
   const zero = splat(0);
@@ -56,7 +56,7 @@ function valueLanes(code: i32, x: v128, p: v128, q: v128): v128 {
 }
 
 /** `s` is the output for RELU, TANH and SIGMOID, else the input. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
   const zero = splat(0);
@@ -88,7 +88,7 @@ function gradLanes(code: i32, dy: v128, s: v128, p: v128, q: v128): v128 {
   return v128.andnot(dy, stopped);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function value(code: i32, n: i32, x: usize, y: usize, p: f32, q: f32): void {
   const first = splat(p);
@@ -99,7 +99,7 @@ function value(code: i32, n: i32, x: usize, y: usize, p: f32, q: f32): void {
   if (rest) storeLanes(y, valueLanes(code, loadLanes(x, rest), first, second), rest);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradient(code: i32, n: i32, dy: usize, s: usize, dx: usize, p: f32, q: f32): void {
   const first = splat(p);
@@ -155,14 +155,14 @@ export function siluGrad(n: i32, dy: usize, s: usize, dx: usize, p: f32, q: f32)
   gradient(SILU, n, dy, s, dx, p, q);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function geluLanes(x: v128): v128 {
   return f32x4.mul(x, halfPlusHalf(erf4(f32x4.mul(x, splat(0.707106781)))));
 }
 
 /** Φ(x) is y/x; near 0 it is ½, and y may have lost its bits. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function geluGradLanes(dy: v128, x: v128, y: v128): v128 {
   const near = f32x4.lt(f32x4.abs(x), splat(1e-18));

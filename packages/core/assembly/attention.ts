@@ -6,7 +6,7 @@ import { RUN_BYTES } from "./sums";
 const NO_MASK: i32 = 0;
 const ADDED: i32 = 1;
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function horizontalMax(v: v128): f32 {
   const pairs = f32x4.max(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
@@ -14,7 +14,7 @@ function horizontalMax(v: v128): f32 {
 }
 
 /** x·scale + added. If `added` is -Infinity, so is the result, whatever x is. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function score(x: v128, scale: v128, added: v128): v128 {
   const hidden = f32x4.eq(added, f32x4.splat(-Infinity));
@@ -22,7 +22,7 @@ function score(x: v128, scale: v128, added: v128): v128 {
 }
 
 /** The mask values for four scores, of which `count` exist. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function maskLanes(kind: i32, mask: usize, step: i32, count: i32): v128 {
   if (kind == ADDED) {
@@ -41,7 +41,7 @@ function maskLanes(kind: i32, mask: usize, step: i32, count: i32): v128 {
 }
 
 /** Writes the scores of one row to `y`, and returns the largest. Skips NaN, which reappears in the row's sum. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function scoreRow(kind: i32, n: i32, scale: v128, x: usize, mask: usize, step: i32, y: usize): f32 {
   let most = f32x4.splat(-Infinity);

@@ -10,13 +10,13 @@ const NARROW: i32 = 128;
 export const COLUMN_TOTALS: usize = <usize>STRIPE << 3;
 export const COLUMNS: usize = <usize>STRIPE << 2;
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function columnArray(i: usize): usize {
   return scratch + 2 * COLUMN_TOTALS + i * COLUMNS;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function isNarrow(inner: i32): bool {
   return inner > 0 && inner <= NARROW;
@@ -30,7 +30,7 @@ export function repeat(n: i32, count: i32, x: usize, y: usize): void {
 }
 
 /** y[channel] = sum of terms; `center` and `rest` may be 0. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function channelSums(
   code: i32, outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,
@@ -66,7 +66,7 @@ function narrowSums(
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function wideSums(
   code: i32, outer: i32, channels: i32, inner: i32, a: usize, b: usize, center: usize, rest: usize, y: usize,

@@ -109,14 +109,14 @@ export function channelMoments(
 }
 
 /** (a - center)·p + r, or a·p + (b - center)·q + r. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function combined(both: bool, a: v128, b: v128, center: v128, p: v128, q: v128, r: v128): v128 {
   if (!both) return f32x4.add(f32x4.mul(f32x4.sub(a, center), p), r);
   return f32x4.add(f32x4.add(f32x4.mul(a, p), f32x4.mul(f32x4.sub(b, center), q)), r);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function combine(
   both: bool, outer: i32, channels: i32, inner: i32,

@@ -56,20 +56,20 @@ export function col2im(
 }
 
 // The first index at or beyond `edge` among start, start + step, …, or `count`.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function firstInside(start: i32, step: i32, edge: i32, count: i32): i32 {
   return edge <= start ? 0 : min(count, (edge - start + step - 1) / step);
 }
 
 // Rows are short, so these loops beat a call of memory.copy or memory.fill.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function zeros(n: i32, to: usize): void {
   for (const end = to + (<usize>n << 2); to < end; to += 4) store<f32>(to, 0);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function copy(n: i32, from: usize, to: usize): void {
   if (n < 4) {
@@ -81,7 +81,7 @@ function copy(n: i32, from: usize, to: usize): void {
   v128.store(to + last, v128.load(from + last));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function copyEvery(step: i32, n: i32, from: usize, to: usize): void {
   for (; n > 0; n--, from += <usize>step << 2, to += 4) store<f32>(to, load<f32>(from));

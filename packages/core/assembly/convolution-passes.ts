@@ -88,7 +88,7 @@ export function correlate(samples: i32, result: usize, sampleStep: usize, channe
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function at(pixel: usize, index: usize): usize {
   return padded + load<u32>(pixel + index * PIXEL);
@@ -168,7 +168,7 @@ export function addProducts(start: usize, count: i32): void {
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function tap(t: usize, index: usize): usize {
   return padded + load<u32>(t + index * 4);

@@ -26,27 +26,27 @@ export let paddedRows: i32 = 0, paddedCols: i32 = 0, plane: i32 = 0;
 export let padded: usize = 0, taps: usize = 0, pixels: usize = 0, packed: usize = 0, stage: usize = 0, sums: usize = 0;
 
 // Bytes of so many floats.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function bytes(floats: i32): usize {
   return <usize>floats << 2;
 }
 
 // How many channels of the result are computed together: 4 while so many are left, then 2, then 1.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function blockSize(channelsLeft: i32): i32 {
   return channelsLeft >= 4 ? 4 : channelsLeft >= 2 ? 2 : 1;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function roundedTaps(): i32 {
   return (tapCount + 7) & -8;
 }
 
 // An initial sum and a weight per tap for each channel.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function packedWeights(): i32 {
   return outputs * (tapCount + 1);

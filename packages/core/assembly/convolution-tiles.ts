@@ -3,7 +3,7 @@
 // 8 sums, the operands and a product fit in V8's 15 registers.
 
 // a·b + c. With relaxed SIMD the machine decides whether it rounds once or twice; without, always twice.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<f32>(a, b, c);
@@ -207,7 +207,7 @@ export function dot1x8(
 }
 
 // Adds the sum of the lanes of each of four vectors to four floats.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addLanes(to: usize, a: v128, b: v128, c: v128, d: v128): void {
   const ab = f32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));

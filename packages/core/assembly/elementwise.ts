@@ -22,7 +22,7 @@ const COS: i32 = 12;
 const ERF: i32 = 13;
 
 /** 1 with the sign of x, but ±0 and NaN stay what they are. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function signLanes(x: v128): v128 {
   const one = f32x4.splat(1);
@@ -30,7 +30,7 @@ function signLanes(x: v128): v128 {
   return v128.bitselect(signed, x, f32x4.gt(f32x4.abs(x), f32x4.splat(0)));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function unaryLanes(code: i32, x: v128): v128 {
   if (code == NEG) return f32x4.neg(x);
@@ -49,7 +49,7 @@ function unaryLanes(code: i32, x: v128): v128 {
   return erf4(x);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function unary(code: i32, n: i32, x: usize, y: usize): void {
   const end = y + (<usize>(n & ~3) << 2);
@@ -116,13 +116,13 @@ const GREATER: i32 = 11;
 const GREATER_EQUAL: i32 = 12;
 
 /** 1 where the mask is set, else 0. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function ones(mask: v128): v128 {
   return v128.and(mask, f32x4.splat(1));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function binaryLanes(code: i32, a: v128, b: v128): v128 {
   if (code == ADD) return f32x4.add(a, b);
@@ -140,7 +140,7 @@ function binaryLanes(code: i32, a: v128, b: v128): v128 {
   return ones(f32x4.ge(a, b));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function binary(
   code: i32, rows: i32, cols: i32,
@@ -217,7 +217,7 @@ export function greaterEqual(rows: i32, cols: i32, a: usize, aRow: i32, aCol: i3
 }
 
 /** The next lanes of an operand, or its one value repeated. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function operandLanes(p: usize, col: i32, count: i32): v128 {
   if (!col) return v128.load32_splat(p);

@@ -55,7 +55,7 @@ export function gemm(
 }
 
 // Addresses are sums modulo 2^32, so an intermediate overflow on the way to a valid address does no harm.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function offsetBytes(count: i32, stride: i32): usize {
   return (<usize>count * <usize>stride) << 2;
@@ -161,14 +161,14 @@ function multiplyTile(
 }
 
 // a·b + c. With relaxed SIMD the machine decides whether it rounds once or twice; without, always twice.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<f32>(a, b, c);
   else return f32x4.add(f32x4.mul(a, b), c);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function writeRow(c: usize, low: v128, high: v128, accumulate: bool): void {
   if (accumulate) {

@@ -1,6 +1,6 @@
 // The last one to three elements of a run, as vector lanes.
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function loadLanes(p: usize, count: i32): v128 {
   let v = v128.load32_zero(p);
@@ -9,7 +9,7 @@ export function loadLanes(p: usize, count: i32): v128 {
   return v;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function storeLanes(p: usize, v: v128, count: i32): void {
   store<f32>(p, f32x4.extract_lane(v, 0));
@@ -18,13 +18,13 @@ export function storeLanes(p: usize, v: v128, count: i32): void {
 }
 
 /** Four elements, or the remaining `left`, padded with zeros. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function loadUpTo4(p: usize, left: i32): v128 {
   return left >= 4 ? v128.load(p) : loadLanes(p, left);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function storeUpTo4(p: usize, v: v128, left: i32): void {
   if (left >= 4) v128.store(p, v);
@@ -32,14 +32,14 @@ export function storeUpTo4(p: usize, v: v128, left: i32): void {
 }
 
 /** Sets all bits of the first `count` lanes; of all lanes from 4 on. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function firstLanes(count: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }
 
 /** A total of two float64 lanes plus four float32: continues a float32 sum without loss. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function addWide(total: v128, v: v128): v128 {
   const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
@@ -47,7 +47,7 @@ export function addWide(total: v128, v: v128): v128 {
 }
 
 /** The sum of both lanes of such a total. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function sumWide(total: v128): f64 {
   return f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);

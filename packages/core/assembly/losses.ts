@@ -28,7 +28,7 @@ export function nllGrad(rows: i32, cols: i32, dy: usize, labels: usize, ignored:
 }
 
 /** The maximum in all lanes. pmax(a, b) is a < b ? b : a: one instruction where max takes eight. It skips a NaN in b. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function horizontalMax(v: v128): v128 {
   const pairs = f32x4.pmax(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
@@ -36,7 +36,7 @@ function horizontalMax(v: v128): v128 {
 }
 
 /** The last four elements of a row that ends at `end`; or all of its one to three, padded with zeros. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function loadLast(end: usize, cols: i32): v128 {
   return cols >= 4 ? v128.load(end - 16) : loadLanes(end - (<usize>cols << 2), cols);
@@ -118,7 +118,7 @@ export function crossEntropy(
 }
 
 /** scale·(exp(x - most - logSum) - (column == label ? hit : 0) - floor) of four columns. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradLanes(
   x: v128, most: v128, logSum: v128, columns: v128, label: v128, hit: v128, floor: v128, scale: v128,

@@ -7,35 +7,35 @@
 // exp4, tanh4 and sigmoid4 are inlined: they are hot, and inlining moves their constants out of the caller's loop. The
 // others are calls, which cost little per four lanes; copies of two polynomials in each kernel would cost more.
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function splat(x: f32): v128 {
   return f32x4.splat(x);
 }
 
 /** x·y + z, rounded twice. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function mulAdd(x: v128, y: v128, z: v128): v128 {
   return f32x4.add(f32x4.mul(x, y), z);
 }
 
 /** x·y + z in float64. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function mulAddWide(x: v128, y: v128, z: f64): v128 {
   return f64x2.add(f64x2.mul(x, y), f64x2.splat(z));
 }
 
 /** What rounding lost in sum = a + b, exactly, if |a| ≥ |b| or a = 0 (Dekker). */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function lostBy(a: v128, b: v128, sum: v128): v128 {
   return f32x4.sub(b, f32x4.sub(sum, a));
 }
 
 /** Copies the sign of x to y, which is positive or already has it: for odd functions, and for a −0 lost in a sum. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function withSign(y: v128, x: v128): v128 {
   return v128.or(y, v128.and(x, i32x4.splat(0x80000000)));
@@ -52,28 +52,28 @@ const LN2_HIGH: f32 = 0.693145751953125;
 const LN2_LOW: f32 = 1.42860677e-6;
 
 /** SHIFT + n. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function shiftedExponent(x: v128): v128 {
   return mulAdd(x, splat(1.44269504), splat(SHIFT));
 }
 
 /** 2^n for −127 < n < 128, n in the low nine bits: added to the exponent of 1. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function powerOfTwo(n: v128): v128 {
   return i32x4.add(i32x4.shl(n, 23), splat(1));
 }
 
 /** 2^−n for −128 < n < 127; 0 for n = 127; the bits of a negative integer for 127 < n < 256. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function inversePowerOfTwo(n: v128): v128 {
   return i32x4.sub(splat(1), i32x4.shl(n, 23));
 }
 
 /** y·2^n in two steps: a denormal result or an overflow is rounded once, in the second. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function scale(y: v128, n: v128): v128 {
   const half = i32x4.shr_s(n, 1);
@@ -81,7 +81,7 @@ function scale(y: v128, n: v128): v128 {
 }
 
 /** r. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function reducedArgument(x: v128, shifted: v128): v128 {
   const n = f32x4.sub(shifted, splat(SHIFT));
@@ -89,7 +89,7 @@ function reducedArgument(x: v128, shifted: v128): v128 {
 }
 
 /** r²P(r) + z, where exp r = 1 + r + r²P(r), to 2^−28. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addExpTail(r: v128, z: v128): v128 {
   let p = mulAdd(splat(1.38287339e-3), r, splat(8.36905465e-3));
@@ -100,7 +100,7 @@ function addExpTail(r: v128, z: v128): v128 {
 }
 
 /** exp x = 2^n·(1 + (r + r²P)). Error 0.99 ulp. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function exp4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.pmax(x, splat(-104)), splat(89)); // beyond: 0 and Infinity; NaN passes
@@ -132,7 +132,7 @@ export function expm14(x: v128): v128 {
 }
 
 /** numerator / (2^−n·(1 + exp x)) for x ≥ 0, given 2^−n: the divisor 2^−n + 1 + r + r²P is rounded once. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function overOnePlusExp(numerator: v128, x: v128, shifted: v128, inverse: v128): v128 {
   const r = reducedArgument(x, shifted);
@@ -143,7 +143,7 @@ function overOnePlusExp(numerator: v128, x: v128, shifted: v128, inverse: v128):
 }
 
 /** tanh |x| = t + t³P(t²) below 0.625, 1 − 2/(1 + exp 2t) above, as Cephes divides it. Error 1.17 ulp. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function tanh4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.abs(x), splat(10)); // beyond: 1
@@ -161,7 +161,7 @@ export function tanh4(x: v128): v128 {
 }
 
 /** 1/(1 + exp −x): y = 1/(1 + exp |x|) for x < 0, 1 − y otherwise. Error 1.60 ulp. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function sigmoid4(x: v128): v128 {
   const t = f32x4.pmin(f32x4.abs(x), splat(104)); // beyond: 0 and 1
@@ -176,7 +176,7 @@ export function sigmoid4(x: v128): v128 {
 // ---- logarithms: u = 2^e·(1 + f), 1 + f in [√½, √2) ----
 
 /** e of a positive normal float32. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function exponentAboveSqrtHalf(u: v128): v128 {
   return i32x4.shr_s(i32x4.sub(u, i32x4.splat(0x3f3504f3)), 23);
@@ -186,7 +186,7 @@ function exponentAboveSqrtHalf(u: v128): v128 {
  * e·ln 2 + log(1 + f) + g, with |g| below an ulp of f: log(1 + f) = 2 artanh s, s = f/(2 + f), in fdlibm's form
  * f − (f²/2 − s·(f²/2 + s²L(s²))), which keeps the large term exact; L to 2^−30.
  */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function logSum(e: v128, f: v128, g: v128): v128 {
   const s = f32x4.div(f, f32x4.add(splat(2), f));
@@ -201,7 +201,7 @@ function logSum(e: v128, f: v128, g: v128): v128 {
 }
 
 /** Fixes the logarithm y of x where the formula fails: Infinity at Infinity, −Infinity at the pole, NaN below it. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function logLimits(y: v128, x: v128, pole: f32): v128 {
   const infinity = i32x4.splat(0x7f800000);
@@ -269,7 +269,7 @@ export function erf4(x: v128): v128 {
 // ---- sine and cosine, in float64: sin x = sin πy, |y| ≤ ½, y = (−1)^k·(x/π − k) ----
 
 /** y in [−½, ½] with sin πy = sin π(high + low + shift). */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function fold(high: v128, low: v128, shift: v128): v128 {
   const magic = f64x2.splat(6755399441055744); // 1.5·2^52, as SHIFT
@@ -310,7 +310,7 @@ function foldLarge(x: v128, shift: v128): v128 {
 }
 
 /** sin(x + π·shift), shift −0 or ½. Below 2^27 two products hold x/π, the first exact; the sine is to 2^−35. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sinPair(x: v128, shift: v128): v128 {
   let y = fold(f64x2.mul(x, f64x2.splat(0.31830988451838493)), f64x2.mul(x, f64x2.splat(1.665405738066088e-9)), shift);

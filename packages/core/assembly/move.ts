@@ -19,7 +19,7 @@ export function copy(
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function copyRow(n: i32, x: usize, xStride: i32, y: usize, yStride: i32): void {
   let i = 0;
@@ -53,7 +53,7 @@ function transpose(rows: i32, cols: i32, x: usize, xRow: usize, y: usize, yRow: 
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function transposeBlock(
   top: i32, bottom: i32, left: i32, right: i32,

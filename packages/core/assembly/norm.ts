@@ -31,7 +31,7 @@ function measure(cols: i32, share: f64, x: usize, eps: f32, centered: i32): void
 }
 
 /** ((x - mean) - lost)·scale */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function normal(centered: bool, x: v128, mean: v128, rest: v128, factor: v128): v128 {
   return f32x4.mul(centered ? f32x4.sub(f32x4.sub(x, mean), rest) : x, factor);
@@ -42,7 +42,7 @@ export function rowNorm(rows: i32, cols: i32, eps: f32, centered: i32, x: usize,
   else normRows(false, rows, cols, eps, x, weight, bias, y);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function normRows(centered: bool, rows: i32, cols: i32, eps: f32, x: usize, weight: usize, bias: usize, y: usize): void {
   const size = <usize>cols << 2;
@@ -76,7 +76,7 @@ export function rowNormGrad(rows: i32, cols: i32, eps: f32, centered: i32, dy: u
   else gradOfRows(false, rows, cols, eps, dy, x, weight, dx);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradOfRows(centered: bool, rows: i32, cols: i32, eps: f32, dy: usize, x: usize, weight: usize, dx: usize): void {
   const size = <usize>cols << 2;

@@ -4,14 +4,14 @@
 import { loadUpTo4, storeUpTo4 } from "./lanes";
 
 /** g + decay·w, the gradient of the loss with an L2 penalty. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function withDecay(decays: bool, g: v128, decay: v128, w: v128): v128 {
   return decays ? f32x4.add(g, f32x4.mul(decay, w)) : g;
 }
 
 /** a·x + b·y */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function blend(a: v128, x: v128, b: v128, y: v128): v128 {
   return f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y));
@@ -20,7 +20,7 @@ function blend(a: v128, x: v128, b: v128, y: v128): v128 {
 // The other updates are limited by divisions and roots. This one is limited by memory, and a loop body of exactly four
 // elements makes it half as fast again.
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sgdLanes(
   left: i32, w: usize, g: usize, velocity: usize,
@@ -125,7 +125,7 @@ export function adagrad(n: i32, w: usize, g: usize, sum: usize, cells: usize): v
 }
 
 /** -1, 0 or 1; zeros keep their sign, NaN stays NaN. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sign(x: v128): v128 {
   const one = v128.or(f32x4.splat(1), v128.and(x, f32x4.splat(-0.0)));

@@ -96,7 +96,7 @@ function max4x2(rowStep: i32, start: i32, x: usize, y: usize, place: usize): voi
 }
 
 // A NaN ranks above any number and above an earlier NaN.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function isMore(value: v128, most: v128): v128 {
   return v128.or(f32x4.gt(value, most), f32x4.ne(value, value));
@@ -213,21 +213,21 @@ export function avgPoolGrad(
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function bytes(floats: i32): usize {
   return <usize>floats << 2;
 }
 
 // The first index at or beyond `edge` among start, start + step, …, or `count`.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function firstAt(start: i32, step: i32, edge: i32, count: i32): i32 {
   return edge <= start ? 0 : min(count, (edge - start + step - 1) / step);
 }
 
 // Four floats, `step` apart. Reads nothing beyond the last one.
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function loadEvery(step: i32, p: usize): v128 {
   if (step == 1) return v128.load(p);

@@ -2,14 +2,14 @@
 // large, is a relative error of the result, so float32 would not suffice. In float64, plain Taylor series do. Error
 // 0.501 ulp. Covers all special cases of IEEE 754's pow.
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function splat(x: f64): v128 {
   return f64x2.splat(x);
 }
 
 /** x·y + z. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function mulAdd(x: v128, y: v128, z: f64): v128 {
   return f64x2.add(f64x2.mul(x, y), splat(z));
@@ -19,7 +19,7 @@ function mulAdd(x: v128, y: v128, z: f64): v128 {
 const MAGIC: f64 = 6755399441055744;
 
 /** log2 of a float32 x ≥ 0: e + log2 m, m in [√½, √2), log m = 2 artanh s with s = (m − 1)/(m + 1), to 2^−39. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function log2Pair(x: v128): v128 {
   const e = i64x2.shr_s(i64x2.sub(x, i64x2.splat(0x3fe6a09e667f3bcd)), 52);
@@ -39,7 +39,7 @@ function log2Pair(x: v128): v128 {
 }
 
 /** 2^u. Where u is clamped, the result becomes 0 or Infinity as a float32. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function exp2Pair(u: v128): v128 {
   const t = f64x2.pmin(f64x2.pmax(u, splat(-160)), splat(130));
@@ -59,7 +59,7 @@ function exp2Pair(u: v128): v128 {
 }
 
 /** |a|^b of the two low lanes. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function powPair(a: v128, b: v128): v128 {
   const x = f64x2.promote_low_f32x4(f32x4.abs(a));

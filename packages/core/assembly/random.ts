@@ -1,14 +1,14 @@
 // Random masks from a Philox 4x32-10 stream (see src/random.ts): four blocks of four numbers at a time, one a lane.
 
 /** i32x4.mul gives the lower 32 bits of the products; this gives the upper ones. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function multiplyHigh(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
 
 /** 1 in the lanes whose word, without its lowest 8 bits, is at least `threshold`. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function atLeast(word: v128, threshold: v128): v128 {
   return v128.and(i32x4.ge_u(i32x4.shr_u(word, 8), threshold), i32x4.splat(1));

@@ -12,13 +12,13 @@ function tanh(x: v128): v128 {
 }
 
 /** Four lanes, or the `count` there are. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function read(p: usize, count: i32): v128 {
   return count >= 4 ? v128.load(p) : loadLanes(p, count);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function write(p: usize, v: v128, count: i32): void {
   if (count >= 4) v128.store(p, v);
@@ -26,7 +26,7 @@ function write(p: usize, v: v128, count: i32): void {
 }
 
 /** 1 - x */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function fromOne(x: v128): v128 {
   return f32x4.sub(f32x4.splat(1), x);

@@ -14,7 +14,7 @@ export function sum(outer: i32, length: i32, inner: i32, x: usize, y: usize): vo
 }
 
 /** What the next `rows` rows (1 or 8) add to the result in some columns; `count` is 4, or fewer for the last columns. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function partOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v128 {
   if (rows == 1) return loadCount(p, count);
@@ -22,7 +22,7 @@ function partOfRows(code: i32, rows: i32, p: usize, row: usize, count: i32): v12
   return combine(code, partOfFour(code, p, row, count), partOfFour(code, p4, row, count));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function partOfFour(code: i32, p: usize, row: usize, count: i32): v128 {
   const p2 = p + (row << 1);
@@ -30,14 +30,14 @@ function partOfFour(code: i32, p: usize, row: usize, count: i32): v128 {
   return combine(code, first, combine(code, loadCount(p2, count), loadCount(p2 + row, count)));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function loadCount(p: usize, count: i32): v128 {
   return count == 4 ? v128.load(p) : loadLanes(p, count);
 }
 
 /** Combines the next `rows` rows (1 or 8) with a stripe of results. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function accumulate(code: i32, rows: i32, cols: i32, x: usize, row: usize, y: usize): void {
   const end = y + (<usize>(cols & ~3) << 2);
@@ -47,7 +47,7 @@ function accumulate(code: i32, rows: i32, cols: i32, x: usize, row: usize, y: us
 }
 
 /** One output row of `inner` elements from `length` input rows, in stripes of columns. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function reduceRows(code: i32, length: i32, inner: i32, x: usize, y: usize): void {
   const row = <usize>inner << 2;
@@ -62,7 +62,7 @@ function reduceRows(code: i32, length: i32, inner: i32, x: usize, y: usize): voi
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function reduce(code: i32, outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
   const block = (<usize>length * <usize>inner) << 2;
@@ -84,7 +84,7 @@ function minOver(outer: i32, length: i32, inner: i32, x: usize, y: usize): void 
 }
 
 /** The first position of a row's extremum, or of a NaN. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function placeInRow(code: i32, length: i32, x: usize): i32 {
   const extremum = reduceRow(code, length, x);
@@ -100,7 +100,7 @@ function placeInRow(code: i32, length: i32, x: usize): i32 {
 }
 
 /** The same for up to four columns of `length` rows. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function placesInColumns(code: i32, length: i32, x: usize, row: usize, count: i32): v128 {
   let places = i32x4.splat(0);
@@ -116,7 +116,7 @@ function placesInColumns(code: i32, length: i32, x: usize, row: usize, count: i3
   return places;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function places(code: i32, outer: i32, length: i32, inner: i32, x: usize, y: usize): void {
   const row = <usize>inner << 2;

@@ -9,7 +9,7 @@ export const MIN: i32 = 2;
 const LARGEST: i32 = 3;
 
 /** The result for no elements. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function neutral(code: i32): v128 {
   if (code == PROD) return f32x4.splat(1);
@@ -17,7 +17,7 @@ export function neutral(code: i32): v128 {
 }
 
 /** Combines two partial results. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function combine(code: i32, a: v128, b: v128): v128 {
   if (code == PROD) return f32x4.mul(a, b);
@@ -26,7 +26,7 @@ export function combine(code: i32, a: v128, b: v128): v128 {
   return f32x4.pmax(a, b);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function horizontal(code: i32, v: v128): v128 {
   const pairs = combine(code, v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
@@ -34,7 +34,7 @@ function horizontal(code: i32, v: v128): v128 {
 }
 
 /** The result of a row, in every lane. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function reduceRow(code: i32, n: i32, x: usize): v128 {
   let r0 = neutral(code);

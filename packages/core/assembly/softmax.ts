@@ -11,7 +11,7 @@ const LOG_SOFTMAX: i32 = 1;
 const LOG_SUM_EXP: i32 = 2;
 
 /** The sum of exp(x - shift) over a row; SOFTMAX also stores the terms in y. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sumOfExp(code: i32, cols: i32, x: usize, shift: v128, y: usize): f32 {
   let total = f64x2.splat(0);
@@ -34,13 +34,13 @@ function sumOfExp(code: i32, cols: i32, x: usize, shift: v128, y: usize): f32 {
 }
 
 /** The last pass: from the terms in y for SOFTMAX, from x for LOG_SOFTMAX; `scale` is the sum, or its logarithm. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function finishLanes(code: i32, v: v128, shift: v128, scale: v128): v128 {
   return code == SOFTMAX ? f32x4.div(v, scale) : f32x4.sub(f32x4.sub(v, shift), scale);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function overRows(code: i32, rows: i32, cols: i32, x: usize, y: usize): void {
   const row = <usize>cols << 2;
@@ -75,19 +75,19 @@ export function logSumExp(rows: i32, cols: i32, x: usize, y: usize): void {
 }
 
 /** What is summed over the row: dy y for softmax, dy for its logarithm. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function summand(code: i32, dy: v128, y: v128): v128 {
   return code == SOFTMAX ? f32x4.mul(dy, y) : dy;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradLanes(code: i32, dy: v128, y: v128, sum: v128): v128 {
   return code == SOFTMAX ? f32x4.mul(y, f32x4.sub(dy, sum)) : f32x4.sub(dy, f32x4.mul(exp4(y), sum));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function gradOverRows(code: i32, rows: i32, cols: i32, dy: usize, y: usize, dx: usize): void {
   const whole = <usize>(cols & ~3) << 2;

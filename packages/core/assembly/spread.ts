@@ -5,20 +5,20 @@ import { scratch } from "./scratch";
 import { clearTotals, STRIPE } from "./sums";
 
 /** The lower and the upper two of four elements. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function low(v: v128): v128 {
   return f64x2.promote_low_f32x4(v);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function high(v: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
 }
 
 /** x, or (x - mean)². */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function term(squared: bool, x: v128, mean: v128): v128 {
   if (!squared) return x;
@@ -26,7 +26,7 @@ function term(squared: bool, x: v128, mean: v128): v128 {
   return f64x2.mul(distance, distance);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sumOfRow(squared: bool, n: i32, x: usize, mean: f64): f64 {
   const means = f64x2.splat(mean);
@@ -51,7 +51,7 @@ function sumOfRow(squared: bool, n: i32, x: usize, mean: f64): f64 {
 }
 
 /** Adds up to 8 rows, `step` bytes apart, to the totals of a stripe. `means`, also float64, may be 0. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addRows(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {
   const zero = f64x2.splat(0);
@@ -73,7 +73,7 @@ function addRows(squared: bool, rows: i32, cols: i32, x: usize, step: usize, mea
 }
 
 /** The totals of a stripe over all rows, in groups of four. Totals past the last column are never read. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function sumColumns(squared: bool, rows: i32, cols: i32, x: usize, step: usize, means: usize, totals: usize): void {
   clearTotals((cols + 3) & ~3, totals);
@@ -117,7 +117,7 @@ export function spread(
 }
 
 /** x - mean of four elements, rounded once. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function distance(x: v128, mean0: v128, mean1: v128): v128 {
   const first = f32x4.demote_f64x2_zero(f64x2.sub(low(x), mean0));
@@ -147,7 +147,7 @@ export function center(outer: i32, length: i32, inner: i32, x: usize, y: usize):
 }
 
 /** One mean for all, or one for each at `means`. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function centerRow(n: i32, x: usize, mean: v128, means: usize, y: usize): void {
   for (let left = n; left > 0; left -= 4, x += 16, y += 16) {

@@ -24,7 +24,7 @@ export const RUN_BYTES: usize = 256;
 /** How many columns are added up together: 4 KiB of sums, which stay in the first-level cache. */
 export const STRIPE: i32 = 1024;
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function term(code: i32, a: v128, b: v128, center: v128, rest: v128): v128 {
   if (code == PLAIN) return a;
@@ -32,7 +32,7 @@ function term(code: i32, a: v128, b: v128, center: v128, rest: v128): v128 {
 }
 
 /** Sum of the terms of n elements at `a` (and `b`). */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function sumTerms(code: i32, n: i32, a: usize, b: usize, center: v128, rest: v128): f64 {
   const zero = f32x4.splat(0);
@@ -67,7 +67,7 @@ export let distances: f64 = 0;
 export let squares: f64 = 0;
 
 /** Both sums of n elements in one pass. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function sumDistances(n: i32, x: usize, center: v128): void {
   let sum = f64x2.splat(0);
@@ -111,7 +111,7 @@ export function sumDistances(n: i32, x: usize, center: v128): void {
 // ---- down the columns of a matrix, whose rows lie `step` bytes apart: eight rows at a time ----
 
 /** The terms of four columns, or of the last `count`, in one row. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function rowTerm(code: i32, a: usize, b: usize, center: v128, rest: v128, count: i32): v128 {
   const left = count == 4 ? v128.load(a) : loadLanes(a, count);
@@ -119,7 +119,7 @@ function rowTerm(code: i32, a: usize, b: usize, center: v128, rest: v128, count:
   return term(code, left, count == 4 ? v128.load(b) : loadLanes(b, count), center, rest);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function termsOfFour(code: i32, a: usize, b: usize, step: usize, center: v128, rest: v128, count: i32): v128 {
   const half = step << 1;
@@ -135,7 +135,7 @@ function termsOfFour(code: i32, a: usize, b: usize, step: usize, center: v128, r
 }
 
 /** The sum of the terms of `rows` rows, from 1 to 8. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function termsOfRows(
   code: i32, rows: i32, a: usize, b: usize, step: usize, center: v128, rest: v128, count: i32,
@@ -157,7 +157,7 @@ function termsOfRows(
 }
 
 /** Adds up to 8 rows to the sums of a stripe of columns. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addRows(
   code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,
@@ -189,7 +189,7 @@ export function sumStripe(
   else stripeOf(DOT, rows, cols, a, b, step, center, rest, sums);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function stripeOf(
   code: i32, rows: i32, cols: i32, a: usize, b: usize, step: usize, center: usize, rest: usize, sums: usize,

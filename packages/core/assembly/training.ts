@@ -7,7 +7,7 @@ import { scratch } from "./scratch";
 /** Bytes that are added up together: a few of them stay in the first-level cache. */
 const BLOCK: usize = 4096;
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function multiply(y: usize, x: usize, factor: f32, size: usize): void {
   const lanes = f32x4.splat(factor);
@@ -17,7 +17,7 @@ function multiply(y: usize, x: usize, factor: f32, size: usize): void {
 }
 
 /** `y = wa a + wb b`. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addPair(y: usize, a: usize, wa: f32, b: usize, wb: f32, size: usize): void {
   const la = f32x4.splat(wa);
@@ -29,7 +29,7 @@ function addPair(y: usize, a: usize, wa: f32, b: usize, wb: f32, size: usize): v
   for (; i < size; i += 4) store<f32>(y + i, wa * load<f32>(a + i) + wb * load<f32>(b + i));
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function addTo(y: usize, x: usize, size: usize): void {
   let i: usize = 0;
@@ -51,7 +51,7 @@ function mergeTop(depth: i32, size: usize): void {
   present = (present & ~right) | left;
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 function slotAt(slots: usize, s: i32): usize {
   return <usize>load<i32>(slots + (<usize>s << 2));

@@ -1,7 +1,7 @@
 // Transposes rows of floats to lanes and back: the elements at one position of four rows form one vector.
 
 /** Vectors i < 4 at `to + i·toStep` from the lanes i of those at p0 … p3. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function transpose4(p0: usize, p1: usize, p2: usize, p3: usize, to: usize, toStep: usize): void {
   const x0 = v128.load(p0);
@@ -57,7 +57,7 @@ export function separate(n: i32, rows: i32, from: usize, to: usize, toStep: usiz
 }
 
 /** Stores the first lanes of a vector `toStep` bytes apart. */
-// @ts-ignore: decorator
+// @ts-ignore: TypeScript knows no decorators of functions; AssemblyScript does
 @inline
 export function storeColumn(v: v128, rows: i32, to: usize, toStep: usize): void {
   v128.store32_lane(to, v, 0);
