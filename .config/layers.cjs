@@ -6,6 +6,7 @@
 const core = "^packages/core/src/";
 const blas = "^packages/blas/src/";
 const native = "^packages/native/src/";
+const definitions = `${core}kernels/definitions/`;
 const parallel = "^packages/parallel/src/";
 const data = "^packages/data/src/";
 const shardgrad = "^packages/shardgrad/src/";
@@ -37,6 +38,12 @@ const layers = [
   ["ops/sequence-models"],
   ["ops/index", "io"],
   ["nn", "losses", "optim", "testing", "gradient-free"],
+];
+/** The rooms of the kernels' definitions: what kernels share, then the families of kernels. */
+const definitionRooms = [
+  ["loops", "math"],
+  ["memory", "elementwise", "training", "rows", "channels", "products", "convolution", "pooling"],
+  ["index"],
 ];
 /** The rooms of parallel, from left to right: each member is a file or a folder, as above. Its README says what they are. */
 const rooms = [
@@ -103,6 +110,7 @@ const upwards = (name, root, levels) =>
 module.exports = {
   forbidden: [
     ...upwards("core-layer", core, layers),
+    ...upwards("definition-room", definitions, definitionRooms),
     ...upwards("room", parallel, rooms),
     ...upwards("native-room", native, nativeRooms),
     ...upwards("data-room", data, dataRooms),
@@ -123,6 +131,16 @@ module.exports = {
           members(shardgrad, shardgradRooms.flat()),
           "\\.d\\.ts$",
         ],
+      },
+    },
+    {
+      name: "definition-without-a-room",
+      comment: "A file beside the rooms of the definitions would escape their order.",
+      severity: "error",
+      from: {},
+      to: {
+        path: definitions,
+        pathNot: [members(definitions, definitionRooms.flat()), shipped.pathNot],
       },
     },
     {

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
-import { gemm as gemmDefinition } from "./definitions/gemm.ts";
+import { gemm as gemmDefinition } from "./definitions/products/gemm.ts";
 import { interpret } from "./language/interpret.ts";
 import { fusedMultiplyAdd } from "./language/interpret-operations.ts";
 import type { Target } from "./language/values.ts";

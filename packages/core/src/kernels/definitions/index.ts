@@ -1,24 +1,24 @@
 // The kernels that are defined in the kernel language, by family. Every backend takes its kernels from here.
 import type { Definition } from "../language/definition.ts";
-import { activations } from "./activations.ts";
-import { attention } from "./attention.ts";
-import { averagePooling } from "./average-pooling.ts";
-import { channels } from "./channels.ts";
-import { columns } from "./columns.ts";
-import { convolution } from "./convolution.ts";
-import { elementwise } from "./elementwise.ts";
-import { gemm } from "./gemm.ts";
-import { indexed } from "./indexed.ts";
-import { losses } from "./losses.ts";
-import { maxPooling } from "./max-pooling.ts";
-import { move } from "./move.ts";
-import { norm } from "./norm.ts";
-import { optimizers } from "./optimizers.ts";
-import { random } from "./random.ts";
-import { recurrent } from "./recurrent.ts";
-import { reduce } from "./reductions.ts";
-import { softmax } from "./softmax.ts";
-import { training } from "./training.ts";
+import { channels } from "./channels/channels.ts";
+import { columns } from "./convolution/columns.ts";
+import { convolution } from "./convolution/convolution.ts";
+import { activations } from "./elementwise/activations.ts";
+import { elementwise } from "./elementwise/elementwise.ts";
+import { random } from "./elementwise/random.ts";
+import { recurrent } from "./elementwise/recurrent.ts";
+import { indexed } from "./memory/indexed.ts";
+import { move } from "./memory/move.ts";
+import { averagePooling } from "./pooling/average-pooling.ts";
+import { maxPooling } from "./pooling/max-pooling.ts";
+import { gemm } from "./products/gemm.ts";
+import { attention } from "./rows/attention.ts";
+import { losses } from "./rows/losses.ts";
+import { norm } from "./rows/norm.ts";
+import { reduce } from "./rows/reductions.ts";
+import { softmax } from "./rows/softmax.ts";
+import { optimizers } from "./training/optimizers.ts";
+import { training } from "./training/training.ts";
 
 export const kernelDefinitions = {
   elementwise,
