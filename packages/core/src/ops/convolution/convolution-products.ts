@@ -4,6 +4,7 @@
 import { bytesPerElement } from "../../dtype.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../../kernels/table/convolution.ts";
+import { outsideOfCapture } from "../../observer.ts";
 import { copyStrided } from "../../strided-copy.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 
@@ -38,7 +39,8 @@ const directions = { forward: 0, input: 1, weight: 2 } as const;
 
 /** A workspace for the direct kernels, freed with the op's other temporaries. */
 function workspace(direction: keyof typeof directions, x: Tensor, sizes: ConvolutionSizes): number {
-  const bytes = kernelsFor(x.dtype).convolveScratch(directions[direction], ...sizes);
+  // A number that depends on the sizes alone: replays need not ask again.
+  const bytes = outsideOfCapture(() => kernelsFor(x.dtype).convolveScratch(directions[direction], ...sizes));
   // Sizes beyond 2 GiB come as negative numbers.
   return Tensor.allocate([bytes >>> 0], "uint8", "convolution workspace").address;
 }

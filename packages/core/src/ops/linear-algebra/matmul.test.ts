@@ -104,4 +104,55 @@ describe("matmul", () => {
     expect(copy).not.toHaveBeenCalled();
     for (const g of [dq, dk]) expect(g.contiguous).toBe(true);
   });
+
+  test("a matrix that all batches share is read once, forward and backward", () => {
+    const cases: [shape: number[], order: number[]][] = [
+      [
+        [5, 3, 4],
+        [0, 1, 2],
+      ],
+      [
+        [2, 5, 3, 4],
+        [0, 1, 2, 3],
+      ],
+      [
+        [5, 1, 4],
+        [0, 1, 2],
+      ],
+      // Rows that are columns in memory, and those that do not lie one behind the other.
+      [
+        [5, 1, 4],
+        [2, 0, 1],
+      ],
+      [
+        [3, 5, 4],
+        [1, 0, 2],
+      ],
+      [
+        [5, 3, 4],
+        [0, 2, 1],
+      ],
+    ];
+    for (const [shape, order] of cases) {
+      const dense = randn(
+        order.map((axis) => shape[axis]!),
+        { requiresGrad: true },
+      );
+      const x = permute(
+        dense,
+        shape.map((_, axis) => order.indexOf(axis)),
+      );
+      const w = randn([4, 7], { requiresGrad: true });
+      const gemm = vi.spyOn(kernelsFor("float32"), "gemm").mockClear();
+      const y = matmul(x, w);
+      if (order.every((axis, i) => axis === i)) expect(gemm).toHaveBeenCalledTimes(1);
+      const rows = reshape(x, [x.size / 4, 4]);
+      expect(y.toArray()).toEqual(matmul(rows, w).toArray());
+      gemm.mockClear();
+      const dy = randn(y.shape);
+      const dw = grad(sum(mul(y, dy)), [w])[0]!;
+      expect(gemm).toHaveBeenCalledTimes(1);
+      expect(dw.toArray()).toEqual(matmul(transpose(rows), reshape(dy, [rows.shape[0]!, 7])).toArray());
+    }
+  });
 });

@@ -34,11 +34,23 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
   const left = readable(a);
   const right = readable(b);
   const batch = y.shape.slice(0, -2);
-  const m = y.shape.at(-2)!;
   const n = y.shape.at(-1)!;
   const k = a.shape.at(-1)!;
-  const batchStrides = (x: Tensor) => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), batch);
-  const { shape: axes, operands } = collapseAxes(batch, [left, right, y].map(batchStrides));
+  const stridesOf = (x: Tensor, row: number) => [
+    ...broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), batch),
+    row,
+  ];
+  // B is the same for all rows, and so are those batches of it that are broadcast: if they lie one behind the other in
+  // A and C, they are one product with more rows, which reads B once.
+  const { shape: axes, operands } = collapseAxes(y.shape.slice(0, -1), [
+    stridesOf(left, left.strides.at(-2)!),
+    stridesOf(right, 0),
+    stridesOf(y, y.strides.at(-2)!),
+  ]);
+  // A single row has no axis of its own left.
+  const hasRows = operands[1]!.at(-1) === 0 && (left.strides.at(-1) === 1 || operands[0]!.at(-1) === 1);
+  const m = hasRows ? axes.pop()! : 1;
+  const rowStrides = [left, right, y].map((x, i) => (hasRows ? operands[i]!.pop()! : x.strides.at(-2)!));
   const inner = axes.pop() ?? 1;
   const innerStrides = operands.map((strides) => strides.pop() ?? 0);
   const { gemm } = kernelsFor(y.dtype);
@@ -52,7 +64,7 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
       k,
       left.address + starts[0]! * width,
       innerStrides[0]!,
-      left.strides.at(-2)!,
+      rowStrides[0]!,
       left.strides.at(-1)!,
       right.address + starts[1]! * width,
       innerStrides[1]!,
@@ -60,7 +72,7 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
       right.strides.at(-1)!,
       y.address + starts[2]! * width,
       innerStrides[2]!,
-      y.strides.at(-2)!,
+      rowStrides[2]!,
       beta,
     ),
   );
@@ -104,7 +116,11 @@ const matmulOp = defineOp<[Tensor, Tensor], readonly number[] | null>({
   },
   vjp: [
     (dy, _, x, w): Tensor => productLike(dy, transpose(w), x),
-    (dy, _, x, w): Tensor => productLike(transpose(x), dy, w),
+    (dy, _, x, w): Tensor =>
+      // A matrix that all batches share: their sum is one product over all rows.
+      w.rank === 2
+        ? matmulOp(transpose(rowsOf(x)), rowsOf(dy), memoryOrder(w))
+        : productLike(transpose(x), dy, w),
   ],
 });
 
