@@ -12,7 +12,7 @@ import { functionOf } from "../metrics/definition.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { Digest } from "../shared/digest.ts";
 import { differenceOf, digestOf, places } from "../shared/digest.ts";
-import { tensorBytes } from "../shared/layout.ts";
+import { tensorBytes } from "../shared/model-places.ts";
 import { runningStatistics } from "../shared/untrained.ts";
 import type { BatchSource } from "../step/batches.ts";
 import { keepModes } from "../step/evaluate.ts";

@@ -1,7 +1,8 @@
 import { Adagrad, Linear, SGD } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
-import { bindModel, planLayout } from "./layout.ts";
+import { bindModel } from "./bind-model.ts";
+import { planLayout } from "./layout.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "layout test");
 const sizes = { workers: 1, shards: 1, shardSize: 1, addsUp: true, metricBytes: 0, epochs: 1, cells: 0 };

@@ -8,12 +8,10 @@
 //   state     one such array per optimizer state name (velocity, or m and v)
 //   ema       the average of the weights, if the job has one, laid out like them
 //   local     weights and state of each shard, if shards train separately
-import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
-import { EMA, Tensor } from "@shardgrad/core";
-import { blockSize, bytesPerElement, Storage } from "@shardgrad/core/engine";
-import { JobError } from "../errors.ts";
+import type { AnyModule, Optimizer } from "@shardgrad/core";
+import { blockSize } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
-import { cacheLineBytes, controlBytes } from "./control.ts";
+import { controlBytes } from "./control.ts";
 import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable } from "./float64-table.ts";
@@ -23,33 +21,15 @@ import { noSlots, planSlots } from "./gradient-slots.ts";
 import { callColumns } from "./kernel-calls.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
+import type { ParameterPlace, UntrainedPlaces } from "./model-places.ts";
+import { bytesPerFloat, placeParameters, placeUntrained } from "./model-places.ts";
 import { phaseColumns } from "./phase-clock.ts";
 import { markColumns } from "./phase-marks.ts";
 import { exchangeColumns } from "./shard-exchanges.ts";
-import { blockCount, floatsPerLine } from "./slices.ts";
+import { blockCount } from "./slices.ts";
 import { stepColumns } from "./step-records.ts";
 import { timeColumns } from "./step-times.ts";
 import { throughputSize } from "./training-clock.ts";
-import { runningStatistics, trainedParameters, trainedTensors, untrainedTensors } from "./untrained.ts";
-
-/** One parameter in the flat arrays. */
-export interface ParameterPlace {
-  name: string;
-  shape: readonly number[];
-  /** First element. */
-  start: number;
-  /** Number of elements. */
-  size: number;
-}
-
-/** Frozen parameters and buffers, in whole cache lines: first those that may change from step to step. */
-export interface UntrainedPlaces {
-  bytes: number;
-  /** Bytes of the part that may change. */
-  changingBytes: number;
-  /** In the model's order. */
-  places: { name: string; shape: readonly number[]; offset: number; bytes: number }[];
-}
 
 export interface Layout {
   parameters: ParameterPlace[];
@@ -112,46 +92,6 @@ export interface Layout {
 
 /** A worker's work since the run began: milliseconds in passes, without barriers, and samples; see `stragglers.ts`. */
 export const paceColumns = { computeMs: 0, samples: 1 } as const;
-
-const bytesPerFloat = 4;
-
-/** A model's trained parameters, each on its own cache line. */
-export function placeParameters(model: AnyModule): { parameters: ParameterPlace[]; flatSize: number } {
-  let start = 0;
-  const parameters = trainedTensors(model).map(([name, { shape, size }]): ParameterPlace => {
-    const place = { name, shape, start, size };
-    start += Math.ceil(size / floatsPerLine) * floatsPerLine;
-    return place;
-  });
-  return { parameters, flatSize: start };
-}
-
-/** A model's untrained tensors, each on its own cache line; `changes` says whether all of them may change. */
-export function placeUntrained(model: AnyModule, changes: boolean): UntrainedPlaces {
-  const statistics = runningStatistics(model);
-  const untrained = untrainedTensors(model);
-  let end = 0;
-  const offsets = new Map<Tensor, number>();
-  const place = (changing: boolean) => {
-    for (const [, x] of untrained) {
-      if ((changes || statistics.has(x)) !== changing) continue;
-      offsets.set(x, end);
-      end += Math.ceil(tensorBytes(x) / cacheLineBytes) * cacheLineBytes;
-    }
-    return end;
-  };
-  const changingBytes = place(true);
-  const bytes = place(false);
-  const places = untrained.map(([name, x]) => {
-    return { name, shape: x.shape, offset: offsets.get(x)!, bytes: tensorBytes(x) };
-  });
-  return { bytes, changingBytes, places };
-}
-
-/** Bytes of a tensor's elements. */
-export function tensorBytes({ size, dtype }: Tensor): number {
-  return size * bytesPerElement[dtype];
-}
 
 /** The sizes of a layout. */
 export interface LayoutSizes {
@@ -266,84 +206,4 @@ export function layoutBytes(model: AnyModule, optimizer: Optimizer, sizes: Layou
     return { offset: 0 };
   });
   return total;
-}
-
-/** A tensor over one parameter's part of the flat array at `base`. */
-export function tensorAt(base: number, { start, size, shape }: ParameterPlace): Tensor {
-  return Tensor.over(blockAt(base, { start, size }), shape, "float32").keep();
-}
-
-function blockAt(base: number, { start, size }: Pick<ParameterPlace, "start" | "size">): Storage {
-  return Storage.foreign(base + start * bytesPerFloat, size * bytesPerFloat);
-}
-
-type Described = { name: string; shape: readonly number[] };
-
-/** @throws JobError if a model's tensors differ from the layout */
-function requireSame(what: string, own: readonly [string, Tensor][], laidOut: readonly Described[]): void {
-  const describe = (list: readonly Described[]) =>
-    list.map(({ name, shape }) => `${name} [${shape.join(",")}]`).join(", ") || "none";
-  const [here, there] = [describe(own.map(([name, { shape }]) => ({ name, shape }))), describe(laidOut)];
-  if (here === there) return;
-  throw new JobError(
-    `train: model() built other ${what} on this thread (${here}) than on the main thread (${there}); it must not depend on the thread`,
-  );
-}
-
-/** @throws JobError if a model differs from the layout */
-export function checkModel(model: AnyModule, layout: Layout): void {
-  requireSame("parameters", trainedTensors(model), layout.parameters);
-  requireSame("frozen parameters and buffers", untrainedTensors(model), layout.untrained.places);
-}
-
-/**
- * Binds a model's parameters, its untrained tensors, and its optimizer's state to the shared arrays, and its gradients
- * to the average.
- *
- * @param contents "copy" on the thread that fills the arrays, "adopt" on all others
- */
-export function bindModel(
-  model: AnyModule,
-  optimizer: Optimizer,
-  layout: Layout,
-  contents: "copy" | "adopt",
-): void {
-  const named = trainedTensors(model);
-  const untrained = untrainedTensors(model);
-  untrained.forEach(([, x], index) => {
-    const { offset, bytes } = layout.untrained.places[index]!;
-    x.moveTo(Storage.foreign(layout.untrained.address + offset, bytes), contents);
-  });
-  named.forEach(([, parameter], index) => {
-    const place = layout.parameters[index]!;
-    parameter.moveTo(blockAt(layout.weights, place), contents);
-    parameter.grad = tensorAt(layout.average, place);
-    const number = optimizer.parameters.indexOf(parameter);
-    for (const { name, address } of layout.state)
-      optimizer.state[number]?.[name]?.moveTo(blockAt(address, place), contents);
-  });
-}
-
-/** An average of a model's weights in shared memory, if the layout has one; `contents` as for `bindModel`. */
-export function bindEMA(
-  model: AnyModule,
-  layout: Layout,
-  options: EMAOptions | undefined,
-  contents: "copy" | "adopt",
-): EMA | undefined {
-  const { ema: base } = layout;
-  if (base === undefined || !options) return undefined;
-  const parameters = trainedParameters(model);
-  const ema = new EMA(parameters, options);
-  ema.averages.forEach((average, index) => {
-    average.moveTo(blockAt(base, layout.parameters[index]!), contents);
-  });
-  return ema;
-}
-
-/** Binds a model's trained parameters to one of the flat arrays: the weights, or their average. */
-export function lookAt(parameters: readonly Tensor[], layout: Layout, base: number): void {
-  parameters.forEach((parameter, index) => {
-    parameter.moveTo(blockAt(base, layout.parameters[index]!), "adopt");
-  });
 }

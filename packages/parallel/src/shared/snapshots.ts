@@ -8,7 +8,7 @@ import type { Control } from "./control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable, readCell, writeCell } from "./float64-table.ts";
 import type { Layout } from "./layout.ts";
-import { tensorBytes } from "./layout.ts";
+import { tensorBytes } from "./model-places.ts";
 import type { Pauses } from "./pauses.ts";
 import { sliceOf } from "./slices.ts";
 

@@ -1,5 +1,5 @@
 // What a run trains of a model, and what else the model holds. Frozen parameters and buffers belong to its state and
-// lie in shared memory; plain tensors are constants. Knows core only; layout.ts decides where they lie.
+// lie in shared memory; plain tensors are constants. Knows core only; model-places.ts decides where they lie.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
 import { JobError } from "../errors.ts";

@@ -20,8 +20,8 @@ import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { checkLoss } from "../job/test-loss.ts";
+import { tensorAt } from "../shared/bind-model.ts";
 import type { Layout } from "../shared/layout.ts";
-import { tensorAt } from "../shared/layout.ts";
 import type { BatchSource } from "./batches.ts";
 import { RunPlace } from "./run-place.ts";
 

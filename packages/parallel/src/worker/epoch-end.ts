@@ -1,8 +1,8 @@
 // The end of an epoch, or of a run within an epoch: the evaluation, and the record of the epoch.
 import { stepsPerEpoch } from "../data/sampling.ts";
+import { lookAt } from "../shared/bind-model.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
-import { lookAt } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import { writeStepRecord } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
