@@ -69,6 +69,22 @@ describe("refused:", () => {
       },
     ],
     [
+      "a loop of kernels that knows a family of them",
+      "definition-room-0",
+      {
+        [`${core}kernels/definitions/loops/a.ts`]: 'import { b } from "../rows/b.ts";\nexport const a = b;',
+        [`${core}kernels/definitions/rows/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
+      "a definition of kernels beside the rooms",
+      "definition-without-a-room",
+      {
+        [`${core}kernels/a.ts`]: 'export { b } from "./definitions/b.ts";',
+        [`${core}kernels/definitions/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
       "an op that lies beside the families",
       "file-without-a-layer",
       {
