@@ -5,7 +5,7 @@ import type { Condition, Mem, Reg } from "../assembler/operands.ts";
 import { cc, isReg as isRegister, mem } from "../assembler/operands.ts";
 import type { Frame } from "./frame.ts";
 import { otherScratch, parameters, scratch } from "./frame.ts";
-import type { Lanes } from "./lanes.ts";
+import type { Masks } from "./masks.ts";
 
 /** A register, memory, or a number. */
 export type Source = Reg | Mem | number;
@@ -35,15 +35,15 @@ export class Integers {
   again: Value | undefined;
   readonly #a: Asm;
   readonly #frame: Frame;
-  readonly #lanes: Lanes;
+  readonly #masks: Masks;
   readonly #parameterCount: number;
   /** The comparison whose result is in the processor's flags, not in a register. */
   #flags: { readonly value: Value; readonly condition: Condition } | undefined;
 
-  constructor(a: Asm, frame: Frame, lanes: Lanes, parameterCount: number) {
+  constructor(a: Asm, frame: Frame, masks: Masks, parameterCount: number) {
     this.#a = a;
     this.#frame = frame;
-    this.#lanes = lanes;
+    this.#masks = masks;
     this.#parameterCount = parameterCount;
   }
 
@@ -104,7 +104,7 @@ export class Integers {
     switch (operation) {
       case "mask.any":
       case "mask.all":
-        this.#lanes.maskToFlag(args[0]!, operation === "mask.all");
+        this.#masks.toFlag(args[0]!, operation === "mask.all");
         this.#flag(value, operation === "mask.all" ? cc.e : cc.ne, place, next);
         return;
       case "int.pick":

@@ -7,8 +7,10 @@ import type { Constants } from "./frame.ts";
 import { Frame, otherScratch, parameters, scratch } from "./frame.ts";
 import type { Source } from "./integers.ts";
 import { Integers, isReg } from "./integers.ts";
+import { LaneOperands } from "./lane-operands.ts";
 import { Lanes } from "./lanes.ts";
 import type { Machine } from "./machine.ts";
+import { Masks } from "./masks.ts";
 
 /** Routines that this one calls. */
 export function routinesOf(routine: Routine): Set<Routine> {
@@ -46,6 +48,7 @@ class RoutineEmitter {
   readonly #machine: Machine;
   readonly #frame: Frame;
   readonly #lanes: Lanes;
+  readonly #operands: LaneOperands;
   readonly #labelOf: (routine: Routine) => Label;
   readonly #integers: Integers;
 
@@ -62,8 +65,10 @@ class RoutineEmitter {
     this.#labelOf = labelOf;
     const outgoing = Math.max(0, ...[...routinesOf(routine)].map((called) => 8 * called.parameters.length));
     this.#frame = new Frame(routine, machine, outgoing);
-    this.#lanes = new Lanes(a, this.#frame, machine, constants);
-    this.#integers = new Integers(a, this.#frame, this.#lanes, routine.parameters.length);
+    this.#operands = new LaneOperands(a, this.#frame, machine, constants);
+    const masks = new Masks(a, this.#frame, machine, constants, this.#operands);
+    this.#lanes = new Lanes(a, this.#frame, machine, constants, this.#operands, masks);
+    this.#integers = new Integers(a, this.#frame, masks, routine.parameters.length);
   }
 
   emit(): void {
@@ -196,7 +201,7 @@ class RoutineEmitter {
     let from: number;
     if (value.making.by === "constant") {
       from = this.#frame.temporaries(statement)[0]!;
-      this.#lanes.loadConstant(from, value);
+      this.#operands.load(from, value);
     } else from = this.#frame.vector(value);
     const to = this.#integers.place(place);
     if (kind === "v" || kind === "d") a.vmovups(width, to, from);
@@ -230,7 +235,7 @@ class RoutineEmitter {
     if (analysis.intoOf(value) === variable) return;
     if (variable.type === "v" || variable.type === "d") {
       const to = this.#frame.vector(variable);
-      if (value.making.by === "constant") this.#lanes.loadConstant(to, value);
+      if (value.making.by === "constant") this.#operands.load(to, value);
       else this.#copyLanes(to, analysis.rootOf(value));
     } else if (variable.type === "mask" || variable.type === "tail") {
       const to = this.#machine.maskRegisters > 0 ? this.#frame.mask(variable) : this.#frame.vector(variable);
