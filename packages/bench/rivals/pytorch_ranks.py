@@ -2,29 +2,13 @@
 and end when it does."""
 import multiprocessing
 import os
-import resource
 import sys
-import time
 
 import torch.distributed as dist
 
 from pytorch_threads import use_threads
 from pytorch_training import Training
-
-
-def peak_memory_bytes():
-    """The peak resident memory of this process."""
-    try:
-        # Unlike ru_maxrss, this excludes what the parent had at the fork.
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def vitals():
-    return peak_memory_bytes(), time.process_time()
+from serve import vitals
 
 
 def join(rank, ranks, rendezvous):
@@ -47,14 +31,14 @@ def follow(connection, rank, ranks, rendezvous):
 
 
 class Group:
-    """`threads` threads in this process, or as many ranks of one thread."""
+    """`count` threads in this process, whose step may be compiled, or as many ranks of one thread."""
 
     def __init__(self, mode, count, folder):
         self.followers = []
-        if mode == "threads" or count == 1:
+        if mode != "ddp" or count == 1:
             own = 1 if mode == "ddp" else count
             use_threads(own, own)
-            self.training = Training(0, 1)
+            self.training = Training(0, 1, is_compiled=mode == "compile")
             return
         # A separate file per group, so that ranks of another group cannot join this one.
         rendezvous = f"file://{folder}/ranks-{os.getpid()}"

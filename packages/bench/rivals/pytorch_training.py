@@ -1,30 +1,25 @@
 """Training of one network of the zoo, by one rank of several or by the only one. Nothing happens in a step that is not
 training: batches lie ready in memory, gradients are set to None, losses are read when the clock has stopped."""
-import array
-import math
-import os
 import time
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
+from contender_data import read_batch, read_weights
 from pytorch_zoo import make_network, make_optimizer
 
 
-def read_numbers(path, kind, start=0, count=None):
-    """Numbers `start` to `start + count` of a file: 'f' is float32, 'i' int32. In memory of PyTorch's own."""
-    numbers = array.array(kind)
-    with open(path, "rb") as file:
-        file.seek(4 * start)
-        numbers.fromfile(file, os.path.getsize(path) // 4 - start if count is None else count)
-    return torch.frombuffer(numbers, dtype=torch.float32 if kind == "f" else torch.int32).clone()
+def tensor_of(numbers):
+    """In memory of PyTorch's own."""
+    return torch.frombuffer(numbers, dtype=torch.float32 if numbers.typecode == "f" else torch.int32).clone()
 
 
 class Training:
-    def __init__(self, rank, ranks):
+    def __init__(self, rank, ranks, is_compiled=False):
         self.rank = rank
         self.ranks = ranks
+        self.is_compiled = is_compiled
 
     def prepare(self, command):
         model, folder = command["model"], command["folder"]
@@ -34,12 +29,13 @@ class Training:
         self.weight = (self.end - self.first) * self.ranks / batch
         self.batches = [self._read_batch(folder, model, i) for i in range(model["batches"])]
         network = make_network(model["network"])
-        self._load(network, read_numbers(f"{folder}/weights.bin", "f"))
+        self._load(network, tensor_of(read_weights(folder)))
         self.optimizer = make_optimizer(model["optimizer"], network.parameters())
         self.network = network
         if self.ranks > 1:
             parallel = torch.nn.parallel.DistributedDataParallel
             self.network = parallel(network, gradient_as_bucket_view=True, static_graph=True)
+        self.loss = self._compiled_loss() if self.is_compiled else self._loss
         self.next = 0
         return sum(p.numel() for p in network.parameters())
 
@@ -56,26 +52,25 @@ class Training:
 
     def _read_batch(self, folder, model, index):
         """This rank's samples of one batch: inputs and labels."""
-        network = model["network"]
-        tokens = network["kind"] == "gpt"
-        shape = {"mlp": lambda: network["sizes"][:1], "lenet5": lambda: [1, 28, 28], "gpt": lambda: [network["context"]]}
-        input_shape = shape[network["kind"]]()
-        rows = self.end - self.first
+        (x, x_shape), (y, _) = read_batch(folder, model, index, self.first, self.end)
+        x = tensor_of(x).view(self.end - self.first, *x_shape)
+        return (x.long() if model["network"]["kind"] == "gpt" else x), tensor_of(y).long()
 
-        def read(name, kind, sample):
-            size = math.prod(sample)
-            start = (index * model["batch"] + self.first) * size
-            return read_numbers(f"{folder}/{name}.bin", kind, start, rows * size).view(rows, *sample)
+    def _loss(self, x, y):
+        return F.cross_entropy(self.network(x), y)
 
-        x = read("x", "i" if tokens else "f", input_shape)
-        y = read("y", "i", input_shape if tokens else []).flatten().long()
-        return (x.long() if tokens else x), y
+    def _compiled_loss(self):
+        """By inductor, in this process: its helpers would outlive the compilation."""
+        import torch._inductor.config as inductor
+
+        inductor.compile_threads = 1
+        return torch.compile(self._loss)
 
     def _step(self, index):
         """One step on one batch; its loss, before the update."""
         x, y = self.batches[index]
         self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self.network(x), y)
+        loss = self.loss(x, y)
         if self.weight != 1:
             loss = loss * self.weight
         loss.backward()

@@ -1,7 +1,7 @@
 // The contenders, and how to start each. Contenders that cannot run on this machine are listed with the reason.
 import { fileURLToPath } from "node:url";
 import type { Launch } from "./contender-process.ts";
-import type { FoundPython } from "./find-pytorch.ts";
+import type { FoundPython } from "./find-python.ts";
 import { rivalsFolder } from "./install-rivals.ts";
 
 export const everyone = [
@@ -12,6 +12,8 @@ export const everyone = [
   "pytorch-1t",
   "pytorch-nt",
   "pytorch-ddp",
+  "pytorch-compile",
+  "jax",
   "tfjs-wasm",
   "jax-js",
 ] as const;
@@ -31,7 +33,9 @@ export interface Contender {
 /** What we know about the machine. */
 export interface Surroundings {
   cores: number;
-  python: FoundPython;
+  /** Pythons with PyTorch and with JAX. */
+  pytorch: FoundPython;
+  jax: FoundPython;
   /** Why there is no machine code, no BLAS, or no JavaScript rival; undefined if there is one. */
   noNative: string | undefined;
   noBlas: string | undefined;
@@ -47,10 +51,15 @@ export const shardgradLaunch = (kernels: string): Launch => node(own("shardgrad.
 /** How to start the reference. */
 export const referenceLaunch = node(own("reference.ts"));
 
-function launchOf(who: Who, { python, noNative, noBlas, noRivals }: Surroundings): Contender["launch"] {
+/** Contenders that take all cores, however many workers shardgrad has. */
+const onAllCores: ReadonlySet<Who> = new Set(["pytorch-nt", "pytorch-ddp", "pytorch-compile", "jax"]);
+
+function launchOf(who: Who, surroundings: Surroundings): Contender["launch"] {
+  const { noNative, noBlas, noRivals } = surroundings;
   const reasonOr = (reason: string | undefined, launch: Launch) => (reason ? { reason } : launch);
-  const pytorch = (mode: "threads" | "ddp") =>
-    "reason" in python ? python : { command: python.python, args: [`${rivalsFolder}pytorch.py`, mode] };
+  const python = (found: FoundPython, file: string, ...args: string[]) =>
+    "reason" in found ? found : { command: found.python, args: [`${rivalsFolder}${file}`, ...args] };
+  const pytorch = (mode: "threads" | "compile" | "ddp") => python(surroundings.pytorch, "pytorch.py", mode);
   switch (who) {
     case "shardgrad-native":
       return reasonOr(noNative, shardgradLaunch("native"));
@@ -65,6 +74,10 @@ function launchOf(who: Who, { python, noNative, noBlas, noRivals }: Surroundings
       return pytorch("threads");
     case "pytorch-ddp":
       return pytorch("ddp");
+    case "pytorch-compile":
+      return pytorch("compile");
+    case "jax":
+      return python(surroundings.jax, "jax_cpu.py");
     case "tfjs-wasm":
       return reasonOr(noRivals, node(`${rivalsFolder}tfjs.mjs`));
     case "jax-js":
@@ -79,8 +92,7 @@ export function listContenders(
   surroundings: Surroundings,
 ): Contender[] {
   return only.flatMap((who) => {
-    const allCores = who === "pytorch-nt" || who === "pytorch-ddp";
-    const counts = isOurs(who) ? workerCounts : [allCores ? surroundings.cores : 1];
+    const counts = isOurs(who) ? workerCounts : [onAllCores.has(who) ? surroundings.cores : 1];
     return counts.map((workers) => ({ who, workers, launch: launchOf(who, surroundings) }));
   });
 }

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { findPytorch } from "./find-pytorch.ts";
+import { findPython } from "./find-python.ts";
 
-const python = await findPytorch();
+const [pytorch, jax] = await Promise.all([findPython("PyTorch"), findPython("JAX")]);
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 let folder: string;
 beforeAll(() => {
@@ -55,7 +55,7 @@ it("trains a model and writes rows and tables", async () => {
   expect(stdout).toMatch(/## mlp-tiny\n\n23,860 parameters.*\| shardgrad-wasm \|/s);
 });
 
-describe.skipIf("reason" in python)("with PyTorch", () => {
+describe.skipIf("reason" in pytorch)("with PyTorch", () => {
   it("trains the same network on threads and on ranks", async () => {
     const json = join(folder, "pytorch.json");
     const args = ["--models", "mlp-tiny", "--only", "pytorch-1t,pytorch-ddp", "--rounds", "1"];
@@ -67,6 +67,32 @@ describe.skipIf("reason" in python)("with PyTorch", () => {
       { who: "pytorch-ddp", reason: null, msPerStep: spread },
     ]);
   });
+
+  it("leaves torch.compile out with its reason where no C++ compiler is", async () => {
+    vi.stubEnv("CXX", "/no/such/compiler");
+    // What an earlier run has compiled would need no compiler.
+    vi.stubEnv("TORCHINDUCTOR_CACHE_DIR", join(folder, "inductor"));
+    const args = ["--models", "mlp-tiny", "--only", "pytorch-compile", "--rounds", "1"];
+    const { code, stdout } = await bench(...args);
+    vi.unstubAllEnvs();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\n- pytorch-compile \d+: .*InvalidCxxCompiler: .*\/no\/such\/compiler.*\n$/);
+  });
+});
+
+it.skipIf("reason" in jax)("trains the same network with JAX", async () => {
+  const json = join(folder, "jax.json");
+  const args = ["--models", "lenet5", "--only", "jax,shardgrad-native", "--workers", "1", "--rounds", "1"];
+  const { code, stdout } = await bench(...args, "--json", json);
+  expect(code).toBe(0);
+  expect(JSON.parse(readFileSync(json, "utf8"))[0]).toMatchObject({
+    who: "jax",
+    reason: null,
+    msPerStep: spread,
+  });
+  expect(stdout).toMatch(
+    /## Against the best of all rivals\n[^#]*\| lenet5 +\| shardgrad-native 1 .*\| jax \d+ /,
+  );
 });
 
 it("measures kernels by themselves", async () => {
@@ -172,7 +198,7 @@ describe.skipIf(process.platform === "win32")("leaves no child behind", () => {
   }
 
   // Ranks are grandchildren.
-  const ranks = "reason" in python ? "shardgrad-wasm" : "pytorch-ddp";
+  const ranks = "reason" in pytorch ? "shardgrad-wasm" : "pytorch-ddp";
 
   it.each([
     ["Ctrl-C", "shardgrad-wasm", "SIGINT", 130],

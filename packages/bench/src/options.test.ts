@@ -28,7 +28,8 @@ it("says what would have fitted", () => {
 it("lists whom the machine lacks with the reason", () => {
   const surroundings = {
     cores: 4,
-    python: { reason: "no PyTorch" },
+    pytorch: { reason: "no PyTorch" },
+    jax: { reason: "no JAX" },
     noNative: "no AVX2",
     noBlas: "no BLAS",
     noRivals: undefined,
@@ -47,6 +48,8 @@ it("lists whom the machine lacks with the reason", () => {
     ["pytorch-1t", 1, "no PyTorch"],
     ["pytorch-nt", 4, "no PyTorch"],
     ["pytorch-ddp", 4, "no PyTorch"],
+    ["pytorch-compile", 4, "no PyTorch"],
+    ["jax", 4, "no JAX"],
     ["tfjs-wasm", 1, false],
     ["jax-js", 1, false],
   ]);

@@ -5,28 +5,32 @@ import { usableCores } from "@shardgrad/parallel/engine";
 import type { BlasFound } from "shardgrad/measure";
 import { describeMachine } from "shardgrad/measure";
 import { useBlasIfThere } from "./best-kernels.ts";
-import type { Surroundings } from "./contenders.ts";
+import type { Surroundings, Who } from "./contenders.ts";
 import { listContenders } from "./contenders.ts";
-import { findPytorch } from "./find-pytorch.ts";
+import type { FoundPython, PythonLibrary } from "./find-python.ts";
+import { findPython } from "./find-python.ts";
 import { installRivals } from "./install-rivals.ts";
 import { machineReport } from "./machine-report.ts";
 import { measureModel } from "./measure-model.ts";
 import type { ZooOptions } from "./options.ts";
 import { announce, deliver } from "./output.ts";
-import { modelReport, versionsReport } from "./zoo-report.ts";
+import { modelReport, summaryReport, versionsReport } from "./zoo-report.ts";
 import type { BenchRow } from "./zoo-rows.ts";
 import { rowsOf } from "./zoo-rows.ts";
 
 /** Looks only for the requested contenders. */
 async function lookAround({ only }: ZooOptions, blas: BlasFound): Promise<Surroundings> {
   const { native } = await availableKernels(import.meta.url);
-  const asked = (prefix: string) => only.some((who) => who.startsWith(prefix));
+  const asked = (...names: Who[]) => names.some((name) => only.includes(name));
+  const pythonIf = async (isAsked: boolean, library: PythonLibrary): Promise<FoundPython> =>
+    isAsked ? findPython(library) : { reason: "not asked for" };
   return {
     cores: usableCores(),
-    python: asked("pytorch") ? await findPytorch() : { reason: "not asked for" },
+    pytorch: await pythonIf(asked("pytorch-1t", "pytorch-nt", "pytorch-ddp", "pytorch-compile"), "PyTorch"),
+    jax: await pythonIf(asked("jax"), "JAX"),
     noNative: "reason" in native ? native.reason : undefined,
     noBlas: "noBlas" in blas ? blas.noBlas : undefined,
-    noRivals: asked("tfjs") || asked("jax") ? await installRivals(announce) : "not asked for",
+    noRivals: asked("tfjs-wasm", "jax-js") ? await installRivals(announce) : "not asked for",
   };
 }
 
@@ -47,6 +51,12 @@ export async function benchZoo(options: ZooOptions): Promise<void> {
     rows.push(...own);
     reports.push(modelReport(model.name, own));
   }
-  const parts = ["# Benchmark", machineReport(machine), versionsReport(rows), ...reports];
+  const parts = [
+    "# Benchmark",
+    machineReport(machine),
+    versionsReport(rows),
+    summaryReport(rows),
+    ...reports,
+  ];
   deliver(parts.filter(Boolean).join("\n\n"), rows, options);
 }

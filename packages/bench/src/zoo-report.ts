@@ -28,19 +28,55 @@ function timesTable(rows: readonly BenchRow[]): string {
   );
 }
 
-/** How many times as long the rivals take; empty if there are none. */
+/** Those that have numbers, the quickest first. */
+function quickestFirst(rows: readonly BenchRow[]): BenchRow[] {
+  const timed = rows.filter(({ msPerStep }) => msPerStep);
+  return timed.toSorted((a, b) => a.msPerStep!.median - b.msPerStep!.median);
+}
+
+/** How many times as long the rivals take; empty if there are none. The last column is for the best of them. */
 function ratiosTable(rows: readonly BenchRow[]): string {
   const own = rows.filter(({ who, msPerStep }) => isOurs(who) && msPerStep);
   const rivals = [...new Set(own.flatMap(({ ratio }) => Object.keys(ratio)))];
-  if (rivals.length === 0) return "";
+  const best = quickestFirst(rows).find(({ who }) => rivals.includes(who))?.who;
+  if (!best) return "";
+  const shown = [...rivals.map((who) => [who, who] as const), [`the best, ${best}`, best] as const];
   return markdownTable(
-    [["times as fast as", "left"], ["workers", "right"], ...rivals.map((who) => [who, "right"] as const)],
+    [
+      ["times as fast as", "left"],
+      ["workers", "right"],
+      ...shown.map(([title]) => [title, "right"] as const),
+    ],
     own.map(({ who, workers, ratio }) => [
       who,
       String(workers),
-      ...rivals.map((rival) => (ratio[rival] ? spreadText(ratio[rival]) : "–")),
+      ...shown.map(([, rival]) => (ratio[rival] ? spreadText(ratio[rival]) : "–")),
     ]),
   );
+}
+
+/** A line a model: shardgrad's quickest way against the quickest of all rivals. Empty if there are no such lines. */
+export function summaryReport(rows: readonly BenchRow[]): string {
+  const lines = [...Map.groupBy(rows, ({ model }) => model)].flatMap(([model, ofModel]) => {
+    const own = quickestFirst(ofModel).find(({ who }) => isOurs(who));
+    const best = quickestFirst(ofModel).find(({ who }) => own?.ratio[who]);
+    if (!own || !best) return [];
+    const times = [own, best].flatMap(({ who, workers, msPerStep }) => [
+      `${who} ${workers}`,
+      digits(msPerStep!.median),
+    ]);
+    return [[model, ...times, spreadText(own.ratio[best.who]!)]];
+  });
+  if (lines.length === 0) return "";
+  const head = [
+    ["network", "left"],
+    ["shardgrad at its best", "left"],
+    ["ms a step", "right"],
+    ["the best rival", "left"],
+    ["ms a step", "right"],
+    ["times as fast", "right"],
+  ] as const;
+  return `## Against the best of all rivals\n\n${markdownTable(head, lines)}`;
 }
 
 /** Remarks on contenders that could not run, or did not keep still. */

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { Entry } from "./entry.ts";
 import { stepFlops } from "./network-sizes.ts";
 import { zooModel } from "./zoo.ts";
-import { modelReport } from "./zoo-report.ts";
+import { modelReport, summaryReport } from "./zoo-report.ts";
 import { rowsOf } from "./zoo-rows.ts";
 
 const model = zooModel("mlp-tiny");
@@ -27,6 +27,7 @@ const measured = {
   contenders: [
     [{ who: "shardgrad-wasm", workers: 2, launch }, entryWith([1, 2, 1])],
     [{ who: "pytorch-1t", workers: 1, launch }, entryWith([3, 6, 5])],
+    [{ who: "jax", workers: 2, launch }, entryWith([3, 4, 4])],
     [{ who: "jax-js", workers: 1, launch }, entryWith([], "not installed: no network")],
   ] as const,
   sgemm: {
@@ -39,7 +40,7 @@ const measured = {
 it("makes rows of the promised form", () => {
   const rows = JSON.parse(JSON.stringify(rowsOf(measured, machine)));
   const gflops = stepFlops(model.network, model.batch) / 1e6;
-  expect(rows).toHaveLength(3);
+  expect(rows).toHaveLength(4);
   expect(rows[0]).toEqual({
     model: "mlp-tiny",
     who: "shardgrad-wasm",
@@ -50,7 +51,7 @@ it("makes rows of the promised form", () => {
     // 6.1/15, 3.1/20, 6.1/40: the median is within the rounds, too.
     peakShare: expect.closeTo(gflops / 40, 10),
     peakMemoryBytes: 1e8 + 2,
-    ratio: { "pytorch-1t": { median: 3, min: 3, max: 5 } },
+    ratio: { "pytorch-1t": { median: 3, min: 3, max: 5 }, jax: { median: 3, min: 2, max: 4 } },
     version: "",
     reason: null,
     idleShare: 0.2,
@@ -63,7 +64,7 @@ it("makes rows of the promised form", () => {
   });
   expect(rows[1].ratio).toEqual({});
   const absent = { msPerStep: null, rounds: 0, gflops: null, peakShare: null, peakMemoryBytes: null };
-  expect(rows[2]).toMatchObject({ ...absent, reason: "not installed: no network" });
+  expect(rows[3]).toMatchObject({ ...absent, reason: "not installed: no network" });
 });
 
 it("tells all of it in tables", () => {
@@ -71,7 +72,23 @@ it("tells all of it in tables", () => {
   expect(report).toMatch(/^## mlp-tiny\n\n23,860 parameters, batches of 64, SGD/);
   expect(report).toMatch(/\| shardgrad-wasm +\| +2 \| +1.00 \| 1.00 – 2.00 \|/);
   expect(report).toMatch(/\| shardgrad-wasm +\| +2 \| 3.00 \(3.00 – 5.00\) \|/);
+  expect(report).toMatch(/\| times as fast as \| workers \| +pytorch-1t \| +jax \| +the best, jax \|/);
   expect(report).toMatch(/\| jax-js +\| +1 \| +– \|/);
   expect(report).toContain("- jax-js 1: not installed: no network");
   expect(report).toContain("- shardgrad-wasm 2 used up to 20 % of a core while others had their turn");
+});
+
+it("compares the quickest of ours with the best of all rivals, network by network", () => {
+  const report = summaryReport(rowsOf(measured, machine));
+  expect(report).toMatch(/^## Against the best of all rivals\n\n/);
+  const line = report.split("\n").at(-1)!.split("|");
+  expect(line.map((cell) => cell.trim()).filter(Boolean)).toEqual([
+    "mlp-tiny",
+    "shardgrad-wasm 2",
+    "1.00",
+    "jax 2",
+    "4.00",
+    "3.00 (2.00 – 4.00)",
+  ]);
+  expect(summaryReport(rowsOf({ ...measured, contenders: [] }, machine))).toBe("");
 });
