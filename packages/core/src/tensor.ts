@@ -22,8 +22,8 @@ export interface Node {
   output: Tensor;
   /** True for the inputs that get a gradient. */
   readonly differentiable: (index: number) => boolean;
-  /** Gradient of input `index` from the output's. */
-  vjp: (index: number, dy: Tensor) => Tensor;
+  /** Gradient of input `index` from the output's. With a `sum`, it may be added there, and is `sum` then. */
+  vjp: (index: number, dy: Tensor, sum?: Tensor | null) => Tensor;
   /** @internal Replaces `vjp`: the part of the graph that this node represents, recorded again when it is needed. */
   segment: Segment | null;
   /** @internal The backward pass that recorded it, if any. */

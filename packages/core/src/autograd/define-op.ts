@@ -31,6 +31,11 @@ export interface OpDefinition<Inputs extends readonly Tensor[], Attributes> {
    * in ops, so that gradients can be differentiated again.
    */
   vjp: { readonly [K in keyof Inputs]: GradientRule<Inputs, Attributes> | null };
+  /**
+   * Adds the gradient of the only input to `sum`, contiguous and of its shape. For gradients that are 0 almost everywhere:
+   * costs what the others cost, and leaves the rest of `sum` alone.
+   */
+  addGradient?: (sum: Tensor, dy: Tensor, y: Tensor, ...rest: Arguments<Inputs, Attributes>) => void;
 }
 
 /** The argument of `defineVariadicOp`. */
@@ -42,7 +47,11 @@ export interface VariadicDefinition<Attributes> {
   vjp: (dy: Tensor, y: Tensor, inputs: readonly Tensor[], attributes: Attributes, index: number) => Tensor;
 }
 
-const opDefinition = optionNames<VariadicDefinition<unknown>>({ name: true, forward: true, vjp: true });
+const variadicDefinition = optionNames<VariadicDefinition<unknown>>({ name: true, forward: true, vjp: true });
+const opDefinition = optionNames<OpDefinition<[Tensor], unknown>>({
+  ...{ name: true, forward: true, vjp: true },
+  addGradient: true,
+});
 
 /** The number of nodes recorded so far, which is the next node's order. */
 let recorded = 0;
@@ -122,7 +131,7 @@ function record(
   op: string,
   inputs: readonly Tensor[],
   differentiable: (index: number) => boolean,
-  vjp: (index: number, dy: Tensor) => Tensor,
+  vjp: Node["vjp"],
 ): Tensor {
   if (recording && inputs.some((input, index) => input.tracked && differentiable(index))) {
     if (y.node !== null || inputs.includes(y)) {
@@ -138,7 +147,7 @@ export function defineOp<Inputs extends readonly Tensor[], Attributes = undefine
   definition: OpDefinition<Inputs, Attributes>,
 ): (...args: Arguments<Inputs, Attributes>) => Tensor {
   checkOptions("defineOp", definition, opDefinition);
-  const { name, forward } = definition;
+  const { name, forward, addGradient } = definition;
   const rules = definition.vjp as readonly (GradientRule<Inputs, Attributes> | null)[];
   const differentiable = (index: number) => rules[index] !== null;
   const names = rules.map((_, index) => (rules.length === 1 ? "x" : `input ${index}`));
@@ -146,7 +155,11 @@ export function defineOp<Inputs extends readonly Tensor[], Attributes = undefine
     for (let index = 0; index < names.length; index++) requireTensor(name, args[index], names[index]);
     const y = compute(() => forward(...args));
     const inputs = args.slice(0, rules.length) as unknown as readonly Tensor[];
-    return record(y, name, inputs, differentiable, (index, dy) => {
+    return record(y, name, inputs, differentiable, (index, dy, sum) => {
+      if (sum && addGradient) {
+        addGradient(sum, dy, y, ...args);
+        return sum;
+      }
       const rule = rules[index];
       if (!rule) throw new GradientError(`${name}: input ${index} has no gradient`);
       return rule(dy, y, ...args);
@@ -158,7 +171,7 @@ export function defineOp<Inputs extends readonly Tensor[], Attributes = undefine
 export function defineVariadicOp<Attributes>(
   definition: VariadicDefinition<Attributes>,
 ): (inputs: readonly Tensor[], attributes: Attributes) => Tensor {
-  checkOptions("defineVariadicOp", definition, opDefinition);
+  checkOptions("defineVariadicOp", definition, variadicDefinition);
   const { name, forward, vjp } = definition;
   return (inputs, attributes) => {
     inputs.forEach((x, index) => {

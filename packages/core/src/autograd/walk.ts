@@ -33,6 +33,9 @@ export function keyOf(x: Tensor): Tensor {
   return x.node ? x.node.output : x;
 }
 
+/** Computes a gradient. */
+type Rule = (sum: Tensor | null) => Tensor;
+
 export class Walk {
   /** Gradients by key: of wanted tensors, and of those that the walk has not reached yet. */
   readonly #gradients = new Map<Tensor, Tensor>();
@@ -106,7 +109,7 @@ export class Walk {
     this.#runHooks(output);
     const dy = this.#gradients.get(output)!;
     node.inputs.forEach((input, index) => {
-      if (this.#needs(node, index)) this.#add(keyOf(input), () => inputGradient(node, index, dy));
+      if (this.#needs(node, index)) this.#add(keyOf(input), (sum) => inputGradient(node, index, dy, sum));
     });
     if (this.#wanted.has(output)) this.#complete.add(output);
     else {
@@ -115,26 +118,29 @@ export class Walk {
     }
   }
 
-  /** Adds the result of `rule` to the gradient of `x`, if that is needed. */
-  #add(x: Tensor, rule: () => Tensor): void {
+  /**
+   * Adds the result of `rule` to the gradient of `x`, if that is needed. The rule may itself add to the sum that it gets,
+   * and return it.
+   */
+  #add(x: Tensor, rule: Rule): void {
     if (!this.#needed.has(x)) return;
     const before = this.#gradients.get(x);
-    if (this.#recorded) this.#gradients.set(x, before ? accumulate(before, rule()) : rule());
+    if (this.#recorded) this.#gradients.set(x, before ? accumulate(before, rule(null)) : rule(null));
     else if (!before) {
       const place = this.#places.get(x) ?? null;
       this.#gradients.set(
         x,
-        scope(() => (place ? allocateAt(place, rule) : rule())),
+        scope(() => (place ? allocateAt(place, () => rule(null)) : rule(null))),
       );
     } else this.#addTo(x, before, rule);
   }
 
   /** In place if nobody else uses the sum so far. */
-  #addTo(x: Tensor, before: Tensor, rule: () => Tensor): void {
+  #addTo(x: Tensor, before: Tensor, rule: Rule): void {
     const sum = scope(() => {
-      const more = rule();
-      if (before.storage.shared || !before.contiguous) return accumulate(before, more);
-      addInto(before, more, before);
+      if (before.storage.shared || !before.contiguous) return accumulate(before, rule(null));
+      const more = rule(before);
+      if (more !== before) addInto(before, more, before);
       return before;
     });
     if (sum === before) return;
@@ -198,11 +204,11 @@ export class Walk {
   }
 }
 
-/** The gradient of one input of a node, in a separate handle. */
-function inputGradient(node: Node, index: number, dy: Tensor): Tensor {
+/** The gradient of one input of a node, in a separate handle; or `sum`, to which it was added. */
+function inputGradient(node: Node, index: number, dy: Tensor, sum: Tensor | null): Tensor {
   let dx: Tensor;
   try {
-    dx = node.vjp(index, dy);
+    dx = node.vjp(index, dy, sum);
   } catch (error) {
     if (!(error instanceof ReleasedError)) throw error;
     throw new ReleasedError(

@@ -1,10 +1,11 @@
 // slice and its relatives: what NumPy gives, which results are views, gradients that meet, and what is refused.
 // Their values on random views are in ../layout.test.ts, their gradients in ../gradients.test.ts.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { grad } from "../../autograd/tape.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
+import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { Tensor } from "../../tensor.ts";
-import { mul } from "../arithmetic/arithmetic.ts";
+import { add, mul } from "../arithmetic/arithmetic.ts";
 import { exp } from "../arithmetic/unary.ts";
 import { tensor, zeros } from "../create/create.ts";
 import { arange } from "../create/sequences.ts";
@@ -164,4 +165,36 @@ test.each<[message: string, type: typeof ShapeError, call: () => unknown]>([
 ])("%s", (message, type, call) => {
   expect(call).toThrow(type);
   expect(call).toThrow(message);
+});
+
+test("gradients of many slices meet in one tensor, where each costs what it covers", () => {
+  const rows = 6;
+  const x = tensor(
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8, 9],
+      [10, 11, 12],
+      [13, 14, 15],
+      [16, 17, 18],
+    ],
+    { requiresGrad: true },
+  );
+  const parts = (): Tensor[] => [
+    ...Array.from({ length: rows }, (_, i) => select(x, 0, i)),
+    ...Array.from({ length: 3 }, (_, i) => select(x, 1, i)),
+    slice(x, [[null, null, -2], [1]]),
+    narrow(x, 0, 2, 3),
+  ];
+  const loss = () =>
+    parts().reduce((total, part, i) => add(total, mul(sum(mul(part, part)), i + 1)), zeros([]));
+  const fill = vi.spyOn(kernelsFor("float32"), "fill");
+  const y = loss();
+  fill.mockClear();
+  const dx = grad(y, [x])[0]!;
+  // The gradient of the loss, and the first part's surroundings.
+  expect(fill.mock.calls.filter(([n]) => n === x.size)).toHaveLength(1);
+  fill.mockRestore();
+  const composed = grad(loss(), [x], { createGraph: true })[0]!;
+  expect(numbers(dx)).toEqual(numbers(composed));
 });

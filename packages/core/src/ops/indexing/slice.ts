@@ -2,13 +2,14 @@
 // share a file. Others (select, narrow, flip) are slices; none of them copies.
 import { requireList } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
+import { addInto } from "../../autograd/gradient-ops.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { formatShape, normalizeAxes, normalizeAxis } from "../../shape.ts";
 import { copyStrided } from "../../strided-copy.ts";
-import { Tensor } from "../../tensor.ts";
+import { contiguous, Tensor } from "../../tensor.ts";
 
 /**
  * What to take along one axis: an index, which drops the axis, or `[start, end, step]` as in Python's `start:end:step`.
@@ -42,6 +43,12 @@ const sliceOp = defineOp<[Tensor], readonly Window[]>({
   name: "slice",
   forward: look,
   vjp: [(dy, _, x, windows): Tensor => setInto(dy, { shape: x.shape, windows, value: 0 })],
+  addGradient: (sum, dy, _y, _x, windows) => {
+    const part = look(sum, windows);
+    const added = contiguous(part);
+    addInto(added, dy, added);
+    if (added !== part) copyStrided(added, part);
+  },
 });
 
 interface Surroundings {
