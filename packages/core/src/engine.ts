@@ -4,7 +4,7 @@
 export { compileInRounds, type Rounds, type RoundsOptions, timeReplays } from "./capture/compile.ts";
 export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
-export { kernelsFor } from "./kernels/dispatch.ts";
+export { kernelsFor, moveToLargerHeap } from "./kernels/dispatch.ts";
 export {
   type CallJoiner,
   type FloatKernels,
@@ -19,7 +19,14 @@ export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
 export { scratchMemory } from "./kernels/scratch.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
-export { Heap, type HeapOptions, heap, openHeap, type SharedMemory } from "./memory/heap.ts";
+export {
+  Heap,
+  type HeapOptions,
+  heap,
+  openHeap,
+  type SharedMemory,
+  wasmReachBytes,
+} from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";

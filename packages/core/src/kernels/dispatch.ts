@@ -1,7 +1,8 @@
 // Selects the kernels: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
 import type { DType } from "../dtype.ts";
+import { ValueError } from "../errors.ts";
 import type { Heap } from "../memory/heap.ts";
-import { heap } from "../memory/heap.ts";
+import { enlargeHeap, heap } from "../memory/heap.ts";
 import type { CallJoiner, ProvidedName } from "./provide-kernels.ts";
 import { providedKernels } from "./provide-kernels.ts";
 import { referenceKernels } from "./reference/index.ts";
@@ -32,7 +33,15 @@ let tables: Tables | undefined;
 
 function build(set: KernelSet): Tables {
   const memory = heap();
-  if (set === "native" || set === "blas") return overlay(set, build(kernelsBelow(set)), memory);
+  if (set === "native" || set === "blas") {
+    const below = kernelsBelow(set);
+    return overlay(set, build(below === "native" || memory.isWasm ? below : "reference"), memory);
+  }
+  if (set !== "reference" && !memory.isWasm) {
+    throw new ValueError(
+      `useKernels: "${set}" cannot reach this thread's numbers, which a run has moved to more than 4 GiB of memory; use "native"`,
+    );
+  }
   // Kernels without a WebAssembly version are those whose reference is fast enough.
   const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
   return {
@@ -136,4 +145,16 @@ export function kernelSet(): KernelSet {
 export function useKernels(choice: KernelChoice): KernelSet {
   tables = build(resolveKernels(choice));
   return tables.set;
+}
+
+/**
+ * Moves this thread's numbers to a heap of so many bytes, and selects native kernels, which must be provided: WebAssembly
+ * does not reach them any more. See `enlargeHeap`.
+ *
+ * @throws MemoryError if the system refuses; then nothing has changed
+ */
+export function moveToLargerHeap(bytes: number): void {
+  enlargeHeap(bytes);
+  const isWasm = tables?.set === "wasm-plain" || tables?.set === "wasm-relaxed";
+  tables = tables && build(isWasm ? "native" : tables.set);
 }

@@ -113,6 +113,18 @@ test("free lists that hold far more than is live are merged on their own", () =>
   expect(arena.allocate(41 * 1024 ** 2, "one more")).toBe(64);
 });
 
+test("it can be extended; what is allocated keeps its place, and the rest is one span", () => {
+  const arena = new Arena(64, 64 * kibibyte);
+  const [first, second] = [0, 1].map(() => arena.allocate(8 * kibibyte, "kept")) as [number, number];
+  arena.free(first, 8 * kibibyte, "kept");
+  expect(arena.used()).toEqual([{ offset: second, bytes: 8 * kibibyte }]);
+  arena.extendTo(6 * gibibyte);
+  expect(arena.base + arena.bytes).toBe(6 * gibibyte);
+  expect(arena.used()).toEqual([{ offset: second, bytes: 8 * kibibyte }]);
+  expect(arena.allocate(5 * gibibyte, "beyond")).toBe(second + 8 * kibibyte);
+  expect(arena.allocate(8 * kibibyte, "kept")).toBe(first);
+});
+
 describe("the error when memory runs out", () => {
   test("says what was asked, what is held and by whom, largest first, and what to do", () => {
     const arena = new Arena(64, 64 * kibibyte);

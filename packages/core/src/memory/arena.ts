@@ -35,11 +35,11 @@ export function formatBytes(bytes: number): string {
 
 export class Arena {
   readonly base: number;
-  readonly bytes: number;
   /** Bytes allocated and not yet freed. */
   live = 0;
   /** The largest `live` so far. */
   peak = 0;
+  #bytes: number;
   #waiting = 0;
   readonly #lists = new Map<number, number[]>();
   #spans: Span[];
@@ -47,8 +47,37 @@ export class Arena {
 
   constructor(base: number, bytes: number) {
     this.base = Math.ceil(base / alignment) * alignment;
-    this.bytes = Math.floor((base + bytes - this.base) / alignment) * alignment;
-    this.#spans = [{ offset: this.base, bytes: this.bytes }];
+    this.#bytes = Math.floor((base + bytes - this.base) / alignment) * alignment;
+    this.#spans = [{ offset: this.base, bytes: this.#bytes }];
+  }
+
+  /** The length of its range. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Moves the end of its range up to so many bytes. */
+  extendTo(end: number): void {
+    const from = this.base + this.#bytes;
+    const bytes = Math.floor((end - from) / alignment) * alignment;
+    this.#merge();
+    const last = this.#spans.at(-1);
+    if (last && last.offset + last.bytes === from) last.bytes += bytes;
+    else this.#spans.push({ offset: from, bytes });
+    this.#bytes += bytes;
+  }
+
+  /** The parts of its range that are allocated, in their order. */
+  used(): { offset: number; bytes: number }[] {
+    this.#merge();
+    const free = [...this.#spans, { offset: this.base + this.#bytes, bytes: 0 }];
+    let from = this.base;
+    const parts = free.map(({ offset, bytes }) => {
+      const part = { offset: from, bytes: offset - from };
+      from = offset + bytes;
+      return part;
+    });
+    return parts.filter(({ bytes }) => bytes > 0);
   }
 
   /** The offset of a block of at least `bytes` bytes, on a cache line. `holder` names it in the out-of-memory error. */

@@ -1,6 +1,6 @@
-// The one shared WebAssembly.Memory of a thread, its typed views, and the thread's arena. Reserves everything at the
-// start: untouched pages cost nothing, and views never go stale by growth. Must not know tensors or kernels. See
-// README.md in this folder.
+// The one shared memory of a thread, its typed views, and the thread's arena. Reserves everything at the start: untouched
+// pages cost nothing, and views do not go stale by growth. It is a WebAssembly.Memory of 4 GiB, which all kernels reach,
+// until `enlargeHeap` replaces it for native kernels. Must not know tensors or kernels. See README.md in this folder.
 import { MemoryError } from "../errors.ts";
 import { Arena, formatBytes } from "./arena.ts";
 
@@ -8,7 +8,7 @@ const pageBytes = 65536;
 const maximumPages = 65536;
 const minimumPages = 1024;
 
-/** A shared `WebAssembly.Memory`. That type itself is in TypeScript's libraries for browsers, which few programs name. */
+/** A shared `WebAssembly.Memory`, or what has a SharedArrayBuffer as its buffer. The type of the former is in TypeScript's libraries for browsers, which few programs name. */
 export interface SharedMemory {
   readonly buffer: ArrayBuffer;
 }
@@ -22,6 +22,9 @@ export interface HeapOptions {
   bytes?: number;
 }
 
+/** The most that WebAssembly with 32-bit addresses reaches. */
+export const wasmReachBytes = maximumPages * pageBytes;
+
 /** The shared memory of this thread, its typed views and its allocator. */
 export class Heap {
   readonly memory: SharedMemory;
@@ -31,8 +34,11 @@ export class Heap {
   readonly int32: Int32Array;
   readonly uint8: Uint8Array;
   readonly arena: Arena;
+  /** Whether WebAssembly can work on it. */
+  readonly isWasm: boolean;
 
-  constructor(options: HeapOptions = {}) {
+  /** @param arena one that other heaps had before; default: a new one over the range of the options */
+  constructor(options: HeapOptions = {}, arena?: Arena) {
     this.memory = options.memory ?? reserveMemory();
     this.buffer = this.memory.buffer as unknown as SharedArrayBuffer;
     this.float32 = new Float32Array(this.buffer);
@@ -41,7 +47,8 @@ export class Heap {
     this.uint8 = new Uint8Array(this.buffer);
     // Offset 0 is never allocated: kernels take it as "absent".
     const base = options.base ?? 1024;
-    this.arena = new Arena(base, options.bytes ?? this.buffer.byteLength - base);
+    this.arena = arena ?? new Arena(base, options.bytes ?? this.buffer.byteLength - base);
+    this.isWasm = typeof WebAssembly !== "undefined" && this.memory instanceof WebAssembly.Memory;
   }
 }
 
@@ -78,4 +85,31 @@ export function openHeap(options: HeapOptions): Heap {
     throw new MemoryError("openHeap: this thread has a heap already; call it before the first tensor");
   current = new Heap(options);
   return current;
+}
+
+/**
+ * Moves this thread's numbers to a new heap of so many bytes, which WebAssembly cannot reach. All keep their addresses;
+ * typed arrays over the old heap do not show what is written from now on. Only for a thread that shares its heap with no
+ * other.
+ *
+ * @throws MemoryError if the system refuses; then nothing has changed
+ */
+export function enlargeHeap(bytes: number): Heap {
+  const { arena, uint8 } = heap();
+  let buffer: SharedArrayBuffer;
+  try {
+    buffer = new SharedArrayBuffer(bytes);
+  } catch (error) {
+    throw new MemoryError(
+      `memory: cannot reserve ${formatBytes(bytes)} of shared memory; raise the limit of the address space (ulimit -v), or use a smaller model`,
+      { cause: error },
+    );
+  }
+  const larger = new Heap({ memory: { buffer: buffer as unknown as ArrayBuffer } }, arena);
+  // What is free is not read: that would make its pages cost something.
+  for (const part of arena.used())
+    larger.uint8.set(uint8.subarray(part.offset, part.offset + part.bytes), part.offset);
+  arena.extendTo(bytes);
+  current = larger;
+  return larger;
 }

@@ -14,6 +14,7 @@ const rows = [
   memoryRow("average of the weights", 100 * mebibyte, 0),
   memoryRow("activations", 0.5 * gibibyte, 2, "worker"),
 ];
+const room = { reachBytes: 4 * gibibyte, owner: "a process has" };
 const budget = (more: Partial<MemoryBudget> = {}): MemoryBudget => ({
   ...budgetOf(rows, { freeBytes: 4 * gibibyte, workers: 2 }),
   besidesBytes: 0.25 * gibibyte,
@@ -34,17 +35,17 @@ it("has the largest first, and leaves out what there is not", () => {
 
 describe("a run is refused", () => {
   it("if it does not fit into the shared memory", () => {
-    expect(() => requireRoom(budget())).not.toThrow();
+    expect(() => requireRoom(budget(), room)).not.toThrow();
     const tight = budget({ freeBytes: gibibyte });
-    expect(() => requireRoom(tight)).toThrow(MemoryError);
-    expect(() => requireRoom(tight)).toThrow(
+    expect(() => requireRoom(tight, room)).toThrow(MemoryError);
+    expect(() => requireRoom(tight, room)).toThrow(
       /^train: the run needs 1\.9 GiB of shared memory, but 1\.0 GiB of the 4\.0 GiB that a process has are free; most of it is activations: use a smaller batchSize, or fewer workers\n {2}activations/,
     );
   });
 
   it("if the machine, or the container, has less than that and what the process holds besides", () => {
-    expect(() => requireRoom(budget({ machineBytes: 2.2 * gibibyte }))).not.toThrow();
-    expect(() => requireRoom(budget({ machineBytes: 2 * gibibyte }))).toThrow(
+    expect(() => requireRoom(budget({ machineBytes: 2.2 * gibibyte }), room)).not.toThrow();
+    expect(() => requireRoom(budget({ machineBytes: 2 * gibibyte }), room)).toThrow(
       /^train: the run needs 2\.1 GiB of memory, but this machine, or container, has 2\.0 GiB; .*\n(?: {2}.*\n)* {2}the process itself +256\.0 MiB\n/,
     );
   });

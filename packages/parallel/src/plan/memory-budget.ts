@@ -2,7 +2,7 @@
 // sizes only: layout.ts decides what lies where, pass-memory.ts measures the passes.
 import { totalmem } from "node:os";
 import { MemoryError } from "@shardgrad/core";
-import { formatBytes, heap } from "@shardgrad/core/engine";
+import { formatBytes } from "@shardgrad/core/engine";
 
 /** What a row is for, and how to make it smaller. */
 const advice = {
@@ -121,9 +121,13 @@ export function describeRows(rows: readonly MemoryRow[]): string {
 /**
  * Throws unless a run fits into the shared memory and into the machine.
  *
+ * @param reach the shared memory that there is, and whose it is
  * @throws MemoryError with a line that says what is too large, and a table of its parts
  */
-export function requireRoom(budget: MemoryBudget): void {
+export function requireRoom(
+  budget: MemoryBudget,
+  { reachBytes, owner }: { reachBytes: number; owner: string },
+): void {
   const { rows, bytes, freeBytes, besidesBytes, machineBytes, complete } = budget;
   const more = complete ? "" : "\n  and what comes on top of these, which was not measured";
   const refuse = (need: string, room: string, table: readonly MemoryRow[]) => {
@@ -133,8 +137,7 @@ export function requireRoom(budget: MemoryBudget): void {
     );
   };
   if (bytes > freeBytes) {
-    const all = heap().buffer.byteLength;
-    const free = `${formatBytes(freeBytes)} of the ${formatBytes(all)} that a process has are free`;
+    const free = `${formatBytes(freeBytes)} of the ${formatBytes(reachBytes)} that ${owner} are free`;
     throw refuse(`${formatBytes(bytes)} of shared memory`, free, rows);
   }
   const total = bytes + besidesBytes;

@@ -2,7 +2,7 @@
 // each worker gets. For the main thread, when only the data is laid out.
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { MemoryError } from "@shardgrad/core";
-import { blockSize, formatBytes, heap } from "@shardgrad/core/engine";
+import { blockSize, formatBytes } from "@shardgrad/core/engine";
 import { storedBytes } from "../data/column-data.ts";
 import type { FoundSet } from "../data/dataset.ts";
 import type { RunJob } from "../job/define-job.ts";
@@ -20,6 +20,7 @@ import { snapshotCount } from "../shared/snapshots.ts";
 import { stepColumns } from "../shared/step-records.ts";
 import { timeColumns } from "../shared/step-times.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
+import type { HeapRoom } from "./heap-room.ts";
 import type { MemoryBudget, MemoryRow } from "./memory-budget.ts";
 import { budgetOf, memoryRow, requireRoom } from "./memory-budget.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -43,12 +44,19 @@ function columnBytes(set: FoundSet): number {
   return bytes;
 }
 
-/** @throws MemoryError if the sets of a job do not fit into shared memory */
-export function requireRoomForData(sets: readonly (FoundSet | undefined)[]): void {
+/**
+ * Makes room for the sets of a job.
+ *
+ * @throws MemoryError if they do not fit into shared memory
+ */
+export async function makeRoomForData(
+  sets: readonly (FoundSet | undefined)[],
+  room: HeapRoom,
+): Promise<void> {
   const bytes = sets.reduce((sum, set) => sum + (set ? columnBytes(set) : 0), 0);
-  const { arena } = heap();
-  const freeBytes = arena.bytes - arena.live;
-  requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0, complete: false }));
+  const { freeBytes } = room;
+  requireRoom(budgetOf([memoryRow("dataset", bytes)], { freeBytes, workers: 0, complete: false }), room);
+  await room.make(bytes);
 }
 
 /**
@@ -61,19 +69,19 @@ export function requireRoomForOrder(
   { validation, sampling = {} }: Pick<RunJob, "validation" | "sampling">,
   samples: number,
   dataBytes: number,
+  room: HeapRoom,
 ): void {
   const weighted = sampling.weights !== undefined || sampling.balance !== undefined;
   const stratified = typeof validation === "object" && validation.stratify !== undefined;
-  const { arena } = heap();
   const rows = [
     memoryRow("dataset", dataBytes),
     memoryRow("weights to draw by", 8, weighted ? samples : 0, "sample"),
     memoryRow("lists of held-out samples", 4, validation === undefined ? 0 : samples, "sample"),
   ];
-  const freeBytes = arena.bytes - arena.live + dataBytes;
+  const freeBytes = room.freeBytes + dataBytes;
   // In JavaScript's memory until they are copied to shared memory.
   const preparingBytes = samples * ((weighted || stratified ? 8 : 0) + (validation === undefined ? 0 : 5));
-  requireRoom(budgetOf(rows, { freeBytes, workers: 0, preparingBytes, complete: false }));
+  requireRoom(budgetOf(rows, { freeBytes, workers: 0, preparingBytes, complete: false }), room);
 }
 
 /** The memory of a run's parts; `dataBytes` are already in use. */
@@ -85,6 +93,7 @@ export interface BudgetParts {
   /** The layout, known once the metrics are tried. */
   sizesFor: (metrics: MetricsPlan) => LayoutSizes;
   dataBytes: number;
+  room: HeapRoom;
 }
 
 /** Bytes that a thread allocates to build the model and its state, one block per tensor. */
@@ -142,17 +151,20 @@ function layoutRows(
   return [...rows, memoryRow("bookkeeping", rest)];
 }
 
-/** Adds everything up. Tries the metrics and measures the passes, unless the rest alone does not fit. */
-export function planMemory(
+/**
+ * Adds everything up, and makes room for it. Tries the metrics and measures the passes, unless the rest alone does not
+ * fit.
+ */
+export async function planMemory(
   parts: BudgetParts,
   measure: () => { metrics: MetricsPlan; passes: PassMemory },
-): { metrics: MetricsPlan; budget: MemoryBudget } {
-  const { job, model, optimizer, plan, dataBytes } = parts;
+): Promise<{ metrics: MetricsPlan; budget: MemoryBudget }> {
+  const { job, model, optimizer, plan, dataBytes, room } = parts;
   const { workers } = plan;
-  const { arena } = heap();
   const building = buildingBytes(parts);
   // The main thread's own model is in memory now, and frees its place at the layout.
-  const freeBytes = arena.bytes - arena.live + dataBytes + building;
+  const ownBytes = dataBytes + building;
+  const freeBytes = room.freeBytes + ownBytes;
   const flat = placeParameters(model).flatSize * 4;
   const changing = placeUntrained(model, job.afterStep !== undefined).changingBytes;
   const lasting = flat * (1 + statesOf(optimizer) + averagesOf(job)) + changing;
@@ -162,7 +174,9 @@ export function planMemory(
   ];
   // The main thread's model, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
-  requireRoom(budgetOf([...besides, ...layoutRows(parts, noMetrics)], { ...around, complete: false }));
+  const known = budgetOf([...besides, ...layoutRows(parts, noMetrics)], { ...around, complete: false });
+  requireRoom(known, room);
+  await room.make(Math.max(known.bytes - ownBytes, 2 * flat));
   const { metrics, passes: found } = measure();
   const { training, afterStep, evaluation } = found;
   const passes = (training ?? 0) + (afterStep ?? 0) + (evaluation ?? 0);
@@ -184,7 +198,8 @@ export function planMemory(
   ];
   const complete = [training, afterStep, evaluation].every((bytes) => bytes !== undefined);
   const budget = budgetOf(rows, { ...around, complete });
-  requireRoom(budget);
+  requireRoom(budget, room);
+  await room.make(budget.bytes - ownBytes);
   return { metrics, budget };
 }
 

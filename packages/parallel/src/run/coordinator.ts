@@ -24,6 +24,7 @@ import type { Sources } from "../job/sources.ts";
 import { namedState } from "../job/torch-names.ts";
 import type { Onlooker } from "../onlooker.ts";
 import { wantedBy } from "../onlooker.ts";
+import { HeapRoom } from "../plan/heap-room.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { chooseKernels } from "../plan/run-kernels.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
@@ -77,7 +78,8 @@ export async function coordinate<M extends AnyModule>(
     const out = await checkOutput("train", options.out);
     const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob("train", launch.jobUrl, () => identifyJob(launch));
-    const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker) }, memory);
+    const place = { memory, room: new HeapRoom(kernels) };
+    const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker) }, place);
     const { model, control, plan, layout } = run;
     const { stepRecords: records, stepTimes: times } = layout;
     if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };

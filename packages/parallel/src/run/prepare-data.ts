@@ -12,7 +12,8 @@ import type { Job, RunJob } from "../job/define-job.ts";
 import { configureJob, holdOutFor } from "../job/define-job.ts";
 import { testLoss } from "../metrics/definition.ts";
 import type { Params } from "../params.ts";
-import { requireRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
+import { HeapRoom } from "../plan/heap-room.ts";
+import { makeRoomForData, requireRoomForOrder } from "../plan/run-memory.ts";
 import { checkSampleWeight } from "../step/sample-weights.ts";
 
 /**
@@ -80,6 +81,7 @@ export async function prepareData(
   defined: Job,
   given: Given,
   allocate: (bytes: number) => Storage,
+  room = new HeapRoom(),
 ): Promise<PreparedData> {
   const dataset = await findColumns(defined, given);
   const { params, seed } = given;
@@ -87,14 +89,14 @@ export async function prepareData(
   const chosen = fromRows ? { ...defined, validation: fromRows.validation } : defined;
   const job = configureJob(chosen as Job, { params, state: dataset.state });
   const named = fromRows && { rows: fromRows.names };
-  requireRoomForData([dataset.train, dataset.test]);
+  await makeRoomForData([dataset.train, dataset.test], room);
   let dataBytes = 0;
   const store = (bytes: number) => {
     dataBytes += blockSize(bytes);
     return allocate(bytes);
   };
   const set = storeSet("train", dataset.train, store);
-  requireRoomForOrder(job, set.samples, dataBytes);
+  requireRoomForOrder(job, set.samples, dataBytes, room);
   if (job.sampleWeight !== undefined) checkSampleWeight(job.sampleWeight, set, job.augment !== undefined);
   if (job.validation === undefined) {
     const test = matchTest(set, dataset.test && storeSet("test", dataset.test, allocate), job);

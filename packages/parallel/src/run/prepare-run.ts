@@ -23,6 +23,7 @@ import { testLoss } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import type { Wanted } from "../onlooker.ts";
 import { resolveParams } from "../params.ts";
+import type { HeapRoom } from "../plan/heap-room.ts";
 import { longestRound } from "../plan/local-schedule.ts";
 import type { MemoryBudget } from "../plan/memory-budget.ts";
 import { measurePasses } from "../plan/pass-memory.ts";
@@ -76,17 +77,23 @@ interface Asked {
   wanted: Wanted;
 }
 
+/** Where a run may have its numbers. */
+interface Place {
+  memory: ReservedMemory;
+  room: HeapRoom;
+}
+
 /** Stores the data, builds the model in shared memory, and lays out everything that the threads share. */
 export async function prepareRun(
   jobUrl: string,
   { job: defined, origin: jobOrigin }: FoundJob,
   { options, wanted }: Asked,
-  memory: ReservedMemory,
+  { memory, room }: Place,
 ): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
   const params = resolveParams(defined.params ?? {}, options.params);
   const given = { params, seed: runSeed(defined, options) };
-  const { job, train, test, rows } = await prepareData(defined, given, store);
+  const { job, train, test, rows } = await prepareData(defined, given, store, room);
   const order = planOrder(job.sampling ?? {}, train, store);
   const plan = planRun(job, options, train.samples);
   const { samples, batchSize, shards, seed, local } = plan;
@@ -101,8 +108,8 @@ export async function prepareRun(
   const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, wanted, plan }, metrics);
   // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
   await setImmediate();
-  const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes };
-  const { metrics, budget } = planMemory(parts, () => ({
+  const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes, room };
+  const { metrics, budget } = await planMemory(parts, () => ({
     metrics: tryMetrics(job, model, plan, test),
     passes: measurePasses(job, model, plan, { train, test }),
   }));

@@ -1,8 +1,11 @@
-// Heap memory that belongs to one run, freed all at once.
+// Heap memory that belongs to one run, freed all at once. As long as it is not, the heap stays where it is.
 import { blockSize, heap, Storage } from "@shardgrad/core/engine";
+import { noteRun } from "../plan/heap-room.ts";
 
 export class ReservedMemory {
   #blocks: Storage[] = [];
+  readonly #ended = noteRun();
+  #isAbandoned = false;
   /** All reserved blocks. */
   bytes = 0;
 
@@ -25,9 +28,11 @@ export class ReservedMemory {
   /** Never frees the memory: a thread may still write into it. */
   abandon(): void {
     this.#blocks = [];
+    this.#isAbandoned = true;
   }
 
   release(): void {
     for (const block of this.#blocks) block.release();
+    if (!this.#isAbandoned) this.#ended();
   }
 }

@@ -41,8 +41,8 @@ const directions = { forward: 0, input: 1, weight: 2 } as const;
 function workspace(direction: keyof typeof directions, x: Tensor, sizes: ConvolutionSizes): number {
   // A number that depends on the sizes alone: replays need not ask again.
   const bytes = outsideOfCapture(() => kernelsFor(x.dtype).convolveScratch(directions[direction], ...sizes));
-  // Sizes beyond 2 GiB come as negative numbers.
-  return Tensor.allocate([bytes >>> 0], "uint8", "convolution workspace").address;
+  // From WebAssembly, sizes beyond 2 GiB come as negative numbers.
+  return Tensor.allocate([bytes < 0 ? bytes + 2 ** 32 : bytes], "uint8", "convolution workspace").address;
 }
 
 /** One sample and group, with the next block of output rows to multiply. */
