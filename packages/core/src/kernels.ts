@@ -4,10 +4,11 @@ export type { KernelFamily } from "./kernels/definitions/index.ts";
 export { kernelDefinitions } from "./kernels/definitions/index.ts";
 export type { Definition, ParameterType } from "./kernels/language/definition.ts";
 export { defineKernel, defineRoutine } from "./kernels/language/definition.ts";
+export { bitsOf, fromBits } from "./kernels/language/float-bits.ts";
 export type { InterpretedMemory } from "./kernels/language/interpret.ts";
 export { interpret } from "./kernels/language/interpret.ts";
-export type { Operand, PlaceOperand } from "./kernels/language/recorder.ts";
-export { bitsOf, foldLanes, fromBits, Recorder } from "./kernels/language/recorder.ts";
+export type { Operand, PlaceOperand } from "./kernels/language/notes.ts";
+export { foldLanes, Recorder } from "./kernels/language/recorder.ts";
 export type {
   FoldName,
   LoadKind,

@@ -2,11 +2,11 @@
 // What definitions make of them is in ../kernels.test.ts and ../gemm.test.ts.
 import { expect, test } from "vitest";
 import { defineKernel, defineRoutine } from "./definition.ts";
+import { bitsOf } from "./float-bits.ts";
 import { interpret } from "./interpret.ts";
 import type { Held, Lanes, Wide } from "./interpret-operations.ts";
 import { evaluate, fusedMultiplyAdd, lanesOf, wideOf } from "./interpret-operations.ts";
 import type { Recorder } from "./recorder.ts";
-import { bitsOf } from "./recorder.ts";
 import type { Operation, Target } from "./values.ts";
 import { operations } from "./values.ts";
 

@@ -1,9 +1,10 @@
 // Runs recorded routines, operation by operation, for any number of lanes: the oracle of all backends. Knows no machine,
 // and is slow.
 
+import { bitsOf } from "./float-bits.ts";
 import type { Held, Lanes, Wide } from "./interpret-operations.ts";
 import { evaluate, foldPair, lanesOf, wideOf } from "./interpret-operations.ts";
-import { bitsOf, foldLanes } from "./recorder.ts";
+import { foldLanes } from "./recorder.ts";
 import type {
   FoldName,
   LoadKind,

@@ -4,7 +4,8 @@
 // per lane. A *tap* is the position of one weight (channel, row, column) as a byte offset into that copy. A *pixel* is a
 // position of the result, as another offset. The sum of the two is the input element that both use. Taps are ordered by
 // row, column, channel.
-import type { Operand, Recorder } from "../../language/recorder.ts";
+import type { Operand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import { foldLanes } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 

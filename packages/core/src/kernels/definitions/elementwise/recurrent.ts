@@ -1,7 +1,8 @@
 // The gated recurrent cells. The table of kernels has the signatures and formulas.
 import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
-import type { Operand, Recorder } from "../../language/recorder.ts";
+import type { Operand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import type { Elements } from "../loops/elements.ts";
 import { overElements } from "../loops/elements.ts";

@@ -1,5 +1,6 @@
 // Loops that count, and places along an axis.
-import type { Operand, Recorder } from "../../language/recorder.ts";
+import type { Operand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 
 /** Runs `body` with 0, `step`, 2·`step`, … below `count`. */

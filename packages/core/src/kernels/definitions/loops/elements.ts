@@ -1,5 +1,6 @@
 // Loops over elements: the definition says what happens to one vector, the loop and its tail are here.
-import type { PlaceOperand, Recorder } from "../../language/recorder.ts";
+import type { PlaceOperand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import type { Place, Value, Variable } from "../../language/values.ts";
 
 /** Reads and writes the present lanes of arrays, which are numbered as in the list of their addresses. */

@@ -2,7 +2,8 @@
 // Handles denormals, ±0, ±Infinity and NaN. "Error" is the largest over all float32 against float64, in ulp; perfect
 // rounding has 0.5. The coefficients are our own minimax fits (Remez, relative error of the function), each rounded to
 // float32.
-import type { Operand, Recorder } from "../../language/recorder.ts";
+import type { Operand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import type { Value } from "../../language/values.ts";
 
 /** 1.5 · 2^23: adding it rounds to an integer n, which is then in the last bits. The nine lowest of its own are zeros. */

@@ -1,7 +1,8 @@
 // Average pooling and its gradient. The elements of a window are visited row by row, in the lanes (windows.ts) or one by one.
 import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
-import type { Operand, Recorder } from "../../language/recorder.ts";
+import type { Operand } from "../../language/notes.ts";
+import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each } from "../loops/counting.ts";
 import { fillWith } from "../loops/elements.ts";

@@ -1,58 +1,17 @@
-// Reductions of [outer, length, inner] along the middle axis: sums, products, extrema and their positions, and sums of
-// squares. Rows are reduced in 16 virtual lanes, columns one by one, so that bits depend on the sizes alone.
-// Longer than 350 lines: the kernels of one family, which share their loops.
+// Reductions of [outer, length, inner] along the middle axis (axes.ts): sums, products, extrema and their positions; sums of
+// squares are in deviations.ts. Rows are reduced in 16 virtual lanes, columns one by one, so that bits depend on the sizes
+// alone.
 import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { FoldName, Value, Variable } from "../../language/values.ts";
 import type { Columns } from "../loops/column-sums.ts";
-import {
-  addressOf,
-  clearTotals,
-  columnScratchBytes,
-  foldColumns,
-  overStripes,
-  sumColumns,
-} from "../loops/column-sums.ts";
+import { addressOf, columnScratchBytes, foldColumns, sumColumns } from "../loops/column-sums.ts";
 import { overElements } from "../loops/elements.ts";
-import { foldRow, sumOverRow, sumWideOverRow } from "../loops/sums.ts";
-
-/** The axes, and where x and y are for the current `outer`. */
-interface Axes {
-  readonly length: Variable;
-  readonly inner: Variable;
-  readonly x: Variable;
-  readonly y: Variable;
-}
-
-const axesParameters = ["i32", "i32", "i32", "ptr", "ptr"] as const;
-
-/** Runs `row` if the axis is the last one, else `columns`, for each of `outer`. y has `inner` elements, or as many as x. */
-function overAxes(
-  k: Recorder,
-  outer: Variable,
-  { length, inner, x, y }: Axes,
-  keepsLength: boolean,
-  row: (x: Variable, y: Variable) => void,
-  columns: (columns: Columns) => void,
-): void {
-  const step = k.variable("ptr", k.shl(k.do("to.ptr", inner), 2));
-  const block = k.variable("ptr", k.mul(step, k.do("to.ptr", length)));
-  k.while(
-    () => k.gt(outer, 0),
-    () => {
-      const [p, q] = [k.variable("ptr", x), k.variable("ptr", y)];
-      k.if(
-        k.eq(inner, 1),
-        () => row(p, q),
-        () => columns({ rows: length, columns: inner, matrices: [p], step, perColumn: [], y: q }),
-      );
-      k.increase(x, block);
-      k.increase(y, keepsLength ? block : step);
-      k.increase(outer, -1);
-    },
-  );
-}
+import { foldRow, sumOverRow } from "../loops/sums.ts";
+import type { Axes } from "./axes.ts";
+import { axesOf, axesParameters, overAxes } from "./axes.ts";
+import { deviations } from "./deviations.ts";
 
 function recordSum(k: Recorder, outer: Variable, axes: Axes): void {
   overAxes(
@@ -154,172 +113,6 @@ function recordPlaces(k: Recorder, outer: Variable, axes: Axes, isMax: boolean):
   );
 }
 
-// In float64: the square of a float32 is exact there, and neither overflows nor underflows.
-
-/** Adds (x - mean)², or x where there are no means, of all rows to the float64 totals of a stripe of columns. */
-function addToTotals(k: Recorder, part: Columns, totals: Value | Variable, means?: Value | Variable): void {
-  const { rows, columns, matrices, step } = part;
-  clearTotals(k, columns, totals);
-  const [row, matrix] = [k.variable("i32", 0), k.variable("ptr", matrices[0]!)];
-  k.while(
-    () => k.lt(row, rows),
-    () => {
-      const now = k.variable("i32", k.min(k.sub(rows, row), 8));
-      const wides = [totals, ...(means ? [means] : [])].map((address) => k.variable("near", address));
-      overElements(
-        k,
-        columns,
-        [k.variable("ptr", matrix)],
-        ({ loadAt, place, loadWide, storeWide }) => {
-          const sums = loadWide(0).map((half) => k.variable("d", half)) as [Variable, Variable];
-          const centers = means && loadWide(1);
-          const address = addressOf(k, place(0));
-          const left = k.variable("i32", now);
-          k.loop(() => {
-            const x = loadAt(address);
-            for (const [i, half] of (["d.low", "d.high"] as const).entries()) {
-              const wide = k.do(half, x);
-              const distance = centers ? k.sub(wide, centers[i]!) : wide;
-              k.increase(sums[i]!, centers ? k.mul(distance, distance) : wide);
-            }
-            k.increase(address, step);
-            k.increase(left, -1);
-            return k.gt(left, 0);
-          });
-          storeWide(0, [k.read(sums[0]), k.read(sums[1])]);
-        },
-        wides,
-      );
-      k.increase(matrix, k.shl(step, 3));
-      k.increase(row, 8);
-    },
-  );
-}
-
-/** The means of a stripe, in float64. */
-function meansOf(k: Recorder, part: Columns, means: Variable): void {
-  addToTotals(k, part, means);
-  const count = k.do("d.splatI", part.rows);
-  overElements(
-    k,
-    part.columns,
-    [],
-    ({ loadWide, storeWide }) => {
-      const [low, high] = loadWide(0);
-      storeWide(0, [k.div(low, count), k.div(high, count)]);
-    },
-    [k.variable("near", means)],
-  );
-}
-
-function meanOfRow(k: Recorder, length: Variable, x: Variable): Value {
-  return k.div(
-    sumWideOverRow(k, length, x, (wide) => wide),
-    k.do("d.splatI", length),
-  );
-}
-
-/** Means, and behind them totals; zeros in place of means where nothing is centered. */
-function wideScratch(k: Recorder): { means: Variable; totals: Variable } {
-  const means = k.variable("near", k.scratch());
-  return { means, totals: k.variable("near", k.add(means, columnScratchBytes)) };
-}
-
-function recordSpread(
-  k: Recorder,
-  outer: Variable,
-  axes: Axes,
-  centered: Variable,
-  divisor: Variable,
-  root: Variable,
-): void {
-  const { length } = axes;
-  const { means, totals } = wideScratch(k);
-  const finish = (total: Value) => {
-    const result = k.variable("d", k.div(total, divisor));
-    k.if(root, () => k.set(result, k.sqrt(result)));
-    return result;
-  };
-  overAxes(
-    k,
-    outer,
-    axes,
-    false,
-    (x, y) => {
-      const mean = k.variable("d", 0);
-      k.if(centered, () => k.set(mean, meanOfRow(k, length, k.variable("ptr", x))));
-      const squares = sumWideOverRow(k, length, x, (wide) => {
-        const distance = k.sub(wide, mean);
-        return k.mul(distance, distance);
-      });
-      k.storeFirst(y, k.do("v.round", finish(squares)));
-    },
-    (whole) =>
-      overStripes(k, whole, (part) => {
-        k.if(
-          centered,
-          () => meansOf(k, part, means),
-          () => clearTotals(k, part.columns, means),
-        );
-        addToTotals(k, part, totals, means);
-        overElements(
-          k,
-          part.columns,
-          [part.y],
-          ({ store, loadWide }) => store(0, k.do("v.narrow", ...mapTwo(loadWide(0), finish))),
-          [k.variable("near", totals)],
-        );
-      }),
-  );
-}
-
-const mapTwo = <T>([a, b]: readonly [Value, Value], f: (x: Value) => T): [T, T] => [f(a), f(b)];
-
-function recordCenter(k: Recorder, outer: Variable, axes: Axes): void {
-  const { length } = axes;
-  const { means } = wideScratch(k);
-  overAxes(
-    k,
-    outer,
-    axes,
-    true,
-    (x, y) => {
-      const mean = k.variable("d", meanOfRow(k, length, k.variable("ptr", x)));
-      overElements(k, length, [x, y], ({ load, store }) => {
-        const v = load(0);
-        store(1, k.do("v.narrow", k.sub(k.do("d.low", v), mean), k.sub(k.do("d.high", v), mean)));
-      });
-    },
-    (whole) =>
-      overStripes(k, whole, (part) => {
-        meansOf(k, part, means);
-        const { rows, columns, matrices, step, y } = part;
-        const left = k.variable("i32", rows);
-        k.while(
-          () => k.gt(left, 0),
-          () => {
-            overElements(
-              k,
-              columns,
-              [matrices[0]!, y].map((address) => k.variable("ptr", address)),
-              ({ load, store, loadWide }) => {
-                const v = load(0);
-                const [low, high] = loadWide(0);
-                store(1, k.do("v.narrow", k.sub(k.do("d.low", v), low), k.sub(k.do("d.high", v), high)));
-              },
-              [k.variable("near", means)],
-            );
-            k.increase(matrices[0]!, step);
-            k.increase(y, step);
-            k.increase(left, -1);
-          },
-        );
-      }),
-  );
-}
-
-const axesOf = ([length, inner, x, y]: readonly Variable[]) => ({ length, inner, x, y }) as Axes;
-
 export const reduce: readonly Definition[] = [
   defineKernel(
     "sum",
@@ -345,17 +138,5 @@ export const reduce: readonly Definition[] = [
       recordPlaces(k, outer!, axesOf(axes), name === "argmax"),
     ),
   ),
-  defineKernel(
-    "spread",
-    [...axesParameters, "i32", "f64", "i32"],
-    (k, outer, length, inner, x, y, centered, divisor, root) =>
-      recordSpread(k, outer, { length, inner, x, y }, centered, divisor, root),
-    () => 2 * columnScratchBytes,
-  ),
-  defineKernel(
-    "center",
-    axesParameters,
-    (k, outer, ...axes) => recordCenter(k, outer!, axesOf(axes)),
-    () => columnScratchBytes,
-  ),
+  ...deviations,
 ];
