@@ -78,7 +78,7 @@ const nativeRooms = [
 ];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const shardgradRooms = [
-  ["writable", "watch-options", "kernels-text"],
+  ["writable", "watch-options", "kernels-text", "wrap"],
   ["log", "report", "trace"],
   ["watch"],
   ["onlookers"],

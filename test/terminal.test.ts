@@ -65,12 +65,17 @@ describe.skipIf(!hasTerminal)("in a terminal", () => {
     async (columns) => {
       const { ended } = startIn(columns, [wordy, "--workers", "1", "--restarts", "1"]);
       const { code, text } = await ended;
-      const { lines, cut, wraps, cursorShown } = screenOf(text, columns);
+      const { lines: shown, cut, wraps, cursorShown } = screenOf(text, columns);
       expect([cut, wraps, cursorShown, code]).toEqual([0, true, true, 1]);
+      // The command breaks its own lines between words, and indents what follows.
+      const lines = shown
+        .join("\n")
+        .replace(/\n {2}(?=\S)/g, " ")
+        .split("\n");
       const epochs = lines.filter((line) => line.startsWith("epoch "));
       expect(epochs.map((line) => line.slice(0, 9))).toEqual(["epoch 1/4", "epoch 2/4"]);
       const shape =
-        /^epoch \d\/4 {2}loss \d\.\d{4} {2}test loss \d\.\d{4}, accuracyOfTheFirstOfTheTwoModels \d\.\d{4}, accuracyOfTheSecondOfTheTwoModels \d\.\d{4} +[\d,]+ samples\/s$/;
+        /^epoch \d\/4 +loss \d\.\d{4} +test loss \d\.\d{4}, accuracyOfTheFirstOfTheTwoModels \d\.\d{4}, accuracyOfTheSecondOfTheTwoModels \d\.\d{4} +[\d,]+ samples\/s$/;
       for (const epoch of epochs) expect(epoch).toMatch(shape);
       const whole = lines.map((line) => line.trim());
       expect(whole).toContain(`out: ${filler}end`);
@@ -80,6 +85,8 @@ describe.skipIf(!hasTerminal)("in a terminal", () => {
         expect.stringContaining("restarting from step"),
         expect.stringMatching(/^shardgrad: /),
       ]);
+      const own = shown.filter((line) => /^(epoch|trained|weights|shardgrad:| {2})/.test(line));
+      expect(own.filter((line) => line.length > columns)).toEqual([]);
       // Nothing remains of the bar.
       expect(lines.join("\n")).not.toMatch(/[█░]/);
       expect(text).toMatch(/[█░]+ \d+% {2}step/);

@@ -12,7 +12,7 @@ import { addPredict } from "./predict.ts";
 import { addProfile } from "./profile.ts";
 import { examples, exitCode } from "./run-command.ts";
 import { addScale } from "./scale.ts";
-import { letProcessEnd } from "./streams.ts";
+import { fitted, letProcessEnd } from "./streams.ts";
 import { addTrain } from "./train.ts";
 import { leaveOutWarnings } from "./warnings.ts";
 import { addWhy } from "./why.ts";
@@ -41,7 +41,7 @@ process.once("exit", (code) => {
 const program = new Command("shardgrad")
   .description("Neural-network training on every core of a machine.")
   .version(version)
-  .configureOutput({ outputError: (text, write) => write(withAdvice(text)) })
+  .configureOutput({ outputError: (text, write) => write(fitted(withAdvice(text), process.stderr)) })
   .helpCommand(false)
   .exitOverride((error) => {
     isDone = true;

@@ -5,6 +5,7 @@ import { oneLine } from "@shardgrad/parallel/command";
 import type { Seen } from "./event-lines.ts";
 import { count, linesOf } from "./event-lines.ts";
 import { ProgressBar } from "./progress-bar.ts";
+import { fitted } from "./streams.ts";
 
 export interface Reporter {
   show(event: TrainEvent): void;
@@ -44,7 +45,7 @@ export class LineReporter implements Reporter {
 
   /** A path or a message may contain line breaks. */
   #line(line: string): void {
-    const text = oneLine(line);
+    const text = fitted(oneLine(line), this.#stream);
     if (this.#bar) this.#bar.line(text);
     else this.#stream.write(`${text}\n`);
   }

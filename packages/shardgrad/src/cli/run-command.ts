@@ -3,7 +3,7 @@ import { MemoryError, ShardgradError } from "@shardgrad/core";
 import { JobError } from "@shardgrad/parallel";
 import { oneLine } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
-import { directly, divert } from "./streams.ts";
+import { directly, divert, fitted } from "./streams.ts";
 
 /** Exit codes: wrong usage; the run failed. For a run that a signal ended, see `exitCodeOf`. */
 export const exitCode = { misuse: 2, failure: 1 } as const;
@@ -20,8 +20,11 @@ export function fail(error: unknown, stack: boolean, begun = true): void {
   const known = error instanceof ShardgradError;
   // Only memory tables keep their lines; other line breaks come from somebody's message.
   const message = error instanceof MemoryError ? error.message : known && oneLine(error.message);
-  const text = message && !stack ? message : error instanceof Error ? describe(error) : String(error);
-  process.stderr.write(`shardgrad: ${text}\n`);
+  const text =
+    message && !stack
+      ? fitted(`shardgrad: ${message}`, process.stderr)
+      : `shardgrad: ${error instanceof Error ? describe(error) : String(error)}`;
+  process.stderr.write(`${text}\n`);
   const misfit = error instanceof JobError || error instanceof MemoryError || (known && !begun);
   process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
 }

@@ -1,6 +1,7 @@
 // Who writes to standard output and standard error. The command writes its own lines directly. What a job prints
 // through console or process.stdout may be redirected. This does not catch the output of native code or
 // fs.writeSync(1).
+import { wrap } from "../wrap.ts";
 
 type Write = NodeJS.WriteStream["write"];
 
@@ -41,6 +42,13 @@ export function lineWriter(take: (line: string) => void): { write: Write; flush:
     if (rest !== "") add("\n");
   };
   return { write: write as Write, flush };
+}
+
+/** Lines as a stream shows them: a terminal that is narrower would break them within words. */
+export function fitted(text: string, { isTTY, columns }: NodeJS.WriteStream): string {
+  if (!isTTY) return text;
+  const lines = text.split("\n").flatMap((line) => wrap(line, columns || 80));
+  return lines.join("\n");
 }
 
 /** Resolves when everything written to the stream so far is out, or can never be. */

@@ -13,6 +13,7 @@ import { JsonReporter, LineReporter } from "./report.ts";
 import { common, examples, fail, keepOutput } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
+import { fitted } from "./streams.ts";
 
 interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, CheckpointFlags {
   set?: string[];
@@ -54,7 +55,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     asked ??= signal;
     // Moves below the terminal's own ^C.
     const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
-    if (!json) process.stderr.write(`${line}finishing the step; once more to end at once\n`);
+    const text = fitted("finishing the step; once more to end at once", process.stderr);
+    if (!json) process.stderr.write(`${line}${text}\n`);
     run.stop();
   };
   // Earlier checkpoints stay.
@@ -82,7 +84,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   };
   process.once("beforeExit", failUnsettled);
   const tellWritten = () => {
-    if (!json && begun) for (const line of writtenLines(flags)) process.stdout.write(`${line}\n`);
+    if (json || !begun) return;
+    for (const line of writtenLines(flags)) process.stdout.write(`${fitted(line, process.stdout)}\n`);
   };
   try {
     for await (const event of run) {

@@ -6,13 +6,13 @@ import { pathToFileURL } from "node:url";
 import { checkOutput, writeOutput } from "@shardgrad/parallel/command";
 import { usableCores } from "@shardgrad/parallel/engine";
 import type { Command } from "commander";
-import { wrap } from "../scale/wrap.ts";
 import { graphDrawer } from "../why/draw-graph.ts";
 import { whyFiles } from "../why/markdown.ts";
 import { measureAll } from "../why/measure.ts";
 import { watchOthers } from "../why/others-load.ts";
 import { whyPage } from "../why/page.ts";
 import { sectionsOf } from "../why/sections/index.ts";
+import { wrap } from "../wrap.ts";
 import { examples, fail } from "./run-command.ts";
 
 interface WhyFlags {

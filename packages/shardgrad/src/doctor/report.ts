@@ -1,6 +1,6 @@
 // The diagnosis as lines of a terminal.
 import { digits, ratio } from "../scale/numbers.ts";
-import { wrap } from "../scale/wrap.ts";
+import { wrap } from "../wrap.ts";
 import type { Findings, Found, Speed } from "./diagnose.ts";
 import type { Judgement } from "./judge.ts";
 import { gibibytes } from "./judge.ts";

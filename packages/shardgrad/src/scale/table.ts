@@ -1,12 +1,12 @@
 // The report of a measurement as lines of text that fit a terminal: what more workers gain, and where the rest goes.
 import { kernelsText } from "../kernels-text.ts";
+import { wrap } from "../wrap.ts";
 import { digits, percent, ratio } from "./numbers.ts";
 import type { ScaleMode, ScaleRow } from "./rows.ts";
 import type { ScaleResult } from "./scale.ts";
 import type { Spread } from "./statistics.ts";
 import type { StepTime } from "./step-time.ts";
 import { totalOf } from "./step-time.ts";
-import { wrap } from "./wrap.ts";
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 

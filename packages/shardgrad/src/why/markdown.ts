@@ -1,6 +1,6 @@
 // The page as Markdown, with its pictures in files beside it. Set as Biome sets it, so that it can be committed as it is.
 import { svgFile } from "../plots/picture.ts";
-import { wrap } from "../scale/wrap.ts";
+import { wrap } from "../wrap.ts";
 import type { Measurement } from "./opening.ts";
 import { opening } from "./opening.ts";
 import type { Block, Section } from "./sections/section.ts";
