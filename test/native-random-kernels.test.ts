@@ -23,15 +23,15 @@ import { machines } from "../packages/native/src/x64/machine.ts";
 const count = Number(process.env.RANDOM_KERNELS ?? 200);
 const first = Number(process.env.RANDOM_SEED ?? 1);
 
-/** What this backend refuses: more lanes than registers, constants where kernels have none, masks over calls. */
-const refusals = /needs \d+ more|ha(s|ve) no (register|place)|a mask lives over a call/;
+/** What the language lets a backend refuse: more lanes at a time than the machine has registers. */
+const refusal = /: needs \d+ more vector registers than the \d+ there are$/;
 
 /** The code, or undefined if the backend refuses the kernel. */
 function compile(definition: Definition, machine: Machine) {
   try {
     return compileLibrary([definition], machine);
   } catch (error) {
-    if (refusals.test((error as Error).message)) return undefined;
+    if (refusal.test((error as Error).message)) return undefined;
     throw error;
   }
 }
@@ -91,6 +91,6 @@ describe.skipIf(here.length === 0)("random kernels", () => {
         `RANDOM_SEED=${seed}: the result, and the first word that is wrong`,
       ).toEqual([result, -1]);
     }
-    expect(compared).toBeGreaterThan(count / 4);
+    expect(compared).toBeGreaterThan(0.9 * count);
   });
 });

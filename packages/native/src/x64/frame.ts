@@ -36,6 +36,9 @@ export const scratch = rax;
 export const otherScratch = rdx;
 export const parameters = rdi;
 
+/** k0 masks nothing. */
+const firstMask = 1;
+
 const isInt = ({ type }: Value | Variable) => type === "i32" || type === "ptr" || type === "near";
 const isMask = ({ type }: Value | Variable) => type === "mask" || type === "tail";
 
@@ -69,6 +72,18 @@ export class Constants {
   }
 }
 
+/** A register that is saved around a call, and where. */
+interface Saved {
+  readonly register: number;
+  readonly slot: Mem;
+}
+
+/** What is saved around one call: registers of lanes, and of masks. */
+interface Held {
+  readonly vectors: readonly Saved[];
+  readonly masks: readonly Saved[];
+}
+
 export class Frame {
   readonly analysis: Analysis;
   /** The integer registers that the routine changes. */
@@ -81,7 +96,7 @@ export class Frame {
   readonly #slots = new Map<Value | Variable, Mem>();
   readonly #temporaries = new Map<unknown, readonly number[]>();
   readonly #outgoing: number;
-  readonly #held: readonly (readonly { register: number; slot: Mem }[])[];
+  readonly #held: readonly Held[];
 
   constructor(routine: Routine, machine: Machine, outgoing: number) {
     const analysis = analyse(routine, (of) => needsOf(of, machine));
@@ -100,10 +115,6 @@ export class Frame {
     }
     for (const lives of analysis.temporaries.values())
       for (const life of lives) vectors.push({ of: life, life });
-    for (const call of analysis.calls)
-      if (masks.some(({ life }) => isOver(call, life)))
-        throw new Error(`${routine.name}: a mask lives over a call, which keeps none`);
-    const lifeOf = new Map(vectors.map(({ of, life }) => [of, life]));
     const ints = allocate(integers, integerRegisters.length);
     this.#integers = ints.registers;
     this.#vectors = fitting(routine, "vector", vectors, machine.vectorRegisters);
@@ -113,10 +124,6 @@ export class Frame {
         of,
         lives.map((life) => this.#vectors.get(life)!),
       );
-    // A call keeps no lanes: what lives longer is saved around it.
-    const held = analysis.calls.map((call) =>
-      [...this.#vectors].filter(([of]) => isOver(call, lifeOf.get(of)!)).map(([, register]) => register),
-    );
     let slots = 0;
     for (const what of ints.left) {
       const parameter = "parameter" in what && what.parameter;
@@ -127,11 +134,25 @@ export class Frame {
           : mem(rsp, outgoing + 16 + 8 * slots++),
       );
     }
+    // A call keeps no lanes and no masks: what lives longer is saved around it.
     const below = outgoing + 16 + 8 * slots;
-    this.#held = held.map((registers) =>
-      registers.map((register, i) => ({ register, slot: mem(rsp, below + machine.width * i) })),
-    );
-    this.bytes = below + machine.width * Math.max(0, ...held.map(({ length }) => length));
+    const over = (call: number, claims: readonly Claim<unknown>[]) =>
+      claims.filter(({ life }) => isOver(call, life)).map(({ of }) => of);
+    const place = (registers: readonly number[], from: number, bytes: number): Saved[] =>
+      registers.map((register, i) => ({ register, slot: mem(rsp, from + bytes * i) }));
+    let held = 0;
+    this.#held = analysis.calls.map((call) => {
+      const lanes = place(
+        over(call, vectors).map((of) => this.#vectors.get(of)!),
+        below,
+        machine.width,
+      );
+      const ofMasks = over(call, masks).map((of) => this.#masks.get(of)! + firstMask);
+      const behind = machine.width * lanes.length;
+      held = Math.max(held, behind + 8 * ofMasks.length);
+      return { vectors: lanes, masks: place(ofMasks, below + behind, 8) };
+    });
+    this.bytes = below + held;
     this.saved = [...new Set(this.#integers.values())].map((i) => integerRegisters[i]!);
   }
 
@@ -155,8 +176,8 @@ export class Frame {
     return mem(rsp, this.#outgoing + 8);
   }
 
-  /** Registers of lanes to save around the call at a position, and where. */
-  heldOver(position: number): readonly { register: number; slot: Mem }[] {
+  /** What to save around the call at a position. */
+  heldOver(position: number): Held {
     return this.#held[this.analysis.calls.indexOf(position)]!;
   }
 
@@ -165,7 +186,7 @@ export class Frame {
   }
 
   mask(of: Value | Variable): number {
-    return this.#registerOf(this.#masks, of) + 1;
+    return this.#registerOf(this.#masks, of) + firstMask;
   }
 
   temporaries(of: unknown): readonly number[] {

@@ -64,6 +64,17 @@ export class LaneOperands {
     }
   }
 
+  /** An integer as a float64 in every lane. */
+  splatWideInt(value: Value, to: number, temporary: number): void {
+    const [a, { width }] = [this.#a, this.#machine];
+    if (value.making.by === "constant")
+      a.vmovups(width, to, this.#constants.of(...wordsOf(value.making.number)));
+    else {
+      a.vcvtsi2sd(temporary, temporary, this.#frame.integer(value));
+      a.op2("vbroadcastsd", width, to, temporary);
+    }
+  }
+
   /** Where 0, 1, 2, … are. */
   get laneNumbers(): Mem {
     return this.#constants.of(...Array.from({ length: this.#machine.target.lanes }, (_, i) => i));

@@ -197,11 +197,9 @@ export class Lanes {
         a.op3("vcvtss2sd", 4, temporaries[0]!, x(), x());
         a.op2("vbroadcastsd", width, to, temporaries[0]!);
         return;
-      case "d.splatI": {
-        a.vcvtsi2sd(temporaries[0]!, temporaries[0]!, this.#frame.integer(args[0]!));
-        a.op2("vbroadcastsd", width, to, temporaries[0]!);
+      case "d.splatI":
+        this.#operands.splatWideInt(args[0]!, to, temporaries[0]!);
         return;
-      }
       default:
         throw new Error(`x64: there is no ${operation}`);
     }
@@ -256,8 +254,9 @@ export class Lanes {
   fold(value: Value, to: number): void {
     const { making, args } = value;
     if (making.by !== "fold") throw new Error("no fold");
-    const parts = args.map((part) => this.#frame.vector(part));
-    foldLanes(this.#a, this.#machine, making.fold, parts, to, this.#frame.temporaries(value));
+    const temporaries = [...this.#frame.temporaries(value)];
+    const parts = args.map((part) => this.#operands.register(part, temporaries));
+    foldLanes(this.#a, this.#machine, making.fold, parts, to, temporaries);
   }
 
   transpose(variables: readonly Variable[], temporary: number): void {

@@ -5,7 +5,6 @@ import type { Machine } from "./machine.ts";
 
 const nothing: Needs = { temporaries: 0, writesEarly: false };
 const one: Needs = { temporaries: 1, writesEarly: false };
-const oneEarly: Needs = { temporaries: 1, writesEarly: true };
 
 /** The operands may change places, so that a constant is the second. `pmin` and `pmax` change them anyway. */
 export const commutative: ReadonlySet<string> = new Set([
@@ -39,10 +38,12 @@ export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Need
     return of.is === "transpose" ? one : nothing;
   }
   const { making, args } = of;
-  if (making.by === "fold")
-    return making.fold === "min" || making.fold === "max" ? { temporaries: 3, writesEarly: true } : oneEarly;
-  if (making.by !== "operation") return nothing;
   const constants = args.filter(isConstant).length;
+  if (making.by === "fold") {
+    const own = making.fold === "min" || making.fold === "max" ? 3 : 1;
+    return { temporaries: own + constants, writesEarly: true };
+  }
+  if (making.by !== "operation") return nothing;
   switch (making.operation) {
     case "v.min":
     case "v.max":
@@ -55,7 +56,8 @@ export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Need
     case "v.mulHighU":
       return { temporaries: 2 + constants, writesEarly: true };
     case "v.madd":
-      return constants > 1 ? one : nothing;
+      // The instruction reads one of them itself.
+      return { temporaries: Math.max(0, constants - 1), writesEarly: false };
     case "v.ltI":
     case "v.eqI":
       return constants > 0 ? one : nothing;

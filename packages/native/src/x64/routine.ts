@@ -247,7 +247,8 @@ class RoutineEmitter {
     const { routine, args } = statement;
     const [a, frame] = [this.#a, this.#frame];
     const held = frame.heldOver(frame.analysis.positionOf(statement));
-    for (const { register, slot } of held) a.vmovups(this.#machine.width, slot, register);
+    for (const { register, slot } of held.vectors) a.vmovups(this.#machine.width, slot, register);
+    for (const { register, slot } of held.masks) a.kmovw(slot, register);
     for (const [i, arg] of args.entries()) {
       const to = mem(rsp, 8 * i);
       if (arg.making.by === "constant" && arg.type === "v") a.movi32(to, arg.making.bits | 0);
@@ -258,7 +259,8 @@ class RoutineEmitter {
     a.mov(parameters, rsp);
     a.call(this.#labelOf(routine));
     a.mov(parameters, frame.ownParameters);
-    for (const { register, slot } of held) a.vmovups(this.#machine.width, register, slot);
+    for (const { register, slot } of held.vectors) a.vmovups(this.#machine.width, register, slot);
+    for (const { register, slot } of held.masks) a.kmovw(register, slot);
   }
 
   #if(flag: Value, yes: readonly Statement[], no: readonly Statement[]): void {

@@ -131,7 +131,8 @@ const ints: Partial<Record<Operation, (a: number, b: number, immediate: number, 
   {
     "int.add": (a, b) => a + b,
     "int.sub": (a, b) => a - b,
-    "int.mul": (a, b) => a * b,
+    // An integer has no -0.
+    "int.mul": (a, b) => a * b + 0,
     "int.div": (a, b) => {
       if (b === 0) throw new Error("int.div: divides by 0");
       return Math.floor(a / b);

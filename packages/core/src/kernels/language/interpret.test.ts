@@ -29,7 +29,10 @@ const m = (...truths: number[]): boolean[] => truths.map(Boolean);
 const cases: Record<Operation, [args: Held[], result: Held, immediate?: number][]> = {
   "int.add": [[[3, -5], -2]],
   "int.sub": [[[3, 5], -2]],
-  "int.mul": [[[3, -5], -15]],
+  "int.mul": [
+    [[3, -5], -15],
+    [[0, -5], 0],
+  ],
   "int.div": [[[17, 5], 3]],
   "int.and": [
     [[2 ** 33 + 6, 3], 2],
