@@ -73,7 +73,7 @@ const nativeRooms = [
   ["call"],
   ["self-check"],
   ["find-native"],
-  ["use-native"],
+  ["use-native", "measure"],
   ["index"],
 ];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];

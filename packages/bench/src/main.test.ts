@@ -6,10 +6,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { availableKernels } from "@shardgrad/parallel/command";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findPython } from "./find-python.ts";
 
 const [pytorch, jax] = await Promise.all([findPython("PyTorch"), findPython("JAX")]);
+const { native } = await availableKernels(import.meta.url);
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 let folder: string;
 beforeAll(() => {
@@ -95,20 +97,33 @@ it.skipIf("reason" in jax)("trains the same network with JAX", async () => {
   );
 });
 
-it("measures kernels by themselves", async () => {
-  const json = join(folder, "kernels.json");
-  const { code, stdout } = await bench("kernels", "--only", "32×32", "--rounds", "2", "--json", json);
-  expect(code).toBe(0);
-  const rows = JSON.parse(readFileSync(json, "utf8"));
-  const plain = rows.filter(({ who }: { who: string }) => who === "wasm-plain");
-  expect(plain.map(({ kernel }: { kernel: string }) => kernel)).toEqual([
-    "gemm NN",
-    "gemm NT",
-    "gemm TN",
-    "gemm TT",
-  ]);
-  expect(rows[0]).toMatchObject({ msPerCall: spread, rounds: 2, gflops: expect.any(Number) });
-  expect(stdout).toContain("| gemm TT | 32×32×32 |");
+describe("measures kernels by themselves", () => {
+  it.each([1, 2])("with %i threads at once", async (threads) => {
+    const json = join(folder, "kernels.json");
+    const args = ["--only", "add 16,384", "--rounds", "2", "--threads", String(threads), "--json", json];
+    const { code, stdout } = await bench("kernels", ...args);
+    expect(code).toBe(0);
+    const rows = JSON.parse(readFileSync(json, "utf8"));
+    expect(rows.at(-1)).toMatchObject({ kernel: "add", threads, msPerCall: spread, rounds: 2, gflops: null });
+    expect(stdout).toMatch(/\| add +\| 16,384 \| wasm-plain +\| .* GB\/s \| +[\d.]+ \| +[\d.]+ % \|/);
+  });
+
+  it("of every set, products beside the peak of multiply-adds", async () => {
+    const json = join(folder, "products.json");
+    const { code, stdout } = await bench("kernels", "--only", "32×32", "--rounds", "2", "--json", json);
+    expect(code).toBe(0);
+    const rows = JSON.parse(readFileSync(json, "utf8"));
+    const [plain, emitted] = ["wasm-plain", "native"].map((set) =>
+      rows.filter(({ who }: { who: string }) => who === set),
+    );
+    const names = ["gemm NN", "gemm NT", "gemm TN", "gemm TT"];
+    expect(plain.map(({ kernel }: { kernel: string }) => kernel)).toEqual(names);
+    expect(plain[0]).toMatchObject({ msPerCall: spread, rounds: 2, gflops: expect.any(Number) });
+    expect(stdout).toContain("| gemm TT | 32×32×32 |");
+    if ("reason" in native) return;
+    expect(emitted.map(({ kernel }: { kernel: string }) => kernel)).toEqual(names);
+    for (const { peak, peakShare } of emitted) expect(Math.min(peak, peakShare)).toBeGreaterThan(0);
+  });
 });
 
 it("measures the barrier", async () => {

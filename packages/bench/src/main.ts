@@ -46,6 +46,7 @@ const zoo = command("zoo", "trains the models of the zoo on every contender, in 
 
 command("kernels", "kernels by themselves: products, convolutions, memory, the barrier, a native call")
   .option("--only <text>", "cases whose name or size contains it, such as gemm or gelu", "")
+  .option("--threads <n>", "threads that measure the same at once", parseCount, 1)
   .action(benchKernels);
 
 const chosen = ["mlp-small", "mlp-large", "char-gpt"].map(zooModel);

@@ -7,7 +7,7 @@ import { build32, emitModule, kernelDefinitions } from "@shardgrad/core/kernels"
 import { orderOfRound, pairRounds } from "shardgrad/measure";
 import type { BuildCase } from "./build-cases.ts";
 import { buildCases } from "./build-cases.ts";
-import { callsPerStretch, msPerCall } from "./repeated.ts";
+import { callsPerStretch, msPerCall } from "./pace.ts";
 import { windowCases } from "./window-cases.ts";
 
 const [only = "", roundsText = "9", which = "relaxed"] = process.argv.slice(2);

@@ -1,51 +1,60 @@
 // `bench kernels`: every kernel by itself, without a model; and the cost of a barrier and of a native call.
-
-import type { KernelSet } from "@shardgrad/core";
-import { useKernels } from "@shardgrad/core";
-import { kernelsFor } from "@shardgrad/core/engine";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { usableCores } from "@shardgrad/parallel/engine";
-import type { BlasFound } from "shardgrad/measure";
 import { defaultWorkerCounts, describeMachine, spreadOf } from "shardgrad/measure";
-import { useBlasIfThere } from "../best-kernels.ts";
 import { machineReport } from "../machine-report.ts";
 import type { OutputOptions } from "../options.ts";
 import { announce, deliver } from "../output.ts";
 import { startWaits } from "./barrier.ts";
-import { gemmCases } from "./gemm-cases.ts";
-import type { KernelCase } from "./kernel-case.ts";
 import { kernelReport } from "./kernel-report.ts";
-import type { KernelRow, NamedKernels } from "./measure-kernels.ts";
-import { measureKernel } from "./measure-kernels.ts";
+import type { FoundKernels } from "./kernel-sets.ts";
+import { findKernels } from "./kernel-sets.ts";
+import type { KernelThread } from "./kernel-thread.ts";
+import type { KernelRow } from "./measure-kernels.ts";
+import { isWanted, measureKernels } from "./measure-kernels.ts";
 import { nativeCall } from "./native-call.ts";
-import { callsPerStretch, msPerCall } from "./repeated.ts";
-import { convolutionCases, memoryCases } from "./row-cases.ts";
+import { alone, callsPerStretch, meetingOf, msPerCall, together } from "./pace.ts";
 
 export interface KernelOptions extends OutputOptions {
   /** Only cases whose name or shape contains it. */
   only: string;
+  /** Threads that measure the same at the same time. */
+  threads: number;
 }
 
-/** The tables of all kernel sets that run here, with remarks on the others. */
-function findKernels(): { wasm: NamedKernels[]; blas: NamedKernels[]; found: BlasFound; missing: string[] } {
-  const missing: string[] = [];
-  const tableOf = (who: KernelSet): NamedKernels[] => {
-    try {
-      useKernels(who);
-      return [{ who, kernels: kernelsFor("float32") }];
-    } catch (error) {
-      missing.push(`${who}: ${(error as Error).message}`);
-      return [];
-    }
-  };
-  const wasm = [...tableOf("wasm-relaxed"), ...tableOf("wasm-plain")];
-  const found = useBlasIfThere();
-  if ("noBlas" in found) return { wasm, blas: [], found, missing: [...missing, `blas: ${found.noBlas}`] };
-  return { wasm, blas: [{ who: "blas", kernels: kernelsFor("float32") }], found, missing };
+/** The cases, on so many threads at once. */
+async function kernelRows(
+  kernels: FoundKernels,
+  { only, rounds, threads }: KernelOptions,
+): Promise<KernelRow[]> {
+  if (threads === 1) return measureKernels(kernels, { only, rounds, announce, pace: alone });
+  const meeting = meetingOf(threads);
+  const others = Array.from({ length: threads - 1 }, (_, i) => {
+    const workerData: KernelThread = { meeting, rank: i + 1, only, rounds };
+    return new Worker(new URL("./kernel-thread.ts", import.meta.url), { workerData });
+  });
+  const ended = Promise.allSettled(others.map((thread) => once(thread, "exit")));
+  // Node starts threads while the main one is free.
+  await Promise.all(others.map((thread) => once(thread, "online")));
+  const pace = together(meeting, 0);
+  try {
+    return measureKernels(kernels, { only, rounds, announce, pace });
+  } catch (error) {
+    pace.abort();
+    const failed = (await ended).find(({ status }) => status === "rejected") as
+      | PromiseRejectedResult
+      | undefined;
+    // What ended this thread may be the failure of another.
+    throw (error as Error).name === "AbortedError" && failed ? failed.reason : error;
+  } finally {
+    await ended;
+  }
 }
 
 /** A row for something that neither computes nor moves data. */
 function callRow(kernel: string, shape: string, times: readonly number[]): KernelRow {
-  const none = { gflops: null, gigabytesPerSecond: null, copyShare: null };
+  const none = { threads: 1, gflops: null, gigabytesPerSecond: null, peak: null, peakShare: null };
   return { kernel, shape, who: "shardgrad", msPerCall: spreadOf(times), rounds: times.length, ...none };
 }
 
@@ -64,12 +73,7 @@ async function barrierRows(parties: number, rounds: number): Promise<KernelRow[]
   );
 }
 
-function nativeCallRows(rounds: number, missing: string[]): KernelRow[] {
-  const call = nativeCall();
-  if (typeof call !== "function") {
-    missing.push(`native call: ${call.reason}`);
-    return [];
-  }
+function nativeCallRows(call: () => void, rounds: number): KernelRow[] {
   const count = callsPerStretch(call);
   return [
     callRow(
@@ -82,25 +86,18 @@ function nativeCallRows(rounds: number, missing: string[]): KernelRow[] {
 
 export async function benchKernels(options: KernelOptions): Promise<void> {
   const { rounds, only } = options;
-  const wanted = (kernel: string, shape: string) => `${kernel} ${shape}`.includes(only);
-  const { wasm, blas, found, missing } = findKernels();
-  const machine = describeMachine(found);
-  const measure = (cases: readonly KernelCase[], sets: readonly NamedKernels[]) =>
-    cases
-      .filter(({ kernel, shape }) => wanted(kernel, shape))
-      .flatMap((one) => {
-        announce(`${one.kernel} ${one.shape}`);
-        return measureKernel(one, sets, rounds);
-      });
-  const rows = [
-    ...measure(gemmCases, [...wasm, ...blas]),
-    ...measure(convolutionCases, wasm),
-    ...measure(memoryCases, wasm),
-  ];
+  const kernels = findKernels();
+  const missing = [...kernels.missing];
+  const machine = describeMachine(kernels.found);
+  const rows = await kernelRows(kernels, options);
   for (const parties of defaultWorkerCounts(Math.max(2, machine.cores)).filter((count) => count > 1)) {
-    if (wanted("barrier", `${parties} threads`)) rows.push(...(await barrierRows(parties, rounds)));
+    if (isWanted(only, "barrier", `${parties} threads`)) rows.push(...(await barrierRows(parties, rounds)));
   }
-  if (wanted("native call", "koffi")) rows.push(...nativeCallRows(rounds, missing));
+  if (isWanted(only, "native call", "koffi")) {
+    const call = nativeCall();
+    if (typeof call === "function") rows.push(...nativeCallRows(call, rounds));
+    else missing.push(`native call: ${call.reason}`);
+  }
   const report = ["# Kernels", machineReport(machine), kernelReport(rows, missing)].join("\n\n");
   deliver(
     report,

@@ -14,6 +14,12 @@ export interface KernelCase {
   make(): (kernels: Kernels) => () => void;
 }
 
+/** A set of kernels by its name. */
+export interface NamedKernels {
+  who: string;
+  kernels: Kernels;
+}
+
 export const bytesPerFloat = 4;
 
 /** Address of normal numbers, which live until the scope ends. */

@@ -1,35 +1,34 @@
-// The tables of `bench kernels`: one line per case, the kernel sets side by side.
-import { digits, spreadText } from "shardgrad/measure";
+// The tables of `bench kernels`: one line for each kernel of each set, beside what the same threads reach at most.
+import { digits, percent, spreadText } from "shardgrad/measure";
 import type { Align } from "../markdown.ts";
 import { markdownTable } from "../markdown.ts";
 import type { KernelRow } from "./measure-kernels.ts";
 
-/** How a case is reported: its speed, and for memory-bound kernels how that compares with a copy. */
-function speedText(row: KernelRow | undefined): string {
-  if (!row) return "–";
-  if (row.gflops !== null) {
-    const { median, min, max } = row.msPerCall;
-    const work = row.gflops * median;
-    return spreadText({ median: row.gflops, min: work / max, max: work / min });
-  }
-  return `${digits(row.gigabytesPerSecond!)} (${Math.round(100 * row.copyShare!)} %)`;
-}
+const unit = ({ gflops }: KernelRow) => (gflops === null ? "GB/s" : "GFLOP/s");
+const orDash = (value: number | null, text: (value: number) => string) =>
+  value === null ? "–" : text(value);
 
-function sideBySide(title: string, rows: readonly KernelRow[]): string[] {
+const columns: readonly (readonly [title: string, align: Align, cell: (row: KernelRow) => string])[] = [
+  ["kernel", "left", ({ kernel }) => kernel],
+  ["size", "left", ({ shape }) => shape],
+  ["kernels", "left", ({ who }) => who],
+  ["ms", "right", ({ msPerCall }) => spreadText(msPerCall)],
+  ["speed", "right", (row) => `${digits((row.gflops ?? row.gigabytesPerSecond)!)} ${unit(row)}`],
+  ["the peak", "right", (row) => orDash(row.peak, digits)],
+  ["of the peak", "right", (row) => orDash(row.peakShare, percent)],
+];
+
+function speedsTable(rows: readonly KernelRow[]): string[] {
   if (rows.length === 0) return [];
-  const sets = [...new Set(rows.map(({ who }) => who))];
-  const cases = Map.groupBy(rows, ({ kernel, shape }) => `${kernel}|${shape}`);
-  const head: [string, Align][] = [
-    ["kernel", "left"],
-    ["size", "left"],
-    ...sets.map((who): [string, Align] => [who, "right"]),
+  const { threads } = rows[0]!;
+  const where = threads > 1 ? `${threads} threads at once, each on its own numbers` : "one thread";
+  return [
+    `## Kernels, on ${where}`,
+    markdownTable(
+      columns.map(([title, align]) => [title, align]),
+      rows.map((row) => columns.map(([, , cell]) => cell(row))),
+    ),
   ];
-  const lines = [...cases.values()].map((same) => [
-    same[0]!.kernel,
-    same[0]!.shape,
-    ...sets.map((set) => speedText(same.find(({ who }) => who === set))),
-  ]);
-  return [`## ${title}`, markdownTable(head, lines)];
 }
 
 function callsTable(rows: readonly KernelRow[]): string[] {
@@ -48,13 +47,10 @@ function callsTable(rows: readonly KernelRow[]): string[] {
 
 /** All tables, and what could not be measured. */
 export function kernelReport(rows: readonly KernelRow[], missing: readonly string[]): string {
-  const compute = rows.filter(({ gflops }) => gflops !== null);
-  const memory = rows.filter(({ gigabytesPerSecond }) => gigabytesPerSecond !== null);
-  const calls = rows.filter((row) => row.gflops === null && row.gigabytesPerSecond === null);
+  const isCall = (row: KernelRow) => row.gflops === null && row.gigabytesPerSecond === null;
   return [
-    ...sideBySide("Products and convolutions, in GFLOP/s", compute),
-    ...sideBySide("Memory, in GB/s read and written (and as a share of a copy of the same size)", memory),
-    ...callsTable(calls),
+    ...speedsTable(rows.filter((row) => !isCall(row))),
+    ...callsTable(rows.filter(isCall)),
     ...missing.map((line) => `- ${line}`),
   ].join("\n\n");
 }
