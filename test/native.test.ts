@@ -66,6 +66,23 @@ describe.skipIf(description === undefined)("machine code", () => {
     },
   );
 
+  it("has the same bits where results replace what nobody reads again, and in eager runs", {
+    timeout: 60_000,
+  }, async () => {
+    for (const name of ["char-gpt", "batch-norm", "dropout"]) {
+      const runs = [true, false].map((capture) =>
+        train(new URL(`./jobs/${name}.ts`, import.meta.url), {
+          workers: 1,
+          steps: 5,
+          kernels: "native",
+          capture,
+        }),
+      );
+      const [captured, eager] = await Promise.all(runs.map(async (run) => (await run).weightsSha256));
+      expect(captured, name).toBe(eager);
+    }
+  });
+
   it("trains as well as WebAssembly does", async () => {
     const accuracyOf = async (kernels: "native" | "wasm") =>
       Number((await train(job, { workers: 2, kernels })).metrics.accuracy);

@@ -80,7 +80,7 @@ export function observe<T>(next: Observer | null, body: () => T): T {
 /**
  * Runs `body`, host work (not kernels) that every step must repeat: counting steps, computing the learning rate,
  * checking labels. A compiled function repeats it at this point of every replay. It must not make tensors, nor use any
- * that the step makes: take their addresses before.
+ * that the step makes: take their addresses right before.
  */
 export function hostStep(name: string, body: () => void): void {
   if (current) current.hostStep(name, body);

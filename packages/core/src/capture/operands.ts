@@ -1,6 +1,7 @@
 // Which tensors the steps of a recording work on, and a replay with a clock between the calls.
 import { formatShape } from "../shape.ts";
-import type { Recording, Use } from "./recording.ts";
+import type { Use } from "./recorded-steps.ts";
+import type { Recording } from "./recording.ts";
 
 /** The tensors of each step, in the order of its arguments. */
 export function operandsOf({ steps, usesOfTensors }: Recording): Use["x"][][] {

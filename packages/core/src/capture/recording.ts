@@ -12,31 +12,9 @@ import { observe } from "../observer.ts";
 import type { Generator } from "../random.ts";
 import { guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
+import { computeInPlace } from "./in-place.ts";
 import { RandomStreams } from "./random-streams.ts";
-
-/** A kernel call, or a host step, which has no arguments. */
-export interface RecordedStep {
-  readonly name: string;
-  readonly run: (...args: number[]) => unknown;
-  readonly args: readonly number[];
-  readonly isKernel: boolean;
-  /** The exchange with other shards at this step, if there is one. */
-  readonly exchange?: Exchange;
-}
-
-/** A tensor, and the number of steps recorded when it was about to be used. */
-export interface Use {
-  readonly steps: number;
-  readonly address: number;
-  readonly x: Pick<Tensor, "shape" | "dtype">;
-}
-
-/** A block, and the number of steps when it was allocated, so that addresses of two recordings can be compared. */
-interface Allocation {
-  readonly steps: number;
-  readonly offset: number;
-  readonly bytes: number;
-}
+import type { Allocation, RecordedStep, Use } from "./recorded-steps.ts";
 
 const noArguments: readonly number[] = [];
 
@@ -53,6 +31,7 @@ export class Recording implements Observer {
   readonly #conditions: (() => boolean)[] = [];
   readonly #outside = new Map<Tensor, { address: number; requiresGrad: boolean }>();
   readonly #gradsKnown = new Set<Tensor>();
+  /** By these, addresses of two recordings can be compared. */
   readonly #allocations: Allocation[] = [];
   readonly #results: Tensor[] = [];
   /** The steps as they are replayed: kernel calls in a row are joined where the kernels can do that. */
@@ -77,8 +56,13 @@ export class Recording implements Observer {
         `compile: ${operation} inside a compiled function would lead to the same random numbers in every replay; do it before the call`,
       );
     };
-    this.#plan.listener = (offset, bytes) =>
-      void this.#allocations.push({ steps: steps.length, offset, bytes });
+    this.#plan.listener = {
+      allocates: (offset, bytes) => this.#noteAllocation(offset, bytes),
+      frees: (offset) => {
+        const block = this.#allocations.findLast((allocation) => allocation.offset === offset);
+        if (block) block.freed = true;
+      },
+    };
     try {
       return allocateFrom(this.#plan, () =>
         listenToKernels(listen, () => guardGenerators(guard, () => observe(this, body))),
@@ -220,7 +204,7 @@ export class Recording implements Observer {
   draw(generator: Generator, count: number): { cells: number; position: number } {
     if (!this.#streams.has(generator)) {
       const { cells, fits } = this.once(() => this.#streams.begin(generator));
-      this.#allocations.push({ steps: this.steps.length, offset: cells.offset, bytes: cells.bytes });
+      this.#noteAllocation(cells.offset, cells.bytes);
       this.dependsOn(fits);
     }
     return this.#streams.draw(generator, count);
@@ -234,6 +218,9 @@ export class Recording implements Observer {
   #join(): readonly ReplayedStep[] {
     const joiner = callJoiner();
     if (!joiner) return this.steps;
+    const steps = computeInPlace(this.steps, this.usesOfTensors, this.#allocations, ({ run }) =>
+      joiner.joins(run) ? joiner.addresses(run) : undefined,
+    );
     const parts: ReplayedStep[] = [];
     let row: RecordedStep[] = [];
     const endRow = () => {
@@ -244,7 +231,7 @@ export class Recording implements Observer {
       } else parts.push(...row);
       row = [];
     };
-    for (const step of this.steps) {
+    for (const step of steps) {
       if (joiner.joins(step.run)) row.push(step);
       else {
         endRow();
@@ -253,6 +240,10 @@ export class Recording implements Observer {
     }
     endRow();
     return parts;
+  }
+
+  #noteAllocation(offset: number, bytes: number): void {
+    this.#allocations.push({ steps: this.steps.length, offset, bytes, freed: false });
   }
 
   #noteExchange(exchange: Exchange): void {

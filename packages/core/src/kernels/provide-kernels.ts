@@ -27,6 +27,8 @@ export interface JoinedCalls {
 export interface CallJoiner {
   /** Whether a function is a kernel that can run together with others. */
   joins(run: JoinableCall["run"]): boolean;
+  /** Which arguments of such a kernel are addresses, by their positions. */
+  addresses(run: JoinableCall["run"]): readonly number[];
   /** Joins calls of such kernels. */
   join(calls: readonly JoinableCall[]): JoinedCalls;
 }

@@ -11,8 +11,8 @@ const holder = "captured step";
 export class Plan implements Allocator {
   /** Bytes taken from the arena. */
   bytes = 0;
-  /** Gets each allocated block. */
-  listener: ((offset: number, bytes: number) => void) | null = null;
+  /** Gets each block that is allocated or freed. */
+  listener: { allocates(offset: number, bytes: number): void; frees(offset: number): void } | null = null;
   readonly #arena: Arena;
   readonly #waiting = new Map<number, number[]>();
   #closed = false;
@@ -24,13 +24,14 @@ export class Plan implements Allocator {
   allocate(bytes: number): number {
     const size = blockSize(bytes);
     const offset = this.#waiting.get(size)?.pop() ?? this.#take(size);
-    this.listener?.(offset, size);
+    this.listener?.allocates(offset, size);
     return offset;
   }
 
   free(offset: number, bytes: number): void {
     const size = blockSize(bytes);
     const list = this.#waiting.get(size);
+    this.listener?.frees(offset);
     if (this.#closed) this.#giveBack(offset, size);
     else if (list) list.push(offset);
     else this.#waiting.set(size, [offset]);

@@ -111,6 +111,7 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
       false,
       false,
     ]);
+    expect(joiner.addresses(neg!)).toEqual([1, 2]);
     const free = heap.arena.largestFree();
     const joined = joiner.join([negate, { run: neg!, args: [1, at, at + 12] }, negate]);
     joined.run();

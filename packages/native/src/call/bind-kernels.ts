@@ -13,6 +13,8 @@ type KernelFunction = (...args: number[]) => number | undefined;
 interface Callable {
   readonly code: number;
   readonly bases: readonly number[];
+  /** The positions of those. */
+  readonly addresses: readonly number[];
 }
 
 /** A list of one kernel: how many there are, its code, its arguments. */
@@ -61,13 +63,14 @@ export function bindKernels(
     list.set([1n, BigInt(code), BigInt(base + at + listBytes)]);
     row[parameters.length] = scratch;
     const bases = parameters.map((type) => (type === "ptr" ? base : 0));
+    const addresses = parameters.flatMap((type, i) => (type === "ptr" ? [i] : []));
     const call: KernelFunction = (...args) => {
       writeArguments(row, bases, args);
       run(base + at);
       return returns ? row[0] : undefined;
     };
     // A result would be written over the arguments of the next time.
-    if (!returns) callables.set(call, { code, bases });
+    if (!returns) callables.set(call, { code, bases, addresses });
     return call;
   };
   const bound = compiled.map((kernel, i) => {
@@ -77,6 +80,7 @@ export function bindKernels(
   });
   const joiner: CallJoiner = {
     joins: (call) => callables.has(call),
+    addresses: (call) => callables.get(call)!.addresses,
     join: (calls) => joinCalls(calls, callables, { heap, base, scratch, run, holder }),
   };
   return { kernels: Object.fromEntries(bound) as Partial<Kernels>, joiner };

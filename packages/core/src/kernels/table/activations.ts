@@ -1,9 +1,12 @@
 // Activation functions, and their gradients in one pass. ../table.ts explains all signatures.
 
-/** `y[i] = f(x[i])`, i < n; both contiguous. p and q are 0 for functions without parameters. */
+/** `y[i] = f(x[i])`, i < n; both contiguous; `y` may be `x`. p and q are 0 for functions without parameters. */
 export type ActivationKernel = (n: number, x: number, y: number, p: number, q: number) => void;
 
-/** `dx[i] = dy[i] * f'`, with PyTorch's result for NaN; `s` is the output for relu, tanh and sigmoid, else the input. */
+/**
+ * `dx[i] = dy[i] * f'`, with PyTorch's result for NaN; `s` is the output for relu, tanh and sigmoid, else the input. `dx`
+ * may be `dy` or `s`.
+ */
 export type ActivationGradKernel = (
   n: number,
   dy: number,
@@ -37,8 +40,11 @@ export type ActivationKernels = Record<ActivationName, ActivationKernel> &
   GeluKernels;
 
 interface GeluKernels {
-  /** `y[i] = x Φ(x)`, Φ the normal distribution. */
+  /** `y[i] = x Φ(x)`, Φ the normal distribution; `y` may be `x`. */
   gelu(n: number, x: number, y: number): void;
-  /** `dx[i] = dy (Φ(x) + x φ(x))`, φ the normal density. Takes Φ from the output of `gelu`, which halves the work. */
+  /**
+   * `dx[i] = dy (Φ(x) + x φ(x))`, φ the normal density. Takes Φ from the output of `gelu`, which halves the work. `dx` may
+   * be any of the others.
+   */
   geluGrad(n: number, dy: number, x: number, y: number, dx: number): void;
 }

@@ -23,6 +23,6 @@ export interface AttentionKernels {
     maskCol: number,
     y: number,
   ): void;
-  /** `dx = scale * y * (dy - sum(dy * y))` in each row: the gradient of `softmax(x * scale)`. */
+  /** `dx = scale * y * (dy - sum(dy * y))` in each row: the gradient of `softmax(x * scale)`; `dx` may be `dy` or `y`. */
   maskedSoftmaxGrad(rows: number, cols: number, scale: number, dy: number, y: number, dx: number): void;
 }

@@ -5,7 +5,7 @@ export type UnaryKernel = (n: number, x: number, y: number) => void;
 
 /**
  * `y[r,c] = f(a[r*aRow + c*aCol], b[r*bRow + c*bCol])`; `y` contiguous [rows, cols]. Column strides are 0 or 1, so any
- * broadcast of two axes is one call.
+ * broadcast of two axes is one call. `y` may be an operand that is contiguous, too.
  */
 export type BinaryKernel = (
   rows: number,

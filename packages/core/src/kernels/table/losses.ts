@@ -27,7 +27,7 @@ export interface LossKernels {
   ): void;
   /**
    * `y[r,c] = dy[r*step] (exp(x[r,c] - most - logSum) - (c == labels[r] ? 1-s : 0) - s/cols)`: the gradient, from what
-   * `crossEntropy` stored at `saved`. `step` is 0 or 1. A row is NaN if its label is out of range.
+   * `crossEntropy` stored at `saved`. `step` is 0 or 1. A row is NaN if its label is out of range. `y` may be `x`.
    */
   crossEntropyGrad(
     rows: number,

@@ -12,6 +12,6 @@ export interface RandomKernels {
   normal(n: number, mean: number, std: number, cells: number, position: number, y: number): void;
   /** `mask[i]` (uint8) = 1 if a uniform number in 0 … 2^24 - 1 is at least `threshold`, else 0. `position` is a multiple of 4. */
   dropoutMask(n: number, threshold: number, cells: number, position: number, mask: number): void;
-  /** `y[i] = mask[i] != 0 ? x[i] * scale : 0`, uint8 mask. */
+  /** `y[i] = mask[i] != 0 ? x[i] * scale : 0`, uint8 mask; `y` may be `x`. */
   dropout(n: number, scale: number, x: number, mask: number, y: number): void;
 }
