@@ -27,7 +27,7 @@ export {
   type SharedMemory,
   wasmReachBytes,
 } from "./memory/heap.ts";
-export { type Allocator, allocateFrom, Storage } from "./memory/storage.ts";
+export { type Allocator, allocateFrom, Storage, type Unfilled, withoutFilling } from "./memory/storage.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";
 export { checkOptions, findUnknown, nearestName, type OptionNames, optionNames } from "./options.ts";
 export { foldPairwise, sumPairwise } from "./pairwise.ts";

@@ -71,6 +71,10 @@ export function setOwnership(next: Ownership): void {
   ownership = next;
 }
 
+/** Whether a tensor is all of its block. */
+const isWhole = (x: Tensor): boolean =>
+  x.offset === 0 && x.contiguous && x.size * bytesPerElement[x.dtype] === x.storage.bytes;
+
 /**
  * An n-dimensional array of numbers. Created by `tensor`, `zeros`, … and by ops; only optimizers and `copyFrom` change
  * it in place.
@@ -273,6 +277,11 @@ export class Tensor {
           `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
         );
       }
+      const { filling } = source.storage;
+      if (filling && this.storage.filling && isWhole(source) && isWhole(this)) {
+        this.storage.fillLater(filling);
+        return this;
+      }
       // If the source is its own elements in another order, read all of them before overwriting any.
       if (source.storage === this.storage) this.data().set(source.toArray());
       else copyStrided(source, this);
@@ -304,7 +313,8 @@ export class Tensor {
    * @param contents "copy" takes its elements along; "adopt" uses those in the block
    */
   moveTo(storage: Storage, contents: "copy" | "adopt" = "copy"): void {
-    const values = contents === "copy" ? this.toArray() : undefined;
+    const filling = this.#storage?.filling && isWhole(this) ? this.#storage.filling : null;
+    const values = contents === "copy" && !filling ? this.toArray() : undefined;
     storage.retain();
     this.dispose();
     this.#storage = storage;
@@ -312,6 +322,7 @@ export class Tensor {
     (this as { offset: number }).offset = 0;
     (this as { strides: Shape }).strides = contiguousStrides(this.shape);
     if (values) this.data().set(values);
+    else if (contents === "copy") filling?.writeAt(storage.offset);
     (this.kept ? collectorOwnership : ownership).created(this);
   }
 

@@ -18,7 +18,11 @@ interface Stream {
 const wordsPerGenerator = 8;
 
 /** Stores a generator's position, as kernels read it; `first` is the first block to draw from. */
-export function writeGenerator(address: number, generator: Generator, first: number): void {
+export function writeGenerator(
+  address: number,
+  generator: Pick<Generator, "seed" | "step" | "shard" | "stream">,
+  first: number,
+): void {
   const words = heap().int32;
   const { seed, step, shard, stream } = generator;
   const at = address / 4;

@@ -1,4 +1,6 @@
-// A block of the heap, and the number of tensors that use it. The last one frees the block.
+// A block of the heap, and the number of tensors that use it. The last one frees the block. Its first contents may be put
+// off until somebody asks where it is: nobody does who only wants a model's shapes.
+import { blockSize } from "./arena.ts";
 import { heap } from "./heap.ts";
 
 /** Allocates and frees blocks. */
@@ -41,17 +43,65 @@ export function allocateAt<T>(place: Destination | null, body: () => T): T {
   }
 }
 
+/** What a whole block is to be filled with. */
+export interface Filling {
+  /** Two blocks with equal descriptions get equal contents. */
+  readonly description: string;
+  /** Writes it to a block at an offset. */
+  writeAt(offset: number): void;
+}
+
+/** Blocks whose filling was put off while somebody builds shapes; null while nobody does. */
+let putOff: Set<Storage> | null = null;
+
+/** Whether fillings are put off now. */
+export const putsOffFillings = (): boolean => putOff !== null;
+
+/** What was built by its shapes. */
+export interface Unfilled<T> {
+  readonly result: T;
+  /** Bytes of the blocks that are not filled yet, and have no memory. */
+  readonly bytes: number;
+  /** Fills those that are still in use. */
+  fillRest(): void;
+}
+
+/**
+ * Runs `body`. Tensors of constants and of random numbers that it makes get memory and contents when they are first used:
+ * those that they would have had.
+ */
+export function withoutFilling<T>(body: () => T): Unfilled<T> {
+  const outer = putOff;
+  const blocks = new Set<Storage>();
+  const unfilled = () => [...blocks].filter((block) => block.used && block.filling !== null);
+  putOff = blocks;
+  try {
+    return {
+      result: body(),
+      get bytes() {
+        return unfilled().reduce((sum, { bytes }) => sum + blockSize(bytes), 0);
+      },
+      fillRest: () => {
+        for (const block of unfilled()) block.fill();
+        blocks.clear();
+      },
+    };
+  } finally {
+    putOff = outer;
+  }
+}
+
 /** A block of the heap, and the number of tensors that use it. */
 export class Storage {
-  /** Byte offset in the shared memory. */
-  readonly offset: number;
   readonly bytes: number;
+  #offset: number;
+  #filling: Filling | null = null;
   readonly #allocator: Allocator | null;
   readonly #holder: string;
   #references = 0;
 
   private constructor(offset: number, bytes: number, holder: string, allocator: Allocator | null) {
-    this.offset = offset;
+    this.#offset = offset;
     this.bytes = bytes;
     this.#holder = holder;
     this.#allocator = allocator;
@@ -70,6 +120,33 @@ export class Storage {
   /** A block with another owner, such as weights that several threads share; never freed from here. */
   static foreign(offset: number, bytes: number): Storage {
     return new Storage(offset, bytes, "foreign", null);
+  }
+
+  /** Byte offset in the shared memory. Fills the block, if that was put off. */
+  get offset(): number {
+    if (this.#filling !== null) this.fill();
+    return this.#offset;
+  }
+
+  /** @internal What it is still to be filled with; null if nothing. */
+  get filling(): Filling | null {
+    return this.#filling;
+  }
+
+  /** @internal Puts its filling off, inside of `withoutFilling`; nobody may have asked for its offset. */
+  fillLater(filling: Filling): void {
+    if (this.#filling === null) this.#allocator?.free(this.#offset, this.bytes, this.#holder);
+    this.#filling = filling;
+    putOff?.add(this);
+  }
+
+  /** @internal Fills it, if that was put off. */
+  fill(): void {
+    const filling = this.#filling;
+    if (filling === null) return;
+    if (this.#allocator) this.#offset = this.#allocator.allocate(this.bytes, this.#holder);
+    this.#filling = null;
+    filling.writeAt(this.#offset);
   }
 
   /** @internal True if a tensor uses it. */
@@ -94,6 +171,7 @@ export class Storage {
 
   /** Unregisters a tensor; the last one frees the block. */
   release(): void {
-    if (--this.#references === 0) this.#allocator?.free(this.offset, this.bytes, this.#holder);
+    if (--this.#references > 0 || this.#filling !== null) return;
+    this.#allocator?.free(this.#offset, this.bytes, this.#holder);
   }
 }

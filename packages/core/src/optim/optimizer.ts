@@ -5,9 +5,9 @@
 import { kindOf } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
 import { heap } from "../memory/heap.ts";
 import { hostStep, refuseHostAccess } from "../observer.ts";
+import { fill } from "../ops/create/create.ts";
 import type { OptionNames } from "../options.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { formatShape, sameShape } from "../shape.ts";
@@ -258,7 +258,7 @@ function makeSlot(
   const tensors = Object.entries(initial).map(([name, value]) => {
     if (value === null) return [name, null] as const;
     const tensor = Tensor.allocate(parameter.shape, parameter.dtype, "optimizer").keep();
-    kernelsFor(parameter.dtype).fill(tensor.size, value, tensor.address);
+    fill(tensor, value);
     return [name, tensor] as const;
   });
   const present = tensors.filter((entry): entry is [string, Tensor] => entry[1] !== null);

@@ -94,6 +94,8 @@ export interface BudgetParts {
   sizesFor: (metrics: MetricsPlan) => LayoutSizes;
   dataBytes: number;
   room: HeapRoom;
+  /** Bytes of the model and the optimizer that have no memory yet, and need none in a worker. */
+  unfilledBytes: number;
 }
 
 /** Bytes that a thread allocates to build the model and its state, one block per tensor. */
@@ -159,9 +161,9 @@ export async function planMemory(
   parts: BudgetParts,
   measure: () => { metrics: MetricsPlan; passes: PassMemory },
 ): Promise<{ metrics: MetricsPlan; budget: MemoryBudget }> {
-  const { job, model, optimizer, plan, dataBytes, room } = parts;
+  const { job, model, optimizer, plan, dataBytes, room, unfilledBytes } = parts;
   const { workers } = plan;
-  const building = buildingBytes(parts);
+  const building = buildingBytes(parts) - unfilledBytes;
   // The main thread's own model is in memory now, and frees its place at the layout.
   const ownBytes = dataBytes + building;
   const freeBytes = room.freeBytes + ownBytes;
@@ -172,11 +174,11 @@ export async function planMemory(
     memoryRow("dataset", dataBytes),
     memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
   ];
-  // The main thread's model, the one for measuring, and its gradients.
-  const around = { freeBytes, workers, preparingBytes: building + 2 * flat };
+  // The main thread's model, which metrics use, the one for measuring, and its gradients.
+  const around = { freeBytes, workers, preparingBytes: Math.max(building, flat) + 2 * flat };
   const known = budgetOf([...besides, ...layoutRows(parts, noMetrics)], { ...around, complete: false });
   requireRoom(known, room);
-  await room.make(Math.max(known.bytes - ownBytes, 2 * flat));
+  await room.make(Math.max(known.bytes - ownBytes, 3 * flat));
   const { metrics, passes: found } = measure();
   const { training, afterStep, evaluation } = found;
   const passes = (training ?? 0) + (afterStep ?? 0) + (evaluation ?? 0);

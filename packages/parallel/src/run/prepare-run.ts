@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import { heap, withoutFilling } from "@shardgrad/core/engine";
 import type { Attempted } from "../attempt/course.ts";
 import { describeOptimizer } from "../checks/first-step.ts";
 import type { KeptNumbers } from "../checks/kept-numbers.ts";
@@ -100,7 +100,8 @@ export async function prepareRun(
 
   manualSeed(seed);
   const length = { steps: plan.steps, stepsPerEpoch: stepsPerEpoch(plan) };
-  const { model, optimizer } = buildModel(job, sampleShapes(train), length);
+  const building = withoutFilling(() => buildModel(job, sampleShapes(train), length));
+  const { model, optimizer } = building.result;
   const built = digestModel(model);
   checkCapture(model, plan.capture);
   if (job.gradient) checkEstimated(job.gradient, model, plan);
@@ -108,7 +109,16 @@ export async function prepareRun(
   const sizesFor = (metrics: MetricsPlan) => layoutSizes({ job, model, options, wanted, plan }, metrics);
   // Handle a signal that arrived while the data loaded now, as the next calls may swallow it.
   await setImmediate();
-  const parts = { job, model, optimizer, plan, sizesFor, dataBytes: memory.bytes, room };
+  const parts = {
+    job,
+    model,
+    optimizer,
+    plan,
+    sizesFor,
+    dataBytes: memory.bytes,
+    room,
+    unfilledBytes: building.bytes,
+  };
   const { metrics, budget } = await planMemory(parts, () => ({
     metrics: tryMetrics(job, model, plan, test),
     passes: measurePasses(job, model, plan, { train, test }),
@@ -119,6 +129,7 @@ export async function prepareRun(
   );
   const described = describeOptimizer(optimizer);
   bindModel(model, optimizer, layout, "copy");
+  building.fillRest();
   return {
     sources: new RunSources(jobUrl),
     job,

@@ -29,13 +29,20 @@ export function hashTensor(x: Tensor): string {
 }
 
 export function digestOf(name: string, x: Tensor): Digest {
+  const kind = `${x.dtype} [${x.shape.join(",")}]`;
+  const { filling } = x.storage;
+  // What it will be filled with says as much, and needs no memory.
+  if (filling) {
+    const place = `${x.offset} ${x.strides} of ${filling.description}`;
+    return { name, kind, hash: hashBytes(new TextEncoder().encode(place)), shown: [] };
+  }
   const values = x.contiguous ? x.data() : x.toArray();
   const count = Math.min(mostShown, x.size);
   const shown = Array.from({ length: count }, (_, i) => {
     const at = Math.floor((i * x.size) / count);
     return { at, value: Number(values[at]!) };
   });
-  return { name, kind: `${x.dtype} [${x.shape.join(",")}]`, hash: hashTensor(x), shown };
+  return { name, kind, hash: hashTensor(x), shown };
 }
 
 /** How two digests of a tensor differ, as `0.5 here, 0.25 there`; undefined if they do not. */

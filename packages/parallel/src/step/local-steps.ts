@@ -10,7 +10,7 @@
 
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import { heap, withoutFilling } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
 import { sampleShapes } from "../data/columns.ts";
 import type { SamplingPlan } from "../data/sampling.ts";
@@ -173,7 +173,8 @@ export class LocalSteps {
     const { rank, layout: whole, rules, sampling, state, train, length, built } = setup;
     const layout = layoutOfShard(whole, this.#local, shard);
     manualSeed(sampling.seed);
-    const { model, optimizer } = buildModel(job, sampleShapes(train), length);
+    const building = withoutFilling(() => buildModel(job, sampleShapes(train), length));
+    const { model, optimizer } = building.result;
     const parameters = trainedParameters(model);
     if (this.#trained.has(parameters[0]!)) {
       throw new JobError(
@@ -184,6 +185,7 @@ export class LocalSteps {
     checkModel(model, layout);
     compareModels(digestModel(model), built, rank);
     bindModel(model, optimizer, layout, "adopt");
+    building.fillRest();
     optimizer.stepCount = state.stepCount;
     const slice = [0, layout.flatSize] as const;
     const reducer = new SliceReducer(layout, slice);

@@ -2,7 +2,7 @@
 // the step loop (step-loop.ts) needs. Knows nothing of messages or threads; worker.ts wraps it.
 import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
-import { heap } from "@shardgrad/core/engine";
+import { heap, withoutFilling } from "@shardgrad/core/engine";
 import { checkOptimizer, noteReached } from "../checks/first-step.ts";
 import { Unchanged } from "../checks/unchanged.ts";
 import { sampleShapes } from "../data/columns.ts";
@@ -125,7 +125,9 @@ export interface Done {
 function bindJob(setup: WorkerSetup, job: RunJob): { model: AnyModule; optimizer: Optimizer; ema?: EMA } {
   const { rank, layout, sampling, train, begin } = setup;
   manualSeed(sampling.seed);
-  const { model, optimizer } = buildModel(job, sampleShapes(train), setup.job.length);
+  // Weights and state are there: what the model would fill them with is compared, but not written.
+  const building = withoutFilling(() => buildModel(job, sampleShapes(train), setup.job.length));
+  const { model, optimizer } = building.result;
   checkModel(model, layout);
   compareModels(digestModel(model), setup.job.built, rank);
   bindModel(model, optimizer, layout, "adopt");
@@ -134,6 +136,7 @@ function bindJob(setup: WorkerSetup, job: RunJob): { model: AnyModule; optimizer
   // Both count the same updates.
   if (ema) ema.updates += begin.state.stepCount - optimizer.stepCount;
   optimizer.stepCount = begin.state.stepCount;
+  building.fillRest();
   return { model, optimizer, ...(ema && { ema }) };
 }
 

@@ -4,13 +4,15 @@ import type { DType, IntegerArray, NumericArray } from "../../dtype.ts";
 import { checkDType, dtypeOfArray, isFloat, isIntegerArray, toInt32 } from "../../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
-import { refuseHostAccess } from "../../observer.ts";
+import type { Filling } from "../../memory/storage.ts";
+import { putsOffFillings } from "../../memory/storage.ts";
+import { observer, outsideOfCapture, refuseHostAccess } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireFloat } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { checkShape, formatShape, sizeOf } from "../../shape.ts";
 import { Tensor } from "../../tensor.ts";
-import { takePositions } from "./generator.ts";
+import { generatorCells, takePlace, takePositions } from "./generator.ts";
 
 /** Numbers or booleans, nested to any depth, with rows of equal length; rows may be typed arrays. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
@@ -132,11 +134,40 @@ export function dtypeIn(operation: string, options: TensorOptions): DType {
   return checkDType(operation, options.dtype ?? "float32");
 }
 
+/** Whether a new tensor gets its contents when it is first used. A step that is recorded needs them at once. */
+const mayPutOff = () => putsOffFillings() && observer() === null;
+
+/** Overwrites a new tensor with a number, or puts that off. */
+export function fill(x: Tensor, value: number): void {
+  const { size, dtype } = x;
+  if (!mayPutOff()) kernelsFor(dtype).fill(size, value, x.address);
+  else {
+    x.storage.fillLater({
+      description: `${size} ${dtype} ${Object.is(value, -0) ? "-0" : value}`,
+      writeAt: (offset) => outsideOfCapture(() => kernelsFor(dtype).fill(size, value, offset)),
+    });
+  }
+}
+
+/** The numbers of the current generator that are due now, to be written later. */
+function drawnLater(kernel: "uniform" | "normal", x: Tensor, first: number, second: number): Filling {
+  const { size, dtype } = x;
+  const place = takePlace(size);
+  return {
+    description: `${size} ${dtype} ${kernel} ${first} ${second} of ${JSON.stringify(place)}`,
+    writeAt: (offset) =>
+      outsideOfCapture(() => {
+        const cells = generatorCells(place).address;
+        kernelsFor(dtype)[kernel](size, first, second, cells, place.position, offset);
+      }),
+  };
+}
+
 function filled(operation: string, shape: Shape, value: number, options: TensorOptions): Tensor {
   const checked = checkShape(operation, shape);
   checkOptions(operation, options, tensorOptions);
   const x = Tensor.allocate(checked, dtypeIn(operation, options), operation);
-  kernelsFor(x.dtype).fill(x.size, value, x.address);
+  fill(x, value);
   return asLeaf(x, options);
 }
 
@@ -168,8 +199,11 @@ function draw(
   checkOptions(name, options, names);
   const x = Tensor.allocate(checked, dtypeIn(name, options), name);
   requireFloat(name, x, "the result");
-  const { cells, position } = takePositions(x.size);
-  kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
+  if (mayPutOff()) x.storage.fillLater(drawnLater(kernel, x, first, second));
+  else {
+    const { cells, position } = takePositions(x.size);
+    kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
+  }
   return asLeaf(x, options);
 }
 
