@@ -10,7 +10,7 @@ import { DataError, quoted } from "../errors.ts";
 import type { Rows } from "../rows.ts";
 import { withOrigin } from "../rows.ts";
 import type { FilePath } from "./source.ts";
-import { badLine, pathOf, readBytes, shownPath } from "./source.ts";
+import { badLine, pathOf, readBytes, shownPath, smallerPieces } from "./source.ts";
 
 export interface CsvOptions {
   /** What separates values; found out if absent: a comma, semicolon, tab or bar. */
@@ -153,7 +153,7 @@ function refuseOthers(name: string, bytes: Uint8Array): void {
 const large = 2 ** 24;
 
 /** Refuses a file whose values cannot all be there as texts: Node.js would end the process, without a word about the file. */
-function refuseTooLarge(name: string, bytes: Uint8Array, delimiter: string): void {
+function refuseTooLarge(name: string, path: string, bytes: Uint8Array, delimiter: string): void {
   if (bytes.length < large) return;
   const part = Buffer.from(bytes.subarray(0, 1 << 16)).toString("latin1");
   const found = part.split(delimiter).length + part.split("\n").length - 1;
@@ -165,7 +165,7 @@ function refuseTooLarge(name: string, bytes: Uint8Array, delimiter: string): voi
   if (!(least > limit)) return;
   const [millions, needed, there] = [values / 1e6, (2 * least) / 2 ** 20, limit / 2 ** 20].map(Math.round);
   throw new DataError(
-    `readCsv: ${name} has about ${millions} million values, too many for the ${there} MiB of memory that JavaScript has here; split it, save it as Parquet, or set NODE_OPTIONS=--max-old-space-size=${needed}`,
+    `readCsv: ${name} has about ${millions} million values, too many for the ${there} MiB of memory that JavaScript has here; set NODE_OPTIONS=--max-old-space-size=${needed}, or ${smallerPieces(path)}`,
   );
 }
 
@@ -203,7 +203,7 @@ export async function readCsv(
   const isTsv = /\.(tsv|tab)(\.gz)?$/i.test(path);
   const delimiter = options.delimiter ?? given ?? (isTsv ? "\t" : findDelimiter(text, options));
 
-  refuseTooLarge(name, text, delimiter);
+  refuseTooLarge(name, path, text, delimiter);
 
   let names: string[] | undefined;
   let columns: string[][] = [];

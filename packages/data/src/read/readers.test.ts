@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -33,6 +33,28 @@ async function refusal(read: Promise<unknown>): Promise<string> {
   expect((error as Error).message).not.toContain("\n");
   return (error as Error).message;
 }
+
+describe("a file above 2 GiB is refused in one line that says what to do:", () => {
+  it.each([
+    [
+      "large.csv",
+      /; save it as Parquet, such as by duckdb -c "COPY \(FROM '(\S+large)\.csv'\) TO '\1\.parquet'"$/,
+    ],
+    [
+      "large.jsonl",
+      /; save it as Parquet, such as by duckdb -c "COPY \(FROM '(\S+large)\.jsonl'\) TO '\1\.parquet'"$/,
+    ],
+    ["large.npy", /; read the rows of each step with rows\(\)$/],
+    ["large.npz", /; split it$/],
+  ])("%s", async (name, advice) => {
+    const path = file(name, "");
+    // Nothing but a size.
+    truncateSync(path, 2 ** 31);
+    const message = await refusal(readRows(path));
+    expect(message).toContain("is larger than 2 GiB, which is the most that is read at once");
+    expect(message).toMatch(advice);
+  });
+});
 
 describe("JSON", () => {
   it("lines become columns; what some lack is missing, and lines are known", async () => {

@@ -35,19 +35,30 @@ export function shownPath(path: string): string {
   return near !== "" && near.length < path.length ? near : path;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file; check the path",
-  EISDIR: "it is a folder, expected a file",
-  ENOTDIR: "a part of the path is a file, expected a folder",
-  EACCES: "it may not be read; check its permissions",
-  ERR_FS_FILE_TOO_LARGE:
-    "it is larger than 2 GiB, which is the most that is read at once; split it, or save it as Parquet",
+/** What to do with a file that is too large to be read at once. */
+export function smallerPieces(path: string): string {
+  if (/\.npy$/i.test(path)) return "read the rows of each step with rows()";
+  const table = /\.(csv|tsv|jsonl?|ndjson)(\.gz)?$/i;
+  if (!table.test(path)) return "split it";
+  const shown = shownPath(path);
+  return `save it as Parquet, such as by duckdb -c "COPY (FROM '${shown}') TO '${shown.replace(table, ".parquet")}'"`;
+}
+
+const reasons: Readonly<Record<string, (path: string) => string>> = {
+  ENOENT: () => "there is no such file; check the path",
+  EISDIR: () => "it is a folder, expected a file",
+  ENOTDIR: () => "a part of the path is a file, expected a folder",
+  EACCES: () => "it may not be read; check its permissions",
+  ERR_FS_FILE_TOO_LARGE: (path) =>
+    `it is larger than 2 GiB, which is the most that is read at once; ${smallerPieces(path)}`,
 };
 
 /** An error of the file system as a DataError. */
 export function fileError(operation: string, path: string, error: unknown): DataError {
   const { code = "", message } = error as NodeJS.ErrnoException;
-  return new DataError(`${operation}: ${shownPath(path)}: ${reasons[code] ?? message}`, { cause: error });
+  return new DataError(`${operation}: ${shownPath(path)}: ${reasons[code]?.(path) ?? message}`, {
+    cause: error,
+  });
 }
 
 /**
@@ -90,7 +101,9 @@ export function badLine(bytes: Uint8Array): number {
 export async function readText(operation: string, path: string): Promise<string> {
   const bytes = await readBytes(operation, path);
   if (bytes.length > constants.MAX_STRING_LENGTH) {
-    throw new DataError(`${operation}: ${shownPath(path)} is larger than the longest text, 0.5 GB; split it`);
+    throw new DataError(
+      `${operation}: ${shownPath(path)} is larger than the longest text, 0.5 GB; ${smallerPieces(path)}`,
+    );
   }
   if (isUtf8(bytes)) return bytes.toString("utf8").replace(/^\ufeff/, "");
   throw new DataError(

@@ -43,6 +43,16 @@ const inputs = ({ x }: { x: { data: ArrayLike<number>; shape: readonly number[] 
     numbers(x.data).slice(row * x.shape[0]!, (row + 1) * x.shape[0]!),
   );
 
+it("a Parquet file that DuckDB has made of a CSV file gives the same table", async () => {
+  const describeFile = async (name: string) =>
+    String(
+      await table(new URL(`../../../../test/fixtures/data/${name}`, import.meta.url), {
+        target: "price",
+      }).describe(),
+    );
+  expect(await describeFile("houses.parquet")).toBe(await describeFile("houses.csv"));
+});
+
 describe("what becomes of columns", () => {
   it("numbers are scaled, words are one input each, and the target is scaled and taken back", async () => {
     const { state, columns } = await fitted(csv(houses), { target: "price" });
