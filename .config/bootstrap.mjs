@@ -103,7 +103,7 @@ const phases = {
     const report = [];
     let hash = installHash;
     for (const [folder, names] of Object.entries(products)) {
-      const inputs = ["package.json", "tsconfig.json", "tsup.config.ts", "scripts", "assembly", "src"];
+      const inputs = ["package.json", "tsconfig.json", "tsup.config.ts", "scripts", "src"];
       // Seeded with the previous hash: a package is rebuilt when the tools, or what it imports, have changed.
       hash = hashOf(["tsconfig.base.json", ...inputs.map((name) => `${folder}/${name}`)], hash);
       const outputs = names.map((name) => `${folder}/${name}`);

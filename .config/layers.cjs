@@ -262,7 +262,7 @@ module.exports = {
     // Built and foreign code is the end of an edge, never looked into.
     doNotFollow: { path: ["node_modules", "/dist/"] },
     // What the bench compares with is installed by the bench alone, so that its imports may resolve to nothing.
-    exclude: { path: "^packages/([^/]+/assembly|bench/rivals)/" },
+    exclude: { path: "^packages/bench/rivals/" },
     tsPreCompilationDeps: true,
     // Packages are resolved as Node.js does it, by the "exports" of their package.json.
     enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["node", "import", "default"] },

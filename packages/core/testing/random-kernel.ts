@@ -445,7 +445,10 @@ class Generator {
 
   #tail(): void {
     const k = this.#k;
-    const tail = k.do("tail.first", this.#intFrom(0, k.lanes + 2).value);
+    const isSome = this.#draw(3) === 0;
+    const tail = isSome
+      ? k.do("tail.some", this.#intFrom(1, k.lanes - 1).value)
+      : k.do("tail.first", this.#intFrom(0, k.lanes + 2).value);
     this.#scope.tails.push(this.#draw(3) === 0 ? k.variable("tail", tail) : tail);
   }
 

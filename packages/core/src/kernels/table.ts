@@ -1,7 +1,7 @@
 // The table of kernels: every numeric loop of the library, by name, with its only signature. Arguments are plain
 // numbers, so that a call can be recorded and replayed. Tensors are byte offsets into the heap (`x`, `y`, …; 0 means
 // "absent" where allowed); sizes and strides count elements. Kernels check nothing. `reference/` has the dull
-// implementation of each, `assembly/` the fast one for float32. See README.md.
+// implementation of each, `definitions/` the fast one for float32. See README.md.
 import type { ActivationKernels } from "./table/activations.ts";
 import type { AttentionKernels } from "./table/attention.ts";
 import type { ConvolutionKernels } from "./table/convolution.ts";

@@ -1,15 +1,9 @@
-// Loads the embedded WebAssembly kernels on the memory of the heap. There are two builds of one source: plain SIMD128,
-// and relaxed SIMD (fused multiply-add) where the engine has it.
+// Loads the embedded WebAssembly kernels on the memory of the heap. Those that fuse where they can are there twice: for
+// plain SIMD128, and for relaxed SIMD (fused multiply-add) where the engine has it.
 import type { Heap } from "../memory/heap.ts";
 import { scratchMemory } from "./scratch.ts";
 import type { Kernels } from "./table.ts";
-import {
-  emittedBase64,
-  emittedPlainBase64,
-  emittedRelaxedBase64,
-  plainBase64,
-  relaxedBase64,
-} from "./wasm-bytes.generated.ts";
+import { commonBase64, plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
 
 /** The two builds of the WebAssembly kernels: plain SIMD128, and relaxed SIMD. */
 export type WasmBuild = "wasm-plain" | "wasm-relaxed";
@@ -36,15 +30,8 @@ export function supportedBuild(): WasmBuild | undefined {
 
 /** The kernels of one build; missing ones are absent from the result. */
 export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
-  const isRelaxed = build === "wasm-relaxed";
-  // The families that are emitted from their definitions replace assembled ones.
-  const texts: string[] = [
-    isRelaxed ? relaxedBase64 : plainBase64,
-    emittedBase64,
-    isRelaxed ? emittedRelaxedBase64 : emittedPlainBase64,
-  ];
-  const modules = texts.filter((text) => text !== "").map((text) => instantiate(heap, decode(text)));
-  return Object.assign({}, ...modules);
+  const texts = [commonBase64, build === "wasm-relaxed" ? relaxedBase64 : plainBase64];
+  return Object.assign({}, ...texts.map((text) => instantiate(heap, decode(text))));
 }
 
 /** The kernels of a module, on the memory of a heap. */

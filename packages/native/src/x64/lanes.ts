@@ -183,6 +183,7 @@ export class Lanes {
         this.#masks.not(args[0]!, to);
         return;
       case "tail.first":
+      case "tail.some":
         this.#masks.first(args[0]!, to, temporaries);
         return;
       case "d.high":

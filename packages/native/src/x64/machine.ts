@@ -20,7 +20,15 @@ export interface Machine {
 export const machines: Readonly<Record<InstructionSet, Machine>> = {
   avx2: {
     set: "avx2",
-    target: { lanes: 8, fuses: true, registers: 16, unroll: 2, tile: { rows: 6, vectors: 2 }, packs: "some" },
+    target: {
+      lanes: 8,
+      fuses: true,
+      registers: 16,
+      masks: true,
+      unroll: { vectors: 2, operations: Number.POSITIVE_INFINITY },
+      tile: { rows: 6, vectors: 2 },
+      packs: "some",
+    },
     width: 32,
     vectorRegisters: 16,
     maskRegisters: 0,
@@ -31,7 +39,8 @@ export const machines: Readonly<Record<InstructionSet, Machine>> = {
       lanes: 16,
       fuses: true,
       registers: 32,
-      unroll: 2,
+      masks: true,
+      unroll: { vectors: 2, operations: Number.POSITIVE_INFINITY },
       tile: { rows: 14, vectors: 2 },
       packs: "some",
     },

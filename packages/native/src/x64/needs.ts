@@ -71,6 +71,7 @@ export function needsOf(of: Value | Statement, { maskRegisters }: Machine): Need
     case "v.splatI":
     case "v.round":
     case "tail.first":
+    case "tail.some":
       return one;
     case "mask.any":
     case "mask.all":

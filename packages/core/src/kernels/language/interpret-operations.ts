@@ -190,6 +190,7 @@ const others: Partial<Record<Operation, (args: readonly Held[], lanes: number, t
   "mask.any": ([a]) => Number((a as Masks).includes(true)),
   "mask.all": ([a]) => Number(!(a as Masks).includes(false)),
   "tail.first": ([count]) => count!,
+  "tail.some": ([count]) => count!,
   "mask.tail": ([count], lanes) => truths(lanes, (i) => i < (count as number)),
   "int.pick": ([yes, no, flag]) => (flag === 0 ? no! : yes!),
   "d.low": ([a], lanes) => wideOf(lanes / 2, (i) => (a as Lanes).floats[i]!),

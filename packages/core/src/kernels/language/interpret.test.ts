@@ -14,7 +14,8 @@ const targetOf = (lanes: Target["lanes"], fuses = true): Target => ({
   lanes,
   fuses,
   registers: 15,
-  unroll: 1,
+  masks: true,
+  unroll: { vectors: 1, operations: 0 },
   tile: { rows: 4, vectors: 2 },
   packs: "a",
 });
@@ -131,6 +132,7 @@ const cases: Record<Operation, [args: Held[], result: Held, immediate?: number][
     [[m(1, 1, 1, 1)], 1],
   ],
   "tail.first": [[[3], 3]],
+  "tail.some": [[[3], 3]],
   "mask.tail": [
     [[3], m(1, 1, 1, 0)],
     [[9], m(1, 1, 1, 1)],

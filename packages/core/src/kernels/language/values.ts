@@ -112,6 +112,8 @@ const lanes = {
   "mask.all": [["mask"], "i32"],
   /** The first `count` lanes; all of them from `lanes` on. */
   "tail.first": [["i32"], "tail"],
+  /** The same where it is known that there is one, and that they are not all. */
+  "tail.some": [["i32"], "tail"],
   "mask.tail": [["tail"], "mask"],
 } as const satisfies Record<string, Signature>;
 
@@ -238,8 +240,10 @@ export interface Target {
   readonly fuses: boolean;
   /** Vectors that can be held at a time, besides what an operation needs for itself. */
   readonly registers: number;
-  /** Vectors that an elementwise loop takes at a time. */
-  readonly unroll: number;
+  /** How many vectors an elementwise loop takes at a time: at most so many, and as fit so many operations. */
+  readonly unroll: { readonly vectors: number; readonly operations: number };
+  /** Whether lanes can be masked: else a tail costs branches. */
+  readonly masks: boolean;
   /** The register tile of a matrix product: rows, and vectors of columns. */
   readonly tile: { readonly rows: number; readonly vectors: number };
   /**

@@ -142,6 +142,9 @@ function choose(
   code.byte(op.end);
 }
 
+/** Whether a tail is known to have one lane, and not all. */
+const isPart = ({ making }: Value) => making.by === "operation" && making.operation === "tail.some";
+
 function loadPart(site: Site, place: Place, tail: Value): void {
   const { code } = site;
   const count = site.hold(tail);
@@ -152,28 +155,32 @@ function loadPart(site: Site, place: Place, tail: Value): void {
     emitLane(code, instruction);
     memoryArgument(site, place.base.type, offset);
   };
-  const two = () => {
-    choose(
-      code,
-      ...([count, 2, v128] as const),
-      () => {
-        get(code, local);
-        load(lane.load64Zero);
-        emitLane(code, lane.load32Lane);
-        memoryArgument(site, place.base.type, offset + 8);
-        code.byte(2);
-      },
-      () => load(lane.load64Zero),
-    );
+  const three = () => {
+    get(code, local);
+    load(lane.load64Zero);
+    emitLane(code, lane.load32Lane);
+    memoryArgument(site, place.base.type, offset + 8);
+    code.byte(2);
   };
   const none = () => {
     scratchView.setFloat64(0, 0);
     scratchView.setFloat64(8, 0);
     emitConstant(code);
   };
-  const atMostThree = () =>
-    choose(code, count, 1, v128, two, () => choose(code, count, 0, v128, () => load(lane.load32Zero), none));
-  choose(code, count, 3, v128, () => load(lane.load), atMostThree);
+  const one = () => load(lane.load32Zero);
+  const isSome = isPart(tail);
+  choose(
+    code,
+    ...([count, 1, v128] as const),
+    () =>
+      choose(
+        code,
+        ...([count, 2, v128] as const),
+        () => (isSome ? three() : choose(code, count, 3, v128, () => load(lane.load), three)),
+        () => load(lane.load64Zero),
+      ),
+    () => (isSome ? one() : choose(code, count, 0, v128, one, none)),
+  );
   done();
   site.release(tail);
 }
@@ -190,17 +197,18 @@ function storePart(site: Site, place: Place, tail: Value, value: Value): void {
     memoryArgument(site, place.base.type, offset + at);
     if (ofLane !== undefined) code.byte(ofLane);
   };
-  const atMostThree = () =>
-    choose(
-      code,
-      ...([count, 1, op.noValue] as const),
-      () => {
-        store(lane.store64Lane, 0, 0);
-        choose(code, count, 2, op.noValue, () => store(lane.store32Lane, 8, 2));
-      },
-      () => choose(code, count, 0, op.noValue, () => store(lane.store32Lane, 0, 0)),
-    );
-  choose(code, count, 3, op.noValue, () => store(lane.store, 0), atMostThree);
+  const three = () => {
+    store(lane.store64Lane, 0, 0);
+    choose(code, count, 2, op.noValue, () => store(lane.store32Lane, 8, 2));
+  };
+  const one = () => store(lane.store32Lane, 0, 0);
+  const isSome = isPart(tail);
+  choose(
+    code,
+    ...([count, 1, op.noValue] as const),
+    () => (isSome ? three() : choose(code, count, 3, op.noValue, () => store(lane.store, 0), three)),
+    () => (isSome ? one() : choose(code, count, 0, op.noValue, one)),
+  );
   site.release(value);
   done();
   site.release(tail);
@@ -417,6 +425,7 @@ const several: Partial<Record<Operation, Emitter>> = {
     emitLane(site.code, simd["v.ltI"]!);
   },
   "tail.first": (site, [value]) => site.put(value!),
+  "tail.some": (site, [value]) => site.put(value!),
   "int.pick"(site, args) {
     for (const value of args) site.put(value);
     site.code.byte(op.select);

@@ -16,7 +16,8 @@ export function wasmTarget({ relaxed, wide }: Build): Target {
     lanes: 4,
     registers: 15,
     fuses: relaxed,
-    unroll: 1,
+    masks: false,
+    unroll: { vectors: 4, operations: 48 },
     tile: { rows: 4, vectors: 2 },
     packs: wide ? "all" : "a",
   };

@@ -75,21 +75,26 @@ function recordCombine(
         ofChannel,
       ),
     );
-  const sideBySide = () => {
-    const current = numbers.map(({ absent }) => k.variable("v", absent));
-    const moving = all.map((address) => [address, step] as const);
+  const moving = all.map((address) => [address, step] as const);
+  const overChannels = (numbersOf: (elements: Elements) => readonly Value[]) =>
     overRows(k, outer, moving, () => {
       const copies = [...all, ...numbers.map(({ address }) => address)].map((address) => copyOf(k, address));
-      overElements(k, channels, copies, (elements) => {
-        for (const [i, { address }] of numbers.entries())
-          k.if(k.ne(address, 0), () => k.set(current[i]!, elements.load(all.length + i)));
-        use(
-          elements,
-          current.map((number) => k.read(number)),
-        );
-      });
+      overElements(k, channels, copies, (elements) => use(elements, numbersOf(elements)));
+    });
+  const someAbsent = () => {
+    const current = numbers.map(({ absent }) => k.variable("v", absent));
+    overChannels((elements) => {
+      for (const [i, { address }] of numbers.entries())
+        k.if(k.ne(address, 0), () => k.set(current[i]!, elements.load(all.length + i)));
+      return current.map((number) => k.read(number));
     });
   };
+  const sideBySide = () =>
+    k.if(
+      numbers.map(({ address }) => k.ne(address, 0)).reduce((a, b) => k.and(a, b)),
+      () => overChannels(({ load }) => numbers.map((_, i) => load(all.length + i))),
+      someAbsent,
+    );
   const oneByOne = () =>
     each(k, outer, () =>
       each(k, channels, (channel) => {

@@ -4,7 +4,7 @@ import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each, firstAt } from "../loops/counting.ts";
-import { fillWith, overElements } from "../loops/elements.ts";
+import { fillWith, overElements, overFreeElements } from "../loops/elements.ts";
 
 /** One row of the columns: `count` elements from `from` on come from x at `place`, `stride` apart; the others are zeros. */
 interface ColumnRow {
@@ -79,7 +79,7 @@ function gatherRow(k: Recorder, { cols, from, count, place, stride, column }: Co
   fillWith(k, from, column, 0);
   k.if(
     k.eq(stride, 1),
-    () => overElements(k, count, [place, k.variable("ptr", to)], ({ load, store }) => store(1, load(0))),
+    () => overFreeElements(k, count, [place, k.variable("ptr", to)], ({ load, store }) => store(1, load(0))),
     () => {
       const next = k.variable("ptr", to);
       oneByOne(k, count, place, bytesOf(k, stride), next, () => k.storeFirst(next, k.loadFirst(place)));

@@ -5,7 +5,7 @@ import type { Place, Routine, Target, Value, Variable } from "../../language/val
 import { SteppedRows } from "../loops/stepped-rows.ts";
 
 /** Runs `whole` for as many elements as there are lanes, while so many are left, then `part` for the rest. */
-function inVectors(k: Recorder, left: Variable, whole: () => void, part: (tail: Variable) => void): void {
+function inVectors(k: Recorder, left: Variable, whole: () => void, part: (tail: Value) => void): void {
   k.while(
     () => k.ge(left, k.lanes),
     () => {
@@ -13,7 +13,7 @@ function inVectors(k: Recorder, left: Variable, whole: () => void, part: (tail: 
       k.increase(left, -k.lanes);
     },
   );
-  k.if(k.gt(left, 0), () => part(k.variable("tail", k.do("tail.first", left))));
+  k.if(k.gt(left, 0), () => part(k.do("tail.some", left)));
 }
 
 /**

@@ -4,7 +4,7 @@ import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import type { Elements } from "../loops/elements.ts";
-import { overElements } from "../loops/elements.ts";
+import { overElements, overFreeElements } from "../loops/elements.ts";
 import { abs, erf, exp, expm1, log, log1p, sign } from "../math/math.ts";
 import { pow } from "../math/power.ts";
 import { cos, sin } from "../math/trigonometry.ts";
@@ -170,6 +170,6 @@ export const elementwise: readonly Definition[] = [
     ),
   ),
   defineKernel("fill", ["i32", "f32", "ptr"], (k, n, value, y) =>
-    overElements(k, n, [y], ({ store }) => store(0, value)),
+    overFreeElements(k, n, [y], ({ store }) => store(0, value)),
   ),
 ];

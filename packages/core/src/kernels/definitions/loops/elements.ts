@@ -72,15 +72,54 @@ export function overElements(
   body: (elements: Elements) => void,
   wides: readonly Variable[] = [],
 ): void {
-  const { unroll } = k.target;
-  const left = k.variable("i32", k.sub(n, unroll * k.lanes));
-  overVectors(k, left, unroll, arrays, body, wides);
-  if (unroll > 1) {
-    k.increase(left, (unroll - 1) * k.lanes);
+  overTail(k, overWhole(k, n, arrays, body, wides), arrays, body, wides);
+}
+
+/**
+ * The same for a body that may see elements twice, as it reads none that it writes. Where a tail costs branches, the last
+ * vector overlaps the one before. Leaves the addresses anywhere.
+ */
+export function overFreeElements(
+  k: Recorder,
+  n: Value | Variable,
+  arrays: readonly Variable[],
+  body: (elements: Elements) => void,
+): void {
+  if (k.target.masks) {
+    overElements(k, n, arrays, body);
+    return;
+  }
+  const overlapping = () => {
+    const left = overWhole(k, n, arrays, body);
+    k.if(k.gt(left, 0), () => {
+      const back = k.variable("i32", k.shl(k.sub(left, k.lanes), 2));
+      for (const array of arrays)
+        k.increase(array, array.type === "ptr" ? k.do("to.ptr", back) : k.do("to.near", back));
+      body(elementsAt(k, arrays, [], 0));
+    });
+  };
+  k.if(k.ge(n, k.lanes), overlapping, () => overTail(k, n, arrays, body));
+}
+
+/** Runs over the whole vectors; returns how many elements are left. */
+function overWhole(
+  k: Recorder,
+  n: Value | Variable,
+  arrays: readonly Variable[],
+  body: (elements: Elements) => void,
+  wides: readonly Variable[] = [],
+): Variable {
+  const { vectors, operations } = k.target.unroll;
+  const size = k.sizeOf(() => body(elementsAt(k, arrays, wides, 0)));
+  const atOnce = Math.max(1, Math.min(vectors, Math.floor(operations / size)));
+  const left = k.variable("i32", k.sub(n, atOnce * k.lanes));
+  overVectors(k, left, atOnce, arrays, body, wides);
+  if (atOnce > 1) {
+    k.increase(left, (atOnce - 1) * k.lanes);
     overVectors(k, left, 1, arrays, body, wides);
   }
   k.increase(left, k.lanes);
-  overTail(k, left, arrays, body, wides);
+  return left;
 }
 
 /** Runs over as many whole vectors as remain, `count` at a time; `left` is how many elements remain, less that many. */
@@ -112,10 +151,10 @@ export function overTail(
   body: (elements: Elements) => void,
   wides: readonly Variable[] = [],
 ): void {
-  k.if(k.gt(left, 0), () => body(elementsAt(k, arrays, wides, 0, k.do("tail.first", left))));
+  k.if(k.gt(left, 0), () => body(elementsAt(k, arrays, wides, 0, k.do("tail.some", left))));
 }
 
 /** Fills an array of so many elements. Leaves the address as it is. */
 export function fillWith(k: Recorder, n: Value | Variable, array: Value | Variable, number: number): void {
-  overElements(k, n, [k.variable(array.type, array)], ({ store }) => store(0, k.k(number)));
+  overFreeElements(k, n, [k.variable(array.type, array)], ({ store }) => store(0, k.k(number)));
 }

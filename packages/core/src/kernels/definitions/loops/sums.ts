@@ -123,7 +123,7 @@ export function sumWideOverRow(
       rotateLanes(k, sums);
       rotateLanes(k, sums);
     },
-    false,
+    true,
   );
   return k.fold("addWide", sums);
 }

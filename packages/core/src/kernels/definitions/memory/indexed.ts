@@ -3,7 +3,7 @@ import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Variable } from "../../language/values.ts";
-import { fillWith, overElements } from "../loops/elements.ts";
+import { fillWith, overElements, overFreeElements } from "../loops/elements.ts";
 import { byteStep, copyOf, overRows } from "../loops/row-loops.ts";
 
 type Matrix = [rows: Variable, cols: Variable, from: Variable, index: Variable, to: Variable];
@@ -47,19 +47,13 @@ function place(
   index: Variable,
   y: Variable,
 ): void {
-  overRows(
-    k,
-    rows,
-    [
-      [dy, 4],
-      [index, 4],
-      [y, byteStep(k, cols)],
-    ],
-    () => {
-      fillWith(k, cols, y, 0);
-      k.storeFirst(chosen(k, y, index), k.loadFirst(dy));
-    },
-  );
+  fillWith(k, k.mul(rows, cols), y, 0);
+  const moving = [
+    [dy, 4],
+    [index, 4],
+    [y, byteStep(k, cols)],
+  ] as const;
+  overRows(k, rows, moving, () => k.storeFirst(chosen(k, y, index), k.loadFirst(dy)));
 }
 
 function gather(k: Recorder, ...[rows, cols, x, index, y]: Matrix): void {
@@ -83,7 +77,7 @@ function gather(k: Recorder, ...[rows, cols, x, index, y]: Matrix): void {
         [y, step],
       ],
       () =>
-        overElements(k, cols, [chosenRow(k, x, step, index), copyOf(k, y)], ({ load, store }) =>
+        overFreeElements(k, cols, [chosenRow(k, x, step, index), copyOf(k, y)], ({ load, store }) =>
           store(1, load(0)),
         ),
     );
@@ -116,15 +110,21 @@ function gatherUint8(
   overRows(k, rows, [[index, 4]], () => {
     const from = chosenRow(k, x, rowOfBytes, index);
     const left = k.variable("i32", cols);
-    k.while(
-      () => k.ge(left, k.lanes),
-      () => {
-        k.store(to, k.mulAdd(k.do("v.toFloat", k.loadBytes(from)), scale, shift));
-        k.increase(from, k.lanes);
-        k.increase(to, 4 * k.lanes);
-        k.increase(left, -k.lanes);
-      },
-    );
+    const vectors = (count: number) =>
+      k.while(
+        () => k.ge(left, count * k.lanes),
+        () => {
+          for (let i = 0; i < count; i++) {
+            const bytes = k.loadBytes(from, i * k.lanes);
+            k.store(to, k.mulAdd(k.do("v.toFloat", bytes), scale, shift), 4 * i * k.lanes);
+          }
+          k.increase(from, count * k.lanes);
+          k.increase(to, 4 * count * k.lanes);
+          k.increase(left, -count * k.lanes);
+        },
+      );
+    vectors(k.target.unroll.vectors);
+    vectors(1);
     k.while(
       () => k.gt(left, 0),
       () => {

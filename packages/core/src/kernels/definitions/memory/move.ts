@@ -3,7 +3,7 @@ import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Variable } from "../../language/values.ts";
-import { fillWith, overElements } from "../loops/elements.ts";
+import { fillWith, overFreeElements } from "../loops/elements.ts";
 import { byteStep, copyOf, overRows } from "../loops/row-loops.ts";
 import { SteppedRows } from "../loops/stepped-rows.ts";
 
@@ -28,7 +28,7 @@ function copyRow(k: Recorder, n: Variable, x: Side, y: Side): void {
   const repeated = () => {
     k.if(k.gt(n, 0), () => {
       const value = k.variable("v", k.splat(from));
-      overElements(k, n, [to], ({ store }) => store(0, value));
+      overFreeElements(k, n, [to], ({ store }) => store(0, value));
     });
   };
   k.if(
@@ -36,7 +36,7 @@ function copyRow(k: Recorder, n: Variable, x: Side, y: Side): void {
     () =>
       k.if(
         k.eq(x.step, 4),
-        () => overElements(k, n, [from, to], ({ load, store }) => store(1, load(0))),
+        () => overFreeElements(k, n, [from, to], ({ load, store }) => store(1, load(0))),
         () => k.if(k.eq(x.step, 0), repeated, oneByOne),
       ),
     oneByOne,
@@ -212,7 +212,7 @@ function band(k: Recorder, given: readonly Variable[]): void {
         const at = (address: Variable, column: Variable) =>
           k.variable("ptr", k.add(address, k.shl(k.do("to.ptr", column), 2)));
         fillWith(k, start, to, 0);
-        overElements(k, k.sub(end, start), [at(from, start), at(to, start)], ({ load, store }) =>
+        overFreeElements(k, k.sub(end, start), [at(from, start), at(to, start)], ({ load, store }) =>
           store(1, load(0)),
         );
         fillWith(k, k.sub(cols, end), at(to, end), 0);

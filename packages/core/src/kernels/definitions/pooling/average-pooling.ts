@@ -7,7 +7,7 @@ import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each } from "../loops/counting.ts";
 import { fillWith } from "../loops/elements.ts";
 import type { Sizes } from "./windows.ts";
-import { inWindows, sizeParameters, sizesOf } from "./windows.ts";
+import { sizeParameters, sizesOf, windowRows } from "./windows.ts";
 
 /** The rows or columns of a window that lie on the axis, and how many count, with up to `pad` more at the end. */
 function clipped(
@@ -41,12 +41,13 @@ function recordAvgPool(k: Recorder, given: readonly Variable[]): void {
   ];
   const span = k.variable("i32", k.sub(kw, 1));
   const dw = k.variable("i32", 1);
+  const inWindows = windowRows(k, { w, kw, ow, sw, pw, span, dw });
   each(k, planes, () => {
     each(k, oh, (i) => {
       const row = k.variable("i32", k.sub(k.mul(i, sh), ph));
       const { first, count: rows, counted } = clipped(k, row, kh, h, ph, countPad);
       const height = k.variable("i32", counted);
-      inWindows(k, { w, kw, ow, sw, pw, span, dw }, x, {
+      inWindows(x, {
         single(j, col) {
           const cols = clipped(k, col, kw, w, pw, countPad);
           const from = k.variable("ptr", k.add(x, bytesOf(k, k.add(k.mul(first, w), cols.first))));

@@ -7,7 +7,7 @@ import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each, firstAt } from "../loops/counting.ts";
 import { fillWith } from "../loops/elements.ts";
-import { inWindows, sizeParameters, sizesOf } from "./windows.ts";
+import { sizeParameters, sizesOf, windowRows } from "./windows.ts";
 
 /** A NaN ranks above any number and above an earlier NaN. */
 const isMore = (k: Recorder, value: Value, most: Variable) => k.or(k.gt(value, most), k.ne(value, value));
@@ -60,6 +60,7 @@ function recordMaxPool(k: Recorder, given: readonly Variable[]): void {
   ];
   const lanePlaces = k.variable("v", k.do("v.mulI", k.do("v.index"), k.do("v.splatI", sw)));
   const span = k.variable("i32", k.mul(k.sub(kw, 1), dw));
+  const inWindows = windowRows(k, { w, kw, ow, sw, pw, span, dw });
   each(k, planes, () => {
     each(k, oh, (i) => {
       const first = k.variable("i32", k.sub(k.mul(i, sh), ph));
@@ -69,7 +70,7 @@ function recordMaxPool(k: Recorder, given: readonly Variable[]): void {
         rows: k.variable("i32", k.sub(firstAt(k, first, dh, h, kh), a)),
         step: k.variable("i32", k.mul(dh, w)),
       };
-      inWindows(k, { w, kw, ow, sw, pw, span, dw }, x, {
+      inWindows(x, {
         single(j, col) {
           const b = k.variable("i32", firstAt(k, col, dw, k.int(0), kw));
           const cols = k.variable("i32", k.sub(firstAt(k, col, dw, w, kw), b));
@@ -118,7 +119,7 @@ function eachPlace(
   each(k, planes, () => {
     each(k, outSize, () => {
       const at = k.variable("i32", k.loadInt(place));
-      k.if(k.ge(at, 0), () => use(k.add(plane, bytesOf(k, at))), missing);
+      k.if(k.lt(at, 0), missing, () => use(k.add(plane, bytesOf(k, at))));
       k.increase(place, 4);
       k.increase(other, 4);
     });
@@ -137,7 +138,7 @@ export const maxPooling: readonly Definition[] = [
       eachPlace(
         k,
         ...([{ planes, size, outSize }, place, x, y] as const),
-        (at) => k.storeInt(y, k.loadInt(at)),
+        (at) => k.storeFirst(y, k.loadFirst(at)),
         () => k.storeInt(y, 0),
       ),
   ),

@@ -75,6 +75,7 @@ function nllGrad(
   ignored: Variable,
   y: Variable,
 ): void {
+  fillWith(k, k.mul(rows, cols), y, 0);
   overRows(
     k,
     rows,
@@ -84,7 +85,6 @@ function nllGrad(
       [y, byteStep(k, cols)],
     ],
     () => {
-      fillWith(k, cols, y, 0);
       const label = k.variable("i32", k.loadInt(labels));
       k.if(k.ne(label, ignored), () => k.storeFirst(element(k, y, label), minus(k, k.splat(dy))));
     },

@@ -48,33 +48,26 @@ function placeInRow(k: Recorder, reduction: Reduction, length: Variable, x: Vari
   const start = k.variable("ptr", x);
   const extremum = k.variable("v", reduceRow(k, reduction, length, start));
   const isHere = (v: Value) => k.or(k.eq(v, extremum), k.and(k.ne(v, v), k.ne(extremum, extremum)));
-  const place = k.variable("i32", 0);
   const at = k.variable("ptr", x);
-  // The vector that has it; lanes past the end are 0, but then an element that equals it lies further left.
   const left = k.variable("i32", length);
   const isFound = k.variable("i32", 0);
-  k.while(
-    () => k.and(k.eq(isFound, 0), k.gt(left, 0)),
-    () => {
-      const v = k.loadPart(k.do("tail.first", left), at);
-      k.set(isFound, k.do("mask.any", isHere(v)));
-      k.if(k.eq(isFound, 0), () => {
-        k.increase(at, 4 * k.lanes);
-        k.increase(place, k.lanes);
-        k.increase(left, -k.lanes);
-      });
-    },
-  );
-  k.if(isFound, () =>
+  /** Goes on by so many elements, while so many are left and it is not among them. */
+  const search = (count: number, load: () => Value) => {
+    k.set(isFound, 0);
     k.while(
-      () => k.eq(k.do("mask.any", isHere(k.splat(at))), 0),
+      () => k.and(k.eq(isFound, 0), k.ge(left, count)),
       () => {
-        k.increase(at, 4);
-        k.increase(place, 1);
+        k.set(isFound, k.do("mask.any", isHere(load())));
+        k.if(k.eq(isFound, 0), () => {
+          k.increase(at, 4 * count);
+          k.increase(left, -count);
+        });
       },
-    ),
-  );
-  k.storeInt(y, k.select(isFound, place, k.int(0)));
+    );
+  };
+  search(k.lanes, () => k.load(at));
+  search(1, () => k.splat(at));
+  k.storeInt(y, k.select(isFound, k.sub(length, left), k.int(0)));
 }
 
 /** The same for each column. */

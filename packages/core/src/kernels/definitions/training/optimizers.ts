@@ -25,28 +25,34 @@ function isSet(k: Recorder, x: Value): Value {
   return k.do("mask.any", k.ne(x, 0));
 }
 
-/** g + decay·w, the gradient of the loss with an L2 penalty. Without a decay it must not be added: 0 · Infinity is NaN. */
-function withDecay(k: Recorder, g: Value, decay: Value, w: Value): Value {
-  return k.select(k.ne(decay, 0), k.add(g, k.mul(decay, w)), g);
+/**
+ * Makes g + decay·w of g and w, the gradient of the loss with an L2 penalty. Without a decay it must not be added:
+ * 0 · Infinity is NaN.
+ */
+function withDecay(k: Recorder, decay: Value): (g: Value, w: Value) => Value {
+  const decays = k.ne(decay, 0);
+  return (g, w) => k.select(decays, k.add(g, k.mul(decay, w)), g);
 }
 
 function sgd(k: Recorder, n: Variable, w: Variable, g: Variable, velocity: Variable, cells: Variable): void {
   const [lr, momentum, rest, decay, nesterov] = cellsAt(k, cells, 5) as Five;
+  const decayed = withDecay(k, decay);
+  const looksAhead = k.ne(nesterov, 0);
   k.if(
     k.ne(velocity, 0),
     () =>
       overElements(k, n, [w, g, velocity], ({ load, store }) => {
         const weight = load(0);
-        const gradient = withDecay(k, load(1), decay, weight);
+        const gradient = decayed(load(1), weight);
         const speed = blend(k, momentum, load(2), rest, gradient);
-        const step = k.select(k.ne(nesterov, 0), k.add(gradient, k.mul(momentum, speed)), speed);
+        const step = k.select(looksAhead, k.add(gradient, k.mul(momentum, speed)), speed);
         store(2, speed);
         store(0, k.sub(weight, k.mul(lr, step)));
       }),
     () =>
       overElements(k, n, [w, g], ({ load, store }) => {
         const weight = load(0);
-        store(0, k.sub(weight, k.mul(lr, withDecay(k, load(1), decay, weight))));
+        store(0, k.sub(weight, k.mul(lr, decayed(load(1), weight))));
       }),
   );
 }
@@ -91,11 +97,12 @@ interface RmsProp {
 
 function rmsProp(k: Recorder, { n, w, g, square, average, velocity, cells }: RmsProp): void {
   const [lr, alpha, rest, eps, momentum, decay] = cellsAt(k, cells, 6) as Six;
+  const decayed = withDecay(k, decay);
   const update = (centered: boolean, moves: boolean) => () => {
     const arrays = [w, g, square, ...(centered ? [average] : []), ...(moves ? [velocity] : [])];
     overElements(k, n, arrays, ({ load, store }) => {
       const weight = load(0);
-      const gradient = withDecay(k, load(1), decay, weight);
+      const gradient = decayed(load(1), weight);
       const ofSquares = blend(k, alpha, load(2), k.mul(rest, gradient), gradient);
       store(2, ofSquares);
       let variance = ofSquares;
@@ -123,9 +130,10 @@ function rmsProp(k: Recorder, { n, w, g, square, average, velocity, cells }: Rms
 
 function adagrad(k: Recorder, n: Variable, w: Variable, g: Variable, sum: Variable, cells: Variable): void {
   const [lr, eps, decay] = cellsAt(k, cells, 3) as [Value, Value, Value];
+  const decayed = withDecay(k, decay);
   overElements(k, n, [w, g, sum], ({ load, store }) => {
     const weight = load(0);
-    const gradient = withDecay(k, load(1), decay, weight);
+    const gradient = decayed(load(1), weight);
     const total = k.add(load(2), k.mul(gradient, gradient));
     store(2, total);
     store(0, k.sub(weight, k.div(k.mul(lr, gradient), k.add(k.sqrt(total), eps))));
