@@ -114,3 +114,13 @@ it.skipIf(description === undefined)(
     ).toHaveLength(1);
   },
 );
+
+it.skipIf(description === undefined)("damaged machine code is not used, and the run says why", async () => {
+  const damage = new URL("../packages/native/testing/damage.ts", import.meta.url).href;
+  const args = ["--import", damage, command, "train", fileURLToPath(job), "--workers", "1", "--steps", "1"];
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, SHARDGRAD_BLAS: "off" } });
+  expect(stdout).toMatch(/1 worker, wasm-\w+ kernels/);
+  expect(stdout.match(/no machine code: AVX\S+ computes wrongly here: exp does not compute/g)).toHaveLength(
+    1,
+  );
+});

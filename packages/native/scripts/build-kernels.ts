@@ -1,14 +1,32 @@
 // Compiles all kernels for both instruction sets into src/kernel-code.generated.ts, so that the package carries its
-// machine code and nothing is compiled when a program starts.
+// machine code and nothing is compiled when a program starts. Beside it is what the self-check expects.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
-import { kernelDefinitions } from "@shardgrad/core/kernels";
+import type { Target } from "@shardgrad/core/kernels";
+import { interpret, kernelDefinitions } from "@shardgrad/core/kernels";
+import { checkBytes, hashOf, prepareCheck } from "../src/self-check/check-memory.ts";
+import type { KernelCheck } from "../src/self-check/kernel-checks.ts";
+import { kernelChecks } from "../src/self-check/kernel-checks.ts";
 import { compileLibrary } from "../src/x64/library.ts";
 import { machines } from "../src/x64/machine.ts";
 
 const outputFile = fileURLToPath(new URL("../src/kernel-code.generated.ts", import.meta.url));
 const definitions = Object.values(kernelDefinitions).flat();
+
+/** What a call leaves in memory, by the interpreter of the kernel language. */
+function expectedOf(check: KernelCheck, target: Target): number {
+  // Address 0 means that there is no array.
+  const start = 64;
+  const heap = new ArrayBuffer(start + checkBytes);
+  const memory = { float32: new Float32Array(heap), int32: new Int32Array(heap) };
+  const { given, end } = prepareCheck(check, memory, start);
+  const definition = definitions.find(({ name }) => name === check.kernel)!;
+  const near = new ArrayBuffer(definition.scratchBytes(target));
+  interpret(definition.record(target), given, { heap, near, scratch: 0 }, target);
+  return hashOf(memory, start, end);
+}
+
 const sets = Object.values(machines).map((machine) => {
   const { code, entries } = compileLibrary(definitions, machine);
   console.log(`kernels: ${definitions.length} for ${machine.set}, ${code.length} bytes`);
@@ -19,7 +37,8 @@ const sets = Object.values(machines).map((machine) => {
     returns: record(machine.target).result !== undefined,
     entries: { sysv: entries.sysv.get(name), win64: entries.win64.get(name) },
   }));
-  return [machine.set, { code: deflateRawSync(code, { level: 9 }).toString("base64"), kernels }];
+  const checks = kernelChecks.map((check) => expectedOf(check, machine.target));
+  return [machine.set, { code: deflateRawSync(code, { level: 9 }).toString("base64"), kernels, checks }];
 });
 
 writeFileSync(

@@ -19,6 +19,8 @@ export interface EmbeddedLibrary {
   /** Deflated, as base64. */
   readonly code: string;
   readonly kernels: readonly EmbeddedKernel[];
+  /** What each of the self-check's calls leaves in memory. */
+  readonly checks: readonly number[];
 }
 
 /** The machine code of a library. */

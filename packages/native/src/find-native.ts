@@ -10,7 +10,7 @@ import { instructionSetOf } from "./detect/processor.ts";
 import { codeOf } from "./embedded.ts";
 import { NativeError } from "./errors.ts";
 import { libraries } from "./kernel-code.generated.ts";
-import { selfCheck } from "./self-check.ts";
+import { selfCheck } from "./self-check/self-check.ts";
 import type { InstructionSet } from "./x64/machine.ts";
 
 /** Machine code in the memory of this process, which all its threads can use. Can be sent to them. */
@@ -65,9 +65,10 @@ function install(wanted: InstructionSet | undefined): NativeCode {
   const instructionSet = wanted ?? best;
   if (instructionSet === "avx512" && best === "avx2")
     throw new NativeError("native: SHARDGRAD_NATIVE is avx512, but this processor has AVX2 only");
-  const kernels = installCode(codeOf(libraries[instructionSet]));
+  const library = libraries[instructionSet];
+  const kernels = installCode(codeOf(library));
   const code = { instructionSet, pid: process.pid, dispatcher, kernels };
-  const wrong = selfCheck((heap) => binder(code)(heap).kernels);
+  const wrong = selfCheck((heap) => binder(code)(heap).kernels, library.checks);
   if (wrong !== undefined)
     throw new NativeError(`native: ${descriptions[instructionSet]} computes wrongly here: ${wrong}`);
   installed = code;
