@@ -1,7 +1,28 @@
 // Which machine code a process gets, that its threads share it, and one line for each reason to refuse.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { kernelSet, matmul, ones, useKernels } from "@shardgrad/core";
+import type { Tensor } from "@shardgrad/core";
+import {
+  add,
+  compile,
+  dropout,
+  exp,
+  gelu,
+  grad,
+  kernelSet,
+  manualSeed,
+  matmul,
+  mul,
+  neg,
+  ones,
+  randn,
+  silu,
+  square,
+  sub,
+  sum,
+  tanh,
+  useKernels,
+} from "@shardgrad/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { installRunner } from "./call/runner.ts";
 import { instructionSetOf } from "./detect/processor.ts";
@@ -25,6 +46,27 @@ describe.each(Object.entries(sets) as [InstructionSet, string][])("%s", (set, na
     expect(useNative().description).toBe(name);
     expect(kernelSet()).toBe("native");
     expect([...matmul(ones([33, 65]), ones([65, 17])).toArray()]).toEqual(Array(33 * 17).fill(65));
+  });
+
+  it.skipIf(!runs(set))("replays in place and in blocks have the bits of eager calls", () => {
+    vi.stubEnv("SHARDGRAD_NATIVE", set);
+    useNative();
+    const f = (x: Tensor) => {
+      const w = mul(x, 0.5);
+      w.requiresGrad = true;
+      const y = dropout(gelu(sub(silu(w), mul(tanh(w), x))), 0.25);
+      return [add(exp(neg(square(x))), y), grad(sum(mul(y, y)), [w])[0]!];
+    };
+    const fast = compile(f);
+    const x = randn([301, 263]);
+    for (let call = 0; call < 4; call++) {
+      const [expected, got] = [f, fast].map((g) => {
+        manualSeed(call);
+        return g(x).map((y) => y.toArray());
+      });
+      expect(got).toEqual(expected);
+    }
+    fast.dispose();
   });
 });
 

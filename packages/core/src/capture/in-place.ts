@@ -1,61 +1,8 @@
 // Results in place of what they are computed from. Where a kernel that works element by element is the last to read an
 // array, its result may be written over it: less memory passes through the caches, and the bits are the same. Eager ops
 // cannot know that nobody reads it again; a recording can. Arguments change in the replayed calls alone.
-import type { ActivationName, BinaryKernels, UnaryKernels } from "../kernels/table.ts";
+import { elementwiseCall } from "./elementwise-calls.ts";
 import type { Allocation, RecordedStep, Use } from "./recorded-steps.ts";
-
-/** Which arguments of a call are arrays, and where the result may be written. */
-interface Arrays {
-  /** Positions of arrays of which each element is read before the same element of the result is written. */
-  readonly inputs: readonly number[];
-  readonly output: number;
-}
-
-const unary: readonly (keyof UnaryKernels)[] = [
-  ...([
-    "neg",
-    "abs",
-    "sign",
-    "square",
-    "reciprocal",
-    "sqrt",
-    "rsqrt",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-  ] as const),
-  ...(["sin", "cos", "erf"] as const),
-];
-const binary: readonly (keyof BinaryKernels)[] = [
-  ...(["add", "sub", "mul", "div", "pow", "maximum", "minimum"] as const),
-  ...(["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const),
-];
-const activations: readonly ActivationName[] = [
-  ...(["relu", "leakyRelu", "elu", "softplus", "tanh", "sigmoid", "silu", "geluTanh", "clamp"] as const),
-];
-
-const always = (inputs: readonly number[], output: number) => (): Arrays => ({ inputs, output });
-
-/** Operands that are read as they lie in memory; those that are repeated must stay. */
-function dense(args: readonly number[]): Arrays {
-  const [rows, cols] = args;
-  const isDense = (at: number) => args[at + 2] === 1 && (rows === 1 || args[at + 1] === cols);
-  return { inputs: [2, 5].filter(isDense), output: 8 };
-}
-
-/** By kernel; signatures in kernels/table/. */
-const arraysOf = new Map<string, (args: readonly number[]) => Arrays>([
-  ...unary.map((name) => [name, always([1], 2)] as const),
-  ...binary.map((name) => [name, dense] as const),
-  ...activations.map((name) => [name, always([1], 2)] as const),
-  ...activations.map((name) => [`${name}Grad`, always([1, 2], 3)] as const),
-  ["gelu", always([1], 2)],
-  ["geluGrad", always([1, 2, 3], 4)],
-  ["dropout", always([2], 4)],
-  ["maskedSoftmaxGrad", always([3, 4], 5)],
-  ["crossEntropyGrad", always([4], 9)],
-]);
 
 /** A block while it holds one array, and all that touches it. */
 interface Block extends Allocation {
@@ -126,7 +73,7 @@ export function computeInPlace(
       const block = blockAt(position);
       if (block?.movedTo) args[position] = args[position]! - block.offset + block.movedTo.offset;
     }
-    const arrays = arraysOf.get(step.name)?.(args);
+    const arrays = elementwiseCall(step.name, args);
     const result = arrays && blockAt(arrays.output);
     if (result && isWhole(result, args[arrays.output]!) && !result.fixed && result.first === index) {
       const input = arrays.inputs.find((position) => {

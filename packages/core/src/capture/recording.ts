@@ -12,6 +12,7 @@ import { observe } from "../observer.ts";
 import type { Generator } from "../random.ts";
 import { guardGenerators } from "../random.ts";
 import { Tensor } from "../tensor.ts";
+import { computeInBlocks } from "./in-blocks.ts";
 import { computeInPlace } from "./in-place.ts";
 import { RandomStreams } from "./random-streams.ts";
 import type { Allocation, RecordedStep, Use } from "./recorded-steps.ts";
@@ -225,7 +226,7 @@ export class Recording implements Observer {
     let row: RecordedStep[] = [];
     const endRow = () => {
       if (row.length > 1) {
-        const joined = joiner.join(row);
+        const joined = joiner.join(computeInBlocks(row));
         this.#joined.push(joined);
         parts.push({ run: joined.run, args: noArguments });
       } else parts.push(...row);
