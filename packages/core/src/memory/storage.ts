@@ -51,11 +51,8 @@ export interface Filling {
   writeAt(offset: number): void;
 }
 
-/** Blocks whose filling was put off while somebody builds shapes; null while nobody does. */
+/** Blocks that were made while somebody builds shapes; null while nobody does. */
 let putOff: Set<Storage> | null = null;
-
-/** Whether fillings are put off now. */
-export const putsOffFillings = (): boolean => putOff !== null;
 
 /** What was built by its shapes. */
 export interface Unfilled<T> {
@@ -73,7 +70,7 @@ export interface Unfilled<T> {
 export function withoutFilling<T>(body: () => T): Unfilled<T> {
   const outer = putOff;
   const blocks = new Set<Storage>();
-  const unfilled = () => [...blocks].filter((block) => block.used && block.filling !== null);
+  const unfilled = () => [...blocks].filter((block) => block.used && !block.allocated);
   putOff = blocks;
   try {
     return {
@@ -113,6 +110,11 @@ export class Storage {
       destination.storage = Storage.foreign(destination.offset, bytes);
       return destination.storage;
     }
+    if (putOff !== null && allocator === null) {
+      const later = new Storage(-1, bytes, holder, heap().arena);
+      putOff.add(later);
+      return later;
+    }
     const from = allocator ?? heap().arena;
     return new Storage(from.allocate(bytes, holder), bytes, holder, from);
   }
@@ -122,10 +124,15 @@ export class Storage {
     return new Storage(offset, bytes, "foreign", null);
   }
 
-  /** Byte offset in the shared memory. Fills the block, if that was put off. */
+  /** Byte offset in the shared memory. Allocates and fills the block, if that was put off. */
   get offset(): number {
-    if (this.#filling !== null) this.fill();
+    if (this.#offset < 0) this.fill();
     return this.#offset;
+  }
+
+  /** @internal False if that was put off. */
+  get allocated(): boolean {
+    return this.#offset >= 0;
   }
 
   /** @internal What it is still to be filled with; null if nothing. */
@@ -133,20 +140,18 @@ export class Storage {
     return this.#filling;
   }
 
-  /** @internal Puts its filling off, inside of `withoutFilling`; nobody may have asked for its offset. */
+  /** @internal Puts its filling off; it is not allocated yet. */
   fillLater(filling: Filling): void {
-    if (this.#filling === null) this.#allocator?.free(this.#offset, this.bytes, this.#holder);
     this.#filling = filling;
-    putOff?.add(this);
   }
 
-  /** @internal Fills it, if that was put off. */
+  /** @internal Allocates and fills it, if that was put off. */
   fill(): void {
+    if (this.allocated) return;
+    this.#offset = this.#allocator!.allocate(this.bytes, this.#holder);
     const filling = this.#filling;
-    if (filling === null) return;
-    if (this.#allocator) this.#offset = this.#allocator.allocate(this.bytes, this.#holder);
     this.#filling = null;
-    filling.writeAt(this.#offset);
+    filling?.writeAt(this.#offset);
   }
 
   /** @internal True if a tensor uses it. */
@@ -171,7 +176,7 @@ export class Storage {
 
   /** Unregisters a tensor; the last one frees the block. */
   release(): void {
-    if (--this.#references > 0 || this.#filling !== null) return;
-    this.#allocator?.free(this.#offset, this.bytes, this.#holder);
+    if (--this.#references === 0 && this.allocated)
+      this.#allocator?.free(this.#offset, this.bytes, this.#holder);
   }
 }

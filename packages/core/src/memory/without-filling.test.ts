@@ -46,6 +46,12 @@ test("it takes no memory until it is read, and has the same numbers then, in wha
   expect(next).toEqual(rand([2]).toArray());
 });
 
+test("what is larger than all memory has a shape", () => {
+  const { result, bytes } = withoutFilling(() => new Adam([parameter(zeros([2 ** 20, 2 ** 20]))], { lr: 1 }));
+  expect([result.parameters[0]!.size, bytes]).toEqual([2 ** 40, 3 * 2 ** 42]);
+  expect(() => result.parameters[0]!.data()).toThrow("zeros: asked for 4096.0 GiB");
+});
+
 test("fillRest fills what is left, and what is released before takes nothing", () => {
   const { arena } = heap();
   const { result, fillRest } = withoutFilling(build);

@@ -3,6 +3,7 @@
 // run does not notice: this has its own model and random streams, prints nothing and keeps nothing.
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, grad, noGrad, scope, stream, Tensor, withGenerator, zeros } from "@shardgrad/core";
+import { withoutFilling } from "@shardgrad/core/engine";
 import type { StoredColumns } from "../data/columns.ts";
 import { allocateRows, byColumn, gatherRows, rowsOf, sampleShapes } from "../data/columns.ts";
 import { shardRange } from "../data/sampling.ts";
@@ -148,7 +149,11 @@ function withOwnModel<T>(
   ofRun: AnyModule,
   body: (model: AnyModule) => T,
 ): T {
-  const model = withGenerator(new Generator(seed, stream.noise), build);
+  const { result: model, fillRest } = withGenerator(new Generator(seed, stream.noise), () =>
+    withoutFilling(build),
+  );
+  // What is drawn twice, by a layer and then by the model, is computed once; and no pass finds a weight without memory.
+  fillRest();
   // Unless the job always returns the same model.
   const shared = new Set(tensorsOf(ofRun));
   const putBack = keepState(model);

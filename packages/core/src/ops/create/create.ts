@@ -5,7 +5,6 @@ import { checkDType, dtypeOfArray, isFloat, isIntegerArray, toInt32 } from "../.
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
 import { kernelsFor } from "../../kernels/dispatch.ts";
 import type { Filling } from "../../memory/storage.ts";
-import { putsOffFillings } from "../../memory/storage.ts";
 import { observer, outsideOfCapture, refuseHostAccess } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireFloat } from "../../require-tensor.ts";
@@ -135,12 +134,12 @@ export function dtypeIn(operation: string, options: TensorOptions): DType {
 }
 
 /** Whether a new tensor gets its contents when it is first used. A step that is recorded needs them at once. */
-const mayPutOff = () => putsOffFillings() && observer() === null;
+const isForLater = (x: Tensor) => observer() === null && !x.storage.allocated;
 
 /** Overwrites a new tensor with a number, or puts that off. */
 export function fill(x: Tensor, value: number): void {
   const { size, dtype } = x;
-  if (!mayPutOff()) kernelsFor(dtype).fill(size, value, x.address);
+  if (!isForLater(x)) kernelsFor(dtype).fill(size, value, x.address);
   else {
     x.storage.fillLater({
       description: `${size} ${dtype} ${Object.is(value, -0) ? "-0" : value}`,
@@ -199,7 +198,7 @@ function draw(
   checkOptions(name, options, names);
   const x = Tensor.allocate(checked, dtypeIn(name, options), name);
   requireFloat(name, x, "the result");
-  if (mayPutOff()) x.storage.fillLater(drawnLater(kernel, x, first, second));
+  if (isForLater(x)) x.storage.fillLater(drawnLater(kernel, x, first, second));
   else {
     const { cells, position } = takePositions(x.size);
     kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
