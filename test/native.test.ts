@@ -115,6 +115,32 @@ it.skipIf(description === undefined)(
   },
 );
 
+describe.skipIf(description === undefined || process.platform !== "linux")("a process that may not", () => {
+  const restrict = new URL("../packages/native/testing/restrict.ts", import.meta.url);
+  const reason = "the system allows this process no executable memory (memfd_create: EPERM, mprotect: EPERM)";
+  it.for([
+    ["make files without names trains with machine code", "memfd", undefined],
+    [
+      "make memory executable in any way trains on WebAssembly, and says why",
+      "memfd,read-execute",
+      `no machine code: ${reason}`,
+    ],
+  ] as const)("%s", async ([_, restrictions, told], { skip }) => {
+    restrict.search = restrictions;
+    const args = ["--import", restrict.href, command, "train", fileURLToPath(job)];
+    const env = { ...process.env, SHARDGRAD_BLAS: "off" };
+    const ended = run(process.execPath, [...args, "--workers", "2", "--steps", "1"], { env });
+    const { stdout } = await ended.catch((error) => {
+      // An old kernel, or a container, may know no filters.
+      if (error.code === 77) skip();
+      throw error;
+    });
+    expect(stdout).toMatch(told ? /2 workers, wasm-\w+ kernels/ : /2 workers, AVX\S+ kernels/);
+    expect(stdout.split("no machine code").length - 1).toBe(told ? 1 : 0);
+    expect(stdout).toContain(told ?? "trained in");
+  });
+});
+
 it.skipIf(description === undefined)("damaged machine code is not used, and the run says why", async () => {
   const damage = new URL("../packages/native/testing/damage.ts", import.meta.url).href;
   const args = ["--import", damage, command, "train", fileURLToPath(job), "--workers", "1", "--steps", "1"];

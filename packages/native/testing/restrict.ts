@@ -12,16 +12,30 @@ function denyWriteExecute(): boolean {
   return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) === 0;
 }
 
-/** A seccomp filter that refuses memfd_create. */
-function denyMemfd(): boolean {
+/** Calls of x86-64 that a filter refuses: all of one kind, or those with a certain third argument. */
+interface Refused {
+  readonly call: number;
+  readonly third?: number;
+}
+
+/** A seccomp filter. It holds for this thread and those that it starts. */
+function refuse({ call, third }: Refused): boolean {
   const [PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER] = [38, 22, 2];
-  const memfdCreate = 319;
-  const [load, ifEqual, give, allow, refuse] = [0x20, 0x15, 0x06, 0x7fff0000, 0x00050001];
-  // struct sock_filter: code, two jumps, a number. The first word of what is judged is the call.
+  const [load, ifEqual, give, allow, EPERM] = [0x20, 0x15, 0x06, 0x7fff0000, 0x00050001];
+  // struct seccomp_data: the call at byte 0, its third argument at 32. Jumps count instructions to skip.
+  const thirdToo =
+    third === undefined
+      ? []
+      : ([
+          [load, 0, 0, 32],
+          [ifEqual, 0, 1, third],
+        ] as const);
+  // struct sock_filter: code, two jumps, a number.
   const lines = [
     [load, 0, 0, 0],
-    [ifEqual, 0, 1, memfdCreate],
-    [give, 0, 0, refuse],
+    [ifEqual, 0, 1 + thirdToo.length, call],
+    ...thirdToo,
+    [give, 0, 0, EPERM],
     [give, 0, 0, allow],
   ] as const;
   const program = new DataView(new SharedArrayBuffer(8 * lines.length));
@@ -41,7 +55,14 @@ function denyMemfd(): boolean {
   );
 }
 
-const restrictions: Record<string, () => boolean> = { "write-execute": denyWriteExecute, memfd: denyMemfd };
+const [MPROTECT, MEMFD_CREATE] = [10, 319];
+const READ_EXECUTE = 5;
+const restrictions: Record<string, () => boolean> = {
+  "write-execute": denyWriteExecute,
+  memfd: () => refuse({ call: MEMFD_CREATE }),
+  // V8 asks for memory that it can write and run, so that it goes on.
+  "read-execute": () => refuse({ call: MPROTECT, third: READ_EXECUTE }),
+};
 const names = new URL(import.meta.url).search.slice(1).split(",").filter(Boolean);
 // Threads inherit what their process may not do.
 if (isMainThread && !names.every((name) => restrictions[name]!())) process.exit(77);

@@ -39,6 +39,11 @@ describe.skipIf(!isLinux)("a hardened process", () => {
     ],
     ["that cannot make files without names gets code", "memfd", /^42$/],
     [
+      "whose filter refuses both is told which calls that were",
+      "memfd,read-execute",
+      /^NativeError: native: the system allows this process no executable memory \(memfd_create: EPERM, mprotect: EPERM\); run it without/,
+    ],
+    [
       "that can do neither is told which calls the system refused",
       "memfd,write-execute",
       /^NativeError: native: the system allows this process no executable memory \(memfd_create: EPERM, mprotect: E[A-Z]+\); run it without/,
