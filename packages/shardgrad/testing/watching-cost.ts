@@ -1,9 +1,10 @@
-// What it costs to watch a run: the speed of a job plain and watched, in turns, as ratios of the same round. For an idle
-// machine:
+// What it costs to watch a run: a job plain and watched, in turns, as ratios of the same round: of its speed, and of the
+// processor time that a step takes in all threads. For an idle machine:
 //
-//   node packages/shardgrad/testing/watching-cost.ts [job] [rounds] [seconds] [ways, such as watch,log]
+//   node packages/shardgrad/testing/watching-cost.ts [job] [rounds] [seconds] [ways, such as watch,log] [workers]
 //
-// Without ways it compares all of them. Plain runs are always there, twice: how much they differ is the noise.
+// Without ways it compares all of them. Plain runs are always there, twice: how much they differ is the noise. With one
+// worker, of which none waits for another, processor time is the steadier of the two.
 import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -12,7 +13,8 @@ import { pathToFileURL } from "node:url";
 import type { TrainOptions } from "shardgrad";
 import { train } from "shardgrad";
 
-const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5", only] = process.argv.slice(2);
+const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5", only, workers = "2"] =
+  process.argv.slice(2);
 const url = pathToFileURL(resolve(job));
 const root = mkdtempSync(join(tmpdir(), "shardgrad-watching-"));
 
@@ -44,32 +46,50 @@ const ways: Record<string, () => TrainOptions> = {
   ...Object.fromEntries(chosen.map((name) => [name, watched[name]!])),
 };
 
-async function speed(options: TrainOptions): Promise<number> {
+/** How many steps a second, and how many fit into a second of processor time. */
+async function speedsOf(options: TrainOptions): Promise<[perSecond: number, perProcessorSecond: number]> {
   runs++;
-  const run = train(url, { epochs: 1_000_000, ...options });
-  run.on("start", () => setTimeout(() => run.stop(), 1000 * Number(seconds)));
-  return (await run).samplesPerSecond;
+  let [before, started, steps] = [process.cpuUsage(), performance.now(), 0];
+  const run = train(url, { epochs: 1_000_000, workers: Number(workers), ...options });
+  run.on("start", () => {
+    [before, started] = [process.cpuUsage(), performance.now()];
+    setTimeout(() => run.stop(), 1000 * Number(seconds));
+  });
+  run.on("epoch", ({ step }) => {
+    steps = step;
+  });
+  await run;
+  const { user, system } = process.cpuUsage(before);
+  return [(1e3 * steps) / (performance.now() - started), (1e6 * steps) / (user + system)];
 }
 
-const ratios: Record<string, number[]> = {};
+/** By name: speeds as shares of the plain run of their round, and shares by processor time. */
+const shares: Record<string, [speed: number[], processor: number[]]> = {};
 for (let round = 0; round < Number(rounds); round++) {
-  const speeds: Record<string, number> = {};
+  const found: Record<string, [number, number]> = {};
   // Each round begins with another way.
   const names = Object.keys(ways);
   for (let i = 0; i < names.length; i++) {
     const name = names[(i + round) % names.length]!;
-    speeds[name] = await speed(ways[name]!());
+    found[name] = await speedsOf(ways[name]!());
   }
   for (const name of names) {
-    ratios[name] ??= [];
-    ratios[name].push(speeds[name]! / speeds.plain!);
+    shares[name] ??= [[], []];
+    for (const i of [0, 1] as const) shares[name][i].push(found[name]![i] / found.plain![i]);
   }
 }
 rmSync(root, { recursive: true });
-for (const [name, found] of Object.entries(ratios)) {
-  const sorted = found.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)]!;
-  console.log(
-    `${name.padEnd(12)} ${median.toFixed(4)}  (${sorted[0]!.toFixed(3)} to ${sorted.at(-1)!.toFixed(3)})`,
+
+/** The median, and the middle half of the rounds. */
+function middle(of: readonly number[]): string {
+  const sorted = of.toSorted((a, b) => a - b);
+  const [low, median, high] = [0.25, 0.5, 0.75].map((part) =>
+    sorted[Math.floor(part * sorted.length)]!.toFixed(3),
   );
+  return `${median} (${low} to ${high})`;
 }
+console.log(
+  `${"".padEnd(12)} ${"speed".padEnd(22)} by processor time; medians and middle halves of ${rounds} rounds`,
+);
+for (const [name, [speed, processor]] of Object.entries(shares))
+  console.log(`${name.padEnd(12)} ${middle(speed)} ${middle(processor)}`);
