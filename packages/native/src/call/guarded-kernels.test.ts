@@ -134,6 +134,9 @@ function* byteCases(): Generator<[string, Argument[], ignored: number]> {
   const bytes = new Int32Array(Uint8Array.from({ length: size + 1 }, (_, i) => (7 * i) % 3).buffer);
   const mask = [2, bytes, 0, cols, 1];
   yield ["maskedSoftmax", [1, rows, cols, 0.5, 0, x, ...mask, blank(size)], 0];
+  for (const scale of [0.5, -0.5, 0, Number.POSITIVE_INFINITY])
+    for (const causal of [0, 1])
+      yield ["maskedSoftmax", [1, rows, cols, scale, causal, x, 0, null, 0, 0, 0, blank(size)], 0];
   yield ["dropout", [size, 2, x, bytes, blank(size)], 0];
   yield ["gatherUint8", [rows, cols, bytes, Int32Array.of(2, 0, 1), 0.5, 1, blank(size)], 0];
   const cells = Int32Array.from({ length: 16 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));

@@ -73,7 +73,15 @@ describe("attention: WebAssembly against reference", () => {
   test("maskedSoftmax in place", () => {
     for (const cols of [1, 5, 8, 63]) {
       compare((k) => k.maskedSoftmax(2, 5, cols, 0.7, 1, out, 2, shown, 0, cols, 1, out), x);
+      compare((k) => k.maskedSoftmax(2, 5, cols, 0.7, 1, out, 0, 0, 0, 0, 0, out), x);
     }
+  });
+
+  test("maskedSoftmax of any factor, and of rows that are infinite", () => {
+    for (const factor of [-0.7, 0, 1e-3, 100])
+      for (const cols of [1, 8, 63])
+        for (const from of [x, added])
+          compare((k) => k.maskedSoftmax(2, 5, cols, factor, 1, from, 0, 0, 0, 0, 0, out));
   });
 
   test("maskedSoftmaxGrad", () => {

@@ -13,8 +13,9 @@ const lowest = Number.NEGATIVE_INFINITY;
 const kinds = { none: 0, added: 1 };
 
 interface Row {
-  /** How many elements it sees. */
+  /** How many elements it sees, the first of `cols`. */
   readonly n: Variable;
+  readonly cols: Variable;
   readonly x: Variable;
   readonly y: Variable;
   readonly mask: Variable;
@@ -27,10 +28,15 @@ function score(k: Recorder, x: Value, scale: Variable, added: Value): Value {
   return k.select(k.eq(added, lowest), added, k.add(k.mul(x, scale), added));
 }
 
+/** Writes the scores of a row without a mask to y. */
+function scaleRow(k: Recorder, { n, x, y, scale }: Row): void {
+  overElements(k, n, [copyOf(k, x), copyOf(k, y)], ({ load, store }) => store(1, k.mul(load(0), scale)));
+}
+
 /** Writes the scores of a row to y. */
-function scoreRow(k: Recorder, { n, x, y, mask, maskCol, scale }: Row, maskKind: Variable): void {
+function scoreRow(k: Recorder, row: Row, maskKind: Variable): void {
+  const { n, x, y, mask, maskCol, scale } = row;
   const arrays = () => [copyOf(k, x), copyOf(k, y)];
-  const unmasked = () => overElements(k, n, arrays(), ({ load, store }) => store(1, k.mul(load(0), scale)));
   const oneForAll = (added: Variable) =>
     overElements(k, n, arrays(), ({ load, store }) => store(1, score(k, load(0), scale, k.read(added))));
   const added = () =>
@@ -49,7 +55,11 @@ function scoreRow(k: Recorder, { n, x, y, mask, maskCol, scale }: Row, maskKind:
       () => scoreByBytes(k, n, arrays(), copyOf(k, mask), (v, byte) => score(k, v, scale, hidden(byte))),
       () => oneForAll(k.variable("v", hidden(k.do("v.splatI", k.loadByte(mask))))),
     );
-  k.if(k.eq(maskKind, kinds.none), unmasked, () => k.if(k.eq(maskKind, kinds.added), added, bytes));
+  k.if(
+    k.eq(maskKind, kinds.none),
+    () => scaleRow(k, row),
+    () => k.if(k.eq(maskKind, kinds.added), added, bytes),
+  );
 }
 
 /** y = f(x, bytes), of which each lane has one; the last few elements one by one. */
@@ -81,15 +91,21 @@ function scoreByBytes(
   );
 }
 
-/** The softmax of a row of scores, in place; `most` is the largest. */
-function normalizeRow(k: Recorder, { n, y }: Row, most: Variable): void {
-  const total = sumOfExp(k, n, y, most, y);
+/** The softmax of a row, whose terms lie at y, and zeros up to its end; `total` is their sum. */
+function normalizeRow(k: Recorder, { n, cols, y }: Row, total: Variable): void {
   const share = k.variable("v", k.do("v.round", k.div(1, total)));
-  overElements(k, n, [copyOf(k, y)], ({ load, store }) => store(0, k.mul(load(0), share)));
+  const seen = k.variable("v", k.do("v.splatI", n));
+  const width = k.variable("v", k.do("v.splatI", k.int(k.lanes)));
+  const columns = k.variable("v", k.do("v.index"));
+  overElements(k, cols, [copyOf(k, y)], ({ load, store }) => {
+    // What lies behind the seen elements may be anything.
+    store(0, k.do("v.keep", k.mul(load(0), share), k.do("v.ltI", columns, seen)));
+    k.set(columns, k.do("v.addI", columns, width));
+  });
 }
 
 /** A row that sees nothing gives zeros, unless it has a NaN: then those are NaN. */
-function clearRow(k: Recorder, { n, y }: Row): void {
+function clearRow(k: Recorder, { n, cols, y }: Row): void {
   const isNumber = k.variable("v", 0);
   overElements(k, n, [copyOf(k, y)], ({ load }) => {
     const v = load(0);
@@ -99,6 +115,32 @@ function clearRow(k: Recorder, { n, y }: Row): void {
     k.do("mask.any", k.ne(isNumber, 0)),
     () => fillWith(k, n, y, Number.NaN),
     () => fillWith(k, n, y, 0),
+  );
+  fillWith(k, k.sub(cols, n), k.add(y, k.shl(k.do("to.ptr", n), 2)), 0);
+}
+
+/** A row without a mask. A factor above 0 does not change which score is the largest, so that no pass writes the scores. */
+function plainRow(k: Recorder, row: Row): void {
+  const { n, x, y, scale } = row;
+  const most = k.variable("v", k.add(k.mul(largestOfRow(k, n, copyOf(k, x)), scale), 0));
+  k.if(
+    k.do("mask.any", k.eq(most, lowest)),
+    () => {
+      scaleRow(k, row);
+      clearRow(k, row);
+    },
+    () => normalizeRow(k, row, sumOfExp(k, n, x, most, y, scale)),
+  );
+}
+
+function maskedRow(k: Recorder, row: Row, maskKind: Variable): void {
+  const { n, y } = row;
+  scoreRow(k, row, maskKind);
+  const most = k.variable("v", largestOfRow(k, n, copyOf(k, y)));
+  k.if(
+    k.do("mask.any", k.eq(most, lowest)),
+    () => clearRow(k, row),
+    () => normalizeRow(k, row, sumOfExp(k, n, y, most, y)),
   );
 }
 
@@ -117,6 +159,11 @@ function recordMasked(k: Recorder, given: readonly Variable[]): void {
     k.if(k.eq(maskKind, kinds.added), () => k.set(stride, k.shl(stride, 2)));
     return stride;
   };
+  const isPositive = k.and(
+    k.do("mask.any", k.gt(scale, 0)),
+    k.do("mask.any", k.lt(scale, Number.POSITIVE_INFINITY)),
+  );
+  const isPlain = k.variable("i32", k.and(k.eq(maskKind, kinds.none), isPositive));
   const [outerStep, rowStep] = [strideOf(maskOuter), strideOf(maskRow)];
   overRows(k, outer, [[mask, outerStep]], () => {
     const ofRow = copyOf(k, mask);
@@ -131,16 +178,12 @@ function recordMasked(k: Recorder, given: readonly Variable[]): void {
       (r) => {
         const n = k.variable("i32", cols);
         k.if(causal, () => k.set(n, k.min(cols, k.add(r, 1))));
-        const row = { n, x, y, mask: ofRow, maskCol, scale };
-        scoreRow(k, row, maskKind);
-        const most = k.variable("v", largestOfRow(k, n, copyOf(k, y)));
+        const row = { n, cols, x, y, mask: ofRow, maskCol, scale };
         k.if(
-          k.do("mask.any", k.eq(most, lowest)),
-          () => clearRow(k, row),
-          () => normalizeRow(k, row, most),
+          isPlain,
+          () => plainRow(k, row),
+          () => maskedRow(k, row, maskKind),
         );
-        const rest = k.variable("ptr", k.add(y, k.shl(k.do("to.ptr", n), 2)));
-        fillWith(k, k.sub(cols, n), rest, 0);
       },
     );
   });

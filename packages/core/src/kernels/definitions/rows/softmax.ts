@@ -9,17 +9,18 @@ import { byteStep, copyOf, overRows } from "../loops/row-loops.ts";
 import { largestOfRow, sumOverRow } from "../loops/sums.ts";
 import { abs, exp, log } from "../math/math.ts";
 
-/** The sum of exp(x - shift) over a row, in every lane; stores the terms at `y`, if there is one. */
+/** The sum of exp(x·scale - shift) over a row, in every lane; stores the terms at `y`, if there is one. */
 export function sumOfExp(
   k: Recorder,
   n: Value | Variable,
   x: Variable,
   shift: Value | Variable,
   y?: Variable,
+  scale?: Value | Variable,
 ): Variable {
   const arrays = [x, ...(y ? [y] : [])].map((address) => copyOf(k, address));
   const [total] = sumOverRow(k, n, arrays, 1, ({ load, store, present }) => {
-    const term = exp(k, k.sub(load(0), shift));
+    const term = exp(k, k.sub(scale ? k.mul(load(0), scale) : load(0), shift));
     if (y) store(1, term);
     return [present(term)];
   });
