@@ -20,6 +20,10 @@ export class Bytes {
     for (const value of values) this.#bytes[this.#length++] = value;
   }
 
+  replace(at: number, value: number): void {
+    this.#bytes[at] = value;
+  }
+
   /** LEB128 of an integer that is not negative. */
   unsigned(value: number): void {
     let rest = value;

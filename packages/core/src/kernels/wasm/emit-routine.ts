@@ -3,6 +3,7 @@
 // on the stack; and constants of lanes are set before the first loop.
 import type { Routine, Statement, Value, Variable } from "../language/values.ts";
 import { Bytes } from "./bytes.ts";
+import { Code } from "./code.ts";
 import type { Build, Site } from "./emit-values.ts";
 import { emitLane, emitStore, emitTranspose, emitValue, wasmTypeOf } from "./emit-values.ts";
 import type { WasmType } from "./instructions.ts";
@@ -13,7 +14,7 @@ import { operandsOf, operandsOfStatement, usesOf } from "./uses.ts";
 export type Arrival = "as it is" | "f32 to lanes" | "f64 to lanes" | "f64 to address";
 
 class RoutineEmitter implements Site {
-  readonly code = new Bytes();
+  readonly code = new Code();
   readonly build: Build;
   readonly #routine: Routine;
   readonly #indexOf: (routine: Routine) => number;
@@ -80,10 +81,10 @@ class RoutineEmitter implements Site {
     }
     const local = this.take(wasmTypeOf(parameter.type, this.build));
     this.#variables.set(parameter, local);
-    this.#get(index);
+    this.code.get(index);
     if (arrival === "f64 to address") this.code.byte(...op.i64TruncateF64);
     else emitLane(this.code, arrival === "f32 to lanes" ? lane.f32Splat : lane.f64Splat);
-    this.#set(local);
+    this.code.set(local);
   }
 
   // Locals
@@ -96,16 +97,6 @@ class RoutineEmitter implements Site {
     this.#free[type].push(local);
   }
 
-  #get(local: number): void {
-    this.code.byte(op.get);
-    this.code.unsigned(local);
-  }
-
-  #set(local: number): void {
-    this.code.byte(op.set);
-    this.code.unsigned(local);
-  }
-
   #localOf(variable: Variable): number {
     const local = this.#variables.get(variable);
     if (local === undefined) throw new Error(`wasm: ${this.#routine.name} has a variable of another routine`);
@@ -114,7 +105,7 @@ class RoutineEmitter implements Site {
 
   #keepIn(value: Value, block: number): number {
     const local = this.take(wasmTypeOf(value.type, this.build));
-    this.#set(local);
+    this.code.set(local);
     this.#held.set(value, { local, block });
     return local;
   }
@@ -124,7 +115,7 @@ class RoutineEmitter implements Site {
   put(value: Value) {
     const held = this.#held.get(value);
     if (held) {
-      this.#get(held.local);
+      this.code.get(held.local);
       return this.release(value);
     }
     this.#compute(value);
@@ -134,7 +125,7 @@ class RoutineEmitter implements Site {
   #compute(value: Value): void {
     const { making } = value;
     this.#waiting.delete(value);
-    if (making.by === "read") this.#get(this.#localOf(making.variable));
+    if (making.by === "read") this.code.get(this.#localOf(making.variable));
     else emitValue(this, value);
   }
 
@@ -197,7 +188,7 @@ class RoutineEmitter implements Site {
     switch (statement.is) {
       case "set":
         this.put(statement.value);
-        return this.#set(this.#localOf(statement.variable));
+        return this.code.set(this.#localOf(statement.variable));
       case "store":
         return emitStore(this, statement.kind, statement.place, statement.value, statement.tail);
       case "transpose":

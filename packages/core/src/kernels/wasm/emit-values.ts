@@ -3,6 +3,7 @@
 // Longer than 350 lines: one table, an entry for each kind of value.
 import type { FoldName, Operation, Place, StoreKind, Value, ValueType } from "../language/values.ts";
 import type { Bytes } from "./bytes.ts";
+import type { Code } from "./code.ts";
 import type { WasmType } from "./instructions.ts";
 import { integers, lane, laneShifts, op, simd } from "./instructions.ts";
 
@@ -26,7 +27,7 @@ export function wasmTypeOf(type: ValueType, { wide }: Build): WasmType {
 
 /** What the values' emission needs of the routine that they are in. */
 export interface Site {
-  readonly code: Bytes;
+  readonly code: Code;
   readonly build: Build;
   /** Puts a value onto the stack. */
   put(value: Value): void;
@@ -45,24 +46,21 @@ export function emitLane(code: Bytes, instruction: number): void {
   code.unsigned(instruction);
 }
 
-function get(code: Bytes, local: number): void {
-  code.byte(op.get);
-  code.unsigned(local);
-}
-
-function set(code: Bytes, local: number): void {
-  code.byte(op.set);
-  code.unsigned(local);
-}
-
 const scratchView = new DataView(new ArrayBuffer(16));
 
-/** A constant of all lanes. */
-export function emitLanes(code: Bytes, { type, making }: Value): void {
+/** A constant of all lanes, as one lane: that is half as long as all of them, and set outside of loops. */
+function emitLanes(code: Bytes, { type, making }: Value): void {
   if (making.by !== "constant") throw new Error(`wasm: a constant was expected, not ${making.by}`);
-  for (let i = 0; i < 4; i++) scratchView.setUint32(4 * i, making.bits, true);
-  if (type === "d") for (let i = 0; i < 2; i++) scratchView.setFloat64(8 * i, making.number, true);
-  emitConstant(code);
+  if (type === "v") {
+    code.byte(op.i32Const);
+    code.signed(making.bits | 0);
+    emitLane(code, simd["v.splatI"]!);
+    return;
+  }
+  scratchView.setFloat64(0, making.number, true);
+  code.byte(op.f64Const);
+  for (let i = 0; i < 8; i++) code.byte(scratchView.getUint8(i));
+  emitLane(code, lane.f64Splat);
 }
 
 function emitConstant(code: Bytes): void {
@@ -117,20 +115,20 @@ function holdAddress(site: Site, place: Place): { local: number; offset: number;
   const type = wasmTypeOf(place.base.type, site.build);
   const offset = putAddress(site, place);
   const local = site.take(type);
-  set(site.code, local);
+  site.code.set(local);
   return { local, offset, done: () => site.give(type, local) };
 }
 
 /** `then` if the local is larger than `than`, else `otherwise`; `type` is of what they leave on the stack. */
 function choose(
-  code: Bytes,
+  code: Code,
   local: number,
   than: number,
   type: number,
   then: () => void,
   otherwise?: () => void,
 ): void {
-  get(code, local);
+  code.get(local);
   code.byte(op.i32Const);
   code.signed(than);
   code.byte(op.i32GreaterThan, op.if, type);
@@ -151,12 +149,12 @@ function loadPart(site: Site, place: Place, tail: Value): void {
   const { local, offset, done } = holdAddress(site, place);
   const v128 = 0x7b;
   const load = (instruction: number) => {
-    get(code, local);
+    code.get(local);
     emitLane(code, instruction);
     memoryArgument(site, place.base.type, offset);
   };
   const three = () => {
-    get(code, local);
+    code.get(local);
     load(lane.load64Zero);
     emitLane(code, lane.load32Lane);
     memoryArgument(site, place.base.type, offset + 8);
@@ -168,19 +166,16 @@ function loadPart(site: Site, place: Place, tail: Value): void {
     emitConstant(code);
   };
   const one = () => load(lane.load32Zero);
-  const isSome = isPart(tail);
-  choose(
-    code,
-    ...([count, 1, v128] as const),
-    () =>
-      choose(
-        code,
-        ...([count, 2, v128] as const),
-        () => (isSome ? three() : choose(code, count, 3, v128, () => load(lane.load), three)),
-        () => load(lane.load64Zero),
-      ),
-    () => (isSome ? one() : choose(code, count, 0, v128, one, none)),
-  );
+  const several = () => choose(code, count, 2, v128, three, () => load(lane.load64Zero));
+  const part = (otherwise: () => void) => choose(code, count, 1, v128, several, otherwise);
+  if (isPart(tail)) part(one);
+  else
+    choose(
+      code,
+      ...([count, 3, v128] as const),
+      () => load(lane.load),
+      () => part(() => choose(code, count, 0, v128, one, none)),
+    );
   done();
   site.release(tail);
 }
@@ -191,24 +186,26 @@ function storePart(site: Site, place: Place, tail: Value, value: Value): void {
   const { local, offset, done } = holdAddress(site, place);
   const lanes = site.hold(value);
   const store = (instruction: number, at: number, ofLane?: number) => {
-    get(code, local);
-    get(code, lanes);
+    code.get(local);
+    code.get(lanes);
     emitLane(code, instruction);
     memoryArgument(site, place.base.type, offset + at);
     if (ofLane !== undefined) code.byte(ofLane);
   };
-  const three = () => {
+  const several = () => {
     store(lane.store64Lane, 0, 0);
     choose(code, count, 2, op.noValue, () => store(lane.store32Lane, 8, 2));
   };
   const one = () => store(lane.store32Lane, 0, 0);
-  const isSome = isPart(tail);
-  choose(
-    code,
-    ...([count, 1, op.noValue] as const),
-    () => (isSome ? three() : choose(code, count, 3, op.noValue, () => store(lane.store, 0), three)),
-    () => (isSome ? one() : choose(code, count, 0, op.noValue, one)),
-  );
+  const part = (otherwise: () => void) => choose(code, count, 1, op.noValue, several, otherwise);
+  if (isPart(tail)) part(one);
+  else
+    choose(
+      code,
+      ...([count, 3, op.noValue] as const),
+      () => store(lane.store, 0),
+      () => part(() => choose(code, count, 0, op.noValue, one)),
+    );
   site.release(value);
   done();
   site.release(tail);
@@ -276,8 +273,8 @@ function fold(site: Site, name: FoldName, values: readonly Value[]) {
   if (name === "addUp") return addUp(site);
   const local = site.take("v128");
   const moved = (lanes: readonly number[]) => {
-    get(code, local);
-    get(code, local);
+    code.get(local);
+    code.get(local);
     shuffle(code, lanes);
   };
   const [halves, neighbours] = [
@@ -285,14 +282,14 @@ function fold(site: Site, name: FoldName, values: readonly Value[]) {
     [1, 0, 3, 2],
   ];
   for (const lanes of name === "addWide" ? [halves!] : [halves!, neighbours!]) {
-    set(code, local);
-    get(code, local);
+    code.set(local);
+    code.get(local);
     moved(lanes);
     combine();
   }
   // What compares decides by the order of its operands, which is that of the first lane.
   if (name !== "add" && name !== "mul" && name !== "addWide") {
-    set(code, local);
+    code.set(local);
     moved([0, 0, 0, 0]);
   }
   site.give("v128", local);
@@ -303,18 +300,18 @@ function addUp(site: Site) {
   const { code } = site;
   const local = site.take("v128");
   const again = (lanes: readonly number[]) => {
-    get(code, local);
-    get(code, local);
+    code.get(local);
+    code.get(local);
     shuffle(code, lanes);
   };
-  set(code, local);
-  get(code, local);
+  code.set(local);
+  code.get(local);
   emitLane(code, lane.promote);
   again([2, 3, 2, 3]);
   emitLane(code, lane.promote);
   emitLane(code, simd["d.add"]!);
-  set(code, local);
-  get(code, local);
+  code.set(local);
+  code.get(local);
   again([2, 3, 0, 1]);
   emitLane(code, simd["d.add"]!);
   site.give("v128", local);
@@ -326,10 +323,10 @@ export function emitTranspose(site: Site, locals: readonly number[]): void {
   const [a, b, c, d] = locals as [number, number, number, number];
   const pairs = Array.from({ length: 4 }, () => site.take("v128"));
   const mix = (x: number, y: number, lanes: readonly number[], to: number) => {
-    get(code, x);
-    get(code, y);
+    code.get(x);
+    code.get(y);
     shuffle(code, lanes);
-    set(code, to);
+    code.set(to);
   };
   const [low, high] = [
     [0, 4, 1, 5],
@@ -382,8 +379,8 @@ const several: Partial<Record<Operation, Emitter>> = {
     const { code } = site;
     const [a, b] = args.map((value) => site.hold(value)) as [number, number];
     for (const instruction of [lane.extendedMulLowU, lane.extendedMulHighU]) {
-      get(code, a);
-      get(code, b);
+      code.get(a);
+      code.get(b);
       emitLane(code, instruction);
     }
     shuffle(code, [1, 3, 5, 7]);
@@ -391,8 +388,8 @@ const several: Partial<Record<Operation, Emitter>> = {
   },
   "d.high"(site, [value]) {
     const local = site.hold(value!);
-    get(site.code, local);
-    get(site.code, local);
+    site.code.get(local);
+    site.code.get(local);
     shuffle(site.code, [2, 3, 2, 3]);
     emitLane(site.code, lane.promote);
     site.release(value!);

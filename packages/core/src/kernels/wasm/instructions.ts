@@ -105,6 +105,7 @@ export const op = {
   i32Store8: 0x3a,
   i32Const: 0x41,
   i64Const: 0x42,
+  f64Const: 0x44,
   i32GreaterThan: 0x4a,
   i32LessThan: 0x48,
   i32Wrap: 0xa7,

@@ -26,6 +26,9 @@ export interface Elements {
   storeWide(array: number, halves: readonly [Value, Value]): void;
 }
 
+/** From so many operations on, asking at each vector whether it is the tail costs less than a second body for the tail. */
+const longBody = 40;
+
 /** The elements of a whole vector at some offset, or of a tail. */
 function elementsAt(
   k: Recorder,
@@ -72,7 +75,19 @@ export function overElements(
   body: (elements: Elements) => void,
   wides: readonly Variable[] = [],
 ): void {
-  overTail(k, overWhole(k, n, arrays, body, wides), arrays, body, wides);
+  const size = k.sizeOf(() => body(elementsAt(k, arrays, wides, 0)));
+  if (k.target.masks || size < longBody) {
+    overTail(k, overWhole(k, n, arrays, body, wides), arrays, body, wides);
+    return;
+  }
+  const left = k.variable("i32", n);
+  k.while(
+    () => k.gt(left, 0),
+    () => {
+      body(elementsAt(k, arrays, wides, 0, k.do("tail.first", left)));
+      advance(k, left, 1, arrays, wides);
+    },
+  );
 }
 
 /**
@@ -136,11 +151,23 @@ export function overVectors(
     () => k.ge(left, 0),
     () => {
       for (let i = 0; i < count; i++) body(elementsAt(k, arrays, wides, i * bytes), i);
-      for (const array of arrays) k.increase(array, count * bytes);
-      for (const array of wides) k.increase(array, 2 * count * bytes);
-      k.increase(left, -count * k.lanes);
+      advance(k, left, count, arrays, wides);
     },
   );
+}
+
+/** Moves the addresses by so many vectors. */
+function advance(
+  k: Recorder,
+  left: Variable,
+  count: number,
+  arrays: readonly Variable[],
+  wides: readonly Variable[],
+): void {
+  const bytes = 4 * k.lanes * count;
+  for (const array of arrays) k.increase(array, bytes);
+  for (const array of wides) k.increase(array, 2 * bytes);
+  k.increase(left, -count * k.lanes);
 }
 
 /** Runs over the `left` elements, fewer than a vector, if there are any. */
