@@ -3,8 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { getHeapStatistics } from "node:v8";
 import { optionNames } from "@shardgrad/core/engine";
-import type { CsvError, Options } from "csv-parse/sync";
-import { parse } from "csv-parse/sync";
+import type { CsvError, Options, parse as parseCsv } from "csv-parse/sync";
 import { checkDataOptions } from "../check-options.ts";
 import { DataError, quoted } from "../errors.ts";
 import type { Rows } from "../rows.ts";
@@ -77,7 +76,7 @@ function parserOptions({ quote, comment }: CsvOptions, delimiter: string): Optio
 }
 
 /** The delimiter that gives the first lines the most columns of one number. */
-function findDelimiter(bytes: Uint8Array, options: CsvOptions): string {
+function findDelimiter(parse: typeof parseCsv, bytes: Uint8Array, options: CsvOptions): string {
   const part = bytes.subarray(0, 1 << 16);
   const score = (delimiter: string): number => {
     const widths: number[] = [];
@@ -193,6 +192,8 @@ export async function readCsv(
   const isText = typeof source === "object" && "csv" in source;
   const path = isText ? "" : pathOf("readCsv", source);
   const name = isText ? "the text" : shownPath(path);
+  // Imported here, as workers import this package with their jobs.
+  const { parse } = await import("csv-parse/sync");
   const raw = isText ? new TextEncoder().encode(String(source.csv)) : await readBytes("readCsv", path);
   const bytes = toUtf8(name, raw, options.encoding);
   refuseOthers(name, bytes);
@@ -201,7 +202,7 @@ export async function readCsv(
   const text =
     skipped === 0 ? bytes : bytes.subarray(bytes.findIndex((byte) => byte === 10 || byte === 13) + 1);
   const isTsv = /\.(tsv|tab)(\.gz)?$/i.test(path);
-  const delimiter = options.delimiter ?? given ?? (isTsv ? "\t" : findDelimiter(text, options));
+  const delimiter = options.delimiter ?? given ?? (isTsv ? "\t" : findDelimiter(parse, text, options));
 
   refuseTooLarge(name, path, text, delimiter);
 

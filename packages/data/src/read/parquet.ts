@@ -1,6 +1,4 @@
 // Parquet files, by hyparquet, with all compressions. Flat columns only: numbers, truths, words and dates.
-import { parquetMetadataAsync, parquetRead, parquetSchema } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { DataError } from "../errors.ts";
 import type { Rows } from "../rows.ts";
 import { withOrigin } from "../rows.ts";
@@ -24,6 +22,11 @@ function plainNumbers(values: unknown[]): unknown[] {
 export async function readParquet(source: FilePath): Promise<Rows> {
   const path = pathOf("readParquet", source);
   const name = shownPath(path);
+  // Imported here, as workers import this package with their jobs.
+  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await Promise.all([
+    import("hyparquet"),
+    import("hyparquet-compressors"),
+  ]);
   const file = await openRanges("readParquet", path);
   try {
     if (file.byteLength === 0) throw new DataError(`readParquet: ${name} cannot be read: it is empty`);

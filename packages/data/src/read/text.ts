@@ -2,7 +2,6 @@
 // train.
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { optionNames } from "@shardgrad/core/engine";
 import { checkDataOptions } from "../check-options.ts";
 import { DataError } from "../errors.ts";
@@ -85,7 +84,9 @@ export async function readTokenizer(source: FilePath): Promise<Tokenizer> {
     () => false,
   );
   const config = hasConfig ? await readObject(beside) : {};
-  let tokenizer: HuggingFaceTokenizer;
+  // Imported here, as workers import this package with their jobs.
+  const { Tokenizer: HuggingFaceTokenizer } = await import("@huggingface/tokenizers");
+  let tokenizer: InstanceType<typeof HuggingFaceTokenizer>;
   try {
     tokenizer = new HuggingFaceTokenizer(definition, config);
   } catch (error) {

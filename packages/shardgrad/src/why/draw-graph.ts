@@ -1,5 +1,4 @@
 // From the language of Graphviz to a picture, by Graphviz itself, compiled to WebAssembly.
-import { Graphviz } from "@hpcc-js/wasm-graphviz";
 import type { Picture } from "../plots/picture.ts";
 
 /** Draws a graph in Graphviz's language; the description is for people who cannot see it. */
@@ -7,6 +6,8 @@ export type DrawGraph = (dot: string, description: string) => Picture;
 
 /** Loads Graphviz. */
 export async function graphDrawer(): Promise<DrawGraph> {
+  // Imported here, as every command loads this file.
+  const { Graphviz } = await import("@hpcc-js/wasm-graphviz");
   const graphviz = await Graphviz.load();
   return (dot, description) => {
     const svg = graphviz.dot(dot);
