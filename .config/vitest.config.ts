@@ -1,9 +1,14 @@
 // One run for everything: unit tests beside their sources, and what crosses packages in test/. What takes long has a run
 // of its own, vitest.slow.config.ts.
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import type { TestSpecification } from "vitest/node";
 import { BaseSequencer } from "vitest/node";
+
+// All processes of the tests load the same packages, so they need not compile them, and strip types, each anew.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
 /** Those that take longest come first, so that no core waits for one of them at the end. */
 const longest = [
