@@ -8,7 +8,7 @@ const others = new Set(
   `arange backpropagation cat bernoulli checkpoint clipGradNorm clipGradValue compile constantSchedule
   coordinateSearch cosineSchedule currentGenerator defineOp defineVariadicOp einsum evolutionStrategies eye finiteDifferences
   forwardGradient full gradEnabled graphOf hessian hvp isRecomputing jacobian jvp kernelSet layerByLayer linearSchedule linspace
-  manualSeed noGrad oneCycleSchedule ones philox profile rand randint randn randperm readSafetensors scope spsa stack
+  manualSeed noGrad oneCycleSchedule ones philox profile rand randint randn randperm readSafetensors scope spsa stack safetensorsParts
   stepSchedule tensor toDot toMermaid useKernels valueAndGrad vjp warmupCosineSchedule withGenerator writeSafetensors zeros`.split(
     /\s+/,
   ),

@@ -39,7 +39,14 @@ export { type Profile, type ProfileOptions, type ProfileRow, profile } from "./c
 export type { DType, IntegerArray, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
 export * from "./gradient-free/index.ts";
-export { readSafetensors, type Safetensors, writeSafetensors } from "./io/safetensors.ts";
+export {
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsParts,
+  safetensorsParts,
+  writeSafetensors,
+} from "./io/safetensors.ts";
+export type { SafetensorsSource } from "./io/safetensors-header.ts";
 export { type KernelChoice, type KernelSet, kernelSet, useKernels } from "./kernels/dispatch.ts";
 export type { WasmBuild } from "./kernels/wasm.ts";
 export { accuracy } from "./losses/accuracy.ts";

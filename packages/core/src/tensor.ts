@@ -1,10 +1,10 @@
-// The tensor: a shape and strides over a block of the heap, and its node in the computational graph. Knows memory, but
-// no op by name. `autograd/define-op.ts` creates tensors from others, `autograd/tape.ts` computes gradients, `scope.ts`
-// frees memory.
+// The tensor: a shape and strides over a block of the heap, and its node in the graph. Knows memory, but no op by name.
+// `autograd/define-op.ts` creates tensors from others, `autograd/tape.ts` computes gradients, `scope.ts` frees memory.
 import type { DType, NumericArray } from "./dtype.ts";
 import { bytesPerElement, requireOneDType, typedArrayOf } from "./dtype.ts";
 import { ReleasedError, ShapeError, ValueError } from "./errors.ts";
 import { heap } from "./memory/heap.ts";
+import type { Filling } from "./memory/storage.ts";
 import { Storage } from "./memory/storage.ts";
 import { observer, refuseHostAccess } from "./observer.ts";
 import { describeTensor, nest, printTensor } from "./printing.ts";
@@ -71,9 +71,11 @@ export function setOwnership(next: Ownership): void {
   ownership = next;
 }
 
-/** Whether a tensor is all of its block. */
-const isWhole = (x: Tensor): boolean =>
-  x.offset === 0 && x.contiguous && x.size * bytesPerElement[x.dtype] === x.storage.bytes;
+/** What a tensor that is all of its block is still to be filled with, if it is. */
+function fillingOf(x: Tensor): Filling | null {
+  const { filling, bytes } = x.storage;
+  return filling && x.contiguous && x.size * bytesPerElement[x.dtype] === bytes ? filling : null;
+}
 
 /**
  * An n-dimensional array of numbers. Created by `tensor`, `zeros`, … and by ops; only optimizers and `copyFrom` change
@@ -277,13 +279,10 @@ export class Tensor {
           `copyFrom: got shape ${formatShape(source.shape)}, expected ${formatShape(this.shape)}; reshape the source`,
         );
       }
-      const { filling } = source.storage;
-      if (filling && this.storage.filling && isWhole(source) && isWhole(this)) {
-        this.storage.fillLater(filling);
-        return this;
-      }
       // If the source is its own elements in another order, read all of them before overwriting any.
-      if (source.storage === this.storage) this.data().set(source.toArray());
+      const filling = fillingOf(this) && fillingOf(source);
+      if (filling) this.storage.fillLater(filling);
+      else if (source.storage === this.storage) this.data().set(source.toArray());
       else copyStrided(source, this);
       return this;
     }
@@ -313,7 +312,7 @@ export class Tensor {
    * @param contents "copy" takes its elements along; "adopt" uses those in the block
    */
   moveTo(storage: Storage, contents: "copy" | "adopt" = "copy"): void {
-    const filling = this.#storage?.filling && isWhole(this) ? this.#storage.filling : null;
+    const filling = this.alive ? fillingOf(this) : null;
     const values = contents === "copy" && !filling ? this.toArray() : undefined;
     storage.retain();
     this.dispose();

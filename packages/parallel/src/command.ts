@@ -19,7 +19,7 @@ export {
   type OptionRows,
   trainOptions,
 } from "./plan/train-options.ts";
-export { decodeWeights, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
+export { decodeWeights, readParts, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
 export type { StepCalls } from "./shared/kernel-calls.ts";
 export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/phase-marks.ts";

@@ -3,6 +3,12 @@
 // form does not nest, so nothing recurses. Allocates nothing in the heap; the elements are read later.
 import { FormatError } from "../errors.ts";
 
+/** Where a file is read from, part by part: its length, and what fills an array with its bytes from `start` on. */
+export interface SafetensorsSource {
+  readonly bytes: number;
+  read(start: number, into: Uint8Array): void;
+}
+
 /** Where a tensor's elements lie, in bytes from the start of the data, and their type. */
 export interface TensorEntry {
   readonly name: string;
@@ -198,21 +204,23 @@ function checkOffsets(entries: readonly TensorEntry[], dataBytes: number): void 
  *
  * @throws FormatError if anything violates the format
  */
-export function readHeader(bytes: Uint8Array): SafetensorsHeader {
-  if (bytes.length < 8) fail(`the file has ${bytes.length} bytes, fewer than the 8 of the header's length`);
+export function readHeader({ bytes: fileBytes, read }: SafetensorsSource): SafetensorsHeader {
+  if (fileBytes < 8) fail(`the file has ${fileBytes} bytes, fewer than the 8 of the header's length`);
+  const bytes = new Uint8Array(8);
+  read(0, bytes);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(Math.min(bytes.length - 8, maximumHeaderBytes))) {
+  if (length > BigInt(Math.min(fileBytes - 8, maximumHeaderBytes))) {
     fail(
-      `the header should have ${length} bytes, but the file has ${bytes.length - 8} more, and ${maximumHeaderBytes} are allowed`,
+      `the header should have ${length} bytes, but the file has ${fileBytes - 8} more, and ${maximumHeaderBytes} are allowed`,
     );
   }
   const dataStart = 8 + Number(length);
   let text: string;
+  const encoded = new Uint8Array(Number(length));
+  read(8, encoded);
   try {
-    // A copy, as the decoder refuses shared memory. Does not skip a byte order mark, because it is not `{`.
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-      new Uint8Array(bytes.subarray(8, dataStart)),
-    );
+    // Does not skip a byte order mark, because it is not `{`.
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(encoded);
   } catch {
     fail("the header is not UTF-8");
   }
@@ -229,6 +237,6 @@ export function readHeader(bytes: Uint8Array): SafetensorsHeader {
     }
   });
   scanner.end();
-  checkOffsets(entries, bytes.length - dataStart);
+  checkOffsets(entries, fileBytes - dataStart);
   return { entries, metadata, dataStart };
 }

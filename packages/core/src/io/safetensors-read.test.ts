@@ -17,7 +17,7 @@ import { tensor } from "../ops/create/create.ts";
 import { transpose } from "../ops/shape/shape.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readSafetensors, safetensorsParts, writeSafetensors } from "./safetensors.ts";
 
 const bytesOfTensor = (x: Tensor) => Array.from(new Uint8Array(x.toArray().buffer));
 const summary = (x: Tensor) => [x.dtype, [...x.shape], bytesOfTensor(x)];
@@ -422,4 +422,30 @@ save_file(arrays, sys.argv[1], metadata={"a": "b"})`;
     );
     expect({ ...metadata }).toEqual({ a: "b" });
   });
+});
+
+test("a file is read and written part by part, without a copy of the whole", () => {
+  const tensors = {
+    a: tensor([1, 2, 3]),
+    b: transpose(tensor([[1, 2]], { dtype: "float64" })),
+    c: tensor([true]),
+  };
+  const whole = writeSafetensors(tensors, { by: "test" });
+  const { bytes, parts } = safetensorsParts(tensors, { by: "test" });
+  const written = [...parts()];
+  expect(bytes).toBe(whole.length);
+  expect(Buffer.concat(written)).toEqual(Buffer.from(whole));
+  // The header, and each tensor.
+  expect(written).toHaveLength(4);
+  let largest = 0;
+  const read = (start: number, into: Uint8Array) => {
+    largest = Math.max(largest, into.length);
+    into.set(whole.subarray(start, start + into.length));
+  };
+  const found = readSafetensors({ bytes, read });
+  const expected = readSafetensors(whole);
+  expect(found.metadata).toEqual(expected.metadata);
+  expect([...found.tensors.values()].map(summary)).toEqual([...expected.tensors.values()].map(summary));
+  expect(largest).toBeLessThan(bytes - 24);
+  expect(() => readSafetensors({ bytes: bytes - 1, read })).toThrow(FormatError);
 });

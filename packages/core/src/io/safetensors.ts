@@ -9,7 +9,7 @@ import { DTypeError, ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
-import type { TensorEntry } from "./safetensors-header.ts";
+import type { SafetensorsSource, TensorEntry } from "./safetensors-header.ts";
 import { maximumHeaderBytes, quoted, readHeader } from "./safetensors-header.ts";
 
 const formatNames: Record<DType, string> = { float32: "F32", float64: "F64", int32: "I32", uint8: "U8" };
@@ -59,15 +59,23 @@ function float32Bits(half: number): number {
   return sign | ((lead + 103) << 23) | ((fraction << (23 - lead)) & 0x7fffff);
 }
 
-function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
+/** Reads a tensor that begins at a byte of the file. */
+function decode(
+  source: SafetensorsSource,
+  { name, dtype, shape, ...at }: TensorEntry,
+  start: number,
+): Tensor {
   const { dtype: own, read, bytes } = readers[dtype]!;
   const x = Tensor.allocate(Object.freeze(shape), own, "readSafetensors");
+  const length = at.end - at.start;
   // Copies bytes, so tensors may be unaligned in the file.
-  if (!read) heap().uint8.set(data, x.address);
+  if (!read) source.read(start, heap().uint8.subarray(x.address, x.address + length));
   else {
+    const data = new Uint8Array(length);
+    source.read(start, data);
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const { int32 } = heap();
-    const start = x.address / bytesPerElement[own];
+    const first = x.address / bytesPerElement[own];
     for (let i = 0; i < x.size; i++) {
       const value = read(view, i * bytes!);
       const word = Number(value);
@@ -77,7 +85,7 @@ function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
           `readSafetensors: tensor ${quoted(name)} is ${dtype} with ${value} at element ${i}, which int32 cannot hold; store it as F64`,
         );
       }
-      int32[start + i] = word;
+      int32[first + i] = word;
     }
   }
   return x;
@@ -88,16 +96,18 @@ function decode({ name, dtype, shape }: TensorEntry, data: Uint8Array): Tensor {
  * and U16 become int32, and so do U32, I64 and U64 if their values fit. Checks the whole file before it makes anything;
  * an error leaves nothing behind.
  *
- * @throws FormatError if the bytes are not a valid file
+ * @param file its bytes, or where to read them from, which takes no more memory than the tensors
+ * @throws FormatError if it is not a valid file
  * @throws DTypeError if none of our dtypes holds a tensor's dtype, or an integer; MemoryError if there is no room
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
-  if (!(bytes instanceof Uint8Array)) {
+export function readSafetensors(file: Uint8Array | SafetensorsSource): Safetensors {
+  const source = file instanceof Uint8Array ? sourceOf(file) : file;
+  if (typeof source?.read !== "function") {
     throw new ValueError(
-      `readSafetensors: got ${kindOf(bytes)}, expected a Uint8Array, such as the one that readFile() gives`,
+      `readSafetensors: got ${kindOf(file)}, expected a Uint8Array, such as the one that readFile() gives`,
     );
   }
-  const { entries, metadata, dataStart } = readHeader(bytes);
+  const { entries, metadata, dataStart } = readHeader(source);
   for (const { name, dtype } of entries) {
     if (!Object.hasOwn(readers, dtype)) {
       throw new DTypeError(
@@ -107,13 +117,18 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   }
   return scope(() => {
     const tensors = new Map<string, Tensor>();
-    for (const entry of entries) {
-      const data = bytes.subarray(dataStart + entry.start, dataStart + entry.end);
-      tensors.set(entry.name, decode(entry, data));
-    }
+    for (const entry of entries) tensors.set(entry.name, decode(source, entry, dataStart + entry.start));
     return { tensors, metadata };
   });
 }
+
+const sourceOf = (bytes: Uint8Array): SafetensorsSource => ({
+  bytes: bytes.length,
+  read: (start, into) => into.set(bytes.subarray(start, start + into.length)),
+});
+
+/** Tensors by name: a map such as `model.stateDict()`, a plain object, or pairs. */
+type NamedTensors = Iterable<readonly [name: string, tensor: Tensor]> | Readonly<Record<string, Tensor>>;
 
 function checkName(kind: string, name: unknown): void {
   if (typeof name !== "string" || !name.isWellFormed()) {
@@ -157,9 +172,32 @@ function entriesOf(tensors: unknown): { name: string; tensor: Tensor; start: num
  *   strings of valid Unicode, if a value is not a named tensor, or the header is too long
  */
 export function writeSafetensors(
-  tensors: Iterable<readonly [name: string, tensor: Tensor]> | Readonly<Record<string, Tensor>>,
+  tensors: NamedTensors,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  const { bytes, parts } = safetensorsParts(tensors, metadata);
+  const file = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts()) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
+/** A safetensors file, part by part. */
+export interface SafetensorsParts {
+  /** Of the whole file. */
+  bytes: number;
+  /** The header, and the elements of each tensor as they are then. */
+  parts(): Iterable<Uint8Array>;
+}
+
+/** What `writeSafetensors` writes, in parts that take no memory besides the tensors'; throws like it. */
+export function safetensorsParts(
+  tensors: NamedTensors,
+  metadata?: Readonly<Record<string, string>>,
+): SafetensorsParts {
   for (const [key, value] of Object.entries(metadata ?? {})) {
     checkName("a key of the metadata is", key);
     checkName(`the metadata of ${quoted(key)} is`, value);
@@ -195,13 +233,18 @@ export function writeSafetensors(
       `writeSafetensors: the header has ${padded} bytes, expected at most ${maximumHeaderBytes}; use fewer tensors or less metadata`,
     );
   }
-  const file = new Uint8Array(8 + padded + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.fill(0x20, 8, 8 + padded);
-  file.set(text, 8);
-  for (const { tensor, start } of inFile) {
-    const { buffer } = tensor.toArray();
-    file.set(new Uint8Array(buffer), 8 + padded + start);
-  }
-  return file;
+  const head = new Uint8Array(8 + padded);
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
+  head.fill(0x20, 8, 8 + padded);
+  head.set(text, 8);
+  return {
+    bytes: 8 + padded + end,
+    *parts() {
+      yield head;
+      for (const { tensor } of inFile) {
+        const { buffer, byteOffset, byteLength } = tensor.contiguous ? tensor.data() : tensor.toArray();
+        yield new Uint8Array(buffer, byteOffset, byteLength);
+      }
+    },
+  };
 }

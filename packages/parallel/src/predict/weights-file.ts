@@ -1,9 +1,10 @@
 // Reads weights and all that is known of their run: from the file that `out` names, from a checkpoint, or from a folder
 // of checkpoints, of which it takes the newest.
+import { closeSync, openSync, readSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Tensor } from "@shardgrad/core";
+import type { SafetensorsSource, Tensor } from "@shardgrad/core";
 import { readSafetensors, ShardgradError } from "@shardgrad/core";
 import { findNewest, readCheckpoint } from "../checkpoint/find-newest.ts";
 import type { CheckpointState } from "../checkpoint/state-file.ts";
@@ -15,7 +16,10 @@ import { readWeightsInfo } from "../job/weights-metadata.ts";
 export interface WeightsFile {
   /** The file, or the checkpoint's folder. */
   path: string;
-  bytes: Uint8Array;
+  /** Its length. */
+  bytes: number;
+  /** What was read of it already: all of a checkpoint, or of what is no regular file. */
+  content?: Uint8Array;
   /** Of a checkpoint. */
   state?: CheckpointState;
 }
@@ -54,7 +58,8 @@ async function checkpointIn(operation: string, folder: string): Promise<WeightsF
   if (checkpoint) {
     for (const note of notes) warnOnce(note);
     const { path, files, state } = checkpoint;
-    return { path, bytes: files["model.safetensors"], state };
+    const content = files["model.safetensors"];
+    return { path, bytes: content.length, content, state };
   }
   throw new JobError(
     notes.length === 0
@@ -74,10 +79,56 @@ export async function readWeightsFile(operation: string, file: unknown): Promise
   if (!found) throw new JobError(`${operation}: there is no file ${path}`);
   if (found.isDirectory()) return await checkpointIn(operation, path);
   if (basename(path) === "state.json") return await checkpointIn(operation, dirname(path));
+  if (found.isFile()) return { path, bytes: found.size };
   try {
-    return { path, bytes: await readFile(path) };
+    const content = await readFile(path);
+    return { path, bytes: content.length, content };
   } catch (error) {
-    throw new JobError(`${operation}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw unreadable(operation, path, error);
+  }
+}
+
+function unreadable(operation: string, path: string, error: unknown): JobError {
+  return new JobError(`${operation}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
+}
+
+/** The most that is read at once: a system gives less than 2 GiB. */
+const mostAtOnce = 2 ** 28;
+
+/**
+ * Reads weights part by part, so that they need no memory besides the tensors'.
+ *
+ * @throws JobError if the file cannot be read; what `use` throws
+ */
+export function readParts<T>(
+  operation: string,
+  { path, bytes, content }: WeightsFile,
+  use: (file: Uint8Array | SafetensorsSource) => T,
+): T {
+  if (content) return use(content);
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    throw unreadable(operation, path, error);
+  }
+  const read = (start: number, into: Uint8Array) => {
+    let at = 0;
+    while (at < into.length) {
+      let count: number;
+      try {
+        count = readSync(file, into, at, Math.min(mostAtOnce, into.length - at), start + at);
+      } catch (error) {
+        throw unreadable(operation, path, error);
+      }
+      if (count === 0) throw unreadable(operation, path, new Error("it has become shorter"));
+      at += count;
+    }
+  };
+  try {
+    return use({ bytes, read });
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -86,13 +137,14 @@ export async function readWeightsFile(operation: string, file: unknown): Promise
  *
  * @throws JobError if it is no such file, or of a version that did not say yet what it takes
  */
-export function decodeWeights(operation: string, { path, bytes }: WeightsFile): Weights {
+export function decodeWeights(operation: string, file: WeightsFile): Weights {
+  const { path } = file;
   try {
-    const { tensors, metadata } = readSafetensors(bytes);
+    const { tensors, metadata } = readParts(operation, file, readSafetensors);
     const info = readWeightsInfo(metadata);
     if (info) return { tensors, info };
   } catch (error) {
-    if (!(error instanceof ShardgradError)) throw error;
+    if (!(error instanceof ShardgradError) || error instanceof JobError) throw error;
     throw new JobError(`${operation}: ${path}: ${oneLine(error.message)}`, { cause: error });
   }
   throw new JobError(

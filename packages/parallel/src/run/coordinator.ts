@@ -5,7 +5,7 @@
 //
 // Must not know worker/: it starts workers by their URL.
 import type { AnyModule } from "@shardgrad/core";
-import { writeSafetensors } from "@shardgrad/core";
+import { safetensorsParts } from "@shardgrad/core";
 import { attempt } from "../attempt/attempt.ts";
 import type { Environment } from "../attempt/course.ts";
 import { planCourse, readPaces, resetWords, thisMachine } from "../attempt/course.ts";
@@ -104,8 +104,8 @@ export async function coordinate<M extends AnyModule>(
     const best = await checkpoints?.findBest();
     const end = endEvent(run, progress, { best, out });
     if (out !== undefined) {
-      const weights = writeSafetensors(namedState(model, options.names), run.metadata);
-      await writeOutput(out, weights, { operation: "train", content: "the weights" });
+      const weights = safetensorsParts(namedState(model, options.names), run.metadata);
+      await writeOutput(out, weights.parts(), { operation: "train", content: "the weights" });
     }
     detachModel(model);
     publish(end);

@@ -1,8 +1,9 @@
 // What a safetensors file or a checkpoint holds: tensors with their statistics, metadata, and what is known of the run.
+import type { SafetensorsSource } from "@shardgrad/core";
 import { readSafetensors, scope } from "@shardgrad/core";
 import { JobError } from "@shardgrad/parallel";
 import type { CheckpointState, WeightsFile, WeightsInfo } from "@shardgrad/parallel/command";
-import { readWeightsFile, readWeightsInfo } from "@shardgrad/parallel/command";
+import { readParts, readWeightsFile, readWeightsInfo } from "@shardgrad/parallel/command";
 
 /** One tensor; statistics are over its finite numbers, and null if it has none. */
 export interface InspectedTensor {
@@ -53,14 +54,22 @@ function statisticsOf(values: ArrayLike<number>): Omit<InspectedTensor, "name" |
 }
 
 /** The dtypes as the file has them, by name. The file was read before, so its header is right. */
-function dtypesOf(bytes: Uint8Array): Record<string, { dtype: string }> {
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  return JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+function dtypesOf(file: Uint8Array | SafetensorsSource): Record<string, { dtype: string }> {
+  const read = (start: number, length: number) => {
+    if (file instanceof Uint8Array) return file.slice(start, start + length);
+    const part = new Uint8Array(length);
+    file.read(start, part);
+    return part;
+  };
+  const length = Number(new DataView(read(0, 8).buffer).getBigUint64(0, true));
+  return JSON.parse(new TextDecoder().decode(read(8, length)));
 }
 
-function inspect({ path, bytes, state }: WeightsFile): Inspected {
-  const { tensors, metadata } = readSafetensors(bytes);
-  const dtypes = dtypesOf(bytes);
+function inspect(file: WeightsFile): Inspected {
+  const { path, bytes, state } = file;
+  const { tensors, metadata, dtypes } = readParts("inspect", file, (source) => {
+    return { ...readSafetensors(source), dtypes: dtypesOf(source) };
+  });
   const run = readWeightsInfo(metadata);
   const rest = Object.entries(metadata).filter(([key]) => !run || !key.startsWith("shardgrad."));
   const inspected = [...tensors].map(([name, x]) => {
@@ -69,7 +78,7 @@ function inspect({ path, bytes, state }: WeightsFile): Inspected {
   });
   return {
     path,
-    bytes: bytes.length,
+    bytes,
     parameters: [...tensors.values()].reduce((sum, { size }) => sum + size, 0),
     tensors: inspected,
     metadata: Object.fromEntries(rest),
@@ -90,6 +99,7 @@ export async function inspectWeights(file: string | URL): Promise<Inspected> {
   try {
     return scope(() => inspect(found));
   } catch (error) {
+    if (error instanceof JobError) throw error;
     throw new JobError(`inspect: ${found.path}: ${(error as Error).message}`, { cause: error });
   }
 }
