@@ -185,7 +185,7 @@ it("what a job's timer throws when the work is done is no error of this process"
   const { weightsSha256 } = await train(job, { workers: 2, shards: 2 });
   // Whether the thread dies of it before or after it has told of its last step is a matter of microseconds.
   const outcomes = new Set<string>();
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 3; i++) {
     await train(late, { workers: 2, shards: 2, restarts: 0 }).then(
       (result) => outcomes.add(result.weightsSha256),
       (error) => outcomes.add(String(error).replace(/: .*: /, ": ")),
@@ -237,7 +237,7 @@ it("gives all memory back, run after run", async () => {
   };
   const before = await cycle();
   // It can be negative: the garbage collector may free what earlier tests left.
-  for (let i = 0; i < 5; i++) expect(await cycle()).toBeLessThanOrEqual(before);
+  for (let i = 0; i < 3; i++) expect(await cycle()).toBeLessThanOrEqual(before);
 });
 
 it("never blocks the main thread: its event loop turns while workers compute", async () => {
