@@ -44,11 +44,22 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Tests of functions alone, which leave nothing behind: their files share a process, which loads the sources once. */
+const functions = [
+  "packages/core/src/*.test.ts",
+  "packages/core/src/{autograd,gradient-free,io,losses,nn,ops,optim}/**/*.test.ts",
+  "packages/data/src/**/*.test.ts",
+];
+const include = ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"];
+const exclude = ["**/node_modules/**", "**/*.slow.test.ts"];
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
-    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/*.slow.test.ts"],
+    projects: [
+      { extends: true, test: { name: "functions", include: functions, exclude, isolate: false } },
+      { extends: true, test: { name: "runs", include, exclude: [...exclude, ...functions] } },
+    ],
     sequence: { sequencer: LongestFirst },
     // Tests start worker threads and reserve large shared memories. A process per file frees both. Many tests wait for a
     // process or a thread: three files at once keep two cores busy, and more would only wait for each other.

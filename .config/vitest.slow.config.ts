@@ -1,10 +1,12 @@
 // Tests that take long, `npm run test:slow`: each is the whole form of a promise that a quick test has a part of.
 import quick from "./vitest.config.ts";
 
+const { projects: _, ...common } = quick.test!;
+
 export default {
   ...quick,
   test: {
-    ...quick.test,
+    ...common,
     include: [
       "packages/*/src/**/*.slow.test.ts",
       "test/**/*.slow.test.ts",
