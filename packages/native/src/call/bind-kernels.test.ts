@@ -99,6 +99,8 @@ describe.skipIf(process.arch !== "x64")("kernels", () => {
     expect((scratch! - base) % 64).toBe(0);
     bound.show!(to, -1, -0.5, 64, 64);
     expect([...heap.float64.subarray(to / 8 + 1, to / 8 + 4)]).toEqual([-1, -0.5, base + 64]);
+    bound.show!(to, 1, -0, 64, 64);
+    expect(heap.float64[to / 8 + 2]).toBe(-0);
   });
 
   it("run several calls as one, again and again", () => {

@@ -26,11 +26,14 @@ export interface BoundKernels {
   readonly joiner: CallJoiner;
 }
 
-/** Writes the arguments of a call to a row. Offset 0 means that there is no such array, and so does address 0. */
+/**
+ * Writes the arguments of a call to a row. Offset 0 means that there is no such array, and so does address 0. Numbers keep
+ * their sign if they are -0.
+ */
 function writeArguments(row: Float64Array, bases: readonly number[], args: readonly number[]): void {
   for (let i = 0; i < bases.length; i++) {
     const given = args[i]!;
-    row[i] = given === 0 ? 0 : given + bases[i]!;
+    row[i] = given === 0 ? given : given + bases[i]!;
   }
 }
 
