@@ -2,7 +2,7 @@
 //   node testing/train-gpt2.ts [steps, default 30]
 // Ends with an error if the loss does not fall, if the weights depend on the number of workers, or if the process ever
 // held more than 16 GiB. With SHARDGRAD_PYTHON, an interpreter with PyTorch, times its steps on the same job. Run it
-// before a release: it takes some ten minutes.
+// before a release: it takes some ten minutes. There is no warm-up, so the loss of a single step may be high.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
