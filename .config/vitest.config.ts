@@ -49,6 +49,8 @@ const functions = [
   "packages/core/src/*.test.ts",
   "packages/core/src/{autograd,gradient-free,io,losses,nn,ops,optim}/**/*.test.ts",
   "packages/data/src/**/*.test.ts",
+  "packages/parallel/src/{data,metrics}/**/*.test.ts",
+  "packages/shardgrad/src/{graph,plots,scale}/**/*.test.ts",
 ];
 const include = ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"];
 const exclude = ["**/node_modules/**", "**/*.slow.test.ts"];
