@@ -103,6 +103,7 @@ describe("what is refused", () => {
     ["off", "native: switched off by SHARDGRAD_NATIVE=off"],
     ["OFF", "native: switched off by SHARDGRAD_NATIVE=off"],
     ["sse2", 'native: SHARDGRAD_NATIVE is "sse2"; expected avx512, avx2 or off'],
+    ["constructor", 'native: SHARDGRAD_NATIVE is "constructor"; expected avx512, avx2 or off'],
   ])("SHARDGRAD_NATIVE=%s", (setting, message) => {
     vi.stubEnv("SHARDGRAD_NATIVE", setting);
     expect(() => findNative()).toThrow(NativeError);

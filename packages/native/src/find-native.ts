@@ -45,7 +45,8 @@ const descriptions: Record<InstructionSet, string> = { avx512: "AVX-512", avx2: 
 function settingOf(env: NodeJS.ProcessEnv): InstructionSet | undefined {
   const setting = env.SHARDGRAD_NATIVE?.toLowerCase() || undefined;
   if (setting === "off") throw new NativeError("native: switched off by SHARDGRAD_NATIVE=off");
-  if (setting === undefined || setting in descriptions) return setting as InstructionSet | undefined;
+  if (setting === undefined || Object.hasOwn(descriptions, setting))
+    return setting as InstructionSet | undefined;
   throw new NativeError(
     `native: SHARDGRAD_NATIVE is ${JSON.stringify(setting)}; expected avx512, avx2 or off`,
   );

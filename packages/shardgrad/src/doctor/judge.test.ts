@@ -34,6 +34,11 @@ it.each<[what: string, change: Partial<Findings>, advice: RegExp]>([
     /^SHARDGRAD_NATIVE is off/,
   ],
   [
+    "machine code of a set that there is not",
+    { native: { reason: "not a set", packageInstalled: true }, env: { SHARDGRAD_NATIVE: "sse" } },
+    /^SHARDGRAD_NATIVE is sse: without it/,
+  ],
+  [
     "a BLAS where there is no machine code",
     { ...noNative, blas: noBlas },
     /^install a BLAS: apt install libopenblas0; WebAssembly reaches 60\.0 GFLOP\/s/,
@@ -46,7 +51,7 @@ it.each<[what: string, change: Partial<Findings>, advice: RegExp]>([
   ["another system's command", { ...noNative, blas: noBlas, distribution: "fedora" }, /dnf install openblas/],
   [
     "no BLAS that is switched off",
-    { ...noNative, blas: noBlas, env: { SHARDGRAD_BLAS: "off" } },
+    { ...noNative, blas: noBlas, env: { SHARDGRAD_BLAS: "OFF" } },
     /^SHARDGRAD_BLAS is off/,
   ],
   [

@@ -30,8 +30,10 @@ function adviceOnKernels(found: Findings): string[] {
   const { native, env, runtime } = found;
   const isMac = runtime.platform.startsWith("darwin");
   if ("name" in native && !isMac) return [];
-  if (env.SHARDGRAD_NATIVE === "off")
-    return ["SHARDGRAD_NATIVE is off: without it, machine code would be used if it runs here"];
+  if ("reason" in native && native.packageInstalled && env.SHARDGRAD_NATIVE)
+    return [
+      `SHARDGRAD_NATIVE is ${env.SHARDGRAD_NATIVE}: without it, machine code would be used if it runs here`,
+    ];
   if (runtime.platform.endsWith("x64") && !isMac && "reason" in native && !native.packageInstalled)
     return ["npm install @shardgrad/native: machine code for this processor, several times WebAssembly"];
   return adviceOnBlas(found);
@@ -45,7 +47,7 @@ function adviceOnBlas(found: Findings): string[] {
       `this BLAS is ${ratio(simd.speed.one / blas.speed.one)} times slower than WebAssembly: train with --kernels wasm`,
     ];
   }
-  if (found.env.SHARDGRAD_BLAS === "off")
+  if (found.env.SHARDGRAD_BLAS?.toLowerCase() === "off")
     return ["SHARDGRAD_BLAS is off: without it, a BLAS would be used if there is one"];
   const steps = [
     ...(blas.packageInstalled ? [] : ["npm install @shardgrad/blas"]),
