@@ -24,5 +24,5 @@ export type {
   Variable,
 } from "./kernels/language/values.ts";
 export { operations } from "./kernels/language/values.ts";
-export type { Build } from "./kernels/wasm/emit-values.ts";
 export { build32, build64, emitModule } from "./kernels/wasm/module.ts";
+export type { Build } from "./kernels/wasm/site.ts";

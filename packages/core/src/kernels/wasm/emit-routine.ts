@@ -4,10 +4,13 @@
 import type { Routine, Statement, Value, Variable } from "../language/values.ts";
 import { Bytes } from "./bytes.ts";
 import { Code } from "./code.ts";
-import type { Build, Site } from "./emit-values.ts";
-import { emitLane, emitStore, emitTranspose, emitValue, wasmTypeOf } from "./emit-values.ts";
+import { emitTranspose } from "./emit-folds.ts";
+import { emitStore } from "./emit-memory.ts";
+import { emitValue } from "./emit-values.ts";
 import type { WasmType } from "./instructions.ts";
 import { lane, op, valueCodes } from "./instructions.ts";
+import type { Build, Site } from "./site.ts";
+import { emitLane, wasmTypeOf } from "./site.ts";
 import { operandsOf, operandsOfStatement, usesOf } from "./uses.ts";
 
 /** How the arguments of a function come, which may be other than what its variables are. */

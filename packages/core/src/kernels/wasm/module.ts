@@ -5,10 +5,10 @@ import type { Routine, Statement, Target } from "../language/values.ts";
 import { Bytes } from "./bytes.ts";
 import type { Arrival } from "./emit-routine.ts";
 import { emitRoutine } from "./emit-routine.ts";
-import type { Build } from "./emit-values.ts";
-import { wasmTypeOf } from "./emit-values.ts";
 import type { WasmType } from "./instructions.ts";
 import { op, valueCodes } from "./instructions.ts";
+import type { Build } from "./site.ts";
+import { wasmTypeOf } from "./site.ts";
 
 /** What the kernels of a build are recorded for. */
 export function wasmTarget({ relaxed, wide }: Build): Target {

@@ -13,8 +13,8 @@ import { defineKernel, defineRoutine } from "../language/definition.ts";
 import { interpret } from "../language/interpret.ts";
 import type { Operation } from "../language/values.ts";
 import { operations } from "../language/values.ts";
-import type { Build } from "./emit-values.ts";
 import { build32, build64, emitModule, wasmTarget } from "./module.ts";
+import type { Build } from "./site.ts";
 
 const count = Number(process.env.RANDOM_KERNELS ?? 300);
 const first = Number(process.env.RANDOM_SEED ?? 1);
