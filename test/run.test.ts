@@ -29,7 +29,9 @@ describe("events", () => {
     const { model: _, ...end } = await run;
     expect(events.at(-1)).toEqual(end);
     expect(end.metrics.accuracy).toBeGreaterThan(0.8);
-    expect(end.waitShare).toBeGreaterThan(0);
+    // The start of the workers takes longer than these epochs, and is no part of it.
+    const shares = events.flatMap((event) => (event.type === "epoch" ? [event.waitShare] : []));
+    expect(end.waitShare).toBeGreaterThan(Math.min(...shares) / 2);
     expect(end.waitShare).toBeLessThan(1);
   });
 

@@ -111,7 +111,7 @@ export interface EndEvent extends ToldMetrics {
    */
   samplesPerSecond: number;
   /**
-   * The share of time that workers waited for each other, 0 to 1, averaged over them. If it is high, steps are too
+   * The share of the time since the first step began that workers waited for each other, 0 to 1, averaged over them. If it is high, steps are too
    * short to share, or shards too unequal: use fewer workers, or a larger batch.
    */
   waitShare: number;

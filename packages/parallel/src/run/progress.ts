@@ -13,7 +13,7 @@ import type { Layout } from "../shared/layout.ts";
 import { timesPhases } from "../shared/layout.ts";
 import { readPhases } from "../shared/phase-clock.ts";
 import { readStepRecord, toldRates } from "../shared/step-records.ts";
-import { meanWaitMs, shareOf } from "../shared/step-times.ts";
+import { waitShareOf } from "../shared/step-times.ts";
 import { rateOf, readThroughput } from "../shared/training-clock.ts";
 
 /** Where a run began: at a checkpoint, or at 0. */
@@ -111,9 +111,9 @@ export class Progress {
     ]);
   }
 
-  /** The share of time so far that workers waited for each other. */
+  /** The share of the time since training began that workers waited for each other. */
   get waitShare(): number {
-    return shareOf(meanWaitMs(this.#run.layout.waits), this.seconds * 1000);
+    return waitShareOf(this.#run.layout);
   }
 
   /** Over all steps so far. */

@@ -76,6 +76,8 @@ export interface Layout {
   metrics: number;
   /** A row per worker: milliseconds in barriers. */
   waits: Float64Table;
+  /** When rank 0 began to train, in milliseconds since 1970; 0 before. */
+  begun: Float64Table;
   /** A row per worker, see `paceColumns`. */
   paces: Float64Table;
   /** Training speed, see `training-clock.ts`. */
@@ -180,6 +182,7 @@ export function planLayout(
     numbers: sizes.numbers === undefined ? undefined : table(shards, sizes.numbers),
     metrics: allocate(Math.max(8, sizes.metricBytes)).offset,
     waits: table(workers),
+    begun: table(1),
     paces: table(workers, Object.keys(paceColumns).length),
     throughput: table(throughputSize.rows, throughputSize.columns),
     phases: table(workers, phaseColumns),

@@ -28,6 +28,14 @@ export interface TimeTables {
   waits: Float64Table;
   stepTimes: Float64Table | undefined;
   epochWaits: Float64Table;
+  /** When it began to train, in milliseconds since 1970; 0 before. */
+  begun: Float64Table;
+}
+
+/** The share of the time since training began that workers waited for each other, averaged over them. */
+export function waitShareOf({ waits, begun }: Pick<TimeTables, "waits" | "begun">): number {
+  const from = readCell(begun, 0, 0);
+  return from > 0 ? shareOf(meanWaitMs(waits), performance.timeOrigin + performance.now() - from) : 0;
 }
 
 /** How long workers have waited so far, on average. Others may still add to their own cells. */
@@ -52,6 +60,9 @@ export class StepTimer {
     this.#tables = tables;
     this.#stepWaitMs = meanWaitMs(tables.waits);
     this.#epochWaitMs = this.#stepWaitMs;
+    // After a failure the workers' waits go on, and so does the time.
+    if (readCell(tables.begun, 0, 0) === 0)
+      writeCell(tables.begun, 0, 0, this.#originMs + this.#epochBeganMs);
   }
 
   /** Steps `from` … `to`-1, over so many samples, took `ms` together. */
