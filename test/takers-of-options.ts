@@ -5,7 +5,7 @@ import ts from "typescript";
 /** Argument types that are data, with names chosen by the user or the library. */
 const data = [
   /^(Readonly(Map)?<|Iterable<|ArrayLike<|(Float32|Float64|Int32|Uint8|Uint32|BigInt64|BigUint64)Array)/,
-  /^(Allocator|ErrorOptions|Graph|Kernels|OptimizerStateDict)$/,
+  /^(Allocator|ErrorOptions|Filling|Graph|Kernels|OptimizerStateDict|SafetensorsSource)$/,
   /^(CheckpointContent|Disk|Lock|Processes|Resumed|RunPosition|StoreEnvironment|Trained)$/,
   /^\{ (updates|readonly recordings|value|cause)/,
   /^\{\}$/,
