@@ -77,7 +77,7 @@ export function overElements(
 ): void {
   const size = k.sizeOf(() => body(elementsAt(k, arrays, wides, 0)));
   if (k.target.masks || size < longBody) {
-    overTail(k, overWhole(k, n, arrays, body, wides), arrays, body, wides);
+    overTail(k, overWhole(k, n, size, arrays, body, wides), arrays, body, wides);
     return;
   }
   const left = k.variable("i32", n);
@@ -105,7 +105,8 @@ export function overFreeElements(
     return;
   }
   const overlapping = () => {
-    const left = overWhole(k, n, arrays, body);
+    const size = k.sizeOf(() => body(elementsAt(k, arrays, [], 0)));
+    const left = overWhole(k, n, size, arrays, body);
     k.if(k.gt(left, 0), () => {
       const back = k.variable("i32", k.shl(k.sub(left, k.lanes), 2));
       for (const array of arrays)
@@ -116,16 +117,16 @@ export function overFreeElements(
   k.if(k.ge(n, k.lanes), overlapping, () => overTail(k, n, arrays, body));
 }
 
-/** Runs over the whole vectors; returns how many elements are left. */
+/** Runs over the whole vectors, with a body of so many operations; returns how many elements are left. */
 function overWhole(
   k: Recorder,
   n: Value | Variable,
+  size: number,
   arrays: readonly Variable[],
   body: (elements: Elements) => void,
   wides: readonly Variable[] = [],
 ): Variable {
   const { vectors, operations } = k.target.unroll;
-  const size = k.sizeOf(() => body(elementsAt(k, arrays, wides, 0)));
   const atOnce = Math.max(1, Math.min(vectors, Math.floor(operations / size)));
   const left = k.variable("i32", k.sub(n, atOnce * k.lanes));
   overVectors(k, left, atOnce, arrays, body, wides);
