@@ -1,6 +1,6 @@
 // What a person reads of events that no short run has: the others are tested with the command itself.
 
-import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
+import type { EndEvent, StartEvent, TrainEvent } from "@shardgrad/parallel";
 import { expect, test } from "vitest";
 import { linesOf } from "./event-lines.ts";
 
@@ -44,3 +44,23 @@ test.each<[event: TrainEvent, lines: string[]]>([
   ],
   [{ type: "progress", step: 1, steps: 2, epoch: 1, samplesPerSecond: 10, waitShare: 0 }, []],
 ])("tells of %j", (event, lines) => expect(linesOf(event, { start })).toEqual(lines));
+
+test("a run that waits much gets advice, unless it is over in a moment", () => {
+  const hint = (seconds: number, waitShare: number) => {
+    const end = {
+      type: "end",
+      steps: 9,
+      samplesPerSecond: 1000,
+      skipped: 0,
+      metrics: {},
+      weightsSha256: "ab",
+    };
+    const lines = linesOf({ ...end, seconds, waitShare } as unknown as EndEvent, {
+      start: { ...start, batchSize: 2 },
+    });
+    return lines.filter((line) => line.includes("at the barrier"));
+  };
+  expect(hint(60, 0.4)).toEqual([expect.stringContaining("40 % of the time at the barrier")]);
+  expect(hint(60, 0.2)).toEqual([]);
+  expect(hint(0.5, 0.4)).toEqual([]);
+});

@@ -61,8 +61,8 @@ function epochLine(event: EpochEvent, start: StartEvent): string {
   return `epoch ${number}/${epochs}  loss ${loss.toFixed(4)}${formatMetrics(event, start)}  ${count.format(samplesPerSecond).padStart(7)} samples/s${part}`;
 }
 
-/** A larger share of waiting earns a hint. */
-const idleShare = 0.3;
+/** A larger share of waiting earns a hint, if the run took so long that advice is worth it. */
+const [idleShare, idleSeconds] = [0.3, 3];
 
 function idleHint(share: number, stepMs: number): string {
   return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
@@ -75,7 +75,9 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
   const { stoppedEarly, skipped, best } = event;
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited =
-    waitShare > idleShare ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000)] : [];
+    waitShare > idleShare && seconds > idleSeconds
+      ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000)]
+      : [];
   if (steps === begunAt && (!stopped || stoppedEarly !== undefined))
     return [
       "",
