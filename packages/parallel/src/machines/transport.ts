@@ -27,7 +27,7 @@ export interface Transport {
   /**
    * Whether that is done; also lets everything under way go on.
    *
-   * @throws MachineError if it has failed
+   * @throws an error whose one line says what failed
    */
   isDone(ticket: Ticket): boolean;
   /** Ends the connection. All machines call it, with nothing under way. */
@@ -40,9 +40,9 @@ export interface Transport {
 export interface TransportPackage {
   /**
    * Connects this process with the others of its launch, or takes over the connection that another thread of it has
-   * made. `base` is the address of core's heap in this process.
+   * made. The heap is core's.
    *
-   * @throws MachineError if there is no library, or another one than the launcher's
+   * @throws an error whose one line says why: no library, or another one than the launcher's
    */
   openTransport(heap: SharedArrayBuffer): Transport;
 }
