@@ -50,6 +50,7 @@ const rooms = [
   ["errors", "check-parts", "frozen-copy", "state", "params", "node-version", "own-folder", "surroundings"],
   ["data", "checkpoint"],
   ["shared"],
+  ["machines"],
   ["metrics"],
   ["job"],
   ["step"],

@@ -1,6 +1,7 @@
 // What carries bytes between the machines of a run, each of which is one process. `@shardgrad/mpi` has one over MPI;
 // testing/simulated-network.ts one within a process. Nothing else is asked of it: the sums are computed here, because
 // a library's own sums have no fixed order.
+import type { Launch } from "./launcher.ts";
 
 /** Something under way: void once it is done. */
 export type Ticket = number;
@@ -40,9 +41,9 @@ export interface Transport {
 export interface TransportPackage {
   /**
    * Connects this process with the others of its launch, or takes over the connection that another thread of it has
-   * made. The heap is core's.
+   * made. The heap is core's. `launch` is what the launcher says (`machinesOf`).
    *
    * @throws an error whose one line says why: no library, or another one than the launcher's
    */
-  openTransport(heap: SharedArrayBuffer): Transport;
+  openTransport(heap: SharedArrayBuffer, launch: Launch): Transport;
 }
