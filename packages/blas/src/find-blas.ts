@@ -76,8 +76,8 @@ function prove(library: NativeLibrary, env: Machine["env"]): Blas {
   const kernels: KernelsOver = (heap, otherwise) => {
     const base = addressOf(heap.uint8);
     return {
-      float32: { gemm: blasGemm(calls.float32, base, 4, otherwise.float32.gemm) },
-      float64: { gemm: blasGemm(calls.float64, base, 8, otherwise.float64.gemm) },
+      float32: { gemm: blasGemm(calls.float32, base, 4, otherwise.float32) },
+      float64: { gemm: blasGemm(calls.float64, base, 8, otherwise.float64) },
     };
   };
   const { name, version, core } = identity;

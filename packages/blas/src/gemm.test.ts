@@ -4,6 +4,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { kernelSet, useKernels } from "@shardgrad/core";
+import type { Kernels } from "@shardgrad/core/engine";
 import { heap, kernelsFor } from "@shardgrad/core/engine";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -18,7 +19,7 @@ import { useBlas } from "./use-blas.ts";
 type DType = "float32" | "float64";
 
 useKernels("reference");
-const references = { float32: kernelsFor("float32").gemm, float64: kernelsFor("float64").gemm };
+const references = { float32: kernelsFor("float32"), float64: kernelsFor("float64") };
 
 // ---- The subjects: each is a call, and the base address of its operands ----
 
@@ -103,7 +104,8 @@ interface Product {
   sizes: [m: number, n: number, k: number];
   a: LayoutName;
   b: LayoutName;
-  beta: 0 | 1;
+  /** What the products are added to. */
+  d: "nothing" | "C" | "rows" | "a row";
   batch: number;
   /** Batch stride 0 for A or B: all products share it. */
   shared: "a" | "b" | "";
@@ -118,7 +120,7 @@ const anyProduct: fc.Arbitrary<Product> = fc
     sizes: fc.tuple(size, size, size),
     a: layout,
     b: layout,
-    beta: fc.constantFrom(0, 1),
+    d: fc.constantFrom("nothing", "C", "rows", "a row" as const),
     batch: fc.constantFrom(0, 1, 1, 2, 3),
     shared: fc.constantFrom("a", "b", "" as const),
     gap: fc.constantFrom(0, 4),
@@ -160,9 +162,17 @@ function compute(gemm: Gemm, dtype: DType, product: Product, offset: number, num
   const right = operand(product.b, k, n, product.shared === "b", 1e6);
   const cRow = n + product.gap;
   const cBatch = m * (n + Math.max(0, product.gap));
-  // With beta 0, the kernel must not read C.
-  const c = block(product.batch * cBatch, (i) => (product.beta === 0 ? forbidden : numbers(i + 2e6)));
-  gemm(product.batch, m, n, k, ...left, ...right, c * width, cBatch, cRow, product.beta);
+  // What is not added, the kernel must not read.
+  const c = block(product.batch * cBatch, (i) => (product.d === "C" ? numbers(i + 2e6) : forbidden));
+  const rows = [c * width, cBatch, cRow] as const;
+  const origins = {
+    nothing: () => [0, 0, 0] as const,
+    C: () => rows,
+    rows: () =>
+      [width * block(product.batch * m * (n + 1), (i) => numbers(i + 3e6)), m * (n + 1), n + 1] as const,
+    "a row": () => [width * block(product.batch * n, (i) => numbers(i + 3e6)), n, 0] as const,
+  };
+  gemm(product.batch, m, n, k, ...left, ...right, ...rows, ...origins[product.d]());
   expect((next + guard - start) * width).toBeLessThan(regionBytes);
   // Libraries may return either sign of zero.
   return F.slice(start, next + guard).map((x) => x + 0);
@@ -192,7 +202,7 @@ describe("leading dimensions", () => {
 describe.each(subjects)("gemm over %s", (_, subject) => {
   describe.skipIf(!subject).each(["float32", "float64"] as const)("%s", (dtype) => {
     /** With the given fallback, and preferring the BLAS for every nonempty product. */
-    const gemmOver = (otherwise: Gemm) => {
+    const gemmOver = (otherwise: Pick<Kernels, "gemm" | "copy">) => {
       const { call, base } = subject!(dtype);
       return blasGemm(call, base, dtype === "float32" ? 4 : 8, otherwise, (_b, m, n, k) => m * n * k > 0);
     };
@@ -201,7 +211,7 @@ describe.each(subjects)("gemm over %s", (_, subject) => {
       const gemm = gemmOver(references[dtype]);
       fc.assert(
         fc.property(anyProduct, (product) => {
-          const expected = compute(references[dtype], dtype, product, offset);
+          const expected = compute(references[dtype].gemm, dtype, product, offset);
           expect(compute(gemm, dtype, product, offset)).toEqual(expected);
         }),
         { seed: 1, numRuns: 1500 },
@@ -210,8 +220,8 @@ describe.each(subjects)("gemm over %s", (_, subject) => {
 
     it("leaves nothing to others where one stride is 1, and what no BLAS can read otherwise", () => {
       let left = 0;
-      const gemm = gemmOver(() => left++);
-      const product = { beta: 0, batch: 2, shared: "b", gap: 2 } as const;
+      const gemm = gemmOver({ ...references[dtype], gemm: () => left++ });
+      const product = { d: "nothing", batch: 2, shared: "b", gap: 2 } as const;
       const dense = ["rows", "columns", "rows with gaps", "columns with gaps"] as const;
       for (const a of dense) {
         for (const b of dense) {
@@ -239,8 +249,11 @@ describe.each(subjects)("gemm over %s", (_, subject) => {
     it("leaves small products to others, and large ones not", () => {
       const { call, base } = subject!(dtype);
       let left = 0;
-      const gemm = blasGemm(call, base, dtype === "float32" ? 4 : 8, () => left++);
-      const product = { a: "rows", b: "columns", beta: 1, batch: 1, shared: "", gap: 0 } as const;
+      const gemm = blasGemm(call, base, dtype === "float32" ? 4 : 8, {
+        ...references[dtype],
+        gemm: () => left++,
+      });
+      const product = { a: "rows", b: "columns", d: "C", batch: 1, shared: "", gap: 0 } as const;
       compute(gemm, dtype, { ...product, sizes: [40, 40, 40] }, regions[0]!);
       expect(left).toBe(0);
       compute(gemm, dtype, { ...product, sizes: [4, 4, 4] }, regions[0]!);
@@ -262,7 +275,7 @@ describe.skipIf(!found)("the machine's BLAS", () => {
       sizes: fc.tuple(large, large, large),
       a: dense,
       b: dense,
-      beta: fc.constantFrom(0, 1),
+      d: fc.constantFrom("nothing", "C" as const),
       batch: fc.constant(1),
       shared: fc.constant("" as const),
       gap: fc.constantFrom(0, 3),
@@ -292,7 +305,7 @@ describe.skipIf(!found)("the machine's BLAS", () => {
     const gemm = blasGemm(nativeCblas("float32"), addressOf(heap().uint8), 4, references.float32, () => true);
     const [a, b, c] = [0, 64, 128].map((bytes) => regions.at(-1)! + bytes) as [number, number, number];
     const run = (calls: number) => {
-      for (let i = 0; i < calls; i++) gemm(1, m, n, k, a, 0, k, 1, b, 0, n, 1, c, 0, n, 0);
+      for (let i = 0; i < calls; i++) gemm(1, m, n, k, a, 0, k, 1, b, 0, n, 1, c, 0, n, 0, 0, 0);
       collect();
       const { heapUsed, external } = process.memoryUsage();
       return heapUsed + external;
@@ -310,8 +323,8 @@ describe.skipIf(!found)("the machine's BLAS", () => {
     });
     expect(kernelSet()).toBe("blas");
     for (const dtype of ["float32", "float64"] as const) {
-      const product = { sizes: [33, 40, 31], a: "columns", b: "rows", beta: 1, batch: 2, shared: "", gap: 1 };
-      const [got, expected] = [kernelsFor(dtype).gemm, references[dtype]].map((gemm) =>
+      const product = { sizes: [33, 40, 31], a: "columns", b: "rows", d: "C", batch: 2, shared: "", gap: 1 };
+      const [got, expected] = [kernelsFor(dtype), references[dtype]].map(({ gemm }) =>
         compute(gemm, dtype, product as Product, regions.at(-1)!),
       );
       expect(got).toEqual(expected);

@@ -51,17 +51,37 @@ export function blasGemm(
   call: CblasGemm,
   base: number,
   width: number,
-  otherwise: Gemm,
+  otherwise: Pick<Kernels, "gemm" | "copy">,
   prefers: typeof prefersBlas = prefersBlas,
 ): Gemm {
-  return (batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta) => {
+  return (batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, d, dBatch, dRow) => {
     const lda = leadingDimension(m, k, aRow, aCol);
     const ldb = leadingDimension(k, n, bRow, bCol);
     const ldc = m === 1 ? n : cRow;
     if (lda === 0 || ldb === 0 || ldc < n || !prefers(batch, m, n, k)) {
-      otherwise(batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta);
+      otherwise.gemm(
+        batch,
+        m,
+        n,
+        k,
+        a,
+        aBatch,
+        aRow,
+        aCol,
+        b,
+        bBatch,
+        bRow,
+        bCol,
+        c,
+        cBatch,
+        cRow,
+        d,
+        dBatch,
+        dRow,
+      );
       return;
     }
+    if (d !== 0 && d !== c) otherwise.copy(1, batch, m, n, d, 0, dBatch, dRow, 1, c, 0, cBatch, cRow, 1);
     const transA = lda > 0 ? cblas.noTrans : cblas.trans;
     const transB = ldb > 0 ? cblas.noTrans : cblas.trans;
     for (let z = 0; z < batch; z++) {
@@ -77,7 +97,7 @@ export function blasGemm(
         Math.abs(lda),
         base + b + z * bBatch * width,
         Math.abs(ldb),
-        beta,
+        d === 0 ? 0 : 1,
         base + c + z * cBatch * width,
         ldc,
       );

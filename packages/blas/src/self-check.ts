@@ -9,17 +9,16 @@ type Floats = Float32Array | Float64Array;
 
 /** The product by definition, as in core's reference kernel. */
 function plainGemm(F: Floats): Gemm {
-  return (batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta) => {
+  return (batch, m, n, k, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, d, dBatch, dRow) => {
     const width = F.BYTES_PER_ELEMENT;
-    const [left, right, to] = [a / width, b / width, c / width];
+    const [left, right, to, from] = [a / width, b / width, c / width, d / width];
     for (let z = 0; z < batch; z++) {
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
-          const place = to + z * cBatch + i * cRow + j;
-          let sum = beta === 0 ? 0 : F[place]!;
+          let sum = d === 0 ? 0 : F[from + z * dBatch + i * dRow + j]!;
           for (let l = 0; l < k; l++)
             sum += F[left + z * aBatch + i * aRow + l * aCol]! * F[right + z * bBatch + l * bRow + j * bCol]!;
-          F[place] = sum;
+          F[to + z * cBatch + i * cRow + j] = sum;
         }
       }
     }
@@ -48,7 +47,12 @@ function multiply(gemm: Gemm, F: Floats, { a, b, beta }: (typeof cases)[number])
   const [bRow, bCol] = layouts[b](k, n) as [number, number];
   const width = F.BYTES_PER_ELEMENT;
   const [left, right, to] = [aStart * width, bStart * width, cStart * width];
-  gemm(batch, m, n, k, left, step, aRow, aCol, right, step, bRow, bCol, to, step, n + gap, beta);
+  const rows = [to, step, n + gap] as const;
+  gemm(
+    ...([batch, m, n, k, left, step, aRow, aCol, right, step, bRow, bCol] as const),
+    ...rows,
+    ...(beta === 0 ? ([0, 0, 0] as const) : rows),
+  );
   return F.slice();
 }
 
@@ -56,7 +60,13 @@ function multiply(gemm: Gemm, F: Floats, { a, b, beta }: (typeof cases)[number])
 export function selfCheck(dtype: "float32" | "float64", call: CblasGemm): string | undefined {
   const F = dtype === "float32" ? new Float32Array(end) : new Float64Array(end);
   const plain = plainGemm(F);
-  const native = blasGemm(call, addressOf(F), F.BYTES_PER_ELEMENT, plain, () => true);
+  const native = blasGemm(
+    call,
+    addressOf(F),
+    F.BYTES_PER_ELEMENT,
+    { gemm: plain, copy: () => undefined },
+    () => true,
+  );
   for (const product of cases) {
     const expected = multiply(plain, F, product);
     const got = multiply(native, F, product);

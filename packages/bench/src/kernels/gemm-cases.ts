@@ -25,7 +25,7 @@ function gemmCase(name: string, { count, m, n, k }: Sizes, a: Layout, b: Layout)
       const [aRow, aCol] = a === "N" ? [k, 1] : [1, m];
       const [bRow, bCol] = b === "N" ? [n, 1] : [1, k];
       return ({ gemm }) => {
-        return () => gemm(count, m, n, k, x, m * k, aRow, aCol, w, k * n, bRow, bCol, y, m * n, n, 0);
+        return () => gemm(count, m, n, k, x, m * k, aRow, aCol, w, k * n, bRow, bCol, y, m * n, n, 0, 0, 0);
       };
     },
   };

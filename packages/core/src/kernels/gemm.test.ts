@@ -43,11 +43,21 @@ const layouts = {
 } satisfies Record<string, (m: number, n: number) => number[]>;
 type Layout = keyof typeof layouts;
 
+/** What the products are added to: the strides of D by those of C; without any, D is nothing or C itself. */
+const origins = {
+  nothing: undefined,
+  C: undefined,
+  "other rows": (m: number, n: number) => [m * (n + 2), n + 2],
+  "a row": (_m: number, n: number) => [n, 0],
+  "a row for all": () => [0, 0],
+} satisfies Record<string, ((m: number, n: number) => number[]) | undefined>;
+type Origin = keyof typeof origins;
+
 interface Product {
   sizes: [m: number, n: number, k: number];
   a?: Layout;
   b?: Layout;
-  beta?: 0 | 1;
+  d?: Origin;
   batch?: number;
   /** Batch strides 0 for A or B: all products share it. */
   shared?: "a" | "b";
@@ -58,15 +68,15 @@ interface Product {
 
 // ---- Memory: guards, A, guards, B, guards, C, guards ----
 
-const start = heap.arena.allocate(16 << 20, "test") / 4;
+const area = heap.arena.allocate(16 << 20, "test") / 4;
 const guard = 7;
 const guardBits = 0x7f812345; // a NaN: it shows where it is read
 
 /** Lays out the product and returns the arguments of `gemm` for it. */
 function layOut(product: Product): { args: Parameters<Gemm>; end: number; c: number } {
-  const { a = "rows", b = "rows", beta = 0, batch = 1, shared, gap = 0, numbers = dyadic } = product;
+  const { a = "rows", b = "rows", d = "nothing", batch = 1, shared, gap = 0, numbers = dyadic } = product;
   const [m, n, k] = product.sizes;
-  let next = start;
+  let next = area;
   const block = (words: number, values: Numbers) => {
     heap.int32.fill(guardBits, next, next + guard + words + guard);
     next += guard + words;
@@ -82,16 +92,21 @@ function layOut(product: Product): { args: Parameters<Gemm>; end: number; c: num
   const left = operand(a, m, k, shared === "a", 0);
   const right = operand(b, k, n, shared === "b", 1e6);
   const cRow = n + gap;
-  const c = block(batch * m * cRow, beta === 0 ? () => Number.NaN : (i) => numbers(i + 2e6));
-  const args: Parameters<Gemm> = [batch, m, n, k, ...left, ...right, 4 * c, m * cRow, cRow, beta];
-  return { args, end: next + guard, c: c - start };
+  const c = block(batch * m * cRow, d === "C" ? (i) => numbers(i + 2e6) : () => Number.NaN);
+  const rows = [4 * c, m * cRow, cRow] as const;
+  const [dBatch, dRow] = (origins[d]?.(m, n) ?? [0, 0]) as [number, number];
+  const lengthOfD = batch && m && (batch - 1) * dBatch + (m - 1) * dRow + n;
+  const other = () => [4 * block(lengthOfD, (i) => numbers(i + 3e6)), dBatch, dRow] as const;
+  const start = d === "nothing" ? ([0, 0, 0] as const) : d === "C" ? rows : other();
+  const args: Parameters<Gemm> = [batch, m, n, k, ...left, ...right, ...rows, ...start];
+  return { args, end: next + guard, c: c - area };
 }
 
 /** All words after the product was computed. Floats, because they are compared as such; zeros have their sign. */
 function compute(gemm: Gemm, product: Product): { words: Int32Array; floats: Float32Array; c: number } {
   const { args, end, c } = layOut(product);
   gemm(...args);
-  const words = heap.int32.slice(start, end);
+  const words = heap.int32.slice(area, end);
   return { words, floats: new Float32Array(words.buffer), c };
 }
 
@@ -112,13 +127,13 @@ function check(gemm: Gemm, product: Product, bound = 0): void {
 const transposes = (["rows", "columns"] as const).flatMap((a) =>
   (["rows", "columns"] as const).map((b) => ({ a, b })),
 );
-const betas = [0, 1] as const;
+const ds = Object.keys(origins) as Origin[];
 
 describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
   const gemm = kernels.gemm!;
 
   describe.each(transposes)("A by $a, B by $b", (transpose) => {
-    test.each(betas)("beta %i, every size of m, n and k", (beta) => {
+    test.each(ds.slice(0, 4))("added to %s, every size of m, n and k", (d) => {
       for (const s of sizes) {
         for (const size of [
           [s, 6, 5],
@@ -126,7 +141,7 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
           [6, 11, s],
           [s, s, 4],
         ] as const) {
-          check(gemm, { sizes: [...size], ...transpose, beta });
+          check(gemm, { sizes: [...size], ...transpose, d });
         }
       }
     });
@@ -138,21 +153,21 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
       [131, 9, 300],
       [70, 70, 1025],
     ])("across blocks, %i×%i×%i", (m, n, k) => {
-      for (const beta of betas) check(gemm, { sizes: [m, n, k], ...transpose, beta });
+      for (const d of ds) check(gemm, { sizes: [m, n, k], ...transpose, d });
     });
   });
 
   test.each(Object.keys(layouts) as Layout[])("A or B: %s", (layout) => {
     for (const s of [3, 8, 17, 70]) {
-      check(gemm, { sizes: [s, 19, 13], a: layout, gap: 3, beta: 1 });
+      check(gemm, { sizes: [s, 19, 13], a: layout, gap: 3, d: "C" });
       check(gemm, { sizes: [19, 13, s], b: layout, gap: 1 });
     }
   });
 
   test.each([undefined, "a", "b"] as const)("a batch of 3, shared: %s", (shared) => {
-    for (const beta of betas) {
+    for (const d of ds) {
       for (const transpose of transposes) {
-        check(gemm, { sizes: [9, 10, 11], batch: 3, ...(shared && { shared }), ...transpose, beta });
+        check(gemm, { sizes: [9, 10, 11], batch: 3, ...(shared && { shared }), ...transpose, d });
       }
     }
     check(gemm, { sizes: [9, 10, 11], batch: 0 });
@@ -162,6 +177,23 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
     for (const transpose of transposes) check(gemm, { sizes: [67, 21, 6], ...transpose, numbers: strange });
   });
 
+  test("a product begins with what it is added to: a NaN stays in its place, and zeros keep their sign", () => {
+    // No products, or products that are zeros.
+    const begun: Numbers = (i) =>
+      i < 3e6 ? 0 : [-0, 0, 1e-42, Number.NEGATIVE_INFINITY, Number.NaN][i % 5]!;
+    for (const d of ds.slice(2))
+      for (const k of [0, 3]) {
+        const { args } = layOut({ sizes: [17, 35, k], d, numbers: begun });
+        const [, , n, , , , , , , , , , c, , , from, , dRow] = args;
+        gemm(...args);
+        for (let i = 0; i < 17; i++)
+          for (let j = 0; j < n; j++) {
+            const x = heap.float32[from / 4 + i * dRow + j]!;
+            expect(heap.float32[c / 4 + i * n + j]).toBe(k === 0 ? x : x + 0);
+          }
+      }
+  });
+
   test("with all bits in use, the error is that of k additions", () => {
     for (const k of [1, 64, 300, 1000]) {
       // Half an ulp of a sum of up to k, k times, is never reached.
@@ -169,20 +201,20 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
     }
   });
 
-  test("the bits of an element depend on its row of A, its column of B, k and beta alone", () => {
+  test("the bits of an element depend on its row of A, its column of B, k and its beginning alone", () => {
     const cut = fc.record({
       m: fc.integer({ min: 1, max: 70 }),
       n: fc.integer({ min: 1, max: 40 }),
       k: fc.constantFrom(1, 7, 64, 257, 520),
       transpose: fc.constantFrom(...transposes),
-      beta: fc.constantFrom(...betas),
+      d: fc.constantFrom(...ds),
       row: fc.nat(),
       col: fc.nat(),
     });
     fc.assert(
-      fc.property(cut, ({ m, n, k, transpose, beta, row, col }) => {
-        const { args } = layOut({ sizes: [m, n, k], ...transpose, beta, numbers: rough });
-        const [, , , , a, , aRow, aCol, b, , bRow, bCol, c, , cRow] = args;
+      fc.property(cut, ({ m, n, k, transpose, d, row, col }) => {
+        const { args } = layOut({ sizes: [m, n, k], ...transpose, d, numbers: rough });
+        const [, , , , a, , aRow, aCol, b, , bRow, bCol, c, , cRow, from, , dRow] = args;
         const [i, j] = [row % m, col % n];
         const place = c + 4 * (i * cRow + j);
         const before = heap.float32[place / 4]!;
@@ -205,7 +237,9 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
           place,
           0,
           cRow,
-          beta,
+          from && from + 4 * (i * dRow + j),
+          0,
+          dRow,
         );
         expect(heap.float32[place / 4]).toBe(whole);
       }),
@@ -226,13 +260,15 @@ describe("gemm of every target", () => {
     ),
   );
   const products: Product[] = [
-    { sizes: [7, 19, 11], beta: 1 },
+    { sizes: [7, 19, 11], d: "C" },
     { sizes: [13, 5, 18], a: "columns", batch: 2 },
-    { sizes: [6, 33, 9], b: "columns", gap: 3, beta: 1 },
+    { sizes: [6, 33, 9], b: "columns", gap: 3, d: "a row", batch: 2 },
     { sizes: [9, 17, 23], a: "columns", b: "columns" },
     { sizes: [5, 9, 0] },
+    { sizes: [5, 21, 0], d: "other rows" },
     { sizes: [4, 12, 7], a: "rows with gaps", b: "no unit stride", shared: "b", batch: 2 },
-    { sizes: [2, 3, 270], beta: 1 },
+    { sizes: [2, 3, 270], d: "C" },
+    { sizes: [9, 18, 270], d: "a row for all", batch: 2 },
   ];
   const scratch = heap.arena.allocate(1 << 21, "scratch");
 
@@ -245,18 +281,25 @@ describe("gemm of every target", () => {
 
   /** One chain of fused products and sums for each element, begun from C or from 0. */
   const chain: Gemm = (...args) => {
-    const [batch, m, n, depth, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol, c, cBatch, cRow, beta] = args;
+    const [batch, m, n, depth, a, aBatch, aRow, aCol, b, bBatch, bRow, bCol] = args;
+    const [c, cBatch, cRow, d, dBatch, dRow] = args.slice(12) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const at = (address: number, place: number) => heap.float32[address / 4 + place]!;
     for (let z = 0; z < batch; z++)
       for (let i = 0; i < m; i++)
         for (let j = 0; j < n; j++) {
-          const place = z * cBatch + i * cRow + j;
-          let sum = beta ? at(c, place) : 0;
+          let sum = d ? at(d, z * dBatch + i * dRow + j) : 0;
           for (let l = 0; l < depth; l++) {
             const left = at(a, z * aBatch + i * aRow + l * aCol);
             sum = fusedMultiplyAdd(left, at(b, z * bBatch + l * bRow + j * bCol), sum);
           }
-          heap.float32[c / 4 + place] = sum;
+          heap.float32[c / 4 + z * cBatch + i * cRow + j] = sum;
         }
   };
 

@@ -62,16 +62,16 @@ test("machine code is the best of all, and computes beneath a BLAS what that lac
   const run = () => {
     const { add, gemm } = kernelsFor("float32");
     add(1, 1, 64, 0, 1, 64, 0, 1, 64);
-    gemm(1, 1, 1, 1, 64, 0, 1, 1, 64, 0, 1, 1, 64, 0, 1, 0);
+    gemm(1, 1, 1, 1, 64, 0, 1, 1, 64, 0, 1, 1, 64, 0, 1, 0, 0, 0);
     return told.splice(0);
   };
   expect(useKernels("auto")).toBe("native");
-  expect(run()).toEqual(["native add 9", "native gemm 16"]);
+  expect(run()).toEqual(["native add 9", "native gemm 18"]);
   expect(useKernels("blas")).toBe("blas");
-  expect(run()).toEqual(["native add 9", "BLAS gemm 16"]);
+  expect(run()).toEqual(["native add 9", "BLAS gemm 18"]);
   expect(kernelsFor("float64").gemm.toString()).toBe(kernelsFor("int32").gemm.toString());
   // What moves four bytes without looking at them serves integers, too.
   expect(kernelsFor("int32").gather).toBe(natives.gather);
   expect(useKernels("native")).toBe("native");
-  expect(run()).toEqual(["native add 9", "native gemm 16"]);
+  expect(run()).toEqual(["native add 9", "native gemm 18"]);
 });

@@ -47,7 +47,7 @@ function interpreted(definition: Definition, args: readonly Argument[]): number[
     return at;
   });
   const { target } = machines.avx512;
-  interpret(definition.record(target), given, { heap, near: new ArrayBuffer(1 << 17), scratch: 0 }, target);
+  interpret(definition.record(target), given, { heap, near: heap, scratch: 1 << 19 }, target);
   return places.map(([at, length]) => plain(new Int32Array(heap.slice(at, at + length))));
 }
 
@@ -88,6 +88,27 @@ function* convolutionCases(lanes: number): Generator<[string, Argument[], ignore
     const plane = x.slice(0, c! * h! * w!);
     yield ["im2col", [...block, plane, blank(columns.length)], 0];
     yield ["col2im", [...block, columns, plane], 0];
+  }
+}
+
+/** Products of all tails of a tile, and of both layouts, that begin from each kind of D. */
+function* productCases(): Generator<[string, Argument[], ignored: number]> {
+  for (const [m, n, k, isTransposed] of [
+    [1, 1, 3, 0],
+    [15, 31, 5, 1],
+    [16, 48, 7, 0],
+    [29, 65, 4, 1],
+    [5, 17, 0, 0],
+  ] as [number, number, number, 0 | 1][]) {
+    const [a, b, d] = [numbers(m * k, 1, strange), numbers(k * n, 2), numbers(m * n, 3, strange)];
+    const left = [a, 0, ...(isTransposed ? [1, m] : [k, 1])];
+    const right = [b, 0, ...(isTransposed ? [1, k] : [n, 1])];
+    for (const origin of [
+      [null, 0, 0],
+      [d, 0, n],
+      [d.slice(0, n), 0, 0],
+    ])
+      yield ["gemm", [1, m, n, k, ...left, ...right, blank(m * n), 0, n, ...origin], 0];
   }
 }
 
@@ -174,6 +195,7 @@ describe.skipIf(!runs)("compiled kernels", () => {
     const code = installCode(codeOf(libraries[set]));
     for (const [name, args, ignored] of [
       ...convolutionCases(machines[set].target.lanes),
+      ...productCases(),
       ...otherCases(),
       ...byteCases(),
     ]) {

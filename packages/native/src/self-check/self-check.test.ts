@@ -27,7 +27,7 @@ it("checks some of each family of kernels", () => {
 it("refuses kernels without a product, and a product that does nothing", () => {
   expect(selfCheck(() => ({}), [])).toBe("there is no matrix product");
   expect(selfCheck(() => ({ gemm: () => undefined }), [])).toMatch(
-    /^a product \(A plain, B plain, beta 0\) has \S+ where \S+ is right$/,
+    /^a product \(A plain, B plain, D none\) has \S+ where \S+ is right$/,
   );
 });
 

@@ -24,7 +24,7 @@ const matrix = (value: number) => {
   return address;
 };
 const [a, b, c] = [matrix(0.5), matrix(0.25), matrix(0)];
-const multiply = () => gemm(1, size, size, size, a, 0, size, 1, b, 0, size, 1, c, 0, size, 0);
+const multiply = () => gemm(1, size, size, size, a, 0, size, 1, b, 0, size, 1, c, 0, size, 0, 0, 0);
 for (let warm = 0; warm < 3; warm++) multiply();
 
 parentPort!.on("message", (ms: number) => {

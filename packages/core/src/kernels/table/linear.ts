@@ -2,8 +2,9 @@
 
 export interface LinearKernels {
   /**
-   * `C[z] = A[z] B[z] + beta C[z]` with A [m,k], B [k,n] by row and column strides and C [m,n] with unit column
-   * stride; beta is 0 (C is not read) or 1. Batch strides may be 0.
+   * `C[z] = A[z] B[z] + D[z]` with A [m,k], B [k,n] by row and column strides, and C, D [m,n] with unit column stride.
+   * Each element adds its products, in the order of k, to that of D. D may be C, or 0 for none; its row stride may be 0,
+   * and so may all batch strides.
    */
   gemm(
     batch: number,
@@ -21,6 +22,8 @@ export interface LinearKernels {
     c: number,
     cBatch: number,
     cRow: number,
-    beta: number,
+    d: number,
+    dBatch: number,
+    dRow: number,
   ): void;
 }

@@ -114,7 +114,8 @@ export function convolveForward(x: Tensor, weight: Tensor, bias: Tensor | null, 
     const right = columns || from + block.x;
     const to = y.address + block.y + block.yRows;
     const { count } = block;
-    kernels.gemm(1, o, count, taps, left, 0, taps, 1, right, 0, count, 1, to, 0, plane, bias ? 1 : 0);
+    const start = bias ? ([to, 0, plane] as const) : ([0, 0, 0] as const);
+    kernels.gemm(1, o, count, taps, left, 0, taps, 1, right, 0, count, 1, to, 0, plane, ...start);
   });
   return y;
 }
@@ -140,7 +141,7 @@ export function convolveInput(dy: Tensor, weight: Tensor, conv: Convolution): Te
     const right = from + block.y + block.yRows;
     const { count } = block;
     const to = columns || dx.address + block.x;
-    kernels.gemm(1, taps, count, o, left, 0, 1, taps, right, 0, plane, 1, to, 0, count, 0);
+    kernels.gemm(1, taps, count, o, left, 0, 1, taps, right, 0, plane, 1, to, 0, count, 0, 0, 0);
     if (columns) kernels.col2im(...block.sizes, columns, dx.address + block.x);
   });
   return dx;
@@ -183,7 +184,9 @@ export function convolveWeight(x: Tensor, dy: Tensor, conv: Convolution): Tensor
       to,
       0,
       taps,
-      1,
+      to,
+      0,
+      taps,
     );
   });
   return dweight;

@@ -13,7 +13,6 @@ import {
   sizeOf,
   walkAxes,
 } from "../../shape.ts";
-import { copyStrided } from "../../strided-copy.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 import { reshape, sum, sumTo } from "../shape/broadcast.ts";
 import { transpose } from "../shape/shape.ts";
@@ -24,15 +23,20 @@ function readable(x: Tensor): Tensor {
   return dense && x.strides.every((stride) => stride >= 0) ? x : contiguous(x);
 }
 
-/** `y = a b + beta y` over all leading axes, which broadcast; one of the last two strides of `y` is 1. */
-function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
+/**
+ * `y = a b` over all leading axes, which broadcast; one of the last two strides of `y` is 1. Where it is the last, a bias
+ * `[n]` may be added to each row.
+ */
+function multiply(a: Tensor, b: Tensor, y: Tensor, bias?: Tensor | null): void {
   // The kernel writes rows: for a column-major result, compute the transposed product.
   if (y.strides.at(-1) !== 1 && y.shape.at(-1)! > 1) {
-    multiply(transpose(b), transpose(a), transpose(y), beta);
+    multiply(transpose(b), transpose(a), transpose(y));
     return;
   }
   const left = readable(a);
   const right = readable(b);
+  // The sums begin from the bias, which saves a pass over `y`.
+  const start = bias && contiguous(bias);
   const batch = y.shape.slice(0, -2);
   const n = y.shape.at(-1)!;
   const k = a.shape.at(-1)!;
@@ -73,7 +77,9 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, beta: 0 | 1): void {
       y.address + starts[2]! * width,
       innerStrides[2]!,
       rowStrides[2]!,
-      beta,
+      start ? start.address : 0,
+      0,
+      0,
     ),
   );
 }
@@ -111,7 +117,7 @@ const matmulOp = defineOp<[Tensor, Tensor], readonly number[] | null>({
   forward: (x, w, order) => {
     const batch = broadcastShapes("matmul", x.shape.slice(0, -2), w.shape.slice(0, -2));
     const y = allocateInOrder([...batch, x.shape.at(-2)!, w.shape.at(-1)!], order, x);
-    multiply(x, w, y, 0);
+    multiply(x, w, y);
     return y;
   },
   vjp: [
@@ -168,10 +174,8 @@ function rowsOf(x: Tensor): Tensor {
 function linearForward(x: Tensor, w: Tensor, bias: Tensor | null): Tensor {
   const shape: Shape = [...x.shape.slice(0, -1), w.shape[0]!];
   const y = Tensor.allocate(shape, x.dtype, "linear");
-  // Writes the bias first and adds the product to it, which saves a pass over `y`.
-  if (bias) copyStrided(bias.view(shape, broadcastStrides(bias.shape, bias.strides, shape)), y);
   const rows = rowsOf(x);
-  multiply(rows, transpose(w), y.view([rows.shape[0]!, w.shape[0]!], [w.shape[0]!, 1]), bias ? 1 : 0);
+  multiply(rows, transpose(w), y.view([rows.shape[0]!, w.shape[0]!], [w.shape[0]!, 1]), bias);
   return y;
 }
 

@@ -67,56 +67,50 @@ function kernelCalls(walk: Walk, dtype: Tensor["dtype"]) {
   return {
     ...kernels,
     move: (n: number, from: number, to: number) => kernels.copy(1, 1, 1, n, from, 0, 0, 0, 1, to, 0, 0, 0, 1),
-    /** `y [batch, gates·hidden] += h wᵀ` */
-    forwardProduct: (h: number, w: number, y: number) => {
+    /** `y [batch, gates·hidden] = h wᵀ + start`, which is one row or as many. */
+    forwardProduct: (h: number, w: number, y: number, start: number, isRow = false) => {
       const n = gates * hidden;
-      kernels.gemm(1, batch, n, hidden, h, 0, hidden, 1, w, 0, 1, hidden, y, 0, n, 1);
+      kernels.gemm(1, batch, n, hidden, h, 0, hidden, 1, w, 0, 1, hidden, y, 0, n, start, 0, isRow ? 0 : n);
     },
-    /** `dh = d w + beta dh`, `d [batch, gates·hidden]` */
-    backwardProduct: (d: number, w: number, dh: number, beta: 0 | 1) => {
+    /** `dh = d w`, or added to it, `d [batch, gates·hidden]` */
+    backwardProduct: (d: number, w: number, dh: number, adds: boolean) => {
       const n = gates * hidden;
-      kernels.gemm(1, batch, hidden, n, d, 0, n, 1, w, 0, hidden, 1, dh, 0, hidden, beta);
+      kernels.gemm(1, batch, hidden, n, d, 0, n, 1, w, 0, hidden, 1, dh, 0, hidden, adds ? dh : 0, 0, hidden);
     },
-    /** `dw = dᵀ h + beta dw` over `rows` rows */
-    weightProduct: (rows: number, d: number, h: number, dw: number, beta: 0 | 1) => {
+    /** `dw = dᵀ h`, or added to it, over `rows` rows */
+    weightProduct: (rows: number, d: number, h: number, dw: number, adds: boolean) => {
       const n = gates * hidden;
-      kernels.gemm(1, n, hidden, rows, d, 0, 1, n, h, 0, hidden, 1, dw, 0, hidden, beta);
+      kernels.gemm(1, n, hidden, rows, d, 0, 1, n, h, 0, hidden, 1, dw, 0, hidden, adds ? dw : 0, 0, hidden);
     },
   };
 }
 
 function forward(packed: Tensor, walk: Walk): Tensor {
-  const { cell, batch, hidden, time } = walk;
+  const { cell, batch, hidden } = walk;
   const width = bytesPerElement[packed.dtype];
   const at = layOut(walk, width);
   const y = Tensor.allocate([at.out.size], packed.dtype, cell);
   const call = kernelCalls(walk, packed.dtype);
   const [from, to] = [packed.address, y.address];
-  const gateCount = time * at.gates * batch * hidden;
-  // LSTM and RNN add to the projected inputs, and turn the sums, in place, into what they save, or into h.
-  if (cell === "lstm") call.move(gateCount, from + at.in.x, to + at.out.s);
-  else if (cell !== "gru") call.move(gateCount, from + at.in.x, to + at.out.h);
   const recurrent = Tensor.allocate([batch, at.gates * hidden], packed.dtype, cell);
   for (const { t, before } of steps(walk)) {
     const w = from + at.in.w;
+    const x = from + at.in.x + t * at.step.gates;
     const state = (first: number, rest: number) =>
       before < 0 ? from + first : to + rest + before * at.step.state;
     const h0 = state(at.in.h0, at.out.h);
     const h = to + at.out.h + t * at.step.state;
     const saved = to + at.out.s + t * at.step.saved;
+    // LSTM and RNN add to the projected inputs, and turn the sums, in place, into what they save, or into h.
     if (cell === "lstm") {
-      call.forwardProduct(h0, w, saved);
+      call.forwardProduct(h0, w, saved, x);
       const c = to + at.out.c + t * at.step.state;
       call.lstmCell(batch, hidden, saved, state(at.in.c0, at.out.c), c, h);
     } else if (cell === "gru") {
-      const n = at.gates * hidden;
-      const bias = from + at.in.b;
-      call.copy(1, 1, batch, n, bias, 0, 0, 0, 1, recurrent.address, 0, 0, n, 1);
-      call.forwardProduct(h0, w, recurrent.address);
-      const x = from + at.in.x + t * at.step.gates;
+      call.forwardProduct(h0, w, recurrent.address, from + at.in.b, true);
       call.gruCell(batch, hidden, x, recurrent.address, h0, saved, h);
     } else {
-      call.forwardProduct(h0, w, h);
+      call.forwardProduct(h0, w, h, x);
       call[cell](batch * hidden, h, h, 0, 0);
     }
   }
@@ -160,7 +154,7 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
         const dxHere = out + at.in.x + t * at.step.gates;
         call.gruCellGrad(batch, hidden, dh, saved, state(at.in.h0, at.out.h), dxHere, d);
       } else call[`${cell}Grad`](size, dh, h, d, 0, 0);
-      call.backwardProduct(d, w, dh, cell === "gru" ? 1 : 0);
+      call.backwardProduct(d, w, dh, cell === "gru");
       if (before >= 0) {
         const arriving = given + at.out.h + before * at.step.state;
         call.add(1, size, dh, 0, 1, arriving, 0, 1, dh);
@@ -170,11 +164,11 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
     // are contiguous.
     const first = walked.at(-1)!.t;
     const dw = out + at.in.w;
-    call.weightProduct(batch, gatesGradient + first * at.step.gates, from + at.in.h0, dw, 0);
+    call.weightProduct(batch, gatesGradient + first * at.step.gates, from + at.in.h0, dw, false);
     if (time > 1) {
       const d = gatesGradient + (reverse ? 0 : at.step.gates);
       const h = to + at.out.h + (reverse ? at.step.state : 0);
-      call.weightProduct((time - 1) * batch, d, h, dw, 1);
+      call.weightProduct((time - 1) * batch, d, h, dw, true);
     }
     if (own) call.sum(1, time * batch, gateRow, own.address, out + at.in.b);
     return dx;

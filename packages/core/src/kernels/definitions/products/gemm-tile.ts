@@ -1,5 +1,5 @@
 // The innermost part of a matrix product: one tile of C in registers, and the rows of tiles of one panel of B. Each element
-// of C is one chain of `madd` in the order of k, begun from C or from 0.
+// of C is one chain of `madd` in the order of k, begun from its origin (gemm.ts) or from 0.
 import { defineRoutine } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Place, Routine, Target, Value, Variable } from "../../language/values.ts";
@@ -24,7 +24,9 @@ interface Panel {
   readonly bStep: Variable;
   readonly c: Variable;
   readonly cRow: Variable;
-  readonly fromC: Variable;
+  readonly origin: Variable;
+  readonly originRow: Variable;
+  readonly hasOrigin: Variable;
 }
 
 type Sums = readonly (readonly Variable[])[];
@@ -105,18 +107,24 @@ function multiply(k: Recorder, panel: Panel, sums: Sums, isWhole: boolean): void
 
 /** One tile of C: `rows` × `vectors`, of which the last has the lanes of `tail`, if there is one. */
 function tile(k: Recorder, panel: Panel, rows: number, vectors: number, tail?: Variable): void {
-  const { c, cRow, fromC } = panel;
+  const { c, cRow, origin, originRow, hasOrigin } = panel;
   const sums = Array.from({ length: rows }, () => Array.from({ length: vectors }, () => k.variable("v")));
-  const eachOfC = (body: (place: Place, sum: Variable, isPart: boolean) => void) => {
-    const rowsOfC = new SteppedRows(k, rows, c, cRow);
+  const eachSum = (
+    first: Variable,
+    step: Variable,
+    body: (place: Place, sum: Variable, isPart: boolean) => void,
+  ) => {
+    const places = new SteppedRows(k, rows, first, step);
     for (const [row, sumsOfRow] of sums.entries())
       for (const [vector, sum] of sumsOfRow.entries())
-        body(rowsOfC.at(row, 4 * k.lanes * vector), sum, vector === vectors - 1);
+        body(places.at(row, 4 * k.lanes * vector), sum, tail !== undefined && vector === vectors - 1);
   };
   k.if(
-    fromC,
+    hasOrigin,
     () =>
-      eachOfC((place, sum, isLast) => k.set(sum, tail && isLast ? k.loadPart(tail, place) : k.load(place))),
+      eachSum(origin, originRow, (place, sum, isPart) =>
+        k.set(sum, isPart ? k.loadPart(tail!, place) : k.load(place)),
+      ),
     () => {
       for (const sum of sums.flat()) k.set(sum, 0);
     },
@@ -129,7 +137,7 @@ function tile(k: Recorder, panel: Panel, rows: number, vectors: number, tail?: V
       for (let offset = 0; offset < 4 * k.lanes * vectors; offset += line) k.prefetch(next.at(row, offset));
   }
   multiply(k, panel, sums, isWhole);
-  eachOfC((place, sum, isLast) => (tail && isLast ? k.storePart(tail, place, sum) : k.store(place, sum)));
+  eachSum(c, cRow, (place, sum, isPart) => (isPart ? k.storePart(tail!, place, sum) : k.store(place, sum)));
 }
 
 /** All rows of a block of A times one panel of B, which has `columns` columns. */
@@ -151,11 +159,15 @@ export function panelRoutine(target: Target, columns: "all" | "two vectors" | "o
       placeOfB,
       "ptr",
       "ptr",
+      "ptr",
+      "ptr",
       "i32",
     ],
     target,
-    (k, rows, width, depth, a, aRow, aStep, aPanel, aIsPacked, b, bStep, c, cRow, fromC) => {
-      const panel: Panel = { depth, a, aRow, aStep, aIsPacked, b, bStep, c, cRow, fromC };
+    (k, rows, width, depth, a, aRow, aStep, aPanel, aIsPacked, b, bStep, c, cRow, ...rest) => {
+      const [origin, originRow, hasOrigin] = rest as [Variable, Variable, Variable];
+      const ofC = { c, cRow, origin, originRow, hasOrigin };
+      const panel: Panel = { depth, a, aRow, aStep, aIsPacked, b, bStep, ...ofC };
       const vectors = columns === "one vector" ? 1 : target.tile.vectors;
       const inLast = k.sub(width, (vectors - 1) * k.lanes);
       const tail = columns === "all" ? undefined : k.variable("tail", k.do("tail.first", inLast));
@@ -165,11 +177,12 @@ export function panelRoutine(target: Target, columns: "all" | "two vectors" | "o
           tile(k, panel, whole, vectors, tail);
           k.increase(a, aPanel);
           k.increase(c, k.mul(cRow, whole));
+          k.increase(origin, k.mul(originRow, whole));
           k.increase(rows, -whole);
         },
       );
-      for (let rest = 1; rest < whole; rest++)
-        k.if(k.eq(rows, rest), () => tile(k, panel, rest, vectors, tail));
+      for (let left = 1; left < whole; left++)
+        k.if(k.eq(rows, left), () => tile(k, panel, left, vectors, tail));
     },
   );
 }

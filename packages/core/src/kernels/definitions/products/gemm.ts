@@ -1,6 +1,6 @@
 // float32 matrix product for any strides, after GotoBLAS and BLIS (https://doi.org/10.1145/1356052.1356053). Loops cut
 // B, then A, into blocks that stay in the caches; the innermost loop keeps one tile of C in registers (gemm-tile.ts). Each
-// element of C is one chain of `madd` in the order of k, begun from C or from 0: so its bits depend on its row of A, its
+// element of C is one chain of `madd` in the order of k, begun from D or from 0: so its bits depend on its row of A, its
 // column of B and its own beginning alone, whatever the tile, the blocks or the packing.
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
@@ -14,6 +14,7 @@ const block = { depth: 256, columns: 512, rows: 96 };
 const line = 64;
 
 type Four = [Variable, Variable, Variable, Variable];
+type Three = [Variable, Variable, Variable];
 
 interface Sizes {
   /** Rows and columns of the register tile. */
@@ -45,6 +46,9 @@ interface Matrix {
   readonly column: Variable;
 }
 
+/** A matrix whose columns are contiguous. */
+type Rows = Omit<Matrix, "column">;
+
 /** One product of the batch, and how it is cut. */
 interface Product {
   readonly m: Variable;
@@ -52,8 +56,9 @@ interface Product {
   readonly depth: Variable;
   readonly a: Matrix;
   readonly b: Matrix;
-  readonly c: Omit<Matrix, "column">;
-  readonly beta: Variable;
+  readonly c: Rows;
+  readonly d: Rows;
+  readonly hasD: Variable;
   readonly sizes: Sizes;
   readonly depthOfBlock: Variable;
   readonly rowsOfBlock: Variable;
@@ -81,17 +86,17 @@ interface Block {
   readonly l: Variable;
   readonly columns: Variable;
   readonly deep: Variable;
-  readonly fromC: Variable;
+  readonly hasOrigin: Variable;
   readonly start: Variable;
   /** Columns that are read where they lie; the others are packed. */
   readonly inPlace: Variable;
 }
 
 function blockOfProduct(k: Recorder, product: Product, j: Variable, l: Variable): void {
-  const { m, n, depth, b, beta, sizes, depthOfBlock, packedB, packs } = product;
+  const { m, n, depth, b, hasD, sizes, depthOfBlock, packedB, packs } = product;
   const columns = k.variable("i32", k.min(k.sub(n, j), block.columns));
   const deep = k.variable("i32", k.min(k.sub(depth, l), depthOfBlock));
-  const fromC = k.variable("i32", k.or(k.ne(beta, 0), k.gt(l, 0)));
+  const hasOrigin = k.variable("i32", k.or(hasD, k.gt(l, 0)));
   const start = k.variable("ptr", k.add(k.add(b.start, times(k, l, b.row)), times(k, j, b.column)));
   const inPlace = k.variable("i32", 0);
   if (k.target.packs !== "all")
@@ -100,12 +105,12 @@ function blockOfProduct(k: Recorder, product: Product, j: Variable, l: Variable)
     );
   const packed = k.add(start, times(k, inPlace, b.column));
   k.call(packs.b, k.sub(columns, inPlace), deep, packed, b.column, b.row, packedB);
-  overRows(k, product, { j, l, columns, deep, fromC, start, inPlace });
+  overRows(k, product, { j, l, columns, deep, hasOrigin, start, inPlace });
 }
 
 /** All blocks of A times one of B. */
 function overRows(k: Recorder, product: Product, blockOfB: Block): void {
-  const { m, n, depth, a, c, sizes, rowsOfBlock, packedA, packs } = product;
+  const { m, n, depth, a, c, d, sizes, rowsOfBlock, packedA, packs } = product;
   const { j, l, deep } = blockOfB;
   const { a: place } = placesFor(k.target);
   const to = `to.${place}` as const;
@@ -133,8 +138,15 @@ function overRows(k: Recorder, product: Product, blockOfB: Block): void {
           pack,
         );
       } else pack();
-      const rowOfC = k.variable("ptr", k.add(k.add(c.start, times(k, i, c.row)), bytesOf(k, j)));
-      overPanels(k, product, blockOfB, { rows, from, panel, isPacked }, rowOfC);
+      const rowOf = ({ start, row }: Rows) => k.add(k.add(start, times(k, i, row)), bytesOf(k, j));
+      const rowOfC = k.variable("ptr", rowOf(c));
+      // Later blocks of k go on with what the first has left in C.
+      const origin: Rows = { start: k.variable("ptr", rowOfC), row: k.variable("ptr", c.row) };
+      k.if(k.eq(l, 0), () => {
+        k.set(origin.start, rowOf(d));
+        k.set(origin.row, d.row);
+      });
+      overPanels(k, product, blockOfB, { rows, from, panel, isPacked }, rowOfC, origin);
       k.increase(i, rowsOfBlock);
     },
   );
@@ -144,9 +156,10 @@ function overRows(k: Recorder, product: Product, blockOfB: Block): void {
 function overPanels(
   k: Recorder,
   { a, b, c, sizes, packedB, panels }: Product,
-  { columns, deep, fromC, start, inPlace }: Block,
+  { columns, deep, hasOrigin, start, inPlace }: Block,
   blockOfA: Record<"rows" | "from" | "panel" | "isPacked", Variable>,
   rowOfC: Variable,
+  origin: Rows,
 ): void {
   const { rows, from, panel, isPacked } = blockOfA;
   const places = placesFor(k.target);
@@ -168,12 +181,13 @@ function overPanels(
         k.call(
           routine,
           ...[rows, left, deep, from, k.do(toA, a.row), k.do(toA, a.column), panel, isPacked],
-          ...[panelOfB, step, rowOfC, c.row, fromC],
+          ...[panelOfB, step, rowOfC, c.row, origin.start, origin.row, hasOrigin],
         );
       k.if(k.ge(left, sizes.columns), call(panels.all), () =>
         k.if(k.gt(left, k.lanes), call(panels.two), call(panels.one)),
       );
       k.increase(rowOfC, 4 * sizes.columns);
+      k.increase(origin.start, 4 * sizes.columns);
       k.increase(column, sizes.columns);
     },
   );
@@ -188,18 +202,21 @@ function evenBlock(k: Recorder, count: Variable, most: number, unit: number): Va
 
 function record(k: Recorder, given: readonly Variable[]): void {
   const [batch, m, n, depth] = given.slice(0, 4) as Four;
-  const [a, b, c] = [4, 8, 12].map((first) => given.slice(first, first + 4)) as [Four, Four, Four];
+  const [a, b] = [4, 8].map((first) => given.slice(first, first + 4)) as [Four, Four];
+  const [c, d] = [12, 15].map((first) => given.slice(first, first + 3)) as [Three, Three];
   const stride = (elements: Variable) => k.variable("ptr", bytesOf(k, elements));
   const matrix = ([start, , row, column]: Four): Matrix => ({
     start,
     row: stride(row),
     column: stride(column),
   });
+  const rows = ([start, , row]: Three): Rows => ({ start, row: stride(row) });
   const sizes = sizesFor(k.target);
   const packedA = k.variable("near", k.scratch());
   const packedB = k.variable("near", k.add(packedA, sizes.aBytes));
   const product: Product = {
-    ...{ m, n, depth, a: matrix(a), b: matrix(b), c: { start: c[0], row: stride(c[2]) }, beta: c[3], sizes },
+    ...{ m, n, depth, a: matrix(a), b: matrix(b), c: rows(c), d: rows(d), sizes },
+    hasD: k.variable("i32", k.ne(d[0], 0)),
     depthOfBlock: evenBlock(k, depth, block.depth, 8),
     rowsOfBlock: evenBlock(k, m, sizes.blockRows, sizes.rows),
     ...{ packedA, packedB },
@@ -227,18 +244,28 @@ function record(k: Recorder, given: readonly Variable[]): void {
           k.increase(j, block.columns);
         },
       );
-      for (const [start, ofBatch] of [a, b, c]) k.increase(start, bytesOf(k, ofBatch));
+      for (const [start, ofBatch] of [a, b, c, d]) k.increase(start, bytesOf(k, ofBatch));
       k.increase(batch, -1);
     },
   );
 }
 
-const matrixParameters = ["ptr", "i32", "i32", "i32"] as const;
+const rowsParameters = ["ptr", "i32", "i32"] as const;
+const matrixParameters = [...rowsParameters, "i32"] as const;
 
-/** C[z] = A[z]·B[z] + beta·C[z], as in the table of kernels. */
+/** C[z] = A[z]·B[z] + D[z], as in the table of kernels. */
 export const gemm = defineKernel(
   "gemm",
-  ["i32", "i32", "i32", "i32", ...matrixParameters, ...matrixParameters, ...matrixParameters],
+  [
+    "i32",
+    "i32",
+    "i32",
+    "i32",
+    ...matrixParameters,
+    ...matrixParameters,
+    ...rowsParameters,
+    ...rowsParameters,
+  ],
   (k, ...given) => record(k, given),
   (target) => {
     const { aBytes, bBytes } = sizesFor(target);
