@@ -176,7 +176,7 @@ it("profile shows where the time of a step goes", async () => {
   expect(table.stdout).toMatch(
     /^the step of one worker, with one shard of 24 samples, on wasm-\w+ kernels\nmostly .*; over the whole step [\d.]+ GFLOP\/s\n\nkernel +operands +calls/,
   );
-  expect(table.stdout).toMatch(/\ngemm +\[24,16\] \[16,33\] \[24,33\] +1 /);
+  expect(table.stdout).toMatch(/\ngemm +\[24,16\] \[16,33\] \[24,33\] \[33\] +1 /);
   expect(table.stdout).toMatch(/\nwhole step [\d.]+ ms\n$/);
   const { kernels, samples, flops, ms, rows } = JSON.parse(
     (await shardgrad("profile", job, "--workers", "2", "--rounds", "2", "--kernels", "wasm", "--json"))
