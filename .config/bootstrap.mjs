@@ -20,6 +20,7 @@ const products = {
   "packages/blas": ["dist/index.js"],
   "packages/native": ["dist/index.js", "src/kernel-code.generated.ts"],
   "packages/parallel": ["dist/index.js", "dist/engine.js", "dist/command.js", "dist/worker.js"],
+  "packages/mpi": ["dist/index.js"],
   "packages/data": ["dist/index.js"],
   "packages/shardgrad": ["dist/index.js", "dist/cli.js", "dist/why-browser.js"],
 };

@@ -1,0 +1,52 @@
+// Connects this process with the others of its launch, once; another thread then takes the connection over.
+import type { Launch, TransportPackage } from "@shardgrad/parallel/engine";
+import type { Calls } from "./calls.ts";
+import { bindCalls, check, numberOf } from "./calls.ts";
+import { MpiError } from "./errors.ts";
+import type { Mpi } from "./find-mpi.ts";
+import { findMpi } from "./find-mpi.ts";
+import { MpiTransport } from "./mpi-transport.ts";
+import { addressOf } from "./native.ts";
+
+/** The errors that the library itself would end the process for are returned from now on. */
+function initialize({ abi, name }: Mpi, calls: Calls): void {
+  if (numberOf(calls.finalized, "looking for a connection", calls) !== 0)
+    throw new MpiError("mpi: the connection of this process was closed; start another process for another run");
+  if (numberOf(calls.initialized, "looking for a connection", calls) !== 0) return;
+  numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
+  check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
+}
+
+/** What keeps this connection from being used, if anything does. */
+function fault({ abi, name, library }: Mpi, calls: Calls, launch: Launch): MpiError | undefined {
+  const level = numberOf(calls.queryThread, `asking ${name} for threads`, calls);
+  if (level < abi.serialized)
+    return new MpiError(
+      `mpi: ${name} (${library.path}) was built without threads: it gives level ${level}, expected ${abi.serialized} (MPI_THREAD_SERIALIZED); install another build`,
+    );
+  const machine = numberOf((rank) => calls.rank(abi.world, rank), "asking for the rank", calls);
+  const machines = numberOf((size) => calls.size(abi.world, size), "asking for the size", calls);
+  if (machine !== launch.machine || machines !== launch.machines)
+    return new MpiError(
+      `mpi: the launcher says machine ${launch.machine} of ${launch.machines}, the library (${name}, ${library.path}) ${machine} of ${machines}: they are of different MPIs; set SHARDGRAD_MPI to the path of the launcher's libmpi, or use the mpirun of ${name}`,
+    );
+  return undefined;
+}
+
+/**
+ * Connects this process with the others of its launch, or takes over the connection that another thread of it has made.
+ *
+ * @throws MpiError if there is no library, or another one than the launcher's
+ */
+export const openTransport: TransportPackage["openTransport"] = (heap, launch) => {
+  const mpi = findMpi();
+  const calls = bindCalls(mpi);
+  initialize(mpi, calls);
+  const wrong = fault(mpi, calls, launch);
+  if (wrong) {
+    // Else the launcher complains about a process that ended without it, below the line that says why.
+    calls.finalize();
+    throw wrong;
+  }
+  return new MpiTransport(mpi, calls, addressOf(new Uint8Array(heap)), launch);
+};
