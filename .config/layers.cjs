@@ -6,6 +6,7 @@
 const core = "^packages/core/src/";
 const blas = "^packages/blas/src/";
 const native = "^packages/native/src/";
+const mpi = "^packages/mpi/src/";
 const definitions = `${core}kernels/definitions/`;
 const parallel = "^packages/parallel/src/";
 const data = "^packages/data/src/";
@@ -63,7 +64,7 @@ const rooms = [
   ["training-run", "train", "profile-job", "graph-job", "load", "predict-rows", "evaluate"],
   ["index", "engine", "command", "worker-entry"],
 ];
-/** The rooms of native, those of data, and those of shardgrad, from left to right. */
+/** The rooms of native, those of mpi, of data, and of shardgrad, from left to right. */
 const nativeRooms = [
   ["errors"],
   ["assembler"],
@@ -75,6 +76,16 @@ const nativeRooms = [
   ["self-check"],
   ["find-native"],
   ["use-native", "measure"],
+  ["index"],
+];
+const mpiRooms = [
+  ["errors"],
+  ["native"],
+  ["libraries"],
+  ["find-mpi"],
+  ["calls", "requests"],
+  ["mpi-transport"],
+  ["open-transport"],
   ["index"],
 ];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
@@ -114,6 +125,7 @@ module.exports = {
     ...upwards("definition-room", definitions, definitionRooms),
     ...upwards("room", parallel, rooms),
     ...upwards("native-room", native, nativeRooms),
+    ...upwards("mpi-room", mpi, mpiRooms),
     ...upwards("data-room", data, dataRooms),
     ...upwards("shardgrad-room", shardgrad, shardgradRooms),
     {
@@ -122,12 +134,13 @@ module.exports = {
       severity: "error",
       from: {},
       to: {
-        path: [core, parallel, native, data, shardgrad],
+        path: [core, parallel, native, mpi, data, shardgrad],
         pathNot: [
           members(core, layers.flat()),
           coreEntry,
           members(parallel, rooms.flat()),
           members(native, nativeRooms.flat()),
+          members(mpi, mpiRooms.flat()),
           members(data, dataRooms.flat()),
           members(shardgrad, shardgradRooms.flat()),
           "\\.d\\.ts$",
@@ -181,6 +194,17 @@ module.exports = {
       to: { path: "^packages/", pathNot: ["^packages/$1/src/", "^packages/core/dist/"] },
     },
     {
+      name: "mpi-carries-bytes",
+      comment: "parallel loads it, and says what it is to look like; what the bytes are is not its affair.",
+      severity: "error",
+      from: { path: mpi, ...shipped },
+      to: {
+        path: "^packages/",
+        pathNot: [mpi, "^packages/core/dist/"],
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
       name: "native-code-in-one-file",
       comment:
         "What goes on beyond the edge of the language is seen at one place; the bench measures what that costs.",
@@ -188,6 +212,7 @@ module.exports = {
       from: {
         pathNot: [
           `${blas}native\\.ts$`,
+          `${mpi}native\\.ts$`,
           `${native}code/foreign\\.ts$`,
           "^packages/native/testing/",
           "^packages/bench/src/kernels/native-call\\.ts$",

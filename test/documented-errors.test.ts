@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(root + path, "utf8");
 
-const sources = globSync("packages/{core,parallel,blas,data,shardgrad}/src/**/*.ts", { cwd: root })
+const sources = globSync("packages/{core,parallel,blas,mpi,data,shardgrad}/src/**/*.ts", { cwd: root })
   .filter((path) => !path.endsWith(".test.ts") && !path.endsWith(".generated.ts"))
   .map(read)
   .join("\n");

@@ -8,7 +8,7 @@ import { expectTypesAsCode } from "./expect-types-as-code.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-it.each(["core", "parallel", "blas", "data", "shardgrad"])(
+it.each(["core", "parallel", "blas", "mpi", "data", "shardgrad"])(
   "%s has types that resolve as its code does",
   (name) => expectTypesAsCode(`${root}packages/${name}/`),
 );

@@ -16,7 +16,7 @@ import { isTooOld, nodesOnPath } from "./nodes-on-path.ts";
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL("../", import.meta.url));
-const names = ["core", "parallel", "blas", "native", "data", "shardgrad"];
+const names = ["core", "parallel", "blas", "native", "mpi", "data", "shardgrad"];
 const packageOf = (name: string) => fileURLToPath(new URL(`../packages/${name}/`, import.meta.url));
 const manifestOf = async (name: string) =>
   JSON.parse(await readFile(`${packageOf(name)}package.json`, "utf8"));

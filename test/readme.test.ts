@@ -13,7 +13,9 @@ const read = (name: string) => readFileSync(root + name, "utf8");
 
 const readmes = [
   "README.md",
-  ...["core", "parallel", "blas", "native", "data", "shardgrad"].map((name) => `packages/${name}/README.md`),
+  ...["core", "parallel", "blas", "native", "mpi", "data", "shardgrad"].map(
+    (name) => `packages/${name}/README.md`,
+  ),
 ];
 const pages = globSync("docs/*.md", { cwd: root }).map((path) => path.replaceAll("\\", "/"));
 

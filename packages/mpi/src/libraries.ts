@@ -56,9 +56,11 @@ export function identify(library: NativeLibrary): Identity | undefined {
   const text = new Uint8Array(8192);
   const length = new Int32Array(1);
   library.bind("int MPI_Get_library_version(uint8_t *text, int *length)")(text, length);
-  const version = new TextDecoder().decode(text.subarray(0, length[0])).replace(/\0[^]*/, "");
+  const version = new TextDecoder().decode(text.subarray(0, length[0])).split("\0")[0]!;
   const maker = makers.find(([pattern]) => pattern.test(version));
-  const name = maker ? `${maker[1]} ${maker[0].exec(version)![1]}` : version.split("\n")[0]!.slice(0, 60).trim();
+  const name = maker
+    ? `${maker[1]} ${maker[0].exec(version)![1]}`
+    : version.split("\n")[0]!.slice(0, 60).trim();
   const isMpich = maker !== undefined && maker !== makers[0];
   const abi = hasStandardAbi(library) ? standard : (openMpi(library) ?? (isMpich ? mpich : undefined));
   return abi && { abi, name };
@@ -78,7 +80,11 @@ type Family = "standard" | "Open MPI" | "MPICH";
 const files: Record<Family, Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   standard: {
     linux: ["libmpi_abi.so.1", "libmpi_abi.so"],
-    darwin: ["libmpi_abi.1.dylib", "/opt/homebrew/lib/libmpi_abi.1.dylib", "/usr/local/lib/libmpi_abi.1.dylib"],
+    darwin: [
+      "libmpi_abi.1.dylib",
+      "/opt/homebrew/lib/libmpi_abi.1.dylib",
+      "/usr/local/lib/libmpi_abi.1.dylib",
+    ],
   },
   "Open MPI": {
     linux: ["libmpi.so.40", "libmpi.so.80", "libmpi.so.20"],

@@ -11,7 +11,9 @@ import { addressOf } from "./native.ts";
 /** The errors that the library itself would end the process for are returned from now on. */
 function initialize({ abi, name }: Mpi, calls: Calls): void {
   if (numberOf(calls.finalized, "looking for a connection", calls) !== 0)
-    throw new MpiError("mpi: the connection of this process was closed; start another process for another run");
+    throw new MpiError(
+      "mpi: the connection of this process was closed; start another process for another run",
+    );
   if (numberOf(calls.initialized, "looking for a connection", calls) !== 0) return;
   numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
   check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
