@@ -97,6 +97,7 @@ const shardgradRooms = [
   ["train"],
   ["plots", "graph"],
   ["scale"],
+  ["simulate"],
   ["doctor", "init"],
   ["measure"],
   ["index"],

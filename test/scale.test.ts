@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ScaleResult } from "shardgrad";
+import type { ScaleResult, Simulation } from "shardgrad";
 import { scale } from "shardgrad";
 import { afterAll, expect, it } from "vitest";
 
@@ -21,18 +21,26 @@ function shardgrad(...args: string[]): Promise<{ code: unknown; stdout: string; 
   });
 }
 
-it("scale --json measures each number of workers, with the same bits, and writes the plot and the page", async () => {
+it("scale --json measures each number of workers, with the same bits, predicts machines, and writes the plot and the page", async () => {
   const [svg, html] = [join(folder, "plot.svg"), join(folder, "page.html")];
   const flags = ["--workers", "1,2", "--rounds", "1", "--kernels", "wasm", "--svg", svg, "--html", html];
-  const { code, stdout, stderr } = await shardgrad("scale", fileURLToPath(job), ...flags, "--json");
+  const network = ["--machines", "2,25", "--latency", "20us", "--bandwidth", "1gbit,25gbit"];
+  const { code, stdout, stderr } = await shardgrad(
+    "scale",
+    fileURLToPath(job),
+    ...flags,
+    ...network,
+    "--json",
+  );
   expect(stderr).toBe("");
   expect(code).toBe(0);
-  const result = JSON.parse(stdout) as ScaleResult;
+  const { simulation, ...result } = JSON.parse(stdout) as ScaleResult & { simulation: Simulation };
   expect(result).toMatchObject({ job: job.href, sameBits: true, rounds: 1 });
   expect(result.rows.map(({ mode, workers, shards }) => [mode, workers, shards])).toEqual([
     ["strong", 1, 2],
     ["strong", 2, 2],
     ["undivided", 1, 1],
+    ["part", 2, 2],
   ]);
   for (const { rounds, msPerStep, time, reason } of result.rows) {
     expect({ rounds, reason }).toEqual({ rounds: 1, reason: null });
@@ -42,7 +50,22 @@ it("scale --json measures each number of workers, with the same bits, and writes
   }
   expect(result.advice.length).toBeGreaterThan(0);
   expect(readFileSync(svg, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
-  expect(readFileSync(html, "utf8")).toContain("<h1>Scaling: clusters.ts</h1>");
+  for (const title of ["<h1>Scaling: clusters.ts</h1>", "<h2>Several machines</h2>"])
+    expect(readFileSync(html, "utf8")).toContain(title);
+  // A machine's own work is what was measured for its part of the batch.
+  const [whole, part] = [result.rows[1]!.msPerStep!.median, result.rows[3]!.msPerStep!.median];
+  expect(simulation).toMatchObject({ workers: 2, latencySeconds: 20e-6, overlap: false });
+  expect(
+    simulation.rows.map(({ bitsPerSecond, machines, localMs }) => [bitsPerSecond, machines, localMs]),
+  ).toEqual([
+    [1e9, 1, whole],
+    [1e9, 2, part],
+    [25e9, 1, whole],
+    [25e9, 2, part],
+  ]);
+  expect(simulation.refused).toEqual([
+    { machines: 25, reason: expect.stringContaining("need 50 samples in a batch, and it has 48") },
+  ]);
 });
 
 it("scale() gives a batch to every worker if asked, and says which number of workers cannot", async () => {
@@ -75,6 +98,13 @@ it.each([
   [["--workers", "1,x"], 2, /Expected integers of at least 1, separated by commas, such as 1,2,4\.\n$/],
   [["--workers", "0"], 2, /Expected integers of at least 1/],
   [["--rounds", "0"], 2, /^shardgrad: scale: rounds is 0, expected an integer of at least 1\n$/],
+  [["--machines", "2.5"], 2, /--machines <counts>.*Expected integers of at least 1/],
+  [
+    ["--latency", "50"],
+    2,
+    /--latency <time>.*Expected a time with its unit \(ns, us, ms, s\), such as 50us\.\n$/,
+  ],
+  [["--bandwidth", "1gbit,10GB"], 2, /--bandwidth <list>.*Expected bits a second with their unit/],
   [
     ["--svg", "/no/such/folder/x.svg"],
     2,
@@ -91,6 +121,7 @@ it("scale() checks its options before it trains", async () => {
   for (const [options, message] of [
     [{ workers: [] }, "scale: workers is [], expected a list of integers of at least 1, such as [1, 2, 4]"],
     [{ workers: 2 }, "scale: workers is 2, expected a list"],
+    [{ machines: [0] }, "scale: machines is [0], expected a list"],
     [{ weak: "yes" }, 'scale: weak is "yes", expected true or false'],
     [{ batchSize: 0 }, "scale: batchSize is 0, expected an integer of at least 1"],
     [{ round: 3 }, 'scale: there is no option "round"; did you mean rounds?'],

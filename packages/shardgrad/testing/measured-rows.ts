@@ -25,6 +25,7 @@ export function measuredRows(partsByWorkers: Readonly<Record<number, Partial<Ste
       efficiency: alone / ms / workers,
       limit: same(workers),
       time,
+      backwardMs: time.compute / 2,
       weightsSha256: "0123456789abcdef".repeat(4),
       reason: null,
     };

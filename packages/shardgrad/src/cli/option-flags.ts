@@ -12,6 +12,13 @@ export function integer(text: string): number {
   return Number(text);
 }
 
+/** `1,2,4` */
+export function counts(text: string): number[] {
+  const numbers = text.split(",").map((word) => Number(word.trim() || Number.NaN));
+  if (numbers.every((each) => Number.isSafeInteger(each) && each >= 1)) return numbers;
+  throw new InvalidArgumentError("Expected integers of at least 1, separated by commas, such as 1,2,4.");
+}
+
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Expected a number.");

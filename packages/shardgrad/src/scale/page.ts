@@ -80,8 +80,17 @@ function times(rows: readonly ScaleRow[]): string {
   );
 }
 
+/** A table with sentences, of another room. */
+export interface PageSection {
+  title: string;
+  sentences: readonly string[];
+  caption: string;
+  head: readonly string[];
+  rows: readonly (readonly string[])[];
+}
+
 /** An HTML document. */
-export function scalePage(result: ScaleResult): string {
+export function scalePage(result: ScaleResult, more: readonly PageSection[] = []): string {
   const { rows, advice, machine } = result;
   const bits = bitsLine(result);
   const reasons = rows.flatMap(({ mode, workers, reason }) =>
@@ -106,6 +115,7 @@ ${bits === undefined ? "" : `<p>${escapeXml(bits)}</p>`}
 ${gains(rows)}
 ${times(rows)}
 ${list(reasons)}
+${more.map(({ title, sentences, caption, head, rows }) => `<h2>${escapeXml(title)}</h2>\n${list(sentences)}\n${table(caption, head, rows)}`).join("\n")}
 <p class="soft">Each number of workers had a turn in every round, and speed-ups compare turns of the same round. The limit is what as many threads that share nothing gain at matrix products, measured in the same rounds.</p>
 <p class="soft">${facts.map(escapeXml).join("<br>")}</p>
 </body>

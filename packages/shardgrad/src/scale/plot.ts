@@ -26,7 +26,7 @@ export function scalePlot(result: ScaleResult): Picture {
   const counts = strong.map(({ workers }) => workers);
   const most = Math.max(...counts);
   // The batch of one worker is the same in one piece or in shards of its own.
-  const weak = rows.filter(({ mode }) => mode !== "strong");
+  const weak = rows.filter(({ mode }) => mode === "undivided" || mode === "weak");
   const lines: Line[] = [
     { name: "ideal", style: 5, marks: "none", points: [1, most].map((x) => [x, x] as const) },
     {

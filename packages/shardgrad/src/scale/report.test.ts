@@ -21,6 +21,7 @@ const result: ScaleResult = {
   steps: { warm: 100, steps: 200 },
   parameters: 235_146,
   trainSamples: 8000,
+  division: { batchSize: 128, microBatch: 128, workers: 4, shards: null },
   kernels: "wasm-relaxed",
   machine: {
     cpu: "a processor",

@@ -24,6 +24,7 @@ const turn = (msPerStep: number, batch = 100, weightsSha256 = "a"): Turn => ({
   msPerStep,
   samplesPerSecond: (batch / msPerStep) * 1000,
   time: noTime,
+  backwardMs: 0,
   weightsSha256,
 });
 const turns = (...list: Turn[]) => new Map(list.map((each, round) => [round, each]));

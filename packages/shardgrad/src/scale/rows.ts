@@ -1,15 +1,16 @@
 // From turns by round to rows: medians, ranges, ratios. Compares only within rounds.
 import type { ByRound, Spread } from "./statistics.ts";
-import { pairRounds, spreadOf } from "./statistics.ts";
+import { median, pairRounds, spreadOf } from "./statistics.ts";
 import type { StepTime } from "./step-time.ts";
 import { medianStepTime } from "./step-time.ts";
 import type { Turn } from "./turn.ts";
 
 /**
  * `strong`: the job's batch in so many shards, shared by the workers. `undivided`: one worker with the batch in one
- * shard. `weak`: a batch of that size for every worker, compared with `undivided`.
+ * shard. `weak`: a batch of that size for every worker, compared with `undivided`. `part`: what one of several machines
+ * does of the batch, compared with nothing.
  */
-export type ScaleMode = "strong" | "undivided" | "weak";
+export type ScaleMode = "strong" | "undivided" | "weak" | "part";
 
 /** One number of workers. Without numbers, fields are null, and `reason` says why. */
 export interface ScaleRow {
@@ -30,6 +31,8 @@ export interface ScaleRow {
   limit: Spread | null;
   /** Where the time of a step goes: means over the workers, medians over the rounds. */
   time: StepTime | null;
+  /** Milliseconds of `time.compute` that are backward passes. */
+  backwardMs: number | null;
   /** Of the weights after the turn, if they were the same in every round. */
   weightsSha256: string | null;
   reason: string | null;
@@ -49,7 +52,11 @@ type RowParts = Pick<Measured, "mode" | "workers">;
 
 /** The row that another is compared with. */
 function isBaselineOf(row: RowParts, other: RowParts): boolean {
-  return other.workers === 1 && other.mode === (row.mode === "weak" ? "undivided" : "strong");
+  return (
+    row.mode !== "part" &&
+    other.workers === 1 &&
+    other.mode === (row.mode === "weak" ? "undivided" : "strong")
+  );
 }
 
 const rates = ({ turns }: Measured): ByRound =>
@@ -79,6 +86,7 @@ export function rowsOf(measured: readonly Measured[], gflops: (workers: number) 
       efficiency: speedup && speedup.median / workers,
       limit: pairRounds(gflops(workers), gflops(1), (a, b) => a / b) ?? null,
       time: turns.length > 0 ? medianStepTime(turns.map(({ time }) => time)) : null,
+      backwardMs: turns.length > 0 ? median(turns.map(({ backwardMs }) => backwardMs)) : null,
       weightsSha256: hashes.size === 1 ? [...hashes][0]! : null,
       reason,
     };

@@ -8,6 +8,8 @@ import { usableCores } from "@shardgrad/parallel/engine";
 import { adviceOf } from "./advice.ts";
 import type { Machine } from "./machine.ts";
 import { describeMachine } from "./machine.ts";
+import type { Division } from "./parts.ts";
+import { partsToMeasure } from "./parts.ts";
 import type { Entrant } from "./rounds.ts";
 import { runRounds } from "./rounds.ts";
 import type { Measured, ScaleMode, ScaleRow } from "./rows.ts";
@@ -26,6 +28,11 @@ export interface ScaleOptions
   weak?: boolean;
   /** Default 5. */
   rounds?: number;
+  /**
+   * Also measures what one of so many machines does of the batch, with the most of `workers`: at most five parts, from
+   * which `simulateMachines` predicts. Default: none.
+   */
+  machines?: readonly number[];
   /** Told what begins, such as "round 2 of 5: 4 workers". */
   onProgress?: (what: string) => void;
 }
@@ -34,6 +41,7 @@ const optionsOfScale = optionNames<ScaleOptions>({
   workers: true,
   weak: true,
   rounds: true,
+  machines: true,
   shards: true,
   batchSize: true,
   accumulate: true,
@@ -57,6 +65,8 @@ export interface ScaleResult {
   steps: TurnPlan;
   parameters: number;
   trainSamples: number;
+  /** How a step divides among machines, with the most workers that were measured. */
+  division: Division;
   kernels: StartEvent["kernels"];
   machine: Machine;
 }
@@ -66,14 +76,16 @@ const restMs = 150;
 
 function checkScaleOptions(options: ScaleOptions): void {
   checkParts("scale", options, optionsOfScale, "option");
-  const { workers, rounds, weak, onProgress, ...others } = options;
+  const { workers, rounds, weak, machines, onProgress, ...others } = options;
   checkValues("scale", others);
   const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
+  const areCounts = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isCount);
   const refuse = (name: string, value: unknown, expected: string) => {
     throw new JobError(`scale: ${name} is ${JSON.stringify(value) ?? typeof value}, expected ${expected}`);
   };
-  if (workers !== undefined && !(Array.isArray(workers) && workers.length > 0 && workers.every(isCount)))
-    refuse("workers", workers, "a list of integers of at least 1, such as [1, 2, 4]");
+  for (const [name, value] of Object.entries({ workers, machines }))
+    if (value !== undefined && !areCounts(value))
+      refuse(name, value, "a list of integers of at least 1, such as [1, 2, 4]");
   if (rounds !== undefined && !isCount(rounds)) refuse("rounds", rounds, "an integer of at least 1");
   if (weak !== undefined && typeof weak !== "boolean") refuse("weak", weak, "true or false");
   if (onProgress !== undefined && typeof onProgress !== "function")
@@ -90,8 +102,9 @@ class Place implements Entrant {
   readonly #plan: TurnPlan;
 
   constructor(job: string, mode: ScaleMode, options: TrainOptions, plan: TurnPlan) {
-    const { workers } = options;
-    const detail = { strong: "", undivided: ", one shard", weak: ", a batch each" }[mode];
+    const { workers, batchSize } = options;
+    const part = `, a machine's ${batchSize} samples`;
+    const detail = { strong: "", undivided: ", one shard", weak: ", a batch each", part }[mode];
     this.name = `${workers} ${workers === 1 ? "worker" : "workers"}${detail}`;
     this.mode = mode;
     this.options = options;
@@ -108,15 +121,22 @@ class Place implements Entrant {
 function placesOf(
   job: string,
   counts: readonly number[],
-  { weak = false, shards: pinned, ...base }: TrainOptions & Pick<ScaleOptions, "weak">,
+  {
+    weak = false,
+    machines = [],
+    shards: given,
+    ...base
+  }: TrainOptions & Pick<ScaleOptions, "weak" | "machines">,
   pilot: { start: StartEvent; msPerStep: number },
-): { places: Place[]; plan: TurnPlan } {
+): { places: Place[]; plan: TurnPlan; division: Division } {
   const { batchSize, accumulate, shards: found } = pilot.start;
   const microBatch = batchSize / accumulate;
   // With one worker, a job that pins no shards has one for each micro-batch.
   const ofJob = found > accumulate ? found : undefined;
-  const shards = pinned ?? ofJob ?? shardsFor(counts, microBatch);
-  const fastest = Math.min(Math.max(...counts), usableCores(), 8);
+  const pinned = given ?? ofJob;
+  const shards = pinned ?? shardsFor(counts, microBatch);
+  const most = Math.max(...counts);
+  const fastest = Math.min(most, usableCores(), 8);
   const plan = planTurn(pilot.msPerStep, fastest);
   const strong = counts.map((workers) => new Place(job, "strong", { ...base, workers, shards }, plan));
   const undivided =
@@ -129,7 +149,16 @@ function placesOf(
     const sizes = { workers, shards: workers * accumulate, batchSize: microBatch * workers };
     return new Place(job, "weak", { ...base, ...sizes }, alike);
   });
-  return { places: [...strong, ...undivided, ...apart], plan };
+  const division: Division = { batchSize, microBatch, workers: most, shards: pinned ?? null };
+  const parts = machines.length > 0 ? partsToMeasure(machines, division) : [];
+  const ofMachines = parts.flatMap((part) => {
+    // One machine does all of it, which may have its place already.
+    if (part.machines === 1 && part.shards === shards) return [];
+    const sizes = { workers: most, shards: part.shards, batchSize: part.batchSize, accumulate: 1 };
+    const shorter = planTurn(pilot.msPerStep / part.machines, fastest);
+    return [new Place(job, "part", { ...base, ...sizes }, shorter)];
+  });
+  return { places: [...strong, ...undivided, ...apart, ...ofMachines], plan, division };
 }
 
 /**
@@ -142,7 +171,7 @@ function placesOf(
 export async function scale(job: string | URL, given: ScaleOptions = {}): Promise<ScaleResult> {
   const options = frozenCopy(given);
   checkScaleOptions(options);
-  const { workers, rounds = 5, weak = false, onProgress, ...base } = options;
+  const { workers, rounds = 5, weak = false, machines = [], onProgress, ...base } = options;
   const url = jobUrlOf("scale", job);
   const cores = usableCores();
   const counts = [...new Set([1, ...(workers ?? defaultWorkerCounts(cores))])].sort((a, b) => a - b);
@@ -159,7 +188,7 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
         },
     kernels.native?.description,
   );
-  const { places, plan } = placesOf(url, counts, { ...base, weak }, pilot);
+  const { places, plan, division } = placesOf(url, counts, { ...base, weak, machines }, pilot);
   // More threads than cores take turns: they gain no more than one for each core.
   const threads = (workers: number) => Math.min(workers, cores);
   const yardstick = await startYardstick([...new Set(counts.map(threads))], kernels);
@@ -173,7 +202,7 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
   if (broken) throw broken;
   const measured = places.map((place): Measured => {
     const { mode, turns, options: of } = place;
-    const batchSize = (of.batchSize ?? start.batchSize / start.accumulate) * start.accumulate;
+    const batchSize = (of.batchSize ?? division.microBatch) * (of.accumulate ?? start.accumulate);
     const reason = failed.get(place)?.message;
     return { mode, workers: of.workers!, batchSize, shards: of.shards!, turns, reason };
   });
@@ -189,6 +218,7 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
     steps: plan,
     parameters,
     trainSamples,
+    division,
     kernels: start.kernels,
     machine,
   };

@@ -1,6 +1,8 @@
 // The report of a measurement as lines of text that fit a terminal: what more workers gain, and where the rest goes.
 import { kernelsText } from "../kernels-text.ts";
 import { wrap } from "../wrap.ts";
+import type { Column } from "./fitting-table.ts";
+import { alignRight, fittingTable, gap, labelled, widthOf } from "./fitting-table.ts";
 import { digits, percent, ratio } from "./numbers.ts";
 import type { ScaleMode, ScaleRow } from "./rows.ts";
 import type { ScaleResult } from "./scale.ts";
@@ -14,14 +16,8 @@ export const modes: Record<ScaleMode, string> = {
   strong: "the batch shared",
   undivided: "the batch in one shard",
   weak: "a batch for each worker",
+  part: "a machine's part of the batch",
 };
-
-interface Column {
-  title: string;
-  cell: (row: ScaleRow) => string;
-  /** On a narrow terminal, the highest number goes first; 0 always stays. */
-  drop: number;
-}
 
 const range =
   (show: (value: number) => string) =>
@@ -29,7 +25,7 @@ const range =
     `${show(min)} – ${show(max)}`;
 const or = <T>(value: T | null, show: (value: T) => string) => (value === null ? "–" : show(value));
 
-const columnsOfGains: readonly Column[] = [
+const columnsOfGains: readonly Column<ScaleRow>[] = [
   { title: "workers", cell: ({ workers }) => String(workers), drop: 0 },
   { title: "batch", cell: ({ batchSize }) => String(batchSize), drop: 4 },
   { title: "ms a step", cell: ({ msPerStep }) => or(msPerStep, ({ median }) => digits(median)), drop: 0 },
@@ -44,30 +40,6 @@ const columnsOfGains: readonly Column[] = [
   { title: "efficiency", cell: ({ efficiency }) => or(efficiency, percent), drop: 3 },
   { title: "limit", cell: ({ limit }) => or(limit, ({ median }) => ratio(median)), drop: 0 },
 ];
-
-const gap = "  ";
-const widthOf = (cells: readonly (readonly string[])[]) =>
-  cells.reduce((sum, column) => sum + gap.length + Math.max(...column.map((cell) => cell.length)), 0);
-
-/** Right-aligned columns, each as a list of cells from its title down. */
-function alignRight(cells: readonly (readonly string[])[]): string[] {
-  const widths = cells.map((column) => Math.max(...column.map((cell) => cell.length)));
-  return cells[0]!.map((_, row) =>
-    cells.map((column, i) => gap + column[row]!.padStart(widths[i]!)).join(""),
-  );
-}
-
-/** One line of titles, and one for each row. Leaves out columns until it fits. */
-function gainsTable(rows: readonly ScaleRow[], columns: number): string[] {
-  let chosen = [...columnsOfGains];
-  const cells = () => chosen.map(({ title, cell }) => [title, ...rows.map(cell)]);
-  while (widthOf(cells()) > columns) {
-    const next = Math.max(...chosen.map(({ drop }) => drop));
-    if (next === 0) break;
-    chosen = chosen.filter(({ drop }) => drop !== next);
-  }
-  return alignRight(cells());
-}
 
 export const partNames: readonly (readonly [part: keyof StepTime, name: string])[] = [
   ["compute", "computing"],
@@ -141,14 +113,13 @@ export function scaleLines(result: ScaleResult, columns: number): string[] {
   const reasons = rows.flatMap(({ mode, workers, reason }) =>
     reason === null ? [] : [`${workers} workers, ${modes[mode]}: ${reason}`],
   );
-  const [titles, ...lines] = gainsTable(rows, columns);
-  const labels = rows.map(({ mode }, i) => (rows[i - 1]?.mode === mode ? [] : [`${gap}${modes[mode]}`]));
-  const gains = lines.flatMap((line, i) => [...labels[i]!, line]);
+  const [titles, ...lines] = fittingTable(columnsOfGains, rows, columns);
+  const gains = labelled(lines, rows, ({ mode }) => modes[mode]);
   const bits = bitsLine(result);
   return [
     ...wrap(headline(result), columns),
     "",
-    titles!,
+    titles,
     ...gains,
     "",
     ...(bits === undefined ? [] : [...wrap(bits, columns), ""]),

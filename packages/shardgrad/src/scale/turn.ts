@@ -31,6 +31,8 @@ export interface Turn {
   msPerStep: number;
   samplesPerSecond: number;
   time: StepTime;
+  /** Of `time.compute`, the backward passes. */
+  backwardMs: number;
   weightsSha256: string;
 }
 
@@ -71,7 +73,8 @@ export async function takeTurn(
       `scale: the run ended after ${end!.steps} steps (${end!.stoppedEarly ?? "it was stopped"}), before any was measured; take earlyStopping out of the job, or give it more patience`,
     );
   }
-  const time = stepTimeOf(end!.phaseMs!, measured);
+  const phaseMs = end!.phaseMs!;
+  const time = stepTimeOf(phaseMs, measured);
   const msPerStep = totalOf(time);
   const samples = samplesIn(start!, warm, end!.steps);
   return {
@@ -80,6 +83,7 @@ export async function takeTurn(
       msPerStep,
       samplesPerSecond: samples / ((msPerStep * measured) / 1000),
       time,
+      backwardMs: phaseMs.reduce((sum, worker) => sum + worker.backward, 0) / phaseMs.length / measured,
       weightsSha256: end!.weightsSha256,
     },
   };
