@@ -1,4 +1,5 @@
 // Shared libraries, their symbols, and addresses of numbers: the only file that knows koffi.
+import { constants } from "node:os";
 import koffi from "koffi";
 
 // biome-ignore lint/suspicious/noExplicitAny: each prototype says in C what its function takes and returns
@@ -39,6 +40,25 @@ export function loadLibrary(path: string): NativeLibrary {
     symbol: (name) => Number(dlsym(handle, name)) || undefined,
     bind: (prototype) => library.func(prototype),
   };
+}
+
+/**
+ * Does something, and puts back the handlers of the signals by which V8 notices that WebAssembly left its memory. UCX, which
+ * MPICH and Open MPI use, sets its own, which end the process.
+ */
+export function keepTraps<T>(work: () => T): T {
+  const sigaction = koffi.load(null).func("int sigaction(int signal, void *action, void *before)");
+  const kept = [constants.signals.SIGSEGV, constants.signals.SIGBUS].map((signal) => {
+    // At least as large as any system's struct sigaction.
+    const action = new Uint8Array(512);
+    sigaction(signal, null, action);
+    return { signal, action };
+  });
+  try {
+    return work();
+  } finally {
+    for (const { signal, action } of kept) sigaction(signal, action, null);
+  }
 }
 
 /** The address of a view's first element, as an integer: below 2^53 on every system. */

@@ -6,7 +6,7 @@ import { MpiError } from "./errors.ts";
 import type { Mpi } from "./find-mpi.ts";
 import { findMpi } from "./find-mpi.ts";
 import { MpiTransport } from "./mpi-transport.ts";
-import { addressOf } from "./native.ts";
+import { addressOf, keepTraps } from "./native.ts";
 
 /** The errors that the library itself would end the process for are returned from now on. */
 function initialize({ abi, name }: Mpi, calls: Calls): void {
@@ -41,9 +41,12 @@ function fault({ abi, name, library }: Mpi, calls: Calls, launch: Launch): MpiEr
  * @throws MpiError if there is no library, or another one than the launcher's
  */
 export const openTransport: TransportPackage["openTransport"] = (heap, launch) => {
-  const mpi = findMpi();
-  const calls = bindCalls(mpi);
-  initialize(mpi, calls);
+  const { mpi, calls } = keepTraps(() => {
+    const found = findMpi();
+    const bound = bindCalls(found);
+    initialize(found, bound);
+    return { mpi: found, calls: bound };
+  });
   const wrong = fault(mpi, calls, launch);
   if (wrong) {
     // Else the launcher complains about a process that ended without it, below the line that says why.
