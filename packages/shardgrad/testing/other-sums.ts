@@ -4,14 +4,14 @@
 //     rounds (α + 2 o) + max(bytes of the line / B, bytes of the thread / R)
 import type { Network } from "../src/simulate/cost-model.ts";
 
+/** As much is received as is sent. Messages that no round counts are `more`. */
 function inRounds(
   rounds: number,
-  { sent, added }: { sent: number; added: number },
+  { sent, added, more = 0 }: { sent: number; added: number; more?: number },
   network: Network,
 ): number {
   const { latencySeconds, messageSeconds, bytesPerSecond, threadBytesPerSecond } = network;
-  // As much is received as is sent.
-  const thread = (2 * sent + added) / threadBytesPerSecond;
+  const thread = (2 * sent + added) / threadBytesPerSecond + more * messageSeconds;
   return rounds * (latencySeconds + 2 * messageSeconds) + Math.max(sent / bytesPerSecond, thread);
 }
 
@@ -39,5 +39,7 @@ export function chainSeconds(bytes: number, machines: number, network: Network):
   const { chunkBytes, bytesPerSecond } = network;
   const rounds = 2 * (machines - 1);
   const fill = (rounds * Math.min(chunkBytes, bytes)) / bytesPerSecond;
-  return fill + inRounds(rounds, { sent: (machines === 2 ? 1 : 2) * bytes, added: bytes }, network);
+  const times = machines === 2 ? 1 : 2;
+  const more = 2 * times * Math.ceil(bytes / chunkBytes);
+  return fill + inRounds(rounds, { sent: times * bytes, added: bytes, more }, network);
 }

@@ -1,6 +1,8 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { chainSeconds, ringSeconds, treeSeconds } from "../../testing/other-sums.ts";
 import { simulatedExchange } from "../../testing/simulated-exchange.ts";
+import { sumsTable } from "../../testing/sums-table.ts";
 import { blocksOfMachines, ethernet, gatherSeconds, networkSeconds, sumSeconds } from "./cost-model.ts";
 
 /** Bytes and seconds that are easy to add up: a thread that costs nothing, and a line of 1 MB/s. */
@@ -95,4 +97,12 @@ it("has the formulas of others: rounds of ring, tree and chain, and their bytes"
   expect(treeSeconds(1e6, 8, plain)).toBeCloseTo(0.6 + 1.75, 9);
   expect(chainSeconds(1e6, 8, plain)).toBeCloseTo(1.4 + 2 + 1.4, 9);
   expect(chainSeconds(1e6, 2, plain)).toBeCloseTo(0.2 + 1 + 0.2, 9);
+});
+
+it("docs/machines.md has the table of these formulas; SHARDGRAD_UPDATE=1 writes it", () => {
+  const page = new URL("../../../../docs/machines.md", import.meta.url);
+  const part = /(?<=<!-- written by \S+cost-model\.test\.ts -->\n).*?(?=\n?<!-- \/written -->)/s;
+  const read = () => readFileSync(page, "utf8");
+  if (process.env.SHARDGRAD_UPDATE === "1") writeFileSync(page, read().replace(part, `\n${sumsTable()}\n`));
+  expect(read().match(part)?.[0].trim()).toBe(sumsTable());
 });
