@@ -55,7 +55,7 @@ const rooms = [
   ["metrics"],
   ["job"],
   ["step"],
-  ["checks"],
+  ["machines", "checks"],
   ["plan", "events", "onlooker"],
   ["protocol"],
   ["worker", "attempt"],

@@ -45,6 +45,11 @@ export class UnendingThreadError extends ShardgradError {
   override name = "UnendingThreadError";
 }
 
+/** Another machine of the run has failed, or does not do the same as this one. The message names it. */
+export class MachineError extends ShardgradError {
+  override name = "MachineError";
+}
+
 /** The final weights cannot be written to their file. */
 export class OutputError extends ShardgradError {
   override name = "OutputError";

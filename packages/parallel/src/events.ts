@@ -11,7 +11,12 @@ import type { ReduceMode } from "./step/allreduce.ts";
 
 export interface StartEvent {
   type: "start";
+  /** Of this machine. */
   workers: number;
+  /** On several machines: how many, this one's number, counted from 0, and what connects them: `"Open MPI 4.1.4"`. */
+  machines?: number;
+  machine?: number;
+  network?: string;
   /** How many threads can compute at once here, by processors, affinity, and the container's limit. */
   cores: number;
   shards: number;

@@ -1,4 +1,4 @@
-// What coordinator and workers tell each other: the Comlink interface and its data. Types only.
+// What coordinator and workers tell each other: the Comlink interface and its data.
 import type { KernelSet } from "@shardgrad/core";
 import type { SharedMemory } from "@shardgrad/core/engine";
 import type { KeptNumbers } from "./checks/kept-numbers.ts";
@@ -66,6 +66,19 @@ export interface WorkerSetup {
   snapshots: SnapshotPlan | undefined;
 }
 
+/** What the link needs to know, the thread that speaks to other machines; sent once. Its rank is the number of workers. */
+export interface LinkSetup
+  extends Pick<WorkerSetup, "rank" | "plan" | "memory" | "arena" | "kernels" | "layout" | "metrics"> {
+  /** Evaluated samples. */
+  testSamples: number;
+  begin: Pick<Beginning, "state">;
+  /** The package with the transport. */
+  transportUrl: string;
+}
+
+/** Whether a setup is the link's. */
+export const isLink = (setup: WorkerSetup | LinkSetup): setup is LinkSetup => "transportUrl" in setup;
+
 /** The outcome of a call. Errors are part of the value, as a thrown one may not survive the way between threads. */
 export type Outcome =
   | { ok: true; sources?: Sources }
@@ -80,8 +93,11 @@ export interface WorkerApi {
    * that it cannot create objects, and end the process.
    */
   loadKernels(kernels: RunKernels): Promise<Outcome>;
-  /** Imports the job, builds the model and binds it to the shared weights. Answers with the source that it has loaded. */
-  prepare(setup: WorkerSetup): Promise<Outcome>;
+  /**
+   * Imports the job, builds the model and binds it to the shared weights. Answers with the source that it has loaded.
+   * The link opens its connection.
+   */
+  prepare(setup: WorkerSetup | LinkSetup): Promise<Outcome>;
   /** Does all steps. The thread answers no other call meanwhile; the control words steer it. */
   run(): Promise<Outcome>;
   /** Ends the Piscina task, and so the thread's work. */

@@ -16,7 +16,7 @@ export const stallMs = 2000;
 const directory = "/run";
 
 /** Jobs of simulated-jobs/, with the options of their runs. */
-const features = {
+export const features = {
   plain: ["plain", {}],
   clipping: ["clipping", {}],
   "early stopping": ["early-stopping", {}],
@@ -125,6 +125,11 @@ const processes: Processes = {
   hasSign: () => Promise.resolve(undefined),
 };
 
+/** What runs take from the machine here, besides workers. */
+export function environmentOf(time: VirtualTime, disk = new SimulatedDisk()) {
+  return { clock: time, store: { disk: slowly(disk, time), processes } };
+}
+
 /** Runs one schedule from start to end, on a disk that may hold checkpoints. */
 export async function simulate(
   schedule: Schedule,
@@ -165,13 +170,12 @@ export async function simulate(
     },
   };
   const environment = {
-    clock: time,
+    ...environmentOf(time, disk),
     start: (count: number) => {
       failedInAttempt = false;
       return startSimulated(world, count, faults[attempts++], mutations.endsTooEarly);
     },
     words: world.wordsOf,
-    store: { disk: slowly(disk, time), processes },
   };
   const options: TrainOptions = {
     workers,

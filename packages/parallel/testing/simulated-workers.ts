@@ -5,11 +5,15 @@ import type { Phase } from "../src/errors.ts";
 import { WorkerError } from "../src/errors.ts";
 import type { Job } from "../src/job/define-job.ts";
 import { configureJob } from "../src/job/define-job.ts";
-import type { Outcome, WorkerSetup } from "../src/protocol.ts";
+import type { Transport } from "../src/machines/transport.ts";
+import type { LinkSetup, Outcome, WorkerSetup } from "../src/protocol.ts";
+import { isLink } from "../src/protocol.ts";
 import type { SharedWords } from "../src/shared/barrier.ts";
 import { Barrier } from "../src/shared/barrier.ts";
 import type { Control } from "../src/shared/control.ts";
 import type { Pause } from "../src/shared/pauses.ts";
+import type { LinkThread } from "../src/worker/link-thread.ts";
+import { requireGoingOn, setUpLink } from "../src/worker/link-thread.ts";
 import type { Worker } from "../src/worker/set-up.ts";
 import { setUp } from "../src/worker/set-up.ts";
 import { stepLoop } from "../src/worker/step-loop.ts";
@@ -24,7 +28,9 @@ export type SimulatedFault = { rank: number; move: number; kind: (typeof faultKi
 export interface World {
   readonly time: VirtualTime;
   readonly job: Job;
-  readonly wordsOf: (control: Control) => SharedWords;
+  readonly wordsOf: (control: Control) => SleepingWords;
+  /** On several machines: this one's side of the network. */
+  readonly transport?: Transport;
   /** Moves of all workers so far. */
   moves: number;
   /** Called when a worker fails. */
@@ -74,6 +80,33 @@ export class SleepingWords implements SharedWords {
   }
 }
 
+/** The same words for a link, which looks at the network from time to time while it sleeps. */
+class LookingWords implements SharedWords {
+  readonly #words: SleepingWords;
+  readonly #time: VirtualTime;
+  readonly #look: () => void;
+
+  constructor(words: SleepingWords, time: VirtualTime, look: () => void) {
+    this.#words = words;
+    this.#time = time;
+    this.#look = look;
+  }
+
+  load = (index: number): number => this.#words.load(index);
+  store = (index: number, value: number): void => this.#words.store(index, value);
+  add = (index: number, value: number): number => this.#words.add(index, value);
+  compareExchange = (index: number, expected: number, value: number): number =>
+    this.#words.compareExchange(index, expected, value);
+  pause = (): void => undefined;
+  wait = (): never => this.#words.wait();
+  notify = (index: number): void => this.#words.notify(index);
+
+  waitAsync(index: number, expected: number): Promise<unknown> | undefined {
+    const woken = this.#words.waitAsync(index, expected);
+    return woken && Promise.race([woken, this.#time.sleep(500).then(() => this.#look())]);
+  }
+}
+
 class SimulatedWorker implements Member {
   readonly task: Promise<unknown>;
   readonly api: Member["api"];
@@ -85,6 +118,7 @@ class SimulatedWorker implements Member {
   #die!: (error: Error) => void;
   #moves = 0;
   #worker: Worker | undefined;
+  #link: LinkThread | undefined;
 
   constructor(world: World, fault: SimulatedFault | undefined) {
     this.#world = world;
@@ -95,7 +129,7 @@ class SimulatedWorker implements Member {
     this.api = {
       loadKernels: () => this.#answer(1, () => this.#move()),
       prepare: (setup) => this.#prepare(setup),
-      run: () => this.#answer(1, () => this.#run(this.#worker!)),
+      run: () => this.#answer(1, () => (this.#link ? this.#runLink(this.#link) : this.#run(this.#worker!))),
     };
   }
 
@@ -109,17 +143,22 @@ class SimulatedWorker implements Member {
           throw error;
         }
       },
-      () => this.#worker,
+      () => this.#worker ?? this.#link,
       firstStep,
     );
     if (!outcome.ok && !outcome.aborted) this.#world.failed(outcome.error.message);
     return outcome;
   }
 
-  async #prepare(setup: WorkerSetup): Promise<Outcome> {
-    const { job, wordsOf } = this.#world;
+  async #prepare(setup: WorkerSetup | LinkSetup): Promise<Outcome> {
+    const { job, wordsOf, time, transport } = this.#world;
     const outcome = await this.#answer(setup.begin.state.step + 1, async () => {
       await this.#move();
+      if (isLink(setup)) {
+        const words = (control: Control, look: () => void) => new LookingWords(wordsOf(control), time, look);
+        this.#link = setUpLink(setup, transport!, { nowMs: () => time.nowMs(), words });
+        return;
+      }
       const surroundings = { notify: () => undefined, entered: this.#within, words: wordsOf };
       this.#worker = setUp(setup, configureJob(job, setup.job.context), surroundings);
     });
@@ -128,6 +167,27 @@ class SimulatedWorker implements Member {
 
   async #run(worker: Worker): Promise<void> {
     for (const pause of stepLoop(worker)) await this.#pauseAt(pause, worker);
+  }
+
+  async #runLink({ link, control, setup, where }: LinkThread): Promise<void> {
+    for (const pause of link.loop()) {
+      if (pause === "network") {
+        requireGoingOn(control);
+        control.beat(setup.rank);
+        await this.#move();
+      } else if (pause instanceof Barrier) {
+        where.phase = "barrier";
+        control.setPhase(setup.rank, "barrier", where.step);
+        await this.#move();
+        await pause.waitAsync();
+        if (this.gone) await never();
+        where.step = control.load("orderStep");
+      } else {
+        where.phase = pause;
+        control.setPhase(setup.rank, pause, where.step);
+        await this.#move();
+      }
+    }
   }
 
   async #pauseAt(pause: Pause, { where }: Worker): Promise<void> {

@@ -5,13 +5,14 @@ import { stepsPerEpoch } from "../data/sampling.ts";
 import type { Sources } from "../job/sources.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import type { RunPlan } from "../plan/run-plan.ts";
-import type { WorkerSetup } from "../protocol.ts";
+import type { LinkSetup, WorkerSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
 import { AbortedError, Barrier } from "../shared/barrier.ts";
 import type { Control } from "../shared/control.ts";
 import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { paceColumns } from "../shared/layout.ts";
+import { isShared } from "../shared/machines.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
 import { bestSlot, readState } from "../shared/snapshots.ts";
 import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
@@ -42,7 +43,7 @@ export const thisMachine: Environment = {
 
 /** What to attempt. */
 export interface Attempted {
-  plan: Pick<RunPlan, "workers" | "steps" | "reduce" | "stallSeconds">;
+  plan: Pick<RunPlan, "workers" | "machines" | "steps" | "reduce" | "stallSeconds">;
   layout: Layout;
   control: Control;
   sampling: SamplingPlan;
@@ -51,6 +52,11 @@ export interface Attempted {
   state: RunState;
   /** Steps already reported. Whatever happens, the run does not end before them. */
   told: number;
+}
+
+/** The workers, and on several machines their link, whose rank comes after theirs. */
+export function threadsOf({ workers, machines }: Pick<RunPlan, "workers" | "machines">): number {
+  return workers + (isShared(machines) ? 1 : 0);
 }
 
 /** Resets the shared words for a run that is at `run.state`. Call only while no worker runs. */
@@ -62,12 +68,12 @@ export function resetWords({
   told,
   snapshots,
 }: Pick<Attempted, "control" | "sampling" | "state" | "told" | "snapshots"> & {
-  plan: { workers: number };
+  plan: Pick<RunPlan, "workers" | "machines">;
 }): void {
   const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
   const best = bestSlot(control);
   const [stopRequested, glances] = [control.load("stopRequested"), control.load("glances")];
-  control.reset(plan.workers);
+  control.reset(threadsOf(plan));
   control.store("stopRequested", stopRequested);
   control.store("glances", glances);
   control.store("stopFrom", told);
@@ -76,7 +82,7 @@ export function resetWords({
   control.store("step", state.step);
   control.store("epochs", Math.floor(state.step / stepsPerEpoch(sampling)));
   control.store("skipped", state.skipped);
-  for (let rank = 0; rank < plan.workers; rank++) control.setPhase(rank, "idle", state.step + 1);
+  for (let rank = 0; rank < threadsOf(plan); rank++) control.setPhase(rank, "idle", state.step + 1);
   if (!snapshots) return;
   // The slots are unchanged, so these words stay valid.
   control.store("newestSnapshot", newest);
@@ -140,7 +146,7 @@ export function planCourse(
   }: {
     kernels: RunKernels;
     launch: Launch;
-    setupOf: (rank: number) => WorkerSetup;
+    setupOf: (rank: number) => WorkerSetup | LinkSetup;
     /** Gets the source of the job that a worker has loaded. */
     hasLoaded: (sources: Sources) => void;
     look: () => void;
@@ -154,7 +160,8 @@ export function planCourse(
     stallMs: plan.stallSeconds * 1000,
     reset: () => resetWords(run),
     start: () =>
-      new Gang(environment.start(plan.workers, launch), (rank) => ({
+      new Gang(environment.start(threadsOf(plan), launch), (rank) => ({
+        who: rank < plan.workers ? `worker ${rank}` : "the link to the other machines",
         step: control.stepOf(rank),
         phase: control.phase(rank),
       })),
@@ -162,7 +169,7 @@ export function planCourse(
     prepare: (gang) =>
       gang.call("prepare", async (api, rank) => {
         const outcome = await api.prepare(setupOf(rank));
-        if (outcome.ok) hasLoaded(outcome.sources!);
+        if (outcome.ok && outcome.sources) hasLoaded(outcome.sources);
         return outcome;
       }),
     run: async (gang) => {

@@ -2,7 +2,15 @@
 // Must not know what the workers compute, nor what they are (threads, or simulated workers).
 import { ShardgradError } from "@shardgrad/core";
 import type { Phase } from "../errors.ts";
-import { deserializeError, JobError, NonFiniteError, oneLine, placeOf, WorkerError } from "../errors.ts";
+import {
+  deserializeError,
+  JobError,
+  MachineError,
+  NonFiniteError,
+  oneLine,
+  placeOf,
+  WorkerError,
+} from "../errors.ts";
 import type { Outcome, WorkerApi } from "../protocol.ts";
 
 /** One worker, seen from outside. */
@@ -19,30 +27,33 @@ export interface Members {
 }
 
 /** What the coordinator knows about a worker, for the error if it dies. */
-export type Whereabouts = (rank: number) => { step: number; phase: Phase };
+export type Whereabouts = (rank: number) => { who: string; step: number; phase: Phase };
 
 type During = "prepare" | "run";
 type Invoke = (api: Member["api"], rank: number) => Promise<Outcome>;
 
-/** @param place where in the job's module, if it came from there */
-function failure(rank: number, step: number, phase: Phase, cause: Error, during: During, place = ""): Error {
+/** Which worker failed, and where. */
+interface Place {
+  rank: number;
+  who: string;
+  step: number;
+  phase: Phase;
+}
+
+/** @param module where in the job's module, if it came from there */
+function failure({ rank, who, step, phase }: Place, cause: Error, during: During, module = ""): Error {
   // An error in the job or its data is the same on every worker, so this worker's rank says nothing.
   const saysAll = cause.message.startsWith("train: ");
   const atJob = saysAll || during === "prepare" || ["gather", "reduce", "evaluate"].includes(phase);
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   // All workers find it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
+  if (cause.name === "MachineError") return new MachineError(cause.message, { cause });
   const when = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   // Our own messages say what is wrong; for other errors, the type and the place help.
   const kind = cause.name === "Error" ? "" : `${cause.name}: `;
-  const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${place}`;
-  return new WorkerError(
-    `train: worker ${rank} failed ${when}: ${oneLine(reason)}`,
-    rank,
-    step,
-    phase,
-    cause,
-  );
+  const reason = cause instanceof ShardgradError ? cause.message : `${kind}${cause.message}${module}`;
+  return new WorkerError(`train: ${who} failed ${when}: ${oneLine(reason)}`, rank, step, phase, cause);
 }
 
 /** Waits until all have settled, then rejects with the first error if there is one. */
@@ -89,8 +100,7 @@ export class Gang {
 
   /** The error for a worker, seen from outside. */
   failureOf(rank: number, reason: string): Error {
-    const { step, phase } = this.#whereabouts(rank);
-    return failure(rank, step, phase, new Error(reason), this.#during);
+    return failure({ rank, ...this.#whereabouts(rank) }, new Error(reason), this.#during);
   }
 
   /** Ends all workers, whatever they are doing. After it resolves, none of them runs. */
@@ -112,7 +122,8 @@ export class Gang {
       // It gave up because another worker failed: report that one's error.
       if (outcome.aborted) return await new Promise<never>(() => undefined);
       const { error, step, phase } = outcome;
-      throw failure(rank, step, phase, deserializeError(error), during, placeOf(error));
+      const { who } = this.#whereabouts(rank);
+      throw failure({ rank, who, step, phase }, deserializeError(error), during, placeOf(error));
     });
   }
 }

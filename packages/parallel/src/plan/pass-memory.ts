@@ -14,7 +14,7 @@ import { quietly } from "../job/quietly.ts";
 import { normalizesOverBatch } from "../job/running-statistics.ts";
 import { callMetric } from "../metrics/brought.ts";
 import { chunkSize } from "../metrics/plan.ts";
-import { shardsOf } from "../shared/gradient-slots.ts";
+import { shardsOfWorker } from "../shared/machines.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
 import { keepModes } from "../step/evaluate.ts";
 import { RunPlace } from "../step/run-place.ts";
@@ -117,7 +117,7 @@ function trainingBytes(pair: TracePair, plan: RunPlan, sharesMoments: boolean): 
   let most = 0;
   for (let rank = 0; rank < plan.workers; rank++) {
     const sizes: number[][] = [];
-    const [from, to] = shardsOf(plan.shards, rank, plan.workers);
+    const [from, to] = shardsOfWorker(plan.shards, plan.machines, rank);
     for (let shard = from; shard < to; shard++) sizes.push(shardSizes(plan, shard));
     const distinct = [...new Set(sizes.flat())].sort((a, b) => b - a);
     const bytes = sharesMoments ? sizes.reduce((sum, own) => sum + bytesFor(own), 0) : bytesFor(distinct);

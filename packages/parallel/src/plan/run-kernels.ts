@@ -1,14 +1,12 @@
 // Chooses a run's kernels: once on the coordinator, then every worker loads the same. Machine code comes from
 // @shardgrad/native, the machine's BLAS from @shardgrad/blas. Both packages are optional, so this looks where users
 // install them, and imports them only then.
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
 import { builtInKernels, provideKernels, resolveKernels } from "@shardgrad/core/engine";
 import type * as Native from "@shardgrad/native";
 import { JobError } from "../errors.ts";
+import { findPackage } from "./find-package.ts";
 import { relaxedFuses } from "./fused-multiply-add.ts";
 
 /** The choice. Can be sent to other threads. */
@@ -29,19 +27,6 @@ interface Sources {
   native(): Promise<RunKernels["native"]>;
   blas(): Promise<RunKernels["blas"]>;
   platform: NodeJS.Platform;
-}
-
-/** The URL of a package as seen from here, from the job, or from the working directory. */
-function findPackage(name: string, jobUrl: string): string | undefined {
-  const places = [import.meta.url, jobUrl, pathToFileURL(join(process.cwd(), "job")).href];
-  for (const place of places.filter((url) => url.startsWith("file:"))) {
-    try {
-      return pathToFileURL(createRequire(place).resolve(name)).href;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-    }
-  }
-  return undefined;
 }
 
 const importNative = (url: string): Promise<typeof Native> => import(url);

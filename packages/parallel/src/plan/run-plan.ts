@@ -5,6 +5,9 @@ import { planEpoch, stepsPerEpoch } from "../data/sampling.ts";
 import { JobError } from "../errors.ts";
 import type { Job, RunJob } from "../job/define-job.ts";
 import type { StepRules } from "../job/step-rules.ts";
+import { shareWorkers } from "../machines/agreement.ts";
+import type { Machines } from "../shared/machines.ts";
+import { allWorkers, alone } from "../shared/machines.ts";
 import type { SnapshotSchedule } from "../shared/snapshots.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 import { checkCheckpointOptions, checkpointSteps } from "./checkpoint-options.ts";
@@ -14,7 +17,9 @@ import { nextSynchronization, planLocalSchedule } from "./local-schedule.ts";
 import type { TrainOptions } from "./train-options.ts";
 
 export interface RunPlan {
+  /** Of this machine. */
   workers: number;
+  machines: Machines;
   shards: number;
   /** Samples per epoch and per step; a step includes all its micro-batches. */
   samples: number;
@@ -79,12 +84,54 @@ function definedOnly<T extends object>(parts: T): { [K in keyof T]?: Exclude<T[K
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
+/** This machine's number, and what all machines have said of themselves. */
+export interface Among {
+  machine: number;
+  said: readonly { workers: number | undefined; cores: number }[];
+}
+
+/** The workers here, and those of all machines. */
+function planWorkers(
+  { workers: named, shards: pinned }: TrainOptions,
+  most: number,
+  among: Among | undefined,
+): Pick<RunPlan, "workers" | "machines"> {
+  if (named !== undefined && named > most) {
+    throw new JobError(
+      `train: ${named} workers for ${pinned === undefined ? `batches of ${most} samples` : `${most} shards`}; every worker needs at least one: use fewer workers`,
+    );
+  }
+  if (!among) {
+    const workers = named ?? Math.min(usableCores(), most);
+    return { workers, machines: alone(workers) };
+  }
+  const { machine, said } = among;
+  const workers = shareWorkers(said, most);
+  return { workers: workers[machine]!, machines: { machine, workers } };
+}
+
+/** @throws JobError for what one machine can do, but not several */
+function requireFitForMachines({ reduce, hogwild }: TrainOptions): void {
+  if (reduce === "coordinator") {
+    throw new JobError(
+      'train: reduce is "coordinator", which averages on one machine, but there are several; leave it out',
+    );
+  }
+  if (hogwild) {
+    throw new JobError(
+      "train: with hogwild all shards update the same weights, which several machines do not have; use syncEvery",
+    );
+  }
+}
+
 /**
  * @param rows number of training samples
+ * @param among absent on a single machine
  * @throws JobError if an option is out of range, or options contradict each other
  */
-export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPlan {
+export function planRun(job: RunJob, options: TrainOptions, rows: number, among?: Among): RunPlan {
   const { reduce = "workers", capture = true, timePhasesFrom } = options;
+  if (among) requireFitForMachines(options);
   const seed = runSeed(job, options);
   const { useEma = false } = options;
   if (useEma && !job.ema) {
@@ -105,12 +152,11 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPl
     );
   }
   const most = pinned ?? Math.min(microBatch, batchSize);
-  if (options.workers !== undefined && options.workers > most) {
-    throw new JobError(
-      `train: ${options.workers} workers for ${pinned === undefined ? `batches of ${most} samples` : `${pinned} shards`}; every worker needs at least one: use fewer workers`,
-    );
-  }
-  const workers = options.workers ?? Math.min(usableCores(), most);
+  const { workers, machines } = planWorkers(
+    { ...options, ...(pinned !== undefined && { shards: pinned }) },
+    most,
+    among,
+  );
   const perEpoch = stepsPerEpoch(epoch);
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
@@ -122,8 +168,9 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number): RunPl
     );
   }
   // A pass then has as many samples as one over a micro-batch.
-  const shards = pinned ?? Math.min(workers * accumulate, batchSize);
-  const sizes = { workers, shards, ...epoch, accumulate };
-  const safety = planSafety(options, perEpoch, job.metrics);
+  const shards = pinned ?? Math.min(allWorkers(machines) * accumulate, batchSize);
+  const sizes = { workers, machines, shards, ...epoch, accumulate };
+  // Machines go on from a checkpoint: one that failed may be gone.
+  const safety = planSafety(among ? { ...options, restarts: 0 } : options, perEpoch, job.metrics);
   return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
 }

@@ -10,6 +10,9 @@ import type { ParamSettings } from "../params.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 import type { CheckpointOptions } from "./checkpoint-options.ts";
 
+/** Whether the processes of a launcher train together. */
+export type MachinesChoice = "auto" | "off";
+
 export interface TrainOptions extends Callbacks {
   /** Threads that compute. By default as many as the cores, or as the container or control group allows. */
   workers?: number;
@@ -34,6 +37,11 @@ export interface TrainOptions extends Callbacks {
   hogwild?: boolean;
   /** Who averages the gradients. Default "workers". */
   reduce?: ReduceMode;
+  /**
+   * Whether this process is one of several that a launcher (mpirun, srun) has started, and which train one job together,
+   * by `@shardgrad/mpi`. The default, "auto", asks the launcher's variables; "off" trains here alone.
+   */
+  machines?: MachinesChoice;
   /**
    * What the workers compute with. The default, "auto", uses machine code (`@shardgrad/native`) where it runs, else the
    * machine's BLAS if there is one, else WebAssembly; on a Mac, the system's BLAS comes first.
@@ -161,6 +169,11 @@ export const trainOptions: Readonly<Record<keyof TrainOptions, OptionRow>> = {
     values: oneOf<ReduceMode>({ workers: true, coordinator: true }),
     help: "who averages gradients",
     placeholder: "<who>",
+  },
+  machines: {
+    values: oneOf<MachinesChoice>({ auto: true, off: true }),
+    help: "whether mpirun's or srun's processes train together (default: auto)",
+    placeholder: "<whether>",
   },
   kernels: {
     values: oneOf<KernelChoice>({

@@ -41,6 +41,9 @@ import type { RecordedSteps } from "./callbacks.ts";
 import { withCallbacks } from "./callbacks.ts";
 import type { RunCheckpoints } from "./checkpointing.ts";
 import { detachModel, endEvent } from "./end-event.ts";
+import type { TransportSource } from "./machine-line.ts";
+import { findTransport, MachineLine } from "./machine-line.ts";
+import { agreeOnStop, compareRuns, greet, spreadPosition, withoutFiles } from "./machine-talks.ts";
 import { probeOnMain } from "./main-probe.ts";
 import { checkOutput, writeOutput } from "./output.ts";
 import type { Run } from "./prepare-run.ts";
@@ -60,40 +63,50 @@ export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks" | 
 /** What a run takes from the machine: threads, the clock, and the disk for checkpoints. Tests replace these. */
 export interface RunEnvironment extends Environment {
   store?: StoreEnvironment;
+  /** The way to other machines, if there are any. */
+  transport?: (jobUrl: string) => Promise<TransportSource | undefined>;
 }
 
 /** Does a whole run. When the promise settles, everything it started has ended, and its memory is free again. */
 export async function coordinate<M extends AnyModule>(
   launch: Launch,
-  options: TrainOptions,
+  given: TrainOptions,
   { emit, stopRequested, ...onlooker }: Watcher,
   environment: RunEnvironment = thisMachine,
 ): Promise<TrainResult<M>> {
   const memory = new ReservedMemory();
+  let line: MachineLine | undefined;
   let checkpoints: RunCheckpoints | undefined;
   let recorded: RecordedSteps | undefined;
-  const publish = withCallbacks(options, emit, () => recorded, onlooker.steps);
+  const publish = withCallbacks(given, emit, () => recorded, onlooker.steps);
   try {
-    checkOptions(options);
+    checkOptions(given);
+    const kernels = await chooseKernels(given.kernels ?? "auto", launch.jobUrl);
+    line = await openLine(launch, given, environment);
+    // Machine 0 writes what all have.
+    const options = line && line.machine > 0 ? withoutFiles(given) : given;
+    const among = line && (await greet(line, options, kernels));
     const out = await checkOutput("train", options.out);
-    const kernels = await chooseKernels(options.kernels ?? "auto", launch.jobUrl);
     const found = await findJob("train", launch.jobUrl, () => identifyJob(launch));
     const place = { memory, room: new HeapRoom(kernels) };
-    const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker) }, place);
+    const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker), among }, place);
     const { model, control, plan, layout } = run;
     const { stepRecords: records, stepTimes: times } = layout;
     if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };
-    publish(startEvent(run, kernels));
+    await line?.talk((connection) => compareRuns(connection, run));
+    publish(startEvent(run, kernels, line));
     tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resumeRun(run, kernels, options, publish, environment.store);
+    await line?.talk((connection) => spreadPosition(connection, run));
     run.kept = planKept(model, layout, run.state.step);
     resetWords(run);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
-    const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory);
+    const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory, line?.url);
     const progress = new Progress(run, publish);
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
-    if (!stopRequested()) {
+    const isStopped = stopRequested();
+    if (!(line ? await line.talk((connection) => agreeOnStop(connection, isStopped)) : isStopped)) {
       const tellMarks = marksTeller(layout, onlooker);
       const tellGlances = glancesTeller(run, onlooker.glances);
       const following = { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances };
@@ -107,16 +120,31 @@ export async function coordinate<M extends AnyModule>(
       const weights = safetensorsParts(namedState(model, options.names), run.metadata);
       await writeOutput(out, weights.parts(), { operation: "train", content: "the weights" });
     }
+    // The others end when everything is written.
+    await line?.talk((connection) => connection.shareTexts(""));
+    line?.close();
     detachModel(model);
     publish(end);
     return { ...end, model: model as M };
   } catch (error) {
-    if (error instanceof UnendingThreadError) memory.abandon();
+    // What another machine still sends must not meet other numbers.
+    if (line || error instanceof UnendingThreadError) memory.abandon();
+    await line?.fail(error);
     throw error;
   } finally {
     await checkpoints?.close();
     memory.release();
   }
+}
+
+/** Opens the line to the other machines of a launch, if there are any. */
+async function openLine(
+  { jobUrl }: Launch,
+  { machines = "auto", stallSeconds = 0 }: TrainOptions,
+  { clock, transport = findTransport }: RunEnvironment,
+): Promise<MachineLine | undefined> {
+  const source = machines === "off" ? undefined : await transport(jobUrl);
+  return source && new MachineLine(source, clock, stallSeconds * 1000);
 }
 
 /** What starts workers, and what they start with. */

@@ -28,7 +28,7 @@ import { longestRound } from "../plan/local-schedule.ts";
 import type { MemoryBudget } from "../plan/memory-budget.ts";
 import { measurePasses } from "../plan/pass-memory.ts";
 import { planMemory } from "../plan/run-memory.ts";
-import type { RunPlan } from "../plan/run-plan.ts";
+import type { Among, RunPlan } from "../plan/run-plan.ts";
 import { planRun, runSeed } from "../plan/run-plan.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
 import { tryMetrics } from "../plan/try-metrics.ts";
@@ -75,6 +75,8 @@ export interface Run extends Attempted {
 interface Asked {
   options: TrainOptions;
   wanted: Wanted;
+  /** On several machines: this one's number, and what all have said. */
+  among?: Among | undefined;
 }
 
 /** Where a run may have its numbers. */
@@ -87,7 +89,7 @@ interface Place {
 export async function prepareRun(
   jobUrl: string,
   { job: defined, origin: jobOrigin }: FoundJob,
-  { options, wanted }: Asked,
+  { options, wanted, among }: Asked,
   { memory, room }: Place,
 ): Promise<Run> {
   const store = (bytes: number) => memory.reserve(bytes, "dataset");
@@ -95,7 +97,7 @@ export async function prepareRun(
   const given = { params, seed: runSeed(defined, options) };
   const { job, train, test, rows } = await prepareData(defined, given, store, room);
   const order = planOrder(job.sampling ?? {}, train, store);
-  const plan = planRun(job, options, train.samples);
+  const plan = planRun(job, options, train.samples, among);
   const { samples, batchSize, shards, seed, local } = plan;
 
   manualSeed(seed);
@@ -182,10 +184,11 @@ function layoutSizes(
   { job, model, options, wanted, plan }: { job: RunJob; model: AnyModule; plan: RunPlan } & Asked,
   metrics: MetricsPlan,
 ) {
-  const { workers, shards, local } = plan;
+  const { workers, machines, shards, local } = plan;
   const perEpoch = stepsPerEpoch(plan);
   return {
     workers,
+    machines,
     shards,
     addsUp: !local && !normalizesOverBatch(model),
     shardSize: Math.ceil(plan.batchSize / shards),

@@ -12,6 +12,7 @@ import type { Run } from "./prepare-run.ts";
 export function startEvent(
   { job, plan, model, optimizer, layout, train, test, metrics, budget }: Run,
   kernels: RunKernels,
+  line: { machine: number; machines: number; name: string } | undefined,
 ): StartEvent {
   const parameters = model.parameters();
   const frozen = parameters.filter((x) => x.frozen);
@@ -19,6 +20,7 @@ export function startEvent(
   return {
     type: "start",
     workers: plan.workers,
+    ...(line && { machines: line.machines, machine: line.machine, network: line.name }),
     cores: usableCores(),
     shards: layout.shards,
     ...tellKernels(kernels),

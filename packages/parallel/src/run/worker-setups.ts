@@ -1,9 +1,11 @@
 // What each worker is told, and the memory that it may allocate from.
 import type { KernelSet } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
+import { threadsOf } from "../attempt/course.ts";
+import { linkBytes } from "../machines/link.ts";
 import { usableCores } from "../plan/cpu-limit.ts";
 import { workerBytes } from "../plan/run-memory.ts";
-import type { WorkerSetup } from "../protocol.ts";
+import type { LinkSetup, WorkerSetup } from "../protocol.ts";
 import type { Run } from "./prepare-run.ts";
 import type { ReservedMemory } from "./reserved-memory.ts";
 
@@ -13,7 +15,8 @@ export function planWorkers(
   jobUrl: string,
   kernels: KernelSet,
   memory: ReservedMemory,
-): (rank: number) => WorkerSetup {
+  transportUrl: string | undefined,
+): (rank: number) => WorkerSetup | LinkSetup {
   const { plan, layout, snapshots, sampling, train, test, metrics, begun } = run;
   const { workers } = plan;
   const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
@@ -21,10 +24,19 @@ export function planWorkers(
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
+  const linkBytesHere = transportUrl === undefined ? 0 : linkBytes(layout, metrics.bytes);
+  const linkArena = linkBytesHere > 0 ? memory.reserve(linkBytesHere, "link") : undefined;
   const best = plan.best && { ...plan.best, value: begun.bestValue, from: begun.epoch };
-  return (rank) => ({
-    rank,
-    plan,
+  const common = (rank: number) => ({ rank, plan, memory: heap().memory, kernels, layout, metrics });
+  const setupOfLink = (rank: number): LinkSetup => ({
+    ...common(rank),
+    begin: { state: run.state },
+    arena: { base: linkArena!.offset, bytes: linkBytesHere },
+    testSamples: test?.samples ?? 0,
+    transportUrl: transportUrl!,
+  });
+  const setupOfWorker = (rank: number): WorkerSetup => ({
+    ...common(rank),
     job: {
       url: jobUrl,
       origin: run.jobOrigin,
@@ -36,16 +48,13 @@ export function planWorkers(
       found: run.found,
     },
     begin: { state: run.state, observeFrom: begun.observeFrom, best },
-    memory: heap().memory,
     arena: arenas[rank]!,
-    kernels,
-    spin: workers <= usableCores(),
-    layout,
+    spin: threadsOf(plan) <= usableCores(),
     sampling,
     train,
     test,
-    metrics,
     kept: run.kept,
     snapshots,
   });
+  return (rank) => (rank < workers ? setupOfWorker(rank) : setupOfLink(rank));
 }

@@ -34,40 +34,41 @@ export function sleepOn(control: Control, word: ControlWord): void {
   Atomics.wait(view, control.index(word), control.load(word), 1);
 }
 
-class AtomicWords implements SharedWords {
-  readonly #view: Int32Array;
+/** The words themselves. */
+export class AtomicWords implements SharedWords {
+  protected readonly view: Int32Array;
 
   constructor(view: Int32Array) {
-    this.#view = view;
+    this.view = view;
   }
 
   load(index: number): number {
-    return Atomics.load(this.#view, index);
+    return Atomics.load(this.view, index);
   }
 
   store(index: number, value: number): void {
-    Atomics.store(this.#view, index, value);
+    Atomics.store(this.view, index, value);
   }
 
   add(index: number, value: number): number {
-    return Atomics.add(this.#view, index, value);
+    return Atomics.add(this.view, index, value);
   }
 
   compareExchange(index: number, expected: number, value: number): number {
-    return Atomics.compareExchange(this.#view, index, expected, value);
+    return Atomics.compareExchange(this.view, index, expected, value);
   }
 
   wait(index: number, expected: number): void {
-    Atomics.wait(this.#view, index, expected);
+    Atomics.wait(this.view, index, expected);
   }
 
   waitAsync(index: number, expected: number): Promise<unknown> | undefined {
-    const sleep = Atomics.waitAsync(this.#view, index, expected);
+    const sleep = Atomics.waitAsync(this.view, index, expected);
     return sleep.async ? sleep.value : undefined;
   }
 
   notify(index: number): void {
-    Atomics.notify(this.#view, index);
+    Atomics.notify(this.view, index);
   }
 
   pause(): void {

@@ -56,6 +56,11 @@ const words = [
   "endedEarly",
   /** 1 if all look at the next step (glances.ts). Rank 0 writes it between two barriers; all read it. */
   "glance",
+  /** What the link is to do next (machines/link.ts), and after how many steps. Rank 0 writes it before a barrier. */
+  "order",
+  "orderStep",
+  /** 1 once all machines know that one of them is to stop. The link writes it between two barriers; rank 0 reads it. */
+  "stopAgreed",
   /** Glances so far. Rank 0 writes it after the row; the coordinator reads it. */
   "glances",
   /** Steps skipped because something was not finite. Rank 0 writes it; the coordinator reads it. */

@@ -1,6 +1,8 @@
 // Where the gradients of the shards go, and which sums are formed on the way. Each worker has contiguous shards, and
 // adds up their gradients as it goes. Like a binary counter it forms aligned blocks of 1, 2, 4, … shards, so it needs
 // few slots, not one per shard. The sums are those of core's pairwise.ts, whoever has which shards.
+import type { Machines } from "./machines.ts";
+import { isShared, shardsOfMachine, shardsOfWorker } from "./machines.ts";
 
 /** The sum of the gradients of some shards; `from` is a multiple of `size`. */
 export interface ShardBlock {
@@ -18,43 +20,62 @@ export interface Merge {
 export interface GradientSlots {
   /** Slots in all. */
   count: number;
-  /** By shard: the slot of its gradient. */
-  slotOf: number[];
+  /** By shard: the slot of its gradient; undefined for shards of other machines. */
+  slotOf: (number | undefined)[];
   /** By shard: what to add up once its gradient is ready. */
   merges: Merge[][];
-  /** The blocks that remain when all shards are done, from left to right. */
+  /** On several machines: what this one adds up once all its shards are done, before it sends. */
+  together: Merge[];
+  /** The blocks that remain when all shards of all machines are done, from left to right. */
   blocks: ShardBlock[];
-}
-
-/** The shards `from` … `to`-1 of worker `rank`. */
-export function shardsOf(shards: number, rank: number, workers: number): [from: number, to: number] {
-  return [Math.floor((shards * rank) / workers), Math.floor((shards * (rank + 1)) / workers)];
+  /** On several machines: the same by machine. */
+  blocksOf: ShardBlock[][];
 }
 
 /** @param addsUp whether workers add up gradients as they go; if not, each shard keeps its own slot */
-export function planSlots(shards: number, workers: number, addsUp: boolean): GradientSlots {
-  const plan: GradientSlots = { count: 0, slotOf: [], merges: [], blocks: [] };
-  for (let rank = 0; rank < workers; rank++) {
-    const [from, to] = shardsOf(shards, rank, workers);
+export function planSlots(shards: number, machines: Machines, addsUp: boolean): GradientSlots {
+  const slotOf = new Array<number | undefined>(shards).fill(undefined);
+  const merges: Merge[][] = slotOf.map(() => []);
+  const blocks: ShardBlock[] = [];
+  let count = 0;
+  for (let rank = 0; rank < machines.workers[machines.machine]!; rank++) {
+    const [from, to] = shardsOfWorker(shards, machines, rank);
     const stack: ShardBlock[] = [];
     let most = 0;
     for (let shard = from; shard < to; shard++) {
-      plan.slotOf.push(plan.count + stack.length);
+      slotOf[shard] = count + stack.length;
       stack.push({ from: shard, size: 1 });
       most = Math.max(most, stack.length);
-      plan.merges.push(addsUp ? mergeTop(stack) : []);
+      if (addsUp) merges[shard] = mergeTop(stack);
     }
-    plan.blocks.push(...stack);
-    plan.count += most;
+    blocks.push(...stack);
+    count += most;
   }
-  return plan;
+  if (!isShared(machines)) return { count, slotOf, merges, together: [], blocks, blocksOf: [] };
+  const blocksOf = machines.workers.map((_, machine) => blocksIn(shardsOfMachine(shards, machines, machine)));
+  const sum: ShardBlock[] = [];
+  const together = blocks.flatMap((block) => {
+    sum.push(block);
+    return mergeTop(sum);
+  });
+  return { count, slotOf, merges, together, blocks: blocksOf.flat(), blocksOf };
 }
 
 /** For shards that bring no gradients: they share one slot, which stays empty. */
 export function noSlots(shards: number): GradientSlots {
   const each = <T>(value: T) => new Array<T>(shards).fill(value);
   const blocks = Array.from({ length: shards }, (_, from) => ({ from, size: 1 }));
-  return { count: 1, slotOf: each(0), merges: each([]), blocks };
+  return { count: 1, slotOf: each(0), merges: each([]), together: [], blocks, blocksOf: [] };
+}
+
+/** The blocks that contiguous shards form. */
+function blocksIn([from, to]: readonly [from: number, to: number]): ShardBlock[] {
+  const stack: ShardBlock[] = [];
+  for (let shard = from; shard < to; shard++) {
+    stack.push({ from: shard, size: 1 });
+    mergeTop(stack);
+  }
+  return stack;
 }
 
 /** Merges blocks as long as two form an aligned one. */

@@ -3,9 +3,19 @@ import { Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
 import { bindModel } from "./bind-model.ts";
 import { planLayout } from "./layout.ts";
+import { alone } from "./machines.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "layout test");
-const sizes = { workers: 1, shards: 1, shardSize: 1, addsUp: true, metricBytes: 0, epochs: 1, cells: 0 };
+const sizes = {
+  workers: 1,
+  machines: alone(1),
+  shards: 1,
+  shardSize: 1,
+  addsUp: true,
+  metricBytes: 0,
+  epochs: 1,
+  cells: 0,
+};
 
 it("shares every state that any parameter group has, and keeps where it starts", () => {
   const model = new Linear(3, 2);

@@ -21,6 +21,8 @@ import { noSlots, planSlots } from "./gradient-slots.ts";
 import { callColumns } from "./kernel-calls.ts";
 import type { LocalMemory } from "./local-memory.ts";
 import { planLocalMemory } from "./local-memory.ts";
+import type { Machines } from "./machines.ts";
+import { isShared } from "./machines.ts";
 import type { ParameterPlace, UntrainedPlaces } from "./model-places.ts";
 import { bytesPerFloat, placeParameters, placeUntrained } from "./model-places.ts";
 import { phaseColumns } from "./phase-clock.ts";
@@ -97,7 +99,9 @@ export const paceColumns = { computeMs: 0, samples: 1 } as const;
 
 /** The sizes of a layout. */
 export interface LayoutSizes {
+  /** Of this machine. */
   workers: number;
+  machines: Machines;
   shards: number;
   /** Samples of a full shard. */
   shardSize: number;
@@ -130,8 +134,8 @@ export interface LayoutSizes {
 }
 
 /** Where the shards' gradients go, if they bring any. */
-export function slotsOf({ shards, workers, addsUp, numbers }: LayoutSizes): GradientSlots {
-  return numbers === undefined ? planSlots(shards, workers, addsUp) : noSlots(shards);
+export function slotsOf({ shards, machines, addsUp, numbers }: LayoutSizes): GradientSlots {
+  return numbers === undefined ? planSlots(shards, machines, addsUp) : noSlots(shards);
 }
 
 /** Lays out the shared memory of a run. */
@@ -146,7 +150,7 @@ export function planLayout(
   const untrained = placeUntrained(model, sizes.untrainedChanges ?? false);
   // Parameter groups may differ in their state; a name that any parameter has gets an array.
   const stateNames = [...new Set(optimizer.state.flatMap((state) => Object.keys(state)))];
-  const { workers, shards } = sizes;
+  const { workers, machines, shards } = sizes;
   const table = (rows: number, columns = 1) => planTable(allocate, rows, columns);
   // Written before it is read.
   const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
@@ -157,7 +161,7 @@ export function planLayout(
     flatSize,
     shards,
     shardSize: sizes.shardSize,
-    control: allocate(controlBytes(workers)).offset,
+    control: allocate(controlBytes(workers + (isShared(machines) ? 1 : 0))).offset,
     weights: allocate(flatBytes).offset,
     average: allocate(flatBytes).offset,
     gradients: allocate(flatBytes * slots.count).offset,
@@ -165,7 +169,12 @@ export function planLayout(
     state: stateNames.map((name) => ({ name, address: allocate(flatBytes).offset })),
     ema: sizes.ema ? allocate(flatBytes).offset : undefined,
     local:
-      sizes.local && planLocalMemory({ flatSize, shards, states: stateNames.length }, sizes.local, allocate),
+      sizes.local &&
+      planLocalMemory(
+        { flatSize, shards, slots: slots.count, states: stateNames.length },
+        sizes.local,
+        allocate,
+      ),
     squares: table(blockCount(flatSize)),
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,

@@ -7,6 +7,7 @@ import type { Float64Table } from "./float64-table.ts";
 import { partOf, planTable, readCell, tableBytes, writeCell } from "./float64-table.ts";
 import type { GradientSlots } from "./gradient-slots.ts";
 import { planSlots } from "./gradient-slots.ts";
+import { alone } from "./machines.ts";
 import { blockCount } from "./slices.ts";
 
 /** A shard's own part of a layout. */
@@ -24,9 +25,9 @@ interface ShardArrays {
 }
 
 export interface LocalMemory {
-  /** One flat array per shard; undefined if all shards update the run's weights. */
+  /** One flat array per shard of this machine, in the order of `Layout.slots`; undefined if all shards update the run's weights. */
   weights: number | undefined;
-  /** For each array of `Layout.state`, in that order: one flat array per shard. */
+  /** For each array of `Layout.state`, in that order: the same. */
   state: number[];
   /** As `Layout.squares`, for each shard's gradient, one after another. */
   squares: Float64Table;
@@ -47,17 +48,17 @@ const stepColumns = Object.keys(columns).length;
 /** Bytes of a shard's step records until the next synchronization. */
 export const stepBytes = tableBytes(1, stepColumns);
 
-/** Lays it out for rounds of at most `steps` steps. */
+/** Lays it out for rounds of at most `steps` steps; `slots` shards are of this machine. */
 export function planLocalMemory(
-  { shards, flatSize, states }: { shards: number; flatSize: number; states: number },
+  { shards, slots, flatSize, states }: { shards: number; slots: number; flatSize: number; states: number },
   { steps, hogwild }: { steps: number; hogwild: boolean },
   allocate: Allocate,
 ): LocalMemory {
-  const flatArrays = () => allocate(4 * flatSize * shards).offset;
+  const flatArrays = () => allocate(4 * flatSize * slots).offset;
   return {
     weights: hogwild ? undefined : flatArrays(),
     state: Array.from({ length: states }, flatArrays),
-    squares: planTable(allocate, blockCount(flatSize) * shards, 1),
+    squares: planTable(allocate, blockCount(flatSize) * slots, 1),
     losses: planTable(allocate, shards, 1),
     shardWeights: planTable(allocate, shards, 1),
     steps: planTable(allocate, steps * shards, stepColumns),
@@ -67,18 +68,19 @@ export function planLocalMemory(
 /** One shard's part as a layout with a single shard, whose average is its own gradient. */
 export function layoutOfShard<L extends ShardArrays>(layout: L, local: LocalMemory, shard: number): L {
   const { flatSize, state } = layout;
-  const flatArray = (base: number) => base + 4 * flatSize * shard;
+  const slot = layout.slots.slotOf[shard]!;
+  const flatArray = (base: number) => base + 4 * flatSize * slot;
   const gradients = flatArray(layout.gradients);
   const blocks = blockCount(flatSize);
   return {
     ...layout,
     shards: 1,
-    slots: planSlots(1, 1, false),
+    slots: planSlots(1, alone(1), false),
     weights: local.weights === undefined ? layout.weights : flatArray(local.weights),
     average: gradients,
     gradients,
     state: state.map(({ name }, index) => ({ name, address: flatArray(local.state[index]!) })),
-    squares: partOf(local.squares, blocks * shard, blocks),
+    squares: partOf(local.squares, blocks * slot, blocks),
     losses: partOf(local.losses, shard, 1),
     shardWeights: partOf(local.shardWeights, shard, 1),
   };

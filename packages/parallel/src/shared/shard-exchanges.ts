@@ -16,7 +16,7 @@ export interface ShardTables {
   shardWeights: Float64Table;
 }
 
-/** Columns of the table: number of exchanges, cells of the block, and its address. */
+/** Columns of the table: number of exchanges, cells of the block, and its address. Before it lie the cells of each exchange. */
 export const exchangeColumns = 3;
 
 const numbersOf = ({ addresses, size }: Exchange): number => addresses.length * size;
@@ -34,16 +34,19 @@ export class ShardBlock {
 
   /** Announces the exchanges of this step: none if the shard has no samples. */
   announce(exchanges: readonly Exchange[]): void {
-    const cells = exchanges.reduce((sum, exchange) => sum + 1 + numbersOf(exchange), 0);
-    if (!this.#block || this.#block.bytes < tableBytes(1, cells)) {
+    const sizes = exchanges.map(shareCells);
+    const cells = sizes.reduce((sum, size) => sum + size, 0);
+    const bytes = tableBytes(1, sizes.length + Math.max(1, cells));
+    if (!this.#block || this.#block.bytes < bytes) {
       this.#block?.release();
-      this.#block = Storage.allocate(tableBytes(1, Math.max(1, cells)), "shard exchanges");
+      this.#block = Storage.allocate(bytes, "shard exchanges");
       this.#block.retain();
     }
+    rowOf({ address: this.#block.offset, rows: 1, columns: sizes.length }, 0).set(sizes);
     const { exchanges: table } = this.#layout;
     writeCell(table, this.#shard, 0, exchanges.length);
     writeCell(table, this.#shard, 1, cells);
-    writeCell(table, this.#shard, 2, this.#block.offset);
+    writeCell(table, this.#shard, 2, this.#block.offset + tableBytes(1, sizes.length));
   }
 
   /** Writes the shard's part of an exchange, which starts at `start` of its block. */
@@ -60,6 +63,12 @@ export class ShardBlock {
 function blockOf({ exchanges }: ShardTables, shard: number): Float64Array {
   const columns = readCell(exchanges, shard, 1);
   return rowOf({ address: readCell(exchanges, shard, 2), rows: 1, columns }, 0);
+}
+
+/** The cells of each exchange of a shard. */
+export function sizesAt({ exchanges }: ShardTables, shard: number): Float64Array {
+  const columns = readCell(exchanges, shard, 0);
+  return rowOf({ address: readCell(exchanges, shard, 2) - tableBytes(1, columns), rows: 1, columns }, 0);
 }
 
 /** Cells of a block that an exchange takes. */

@@ -52,7 +52,7 @@ export interface RunState {
 const fields = ["step", "stepCount", "lossSum", "weight", "skipped"] as const satisfies (keyof RunState)[];
 
 /** Everything in a run's shared memory that outlives a step, without what no step changes. */
-function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): SharedArray[] {
+export function lastingArrays({ weights, state, ema, untrained, flatSize }: Layout): SharedArray[] {
   const addresses = [weights, ...state.map(({ address }) => address), ...(ema === undefined ? [] : [ema])];
   const flat = addresses.map((address) => ({ address, bytes: flatSize * 4 }));
   const { address, changingBytes: bytes } = untrained;

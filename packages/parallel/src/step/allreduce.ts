@@ -32,7 +32,7 @@ export class SliceReducer {
     this.#weights = Tensor.allocate([layout.shards], "float32", "shard weights").keep();
     this.#slots = Tensor.allocate([layout.shards], "int32", "gradient slots")
       .keep()
-      .copyFrom(layout.slots.slotOf);
+      .copyFrom(layout.slots.slotOf.map((slot) => slot ?? 0));
     this.#factor = Tensor.allocate([], "float32", "clipping").keep();
   }
 

@@ -11,7 +11,7 @@ import type { Collected, CollectedOutputs } from "../metrics/definition.ts";
 import type { CollectedPlace, MetricsPlan, PlannedMetric } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
-import { rowOf, sumOfColumn } from "../shared/float64-table.ts";
+import { cellAddress, rowOf, sumOfColumn, tableBytes } from "../shared/float64-table.ts";
 import { floatsAt } from "../shared/slices.ts";
 import type { BatchSource } from "./batches.ts";
 import { sampleWeights } from "./sample-weights.ts";
@@ -100,7 +100,28 @@ function unlike(name: string): JobError {
   );
 }
 
-/** Evaluates the chunks of worker `rank`, each after a `beat`. */
+/** Where the results of a chunk lie, whose samples are `start` … `end`-1. */
+export function segmentsOfChunk(
+  { metrics, weightsAt }: MetricsPlan,
+  base: number,
+  chunk: number,
+  [start, end]: readonly [start: number, end: number],
+): { address: number; bytes: number }[] {
+  const found = metrics.flatMap(({ table }) => {
+    if (table.kind !== "outputs") {
+      const cells = tableAt(base, table.cells);
+      return [{ address: cellAddress(cells, chunk, 0), bytes: tableBytes(1, cells.columns) }];
+    }
+    return table.places.map((place) => {
+      const rowBytes = sizeOf(place) * heap()[place.dtype].BYTES_PER_ELEMENT;
+      return { address: base + place.at + start * rowBytes, bytes: (end - start) * rowBytes };
+    });
+  });
+  const weights = { address: base + (weightsAt ?? 0) + 4 * start, bytes: 4 * (end - start) };
+  return weightsAt === undefined ? found : [...found, weights];
+}
+
+/** Evaluates the chunks of worker `rank` of all, each after a `beat`. */
 export function evaluateChunks(
   { job, plan, base, samples }: Evaluated,
   model: AnyModule,

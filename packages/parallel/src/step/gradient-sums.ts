@@ -2,7 +2,7 @@
 import { Tensor } from "@shardgrad/core";
 import { kernelsFor, Storage } from "@shardgrad/core/engine";
 import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
-import type { ShardBlock } from "../shared/gradient-slots.ts";
+import type { Merge, ShardBlock } from "../shared/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
 
 /**
@@ -39,29 +39,68 @@ export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layou
   }
 }
 
+/** Blocks to merge: where they are, and by which weights. */
+class Merger {
+  readonly #layout: Layout;
+  readonly #merges: readonly Merge[];
+  /** Where the two blocks of each merge are: a row each. */
+  readonly #slots: Tensor;
+  /** The weights of the two merged blocks. */
+  readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
+
+  constructor(layout: Layout, merges: readonly Merge[]) {
+    const { slotOf } = layout.slots;
+    this.#layout = layout;
+    this.#merges = merges;
+    this.#slots = Tensor.allocate([merges.length, 2], "int32", "gradient slots")
+      .keep()
+      .copyFrom(merges.flatMap(({ left, right }) => [slotOf[left.from]!, slotOf[right.from]!]));
+  }
+
+  /** Does merges `first` … `end`-1 over the elements `from` … `to`-1 of the arrays at `arrays`. */
+  merge(
+    arrays: number,
+    [first, end]: readonly [number, number],
+    [from, to]: readonly [number, number],
+  ): void {
+    const { flatSize, slots } = this.#layout;
+    const weights = this.#weights.data();
+    for (let index = first; index < end; index++) {
+      const { left, right } = this.#merges[index]!;
+      weights[0] = weightOf(this.#layout, left);
+      weights[1] = weightOf(this.#layout, right);
+      kernelsFor("float32").average(
+        to - from,
+        2,
+        arrays + from * 4,
+        this.#slots.address + index * 8,
+        flatSize,
+        this.#weights.address,
+        1,
+        arrays + (slots.slotOf[left.from]! * flatSize + from) * 4,
+      );
+    }
+  }
+}
+
 export class GradientSums {
   readonly #layout: Layout;
   readonly #looks: boolean;
-  /** Where the two blocks of each merge are: a row each, in the order of the shards. */
-  readonly #slots: Tensor;
-  /** By shard: the row of its first merge. */
-  readonly #rows: number[] = [];
-  /** The weights of the two merged blocks. */
-  readonly #weights = Tensor.allocate([2], "float32", "shard weights").keep();
+  readonly #merger: Merger;
+  /** By shard: its first merge. */
+  readonly #first: number[] = [];
 
   /** @param looks whether to identify shards with non-finite gradients, which a sum would hide */
   constructor(layout: Layout, looks: boolean) {
     this.#layout = layout;
     this.#looks = looks;
-    const { merges, slotOf } = layout.slots;
-    const table: number[] = [];
+    const { merges } = layout.slots;
+    let count = 0;
     for (const ofShard of merges) {
-      this.#rows.push(table.length / 2);
-      for (const { left, right } of ofShard) table.push(slotOf[left.from]!, slotOf[right.from]!);
+      this.#first.push(count);
+      count += ofShard.length;
     }
-    this.#slots = Tensor.allocate([table.length / 2, 2], "int32", "gradient slots")
-      .keep()
-      .copyFrom(table);
+    this.#merger = new Merger(layout, merges.flat());
   }
 
   /** Merges what forms a block, once a shard's gradient and weight are ready. */
@@ -72,22 +111,25 @@ export class GradientSums {
         weightOf(this.#layout, { from: shard, size: 1 }) > 0 ? firstNotFinite(this.#layout, shard) : -1;
       writeCell(notFinite, shard, 0, first < 0 ? -1 : first + 1);
     }
-    const merges = slots.merges[shard]!;
-    if (merges.length === 0) return;
-    const weights = this.#weights.data();
-    merges.forEach(({ left, right }, index) => {
-      weights[0] = weightOf(this.#layout, left);
-      weights[1] = weightOf(this.#layout, right);
-      kernelsFor("float32").average(
-        flatSize,
-        2,
-        gradients,
-        this.#slots.address + (this.#rows[shard]! + index) * 8,
-        flatSize,
-        this.#weights.address,
-        1,
-        gradients + slots.slotOf[left.from]! * flatSize * 4,
-      );
-    });
+    const first = this.#first[shard]!;
+    this.#merger.merge(gradients, [first, first + slots.merges[shard]!.length], [0, flatSize]);
+  }
+}
+
+/** On several machines: what the workers of one add up before it sends, each in its slice. */
+export class MachineSums {
+  readonly #merger: Merger;
+  readonly #count: number;
+  readonly #slice: readonly [from: number, to: number];
+
+  constructor(layout: Layout, slice: readonly [from: number, to: number]) {
+    this.#merger = new Merger(layout, layout.slots.together);
+    this.#count = layout.slots.together.length;
+    this.#slice = slice;
+  }
+
+  /** Adds up arrays that all workers of the machine have finished. */
+  addUp(arrays: number): void {
+    this.#merger.merge(arrays, [0, this.#count], this.#slice);
   }
 }

@@ -29,6 +29,7 @@ import { arraysToAverage, layoutOfShard, noteStep, sumOfStep } from "../shared/l
 import { nextLearningRates } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import { SliceReducer, sumOverShards } from "./allreduce.ts";
+import type { MachineSums } from "./gradient-sums.ts";
 import { UpdateStep } from "./update-step.ts";
 
 /** What it needs to know of a run, and of this worker. */
@@ -87,6 +88,11 @@ export class LocalSteps {
       return { own, average, reducer };
     });
     this.#handOut(shards, [0, layout.flatSize]);
+  }
+
+  /** On several machines: adds up what this one's shards have, in this worker's slice, when all have finished. */
+  addUp(sums: MachineSums): void {
+    for (const { own } of this.#averages) sums.addUp(own);
   }
 
   /** The model and the parameters of a shard's pass. */
@@ -152,17 +158,19 @@ export class LocalSteps {
    * since the last one, and gives it to all shards.
    *
    * @param step steps done
+   * @param averaged whether the averages are there, as they are on several machines
    * @returns the record of each step since the last synchronization
    */
-  synchronize(step: number): Brought[] {
-    const { shards } = this.#layout;
+  synchronize(step: number, averaged: boolean): Brought[] {
+    const { shards, slots } = this.#layout;
     // If no shard had any weight since the last synchronization, nothing has changed.
     if (sumOverShards(this.#layout, "shardWeights") > 0) {
-      for (const { reducer } of this.#averages) {
+      for (const { reducer } of averaged ? [] : this.#averages) {
         reducer.weighShards();
         reducer.average();
       }
-      this.#handOut(Array(shards).keys(), this.#slice);
+      const here = [...Array(shards).keys()].filter((shard) => slots.slotOf[shard] !== undefined);
+      this.#handOut(here, this.#slice);
     }
     return Array.from({ length: step - this.#metAt }, (_, index) =>
       sumOfStep(this.#layout, this.#local, index),
@@ -199,7 +207,8 @@ export class LocalSteps {
     const flatBytes = 4 * this.#layout.flatSize;
     for (const shard of shards) {
       for (const { own, average } of this.#averages) {
-        bytes.copyWithin(own + flatBytes * shard + 4 * from, average + 4 * from, average + 4 * to);
+        const at = own + flatBytes * this.#layout.slots.slotOf[shard]!;
+        bytes.copyWithin(at + 4 * from, average + 4 * from, average + 4 * to);
       }
     }
   }

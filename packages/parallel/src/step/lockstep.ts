@@ -4,13 +4,12 @@
 //   gather → replay to exchange 1 (my shards) → barrier → merge → replay to exchange 2 → … → barrier → merge → to the end
 //
 // Each exchange has its own cells (shard-exchanges.ts). They are rewritten in the next step at the earliest, after that
-// step's other barriers, so each exchange needs only one barrier. Knows no op, and nothing of threads.
+// step's other barriers, so each exchange needs only one barrier (on several machines, another once its cells are shared). Knows no op, and nothing of threads.
 import { CaptureError, Generator, stream, Tensor, withGenerator } from "@shardgrad/core";
 import type { Exchange, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
-import type { Barrier } from "../shared/barrier.ts";
 import { writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import type { Pauses } from "../shared/pauses.ts";
@@ -36,8 +35,8 @@ export interface LockstepHost {
   load(step: number, shard: number, source: BatchSource): { count: number; weight: number };
   /** The pass over the loaded samples: the mean loss goes to `loss`, gradients to the shard's slot. */
   computeGradients(shard: number, count: number, source: BatchSource, loss: Tensor): void;
-  /** The barrier of all workers. */
-  readonly barrier: Barrier;
+  /** Waits for all workers, until all shards' parts of an exchange are there. */
+  meet(order: "announce" | "exchange"): Pauses;
   /** The worker's current phase. */
   phase(): Phase;
 }
@@ -65,7 +64,7 @@ interface Pass extends Rounds {
 export class Lockstep {
   readonly #host: LockstepHost;
   readonly #shards: OwnShard[];
-  /** What to do once for all shards when the step is complete; the first shard's worker keeps it. */
+  /** What to do once for all shards when the step is complete; the worker of the first shard with samples keeps it. */
   #settlements: (() => void)[] = [];
   #step = 0;
   /** A shard of the worker that has samples, but no weight in this step. */
@@ -111,7 +110,7 @@ export class Lockstep {
       if (passes.length > 0) phase = this.#host.phase() as PassPhase;
       // Their number is known only after the first barrier.
       if (round < rounds) {
-        yield this.#host.barrier;
+        yield* this.#host.meet(round === 0 ? "announce" : "exchange");
         yield "reduce";
       }
       if (round === 0) rounds = this.#agree();

@@ -33,7 +33,8 @@ export function findNonFinite(layout: Layout, firstShard = 0): string | undefine
     const known = findInShards(layout, block);
     const cell = readCell(notFinite, known?.shard ?? from, 0);
     // Not looked at: the sum says whether one of them is not finite. Else the sum may be so though none of them is.
-    const number = cell === 0 ? firstNotFinite(layout, from) : Math.max(-1, cell - 1);
+    const isHere = layout.slots.slotOf[from] !== undefined;
+    const number = cell === 0 && isHere ? firstNotFinite(layout, from) : Math.max(-1, cell - 1);
     const found = [
       ...(known && !Number.isFinite(known.loss) ? [`the loss ${known.loss}`] : []),
       ...(number < 0 ? [] : [`a gradient that is not finite, first in ${parameters[number]!.name}`]),

@@ -3,6 +3,7 @@ import { stepsPerEpoch } from "../data/sampling.ts";
 import { lookAt } from "../shared/bind-model.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
+import { allWorkers, rankAmongAll } from "../shared/machines.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import { writeStepRecord } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
@@ -16,6 +17,7 @@ export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
   const { samples, ms: trainMs } = training.closeEpoch();
   if (!done.lastIsMeasured) yield* measureLast(worker);
   const startedMs = performance.now();
+  yield* worker.others?.meet("compare", done.steps) ?? [];
   const cells = yield* evaluate(worker);
   const record = {
     step: done.steps,
@@ -47,7 +49,8 @@ function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
 }
 
 /** Evaluates my chunks of the test set, then computes my metrics; returns the numbers of all metrics. */
-function* evaluate({ setup, evaluated, model, where, barrier, unchanged, done }: Worker): Pauses<number[]> {
+function* evaluate(worker: Worker): Pauses<number[]> {
+  const { setup, evaluated, model, where, barrier, unchanged, others, done } = worker;
   if (!evaluated) return [];
   const { rank, plan, layout, sampling } = setup;
   evaluated.job.evaluatedAt.step = done.steps;
@@ -57,9 +60,11 @@ function* evaluate({ setup, evaluated, model, where, barrier, unchanged, done }:
   const parameters = trainedParameters(model);
   if (plan.useEma) lookAt(parameters, layout, layout.ema!);
   const share = { rank, workers: plan.workers, seed: sampling.seed, beat: where.beat };
-  evaluateChunks(evaluated, model, evaluated.source, share);
+  const amongAll = { ...share, rank: rankAmongAll(plan.machines, rank), workers: allWorkers(plan.machines) };
+  evaluateChunks(evaluated, model, evaluated.source, amongAll);
   if (plan.useEma) lookAt(parameters, layout, layout.weights);
-  yield barrier;
+  if (others) yield* others.meet("evaluate", done.steps);
+  else yield barrier;
   yield "evaluate";
   finishMetrics(evaluated, share);
   yield barrier;

@@ -11,7 +11,7 @@ import { account, beginStep, checkFirst, computeShard, decide, tell } from "./st
 
 /** The steps up to the next synchronization, and that. True if it was the last. */
 export function* trainApart(worker: Worker, local: LocalSteps): Pauses<boolean> {
-  const { setup, where, control, barrier, unchanged, update, done } = worker;
+  const { setup, where, control, barrier, unchanged, update, others, done } = worker;
   const { sampling, plan } = setup;
   const begun = done.steps;
   const end = nextSynchronization(begun, plan.local!, stepsPerEpoch(sampling));
@@ -29,11 +29,16 @@ export function* trainApart(worker: Worker, local: LocalSteps): Pauses<boolean> 
   }
   worker.loader.notePace(startedMs);
   yield barrier;
+  if (others) {
+    yield "reduce";
+    local.addUp(others.sums);
+    yield* others.meet("synchronize", end);
+  }
   yield "reduce";
   unchanged.afterPasses();
   if (done.first) checkFirst(worker);
   yield* decide(worker, end);
-  local.synchronize(end).forEach((brought, index) => {
+  local.synchronize(end, others !== undefined).forEach((brought, index) => {
     const { loss, weight, gradNorm } = brought;
     if (weight === 0) update.skipWeightless(begun + index + 1);
     account(worker, brought, weight > 0);

@@ -11,6 +11,8 @@ import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
 import { normalizesOverBatch } from "../job/running-statistics.ts";
+import type { Order } from "../machines/link.ts";
+import { meet } from "../machines/link.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { WorkerSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
@@ -21,8 +23,9 @@ import { compareModels, digestModel } from "../shared/digest.ts";
 import type { EpochRecord } from "../shared/epoch-records.ts";
 import { readRecord } from "../shared/epoch-records.ts";
 import { Glances } from "../shared/glances.ts";
-import { shardsOf } from "../shared/gradient-slots.ts";
 import { timesPhases } from "../shared/layout.ts";
+import { isShared, shardsOfWorker } from "../shared/machines.ts";
+import type { Pauses } from "../shared/pauses.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
 import { PhaseMarks } from "../shared/phase-marks.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
@@ -38,7 +41,7 @@ import { BestEpoch } from "../step/best-epoch.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
 import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
 import type { Evaluated } from "../step/evaluate.ts";
-import { GradientSums } from "../step/gradient-sums.ts";
+import { GradientSums, MachineSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
 import { Lockstep } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
@@ -80,7 +83,7 @@ export interface Worker {
   /** For shards that train separately: their models and optimizers. `model` then has the averages. */
   readonly local: LocalSteps | undefined;
   readonly barrier: Barrier;
-  /** The barrier that includes the coordinator, if it averages; else the same as `barrier`. */
+  /** The barrier that includes who averages, if that is the coordinator or the link; else the same as `barrier`. */
   readonly reduceBarrier: Barrier;
   /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
   readonly gradientSums: GradientSums;
@@ -100,6 +103,8 @@ export interface Worker {
   readonly training: TrainingClock;
   /** Rank 0 has one. */
   readonly timer: StepTimer | undefined;
+  /** On several machines: the way to the others. */
+  readonly others: Others | undefined;
   /** For a trace. */
   readonly kernelTrace: KernelTrace | undefined;
   /** If a page looks at some steps. */
@@ -107,6 +112,13 @@ export interface Worker {
   readonly done: Done;
   /** A line for the user, from one worker for all. */
   readonly report: (line: string) => void;
+}
+
+/** A worker's way to other machines. */
+export interface Others {
+  readonly sums: MachineSums;
+  /** All workers call it, with the same order and the same number of steps done; afterwards it is carried out. */
+  meet(order: Order, steps: number): Pauses;
 }
 
 /** How far a worker is. */
@@ -180,10 +192,11 @@ function barriersOf(setup: WorkerSetup, { entered, words }: Surroundings) {
   const own = words?.(control);
   const barrier = new Barrier(control, { parties: workers, spin }, own);
   const averaged = ["reduceArrived", "reduceGeneration"] as const;
-  const reduceBarrier =
-    reduce === "workers"
-      ? barrier
-      : new Barrier(control, { parties: workers + 1, spin: false, words: averaged }, own);
+  const hasMore = reduce === "coordinator" || isShared(plan.machines);
+  // The party that averages comes late, and takes the core of one that spins.
+  const reduceBarrier = hasMore
+    ? new Barrier(control, { parties: workers + 1, spin: false, words: averaged }, own)
+    : barrier;
   const marks = layout.marks && new PhaseMarks(layout.marks, rank, begin.state.step);
   const parts = { rank, control, waits: layout.waits, clock, marks };
   const where = new Whereabouts(parts, begin.state.step + 1, entered);
@@ -192,7 +205,7 @@ function barriersOf(setup: WorkerSetup, { entered, words }: Surroundings) {
 
 /** The shards that this worker computes. */
 function ownShards({ rank, plan, layout }: WorkerSetup): number[] {
-  const [first, end] = shardsOf(layout.shards, rank, plan.workers);
+  const [first, end] = shardsOfWorker(layout.shards, plan.machines, rank);
   return Array.from({ length: end - first }, (_, i) => first + i);
 }
 
@@ -252,8 +265,8 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const local =
     plan.local && new LocalSteps({ ...setup, ...setup.job, ...begin, rules }, job, { shards, slice });
   const trial = job.gradient && new TrialModel(job, { layout, seed, train, length: setup.job.length });
-  const others = trial ? [trial.model] : (local?.models ?? []);
-  const unchanged = new Unchanged(layout, [model, ...others], begin.state.step, {
+  const besides = trial ? [trial.model] : (local?.models ?? []);
+  const unchanged = new Unchanged(layout, [model, ...besides], begin.state.step, {
     control,
     share,
     slice,
@@ -275,9 +288,19 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     read: loader.read,
     load: loader.load,
     computeGradients: pass.compute,
-    barrier,
+    meet: function* (order: "announce" | "exchange"): Pauses {
+      if (others) yield* others.meet(order, done.steps + 1);
+      else yield barrier;
+    },
     phase: () => where.phase,
   };
+  const meeting = { barrier: reduceBarrier, control, rank };
+  const others: Others | undefined = isShared(plan.machines)
+    ? {
+        sums: new MachineSums(layout, slice),
+        meet: (order, steps) => meet(meeting, order, steps),
+      }
+    : undefined;
   return {
     setup,
     job,
@@ -307,6 +330,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     sums: new EpochSums(begin.state),
     training: new TrainingClock(rank === 0 ? layout.throughput : undefined),
     timer: rank === 0 ? new StepTimer(layout) : undefined,
+    others,
     kernelTrace: layout.kernelCalls && new KernelTrace(layout.kernelCalls, rank, pass, shards.length),
     glances: layout.glances && new Glances(control, { ...layout, glances: layout.glances }),
     done,

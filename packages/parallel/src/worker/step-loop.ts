@@ -70,6 +70,7 @@ export function* stepLoop(worker: Worker): Pauses {
     if (done.enough && done.steps < steps) yield* endEarly(worker);
   }
   unchanged.atEnd();
+  yield* worker.others?.meet("leave", done.steps) ?? [];
   yield "idle";
 }
 

@@ -9,13 +9,13 @@ import type { Pauses } from "../shared/pauses.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
 import { sumOverShards } from "../step/allreduce.ts";
-import type { Worker } from "./set-up.ts";
+import type { Others, Worker } from "./set-up.ts";
 
 /** One step, by the average over all shards. True if it was the last. */
 export function* trainTogether(worker: Worker): Pauses<boolean> {
   const { setup, where, control, barrier, reduceBarrier, lockstep, unchanged, reducer, update, done } =
     worker;
-  const { estimate } = worker;
+  const { estimate, others } = worker;
   const { layout, plan } = setup;
   const { reduce } = plan;
   beginStep(worker);
@@ -32,23 +32,25 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
     }
   }
   worker.loader.notePace(startedMs);
-  yield reduceBarrier;
-  // The gradients of all shards are ready.
+  if (others) yield* averageAmongAll(worker, others);
+  else yield reduceBarrier;
+  // The gradients of all shards are ready, or, on several machines, their average.
   yield "reduce";
   unchanged.afterPasses();
   if (done.first) checkFirst(worker);
   const [loss, weight] = [sumOverShards(layout, "losses"), sumOverShards(layout, "shardWeights")];
-  if (reduce === "workers" && weight > 0) reducer.weighShards();
+  const reduces = reduce === "workers" && !others;
+  if (reduces && weight > 0) reducer.weighShards();
   yield* decide(worker, done.steps + 1);
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
   const toldNorm = layout.stepRecords !== undefined || worker.glances?.now === true;
-  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined;
+  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined || others !== undefined;
   const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
     if (estimate) estimate.rebuild(done.steps, worker.slice);
-    else if (reduce === "workers") reducer.average();
+    else if (reduces) reducer.average();
     update.measure();
   }
   if (measured && update.needsWholeAverage) {
@@ -65,6 +67,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
     update.apply(reduce === "coordinator" || measured);
   }
   yield barrier;
+  if (others && lockstep && admitted) yield* others.meet("settle", done.steps + 1);
   // All weights are those of the next step.
   if (measured && !update.needsWholeAverage) update.takeNorm();
   done.last = { loss: loss / weight, gradNorm: measured ? update.norm : Number.NaN, skipped: !admitted, lrs };
@@ -74,6 +77,17 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   const stopped = control.load("stop") === 1;
   done.steps++;
   return stopped;
+}
+
+/** Adds up what this machine's shards have brought, and averages that with all others' in the link's order. */
+function* averageAmongAll({ setup, barrier, estimate, done }: Worker, { sums, meet }: Others): Pauses {
+  const { layout } = setup;
+  if (layout.slots.together.length > 0 && !estimate) {
+    yield barrier;
+    yield "reduce";
+    sums.addUp(layout.gradients);
+  }
+  yield* meet("average", done.steps + 1);
 }
 
 /** Begins a step, when everything is ready. */
@@ -117,7 +131,8 @@ export function* decide(worker: Worker, step: number): Pauses {
   const { rank, plan, sampling } = setup;
   if (rank !== 0) return;
   glances?.decide(training.beganMs);
-  if (control.load("stopRequested") && step >= control.load("stopFrom")) control.store("stop", 1);
+  const asked = control.load(worker.others ? "stopAgreed" : "stopRequested");
+  if (asked && step >= control.load("stopFrom")) control.store("stop", 1);
   const ends = step === plan.steps || control.load("stop") === 1;
   const mayEnd = ends || (earlyStopping !== undefined && step % stepsPerEpoch(sampling) === 0);
   if (snapshots) yield* snapshots.decide(step, { ends, mayEnd });

@@ -4,7 +4,7 @@ import { Console } from "node:console";
 import * as nodeModule from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import { useKernels } from "@shardgrad/core";
-import { openHeap } from "@shardgrad/core/engine";
+import { heap, openHeap } from "@shardgrad/core/engine";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { serializeError } from "../errors.ts";
@@ -12,11 +12,15 @@ import { configureJob } from "../job/define-job.ts";
 import { originKey } from "../job/job-origin.ts";
 import { importJob, requireOrigin } from "../job/load-job.ts";
 import { loadedSources, requireSource } from "../job/sources.ts";
+import type { TransportPackage } from "../machines/transport.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
-import type { Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
+import type { LinkSetup, Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
+import { isLink } from "../protocol.ts";
 import { AbortedError } from "../shared/barrier.ts";
 import { drive } from "./drive.ts";
+import type { LinkThread } from "./link-thread.ts";
+import { driveLink, setUpLink } from "./link-thread.ts";
 import type { Worker } from "./set-up.ts";
 import { setUp } from "./set-up.ts";
 import { stepLoop } from "./step-loop.ts";
@@ -29,7 +33,7 @@ import type { PhaseListener } from "./whereabouts.ts";
  */
 export async function outcomeOf(
   body: () => void | Promise<void>,
-  worker: () => Worker | undefined,
+  worker: () => Worker | LinkThread | undefined,
   firstStep: number,
 ): Promise<Outcome> {
   try {
@@ -47,8 +51,14 @@ export async function outcomeOf(
 
 function serve(port: MessagePort, entered: PhaseListener | undefined, closed: () => void): WorkerApi {
   let worker: Worker | undefined;
+  let link: LinkThread | undefined;
   let firstStep = 1;
-  const attempt = (body: () => void | Promise<void>) => outcomeOf(body, () => worker, firstStep);
+  const attempt = (body: () => void | Promise<void>) => outcomeOf(body, () => worker ?? link, firstStep);
+  const takeMemory = ({ memory, arena, kernels, begin }: WorkerSetup | LinkSetup) => {
+    firstStep = begin.state.step + 1;
+    openHeap({ memory, ...arena });
+    useKernels(kernels);
+  };
   return {
     identify: async (jobUrl: string) => {
       try {
@@ -58,12 +68,18 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
       }
     },
     loadKernels: (kernels: RunKernels) => attempt(() => loadKernels(kernels)),
-    prepare: async (setup: WorkerSetup) => {
+    prepare: async (setup: WorkerSetup | LinkSetup) => {
+      if (isLink(setup)) {
+        return await attempt(async () => {
+          takeMemory(setup);
+          const { openTransport }: TransportPackage = await import(setup.transportUrl);
+          const transport = openTransport(heap().buffer as SharedArrayBuffer);
+          link = setUpLink(setup, transport);
+        });
+      }
       const outcome = await attempt(async () => {
         const { url, origin, sources, context } = setup.job;
-        firstStep = setup.begin.state.step + 1;
-        openHeap({ memory: setup.memory, ...setup.arena });
-        useKernels(setup.kernels);
+        takeMemory(setup);
         // Not process.stderr: a thread that keeps computing delivers only its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
         const loading = importJob("train", url);
@@ -80,6 +96,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
     },
     run: () =>
       attempt(async () => {
+        if (link) return driveLink(link);
         const { where, control } = worker!;
         await drive(stepLoop(worker!), where, control);
       }),

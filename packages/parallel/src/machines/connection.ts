@@ -1,0 +1,290 @@
+// A machine's side of what is said between machines: bytes of a table from each to all, texts, and news of who is alive,
+// has failed, or goes. Only waits by yielding, so that its driver decides how: a thread looks again, a simulated run
+// advances virtual time. Knows nothing of steps.
+import { heap, Storage } from "@shardgrad/core/engine";
+import { MachineError } from "../errors.ts";
+import type { Ticket, Transport } from "./transport.ts";
+
+/** A part of something that waits for other machines. */
+export type Waiting<T = void> = Generator<"network", T, void>;
+
+/** A range of this machine's heap. */
+export interface Segment {
+  address: number;
+  bytes: number;
+}
+
+/** Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. */
+export const tags = { news: 1, pieces: 2, results: 3, copies: 4 } as const;
+
+/** Bytes of one message: less costs time for each, more delays what comes after. */
+export const messageBytes = 512 * 1024;
+
+const newsBytes = 512;
+const news = { alive: 1, failed: 2, bye: 3 } as const;
+const [lookEveryMs, tellEveryMs, lastWordsMs] = [5, 5000, 5000];
+
+/** How long machines wait for each other, on which clock. */
+export interface Patience {
+  nowMs: () => number;
+  /** A machine that gives no sign of life for so long has failed. */
+  silenceMs: number;
+}
+
+/** Another machine. */
+interface Peer {
+  readonly machine: number;
+  heardMs: number;
+  incoming: Ticket;
+  outgoing: Ticket | undefined;
+  /** What it said last. */
+  last: number;
+}
+
+export class Connection {
+  readonly transport: Transport;
+  readonly #patience: Patience;
+  readonly #peers: Peer[];
+  readonly #news: Storage;
+  #scratch: Storage | undefined;
+  #lookedMs: number;
+  #toldMs: number;
+
+  constructor(transport: Transport, patience: Patience) {
+    this.transport = transport;
+    this.#patience = patience;
+    const { machine, machines } = transport;
+    this.#news = Storage.allocate(2 * machines * newsBytes, "news of machines");
+    this.#news.retain();
+    const nowMs = patience.nowMs();
+    this.#lookedMs = nowMs;
+    this.#toldMs = nowMs;
+    const others = Array.from({ length: machines }, (_, number) => number).filter((it) => it !== machine);
+    this.#peers = others.map((number) => ({
+      machine: number,
+      heardMs: nowMs,
+      incoming: this.#listen(number),
+      outgoing: undefined,
+      last: news.alive,
+    }));
+  }
+
+  get machine(): number {
+    return this.transport.machine;
+  }
+
+  get machines(): number {
+    return this.transport.machines;
+  }
+
+  /**
+   * Reads the news and tells others that this machine is alive. Call it often: while waiting it is called.
+   *
+   * @throws MachineError if a machine has failed, or has been still for too long
+   */
+  look(): void {
+    const nowMs = this.#patience.nowMs();
+    if (nowMs - this.#lookedMs < lookEveryMs) return;
+    this.#lookedMs = nowMs;
+    for (const peer of this.#peers) this.#hear(peer, nowMs);
+    const failed = this.#peers.find(({ last }) => last === news.failed);
+    if (failed) throw new MachineError(this.#textOf(failed));
+    const { silenceMs } = this.#patience;
+    const still = this.#peers.find(({ heardMs, last }) => last === news.alive && nowMs - heardMs > silenceMs);
+    if (still) {
+      throw new MachineError(
+        `train: machine ${still.machine} gives no sign of life for ${silenceMs / 1000} s: is it switched off, stopped, or cut off from the network?`,
+      );
+    }
+    if (nowMs - this.#toldMs < Math.min(tellEveryMs, silenceMs / 4)) return;
+    this.#toldMs = nowMs;
+    this.#tell(news.alive, "");
+  }
+
+  /** Waits until all of these are done. */
+  *settle(tickets: Iterable<Ticket>): Waiting {
+    for (const ticket of tickets) {
+      while (!this.transport.isDone(ticket)) {
+        this.look();
+        yield "network";
+      }
+    }
+  }
+
+  /** Gives each machine's segments to all: `of` says where they lie, on every machine the same number of bytes. */
+  *share(of: readonly (readonly Segment[])[]): Waiting {
+    const sizes = of.map((segments) => segments.reduce((sum, { bytes }) => sum + bytes, 0));
+    const block = Math.ceil(Math.max(...sizes) / 8) * 8;
+    if (block === 0) return;
+    const own = this.#need(block * (this.machines + 1));
+    const all = own + block;
+    const memory = heap().uint8;
+    let at = own;
+    for (const { address, bytes } of of[this.machine]!) {
+      memory.copyWithin(at, address, address + bytes);
+      at += bytes;
+    }
+    yield* this.settle([this.transport.gather(own, block, all)]);
+    of.forEach((segments, machine) => {
+      if (machine === this.machine) return;
+      let from = all + machine * block;
+      for (const { address, bytes } of segments) {
+        memory.copyWithin(address, from, from + bytes);
+        from += bytes;
+      }
+    });
+  }
+
+  /** A text of each machine, in their order. */
+  *shareTexts(text: string): Waiting<string[]> {
+    const bytes = new TextEncoder().encode(text);
+    const lengths = Storage.allocate(8 * this.machines, "lengths of texts");
+    lengths.retain();
+    const cell = (machine: number) => ({ address: lengths.offset + 8 * machine, bytes: 8 });
+    heap().float64[lengths.offset / 8 + this.machine] = bytes.length;
+    const each = Array.from({ length: this.machines }, (_, machine) => [cell(machine)]);
+    let texts: Storage | undefined;
+    try {
+      yield* this.share(each);
+      const counts = each.map((_, machine) => heap().float64[lengths.offset / 8 + machine]!);
+      texts = Storage.allocate(
+        Math.max(
+          8,
+          counts.reduce((sum, count) => sum + count, 0),
+        ),
+        "texts",
+      );
+      texts.retain();
+      let at = texts.offset;
+      const places = counts.map((count) => {
+        const place = { address: at, bytes: count };
+        at += count;
+        return place;
+      });
+      heap().uint8.set(bytes, places[this.machine]!.address);
+      yield* this.share(places.map((place) => [place]));
+      // A decoder takes no shared memory.
+      return places.map(({ address, bytes: count }) =>
+        new TextDecoder().decode(heap().uint8.slice(address, address + count)),
+      );
+    } finally {
+      lengths.release();
+      texts?.release();
+    }
+  }
+
+  /** Copies segments of machine 0 to all others, along a binary tree: the number of rounds is the logarithm of theirs. */
+  *spread(segments: readonly Segment[]): Waiting {
+    const { transport, machine, machines } = this;
+    const top = machine === 0 ? 0 : 2 ** (31 - Math.clz32(machine));
+    const each = (begin: (address: number, bytes: number) => Ticket): Ticket[] =>
+      segments.flatMap(({ address, bytes }) =>
+        Array.from({ length: Math.ceil(bytes / messageBytes) }, (_, i) => {
+          const from = i * messageBytes;
+          return begin(address + from, Math.min(messageBytes, bytes - from));
+        }),
+      );
+    if (machine > 0) {
+      yield* this.settle(
+        each((address, bytes) => transport.receive(machine - top, tags.copies, address, bytes)),
+      );
+    }
+    for (let step = Math.max(1, 2 * top); machine + step < machines; step *= 2) {
+      yield* this.settle(
+        each((address, bytes) => transport.send(machine + step, tags.copies, address, bytes)),
+      );
+    }
+  }
+
+  /** Says goodbye, and waits until all others have. Afterwards nothing is under way. */
+  *leave(): Waiting {
+    yield* this.#settleTold();
+    this.#tell(news.bye, "");
+    for (const peer of this.#peers) {
+      while (peer.last !== news.bye) {
+        this.look();
+        yield "network";
+      }
+    }
+    yield* this.#settleTold();
+    this.#release();
+  }
+
+  /**
+   * Tells all others why this machine fails, or that it knows of a failure; waits for their answers, but not long.
+   *
+   * @returns whether machine 0 has answered
+   */
+  *fail(text: string): Waiting<boolean> {
+    const { nowMs } = this.#patience;
+    const startedMs = nowMs();
+    const patient = () => nowMs() - startedMs < lastWordsMs;
+    const unsent = () => this.#peers.some((peer) => !this.#isFree(peer));
+    while (unsent() && patient()) yield "network";
+    this.#tell(news.failed, text);
+    const waits = () => {
+      for (const peer of this.#peers) this.#hear(peer, nowMs());
+      return this.#peers.some(({ last }) => last === news.alive) || unsent();
+    };
+    while (waits() && patient()) yield "network";
+    return this.#peers.some(({ machine, last }) => machine === 0 && last !== news.alive);
+  }
+
+  /** Whether nothing is on its way to a machine. */
+  #isFree(peer: Peer): boolean {
+    if (peer.outgoing !== undefined && this.transport.isDone(peer.outgoing)) peer.outgoing = undefined;
+    return peer.outgoing === undefined;
+  }
+
+  #listen(machine: number): Ticket {
+    return this.transport.receive(machine, tags.news, this.#news.offset + machine * newsBytes, newsBytes);
+  }
+
+  #hear(peer: Peer, nowMs: number): void {
+    while (peer.last === news.alive && this.transport.isDone(peer.incoming)) {
+      peer.heardMs = nowMs;
+      peer.last = heap().int32[(this.#news.offset + peer.machine * newsBytes) / 4]!;
+      // What it says last stays where it is.
+      if (peer.last === news.alive) peer.incoming = this.#listen(peer.machine);
+    }
+  }
+
+  #textOf({ machine }: Peer): string {
+    const at = this.#news.offset + machine * newsBytes;
+    const length = heap().int32[at / 4 + 1]!;
+    return new TextDecoder().decode(heap().uint8.slice(at + 8, at + 8 + length));
+  }
+
+  /** Sends to all; a sign of life is left out where the one before is still under way. */
+  #tell(kind: number, text: string): void {
+    const bytes = new TextEncoder().encode(text).subarray(0, newsBytes - 8);
+    for (const peer of this.#peers) {
+      if (!this.#isFree(peer) && kind === news.alive) continue;
+      const at = this.#news.offset + (this.machines + peer.machine) * newsBytes;
+      heap().int32[at / 4] = kind;
+      heap().int32[at / 4 + 1] = bytes.length;
+      heap().uint8.set(bytes, at + 8);
+      peer.outgoing = this.transport.send(peer.machine, tags.news, at, newsBytes);
+    }
+  }
+
+  *#settleTold(): Waiting {
+    for (const peer of this.#peers) {
+      while (!this.#isFree(peer)) yield "network";
+    }
+  }
+
+  #need(bytes: number): number {
+    if (!this.#scratch || this.#scratch.bytes < bytes) {
+      this.#scratch?.release();
+      this.#scratch = Storage.allocate(bytes, "words of machines");
+      this.#scratch.retain();
+    }
+    return this.#scratch.offset;
+  }
+
+  #release(): void {
+    this.#news.release();
+    this.#scratch?.release();
+  }
+}

@@ -1,0 +1,325 @@
+// The part of a machine's run that speaks to the other machines: one more party of a barrier of its workers. These stop
+// at the barrier with an order, the link carries it out together with the links of all other machines, and all go on.
+//
+//   workers:  … passes → barrier ─────────────────────────────────→ barrier → update …
+//   link:                barrier → words, losses → average, by piece → barrier
+//
+// Every order is given by all machines in the same step: what decides about it is the same numbers everywhere, or words
+// that were exchanged before.
+import { heap, Storage } from "@shardgrad/core/engine";
+import { hashBytes } from "../data/column-hash.ts";
+import type { Phase } from "../errors.ts";
+import { MachineError } from "../errors.ts";
+import type { MetricsPlan } from "../metrics/plan.ts";
+import { chunkCount, chunkSize } from "../metrics/plan.ts";
+import type { Barrier } from "../shared/barrier.ts";
+import type { Control } from "../shared/control.ts";
+import type { Float64Table } from "../shared/float64-table.ts";
+import { cellAddress, planTable, readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import type { Layout } from "../shared/layout.ts";
+import { arraysToAverage } from "../shared/local-memory.ts";
+import type { Machines } from "../shared/machines.ts";
+import { allWorkers, machineOfWorker, shardsOfMachine } from "../shared/machines.ts";
+import type { Pauses } from "../shared/pauses.ts";
+import { sizesAt } from "../shared/shard-exchanges.ts";
+import { sumOverShards } from "../step/allreduce.ts";
+import { segmentsOfChunk } from "../step/evaluate.ts";
+import type { Connection, Segment, Waiting } from "./connection.ts";
+import { PieceAverage, pieceBytes } from "./piece-average.ts";
+
+/** What workers ask for. */
+export const orders = [
+  /** The losses and weights of a step, words, and the average of the gradients. */
+  "average",
+  /** The same for shards that train separately: the averages of their arrays. */
+  "synchronize",
+  /** For models that normalize over the batch: what their shards announce and bring first, and then each time. */
+  "announce",
+  "exchange",
+  /** The running statistics, from the machine that has the first shard with samples. */
+  "settle",
+  /** What metrics have brought, by chunk. */
+  "evaluate",
+  /** Whether all machines still have the same weights. */
+  "compare",
+  /** The run is over. */
+  "leave",
+] as const;
+export type Order = (typeof orders)[number];
+
+/** Where a link pauses: as a worker, and for the network. */
+export type LinkPauses = Generator<Exclude<Phase, "barrier"> | Barrier | "network", void, void>;
+
+/** A worker's side of it. */
+export interface Meeting {
+  /** Of all workers of the machine and its link. */
+  readonly barrier: Barrier;
+  readonly control: Control;
+  readonly rank: number;
+}
+
+/** All workers of a machine call it, with the same order; afterwards it is carried out. */
+export function* meet({ barrier, control, rank }: Meeting, order: Order, step: number): Pauses {
+  if (rank === 0) {
+    control.store("orderStep", step);
+    control.store("order", orders.indexOf(order));
+  }
+  yield barrier;
+  if (order !== "leave") yield barrier;
+}
+
+/** What the link works with. */
+export interface LinkParts {
+  readonly layout: Layout;
+  readonly machines: Machines;
+  readonly metrics: { plan: MetricsPlan; samples: number } | undefined;
+  readonly control: Control;
+  readonly barrier: Barrier;
+  readonly connection: Connection;
+}
+
+const bytesPerCell = 8;
+
+/** Rows of a table. */
+function rowsOf(table: Float64Table, [from, to]: readonly [from: number, to: number]): Segment {
+  return { address: cellAddress(table, from, 0), bytes: tableBytes(to - from, table.columns) };
+}
+
+/** Bytes that a link may allocate: only address space until it does. */
+export function linkBytes(layout: Layout, metricBytes: number): number {
+  const { shards, parameters, numbers } = layout;
+  const words = shards * (8 * 8 + parameters.length) + (numbers ? tableBytes(shards, numbers.columns) : 0);
+  const steps = layout.local ? tableBytes(layout.local.steps.rows, layout.local.steps.columns) : 0;
+  const pieces = numbers ? 0 : pieceBytes(layout);
+  // Words, steps and metrics are collected in blocks of one size for each machine; what BatchNorm exchanges is unknown.
+  return pieces + 4 * (words + steps + metricBytes) * layout.slots.blocksOf.length + 64 * 1024 ** 2;
+}
+
+/** See the top of the file. */
+export class Link {
+  readonly #parts: LinkParts;
+  readonly #average: PieceAverage | undefined;
+  /** A row for each machine: whether it is to stop, and after which step. */
+  readonly #words: Float64Table;
+  readonly #hashes: Storage;
+  #first = true;
+  /** Where others' shards put what they exchange, by shard, and how many bytes that may be. */
+  readonly #blocks = new Map<number, Storage>();
+  /** The next exchange of the step, and the cell where it starts. */
+  #exchange = 0;
+  #cell = 0;
+
+  constructor(parts: LinkParts) {
+    const { layout, machines, connection } = parts;
+    this.#parts = parts;
+    this.#average = layout.numbers ? undefined : new PieceAverage(layout, machines, connection);
+    const keep = (bytes: number) => {
+      const storage = Storage.allocate(bytes, "words of machines");
+      storage.retain();
+      return storage;
+    };
+    this.#words = planTable(keep, machines.workers.length, 2);
+    this.#hashes = keep(32 * machines.workers.length);
+  }
+
+  /** Carries out what the workers ask for, until they leave. */
+  *loop(): LinkPauses {
+    const { barrier, control, connection } = this.#parts;
+    for (;;) {
+      yield barrier;
+      const order = orders[control.load("order")]!;
+      yield order === "evaluate" ? "evaluate" : "reduce";
+      if (order === "leave") return yield* connection.leave();
+      yield* this.#carryOut(order, control.load("orderStep"));
+      yield barrier;
+    }
+  }
+
+  #carryOut(order: Exclude<Order, "leave">, step: number): Waiting {
+    switch (order) {
+      case "average":
+        return this.#averageGradients(step);
+      case "synchronize":
+        return this.#synchronize(step);
+      case "announce":
+        return this.#announce();
+      case "exchange":
+        return this.#shareExchange();
+      case "settle":
+        return this.#settle();
+      case "evaluate":
+        return this.#evaluate();
+      case "compare":
+        return this.#compare(step);
+    }
+  }
+
+  /** For each machine, what `of` says of its shards. */
+  #byMachine(of: (shards: readonly [from: number, to: number]) => Segment[]): Segment[][] {
+    const { layout, machines } = this.#parts;
+    return machines.workers.map((_, machine) => of(shardsOfMachine(layout.shards, machines, machine)));
+  }
+
+  *#averageGradients(step: number): Waiting {
+    const { layout } = this.#parts;
+    const { losses, shardWeights, notFinite, numbers } = layout;
+    const tables = [losses, shardWeights, notFinite, ...(numbers ? [numbers] : [])];
+    yield* this.#shareWords(step, (shards) => tables.map((table) => rowsOf(table, shards)));
+    if (sumOverShards(layout, "shardWeights") === 0) return;
+    if (this.#average) yield* this.#average.average(layout.gradients, layout.average);
+  }
+
+  *#synchronize(step: number): Waiting {
+    const { layout } = this.#parts;
+    const { shards, shardWeights } = layout;
+    const { steps } = layout.local!;
+    yield* this.#shareWords(step, ([from, to]) => [
+      rowsOf(shardWeights, [from, to]),
+      ...Array.from({ length: steps.rows / shards }, (_, i) =>
+        rowsOf(steps, [i * shards + from, i * shards + to]),
+      ),
+    ]);
+    if (sumOverShards(layout, "shardWeights") === 0) return;
+    for (const { own, average } of arraysToAverage(layout, layout.local!)) {
+      yield* this.#average!.average(own, average);
+    }
+  }
+
+  /** What is known of the shards, and of the machines themselves. */
+  *#shareWords(step: number, of: (shards: readonly [from: number, to: number]) => Segment[]): Waiting {
+    const { layout, control, connection } = this.#parts;
+    const { reached, parameters } = layout;
+    writeCell(this.#words, connection.machine, 0, control.load("stopRequested"));
+    writeCell(this.#words, connection.machine, 1, step);
+    const shared = this.#byMachine(([from, to]) => [
+      ...of([from, to]),
+      ...(this.#first
+        ? [{ address: reached + from * parameters.length, bytes: (to - from) * parameters.length }]
+        : []),
+    ]);
+    yield* connection.share(
+      shared.map((segments, machine) => [rowsOf(this.#words, [machine, machine + 1]), ...segments]),
+    );
+    if (sumOverShards(layout, "shardWeights") > 0) this.#first = false;
+    for (let machine = 0; machine < connection.machines; machine++) {
+      if (readCell(this.#words, machine, 0) !== 0) control.store("stopAgreed", 1);
+      const theirs = readCell(this.#words, machine, 1);
+      if (theirs === step) continue;
+      throw new MachineError(
+        `train: machine ${machine} is in step ${theirs}, this one, machine ${connection.machine}, in step ${step}; every machine must run the same job with the same options`,
+      );
+    }
+  }
+
+  /** The tables of exchanges, and then the first of them. */
+  *#announce(): Waiting {
+    const { layout, connection } = this.#parts;
+    const { exchanges, shardWeights, shards } = layout;
+    yield* connection.share(
+      this.#byMachine((range) => [rowsOf(exchanges, range), rowsOf(shardWeights, range)]),
+    );
+    const [from, to] = shardsOfMachine(shards, this.#parts.machines);
+    for (let shard = 0; shard < shards; shard++) {
+      if (shard >= from && shard < to) continue;
+      const count = readCell(exchanges, shard, 0);
+      const block = this.#blockFor(shard, tableBytes(1, count + readCell(exchanges, shard, 1)));
+      writeCell(exchanges, shard, 2, block + tableBytes(1, count));
+    }
+    const heavy = this.#heavyShard();
+    const count = heavy === undefined ? 0 : readCell(exchanges, heavy, 0);
+    this.#exchange = 0;
+    // The sizes of the exchanges lie before their numbers.
+    this.#cell = -count;
+    yield* this.#shareCells(count);
+    yield* this.#shareExchange();
+  }
+
+  *#shareExchange(): Waiting {
+    const { exchanges } = this.#parts.layout;
+    const shard = this.#heavyShard();
+    if (shard === undefined || this.#exchange >= readCell(exchanges, shard, 0)) return;
+    const sizes = sizesAt(this.#parts.layout, shard);
+    yield* this.#shareCells(sizes[this.#exchange++]!);
+  }
+
+  /** Shares the next cells of the blocks of all shards with samples. */
+  *#shareCells(cells: number): Waiting {
+    const { exchanges, shardWeights } = this.#parts.layout;
+    const start = this.#cell * bytesPerCell;
+    this.#cell += cells;
+    yield* this.#parts.connection.share(
+      this.#byMachine(([from, to]) =>
+        Array.from({ length: to - from }, (_, i) => from + i)
+          .filter((shard) => readCell(shardWeights, shard, 0) !== 0)
+          .map((shard) => ({
+            address: readCell(exchanges, shard, 2) + start,
+            bytes: cells * bytesPerCell,
+          })),
+      ),
+    );
+  }
+
+  /** The first shard with samples of any weight. */
+  #heavyShard(): number | undefined {
+    const { shardWeights, shards } = this.#parts.layout;
+    for (let shard = 0; shard < shards; shard++) if (readCell(shardWeights, shard, 0) !== 0) return shard;
+    return undefined;
+  }
+
+  #blockFor(shard: number, bytes: number): number {
+    let block = this.#blocks.get(shard);
+    if (!block || block.bytes < bytes) {
+      block?.release();
+      block = Storage.allocate(Math.max(8, bytes), "shard exchanges");
+      block.retain();
+      this.#blocks.set(shard, block);
+    }
+    return block.offset;
+  }
+
+  *#settle(): Waiting {
+    const { untrained } = this.#parts.layout;
+    const heavy = this.#heavyShard();
+    const statistics = { address: untrained.address, bytes: untrained.changingBytes };
+    yield* this.#parts.connection.share(
+      this.#byMachine(([from, to]) =>
+        heavy !== undefined && heavy >= from && heavy < to ? [statistics] : [],
+      ),
+    );
+  }
+
+  *#evaluate(): Waiting {
+    const { layout, machines, metrics, connection } = this.#parts;
+    const { plan, samples } = metrics!;
+    const shared: Segment[][] = machines.workers.map(() => []);
+    const all = allWorkers(machines);
+    for (let chunk = 0; chunk < chunkCount(samples); chunk++) {
+      const start = chunk * chunkSize;
+      const range = [start, Math.min(samples, start + chunkSize)] as const;
+      shared[machineOfWorker(machines, chunk % all)]!.push(
+        ...segmentsOfChunk(plan, layout.metrics, chunk, range),
+      );
+    }
+    yield* connection.share(shared);
+  }
+
+  /** @throws MachineError if a machine has other weights */
+  *#compare(step: number): Waiting {
+    const { layout, connection } = this.#parts;
+    const { weights, flatSize } = layout;
+    const bytes = heap().uint8;
+    const hash = hashBytes(bytes.subarray(weights, weights + 4 * flatSize));
+    const at = (machine: number) => this.#hashes.offset + 32 * machine;
+    bytes.set(new TextEncoder().encode(hash), at(connection.machine));
+    yield* connection.share(
+      Array.from({ length: connection.machines }, (_, machine) => [{ address: at(machine), bytes: 32 }]),
+    );
+    const hashOf = (machine: number) => new TextDecoder().decode(bytes.slice(at(machine), at(machine) + 32));
+    for (let machine = 1; machine < connection.machines; machine++) {
+      if (hashOf(machine) === hashOf(0)) continue;
+      throw new MachineError(
+        `train: after step ${step}, machine ${machine} has other weights than machine 0 (${hashOf(machine).slice(0, 8)}, ${hashOf(0).slice(0, 8)}); does the job's loss, augment() or afterStep() depend on the machine, or is its memory faulty?`,
+      );
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The main thread's line to the other machines, before its workers begin and after they have ended; in between the link
+// has it. Each talk is a connection of its own, because shared memory may move in between.
+import { heap } from "@shardgrad/core/engine";
+import type { Clock } from "../attempt/attempt.ts";
+import { JobError, MachineError, oneLine } from "../errors.ts";
+import type { Waiting } from "../machines/connection.ts";
+import { Connection } from "../machines/connection.ts";
+import { machinesOf } from "../machines/launcher.ts";
+import type { Transport, TransportPackage } from "../machines/transport.ts";
+import { findPackage } from "../plan/find-package.ts";
+
+/** The way to a transport. */
+export interface TransportSource {
+  /** The package's, for the link. */
+  url: string;
+  open(): Transport;
+}
+
+const packageName = "@shardgrad/mpi";
+
+/**
+ * What the launcher of this process asks for; undefined if it is alone.
+ *
+ * @throws JobError if the package is not installed
+ */
+export async function findTransport(jobUrl: string): Promise<TransportSource | undefined> {
+  const launched = machinesOf(process.env);
+  if (!launched) return undefined;
+  const url = findPackage(packageName, jobUrl);
+  if (url === undefined) {
+    throw new JobError(
+      `train: this is process ${launched.machine} of ${launched.machines} of a launcher such as mpirun, and ${packageName} is not installed; npm install ${packageName}, or train each by itself with machines: "off" (--machines off)`,
+    );
+  }
+  const { openTransport } = (await import(url)) as TransportPackage;
+  return { url, open: () => openTransport(heap().buffer as SharedArrayBuffer) };
+}
+
+/** Machines prepare for different times: data, models. */
+const preparingMs = 600_000;
+const [mostLooks, sleepMs, farewellMs] = [64, 1, 500];
+
+/** Errors that machine 0 knows. */
+const told = new WeakSet<Error>();
+
+/** Whether machine 0 tells its user of an error, so that this one need not. */
+export const isToldElsewhere = (error: unknown): boolean => error instanceof Error && told.has(error);
+
+export class MachineLine {
+  readonly url: string;
+  readonly machine: number;
+  readonly machines: number;
+  readonly name: string;
+  readonly #source: TransportSource;
+  readonly #clock: Clock;
+  readonly #silenceMs: number;
+
+  constructor(source: TransportSource, clock: Clock, stallMs: number) {
+    const { machine, machines, name } = source.open();
+    this.url = source.url;
+    this.machine = machine;
+    this.machines = machines;
+    this.name = name;
+    this.#source = source;
+    this.#clock = clock;
+    this.#silenceMs = Math.max(preparingMs, stallMs);
+  }
+
+  /** Says something to all machines, which do the same at the same place of their run. */
+  async talk<T>(what: (connection: Connection) => Waiting<T>): Promise<T> {
+    const connection = this.#connect();
+    const found = await this.#drive(what(connection));
+    await this.#drive(connection.leave());
+    return found;
+  }
+
+  /**
+   * Tells the others that this machine fails; afterwards none can go on. Gives the error the number of the machine, unless it
+   * came from another one. Machine 0 has the last word: the launcher ends all others when one ends.
+   */
+  async fail(error: unknown): Promise<void> {
+    const isTold = error instanceof MachineError;
+    const message = error instanceof Error ? error.message : String(error);
+    const text = `train: machine ${this.machine}: ${oneLine(message).replace(/^train: /, "")}`;
+    if (!isTold && error instanceof Error) error.message = text;
+    const isHeard = await this.#drive(this.#connect().fail(isTold ? message : text));
+    if (!isHeard) return;
+    if (error instanceof Error) told.add(error);
+    await this.#clock.sleep(farewellMs);
+  }
+
+  close(): void {
+    this.#source.open().close();
+  }
+
+  #connect(): Connection {
+    return new Connection(this.#source.open(), {
+      nowMs: () => this.#clock.nowMs(),
+      silenceMs: this.#silenceMs,
+    });
+  }
+
+  async #drive<T>(talk: Waiting<T>): Promise<T> {
+    for (let looks = 0; ; looks++) {
+      const next = talk.next();
+      if (next.done) return next.value;
+      if (looks > mostLooks) await this.#clock.sleep(sleepMs);
+    }
+  }
+}

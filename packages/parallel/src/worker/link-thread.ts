@@ -1,0 +1,111 @@
+// The thread of the link (machines/link.ts): connects it, and waits where its loop pauses. It sleeps in the barrier as
+// long as the workers compute, and still tells other machines from time to time that this one is alive.
+import { heap } from "@shardgrad/core/engine";
+import type { Phase } from "../errors.ts";
+import { Connection } from "../machines/connection.ts";
+import { Link } from "../machines/link.ts";
+import type { Transport } from "../machines/transport.ts";
+import type { LinkSetup } from "../protocol.ts";
+import type { SharedWords } from "../shared/barrier.ts";
+import { AbortedError, AtomicWords, Barrier } from "../shared/barrier.ts";
+import { Control } from "../shared/control.ts";
+
+/** Looks before it sleeps: what is on its way often comes soon. */
+const mostLooks = 256;
+const [sleepMs, barrierSleepMs] = [0.05, 500];
+
+/** A link with its connection, and where it is. */
+export interface LinkThread {
+  readonly setup: LinkSetup;
+  readonly link: Link;
+  readonly connection: Connection;
+  readonly control: Control;
+  /** That of the workers, which it does not wait at, and its own with them. */
+  readonly barrier: Barrier;
+  readonly reduceBarrier: Barrier;
+  /** As of a worker, for its errors. */
+  readonly where: { step: number; phase: Phase };
+}
+
+/** What the host of a link provides. */
+export interface LinkSurroundings {
+  nowMs: () => number;
+  /** What it waits on, and calls `look` from time to time meanwhile. */
+  words: (control: Control, look: () => void) => SharedWords;
+}
+
+/** The machine's own. */
+export const linkSurroundings: LinkSurroundings = {
+  nowMs: () => performance.now(),
+  words: ({ view }, look) => new LookingWords(view, look),
+};
+
+export function setUpLink(
+  setup: LinkSetup,
+  transport: Transport,
+  { nowMs, words }: LinkSurroundings = linkSurroundings,
+): LinkThread {
+  const { plan, layout, metrics, testSamples, begin } = setup;
+  const control = new Control(heap().int32, layout.control);
+  const connection = new Connection(transport, { nowMs, silenceMs: plan.stallSeconds * 1000 });
+  const look = () => {
+    connection.look();
+    control.beat(setup.rank);
+  };
+  const reduceBarrier = new Barrier(
+    control,
+    { parties: plan.workers + 1, spin: false, words: ["reduceArrived", "reduceGeneration"] },
+    words(control, look),
+  );
+  const evaluated = metrics.metrics.length > 0 ? { plan: metrics, samples: testSamples } : undefined;
+  const barrier = new Barrier(control, { parties: plan.workers, spin: false }, words(control, look));
+  const { machines } = plan;
+  const parts = { layout, machines, metrics: evaluated, control, barrier: reduceBarrier, connection };
+  const link = new Link(parts);
+  const where: LinkThread["where"] = { step: begin.state.step + 1, phase: "idle" };
+  return { setup, link, connection, control, barrier, reduceBarrier, where };
+}
+
+/** Words on which a thread sleeps for a while only, and then looks at the network. */
+class LookingWords extends AtomicWords {
+  readonly #look: () => void;
+
+  constructor(view: Int32Array, look: () => void) {
+    super(view);
+    this.#look = look;
+  }
+
+  override wait(index: number, expected: number): void {
+    Atomics.wait(this.view, index, expected, barrierSleepMs);
+    this.#look();
+  }
+}
+
+/** @throws AbortedError once a worker has failed */
+export function requireGoingOn(control: Control): void {
+  if (control.load("abort") !== 0) throw new AbortedError("another worker failed");
+}
+
+/** Drives the loop of a link on its own thread. */
+export function driveLink({ link, control, setup, where }: LinkThread): void {
+  const { rank } = setup;
+  let looks = 0;
+  for (const pause of link.loop()) {
+    if (pause === "network") {
+      requireGoingOn(control);
+      if (++looks < mostLooks) continue;
+      control.beat(rank);
+      Atomics.wait(control.view, control.index("abort"), 0, sleepMs);
+    } else if (pause instanceof Barrier) {
+      where.phase = "barrier";
+      control.setPhase(rank, "barrier", where.step);
+      pause.wait();
+      where.step = control.load("orderStep");
+      looks = 0;
+    } else {
+      where.phase = pause;
+      control.setPhase(rank, pause, where.step);
+      looks = 0;
+    }
+  }
+}
