@@ -9,6 +9,7 @@ export { frozenCopy } from "./frozen-copy.ts";
 export { jobUrlOf } from "./job/load-job.ts";
 export { type KnownColumn, readWeightsInfo, type WeightsInfo } from "./job/weights-metadata.ts";
 export type { ObservedStep, Onlooker } from "./onlooker.ts";
+export { isFirstMachine } from "./machines/launcher.ts";
 export { relaxedFuses } from "./plan/fused-multiply-add.ts";
 export { machineMemory } from "./plan/memory-budget.ts";
 export { availableKernels, chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
@@ -19,6 +20,7 @@ export {
   type OptionRows,
   trainOptions,
 } from "./plan/train-options.ts";
+export { isToldElsewhere } from "./run/told-errors.ts";
 export { decodeWeights, readParts, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
 export type { StepCalls } from "./shared/kernel-calls.ts";

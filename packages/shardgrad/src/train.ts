@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { AnyModule, Module } from "@shardgrad/core";
 import type { TrainEvent, TrainingRun } from "@shardgrad/parallel";
 import type { Onlooker } from "@shardgrad/parallel/command";
-import { checkOptions, trainWatched } from "@shardgrad/parallel/command";
+import { checkOptions, isFirstMachine, trainWatched } from "@shardgrad/parallel/command";
 import type { TrainOptions, WatchOptions } from "./watch-options.ts";
 import { trainOptions } from "./watch-options.ts";
 import { requireDistinctFiles } from "./writable.ts";
@@ -31,7 +31,9 @@ export function train<M extends AnyModule = Module>(
 ): TrainingRun<M> {
   if (typeof options !== "object" || options === null) return trainWatched<M>(job, options, {});
   const { run, all, watching } = takeOptions(options);
-  return trainWatched<M>(job, run, new Onlookers(job, all, watching));
+  // The machines of a launch have the same run: one is watched.
+  const { watched, rest } = isFirstMachine(run) ? { watched: watching, rest: all } : { watched: {}, rest: run };
+  return trainWatched<M>(job, run, new Onlookers(job, rest, watched));
 }
 
 /** The file of a job, if it is one. */

@@ -95,7 +95,7 @@ export async function coordinate<M extends AnyModule>(
     if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };
     await line?.talk((connection) => compareRuns(connection, run));
     publish(startEvent(run, kernels, line));
-    tellOfSchedules(run.optimizer, plan.steps);
+    if (plan.machines.machine === 0) tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resumeRun(run, kernels, options, publish, environment.store);
     await line?.talk((connection) => spreadPosition(connection, run));
     run.kept = planKept(model, layout, run.state.step);

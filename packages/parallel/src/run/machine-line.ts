@@ -8,6 +8,7 @@ import { Connection } from "../machines/connection.ts";
 import { machinesOf } from "../machines/launcher.ts";
 import type { Transport, TransportPackage } from "../machines/transport.ts";
 import { findPackage } from "../plan/find-package.ts";
+import { noteTold } from "./told-errors.ts";
 
 /** The way to a transport. */
 export interface TransportSource {
@@ -39,12 +40,6 @@ export async function findTransport(jobUrl: string): Promise<TransportSource | u
 /** Machines prepare for different times: data, models. */
 const preparingMs = 600_000;
 const [mostLooks, sleepMs, farewellMs] = [64, 1, 500];
-
-/** Errors that machine 0 knows. */
-const told = new WeakSet<Error>();
-
-/** Whether machine 0 tells its user of an error, so that this one need not. */
-export const isToldElsewhere = (error: unknown): boolean => error instanceof Error && told.has(error);
 
 export class MachineLine {
   readonly url: string;
@@ -85,7 +80,7 @@ export class MachineLine {
     if (!isTold && error instanceof Error) error.message = text;
     const isHeard = await this.#drive(this.#connect().fail(isTold ? message : text));
     if (!isHeard) return;
-    if (error instanceof Error) told.add(error);
+    noteTold(error);
     await this.#clock.sleep(farewellMs);
   }
 

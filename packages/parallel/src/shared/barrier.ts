@@ -34,8 +34,15 @@ export function sleepOn(control: Control, word: ControlWord): void {
   Atomics.wait(view, control.index(word), control.load(word), 1);
 }
 
-/** The words themselves. */
-export class AtomicWords implements SharedWords {
+/** Sleeps for so long, unless another thread has failed. */
+export function rest(control: Control, ms: number): void {
+  Atomics.wait(control.view, control.index("abort"), 0, ms);
+}
+
+/** How long a thread sleeps at most that looks at something else, too. */
+const mostSleepMs = 500;
+
+class AtomicWords implements SharedWords {
   protected readonly view: Int32Array;
 
   constructor(view: Int32Array) {
@@ -73,6 +80,21 @@ export class AtomicWords implements SharedWords {
 
   pause(): void {
     pause();
+  }
+}
+
+/** Words on which a thread sleeps for a while only, and then looks at something else. */
+export class LookingWords extends AtomicWords {
+  readonly #look: () => void;
+
+  constructor(view: Int32Array, look: () => void) {
+    super(view);
+    this.#look = look;
+  }
+
+  override wait(index: number, expected: number): void {
+    Atomics.wait(this.view, index, expected, mostSleepMs);
+    this.#look();
   }
 }
 

@@ -7,12 +7,12 @@ import { Link } from "../machines/link.ts";
 import type { Transport } from "../machines/transport.ts";
 import type { LinkSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
-import { AbortedError, AtomicWords, Barrier } from "../shared/barrier.ts";
+import { AbortedError, Barrier, LookingWords, rest } from "../shared/barrier.ts";
 import { Control } from "../shared/control.ts";
 
 /** Looks before it sleeps: what is on its way often comes soon. */
 const mostLooks = 256;
-const [sleepMs, barrierSleepMs] = [0.05, 500];
+const sleepMs = 0.05;
 
 /** A link with its connection, and where it is. */
 export interface LinkThread {
@@ -66,21 +66,6 @@ export function setUpLink(
   return { setup, link, connection, control, barrier, reduceBarrier, where };
 }
 
-/** Words on which a thread sleeps for a while only, and then looks at the network. */
-class LookingWords extends AtomicWords {
-  readonly #look: () => void;
-
-  constructor(view: Int32Array, look: () => void) {
-    super(view);
-    this.#look = look;
-  }
-
-  override wait(index: number, expected: number): void {
-    Atomics.wait(this.view, index, expected, barrierSleepMs);
-    this.#look();
-  }
-}
-
 /** @throws AbortedError once a worker has failed */
 export function requireGoingOn(control: Control): void {
   if (control.load("abort") !== 0) throw new AbortedError("another worker failed");
@@ -95,7 +80,7 @@ export function driveLink({ link, control, setup, where }: LinkThread): void {
       requireGoingOn(control);
       if (++looks < mostLooks) continue;
       control.beat(rank);
-      Atomics.wait(control.view, control.index("abort"), 0, sleepMs);
+      rest(control, sleepMs);
     } else if (pause instanceof Barrier) {
       where.phase = "barrier";
       control.setPhase(rank, "barrier", where.step);

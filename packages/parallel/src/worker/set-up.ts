@@ -11,7 +11,7 @@ import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
 import { normalizesOverBatch } from "../job/running-statistics.ts";
-import type { Order } from "../machines/link.ts";
+import type { Meeting, Order } from "../machines/link.ts";
 import { meet } from "../machines/link.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { WorkerSetup } from "../protocol.ts";
@@ -239,6 +239,19 @@ function passHost(
   };
 }
 
+/** The way to other machines, if there are any. */
+function waysToOthers(
+  { plan, layout }: WorkerSetup,
+  slice: readonly [from: number, to: number],
+  meeting: Meeting,
+): Others | undefined {
+  if (!isShared(plan.machines)) return undefined;
+  return {
+    sums: new MachineSums(layout, slice),
+    meet: (order, steps) => meet(meeting, order, steps),
+  };
+}
+
 /** @throws JobError if the job returns something else on this thread than on the main thread */
 export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
   const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
@@ -249,7 +262,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const { enough, ...observing } = observers(setup);
   const { control, barrier, reduceBarrier, where } = barriersOf(setup, surroundings);
   const report = (line: string) => {
-    if (rank === 0) surroundings.notify(line);
+    if (rank === 0 && plan.machines.machine === 0) surroundings.notify(line);
   };
   // Whole blocks, because the norm sums their squares.
   const slice = sliceOf(layout.flatSize, rank, workers, blockElements);
@@ -281,6 +294,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const estimate =
     gradient &&
     new EstimatePass({ ...job, gradient }, trial!, source, { layout, seed, capture: plan.capture }, host);
+  const others = waysToOthers(setup, slice, { barrier: reduceBarrier, control, rank });
   const lockstepHost = {
     layout,
     seed,
@@ -294,13 +308,6 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     },
     phase: () => where.phase,
   };
-  const meeting = { barrier: reduceBarrier, control, rank };
-  const others: Others | undefined = isShared(plan.machines)
-    ? {
-        sums: new MachineSums(layout, slice),
-        meet: (order, steps) => meet(meeting, order, steps),
-      }
-    : undefined;
   return {
     setup,
     job,

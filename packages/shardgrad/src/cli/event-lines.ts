@@ -31,12 +31,18 @@ function describeApart({ syncEvery, hogwild }: StartEvent): string {
     : `, Local SGD (averaged every ${syncEvery === 1 ? "step" : `${count.format(syncEvery)} steps`})`;
 }
 
+const workersText = (workers: number) => (workers === 1 ? "1 worker" : `${workers} workers`);
+
+/** `2 machines (Open MPI 4.1.4), `; nothing for one. */
+const machinesText = ({ machines, network }: StartEvent) =>
+  machines === undefined ? "" : `${machines} machines (${network}), `;
+
 function startLines(event: StartEvent): string[] {
   const { parameters, frozen, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } =
     event;
   const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
   const split = shards === workers ? "" : `, ${shards} shards`;
-  const threads = workers === 1 ? "1 worker" : `${workers} workers`;
+  const threads = `${machinesText(event)}${workersText(workers)}${event.machines ? " here" : ""}`;
   const heldOut = event.evaluates === "test" ? "to test" : "held out";
   const still = frozen === undefined ? "" : ` (${count.format(frozen)} frozen)`;
   const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernelsText(event)}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
@@ -90,7 +96,7 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
   const state = stopped ? `stopped after ${count.format(steps)} steps in` : "trained in";
   return [
     "",
-    `${state} ${seconds.toFixed(2)} s${formatMetrics(event, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.workers} ${start.workers === 1 ? "worker" : "workers"} (${start.kernels})`,
+    `${state} ${seconds.toFixed(2)} s${formatMetrics(event, start)}  ${count.format(samplesPerSecond)} samples/s on ${start.machines ? `${start.machines} machines` : workersText(start.workers)} (${start.kernels})`,
     weights,
     ...matrixLines(metrics, start.evaluates),
     ...(best ? [`best     ${best.metric} ${best.value.toFixed(4)} in ${best.path}`] : []),

@@ -13,6 +13,9 @@ export interface Reporter {
   fail(error: unknown): void;
 }
 
+/** For the machines of a launch except the first. */
+export const silent: Reporter = { show: () => undefined, fail: () => undefined };
+
 /** Prints lines as they come; a bar stays below them. */
 export class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;

@@ -2,15 +2,15 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CheckpointError, JobError } from "@shardgrad/parallel";
-import { oneLine, requireSurroundings } from "@shardgrad/parallel/command";
+import { isFirstMachine, isToldElsewhere, oneLine, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { train } from "../train.ts";
 import type { TrainOptions } from "../watch-options.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { JsonReporter, LineReporter } from "./report.ts";
-import { common, examples, fail, keepOutput } from "./run-command.ts";
+import { JsonReporter, LineReporter, silent } from "./report.ts";
+import { common, examples, exitCode, fail, keepOutput } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
 import { fitted } from "./streams.ts";
@@ -40,7 +40,9 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     set: params = [],
     ...options
   } = flags;
-  const reporter = json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
+  // The machines of a launch have the same run: one tells of it.
+  const isFirst = isFirstMachine(options);
+  const reporter = !isFirst ? silent : json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
   try {
     requireSurroundings("train");
   } catch (error) {
@@ -56,7 +58,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     // Moves below the terminal's own ^C.
     const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
     const text = fitted("finishing the step; once more to end at once", process.stderr);
-    if (!json) process.stderr.write(`${line}${text}\n`);
+    if (!json && isFirst) process.stderr.write(`${line}${text}\n`);
     run.stop();
   };
   // Earlier checkpoints stay.
@@ -84,7 +86,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   };
   process.once("beforeExit", failUnsettled);
   const tellWritten = () => {
-    if (json || !begun) return;
+    if (json || !begun || !isFirst) return;
     for (const line of writtenLines(flags)) process.stdout.write(`${fitted(line, process.stdout)}\n`);
   };
   try {
@@ -102,7 +104,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     if (asked) process.exitCode = exitCodeOf(asked);
   } catch (error) {
     reporter.fail(error);
-    fail(error, stack, begun);
+    if (isToldElsewhere(error)) process.exitCode = exitCode.failure;
+    else fail(error, stack, begun);
     tellWritten();
   } finally {
     releaseSignals?.();
