@@ -8,8 +8,8 @@ export { describeThrown, oneLine } from "./errors.ts";
 export { frozenCopy } from "./frozen-copy.ts";
 export { jobUrlOf } from "./job/load-job.ts";
 export { type KnownColumn, readWeightsInfo, type WeightsInfo } from "./job/weights-metadata.ts";
-export type { ObservedStep, Onlooker } from "./onlooker.ts";
 export { isFirstMachine } from "./machines/launcher.ts";
+export type { ObservedStep, Onlooker } from "./onlooker.ts";
 export { relaxedFuses } from "./plan/fused-multiply-add.ts";
 export { machineMemory } from "./plan/memory-budget.ts";
 export { availableKernels, chooseKernels, loadKernels, type RunKernels } from "./plan/run-kernels.ts";
@@ -20,9 +20,9 @@ export {
   type OptionRows,
   trainOptions,
 } from "./plan/train-options.ts";
-export { isToldElsewhere } from "./run/told-errors.ts";
 export { decodeWeights, readParts, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
+export { isToldElsewhere } from "./run/told-errors.ts";
 export type { StepCalls } from "./shared/kernel-calls.ts";
 export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/phase-marks.ts";
 export { requireSurroundings } from "./surroundings.ts";

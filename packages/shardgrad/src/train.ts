@@ -32,7 +32,9 @@ export function train<M extends AnyModule = Module>(
   if (typeof options !== "object" || options === null) return trainWatched<M>(job, options, {});
   const { run, all, watching } = takeOptions(options);
   // The machines of a launch have the same run: one is watched.
-  const { watched, rest } = isFirstMachine(run) ? { watched: watching, rest: all } : { watched: {}, rest: run };
+  const { watched, rest } = isFirstMachine(run)
+    ? { watched: watching, rest: all }
+    : { watched: {}, rest: run };
   return trainWatched<M>(job, run, new Onlookers(job, rest, watched));
 }
 

@@ -39,13 +39,22 @@ export interface Course {
   giveUp(): Promise<void>;
 }
 
-/** Calls `look` repeatedly until `work` settles, and then once more. */
-async function follow(work: Promise<void>, clock: Clock, look: () => void): Promise<void> {
+/**
+ * Calls `check` and `look` repeatedly until `work` settles, and then `look` once more: what is still then only waits for
+ * the one that has failed.
+ */
+async function follow(
+  work: Promise<void>,
+  clock: Clock,
+  check: () => void,
+  look: () => void = () => undefined,
+): Promise<void> {
   let running = true;
   // Awaited below; until then a failure only ends the loop.
   const ended = work.catch(() => undefined).finally(() => (running = false));
   while (running) {
     await Promise.race([ended, clock.sleep(pollMs)]);
+    if (running) check();
     look();
   }
   await work;
@@ -78,10 +87,7 @@ export async function attempt(course: Course): Promise<void> {
   try {
     await follow(course.load(gang), clock, check);
     await follow(course.prepare(gang), clock, check);
-    await follow(course.run(gang), clock, () => {
-      check();
-      course.look();
-    });
+    await follow(course.run(gang), clock, check, () => course.look());
   } catch (error) {
     failure = error;
     throw error;

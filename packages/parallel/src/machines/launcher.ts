@@ -30,3 +30,8 @@ export function machinesOf(env: Record<string, string | undefined>): Launch | un
   }
   return undefined;
 }
+
+/** Whether this is the only machine of a run, or the first, which tells of it and writes its files. */
+export function isFirstMachine({ machines }: { machines?: "auto" | "off" }): boolean {
+  return machines === "off" || (machinesOf(process.env)?.machine ?? 0) === 0;
+}

@@ -1,7 +1,8 @@
-// Whole runs on several simulated machines: the same bits as on one, whatever the order of messages, and one line when
-// a machine fails. test/mpi.test.ts does it with real processes.
+// Whole runs on several simulated machines: the same bits as on one, whatever the order of messages (failures.test.ts: one line
+// when a machine fails). test/machines.test.ts does it with real processes.
 import { describe, expect, test } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
+import type { MachineTold } from "../../testing/simulated-machines.ts";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
 import type { Feature } from "../../testing/simulated-run.ts";
 import { undisturbed } from "../../testing/simulated-run.ts";
@@ -16,9 +17,19 @@ const features: Feature[] = [
   "recorded",
 ];
 
-describe("the weights and metrics are those of one machine", () => {
+/** The weights that all machines have. */
+function weightsOf(told: readonly MachineTold[]): string {
+  const found = told.map(({ end, error }) => {
+    if (error) throw error;
+    return end!.weightsSha256;
+  });
+  expect(new Set(found).size).toBe(1);
+  return found[0]!;
+}
+
+describe("weights and metrics are those of one machine", () => {
   test.each(features)("%s", async (feature) => {
-    const alone = await undisturbed(feature, 8);
+    const alone = (await undisturbed(feature, 8)).end!;
     for (const [seed, workers] of [
       [1, 1],
       [2, 1],
@@ -26,12 +37,46 @@ describe("the weights and metrics are those of one machine", () => {
       [1, 1, 1, 1],
     ].entries()) {
       const told = await simulateMachines({ seed, feature, workers, steps: 8 });
-      for (const { end, error } of told) {
-        if (error) throw error;
-        expect(end!.weightsSha256, `${workers}`).toBe(alone.end!.weightsSha256);
-        expect(end!.metrics).toEqual(alone.end!.metrics);
-        expect(end!.steps).toBe(alone.end!.steps);
+      expect(weightsOf(told), `${workers}`).toBe(alone.weightsSha256);
+      for (const { end } of told) {
+        expect(end!.metrics).toEqual(alone.metrics);
+        expect(end!.steps).toBe(alone.steps);
       }
     }
+  });
+});
+
+test("a run that one machine's user stops ends on all after the same step, and goes on on other numbers of machines", async () => {
+  for (const feature of ["plain", "batch norm", "teacher"] as const) {
+    const alone = (await undisturbed(feature, 12)).end!;
+    let disk = new SimulatedDisk();
+    const stop = { machine: 1, ms: 150 };
+    const told = await simulateMachines({ seed: 5, feature, workers: [1, 2], steps: 12, disk, stop });
+    weightsOf(told);
+    const { steps } = told[0]!.end!;
+    expect(steps).toBeLessThan(12);
+    expect(told[1]!.end!.steps).toBe(steps);
+    for (const workers of [[1, 1, 1], [2]]) {
+      disk = disk.afterCrash();
+      const goesOn = await simulateMachines({ seed: 6, feature, workers, steps: 12, disk, resume: true });
+      expect(weightsOf(goesOn)).toBe(alone.weightsSha256);
+    }
+  }
+});
+
+test("machines that name no workers get one per core, as far as there are shards", async () => {
+  const told = await simulateMachines({
+    seed: 1,
+    feature: "plain",
+    workers: [1, 1],
+    steps: 2,
+    optionsOf: [{ workers: undefined as never }, { workers: undefined as never }],
+  });
+  weightsOf(told);
+  expect(told[0]!.events[0]).toMatchObject({
+    type: "start",
+    machines: 2,
+    machine: 0,
+    network: "a simulated network",
   });
 });

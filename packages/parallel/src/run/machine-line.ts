@@ -34,12 +34,12 @@ export async function findTransport(jobUrl: string): Promise<TransportSource | u
     );
   }
   const { openTransport } = (await import(url)) as TransportPackage;
-  return { url, open: () => openTransport(heap().buffer as SharedArrayBuffer) };
+  return { url, open: () => openTransport(heap().buffer as SharedArrayBuffer, launched) };
 }
 
 /** Machines prepare for different times: data, models. */
 const preparingMs = 600_000;
-const [mostLooks, sleepMs, farewellMs] = [64, 1, 500];
+const [mostLooks, mostSleepMs, farewellMs] = [64, 20, 500];
 
 export class MachineLine {
   readonly url: string;
@@ -99,7 +99,7 @@ export class MachineLine {
     for (let looks = 0; ; looks++) {
       const next = talk.next();
       if (next.done) return next.value;
-      if (looks > mostLooks) await this.#clock.sleep(sleepMs);
+      if (looks > mostLooks) await this.#clock.sleep(Math.min(mostSleepMs, looks / mostLooks));
     }
   }
 }

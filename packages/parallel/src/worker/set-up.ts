@@ -43,6 +43,7 @@ import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
 import type { Evaluated } from "../step/evaluate.ts";
 import { GradientSums, MachineSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
+import type { LockstepHost } from "../step/lockstep.ts";
 import { Lockstep } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
 import { ShardPass } from "../step/shard-pass.ts";
@@ -239,6 +240,28 @@ function passHost(
   };
 }
 
+/** What passes in lockstep need of their worker. */
+function lockstepHost(
+  worker: Pick<Worker, "setup" | "loader" | "pass" | "where" | "barrier" | "others" | "done"> & {
+    newSource: () => BatchSource;
+  },
+): LockstepHost {
+  const { setup, loader, pass, where, barrier, others, done, newSource } = worker;
+  return {
+    layout: setup.layout,
+    seed: setup.sampling.seed,
+    newSource,
+    read: loader.read,
+    load: loader.load,
+    computeGradients: pass.compute,
+    *meet(order) {
+      if (others) yield* others.meet(order, done.steps + 1);
+      else yield barrier;
+    },
+    phase: () => where.phase,
+  };
+}
+
 /** The way to other machines, if there are any. */
 function waysToOthers(
   { plan, layout }: WorkerSetup,
@@ -295,19 +318,6 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     gradient &&
     new EstimatePass({ ...job, gradient }, trial!, source, { layout, seed, capture: plan.capture }, host);
   const others = waysToOthers(setup, slice, { barrier: reduceBarrier, control, rank });
-  const lockstepHost = {
-    layout,
-    seed,
-    newSource,
-    read: loader.read,
-    load: loader.load,
-    computeGradients: pass.compute,
-    meet: function* (order: "announce" | "exchange"): Pauses {
-      if (others) yield* others.meet(order, done.steps + 1);
-      else yield barrier;
-    },
-    phase: () => where.phase,
-  };
   return {
     setup,
     job,
@@ -321,7 +331,9 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     train: source,
     pass,
     estimate,
-    lockstep: normalizesOverBatch(model) ? new Lockstep(lockstepHost, shards) : undefined,
+    lockstep: normalizesOverBatch(model)
+      ? new Lockstep(lockstepHost({ setup, loader, pass, where, barrier, others, done, newSource }), shards)
+      : undefined,
     local,
     barrier,
     reduceBarrier,

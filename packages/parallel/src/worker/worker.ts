@@ -73,7 +73,9 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
         return await attempt(async () => {
           takeMemory(setup);
           const { openTransport }: TransportPackage = await import(setup.transportUrl);
-          const transport = openTransport(heap().buffer as SharedArrayBuffer);
+          const { machine, workers } = setup.plan.machines;
+          const launch = { machine, machines: workers.length };
+          const transport = openTransport(heap().buffer as SharedArrayBuffer, launch);
           link = setUpLink(setup, transport);
         });
       }

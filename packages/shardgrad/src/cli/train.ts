@@ -42,7 +42,11 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   } = flags;
   // The machines of a launch have the same run: one tells of it.
   const isFirst = isFirstMachine(options);
-  const reporter = !isFirst ? silent : json ? new JsonReporter(keepOutput()) : new LineReporter(process.stdout);
+  const reporter = !isFirst
+    ? silent
+    : json
+      ? new JsonReporter(keepOutput())
+      : new LineReporter(process.stdout);
   try {
     requireSurroundings("train");
   } catch (error) {

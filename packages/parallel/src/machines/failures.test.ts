@@ -1,0 +1,91 @@
+// What fails on several simulated machines ends the run on all of them, with one line that says where and why.
+import { describe, expect, test } from "vitest";
+import { simulateMachines } from "../../testing/simulated-machines.ts";
+import type { TrainOptions } from "../plan/train-options.ts";
+
+describe("a failure ends the run on all machines, with a line that names the machine", () => {
+  const run = { seed: 3, feature: "plain", workers: [1, 2], steps: 40 } as const;
+
+  test.each([
+    ["throws", "throw", 0, /^train: machine 1: worker 0 failed in step \d+ \(\w+\): RangeError: injected/],
+    ["dies", "die", 1, /^train: machine 1: worker 1 failed in step \d+ \(\w+\): the thread died/],
+    ["hangs", "hang", 0, /^train: machine 1: worker 0 failed in step \d+ \(\w+\): no sign of life for 2 s/],
+  ] as const)("a worker that %s", async (_, kind, rank, message) => {
+    const told = await simulateMachines({ ...run, fault: { machine: 1, rank, move: 60, kind } });
+    for (const { error, end } of told) {
+      expect(end).toBeUndefined();
+      expect(error?.message).toMatch(message);
+    }
+    expect(told[0]!.error!.name).toBe("MachineError");
+    expect(told[1]!.error!.name).toBe("WorkerError");
+  });
+
+  test("the link, wherever it is", async () => {
+    for (const move of [5, 50, 100, 150]) {
+      const told = await simulateMachines({ ...run, fault: { machine: 0, rank: 1, move, kind: "die" } });
+      for (const { error } of told) {
+        expect(error?.message).toMatch(
+          /^train: machine 0: the link to the other machines failed .*the thread died/,
+        );
+      }
+    }
+  });
+
+  test("a machine that is switched off, at any time", async () => {
+    for (const ms of [0, 60, 130, 200, 270]) {
+      const told = await simulateMachines({ ...run, off: { machine: 1, ms } });
+      expect(told[0]!.error?.message).toMatch(
+        /^train: machine 1 gives no sign of life for (2|600) s: is it switched off, stopped, or cut off from the network\?$/,
+      );
+    }
+  });
+});
+
+describe("machines that do not do the same are refused before the first step", () => {
+  const run = { seed: 3, feature: "plain", workers: [1, 1], steps: 4 } as const;
+  const errorOf = async (optionsOf: TrainOptions[]) => {
+    const told = await simulateMachines({ ...run, optionsOf });
+    expect(told.map(({ events }) => events.length)).toEqual([0, 0]);
+    const [first, second] = told.map(({ error }) =>
+      error?.message.replace(/^train: machine \d: /, "train: "),
+    );
+    expect(second).toBe(first);
+    return first;
+  };
+
+  test.each<[string, TrainOptions, RegExp]>([
+    [
+      "another seed",
+      { seed: 7 },
+      /machine 1 has the option seed 7, machine 0 none; all machines must have the same$/,
+    ],
+    ["another batch", { batchSize: 4 }, /machine 1 has the option batchSize 4, machine 0 none/],
+    [
+      "kernels with other bits",
+      { kernels: "reference" },
+      /machine 1 computes with reference kernels, machine 0 with wasm-plain kernels: these give different bits; all machines can use kernels: "wasm-/,
+    ],
+    [
+      "more workers than shards",
+      { workers: 4 },
+      /2 machines with 1 \+ 4 workers for 4 shards; every worker needs at least one/,
+    ],
+  ])("%s", async (_, options, message) => {
+    expect(await errorOf([{}, options])).toMatch(message);
+  });
+
+  test.each<[string, TrainOptions, RegExp]>([
+    [
+      "hogwild",
+      { hogwild: true },
+      /with hogwild all shards update the same weights, which several machines do not have; use syncEvery$/,
+    ],
+    [
+      "a coordinator that averages",
+      { reduce: "coordinator" },
+      /reduce is "coordinator", which averages on one machine, but there are several; leave it out$/,
+    ],
+  ])("%s", async (_, options, message) => {
+    expect(await errorOf([options, options])).toMatch(message);
+  });
+});
