@@ -126,7 +126,7 @@ function placesOf(
     machines = [],
     shards: given,
     ...base
-  }: TrainOptions & Pick<ScaleOptions, "weak" | "machines">,
+  }: Omit<TrainOptions, "machines"> & Pick<ScaleOptions, "weak" | "machines">,
   pilot: { start: StartEvent; msPerStep: number },
 ): { places: Place[]; plan: TurnPlan; division: Division } {
   const { batchSize, accumulate, shards: found } = pilot.start;
