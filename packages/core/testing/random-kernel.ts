@@ -517,6 +517,7 @@ class Generator {
       "d",
       "firstWide",
       "prefetch",
+      ...(k.target.clears ? (["clear"] as const) : []),
     ] as const);
     const bytes = {
       v: 4 * k.lanes,
@@ -527,6 +528,7 @@ class Generator {
       u8: 1,
       firstWide: 8,
       prefetch: 4,
+      clear: 40,
     };
     if (kind === "part" && tails.length === 0) return;
     const lanes = kind === "v" || kind === "first" || kind === "part" ? this.#bits() : undefined;
@@ -540,6 +542,7 @@ class Generator {
     else if (kind === "firstWide") k.storeFirstWide(place, wide!, offset);
     else if (kind === "i32") k.storeInt(place, int!, offset);
     else if (kind === "u8") k.storeByte(place, int!, offset);
+    else if (kind === "clear") k.clear(place, this.#draw(41), offset);
     else k.prefetch(place, offset);
   }
 

@@ -111,6 +111,10 @@ class RoutineEmitter {
       case "store":
         this.#store(statement);
         return;
+      case "clear":
+        throw new Error(
+          `x64: ${this.#routine.name} clears memory by one operation, of which the target has none`,
+        );
       case "prefetch":
         this.#a.prefetcht0(this.#integers.place(statement.place));
         return;

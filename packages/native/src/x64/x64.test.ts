@@ -32,7 +32,16 @@ describe.each(Object.values(machines))("code for $set", (machine) => {
 });
 
 test("definitions know lanes and tiles of a target, and no more", () => {
-  const keys: (keyof Target)[] = ["fuses", "lanes", "masks", "packs", "registers", "tile", "unroll"];
+  const keys: (keyof Target)[] = [
+    "clears",
+    "fuses",
+    "lanes",
+    "masks",
+    "packs",
+    "registers",
+    "tile",
+    "unroll",
+  ];
   for (const { target } of Object.values(machines)) expect(Object.keys(target).sort()).toEqual(keys);
 });
 

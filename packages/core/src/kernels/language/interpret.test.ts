@@ -15,6 +15,7 @@ const targetOf = (lanes: Target["lanes"], fuses = true): Target => ({
   fuses,
   registers: 15,
   masks: true,
+  clears: true,
   unroll: { vectors: 1, operations: 0 },
   tile: { rows: 4, vectors: 2 },
   packs: "a",

@@ -89,6 +89,11 @@ class Frame {
         frame.run(statement.args.map((value) => this.#get(value)));
         return;
       }
+      case "clear": {
+        const { view, address } = this.#at(statement.place);
+        new Uint8Array(view.buffer, address, this.#get(statement.bytes) as number).fill(0);
+        return;
+      }
       case "prefetch":
         return;
     }

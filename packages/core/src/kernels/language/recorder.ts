@@ -278,6 +278,12 @@ export class Recorder {
   storeFirstWide(to: PlaceOperand, value: Operand, offset = 0): void {
     this.#notes.store("firstWide", to, this.#notes.take(value, "d"), offset);
   }
+  /** Sets bytes to 0; for targets that can (`clears`). The count has the type of the address. */
+  clear(place: PlaceOperand, bytes: Operand, offset = 0): void {
+    const to = this.#notes.place(place, offset);
+    this.#notes.add({ is: "clear", place: to, bytes: this.#notes.take(bytes, to.base.type) });
+  }
+
   prefetch(place: PlaceOperand, offset = 0): void {
     this.#notes.add({ is: "prefetch", place: this.#notes.place(place, offset) });
   }

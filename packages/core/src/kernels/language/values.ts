@@ -219,6 +219,8 @@ export type Statement =
   /** Runs the body, and again while `again` is not 0. */
   | { readonly is: "loop"; readonly body: readonly Statement[]; readonly again: Value }
   | { readonly is: "call"; readonly routine: Routine; readonly args: readonly Value[] }
+  /** Sets so many bytes to 0, where the target has an instruction for that. */
+  | { readonly is: "clear"; readonly place: Place; readonly bytes: Value }
   /** Asks the caches for a line. Changes no number. */
   | { readonly is: "prefetch"; readonly place: Place };
 
@@ -240,6 +242,8 @@ export interface Target {
   readonly fuses: boolean;
   /** Vectors that can be held at a time, besides what an operation needs for itself. */
   readonly registers: number;
+  /** Whether there is an instruction that clears memory. */
+  readonly clears: boolean;
   /** How many vectors an elementwise loop takes at a time: at most so many, and as fit so many operations. */
   readonly unroll: { readonly vectors: number; readonly operations: number };
   /** Whether lanes can be masked: else a tail costs branches. */

@@ -5,8 +5,11 @@ import { integers, lane, op } from "./instructions.ts";
 import type { Site } from "./site.ts";
 import { emitConstant, emitInt, emitLane, scratchView, wasmTypeOf } from "./site.ts";
 
-function memoryArgument({ code, build }: Site, type: ValueType, offset: number): void {
-  const memory = build.wide && type === "ptr" ? 1 : 0;
+const memoryOf = ({ build }: Site, type: ValueType) => (build.wide && type === "ptr" ? 1 : 0);
+
+function memoryArgument(site: Site, type: ValueType, offset: number): void {
+  const { code } = site;
+  const memory = memoryOf(site, type);
   code.unsigned(memory ? 64 : 0);
   if (memory) code.unsigned(memory);
   code.unsigned(offset);
@@ -167,4 +170,17 @@ export function emitStore(site: Site, kind: StoreKind, place: Place, value: Valu
   else emitLane(code, kind === "first" ? lane.store32Lane : lane.store64Lane);
   memoryArgument(site, place.base.type, offset);
   if (kind === "first" || kind === "firstWide") code.byte(0);
+}
+
+export function emitClear(site: Site, place: Place, bytes: Value): void {
+  const { code, build } = site;
+  const { type } = place.base;
+  const offset = putAddress(site, place);
+  if (offset > 0) {
+    emitInt(site, offset, type);
+    code.byte(integers["int.add"]![wasmTypeOf(type, build) === "i64" ? 2 : 1]!);
+  }
+  emitInt(site, 0, "i32");
+  site.put(bytes);
+  code.byte(...op.memoryFill, memoryOf(site, type));
 }

@@ -5,7 +5,7 @@ import type { Routine, Statement, Value, Variable } from "../language/values.ts"
 import { Bytes } from "./bytes.ts";
 import { Code } from "./code.ts";
 import { emitTranspose } from "./emit-folds.ts";
-import { emitStore } from "./emit-memory.ts";
+import { emitClear, emitStore } from "./emit-memory.ts";
 import { emitValue } from "./emit-values.ts";
 import type { WasmType } from "./instructions.ts";
 import { lane, op, valueCodes } from "./instructions.ts";
@@ -194,6 +194,8 @@ class RoutineEmitter implements Site {
         return this.code.set(this.#localOf(statement.variable));
       case "store":
         return emitStore(this, statement.kind, statement.place, statement.value, statement.tail);
+      case "clear":
+        return emitClear(this, statement.place, statement.bytes);
       case "transpose":
         return emitTranspose(
           this,

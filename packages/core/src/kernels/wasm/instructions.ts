@@ -116,6 +116,7 @@ export const op = {
   f64Promote: 0xbb,
   unreachable: 0x00,
   i64TruncateF64: [0xfc, 7],
+  memoryFill: [0xfc, 11],
   noValue: 0x40,
 } as const;
 

@@ -17,6 +17,7 @@ export function wasmTarget({ relaxed, wide }: Build): Target {
     registers: 15,
     fuses: relaxed,
     masks: false,
+    clears: true,
     unroll: { vectors: 4, operations: 48 },
     tile: { rows: 4, vectors: 2 },
     packs: wide ? "all" : "a",

@@ -17,6 +17,10 @@ export function operandsOfStatement(statement: Statement): readonly Value[] {
       const { place, value, tail } = statement;
       return [place.base, ...(place.index ? [place.index] : []), value, ...(tail ? [tail] : [])];
     }
+    case "clear": {
+      const { place, bytes } = statement;
+      return [place.base, ...(place.index ? [place.index] : []), bytes];
+    }
     case "if":
       return [statement.flag];
     case "loop":

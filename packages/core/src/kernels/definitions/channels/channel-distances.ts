@@ -1,8 +1,9 @@
 // Sums of distances from a number of each channel, and of their squares, for the moments of channels.ts: both in one pass.
 import type { Recorder } from "../../language/recorder.ts";
-import type { Variable } from "../../language/values.ts";
-import { clearTotals, moveToTotals, rowsInFloat32 } from "../loops/column-sums.ts";
+import type { Value, Variable } from "../../language/values.ts";
+import { addressOf, clearTotals, eightRows, moveToTotals, rowsInFloat32 } from "../loops/column-sums.ts";
 import { each } from "../loops/counting.ts";
+import type { Elements } from "../loops/elements.ts";
 import { fillWith, overElements } from "../loops/elements.ts";
 import { copyOf } from "../loops/row-loops.ts";
 import { sumOverRow } from "../loops/sums.ts";
@@ -18,21 +19,38 @@ function addDistances(
   step: Variable,
   [center, sums, squares]: readonly [Variable, Variable, Variable],
 ): void {
-  const from = [center, sums, squares, x].map((address) => copyOf(k, address));
-  overElements(k, columns, from, ({ load, store, loadAt, place }) => {
-    const [s, q] = [k.variable("v", 0), k.variable("v", 0)];
-    const middle = load(0);
-    const { base, offset } = place(3);
-    const row = k.variable("ptr", k.add(base, offset));
-    each(k, rows, () => {
-      const distance = k.sub(loadAt(row), middle);
-      k.set(s, k.add(s, distance));
-      k.set(q, k.add(q, k.mul(distance, distance)));
-      k.increase(row, step);
+  const rowAt = eightRows(k, step);
+  const over = (each: (elements: Elements, add: (x: Value) => void) => void) =>
+    overElements(
+      k,
+      columns,
+      [center, sums, squares, x].map((address) => copyOf(k, address)),
+      (elements) => {
+        const { load, store } = elements;
+        const [s, q] = [k.variable("v", 0), k.variable("v", 0)];
+        const middle = load(0);
+        each(elements, (value) => {
+          const distance = k.sub(value, middle);
+          k.set(s, k.add(s, distance));
+          k.set(q, k.add(q, k.mul(distance, distance)));
+        });
+        store(1, k.add(load(1), s));
+        store(2, k.add(load(2), q));
+      },
+    );
+  const eight = () =>
+    over((elements, add) => {
+      for (let i = 0; i < 8; i++) add(elements.loadAt(rowAt(elements, 3, i)));
     });
-    store(1, k.add(load(1), s));
-    store(2, k.add(load(2), q));
-  });
+  const fewer = () =>
+    over(({ loadAt, place }, add) => {
+      const row = addressOf(k, place(3));
+      each(k, rows, () => {
+        add(loadAt(row));
+        k.increase(row, step);
+      });
+    });
+  k.if(k.eq(rows, 8), eight, fewer);
 }
 
 /** The distances from its number and their squares, added up; in the first lane. */

@@ -1,7 +1,7 @@
 // Sums and other reductions down the columns of a matrix, eight rows at a time. Columns do not meet, so their bits depend
 // on no vector. Many columns are taken in stripes, so that what is added up stays in the first-level cache.
 import type { Recorder } from "../../language/recorder.ts";
-import type { Value, Variable } from "../../language/values.ts";
+import type { Place, Value, Variable } from "../../language/values.ts";
 import type { Elements } from "./elements.ts";
 import { fillWith, overElements } from "./elements.ts";
 import { copyOf } from "./row-loops.ts";
@@ -48,6 +48,19 @@ export function overStripes(k: Recorder, whole: Columns, body: (part: Columns) =
   );
 }
 
+/** Where the elements of the row `index` of eight are, of which an array is the first: `step` bytes apart. */
+export function eightRows(
+  k: Recorder,
+  step: Variable,
+): (elements: Elements, array: number, index: number) => Place {
+  const odd = [1, 3, 5, 7].map((count) => k.variable("ptr", k.mul(step, count)));
+  return ({ place }, array, index) => {
+    if (index === 0) return place(array);
+    const times = ([4, 2, 1] as const).find((power) => index % power === 0)!;
+    return place(array, odd[(index / times - 1) / 2]!, times);
+  };
+}
+
 /** Eight rows: y = combine(y, of the eight in pairs). Moves the matrices. */
 function addEight(
   k: Recorder,
@@ -56,26 +69,17 @@ function addEight(
   combine: (a: Value, b: Value) => Value,
 ): void {
   const { matrices, step, perColumn, y, columns } = part;
-  // A base for each three rows.
-  const threeRows = k.variable("ptr", k.add(k.shl(step, 1), step));
-  const bases = matrices.flatMap((matrix) => {
-    const first = copyOf(k, matrix);
-    const second = k.variable("ptr", k.add(first, threeRows));
-    return [first, second, k.variable("ptr", k.add(second, threeRows))];
-  });
+  const rowAt = eightRows(k, step);
+  const starts = matrices.map((matrix) => copyOf(k, matrix));
   const constants = perColumn.map((array) => copyOf(k, array));
-  overElements(k, columns, [copyOf(k, y), ...bases, ...constants], (elements) => {
-    const { load, store, loadAt, place } = elements;
-    const ofColumn = constants.map((_, i) => load(1 + bases.length + i));
-    const row = (index: number) => {
-      const [base, times] = [1 + Math.floor(index / 3), index % 3];
-      return term(
-        matrices.map((_, i) =>
-          times === 0 ? load(base + 3 * i) : loadAt(place(base + 3 * i, step, times as 1 | 2)),
-        ),
+  overElements(k, columns, [copyOf(k, y), ...starts, ...constants], (elements) => {
+    const { load, store, loadAt } = elements;
+    const ofColumn = constants.map((_, i) => load(1 + starts.length + i));
+    const row = (index: number) =>
+      term(
+        matrices.map((_, i) => loadAt(rowAt(elements, 1 + i, index))),
         ofColumn,
       );
-    };
     const pair = (first: number) => combine(row(first), row(first + 1));
     const four = (first: number) => combine(pair(first), pair(first + 2));
     store(0, combine(load(0), combine(four(0), four(4))));

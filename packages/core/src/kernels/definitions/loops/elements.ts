@@ -2,6 +2,7 @@
 import type { PlaceOperand } from "../../language/notes.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Place, Value, Variable } from "../../language/values.ts";
+import { bytesOf } from "./counting.ts";
 
 /** Reads and writes the present lanes of arrays, which are numbered as in the list of their addresses. */
 export interface Elements {
@@ -10,7 +11,7 @@ export interface Elements {
   /** Whether these are fewer lanes than a vector has. */
   readonly isTail: boolean;
   /** Where an array's lanes are; or those that are `step`·`times` bytes further. */
-  place(array: number, step?: Value | Variable, times?: 1 | 2): Place;
+  place(array: number, step?: Value | Variable, times?: 1 | 2 | 4): Place;
   /** The present lanes at any address, such as those of another row. */
   loadAt(place: PlaceOperand): Value;
   storeAt(place: PlaceOperand, value: Value | Variable): void;
@@ -38,7 +39,7 @@ function elementsAt(
   tail?: Value,
 ): Elements {
   const half = 4 * k.lanes;
-  const place = (array: number, step?: Value | Variable, times: 1 | 2 = 1) =>
+  const place = (array: number, step?: Value | Variable, times: 1 | 2 | 4 = 1) =>
     k.at(arrays[array]!, offset, step, times);
   const loadAt = (from: PlaceOperand) => (tail ? k.loadPart(tail, from) : k.load(from));
   const storeAt = (to: PlaceOperand, value: Value | Variable) =>
@@ -180,6 +181,12 @@ export function overTail(
   wides: readonly Variable[] = [],
 ): void {
   k.if(k.gt(left, 0), () => body(elementsAt(k, arrays, wides, 0, k.do("tail.some", left))));
+}
+
+/** Sets an array to zeros: a whole result, as an instruction for that begins slowly. Leaves the address as it is. */
+export function clear(k: Recorder, n: Value | Variable, array: Value | Variable): void {
+  if (k.target.clears) k.clear(array, bytesOf(k, n));
+  else fillWith(k, n, array, 0);
 }
 
 /** Fills an array of so many elements. Leaves the address as it is. */

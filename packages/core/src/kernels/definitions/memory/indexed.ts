@@ -3,7 +3,7 @@ import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Variable } from "../../language/values.ts";
-import { fillWith, overElements, overFreeElements } from "../loops/elements.ts";
+import { clear, overElements, overFreeElements } from "../loops/elements.ts";
 import { byteStep, copyOf, overRows } from "../loops/row-loops.ts";
 
 type Matrix = [rows: Variable, cols: Variable, from: Variable, index: Variable, to: Variable];
@@ -47,7 +47,7 @@ function place(
   index: Variable,
   y: Variable,
 ): void {
-  fillWith(k, k.mul(rows, cols), y, 0);
+  clear(k, k.mul(rows, cols), y);
   const moving = [
     [dy, 4],
     [index, 4],

@@ -5,7 +5,7 @@ import type { Operand } from "../../language/notes.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each } from "../loops/counting.ts";
-import { fillWith } from "../loops/elements.ts";
+import { clear } from "../loops/elements.ts";
 import type { Sizes } from "./windows.ts";
 import { sizeParameters, sizesOf, windowRows } from "./windows.ts";
 
@@ -138,7 +138,7 @@ function recordAvgPoolGrad(k: Recorder, given: readonly Variable[]): void {
   ];
   const size = k.variable("i32", k.mul(h, w));
   const arePairs = k.variable("i32", k.and(k.and(k.eq(kw, 2), k.eq(sw, 2)), k.eq(pw, 0)));
-  fillWith(k, k.mul(planes, size), dx, 0);
+  clear(k, k.mul(planes, size), dx);
   each(k, planes, () => {
     each(k, oh, (i) => {
       const row = k.variable("i32", k.sub(k.mul(i, sh), ph));

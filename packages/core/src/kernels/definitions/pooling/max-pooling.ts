@@ -6,7 +6,7 @@ import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
 import { bytesOf, each, firstAt } from "../loops/counting.ts";
-import { fillWith } from "../loops/elements.ts";
+import { clear } from "../loops/elements.ts";
 import { sizeParameters, sizesOf, windowRows } from "./windows.ts";
 
 /** A NaN ranks above any number and above an earlier NaN. */
@@ -59,6 +59,8 @@ function recordMaxPool(k: Recorder, given: readonly Variable[]): void {
     ...[Variable, Variable, Variable, Variable, Variable],
   ];
   const lanePlaces = k.variable("v", k.do("v.mulI", k.do("v.index"), k.do("v.splatI", sw)));
+  const one = k.variable("v", k.do("v.splatI", k.int(1)));
+  const rowStep = k.variable("v", k.do("v.splatI", k.mul(dh, w)));
   const span = k.variable("i32", k.mul(k.sub(kw, 1), dw));
   const inWindows = windowRows(k, { w, kw, ow, sw, pw, span, dw });
   each(k, planes, () => {
@@ -80,21 +82,41 @@ function recordMaxPool(k: Recorder, given: readonly Variable[]): void {
           k.storeFirst(k.at(y, 0, at, 4), one.most);
           k.storeInt(k.at(place, 0, at, 4), one.place);
         },
-        many(j, col, load, store) {
-          const most = k.variable("v", Number.NEGATIVE_INFINITY);
+        many(j, col, load, store, arePairs) {
+          const [most, best] = [k.variable("v"), k.variable("v")];
           const start = k.variable("i32", k.add(k.mul(rows.row, w), col));
           const placeOf = (element: Value | Variable) =>
             k.do("v.addI", lanePlaces, k.do("v.splatI", element));
-          const best = k.variable("v", placeOf(start));
-          k.if(k.le(rows.rows, 0), () => k.set(best, k.do("v.splatI", k.int(-1))));
-          each(k, rows.rows, () => {
-            load(start, (value, offset) => {
-              const wins = isMore(k, value, most);
-              k.set(most, k.select(wins, value, most));
-              k.set(best, k.select(wins, placeOf(k.add(start, offset)), best));
+          const compare = (value: Value, places: Value) => {
+            const wins = isMore(k, value, most);
+            k.set(most, k.select(wins, value, most));
+            k.set(best, k.select(wins, places, best));
+          };
+          const anyRows = () => {
+            k.set(most, Number.NEGATIVE_INFINITY);
+            k.set(best, placeOf(start));
+            k.if(k.le(rows.rows, 0), () => k.set(best, k.do("v.splatI", k.int(-1))));
+            each(k, rows.rows, () => {
+              load(start, (value, offset) => compare(value, placeOf(k.add(start, offset))));
+              k.increase(start, rows.step);
             });
-            k.increase(start, rows.step);
-          });
+          };
+          // The first of a window's four elements needs no comparison.
+          const twoRows = () => {
+            let count = 0;
+            const here = k.variable("v", placeOf(start));
+            for (let row = 0; row < 2; row++) {
+              load(start, (value) => {
+                if (count++ > 0) return compare(value, count % 2 ? k.read(here) : k.do("v.addI", here, one));
+                k.set(most, value);
+                k.set(best, here);
+              });
+              k.increase(start, rows.step);
+              k.set(here, k.do("v.addI", here, rowStep));
+            }
+          };
+          if (arePairs) k.if(k.eq(rows.rows, 2), twoRows, anyRows);
+          else anyRows();
           store(y, j, most);
           store(place, j, best);
         },
@@ -146,7 +168,7 @@ export const maxPooling: readonly Definition[] = [
     "scatterPlane",
     ["i32", "i32", "i32", "ptr", "ptr", "ptr"],
     (k, planes, size, outSize, dy, place, dx) => {
-      fillWith(k, k.mul(planes, size), dx, 0);
+      clear(k, k.mul(planes, size), dx);
       eachPlace(
         k,
         ...([{ planes, size, outSize }, place, dx, dy] as const),

@@ -32,13 +32,14 @@ interface Uses {
   single(j: Variable, col: Variable): void;
   /**
    * Windows in the lanes. `load` visits one row of them, whose first element has a place in the plane; `store` writes the
-   * windows of one result.
+   * windows of one result. With `arePairs`, a row has two elements, which `load` records one after the other.
    */
   many(
     j: Variable,
     col: Variable,
     load: (start: Variable, use: UseElements) => void,
     store: (to: Variable, j: Variable, value: Value | Variable) => void,
+    arePairs: boolean,
   ): void;
 }
 
@@ -144,7 +145,7 @@ function inWindows(
   const at = (to: Variable, window: Variable) => k.at(to, 0, k.do("to.ptr", window), 4);
   const whole = (visit: Visit) => {
     const load = visit((address) => k.load(address));
-    many(j, col, load, (to, window, value) => k.store(at(to, window), value));
+    many(j, col, load, (to, window, value) => k.store(at(to, window), value), visit === pair);
     k.increase(j, k.lanes);
     k.increase(col, k.mul(sw, k.lanes));
   };
@@ -156,7 +157,7 @@ function inWindows(
       k.variable("tail", k.do("tail.first", n)),
     );
     const load = any((address, half) => k.loadPart(tails[half]!, address));
-    many(j, col, load, (to, window, value) => k.storePart(stored, at(to, window), value));
+    many(j, col, load, (to, window, value) => k.storePart(stored, at(to, window), value), false);
     k.set(j, end);
     k.increase(col, k.mul(sw, left));
   };

@@ -3,7 +3,7 @@ import type { Definition } from "../../language/definition.ts";
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
 import type { Value, Variable } from "../../language/values.ts";
-import { fillWith, overElements } from "../loops/elements.ts";
+import { clear, fillWith, overElements } from "../loops/elements.ts";
 import { byteStep, copyOf, overRows } from "../loops/row-loops.ts";
 import { largestOfRow, sumOverRow } from "../loops/sums.ts";
 import { exp, log } from "../math/math.ts";
@@ -75,7 +75,7 @@ function nllGrad(
   ignored: Variable,
   y: Variable,
 ): void {
-  fillWith(k, k.mul(rows, cols), y, 0);
+  clear(k, k.mul(rows, cols), y);
   overRows(
     k,
     rows,

@@ -44,26 +44,41 @@ function reduceRow(k: Recorder, { fold, neutral, combine }: Reduction, n: Variab
 }
 
 /** The first position of a row's extremum, or of a NaN. */
-function placeInRow(k: Recorder, reduction: Reduction, length: Variable, x: Variable, y: Variable): void {
+function placeInRow(k: Recorder, isMax: boolean, length: Variable, x: Variable, y: Variable): void {
+  const [fold, neutral] = isMax
+    ? (["pmax", Number.NEGATIVE_INFINITY] as const)
+    : (["pmin", Number.POSITIVE_INFINITY] as const);
   const start = k.variable("ptr", x);
-  const extremum = k.variable("v", reduceRow(k, reduction, length, start));
-  const isHere = (v: Value) => k.or(k.eq(v, extremum), k.and(k.ne(v, v), k.ne(extremum, extremum)));
+  const hasNaN = k.variable("mask", k.ne(k.k(0), 0));
+  // Noticing a NaN, and passing over it, takes fewer instructions than a maximum that keeps it.
+  const ofNumbers = foldRow(k, length, start, fold, neutral, (a, b) => {
+    k.set(hasNaN, k.or(hasNaN, k.ne(b, b)));
+    return k.do(`v.${fold}`, a, b);
+  });
+  const extremum = k.variable("v", ofNumbers);
+  k.if(k.do("mask.any", hasNaN), () => k.set(extremum, Number.NaN));
+  const findsNaN = k.variable("mask", k.ne(extremum, extremum));
+  const isHere = (v: Value) => k.or(k.eq(v, extremum), k.and(k.ne(v, v), findsNaN));
   const at = k.variable("ptr", x);
   const left = k.variable("i32", length);
   const isFound = k.variable("i32", 0);
   /** Goes on by so many elements, while so many are left and it is not among them. */
   const search = (count: number, load: () => Value) => {
     k.set(isFound, 0);
+    k.increase(left, -count);
     k.while(
-      () => k.and(k.eq(isFound, 0), k.ge(left, count)),
+      () => k.and(k.eq(isFound, 0), k.ge(left, 0)),
       () => {
         k.set(isFound, k.do("mask.any", isHere(load())));
-        k.if(k.eq(isFound, 0), () => {
-          k.increase(at, 4 * count);
-          k.increase(left, -count);
-        });
+        k.increase(at, 4 * count);
+        k.increase(left, -count);
       },
     );
+    k.increase(left, count);
+    k.if(isFound, () => {
+      k.increase(at, -4 * count);
+      k.increase(left, count);
+    });
   };
   search(k.lanes, () => k.load(at));
   search(1, () => k.splat(at));
@@ -101,7 +116,7 @@ function recordPlaces(k: Recorder, outer: Variable, axes: Axes, isMax: boolean):
     outer,
     axes,
     false,
-    (x, y) => placeInRow(k, reductions[isMax ? "max" : "min"], axes.length, x, y),
+    (x, y) => placeInRow(k, isMax, axes.length, x, y),
     (columns) => placesInColumns(k, better, columns),
   );
 }
