@@ -49,12 +49,16 @@ function machine(libraries: Record<string, Symbols>, env: Machine["env"] = {}) {
   return { asked, env, platform: "linux" as NodeJS.Platform, load };
 }
 
-const all = { "libmpi_abi.so.1": mpich, "libmpi.so.40": openMpi, "libmpich.so.12": mpich };
+const all = {
+  ...{ "libmpi_abi.so.1": mpich, "libmpi.so.40": openMpi },
+  ...{ "libmpich.so.12": mpich, "libmpi.so.12": mpich },
+};
 
 describe("the order", () => {
   it.each<[launcher: string, env: Machine["env"], first: string]>([
     ["Open MPI's", { OMPI_COMM_WORLD_SIZE: "2", PMIX_RANK: "0" }, "libmpi.so.40"],
-    ["MPICH's and Intel's", { PMI_RANK: "0", PMI_SIZE: "2" }, "libmpich.so.12"],
+    ["MPICH's", { PMI_RANK: "0", PMI_SIZE: "2" }, "libmpich.so.12"],
+    ["Intel's", { PMI_RANK: "0", PMI_SIZE: "2", I_MPI_ROOT: "/opt/intel" }, "libmpi.so.12"],
     ["Slurm's with PMIx", { PMIX_RANK: "0", SLURM_NTASKS: "2" }, "libmpi_abi.so.1"],
   ])("%s launcher has its own library first", (_, env, first) => {
     const here = machine(all, env);

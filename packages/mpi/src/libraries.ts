@@ -74,7 +74,7 @@ function hasStandardAbi(library: NativeLibrary): boolean {
   return major[0] === 1;
 }
 
-type Family = "standard" | "Open MPI" | "MPICH";
+type Family = "standard" | "Open MPI" | "MPICH" | "Intel MPI";
 
 /** File names by platform. */
 const files: Record<Family, Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -106,6 +106,7 @@ const files: Record<Family, Partial<Record<NodeJS.Platform, readonly string[]>>>
       "/opt/local/lib/mpich-mp/libmpi.12.dylib",
     ],
   },
+  "Intel MPI": { linux: ["libmpi.so.12"] },
 };
 
 /**
@@ -114,6 +115,8 @@ const files: Record<Family, Partial<Record<NodeJS.Platform, readonly string[]>>>
  */
 export function likelyFamilies(env: Record<string, string | undefined>): readonly Family[] {
   if (env.OMPI_COMM_WORLD_SIZE !== undefined) return ["Open MPI", "standard"];
+  // Its environment is loaded. Its own library with the standard's ABI ends the process at an error (2021.18).
+  if (env.I_MPI_ROOT !== undefined) return ["Intel MPI", "MPICH", "standard", "Open MPI"];
   // Slurm's PMI-2 sets the same, and connects Open MPI, too.
   if (env.PMI_RANK !== undefined || env.PMI_SIZE !== undefined) return ["MPICH", "standard", "Open MPI"];
   return ["standard", "Open MPI", "MPICH"];
@@ -122,5 +125,5 @@ export function likelyFamilies(env: Record<string, string | undefined>): readonl
 /** The file names to search for, in this order. */
 export function usualPaths(families: readonly Family[], platform: NodeJS.Platform): string[] {
   // Other systems name their files as Linux does.
-  return families.flatMap((family) => files[family][platform === "darwin" ? platform : "linux"]!);
+  return families.flatMap((family) => files[family][platform === "darwin" ? platform : "linux"] ?? []);
 }
