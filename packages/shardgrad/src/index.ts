@@ -5,7 +5,7 @@ export * from "@shardgrad/core";
 export * from "@shardgrad/data";
 export * from "@shardgrad/parallel";
 export { drawGraph } from "./graph/draw.ts";
-export type { Division } from "./scale/parts.ts";
+export type { StepDivision } from "./scale/parts.ts";
 export type { ScaleMode, ScaleRow } from "./scale/rows.ts";
 export { type ScaleOptions, type ScaleResult, scale } from "./scale/scale.ts";
 export type { Spread } from "./scale/statistics.ts";

@@ -1,5 +1,6 @@
-// Rows of `scale` for tests, from the parts of a step alone.
+// Rows of `scale` for tests, from the parts of a step alone, and a result that has them.
 import type { ScaleRow } from "../src/scale/rows.ts";
+import type { ScaleResult } from "../src/scale/scale.ts";
 import type { StepTime } from "../src/scale/step-time.ts";
 import { totalOf } from "../src/scale/step-time.ts";
 
@@ -30,4 +31,31 @@ export function measuredRows(partsByWorkers: Readonly<Record<number, Partial<Ste
       reason: null,
     };
   });
+}
+
+/** A measurement on four cores; `parts` replace what it has. */
+export function measuredResult(rows: ScaleRow[], parts: Partial<ScaleResult>): ScaleResult {
+  return {
+    job: "file:///jobs/digits.ts",
+    rows,
+    sameBits: true,
+    advice: [],
+    rounds: 3,
+    steps: { warm: 100, steps: 200 },
+    parameters: 235_146,
+    trainSamples: 8000,
+    division: { batchSize: 128, microBatch: 128, workers: 4, shards: null },
+    kernels: "wasm-relaxed",
+    machine: {
+      cpu: "a processor",
+      cores: 4,
+      memoryBytes: 2 ** 34,
+      os: "linux 6.1",
+      node: "v26.0.0",
+      blas: { noBlas: "none" },
+      loadBefore: 0.1,
+      env: { OMP_NUM_THREADS: "1" },
+    },
+    ...parts,
+  };
 }

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { Division } from "./parts.ts";
+import type { StepDivision } from "./parts.ts";
 import { partOf, partsToMeasure } from "./parts.ts";
 
-const division: Division = { batchSize: 128, microBatch: 128, workers: 2, shards: null };
+const division: StepDivision = { batchSize: 128, microBatch: 128, workers: 2, shards: null };
 
 it("each worker of each machine has a shard for every micro-batch", () => {
   expect(partOf(1, division)).toMatchObject({ batchSize: 128, shards: 2, shardsOfAll: 2 });

@@ -1,7 +1,7 @@
 // What one of several machines does of a step: the part of the batch whose steps `scale` measures for `simulate/`.
 
 /** How a step divides: among machines, and on each of them among its workers. */
-export interface Division {
+export interface StepDivision {
   /** Samples of a step on one machine, and of one micro-batch of it. */
   batchSize: number;
   microBatch: number;
@@ -23,7 +23,7 @@ export interface Part {
 /** Undefined if there is nothing to do for some worker of so many machines. */
 export function partOf(
   machines: number,
-  { batchSize, microBatch, workers, shards }: Division,
+  { batchSize, microBatch, workers, shards }: StepDivision,
 ): Part | undefined {
   if (machines * workers > (shards ?? microBatch)) return undefined;
   const accumulate = batchSize / microBatch;
@@ -36,7 +36,7 @@ export function partOf(
 const mostMeasured = 5;
 
 /** The parts to measure for these numbers of machines: the largest, the smallest, and some between them. */
-export function partsToMeasure(machines: readonly number[], division: Division): Part[] {
+export function partsToMeasure(machines: readonly number[], division: StepDivision): Part[] {
   const counts = [...new Set([1, ...machines])].sort((a, b) => a - b);
   const parts = counts.flatMap((count) => partOf(count, division) ?? []);
   if (parts.length <= mostMeasured) return parts;

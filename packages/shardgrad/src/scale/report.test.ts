@@ -1,10 +1,9 @@
 // The report of given numbers: as lines of a terminal, as a plot, as a page.
 import { describe, expect, it } from "vitest";
-import { measuredRows } from "../../testing/measured-rows.ts";
+import { measuredResult, measuredRows } from "../../testing/measured-rows.ts";
 import { svgFile } from "../plots/picture.ts";
 import { scalePage } from "./page.ts";
 import { scalePlot } from "./plot.ts";
-import type { ScaleResult } from "./scale.ts";
 import { scaleLines } from "./table.ts";
 
 const rows = measuredRows({
@@ -12,28 +11,10 @@ const rows = measuredRows({
   2: { compute: 4, update: 0.5, barrier: 0.3, other: 0.1 },
   4: { compute: 2, uneven: 0.4, update: 0.25, barrier: 0.5, other: 0.1 },
 });
-const result: ScaleResult = {
+const result = measuredResult(rows, {
   job: "file:///jobs/digits%20%26%20more.ts",
-  rows,
-  sameBits: true,
   advice: ["4 workers: 2.8 times the samples per second of one", "install a BLAS"],
-  rounds: 3,
-  steps: { warm: 100, steps: 200 },
-  parameters: 235_146,
-  trainSamples: 8000,
-  division: { batchSize: 128, microBatch: 128, workers: 4, shards: null },
-  kernels: "wasm-relaxed",
-  machine: {
-    cpu: "a processor",
-    cores: 4,
-    memoryBytes: 2 ** 34,
-    os: "linux 6.1",
-    node: "v26.0.0",
-    blas: { noBlas: "none" },
-    loadBefore: 0.1,
-    env: { OMP_NUM_THREADS: "1" },
-  },
-};
+});
 
 it("prints what more workers gain, where the rest goes, and the advice", () => {
   expect(scaleLines(result, 100)).toEqual([

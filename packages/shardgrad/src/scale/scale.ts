@@ -8,7 +8,7 @@ import { usableCores } from "@shardgrad/parallel/engine";
 import { adviceOf } from "./advice.ts";
 import type { Machine } from "./machine.ts";
 import { describeMachine } from "./machine.ts";
-import type { Division } from "./parts.ts";
+import type { StepDivision } from "./parts.ts";
 import { partsToMeasure } from "./parts.ts";
 import type { Entrant } from "./rounds.ts";
 import { runRounds } from "./rounds.ts";
@@ -66,7 +66,7 @@ export interface ScaleResult {
   parameters: number;
   trainSamples: number;
   /** How a step divides among machines, with the most workers that were measured. */
-  division: Division;
+  division: StepDivision;
   kernels: StartEvent["kernels"];
   machine: Machine;
 }
@@ -128,7 +128,7 @@ function placesOf(
     ...base
   }: Omit<TrainOptions, "machines"> & Pick<ScaleOptions, "weak" | "machines">,
   pilot: { start: StartEvent; msPerStep: number },
-): { places: Place[]; plan: TurnPlan; division: Division } {
+): { places: Place[]; plan: TurnPlan; division: StepDivision } {
   const { batchSize, accumulate, shards: found } = pilot.start;
   const microBatch = batchSize / accumulate;
   // With one worker, a job that pins no shards has one for each micro-batch.
@@ -149,7 +149,7 @@ function placesOf(
     const sizes = { workers, shards: workers * accumulate, batchSize: microBatch * workers };
     return new Place(job, "weak", { ...base, ...sizes }, alike);
   });
-  const division: Division = { batchSize, microBatch, workers: most, shards: pinned ?? null };
+  const division: StepDivision = { batchSize, microBatch, workers: most, shards: pinned ?? null };
   const parts = machines.length > 0 ? partsToMeasure(machines, division) : [];
   const ofMachines = parts.flatMap((part) => {
     // One machine does all of it, which may have its place already.

@@ -1,9 +1,8 @@
 // A prediction from given measurements: numbers, tables, advice.
 import { expect, it } from "vitest";
-import { measuredRows } from "../../testing/measured-rows.ts";
+import { measuredResult, measuredRows } from "../../testing/measured-rows.ts";
 import { scalePage } from "../scale/page.ts";
 import type { ScaleRow } from "../scale/rows.ts";
-import type { ScaleResult } from "../scale/scale.ts";
 import { ethernet, gatherSeconds, sumSeconds } from "./cost-model.ts";
 import { simulateMachines } from "./simulate.ts";
 import { machinesLines, machinesSection } from "./table.ts";
@@ -15,28 +14,10 @@ const part = (batchSize: number): ScaleRow => {
   const spread = { median: ms, min: ms, max: ms };
   return { ...alone!, mode: "part", workers: 2, batchSize, shards: 2, msPerStep: spread, backwardMs: ms / 2 };
 };
-const result = {
-  job: "file:///jobs/digits.ts",
-  rows: [...measuredRows({ 1: { compute: 138 } }), part(128), part(64), part(16)],
-  sameBits: true,
-  advice: [],
-  rounds: 3,
-  steps: { warm: 100, steps: 200 },
+const result = measuredResult([...measuredRows({ 1: { compute: 138 } }), part(128), part(64), part(16)], {
   parameters: 250_000,
-  trainSamples: 8000,
   division: { batchSize: 128, microBatch: 128, workers: 2, shards: null },
-  kernels: "wasm-relaxed",
-  machine: {
-    cpu: "a processor",
-    cores: 2,
-    memoryBytes: 2 ** 34,
-    os: "linux 6.1",
-    node: "v26.0.0",
-    blas: { noBlas: "none" },
-    loadBefore: 0.1,
-    env: {},
-  },
-} satisfies ScaleResult;
+});
 
 const only = { machines: [2, 3, 4], bitsPerSecond: [1e9] };
 

@@ -2,7 +2,7 @@
 // Computing is measured: each machine does a part of the batch, and steps of such parts were timed. The network is a
 // formula, of cost-model.ts.
 import { JobError } from "@shardgrad/parallel";
-import type { Division, Part } from "../scale/parts.ts";
+import type { Part, StepDivision } from "../scale/parts.ts";
 import { partOf } from "../scale/parts.ts";
 import type { ScaleResult } from "../scale/scale.ts";
 import { adviceOfMachines } from "./advice.ts";
@@ -52,7 +52,7 @@ function eachItsOwn(whole: Part, machines: number): Task {
   };
 }
 
-function tooFew(machines: number, { workers, shards, microBatch }: Division): string {
+function tooFew(machines: number, { workers, shards, microBatch }: StepDivision): string {
   const needs = `${machines} machines of ${workers === 1 ? "1 worker" : `${workers} workers`} need ${machines * workers}`;
   return shards === null
     ? `${needs} samples in a batch, and it has ${microBatch}: take a larger batch, or fewer workers`
