@@ -4,6 +4,12 @@ import { JobError, train } from "@shardgrad/parallel";
 import type { StepTime } from "./step-time.ts";
 import { stepTimeOf, totalOf } from "./step-time.ts";
 
+/**
+ * What is measured is this machine, whoever launched the process. A run that restarts after a failure would be timed with
+ * that; without restarts there are no snapshots, either.
+ */
+const onlyHere = { machines: "off", restarts: 0 } as const;
+
 /** How many steps a turn has: first the unmeasured ones. */
 export interface TurnPlan {
   warm: number;
@@ -61,9 +67,8 @@ export async function takeTurn(
 ): Promise<{ turn: Turn; start: StartEvent }> {
   let start: StartEvent | undefined;
   let end: EndEvent | undefined;
-  const length = { steps: warm + steps, timePhasesFrom: warm };
-  // A run that restarts after a failure would be timed with that; without restarts there are no snapshots, either.
-  for await (const event of train(job, { ...options, ...length, restarts: 0 })) {
+  const length = { ...onlyHere, steps: warm + steps, timePhasesFrom: warm };
+  for await (const event of train(job, { ...options, ...length })) {
     if (event.type === "start") start = event;
     if (event.type === "end") end = event;
   }
@@ -97,7 +102,7 @@ export async function takePilot(
   job: string,
   options: TrainOptions,
 ): Promise<{ start: StartEvent; msPerStep: number }> {
-  const run = train(job, { ...options, workers: 1, restarts: 0 });
+  const run = train(job, { ...options, ...onlyHere, workers: 1 });
   let start: StartEvent | undefined;
   let begunMs: number | undefined;
   let rate = 0;
