@@ -79,7 +79,14 @@ function gatherRow(k: Recorder, { cols, from, count, place, stride, column }: Co
   fillWith(k, from, column, 0);
   k.if(
     k.eq(stride, 1),
-    () => overFreeElements(k, count, [place, k.variable("ptr", to)], ({ load, store }) => store(1, load(0))),
+    () =>
+      overFreeElements(
+        k,
+        count,
+        [place, k.variable("ptr", to)],
+        ({ load, store }) => store(1, load(0)),
+        true,
+      ),
     () => {
       const next = k.variable("ptr", to);
       oneByOne(k, count, place, bytesOf(k, stride), next, () => k.storeFirst(next, k.loadFirst(place)));

@@ -93,20 +93,22 @@ export function overElements(
 
 /**
  * The same for a body that may see elements twice, as it reads none that it writes. Where a tail costs branches, the last
- * vector overlaps the one before. Leaves the addresses anywhere.
+ * vector overlaps the one before. Loops over few elements (`areFew`) take one vector at a time. Leaves the addresses
+ * anywhere.
  */
 export function overFreeElements(
   k: Recorder,
   n: Value | Variable,
   arrays: readonly Variable[],
   body: (elements: Elements) => void,
+  areFew = false,
 ): void {
   if (k.target.masks) {
     overElements(k, n, arrays, body);
     return;
   }
   const overlapping = () => {
-    const size = k.sizeOf(() => body(elementsAt(k, arrays, [], 0)));
+    const size = areFew ? Number.POSITIVE_INFINITY : k.sizeOf(() => body(elementsAt(k, arrays, [], 0)));
     const left = overWhole(k, n, size, arrays, body);
     k.if(k.gt(left, 0), () => {
       const back = k.variable("i32", k.shl(k.sub(left, k.lanes), 2));
