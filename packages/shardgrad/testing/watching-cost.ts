@@ -1,95 +1,143 @@
-// What it costs to watch a run: a job plain and watched, in turns, as ratios of the same round: of its speed, and of the
-// processor time that a step takes in all threads. For an idle machine:
+// What it costs to watch a run: a job plain and watched, in turns, each run in a process of its own. Its page is read by
+// this process, so that the reader's work counts for nothing.
 //
 //   node packages/shardgrad/testing/watching-cost.ts [job] [rounds] [seconds] [ways, such as watch,log] [workers]
 //
-// Without ways it compares all of them. Plain runs are always there, twice: how much they differ is the noise. With one
-// worker, of which none waits for another, processor time is the steadier of the two.
+// Without ways it compares all of them. Plain runs are always there, twice: how much they differ is the noise. Of each
+// way: how much of a core the main thread takes, and, as ratios to the plain run of the same round, the processor time
+// of all other threads for a step, and the speed. Processor time is good on a busy machine, too, the more with one
+// worker, of which none waits for another; speed needs an idle one.
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { TrainOptions } from "shardgrad";
 import { train } from "shardgrad";
 
-const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5", only, workers = "2"] =
-  process.argv.slice(2);
-const url = pathToFileURL(resolve(job));
-const root = mkdtempSync(join(tmpdir(), "shardgrad-watching-"));
-
-// The live page has a reader, as it would have.
-const write = process.stderr.write.bind(process.stderr);
-process.stderr.write = ((text: string) => {
-  const address = /http:\S+/.exec(text)?.[0];
-  if (address) get(`${address}events`, (response) => response.resume()).on("error", () => undefined);
-  return address ? true : write(text);
-}) as typeof process.stderr.write;
-
-let runs = 0;
-const watched: Record<string, () => TrainOptions> = {
-  watch: () => ({ watch: true }),
-  report: () => ({ report: join(root, `${runs}.html`) }),
-  log: () => ({ log: join(root, String(runs)) }),
-  trace: () => ({ trace: join(root, `${runs}.json`) }),
-};
-const chosen = only?.split(",") ?? Object.keys(watched);
-const unknown = chosen.filter((name) => !Object.hasOwn(watched, name));
-if (unknown.length > 0) {
-  console.error(`watching-cost: no way ${unknown.join(", ")}; there are ${Object.keys(watched).join(", ")}`);
-  process.exit(2);
+/** Steps a second, milliseconds of the main thread a second, and microseconds of all other threads a step. */
+interface Cost {
+  speed: number;
+  main: number;
+  others: number;
 }
-const plain = () => ({});
-const ways: Record<string, () => TrainOptions> = {
-  plain,
-  "plain again": plain,
-  ...Object.fromEntries(chosen.map((name) => [name, watched[name]!])),
-};
 
-/** How many steps a second, and how many fit into a second of processor time. */
-async function speedsOf(options: TrainOptions): Promise<[perSecond: number, perProcessorSecond: number]> {
-  runs++;
-  let [before, started, steps] = [process.cpuUsage(), performance.now(), 0];
-  const run = train(url, { epochs: 1_000_000, workers: Number(workers), ...options });
-  run.on("start", () => {
-    [before, started] = [process.cpuUsage(), performance.now()];
-    setTimeout(() => run.stop(), 1000 * Number(seconds));
+/** The first steps compile, and a page looks at all of them: not measured. */
+const warmUpMs = 1500;
+
+const watched: Record<string, (folder: string) => TrainOptions> = {
+  watch: () => ({ watch: true }),
+  report: (folder) => ({ report: join(folder, "report.html") }),
+  log: (folder) => ({ log: join(folder, "log") }),
+  trace: (folder) => ({ trace: join(folder, "trace.json") }),
+};
+const ways: typeof watched = { plain: () => ({}), "plain again": () => ({}), ...watched };
+
+const [job = "test/jobs/clusters.ts", rounds = "7", seconds = "5", only, workers = "2", way] =
+  process.argv.slice(2);
+if (way === undefined) await compare();
+else await measure(way);
+
+/** One run, in this process: sends its cost to the other one. */
+async function measure(name: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "shardgrad-watching-"));
+  const options = ways[name]!(folder);
+  let step = 0;
+  const look = () => ({
+    step,
+    ms: performance.now(),
+    all: millisecondsOf(process.cpuUsage()),
+    main: millisecondsOf(process.threadCpuUsage()),
   });
-  run.on("epoch", ({ step }) => {
-    steps = step;
+  const run = train(pathToFileURL(resolve(job)), { epochs: 1_000_000, workers: Number(workers), ...options });
+  run.on("progress", (event) => {
+    step = event.step;
+  });
+  run.on("start", () => {
+    setTimeout(() => {
+      const before = look();
+      setTimeout(() => {
+        const after = look();
+        const [steps, ms] = [after.step - before.step, after.ms - before.ms];
+        const main = after.main - before.main;
+        const others = after.all - before.all - main;
+        process.send!({ speed: (1e3 * steps) / ms, main: (1e3 * main) / ms, others: (1e3 * others) / steps });
+        run.stop();
+      }, 1000 * Number(seconds));
+    }, warmUpMs);
   });
   await run;
-  const { user, system } = process.cpuUsage(before);
-  return [(1e3 * steps) / (performance.now() - started), (1e6 * steps) / (user + system)];
+  rmSync(folder, { recursive: true });
+  process.disconnect!();
 }
 
-/** By name: speeds as shares of the plain run of their round, and shares by processor time. */
-const shares: Record<string, [speed: number[], processor: number[]]> = {};
-for (let round = 0; round < Number(rounds); round++) {
-  const found: Record<string, [number, number]> = {};
-  // Each round begins with another way.
-  const names = Object.keys(ways);
-  for (let i = 0; i < names.length; i++) {
-    const name = names[(i + round) % names.length]!;
-    found[name] = await speedsOf(ways[name]!());
+function millisecondsOf({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1000;
+}
+
+/** The same in a process of its own, whose page is read here. */
+async function measureApart(name: string): Promise<Cost> {
+  const own = fileURLToPath(import.meta.url);
+  const child = fork(own, [job, rounds, seconds, "", workers, name], {
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+  });
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    const address = /http:\S+/.exec(text)?.[0];
+    if (address === undefined) process.stderr.write(text);
+    else get(`${address}events`, (response) => response.resume()).on("error", () => undefined);
+  });
+  const [[cost], [code]] = await Promise.all([once(child, "message"), once(child, "exit")]);
+  if (code !== 0) throw new Error(`watching-cost: ${name} ended with ${code}`);
+  return cost as Cost;
+}
+
+async function compare(): Promise<void> {
+  const chosen = only ? only.split(",") : Object.keys(watched);
+  const unknown = chosen.filter((name) => !Object.hasOwn(watched, name));
+  if (unknown.length > 0) {
+    console.error(
+      `watching-cost: no way ${unknown.join(", ")}; there are ${Object.keys(watched).join(", ")}`,
+    );
+    process.exit(2);
   }
+  const names = ["plain", "plain again", ...chosen];
+  const costs: Record<string, Cost>[] = [];
+  for (let round = 0; round < Number(rounds); round++) {
+    const found: Record<string, Cost> = {};
+    // Each round begins with another way.
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]!;
+      found[name] = await measureApart(name);
+    }
+    costs.push(found);
+  }
+  console.log(`medians and middle halves of ${rounds} rounds, ${workers} workers`);
+  console.log(
+    `${"".padEnd(12)} ${"main, % of a core".padEnd(22)} ${"others, time a step".padEnd(22)} speed (steps/s)`,
+  );
   for (const name of names) {
-    shares[name] ??= [[], []];
-    for (const i of [0, 1] as const) shares[name][i].push(found[name]![i] / found.plain![i]);
+    const of = (numberOf: (found: Record<string, Cost>) => number) => costs.map(numberOf);
+    const ratio = (part: keyof Cost) => middle(of((found) => found[name]![part] / found.plain![part]));
+    const main = middle(
+      of((found) => found[name]!.main / 10),
+      2,
+    );
+    const [speed] = quartiles(of((found) => found[name]!.speed)).slice(1);
+    console.log(
+      `${name.padEnd(12)} ${main.padEnd(22)} ${ratio("others").padEnd(22)} ${ratio("speed")} (${speed!.toFixed(0)})`,
+    );
   }
 }
-rmSync(root, { recursive: true });
+
+function quartiles(of: readonly number[]): number[] {
+  const sorted = of.toSorted((a, b) => a - b);
+  return [0.25, 0.5, 0.75].map((part) => sorted[Math.floor(part * sorted.length)]!);
+}
 
 /** The median, and the middle half of the rounds. */
-function middle(of: readonly number[]): string {
-  const sorted = of.toSorted((a, b) => a - b);
-  const [low, median, high] = [0.25, 0.5, 0.75].map((part) =>
-    sorted[Math.floor(part * sorted.length)]!.toFixed(3),
-  );
+function middle(of: readonly number[], digits = 3): string {
+  const [low, median, high] = quartiles(of).map((value) => value.toFixed(digits));
   return `${median} (${low} to ${high})`;
 }
-console.log(
-  `${"".padEnd(12)} ${"speed".padEnd(22)} by processor time; medians and middle halves of ${rounds} rounds`,
-);
-for (const [name, [speed, processor]] of Object.entries(shares))
-  console.log(`${name.padEnd(12)} ${middle(speed)} ${middle(processor)}`);

@@ -1,9 +1,9 @@
 // A script's callbacks, which a run calls for its events and for each record of a step. They run on the main thread,
 // after the fact. The workers do not wait for them, so they may be slow and still see every step.
 import type { Callbacks, StepEnd, TrainEvent } from "../events.ts";
-import type { Onlooker } from "../onlooker.ts";
+import type { ObservedStep, Onlooker } from "../onlooker.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
-import { readStepRecord, toldRates } from "../shared/step-records.ts";
+import { readStepRecord } from "../shared/step-records.ts";
 import { readStepTimes } from "../shared/step-times.ts";
 
 /** The tables of a run's steps. */
@@ -14,10 +14,16 @@ export interface RecordedSteps {
   perEpoch: number;
 }
 
-/** The record of a step, counted from 1. */
+/** The record of a step, counted from 1. There may be ten thousand a second, so nothing is copied twice. */
 function readStep({ records, perEpoch }: RecordedSteps, step: number): StepEnd {
-  const { lrs, ...record } = readStepRecord(records, step - 1);
-  return { step, epoch: Math.ceil(step / perEpoch), ...record, ...toldRates(lrs) };
+  const { loss, gradNorm, skipped, lrs } = readStepRecord(records, step - 1);
+  const told = { step, epoch: Math.ceil(step / perEpoch), loss, gradNorm, skipped, lr: lrs[0]! };
+  return lrs.length > 1 ? { ...told, lrs } : told;
+}
+
+function readObserved(steps: RecordedSteps, times: Float64Table, step: number): ObservedStep {
+  const { samplesPerSecond, waitShare, timeMs } = readStepTimes(times, step - 1);
+  return { ...readStep(steps, step), samplesPerSecond, waitShare, timeMs };
 }
 
 /**
@@ -49,8 +55,7 @@ export function withCallbacks(
     const from = told + 1;
     told = upTo;
     const { times } = steps;
-    if (times)
-      tellOnlooker?.(from, upTo, (step) => ({ ...readStep(steps, step), ...readStepTimes(times, step - 1) }));
+    if (times) tellOnlooker?.(from, upTo, (step) => readObserved(steps, times, step));
     if (onStepEnd) for (let step = from; step <= upTo; step++) watch(onStepEnd(readStep(steps, step)));
   };
   return (event) => {

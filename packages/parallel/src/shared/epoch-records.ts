@@ -1,7 +1,7 @@
 // What rank 0 reports to the coordinator about each epoch: one row of a table in shared memory. It writes the row
 // before it raises the word `epochs`, so a reader that sees the word sees the whole record.
 import type { Float64Table } from "./float64-table.ts";
-import { rowOf } from "./float64-table.ts";
+import { readCell, rowOf } from "./float64-table.ts";
 
 export interface EpochRecord {
   /** Steps done when the epoch ended. */
@@ -31,13 +31,8 @@ export function writeRecord(table: Float64Table, epoch: number, record: EpochRec
 }
 
 export function readRecord(table: Float64Table, epoch: number): EpochRecord {
-  const [step, loss, samples, trainMs, evaluateMs, ...metrics] = rowOf(table, epoch);
-  return {
-    step: step!,
-    loss: loss!,
-    samples: samples!,
-    trainMs: trainMs!,
-    evaluateMs: evaluateMs!,
-    metrics,
-  };
+  const at = (column: number) => readCell(table, epoch, column);
+  const metrics: number[] = [];
+  for (let column = fixedColumns; column < table.columns; column++) metrics.push(at(column));
+  return { step: at(0), loss: at(1), samples: at(2), trainMs: at(3), evaluateMs: at(4), metrics };
 }

@@ -1,12 +1,13 @@
 // A TensorBoard event file: records of events, each framed by lengths and checksums (TFRecord).
 //
 //   length (uint64) · masked CRC-32C of these 8 bytes · event · masked CRC-32C of the event
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import type { EventContent } from "./event-messages.ts";
 import { encodeEvent, NumbersEncoder } from "./event-messages.ts";
+import { GrowingBytes } from "./growing-bytes.ts";
 
 /** TFRecord's mask, as a checksum of bytes that contain their own checksum is weak. */
 function masked(bytes: Uint8Array): number {
@@ -29,13 +30,8 @@ function headFor(length: number): Uint8Array {
   return head;
 }
 
-function frame(event: Uint8Array): Uint8Array {
-  const record = new Uint8Array(16 + event.length);
-  record.set(headFor(event.length));
-  record.set(event, 12);
-  new DataView(record.buffer).setUint32(12 + event.length, masked(event), true);
-  return record;
-}
+const sum = new Uint8Array(4);
+const sumView = new DataView(sum.buffer);
 
 const sessionStart = 1;
 
@@ -45,7 +41,7 @@ let files = 0;
 export class EventFile {
   readonly #file: number;
   readonly #encoders = new Map<string, { names: readonly string[]; encoder: NumbersEncoder }>();
-  #records: Uint8Array[] = [];
+  readonly #next = new GrowingBytes();
 
   /** @param resumedAt steps done, if the run continues another file: TensorBoard then forgets what that has beyond. */
   constructor(folder: string, resumedAt: number | undefined) {
@@ -60,22 +56,24 @@ export class EventFile {
       this.#add(now, resumedAt + 1, { case: "sessionLog", value: { status: sessionStart } });
   }
 
-  /** Numbers by name, at a step; the tags are the kind and the name. */
-  add(kind: string, timeMs: number, step: number, values: Readonly<Record<string, number>>): void {
-    const names = Object.keys(values);
+  /** Numbers with their names, at a step; the tags are the kind and the name. */
+  add(
+    kind: string,
+    timeMs: number,
+    step: number,
+    { names, values }: { names: readonly string[]; values: readonly number[] },
+  ): void {
     let known = this.#encoders.get(kind);
     // All rows of a kind have the same names, or nearly all: an epoch may lack a metric.
     if (known?.names.length !== names.length || !known.names.every((name, i) => name === names[i])) {
       known = { names, encoder: new NumbersEncoder(names.map((name) => `${kind}/${name}`)) };
       this.#encoders.set(kind, known);
     }
-    this.#records.push(frame(known.encoder.encode(timeMs / 1000, step, Object.values(values))));
+    this.#frame(known.encoder.encode(timeMs / 1000, step, values));
   }
 
   flush(): void {
-    const bytes = Buffer.concat(this.#records);
-    this.#records = [];
-    writeSync(this.#file, bytes);
+    this.#next.writeTo(this.#file);
   }
 
   close(): void {
@@ -83,6 +81,13 @@ export class EventFile {
   }
 
   #add(wallTime: number, step: number, what: EventContent): void {
-    this.#records.push(frame(encodeEvent(wallTime, step, what)));
+    this.#frame(encodeEvent(wallTime, step, what));
+  }
+
+  #frame(event: Uint8Array): void {
+    this.#next.add(headFor(event.length));
+    this.#next.add(event);
+    sumView.setUint32(0, masked(event), true);
+    this.#next.add(sum);
   }
 }

@@ -1,7 +1,6 @@
 // The messages of TensorBoard's event files, as far as a run writes them: a schema for @bufbuild/protobuf. The numbers
 // and types of the fields are those of https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto.
 import { create, createFileRegistry, toBinary } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   FileDescriptorProtoSchema,
   FieldDescriptorProto_Label as Label,
@@ -72,9 +71,6 @@ const file = create(FileDescriptorProtoSchema, {
 
 const schema = createFileRegistry(file, () => undefined).getMessage("tensorboard.Event")!;
 
-const numbers = new Map(schema.fields.map(({ name, number }) => [name, number]));
-const fieldOf = (name: string): number => numbers.get(name)!;
-
 /** What an event file has. */
 export type EventContent =
   | { case: "fileVersion"; value: string }
@@ -82,41 +78,67 @@ export type EventContent =
   | { case: "summary"; value: { value: { tag: string; value: { case: "simpleValue"; value: number } }[] } }
   | { case: "sessionLog"; value: { status: number } };
 
+/** Where the numbers of an event begin, by its format: after a byte for the kind of field. */
+const [wallTimeAt, stepAt] = [1, 10];
+
+/** Bytes of a whole number as a varint: 7 bits in each, the lowest first; all but the last have the highest bit set. */
+function varintBytes(number: number): number {
+  let bytes = 1;
+  for (let rest = number; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
 /**
- * Encodes events that have numbers of the same tags, many a second: the schema encodes the first one, and the numbers of
- * the others are put into its bytes. Messages that follow each other are one message, by the format.
+ * Encodes events that have numbers of the same tags, many a second: the schema encodes one for each length of steps, and
+ * the numbers of the others are put into its bytes.
  */
 export class NumbersEncoder {
-  readonly #summary: Uint8Array;
-  readonly #places: readonly number[];
+  readonly #tags: readonly string[];
+  #event: Uint8Array = new Uint8Array();
+  #view: DataView = new DataView(this.#event.buffer);
+  #places: readonly number[] = [];
+  #stepBytes = 0;
 
   constructor(tags: readonly string[]) {
+    this.#tags = tags;
+  }
+
+  /**
+   * An event with numbers in the order of the tags, at a step from 1 on.
+   *
+   * @returns the same bytes each time, until the next call
+   */
+  encode(wallTime: number, step: number, numbers: readonly number[]): Uint8Array {
+    const stepBytes = varintBytes(step);
+    if (stepBytes !== this.#stepBytes) this.#lay(wallTime, step, stepBytes);
+    const view = this.#view;
+    view.setFloat64(wallTimeAt, wallTime, true);
+    let rest = step;
+    for (let i = 1; i < stepBytes; i++) {
+      this.#event[stepAt + i - 1] = 128 | (rest % 128);
+      rest = Math.floor(rest / 128);
+    }
+    this.#event[stepAt + stepBytes - 1] = rest;
+    const places = this.#places;
+    for (let i = 0; i < places.length; i++) view.setFloat32(places[i]!, numbers[i]!, true);
+    return this.#event;
+  }
+
+  #lay(wallTime: number, step: number, stepBytes: number): void {
     const encoded = (simpleValue: number) => {
-      const value = tags.map((tag) => ({ tag, value: { case: "simpleValue" as const, value: simpleValue } }));
-      // What is 0 is left out: nothing but the summary.
-      return encodeEvent(0, 0, { case: "summary", value: { value } });
+      const value = this.#tags.map((tag) => ({
+        tag,
+        value: { case: "simpleValue" as const, value: simpleValue },
+      }));
+      return encodeEvent(wallTime, step, { case: "summary", value: { value } });
     };
     // Two numbers that differ in each of their four bytes show where numbers are.
     const [ones, twos] = [0x01010101, 0x02020202].map((bits) => encoded(floatOf(bits)));
     const differing = [...ones!.keys()].filter((at) => ones![at] !== twos![at]);
     this.#places = differing.filter((_, i) => i % 4 === 0);
-    this.#summary = ones!;
-  }
-
-  /** Numbers in the order of the tags. */
-  encode(wallTime: number, step: number, numbers: readonly number[]): Uint8Array {
-    const head = new BinaryWriter()
-      .tag(fieldOf("wall_time"), WireType.Bit64)
-      .double(wallTime)
-      .tag(fieldOf("step"), WireType.Varint)
-      .int64(step)
-      .finish();
-    const bytes = new Uint8Array(head.length + this.#summary.length);
-    bytes.set(head);
-    bytes.set(this.#summary, head.length);
-    const view = new DataView(bytes.buffer, head.length);
-    for (const [i, place] of this.#places.entries()) view.setFloat32(place, numbers[i]!, true);
-    return bytes;
+    this.#event = ones!;
+    this.#view = new DataView(ones!.buffer, ones!.byteOffset, ones!.length);
+    this.#stepBytes = stepBytes;
   }
 }
 

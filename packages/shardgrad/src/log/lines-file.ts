@@ -1,9 +1,10 @@
 // A text file that grows by lines, and that a resumed run continues: what it must not keep is cut off first.
-import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { GrowingBytes } from "./growing-bytes.ts";
 
 export class LinesFile {
   readonly #file: number;
-  #lines: string[] = [];
+  readonly #next = new GrowingBytes();
 
   /** @param keep given the lines that are there, those that stay; undefined to begin anew */
   constructor(path: string, keep: (lines: readonly string[]) => readonly string[]) {
@@ -16,14 +17,18 @@ export class LinesFile {
     this.#file = openSync(path, "a");
   }
 
-  add(line: string): void {
-    this.#lines.push(`${line}\n`);
+  /** @param lines with their ends */
+  add(lines: string): void {
+    this.#next.addText(lines);
+  }
+
+  /** Bytes that wait for `flush`. */
+  get waiting(): number {
+    return this.#next.length;
   }
 
   flush(): void {
-    const text = this.#lines.join("");
-    this.#lines = [];
-    writeSync(this.#file, text);
+    this.#next.writeTo(this.#file);
   }
 
   close(): void {

@@ -4,11 +4,15 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EpochEvent, StepEnd } from "@shardgrad/parallel";
+import type { ObservedStep } from "@shardgrad/parallel/command";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvents } from "../../testing/read-events.ts";
 import { train } from "../train.ts";
 import type { TrainOptions } from "../watch-options.ts";
+import { EventFile } from "./event-file.ts";
 import { encodeEvent, NumbersEncoder } from "./event-messages.ts";
+import { csvLine, jsonLine, numbersOf, parseLine } from "./rows.ts";
+import { StepLines } from "./step-lines.ts";
 
 const clusters = new URL("../../../../test/jobs/clusters.ts", import.meta.url);
 const root = mkdtempSync(join(tmpdir(), "shardgrad-log-"));
@@ -161,6 +165,10 @@ it("numbers that are put into the bytes of an event are what the schema would en
   const encoder = new NumbersEncoder(tags);
   for (const [time, step, numbers] of [
     [1.5, 1, [0.25, 0, -1]],
+    [2.5, 127, [0.25, 0, 1]],
+    [3.5, 128, [0.25, 0, 1]],
+    [4.5, 20_000, [0.25, 0, 1]],
+    [4.75, 16_384, [0.5, 1, 1]],
     [1_900_000_000.123, 2 ** 33, [Number.NaN, Number.POSITIVE_INFINITY, 1e-30]],
   ] as const) {
     const value = tags.map((tag, i) => {
@@ -170,4 +178,61 @@ it("numbers that are put into the bytes of an event are what the schema would en
       encodeEvent(time, step, { case: "summary", value: { value } }),
     );
   }
+});
+
+it("the lines of steps are those that a row has, with as many digits as rates and times are good for", () => {
+  const columns = [
+    "loss",
+    "test loss",
+    "lr",
+    "lr 1",
+    "gradNorm",
+    "samplesPerSecond",
+    "waitShare",
+    "test auc",
+  ];
+  const rates = { samplesPerSecond: 3e5 / 7, waitShare: 1 / 7, timeMs: 1_796_040_000_123.456 };
+  const step: ObservedStep = {
+    step: 12,
+    epoch: 2,
+    loss: 1 / 3,
+    gradNorm: 2e-9,
+    skipped: false,
+    lr: 0.1,
+    ...rates,
+  };
+  const skipped = { ...step, loss: Number.NaN, gradNorm: Number.NaN, skipped: true };
+  for (const observed of [step, skipped, { ...step, lrs: [0.1, 0.7 / 3] }]) {
+    const groups = observed.lrs?.length ?? 1;
+    const own = groups === 1 ? columns.filter((name) => name !== "lr 1") : columns;
+    const lines = new StepLines(own, groups);
+    lines.take(observed);
+    const row = parseLine(lines.json)!;
+    const { timeMs: _, ...told } = observed;
+    const nan = observed.skipped ? { loss: null, gradNorm: null } : {};
+    const rounded = { samplesPerSecond: 42_857.143, waitShare: 0.1429, time: 1_796_040_000.123 };
+    expect(row).toEqual({ type: "step", ...told, ...rounded, ...nan });
+    expect(jsonLine(row)).toBe(lines.json);
+    expect(csvLine(row, own, numbersOf(row, "test"))).toBe(lines.csv);
+    expect(lines.values.map((value) => (Number.isNaN(value) ? null : value))).toEqual(
+      Object.values(numbersOf(row, "test")),
+    );
+    expect(lines.names).toEqual(Object.keys(numbersOf(row, "test")));
+  }
+});
+
+it("an event file has every event, also of many that are written at once", () => {
+  const folder = mkdtempSync(join(root, "events-"));
+  const events = new EventFile(folder, undefined);
+  const names = ["loss", "lr"];
+  const steps = Array.from({ length: 2000 }, (_, i) => i + 1);
+  for (const step of steps) events.add("step", 1000 * step, step, { names, values: [step, 0.5] });
+  events.flush();
+  events.close();
+  const [file] = readdirSync(folder);
+  const [version, ...read] = readEvents(readFileSync(join(folder, file!)));
+  expect(version!.fileVersion).toBe("brain.Event:2");
+  expect(read).toEqual(
+    steps.map((step) => ({ wallTime: step, step, values: { "step/loss": step, "step/lr": 0.5 } })),
+  );
 });

@@ -1,5 +1,5 @@
 // The option `log`: a folder with the numbers of each step and each epoch as CSV, as JSON Lines, and as a TensorBoard
-// event file. What it writes is on the disk several times a second. If the disk refuses it, the run goes on without.
+// event file. What it writes is on the disk after a second. If the disk refuses it, the run goes on without.
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
@@ -19,11 +19,11 @@ import {
   numbersOf,
   parseLine,
   staysBefore,
-  stepRow,
 } from "./rows.ts";
+import { StepLines } from "./step-lines.ts";
 
-/** Lines are collected for so long: epochs may be shorter than writing to a file. */
-const flushMs = 200;
+/** Rows are collected for so long, or until there are so many bytes. */
+const [flushMs, flushBytes] = [1000, 256 * 1024];
 
 const names = { csv: "metrics.csv", json: "metrics.jsonl" } as const;
 
@@ -31,6 +31,7 @@ interface Files {
   csv: LinesFile;
   json: LinesFile;
   events: EventFile;
+  stepLines: StepLines;
   columns: readonly string[];
   evaluates: string;
 }
@@ -64,16 +65,22 @@ export class LogFolder implements Onlooker {
     } else if (event.type === "resume") this.#open(event);
     else if (event.type === "epoch") this.#add(epochRow(event));
     // A run that is resumed from a checkpoint finds all rows up to it.
-    const nowMs = performance.now();
-    if (event.type !== "checkpoint" && nowMs - this.#flushedMs < flushMs) return;
-    this.#flushedMs = nowMs;
-    this.#writing((files) => {
-      for (const file of [files.csv, files.json, files.events]) file.flush();
-    });
+    if (event.type === "checkpoint" || this.#isDue(performance.now())) this.#flush();
   }
 
   steps(from: number, to: number, read: (step: number) => ObservedStep): void {
-    for (let step = from; step <= to; step++) this.#add(stepRow(read(step)));
+    if (!this.#files) return;
+    const { csv, json, events, stepLines } = this.#files;
+    let [csvLines, jsonLines] = ["", ""];
+    for (let step = from; step <= to; step++) {
+      const observed = read(step);
+      stepLines.take(observed);
+      csvLines += `${stepLines.csv}\n`;
+      jsonLines += `${stepLines.json}\n`;
+      events.add("step", observed.timeMs, step, stepLines);
+    }
+    csv.add(csvLines);
+    json.add(jsonLines);
   }
 
   end(): void {
@@ -102,7 +109,8 @@ export class LogFolder implements Onlooker {
         ...rows.map((row) => csvLine(row, columns, numbersOf(row, evaluates))),
       ]);
       const events = new EventFile(this.#folder, this.#resumes ? resumed.step : undefined);
-      this.#files = { csv, json, events, columns, evaluates };
+      const stepLines = new StepLines(columns, this.#start!.groups);
+      this.#files = { csv, json, events, stepLines, columns, evaluates };
     } catch (error) {
       throw new JobError(`train: log ${this.#folder} cannot be written: ${describeThrown(error)}`, {
         cause: error,
@@ -114,9 +122,21 @@ export class LogFolder implements Onlooker {
     if (!this.#files) return;
     const { csv, json, events, columns, evaluates } = this.#files;
     const numbers = numbersOf(row, evaluates);
-    json.add(jsonLine(row));
-    csv.add(csvLine(row, columns, numbers));
-    events.add(row.type, row.time * 1000, row.step, numbers);
+    json.add(`${jsonLine(row)}\n`);
+    csv.add(`${csvLine(row, columns, numbers)}\n`);
+    const [names, values] = [Object.keys(numbers), Object.values(numbers)];
+    events.add(row.type, row.time * 1000, row.step, { names, values });
+  }
+
+  #isDue(nowMs: number): boolean {
+    return nowMs - this.#flushedMs >= flushMs || (this.#files?.json.waiting ?? 0) >= flushBytes;
+  }
+
+  #flush(): void {
+    this.#flushedMs = performance.now();
+    this.#writing((files) => {
+      for (const file of [files.csv, files.json, files.events]) file.flush();
+    });
   }
 
   /** A log is not worth a run: if writing fails, says so once, and stops logging. */

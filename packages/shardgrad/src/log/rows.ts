@@ -1,6 +1,6 @@
-// The rows of a log: one for each step and one for each epoch. Knows no file.
+// The rows of a log: one for each step and one for each epoch. Knows no file. How those of steps are written while
+// they come: step-lines.ts.
 import type { EpochEvent, MetricValue, StartEvent } from "@shardgrad/parallel";
-import type { ObservedStep } from "@shardgrad/parallel/command";
 
 export interface LogRow {
   type: "step" | "epoch";
@@ -21,10 +21,6 @@ export interface LogRow {
   metrics?: Readonly<Record<string, MetricValue>>;
 }
 
-export function stepRow({ timeMs, ...step }: ObservedStep): LogRow {
-  return { type: "step", time: timeMs / 1000, ...step };
-}
-
 export function epochRow(event: EpochEvent): LogRow {
   return { ...event, time: Date.now() / 1000 };
 }
@@ -38,17 +34,20 @@ export function staysBefore(
   return type === "step" ? step <= resumed.step : epoch <= resumed.epoch;
 }
 
+/** The names of a step's numbers, in order. */
+export function stepColumns(groups: number): string[] {
+  const others = Array.from({ length: groups - 1 }, (_, group) => `lr ${group + 1}`);
+  return ["loss", "lr", ...others, "gradNorm", "samplesPerSecond", "waitShare"];
+}
+
 /** The names of a row's numbers, in order, for a run; a metric comes after the name of the evaluated set. */
 export function columnsOf({ metrics, groups, testSamples, evaluates }: StartEvent): string[] {
   const single = Object.entries(metrics).filter(([, { shape }]) => shape.length === 0);
+  const [loss, ...others] = stepColumns(groups);
   return [
-    "loss",
+    loss!,
     ...(testSamples > 0 ? [`${evaluates} loss`] : []),
-    "lr",
-    ...Array.from({ length: groups - 1 }, (_, group) => `lr ${group + 1}`),
-    "gradNorm",
-    "samplesPerSecond",
-    "waitShare",
+    ...others,
     ...single.map(([name]) => `${evaluates} ${name}`),
   ];
 }

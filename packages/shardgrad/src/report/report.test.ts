@@ -2,13 +2,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EpochEvent } from "@shardgrad/parallel";
 import type { ObservedStep } from "@shardgrad/parallel/command";
 import { afterAll, describe, expect, it } from "vitest";
 import { writeJob } from "../../../../test/write-job.ts";
 import { train } from "../train.ts";
 import type { TrainOptions } from "../watch-options.ts";
 import { EpochSeries } from "./epoch-series.ts";
-import type { EpochData, RunData } from "./run-data.ts";
+import type { RunData } from "./run-data.ts";
 import { StepSeries } from "./step-series.ts";
 
 const root = mkdtempSync(join(tmpdir(), "shardgrad-report-"));
@@ -115,7 +116,7 @@ it("a long run has a bounded number of places, of the same number of steps each"
 
 it("of very many epochs some are kept, evenly, and the last one", () => {
   const series = new EpochSeries();
-  for (let epoch = 1; epoch <= 10_001; epoch++) series.add({ epoch } as EpochData);
+  for (let epoch = 1; epoch <= 10_001; epoch++) series.add({ epoch, metrics: {} } as EpochEvent);
   const kept = series.some.map(({ epoch }) => epoch);
   expect(kept.length).toBeLessThanOrEqual(600);
   expect(kept.at(-1)).toBe(10_001);

@@ -3,14 +3,12 @@ import { basename } from "node:path";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
 import type { ObservedStep, Onlooker } from "@shardgrad/parallel/command";
 import { oneLine } from "@shardgrad/parallel/command";
-import { EpochSeries } from "./epoch-series.ts";
-import type { Maybe, RunData } from "./run-data.ts";
+import { EpochSeries, finite } from "./epoch-series.ts";
+import type { RunData } from "./run-data.ts";
 import { StepSeries } from "./step-series.ts";
 
 /** The most notes; of more, the first and the last ones are kept. */
 const mostNotes = 60;
-
-const finite = (value: number | undefined): Maybe => (Number.isFinite(value) ? value! : null);
 
 /** An option as a person writes it. */
 function shown(value: unknown): string {
@@ -31,7 +29,6 @@ export class RunStory implements Onlooker {
     samplesPerSecond: null,
     waitShare: null,
   };
-  #nested: RunData["nested"] = {};
   #end: Pick<RunData, "state" | "reason" | "best" | "weightsSha256" | "out"> = { state: "training" };
 
   /** @param options of the run, as given; functions and signals say nothing to a reader */
@@ -47,8 +44,10 @@ export class RunStory implements Onlooker {
   event(event: TrainEvent): void {
     if (event.type === "start") this.#start = event;
     else if (event.type === "progress") this.#progress(event);
-    else if (event.type === "epoch") this.#epoch(event);
-    else if (event.type === "end") this.#ended(event);
+    else if (event.type === "epoch") {
+      this.#latest.step = event.step;
+      this.#epochs.add(event);
+    } else if (event.type === "end") this.#ended(event);
     else this.#note(event);
   }
 
@@ -86,7 +85,7 @@ export class RunStory implements Onlooker {
       options: this.#options,
       steps: this.#series.columns,
       epochs: this.#epochs.some,
-      nested: this.#nested,
+      nested: this.#epochs.nested,
       notes: this.#notes,
     };
   }
@@ -98,24 +97,6 @@ export class RunStory implements Onlooker {
       waitShare: finite(waitShare),
       ...(phaseMs && { phaseMs }),
     };
-  }
-
-  #epoch({ metrics, ...event }: Extract<TrainEvent, { type: "epoch" }>): void {
-    const entries = Object.entries(metrics);
-    const single = entries.filter((entry): entry is [string, number] => typeof entry[1] === "number");
-    this.#nested = Object.fromEntries(entries.filter(([, value]) => typeof value !== "number"));
-    this.#latest = { ...this.#latest, step: event.step };
-    this.#epochs.add({
-      epoch: event.epoch,
-      step: event.step,
-      loss: finite(event.loss),
-      testLoss: finite(event.testLoss),
-      lr: finite(event.lr),
-      gradNorm: finite(event.gradNorm),
-      samplesPerSecond: finite(event.samplesPerSecond),
-      waitShare: finite(event.waitShare),
-      metrics: Object.fromEntries(single.map(([name, value]) => [name, finite(value)])),
-    });
   }
 
   #ended(event: Extract<TrainEvent, { type: "end" }>): void {

@@ -130,9 +130,10 @@ export class WatchServer implements Onlooker {
     this.#tell(response, this.#message());
   }
 
-  #message(): string | undefined {
+  /** Encoded once for all readers. */
+  #message(): Buffer | undefined {
     const { data } = this.#story;
-    return data && `data: ${JSON.stringify(data)}\n\n`;
+    return data && Buffer.from(`data: ${JSON.stringify(data)}\n\n`);
   }
 
   #tellAll(): void {
@@ -141,7 +142,7 @@ export class WatchServer implements Onlooker {
     for (const reader of this.#readers) this.#tell(reader, message);
   }
 
-  #tell(reader: ServerResponse, message: string | undefined): void {
+  #tell(reader: ServerResponse, message: Buffer | undefined): void {
     // One that reads too slowly misses some; the next message has everything.
     if (message !== undefined && (!reader.writableNeedDrain || this.#story.isOver)) reader.write(message);
   }
