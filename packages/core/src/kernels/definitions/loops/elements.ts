@@ -93,7 +93,7 @@ export function overElements(
 
 /**
  * The same for a body that may see elements twice, as it reads none that it writes. Where a tail costs branches, the last
- * vector overlaps the one before. Loops over few elements (`areFew`) take one vector at a time. Leaves the addresses
+ * vector overlaps the one before. Loops over few elements (`areFew`) take two vectors at a time. Leaves the addresses
  * anywhere.
  */
 export function overFreeElements(
@@ -108,7 +108,7 @@ export function overFreeElements(
     return;
   }
   const overlapping = () => {
-    const size = areFew ? Number.POSITIVE_INFINITY : k.sizeOf(() => body(elementsAt(k, arrays, [], 0)));
+    const size = areFew ? k.target.unroll.operations / 2 : k.sizeOf(() => body(elementsAt(k, arrays, [], 0)));
     const left = overWhole(k, n, size, arrays, body);
     k.if(k.gt(left, 0), () => {
       const back = k.variable("i32", k.shl(k.sub(left, k.lanes), 2));

@@ -4,40 +4,15 @@
 // column of B and its own beginning alone, whatever the tile, the blocks or the packing.
 import { defineKernel } from "../../language/definition.ts";
 import type { Recorder } from "../../language/recorder.ts";
-import type { Routine, Target, Value, Variable } from "../../language/values.ts";
+import type { Routine, Value, Variable } from "../../language/values.ts";
 import { bytesOf } from "../loops/counting.ts";
+import type { Sizes } from "./gemm-blocks.ts";
+import { block, evenBlock, sizesFor } from "./gemm-blocks.ts";
 import { packRoutine } from "./gemm-packing.ts";
 import { panelRoutine, placesFor } from "./gemm-tile.ts";
 
-/** The cache blocks: `depth` × `columns` floats of B for the L2 cache, `rows` × `depth` of A. */
-const block = { depth: 256, columns: 512, rows: 96 };
-const line = 64;
-
 type Four = [Variable, Variable, Variable, Variable];
 type Three = [Variable, Variable, Variable];
-
-interface Sizes {
-  /** Rows and columns of the register tile. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Rows of a block of A, whole tiles. */
-  readonly blockRows: number;
-  /** Bytes of a packed block of A. The last panel may be followed by a vector's lanes that nobody reads. */
-  readonly aBytes: number;
-  readonly bBytes: number;
-}
-
-function sizesFor({ lanes, tile }: Target): Sizes {
-  const columns = lanes * tile.vectors;
-  const blockRows = Math.max(1, Math.floor(block.rows / tile.rows)) * tile.rows;
-  return {
-    rows: tile.rows,
-    columns,
-    blockRows,
-    aBytes: (4 * (blockRows * block.depth + lanes) + line - 1) & -line,
-    bBytes: 4 * block.depth * (block.columns + columns),
-  };
-}
 
 /** A matrix in memory, its strides in bytes. */
 interface Matrix {
@@ -191,13 +166,6 @@ function overPanels(
       k.increase(column, sizes.columns);
     },
   );
-}
-
-/** The size of even blocks, whole units, of which none is larger than `most`: 784 is 4 × 200, not 3 × 256 and a remainder. */
-function evenBlock(k: Recorder, count: Variable, most: number, unit: number): Variable {
-  const blocks = k.max(k.div(k.add(count, most - 1), most), 1);
-  const even = k.div(k.sub(k.add(count, blocks), 1), blocks);
-  return k.variable("i32", k.mul(k.div(k.add(even, unit - 1), unit), unit));
 }
 
 function record(k: Recorder, given: readonly Variable[]): void {
