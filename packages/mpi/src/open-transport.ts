@@ -8,19 +8,30 @@ import { findMpi } from "./find-mpi.ts";
 import { MpiTransport } from "./mpi-transport.ts";
 import { addressOf, keepTraps } from "./native.ts";
 
-/** The errors that the library itself would end the process for are returned from now on. */
-function initialize({ abi, name }: Mpi, calls: Calls): void {
-  if (numberOf(calls.finalized, "looking for a connection", calls) !== 0)
-    throw new MpiError(
-      "mpi: the connection of this process was closed; start another process for another run",
-    );
-  if (numberOf(calls.initialized, "looking for a connection", calls) !== 0) return;
-  numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
-  check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
+/** A library, and its functions as this thread calls them. */
+interface Connected {
+  mpi: Mpi;
+  calls: Calls;
+}
+
+/** Of this thread, which may open it again and again: koffi keeps 3 KB for each function that it binds. */
+let connected: Connected | undefined;
+
+/** Starts MPI, unless another thread has. From then on, its errors are returned and do not end the process. */
+function connect(): Connected {
+  const mpi = findMpi();
+  const { abi, name } = mpi;
+  const calls = bindCalls(mpi);
+  if (numberOf(calls.initialized, "looking for a connection", calls) === 0) {
+    numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
+    check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
+  }
+  return { mpi, calls };
 }
 
 /** What keeps this connection from being used, if anything does. */
-function fault({ abi, name, library }: Mpi, calls: Calls, launch: Launch): MpiError | undefined {
+function fault({ mpi, calls }: Connected, launch: Launch): MpiError | undefined {
+  const { abi, name, library } = mpi;
   const level = numberOf(calls.queryThread, `asking ${name} for threads`, calls);
   if (level < abi.serialized)
     return new MpiError(
@@ -41,13 +52,13 @@ function fault({ abi, name, library }: Mpi, calls: Calls, launch: Launch): MpiEr
  * @throws MpiError if there is no library, or another one than the launcher's
  */
 export const openTransport: TransportPackage["openTransport"] = (heap, launch) => {
-  const { mpi, calls } = keepTraps(() => {
-    const found = findMpi();
-    const bound = bindCalls(found);
-    initialize(found, bound);
-    return { mpi: found, calls: bound };
-  });
-  const wrong = fault(mpi, calls, launch);
+  connected ??= keepTraps(connect);
+  const { mpi, calls } = connected;
+  if (numberOf(calls.finalized, "looking for a connection", calls) !== 0)
+    throw new MpiError(
+      "mpi: the connection of this process was closed; start another process for another run",
+    );
+  const wrong = fault(connected, launch);
   if (wrong) {
     // Else the launcher complains about a process that ended without it, below the line that says why.
     calls.finalize();

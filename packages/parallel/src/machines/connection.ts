@@ -14,8 +14,11 @@ export interface Segment {
   bytes: number;
 }
 
-/** Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. */
-export const tags = { news: 1, pieces: 2, results: 3, copies: 4 } as const;
+/**
+ * Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. A link or
+ * a talk that was broken off may still take news, but nobody's last words.
+ */
+export const tags = { news: 1, pieces: 2, results: 3, copies: 4, lastWords: 5 } as const;
 
 /** Bytes of one message: less costs time for each, more delays what comes after. */
 export const messageBytes = 512 * 1024;
@@ -211,9 +214,10 @@ export class Connection {
   }
 
   /**
-   * Tells all others why this machine fails, or that it knows of a failure; waits for their answers, but not long.
+   * Tells all others why this machine fails, or that it knows of a failure. Machine 0 has the last word, for which others
+   * wait, but not long.
    *
-   * @returns whether machine 0 has answered
+   * @returns whether machine 0 has told this machine so
    */
   *fail(text: string): Waiting<boolean> {
     const { nowMs } = this.#patience;
@@ -222,12 +226,19 @@ export class Connection {
     const unsent = () => this.#peers.some((peer) => !this.#isFree(peer));
     while (unsent() && patient()) yield "network";
     this.#tell(news.failed, text);
-    const waits = () => {
-      for (const peer of this.#peers) this.#hear(peer, nowMs());
-      return this.#peers.some(({ last }) => last === news.alive) || unsent();
-    };
-    while (waits() && patient()) yield "network";
-    return this.#peers.some(({ machine, last }) => machine === 0 && last !== news.alive);
+    const at = this.#news.offset;
+    if (this.machine === 0) {
+      for (const { machine } of this.#peers) this.transport.send(machine, tags.lastWords, at, 0);
+      while (unsent() && patient()) yield "network";
+      return false;
+    }
+    const lastWords = this.transport.receive(0, tags.lastWords, at, 0);
+    let isHeard = false;
+    while (!isHeard && patient()) {
+      yield "network";
+      isHeard = this.transport.isDone(lastWords);
+    }
+    return isHeard;
   }
 
   /** Whether nothing is on its way to a machine. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
+import { isToldElsewhere } from "../run/told-errors.ts";
 
 describe("a failure ends the run on all machines, with a line that names the machine", () => {
   const run = { seed: 3, feature: "plain", workers: [1, 2], steps: 40 } as const;
@@ -18,6 +19,7 @@ describe("a failure ends the run on all machines, with a line that names the mac
     }
     expect(told[0]!.error!.name).toBe("MachineError");
     expect(told[1]!.error!.name).toBe("WorkerError");
+    expect(told.map(({ error }) => isToldElsewhere(error))).toEqual([false, true]);
   });
 
   test("the link, wherever it is", async () => {
