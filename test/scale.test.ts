@@ -54,7 +54,7 @@ it("scale --json measures each number of workers, with the same bits, predicts m
     expect(readFileSync(html, "utf8")).toContain(title);
   // A machine's own work is what was measured for its part of the batch.
   const [whole, part] = [result.rows[1]!.msPerStep!.median, result.rows[3]!.msPerStep!.median];
-  expect(simulation).toMatchObject({ workers: 2, latencySeconds: 20e-6, overlap: false });
+  expect(simulation).toMatchObject({ workers: 2, latencySeconds: 20e-6, overlap: true });
   expect(
     simulation.rows.map(({ bitsPerSecond, machines, localMs }) => [bitsPerSecond, machines, localMs]),
   ).toEqual([

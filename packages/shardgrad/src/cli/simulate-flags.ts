@@ -36,7 +36,7 @@ export function simulateFlags(command: Command): void {
     ["--machines <counts>", "numbers of machines to predict (default: 1,2,4 … 1024)", counts],
     ["--latency <time>", "of their network (default: 50us)", latency],
     ["--bandwidth <list>", "of their network (default: 1gbit,10gbit,100gbit)", bandwidths],
-    ["--overlap", "predict sending during the backward pass"],
+    ["--no-overlap", "as if nothing were sent during the backward pass"],
   ];
   command.option("--simulate", "also predict what several such machines would do");
   for (const [flags, help, parse] of rows) {

@@ -78,17 +78,39 @@ describe.each([1e9, 10e9, 100e9])("on a line of %d bits a second", (bits) => {
   });
 });
 
-it("overlap hides the sum behind the backward pass, but for the last bucket", () => {
+it("overlap hides the sum behind the backward pass, but for the first part and the last", () => {
   const blocks = [1, 1];
   const gather = gatherSeconds(2, plain);
-  const sum = sumSeconds(1e6, blocks, plain);
-  const step = { gradientBytes: 1e6, blocks, backwardSeconds: 0.5 };
+  // Four parts of 1 MiB; pieces of each are 6 chunks.
+  const gradientBytes = 2 ** 22;
+  const sum = sumSeconds(gradientBytes, blocks, plain);
+  const step = { gradientBytes, blocks, backwardSeconds: 1 };
   expect(networkSeconds(step, plain, false)).toBeCloseTo(gather + sum, 9);
-  expect(networkSeconds(step, plain, true)).toBeCloseTo(gather + sum - 0.5, 9);
-  // A bucket is a chunk for each machine.
-  const long = { ...step, backwardSeconds: 100 };
-  expect(networkSeconds(long, plain, true)).toBeCloseTo(gather + sumSeconds(2e5, blocks, plain), 9);
+  expect(networkSeconds(step, plain, true)).toBeCloseTo(2 * gather + sum - 0.75, 9);
+  const last = sumSeconds(2 ** 20, blocks, plain);
+  expect(networkSeconds({ ...step, backwardSeconds: 100 }, plain, true)).toBeCloseTo(gather + last, 9);
   expect(networkSeconds({ ...step, blocks: [1] }, plain, true)).toBe(0);
+});
+
+it("a gradient that is a single part waits for the whole backward pass", () => {
+  const step = { gradientBytes: 2 ** 20, blocks: new Array<number>(32).fill(1), backwardSeconds: 1 };
+  const sum = sumSeconds(2 ** 20, step.blocks, plain);
+  expect(networkSeconds(step, plain, true)).toBeCloseTo(2 * gatherSeconds(32, plain) + sum, 9);
+});
+
+it("parts cost messages", () => {
+  const slow = {
+    ...plain,
+    messageSeconds: 1e-3,
+    bytesPerSecond: 1e12,
+    threadBytesPerSecond: 1e12,
+    latencySeconds: 0,
+  };
+  // 8 · 3 messages are sent, and as many received, whether pieces are chunks of one part or of eight.
+  const [whole, parted] = [1, 8].map((parts) => sumSeconds(3.2e6, [1, 1, 1, 1], slow, parts));
+  expect(whole! / parted!).toBeCloseTo(1, 3);
+  // Parts whose pieces are shorter than a chunk have more.
+  expect(sumSeconds(3.2e6, [1, 1, 1, 1], slow, 16) / whole!).toBeCloseTo(2, 3);
 });
 
 it("has the formulas of others: rounds of ring, tree and chain, and their bytes", () => {

@@ -61,22 +61,22 @@ export function gatherSeconds(machines: number, network: Network): number {
 
 /**
  * The sum of n bytes of gradient over M machines, of which machine i has kᵢ blocks. Machine j adds up piece j, n / M
- * bytes, of everybody's blocks, and sends the result to everybody:
+ * bytes, of everybody's blocks, and sends the result to everybody. Of p parts of the gradient, each is summed like that:
  *
  *     line    L = (max(max kᵢ (M − 1), Σ kᵢ − min kᵢ) + (M − 1)) n / M / B
  *     thread  T = messages · o + (sent + received + added) / R
- *     sum       = 2 α + max(L, T) + min(L, T) / ((M − 1) C)       with C = ⌈n / M / c⌉ chunks of a piece
+ *     sum       = 2 α + max(L, T) + min(L, T) / ((M − 1) C)       with C = p ⌈n / p / M / c⌉ chunks of a piece
  *
  * Two rounds, so two latencies. Line and thread work at the same time, message by message; only for the first message
  * does one wait for the other. With one block each, L is that of a ring: 2 n (M − 1) / M / B.
  */
-export function sumSeconds(bytes: number, blocks: readonly number[], network: Network): number {
+export function sumSeconds(bytes: number, blocks: readonly number[], network: Network, parts = 1): number {
   const machines = blocks.length;
   if (machines === 1) return 0;
   const { latencySeconds, bytesPerSecond, messageSeconds, threadBytesPerSecond, chunkBytes } = network;
   const others = machines - 1;
   const piece = bytes / machines;
-  const chunks = Math.ceil(piece / chunkBytes);
+  const chunks = parts * Math.ceil(piece / parts / chunkBytes);
   const all = blocks.reduce((sum, count) => sum + count, 0);
   // Pieces in the first round, and as many again as there are other machines in the second.
   const sent = Math.max(...blocks) * others + others;
@@ -97,20 +97,24 @@ export interface MachineStep {
   blocks: readonly number[];
 }
 
+/** The least bytes of a part that leaves early: pieces of 64 KiB, or of all of 1 MiB for few machines. */
+const leastPartBytes = (machines: number) => Math.max(2 ** 20, machines * 2 ** 16);
+
 /**
- * What the network adds to a step. Without overlap, the gather and the whole sum. With overlap, gradients leave in
- * buckets of M chunks while the rest of the backward pass goes on: the sum hides behind the pass, but for the last
- * bucket, which is ready only at its end:
+ * What the network adds to a step. Without overlap, the gather and the sum. With overlap, the gradient leaves in p equal
+ * parts, each when the backward pass has finished it. The pass takes t, so the first one leaves after t / p, and the last
+ * one at the end. The machines need one more gather before the first:
  *
- *     gather + max(sum(n) − backward, sum(min(n, M c)))
+ *     gather + max(gather + sum(n) − t (p − 1) / p, sum(n / p))
  */
 export function networkSeconds(step: MachineStep, network: Network, overlap: boolean): number {
   const { blocks, gradientBytes, backwardSeconds } = step;
   const machines = blocks.length;
   if (machines === 1) return 0;
   const gather = gatherSeconds(machines, network);
-  const sum = sumSeconds(gradientBytes, blocks, network);
-  if (!overlap) return gather + sum;
-  const last = sumSeconds(Math.min(gradientBytes, machines * network.chunkBytes), blocks, network);
-  return gather + Math.max(sum - backwardSeconds, last);
+  if (!overlap) return gather + sumSeconds(gradientBytes, blocks, network);
+  const parts = Math.max(1, Math.floor(gradientBytes / leastPartBytes(machines)));
+  const sum = gather + sumSeconds(gradientBytes, blocks, network, parts);
+  const hidden = (backwardSeconds * (parts - 1)) / parts;
+  return gather + Math.max(sum - hidden, sumSeconds(gradientBytes / parts, blocks, network));
 }

@@ -13,7 +13,7 @@ export interface SimulateOptions {
   bitsPerSecond?: readonly number[];
   /** Also predicts a batch of the same size for every machine, which is another training. Default false. */
   weak?: boolean;
-  /** Whether gradients leave while the backward pass goes on. Default false. */
+  /** Whether gradients leave while the backward pass goes on, as they do. Default true. */
   overlap?: boolean;
 }
 

@@ -70,7 +70,7 @@ function tooFew(machines: number, { workers, shards, microBatch }: StepDivision)
 export function simulateMachines(result: ScaleResult, options: SimulateOptions = {}): Simulation {
   checkSimulateOptions(options);
   const { machines: named, latencySeconds = 50e-6, bitsPerSecond = [1e9, 10e9, 100e9] } = options;
-  const { weak = false, overlap = false } = options;
+  const { weak = false, overlap = true } = options;
   const { division } = result;
   const { batchSize, workers } = division;
   const times = localTimes(result);

@@ -34,7 +34,7 @@ const labelOf = ({ mode, bitsPerSecond }: MachinesRow) =>
 /** What the numbers are made of, in one line. */
 export function basisLine({ workers, gradientBytes, latencySeconds, overlap }: Simulation): string {
   const each = workers === 1 ? "1 worker" : `${workers} workers`;
-  const when = overlap ? ", sent during the backward pass" : "";
+  const when = overlap ? "" : ", sent after the backward pass";
   return `predicted for several such machines of ${each}, a gradient of ${digits(gradientBytes / 1e6)} MB${when}, a latency of ${latencyText(latencySeconds)}`;
 }
 
