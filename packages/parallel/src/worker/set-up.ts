@@ -3,7 +3,7 @@
 import type { AnyModule, EMA, Optimizer } from "@shardgrad/core";
 import { manualSeed } from "@shardgrad/core";
 import { heap, withoutFilling } from "@shardgrad/core/engine";
-import { checkOptimizer, noteReached } from "../checks/first-step.ts";
+import { checkOptimizer } from "../checks/first-step.ts";
 import { Unchanged } from "../checks/unchanged.ts";
 import { sampleShapes } from "../data/columns.ts";
 import { Sampler, stepsPerEpoch } from "../data/sampling.ts";
@@ -11,8 +11,7 @@ import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
 import { normalizesOverBatch } from "../job/running-statistics.ts";
-import type { Meeting, Order } from "../machines/link.ts";
-import { meet } from "../machines/link.ts";
+import type { Order } from "../machines/link.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { WorkerSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
@@ -33,7 +32,6 @@ import { SnapshotWriter } from "../shared/snapshots.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { StepTimer } from "../shared/step-times.ts";
 import { TrainingClock } from "../shared/training-clock.ts";
-import { trainedParameters } from "../shared/untrained.ts";
 import { AfterStep } from "../step/after-step.ts";
 import { SliceReducer } from "../step/allreduce.ts";
 import { BatchSource } from "../step/batches.ts";
@@ -41,13 +39,13 @@ import { BestEpoch } from "../step/best-epoch.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
 import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
 import type { Evaluated } from "../step/evaluate.ts";
-import { GradientSums, MachineSums } from "../step/gradient-sums.ts";
+import type { MachineSums } from "../step/gradient-sums.ts";
+import { GradientSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
-import type { LockstepHost } from "../step/lockstep.ts";
 import { Lockstep } from "../step/lockstep.ts";
-import type { PassHost } from "../step/shard-pass.ts";
 import { ShardPass } from "../step/shard-pass.ts";
 import { UpdateStep } from "../step/update-step.ts";
+import { lockstepHost, passHost, wayToOthers } from "./hosts.ts";
 import { KernelTrace } from "./kernel-trace.ts";
 import { ShardLoader } from "./shard-loader.ts";
 import type { PhaseListener } from "./whereabouts.ts";
@@ -218,63 +216,6 @@ function beforeSteps({ begin }: WorkerSetup, enough: boolean, groups: number): D
   return { steps: begin.state.step, first: true, enough, last, lastIsMeasured: true };
 }
 
-/** What this worker tells the passes over its shards, and hears from them. */
-function passHost(
-  worker: Pick<Worker, "setup" | "model" | "control" | "where" | "local" | "unchanged" | "done" | "report">,
-): PassHost {
-  const { setup, model, control, where, local, unchanged, done, report } = worker;
-  const own = { model, parameters: trainedParameters(model) };
-  return {
-    trained: (shard) => local?.learner(shard) ?? own,
-    enter: where.enter,
-    checkTraining: () => unchanged.checkTraining(),
-    found: (shard, gradients) => {
-      if (done.first) noteReached(setup.layout, shard, gradients);
-    },
-    foundEager: (reason) => {
-      control.store("eager", 1);
-      report(
-        `train: steps are run anew instead of replayed, which is slower: ${reason} (constants of a loss belong into the model, as buffer(tensor(…)))`,
-      );
-    },
-  };
-}
-
-/** What passes in lockstep need of their worker. */
-function lockstepHost(
-  worker: Pick<Worker, "setup" | "loader" | "pass" | "where" | "barrier" | "others" | "done"> & {
-    newSource: () => BatchSource;
-  },
-): LockstepHost {
-  const { setup, loader, pass, where, barrier, others, done, newSource } = worker;
-  return {
-    layout: setup.layout,
-    seed: setup.sampling.seed,
-    newSource,
-    read: loader.read,
-    load: loader.load,
-    computeGradients: pass.compute,
-    *meet(order) {
-      if (others) yield* others.meet(order, done.steps + 1);
-      else yield barrier;
-    },
-    phase: () => where.phase,
-  };
-}
-
-/** The way to other machines, if there are any. */
-function waysToOthers(
-  { plan, layout }: WorkerSetup,
-  slice: readonly [from: number, to: number],
-  meeting: Meeting,
-): Others | undefined {
-  if (!isShared(plan.machines)) return undefined;
-  return {
-    sums: new MachineSums(layout, slice),
-    meet: (order, steps) => meet(meeting, order, steps),
-  };
-}
-
 /** @throws JobError if the job returns something else on this thread than on the main thread */
 export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surroundings): Worker {
   const { rank, plan, layout, sampling, train, begin, snapshots: snapshotPlan } = setup;
@@ -317,7 +258,7 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
   const estimate =
     gradient &&
     new EstimatePass({ ...job, gradient }, trial!, source, { layout, seed, capture: plan.capture }, host);
-  const others = waysToOthers(setup, slice, { barrier: reduceBarrier, control, rank });
+  const others = wayToOthers(setup, slice, { barrier: reduceBarrier, control, rank });
   return {
     setup,
     job,
