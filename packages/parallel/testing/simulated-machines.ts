@@ -7,11 +7,13 @@ import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
-import type { Feature } from "./simulated-run.ts";
-import { environmentOf, features } from "./simulated-run.ts";
+import { features as common, environmentOf } from "./simulated-run.ts";
 import type { SimulatedFault, World } from "./simulated-workers.ts";
 import { SleepingWords, startSimulated } from "./simulated-workers.ts";
 import { VirtualTime } from "./virtual-time.ts";
+
+const features = { ...common, "early leave": ["wide", {}] } as const;
+export type Feature = keyof typeof features;
 
 export interface MachinesSchedule {
   seed: number;
@@ -59,7 +61,7 @@ export async function simulateMachines(schedule: MachinesSchedule): Promise<Mach
       ...environmentOf(time, disk),
       words: wordsOf,
       start: (count: number) => startSimulated(world, count, fault?.machine === machine ? fault : undefined),
-      transport: async () => ({ url: "simulated", open: () => transport }),
+      transport: async () => (workers.length > 1 ? { url: "simulated", open: () => transport } : undefined),
     };
     const options: TrainOptions = {
       workers: workers[machine]!,

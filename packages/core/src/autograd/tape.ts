@@ -33,6 +33,11 @@ export interface GradOptions extends BackwardOptions {
    * write there. Zeros where the result does not depend on an input. Not with `createGraph`.
    */
   into?: readonly Tensor[];
+  /**
+   * With `into`: called with the number of an input when its gradient is there, before the pass goes on to others. For
+   * some it is only known at the end (behind a checkpoint, with a hook, or if it had to be copied): these are left out.
+   */
+  ready?: (index: number) => void;
 }
 
 const backwardOptionNames = { gradient: true, retainGraph: true, createGraph: true } as const;
@@ -40,7 +45,7 @@ const backwardOptions = optionNames<BackwardOptions>(backwardOptionNames, {
   inputs: "use grad(result, inputs), which returns their gradients",
 });
 const gradOptions = optionNames<GradOptions>(
-  { ...backwardOptionNames, into: true },
+  { ...backwardOptionNames, into: true, ready: true },
   { allowUnused: "inputs that play no part get null; leave it out" },
 );
 
@@ -70,12 +75,12 @@ function differentiate(
   roots: readonly Root[],
   nodes: readonly Node[],
   wanted: readonly Tensor[],
-  { retainGraph, createGraph, into }: GradOptions,
+  { retainGraph, createGraph, into, ready }: GradOptions,
 ): Map<Tensor, Tensor> {
   for (const root of roots) checkRoot(operation, root);
   const results = roots.map(({ result }) => result);
   const run = () =>
-    new Walk(wanted, createGraph ?? false, into).run(nodes, results, (index) => seedOf(roots[index]!));
+    new Walk(wanted, createGraph ?? false, into, ready).run(nodes, results, (index) => seedOf(roots[index]!));
   if (retainGraph || createGraph) handOut(results);
   if (!createGraph) {
     const gradients = scope(run);
@@ -150,8 +155,10 @@ function addToGrad(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
 export function grad(root: Tensor, inputs: readonly Tensor[], options: GradOptions = {}): (Tensor | null)[] {
   requireTensor("grad", root, "root");
   checkOptions("grad", options, gradOptions);
-  const { into } = options;
+  const { into, ready } = options;
   if (into) checkDestinations(inputs, into, options.createGraph ?? false);
+  else if (ready)
+    throw new GradientError("grad: got ready without into; it is called when a gradient is there");
   return gradOfSum("grad", [{ result: root, gradient: options.gradient }], inputs, options);
 }
 

@@ -49,7 +49,18 @@ export class Walk {
   /** Where to compute gradients of wanted tensors. */
   readonly #places = new Map<Tensor, Destination>();
 
-  constructor(wanted: readonly Tensor[], recorded: boolean, into: readonly Tensor[] = []) {
+  /** Whom to tell of gradients that are there, their numbers, and what is still to be added to each. */
+  readonly #ready: ((index: number) => void) | undefined;
+  readonly #numbers = new Map<Tensor, number>();
+  readonly #missing = new Map<Tensor, number>();
+
+  constructor(
+    wanted: readonly Tensor[],
+    recorded: boolean,
+    into: readonly Tensor[] = [],
+    ready?: (index: number) => void,
+  ) {
+    this.#ready = ready;
     this.#wanted = new Set(wanted.map(keyOf));
     this.#needed = new Set(this.#wanted);
     this.#recorded = recorded;
@@ -76,6 +87,7 @@ export class Walk {
   ): Map<Tensor, Tensor> {
     return withGrad(this.#recorded, () => {
       this.#findPaths(nodes);
+      if (this.#ready) this.#countMissing(nodes);
       roots.forEach((root, index) => {
         this.#add(keyOf(root), () => seed(index));
       });
@@ -96,9 +108,38 @@ export class Walk {
     }
   }
 
+  /** Nobody knows what a checkpointed segment adds before it is recorded again. */
+  #countMissing(nodes: readonly Node[]): void {
+    if (nodes.some(({ segment }) => segment)) return;
+    for (const x of this.#places.keys()) {
+      if (x.node === null && !x.hooks?.size) this.#missing.set(x, 0);
+    }
+    for (const node of nodes) {
+      node.inputs.forEach((input, index) => {
+        if (this.#needs(node, index)) this.#changeMissing(keyOf(input), 1);
+      });
+    }
+    [...this.#places.keys()].forEach((x, index) => void this.#numbers.set(x, index));
+  }
+
+  #changeMissing(x: Tensor, change: number): void {
+    const missing = this.#missing.get(x);
+    if (missing === undefined) return;
+    this.#missing.set(x, missing + change);
+    if (change > 0 || missing + change > 0) return;
+    const gradient = this.#gradients.get(x);
+    if (gradient?.contiguous && gradient.address === this.#places.get(x)!.offset)
+      this.#ready!(this.#numbers.get(x)!);
+  }
+
   #over(nodes: readonly Node[]): void {
     for (const node of nodes) {
-      if (!this.#gradients.has(node.output)) continue;
+      if (!this.#gradients.has(node.output)) {
+        node.inputs.forEach((input, index) => {
+          if (this.#needs(node, index)) this.#changeMissing(keyOf(input), -1);
+        });
+        continue;
+      }
       if (node.segment) this.#overSegment(node, node.segment);
       else this.#through(node);
     }
@@ -109,7 +150,9 @@ export class Walk {
     this.#runHooks(output);
     const dy = this.#gradients.get(output)!;
     node.inputs.forEach((input, index) => {
-      if (this.#needs(node, index)) this.#add(keyOf(input), (sum) => inputGradient(node, index, dy, sum));
+      if (!this.#needs(node, index)) return;
+      this.#add(keyOf(input), (sum) => inputGradient(node, index, dy, sum));
+      this.#changeMissing(keyOf(input), -1);
     });
     if (this.#wanted.has(output)) this.#complete.add(output);
     else {

@@ -15,10 +15,10 @@ export interface Segment {
 }
 
 /**
- * Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. A link or
- * a talk that was broken off may still take news, but nobody's last words.
+ * Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. Each part
+ * has two. A link or a talk that was broken off may still take news, but nobody's last words.
  */
-export const tags = { news: 1, pieces: 2, results: 3, copies: 4, lastWords: 5 } as const;
+export const tags = { news: 1, copies: 2, lastWords: 3, parts: 8 } as const;
 
 /** Bytes of one message: less costs time for each, more delays what comes after. */
 export const messageBytes = 512 * 1024;

@@ -4,6 +4,9 @@
 //   workers:  … passes → barrier ─────────────────────────────────→ barrier → update …
 //   link:                barrier → words, losses → average, by piece → barrier
 //
+// Where gradients leave early (shared/buckets.ts), the link averages them part by part while the passes go on. What is
+// left for the order are words and losses.
+//
 // Every order is given by all machines in the same step: what decides about it is the same numbers everywhere, or words
 // that were exchanged before.
 import { heap, Storage } from "@shardgrad/core/engine";
@@ -13,6 +16,7 @@ import { MachineError } from "../errors.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
 import type { Barrier } from "../shared/barrier.ts";
+import { BucketWords } from "../shared/buckets.ts";
 import type { Control } from "../shared/control.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { cellAddress, planTable, readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
@@ -24,8 +28,9 @@ import type { Pauses } from "../shared/pauses.ts";
 import { sizesAt } from "../shared/shard-exchanges.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { segmentsOfChunk } from "../step/evaluate.ts";
+import { MachineSums } from "../step/gradient-sums.ts";
 import type { Connection, Segment, Waiting } from "./connection.ts";
-import { PieceAverage, pieceBytes } from "./piece-average.ts";
+import { PieceAverage, partsOf, pieceBytes } from "./piece-average.ts";
 
 /** What workers ask for. */
 export const orders = [
@@ -72,6 +77,8 @@ export function* meet({ barrier, control, rank }: Meeting, order: Order, step: n
 export interface LinkParts {
   readonly layout: Layout;
   readonly machines: Machines;
+  /** Of this machine. */
+  readonly workers: number;
   readonly metrics: { plan: MetricsPlan; samples: number } | undefined;
   readonly control: Control;
   readonly barrier: Barrier;
@@ -102,6 +109,8 @@ export class Link {
   /** A row for each machine: whether it is to stop, and after which step. */
   readonly #words: Float64Table;
   readonly #hashes: Storage;
+  readonly #bucketWords: BucketWords;
+  readonly #sums: MachineSums;
   #first = true;
   /** Where others' shards put what they exchange, by shard, and how many bytes that may be. */
   readonly #blocks = new Map<number, Storage>();
@@ -112,7 +121,9 @@ export class Link {
   constructor(parts: LinkParts) {
     const { layout, machines, connection } = parts;
     this.#parts = parts;
-    this.#average = layout.numbers ? undefined : new PieceAverage(layout, machines, connection);
+    this.#bucketWords = new BucketWords(heap().int32, layout.bucketWords, parts.workers);
+    this.#sums = new MachineSums(layout);
+    this.#average = layout.numbers ? undefined : new PieceAverage(layout, connection);
     const keep = (bytes: number) => {
       const storage = Storage.allocate(bytes, "words of machines");
       storage.retain();
@@ -124,8 +135,9 @@ export class Link {
 
   /** Carries out what the workers ask for, until they leave. */
   *loop(): LinkPauses {
-    const { barrier, control, connection } = this.#parts;
+    const { layout, barrier, control, connection } = this.#parts;
     for (;;) {
+      if (layout.buckets.length > 0) yield* this.#averageEarly();
       yield barrier;
       const order = orders[control.load("order")]!;
       yield order === "evaluate" ? "evaluate" : "reduce";
@@ -165,8 +177,39 @@ export class Link {
     const { losses, shardWeights, notFinite, numbers } = layout;
     const tables = [losses, shardWeights, notFinite, ...(numbers ? [numbers] : [])];
     yield* this.#shareWords(step, (shards) => tables.map((table) => rowsOf(table, shards)));
-    if (sumOverShards(layout, "shardWeights") === 0) return;
-    if (this.#average) yield* this.#average.average(layout.gradients, layout.average);
+    this.#bucketWords.reset();
+    if (layout.buckets.length > 0 || !this.#average || sumOverShards(layout, "shardWeights") === 0) return;
+    const [whole] = partsOf(layout);
+    yield* this.#average.average(layout.gradients, layout.average, whole!);
+  }
+
+  /** Averages parts of the gradients as workers finish them. Ends when all are done, or all workers wait for another order. */
+  *#averageEarly(): LinkPauses {
+    const { layout, control, connection, workers } = this.#parts;
+    const { gradients, average, buckets, shardWeights } = layout;
+    const parts = partsOf(layout);
+    const underWay = new Set<Waiting>();
+    let begun = 0;
+    for (;;) {
+      // First: who waits has told before what is there.
+      const allWait = control.load("reduceArrived") === workers;
+      const ready = this.#bucketWords.least();
+      if (begun === 0 && ready === 0 && allWait) return;
+      if (begun === 0 && ready > 0) {
+        yield "reduce";
+        yield* connection.share(this.#byMachine((shards) => [rowsOf(shardWeights, shards)]));
+        if (sumOverShards(layout, "shardWeights") === 0) return;
+      }
+      for (; begun < ready; begun++) {
+        const { from, to } = buckets[begun]!;
+        this.#sums.addUp(gradients, [from, to]);
+        underWay.add(this.#average!.average(gradients, average, parts[begun]!));
+      }
+      for (const part of underWay) if (part.next().done) underWay.delete(part);
+      if (begun === buckets.length && underWay.size === 0) return;
+      connection.look();
+      yield "network";
+    }
   }
 
   *#synchronize(step: number): Waiting {
@@ -180,8 +223,9 @@ export class Link {
       ),
     ]);
     if (sumOverShards(layout, "shardWeights") === 0) return;
+    const [whole] = partsOf(layout);
     for (const { own, average } of arraysToAverage(layout, layout.local!)) {
-      yield* this.#average!.average(own, average);
+      yield* this.#average!.average(own, average, whole!);
     }
   }
 

@@ -1,11 +1,10 @@
 // Whole runs on several simulated machines: the same bits as on one, whatever the order of messages (failures.test.ts: one line
 // when a machine fails). test/machines.test.ts does it with real processes.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
-import type { MachineTold } from "../../testing/simulated-machines.ts";
+import type { Feature, MachineTold } from "../../testing/simulated-machines.ts";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
-import type { Feature } from "../../testing/simulated-run.ts";
-import { undisturbed } from "../../testing/simulated-run.ts";
+import { BucketWords } from "../shared/buckets.ts";
 
 const features: Feature[] = [
   "plain",
@@ -15,7 +14,17 @@ const features: Feature[] = [
   "teacher",
   "local SGD",
   "recorded",
+  "early leave",
 ];
+
+/** The result of one machine with one worker. */
+async function undisturbed(feature: Feature, steps: number) {
+  const [{ end, error }] = (await simulateMachines({ seed: 1, feature, workers: [1], steps })) as [
+    MachineTold,
+  ];
+  if (error) throw error;
+  return end!;
+}
 
 /** The weights that all machines have. */
 function weightsOf(told: readonly MachineTold[]): string {
@@ -29,7 +38,7 @@ function weightsOf(told: readonly MachineTold[]): string {
 
 describe("weights and metrics are those of one machine", () => {
   test.each(features)("%s", async (feature) => {
-    const alone = (await undisturbed(feature, 8)).end!;
+    const alone = await undisturbed(feature, 8);
     for (const [seed, workers] of [
       [1, 1],
       [2, 1],
@@ -46,9 +55,20 @@ describe("weights and metrics are those of one machine", () => {
   });
 });
 
+test("gradients leave while passes go on", async () => {
+  const store = vi.spyOn(BucketWords.prototype, "store");
+  weightsOf(await simulateMachines({ seed: 1, feature: "early leave", workers: [1, 1], steps: 4 }));
+  const counts = store.mock.calls.map(([, count]) => count);
+  store.mockRestore();
+  // Two parts: the first alone in each replay, which begin with the third step of a worker's last shard.
+  expect(Math.max(...counts)).toBe(2);
+  const early = counts.filter((count, i) => count === 1 && counts[i - 1] === 0);
+  expect(early.length).toBeGreaterThanOrEqual(2);
+});
+
 test("a run that one machine's user stops ends on all after the same step, and goes on on other numbers of machines", async () => {
-  for (const feature of ["plain", "batch norm", "teacher"] as const) {
-    const alone = (await undisturbed(feature, 12)).end!;
+  for (const feature of ["plain", "batch norm", "teacher", "early leave"] as const) {
+    const alone = await undisturbed(feature, 12);
     let disk = new SimulatedDisk();
     const stop = { machine: 1, ms: 150 };
     const told = await simulateMachines({ seed: 5, feature, workers: [1, 2], steps: 12, disk, stop });

@@ -1,5 +1,6 @@
 // The average over the shards of all machines, in two rounds. Each machine owns a piece of the flat arrays: it gets
 // that piece of the sums of all others, adds them up in the order of the pairwise tree, and gives the result to all.
+// Parts of the arrays may be averaged one by one, as they become ready; then each machine owns a piece of each part.
 // Every machine so sends and receives the arrays about twice, whatever their number. Both rounds run message by message,
 // so that one result is on its way while the next sums arrive.
 //
@@ -7,7 +8,6 @@
 import { Tensor } from "@shardgrad/core";
 import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
 import type { Layout } from "../shared/layout.ts";
-import type { Machines } from "../shared/machines.ts";
 import { sliceOf } from "../shared/slices.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { weightOf } from "../step/gradient-sums.ts";
@@ -17,39 +17,60 @@ import type { Ticket } from "./transport.ts";
 
 const messageElements = messageBytes / 4;
 
-/** The longest piece of one machine, in elements. */
-function pieceElements(flatSize: number, machines: number): number {
-  const sizes = Array.from({ length: machines }, (_, machine) => {
-    const [from, to] = sliceOf(flatSize, machine, machines);
-    return to - from;
+/** A part of the flat arrays, and the number of its messages' tags. */
+export interface Part {
+  number: number;
+  from: number;
+  to: number;
+}
+
+/** The pieces of all machines of a part. */
+function piecesOf({ from, to }: Part, machines: number): (readonly [from: number, to: number])[] {
+  return Array.from({ length: machines }, (_, machine) => {
+    const [first, end] = sliceOf(to - from, machine, machines);
+    return [from + first, from + end] as const;
   });
-  return Math.max(...sizes);
+}
+
+/** Elements of the longest piece. */
+function longest(pieces: readonly (readonly [from: number, to: number])[]): number {
+  return Math.max(...pieces.map(([from, to]) => to - from));
+}
+
+/** The parts of a layout. */
+export function partsOf({ buckets, flatSize }: Pick<Layout, "buckets" | "flatSize">): Part[] {
+  if (buckets.length === 0) return [{ number: 0, from: 0, to: flatSize }];
+  return buckets.map(({ from, to }, number) => ({ number, from, to }));
 }
 
 /** Bytes of the memory that it takes for the pieces of all machines' sums. */
-export function pieceBytes({ flatSize, slots }: Pick<Layout, "flatSize" | "slots">): number {
-  return 4 * pieceElements(flatSize, slots.blocksOf.length) * slots.blocks.length;
+export function pieceBytes(layout: Pick<Layout, "buckets" | "flatSize" | "slots">): number {
+  const { blocks, blocksOf } = layout.slots;
+  const elements = partsOf(layout).map((part) => longest(piecesOf(part, blocksOf.length)));
+  return 4 * elements.reduce((sum, count) => sum + count, 0) * blocks.length;
 }
 
 export class PieceAverage {
   readonly #layout: Layout;
   readonly #connection: Connection;
-  /** The elements of each machine's piece. */
-  readonly #pieces: (readonly [from: number, to: number])[];
-  /** This machine's piece of each block, one after another. */
+  /** This machine's pieces of all blocks: part by part, block by block. */
   readonly #sums: Storage;
-  readonly #stride: number;
+  /** By part: where its pieces begin, in elements. */
+  readonly #starts: number[] = [];
   readonly #slots: Tensor;
   readonly #weights: Tensor;
 
-  constructor(layout: Layout, { workers }: Machines, connection: Connection) {
-    const { shards, flatSize, slots } = layout;
+  constructor(layout: Layout, connection: Connection) {
+    const { shards, slots } = layout;
     this.#layout = layout;
     this.#connection = connection;
-    this.#pieces = workers.map((_, machine) => sliceOf(flatSize, machine, workers.length));
-    this.#stride = pieceElements(flatSize, workers.length);
     this.#sums = Storage.allocate(Math.max(64, pieceBytes(layout)), "pieces of other machines");
     this.#sums.retain();
+    let start = 0;
+    for (const part of partsOf(layout)) {
+      this.#starts.push(start);
+      start += longest(piecesOf(part, connection.machines)) * slots.blocks.length;
+    }
     this.#weights = Tensor.allocate([shards], "float32", "shard weights").keep();
     const slotOf = new Array<number>(shards).fill(0);
     slots.blocks.forEach(({ from }, index) => {
@@ -59,12 +80,16 @@ export class PieceAverage {
   }
 
   /**
-   * Averages the blocks that lie in the slots of the arrays at `arrays`. The weights of all shards must be known, and
-   * one of them must not be 0.
+   * Averages a part of the blocks that lie in the slots of the arrays at `arrays`. The weights of all shards must be
+   * known, and one of them must not be 0. Parts may be averaged at the same time; all machines begin them in the same
+   * order.
    */
-  *average(arrays: number, average: number): Waiting {
+  *average(arrays: number, average: number, part: Part): Waiting {
     const { transport, machine, machines } = this.#connection;
     const { slots, flatSize, shards, shardSize } = this.#layout;
+    const pieces = piecesOf(part, machines);
+    const stride = longest(pieces);
+    const tag = { pieces: tags.parts + 2 * part.number, results: tags.parts + 2 * part.number + 1 };
     const weights = this.#weights.data().fill(0);
     // A block without weight is not read, and does not travel.
     const heavy = slots.blocks.map((block) => {
@@ -75,27 +100,27 @@ export class PieceAverage {
     const blocksOf = (number: number) =>
       slots.blocksOf[number]!.filter((block) => heavy[slots.blocks.indexOf(block)]);
     const others = Array.from({ length: machines - 1 }, (_, i) => (machine + 1 + i) % machines);
-    const [start, end] = this.#pieces[machine]!;
+    const [start, end] = pieces[machine]!;
     const sumAt = (index: number, element: number) =>
-      this.#sums.offset + (index * this.#stride + element) * 4;
+      this.#sums.offset + (this.#starts[part.number]! + index * stride + element) * 4;
     const slotAt = (from: number, element: number) => arrays + (slots.slotOf[from]! * flatSize + element) * 4;
     const sent: Ticket[] = [];
     const arriving = messagesOf(end - start).map(([from, to]) =>
       others.flatMap((other) =>
         blocksOf(other).map((block) =>
-          transport.receive(other, tags.pieces, sumAt(slots.blocks.indexOf(block), from), 4 * (to - from)),
+          transport.receive(other, tag.pieces, sumAt(slots.blocks.indexOf(block), from), 4 * (to - from)),
         ),
       ),
     );
     const results = others.flatMap((other) => {
-      const [first, last] = this.#pieces[other]!;
+      const [first, last] = pieces[other]!;
       return messagesOf(last - first).map(([from, to]) =>
-        transport.receive(other, tags.results, average + 4 * (first + from), 4 * (to - from)),
+        transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
       );
     });
-    for (const { other, from, to } of inTurns(others, this.#pieces)) {
+    for (const { other, from, to } of inTurns(others, pieces)) {
       for (const block of blocksOf(machine))
-        sent.push(transport.send(other, tags.pieces, slotAt(block.from, from), 4 * (to - from)));
+        sent.push(transport.send(other, tag.pieces, slotAt(block.from, from), 4 * (to - from)));
     }
     const memory = heap().uint8;
     for (const block of blocksOf(machine)) {
@@ -110,12 +135,12 @@ export class PieceAverage {
         shards,
         sumAt(0, from),
         this.#slots.address,
-        this.#stride,
+        stride,
         this.#weights.address,
         scale,
         into,
       );
-      for (const other of others) sent.push(transport.send(other, tags.results, into, 4 * (to - from)));
+      for (const other of others) sent.push(transport.send(other, tag.results, into, 4 * (to - from)));
     }
     yield* this.#connection.settle(results);
     yield* this.#connection.settle(sent);

@@ -37,6 +37,7 @@ import { Control } from "../shared/control.ts";
 import type { Digest } from "../shared/digest.ts";
 import { digestModel } from "../shared/digest.ts";
 import { planLayout } from "../shared/layout.ts";
+import { isShared } from "../shared/machines.ts";
 import { planSnapshots } from "../shared/snapshots.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import { prepareData } from "./prepare-data.ts";
@@ -186,11 +187,14 @@ function layoutSizes(
 ) {
   const { workers, machines, shards, local } = plan;
   const perEpoch = stepsPerEpoch(plan);
+  const addsUp = !local && !normalizesOverBatch(model);
   return {
     workers,
     machines,
     shards,
-    addsUp: !local && !normalizesOverBatch(model),
+    addsUp,
+    // What looks for the culprit of a number that is not finite needs all of the last shard.
+    overlaps: addsUp && isShared(machines) && !job.gradient && plan.rules.onNonFinite === undefined,
     shardSize: Math.ceil(plan.batchSize / shards),
     metricBytes: metrics.bytes,
     // A run may end within an epoch.

@@ -12,6 +12,7 @@ const sizes = {
   shards: 1,
   shardSize: 1,
   addsUp: true,
+  overlaps: false,
   metricBytes: 0,
   epochs: 1,
   cells: 0,

@@ -11,6 +11,8 @@
 import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { blockSize } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
+import type { Bucket } from "./buckets.ts";
+import { planBuckets, wordsPerLine } from "./buckets.ts";
 import { controlBytes } from "./control.ts";
 import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
@@ -53,6 +55,9 @@ export interface Layout {
   local: LocalMemory | undefined;
   /** A row per block of the average: the sum of its squares, see `gradient-norm.ts`. */
   squares: Float64Table;
+  /** On several machines: the parts of the gradients that leave early, and the workers' words about them; or none. */
+  buckets: Bucket[];
+  bucketWords: number;
   /** One byte per shard and parameter, see `first-step.ts`. */
   reached: number;
   /** Records of each step, if requested, and of the last step of each epoch, see `step-records.ts`. */
@@ -107,6 +112,8 @@ export interface LayoutSizes {
   shardSize: number;
   /** Whether workers add up the gradients of their shards as they go. */
   addsUp: boolean;
+  /** Whether gradients leave for other machines as they come. */
+  overlaps: boolean;
   /** Bytes for the metrics. */
   metricBytes: number;
   /** Epochs with a record, and numbers of metrics in each. */
@@ -176,6 +183,8 @@ export function planLayout(
         allocate,
       ),
     squares: table(blockCount(flatSize)),
+    buckets: sizes.overlaps ? planBuckets(parameters, flatSize) : [],
+    bucketWords: allocate(4 * wordsPerLine * workers).offset,
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
     lastSteps: records(sizes.epochs, perStep),

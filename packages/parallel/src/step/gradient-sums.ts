@@ -103,33 +103,31 @@ export class GradientSums {
     this.#merger = new Merger(layout, merges.flat());
   }
 
-  /** Merges what forms a block, once a shard's gradient and weight are ready. */
-  addUp(shard: number): void {
-    const { slots, gradients, flatSize, notFinite } = this.#layout;
+  /** Merges what forms a block, once a shard's weight and its gradient are ready, or a part of that. */
+  addUp(shard: number, part: readonly [from: number, to: number] = [0, this.#layout.flatSize]): void {
+    const { slots, gradients, notFinite } = this.#layout;
     if (this.#looks) {
       const first =
         weightOf(this.#layout, { from: shard, size: 1 }) > 0 ? firstNotFinite(this.#layout, shard) : -1;
       writeCell(notFinite, shard, 0, first < 0 ? -1 : first + 1);
     }
     const first = this.#first[shard]!;
-    this.#merger.merge(gradients, [first, first + slots.merges[shard]!.length], [0, flatSize]);
+    this.#merger.merge(gradients, [first, first + slots.merges[shard]!.length], part);
   }
 }
 
-/** On several machines: what the workers of one add up before it sends, each in its slice. */
+/** On several machines: what one adds up of all its workers' before it sends. */
 export class MachineSums {
   readonly #merger: Merger;
   readonly #count: number;
-  readonly #slice: readonly [from: number, to: number];
 
-  constructor(layout: Layout, slice: readonly [from: number, to: number]) {
+  constructor(layout: Layout) {
     this.#merger = new Merger(layout, layout.slots.together);
     this.#count = layout.slots.together.length;
-    this.#slice = slice;
   }
 
-  /** Adds up arrays that all workers of the machine have finished. */
-  addUp(arrays: number): void {
-    this.#merger.merge(arrays, [0, this.#count], this.#slice);
+  /** Adds up a part of arrays that all workers of the machine have finished. */
+  addUp(arrays: number, part: readonly [from: number, to: number]): void {
+    this.#merger.merge(arrays, [0, this.#count], part);
   }
 }

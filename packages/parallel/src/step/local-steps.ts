@@ -92,7 +92,7 @@ export class LocalSteps {
 
   /** On several machines: adds up what this one's shards have, in this worker's slice, when all have finished. */
   addUp(sums: MachineSums): void {
-    for (const { own } of this.#averages) sums.addUp(own);
+    for (const { own } of this.#averages) sums.addUp(own, this.#slice);
   }
 
   /** The model and the parameters of a shard's pass. */

@@ -23,6 +23,7 @@ import { checkLoss } from "../job/test-loss.ts";
 import { tensorAt } from "../shared/bind-model.ts";
 import type { Layout } from "../shared/layout.ts";
 import type { BatchSource } from "./batches.ts";
+import type { BucketSignals } from "./bucket-signals.ts";
 import { RunPlace } from "./run-place.ts";
 
 /** What the passes need from their worker. */
@@ -36,6 +37,8 @@ export interface PassHost {
   found(shard: number, gradients: readonly (Tensor | null)[]): void;
   /** Called once, with the reason, if passes run eagerly from now on. */
   foundEager(reason: string): void;
+  /** Where gradients leave early, if they do. */
+  readonly signals: BucketSignals | undefined;
 }
 
 /**
@@ -122,6 +125,22 @@ export class ShardPass {
 
   /** The part of a pass that is the same in every step. */
   readonly compute = (shard: number, count: number, source = this.#source, lossPlace = this.#loss): void => {
+    const { signals } = this.#host;
+    const pass = (ready?: (parameter: number) => void) =>
+      this.#compute({ shard, count, source, lossPlace }, ready);
+    if (signals) signals.during(shard, pass);
+    else pass();
+  };
+
+  #compute(
+    {
+      shard,
+      count,
+      source,
+      lossPlace,
+    }: { shard: number; count: number; source: BatchSource; lossPlace: Tensor },
+    ready: ((parameter: number) => void) | undefined,
+  ): void {
     const { model, parameters } = this.#host.trained(shard);
     const batch = source.batch(count);
     hostStep("enter forward", () => this.#host.enter("forward"));
@@ -130,10 +149,11 @@ export class ShardPass {
     this.#host.checkTraining();
     lossPlace.copyFrom(noGrad(() => cast(loss, "float32")));
     hostStep("enter backward", () => this.#host.enter("backward"));
-    const found = grad(loss, parameters, { into: this.#gradients.get(shard)! });
+    const into = this.#gradients.get(shard)!;
+    const found = grad(loss, parameters, { into, ...(ready && { ready }) });
     this.#host.found(shard, found);
     if (found.every((gradient) => gradient === null)) {
       throw new JobError("loss: it does not depend on any parameter; compute it from the model's output");
     }
-  };
+  }
 }

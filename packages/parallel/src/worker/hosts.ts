@@ -1,12 +1,16 @@
 // What the parts of a step (step/) need of their worker, and what they tell it: the passes, those in lockstep, and the
 // way to other machines.
+import { heap } from "@shardgrad/core/engine";
 import { noteReached } from "../checks/first-step.ts";
 import type { Meeting } from "../machines/link.ts";
 import { meet } from "../machines/link.ts";
 import type { WorkerSetup } from "../protocol.ts";
+import { BucketWords } from "../shared/buckets.ts";
 import { isShared } from "../shared/machines.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import type { BatchSource } from "../step/batches.ts";
+import { BucketSignals } from "../step/bucket-signals.ts";
+import type { GradientSums } from "../step/gradient-sums.ts";
 import { MachineSums } from "../step/gradient-sums.ts";
 import type { LockstepHost } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
@@ -14,13 +18,17 @@ import type { Others, Worker } from "./set-up.ts";
 
 /** What this worker tells the passes over its shards, and hears from them. */
 export function passHost(
-  worker: Pick<Worker, "setup" | "model" | "control" | "where" | "local" | "unchanged" | "done" | "report">,
+  worker: Pick<
+    Worker,
+    "setup" | "model" | "control" | "where" | "local" | "unchanged" | "done" | "report" | "signals"
+  >,
 ): PassHost {
-  const { setup, model, control, where, local, unchanged, done, report } = worker;
+  const { setup, model, control, where, local, unchanged, done, report, signals } = worker;
   const own = { model, parameters: trainedParameters(model) };
   return {
     trained: (shard) => local?.learner(shard) ?? own,
     enter: where.enter,
+    signals,
     checkTraining: () => unchanged.checkTraining(),
     found: (shard, gradients) => {
       if (done.first) noteReached(setup.layout, shard, gradients);
@@ -57,14 +65,21 @@ export function lockstepHost(
 }
 
 /** The way to other machines, if there are any. */
-export function wayToOthers(
-  { plan, layout }: WorkerSetup,
-  slice: readonly [from: number, to: number],
-  meeting: Meeting,
-): Others | undefined {
+export function wayToOthers({ plan, layout }: WorkerSetup, meeting: Meeting): Others | undefined {
   if (!isShared(plan.machines)) return undefined;
   return {
-    sums: new MachineSums(layout, slice),
+    sums: new MachineSums(layout),
     meet: (order, steps) => meet(meeting, order, steps),
   };
+}
+
+/** The way of gradients that leave early; `last` is the worker's last shard. */
+export function signalsOf(
+  { rank, plan, layout }: WorkerSetup,
+  last: number,
+  sums: GradientSums,
+): BucketSignals | undefined {
+  if (layout.buckets.length === 0) return undefined;
+  const words = new BucketWords(heap().int32, layout.bucketWords, plan.workers);
+  return new BucketSignals(layout.buckets, rank, words, { sums, last });
 }

@@ -12,7 +12,7 @@ import { Control } from "../shared/control.ts";
 
 /** Looks before it sleeps: what is on its way often comes soon. */
 const mostLooks = 256;
-const sleepMs = 0.05;
+const [sleepMs, mostSleepMs] = [0.05, 0.5];
 
 /** A link with its connection, and where it is. */
 export interface LinkThread {
@@ -59,8 +59,16 @@ export function setUpLink(
   );
   const evaluated = metrics.metrics.length > 0 ? { plan: metrics, samples: testSamples } : undefined;
   const barrier = new Barrier(control, { parties: plan.workers, spin: false }, words(control, look));
-  const { machines } = plan;
-  const parts = { layout, machines, metrics: evaluated, control, barrier: reduceBarrier, connection };
+  const { machines, workers } = plan;
+  const parts = {
+    layout,
+    machines,
+    workers,
+    metrics: evaluated,
+    control,
+    barrier: reduceBarrier,
+    connection,
+  };
   const link = new Link(parts);
   const where: LinkThread["where"] = { step: begin.state.step + 1, phase: "idle" };
   return { setup, link, connection, control, barrier, reduceBarrier, where };
@@ -80,7 +88,8 @@ export function driveLink({ link, control, setup, where }: LinkThread): void {
       requireGoingOn(control);
       if (++looks < mostLooks) continue;
       control.beat(rank);
-      rest(control, sleepMs);
+      // Passes may take long: the longer it waits, the less often it looks.
+      rest(control, Math.min(mostSleepMs, sleepMs * (looks / mostLooks)));
     } else if (pause instanceof Barrier) {
       where.phase = "barrier";
       control.setPhase(rank, "barrier", where.step);

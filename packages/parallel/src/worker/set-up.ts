@@ -36,6 +36,7 @@ import { AfterStep } from "../step/after-step.ts";
 import { SliceReducer } from "../step/allreduce.ts";
 import { BatchSource } from "../step/batches.ts";
 import { BestEpoch } from "../step/best-epoch.ts";
+import type { BucketSignals } from "../step/bucket-signals.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
 import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
 import type { Evaluated } from "../step/evaluate.ts";
@@ -45,7 +46,7 @@ import { LocalSteps } from "../step/local-steps.ts";
 import { Lockstep } from "../step/lockstep.ts";
 import { ShardPass } from "../step/shard-pass.ts";
 import { UpdateStep } from "../step/update-step.ts";
-import { lockstepHost, passHost, wayToOthers } from "./hosts.ts";
+import { lockstepHost, passHost, signalsOf, wayToOthers } from "./hosts.ts";
 import { KernelTrace } from "./kernel-trace.ts";
 import { ShardLoader } from "./shard-loader.ts";
 import type { PhaseListener } from "./whereabouts.ts";
@@ -86,6 +87,8 @@ export interface Worker {
   readonly reduceBarrier: Barrier;
   /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
   readonly gradientSums: GradientSums;
+  /** Lets gradients leave for other machines as they come, if they do. */
+  readonly signals: BucketSignals | undefined;
   readonly reducer: SliceReducer;
   /** The part of the flat arrays that this worker updates. */
   readonly slice: readonly [from: number, to: number];
@@ -252,13 +255,15 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     barrier,
   });
   const done = beforeSteps(setup, enough, optimizer.paramGroups.length);
-  const host = passHost({ setup, model, control, where, local, unchanged, done, report });
+  const gradientSums = new GradientSums(layout, rules.onNonFinite !== undefined);
+  const signals = signalsOf(setup, shards.at(-1)!, gradientSums);
+  const host = passHost({ setup, model, control, where, local, unchanged, done, report, signals });
   const pass = new ShardPass(job, source, { layout, shards, seed, capture: plan.capture }, host);
   const { gradient } = job;
   const estimate =
     gradient &&
     new EstimatePass({ ...job, gradient }, trial!, source, { layout, seed, capture: plan.capture }, host);
-  const others = wayToOthers(setup, slice, { barrier: reduceBarrier, control, rank });
+  const others = wayToOthers(setup, { barrier: reduceBarrier, control, rank });
   return {
     setup,
     job,
@@ -278,7 +283,8 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     local,
     barrier,
     reduceBarrier,
-    gradientSums: new GradientSums(layout, rules.onNonFinite !== undefined),
+    gradientSums,
+    signals,
     reducer,
     slice,
     update,

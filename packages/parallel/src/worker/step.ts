@@ -15,7 +15,7 @@ import type { Others, Worker } from "./set-up.ts";
 export function* trainTogether(worker: Worker): Pauses<boolean> {
   const { setup, where, control, barrier, reduceBarrier, lockstep, unchanged, reducer, update, done } =
     worker;
-  const { estimate, others } = worker;
+  const { estimate, signals, others } = worker;
   const { layout, plan } = setup;
   const { reduce } = plan;
   beginStep(worker);
@@ -24,10 +24,12 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   if (lockstep) yield* lockstep.compute(done.steps);
   else {
     for (const shard of worker.shards) {
-      const { loss, weight } = yield* computeShard(worker, shard);
+      const { loss, weight } = yield* computeShard(worker, shard, (known) =>
+        writeCell(layout.shardWeights, shard, 0, known),
+      );
       writeCell(layout.losses, shard, 0, loss);
-      writeCell(layout.shardWeights, shard, 0, weight);
       if (estimate) estimate.bring(shard, weight);
+      else if (signals && shard === worker.shards.at(-1)) signals.finish();
       else worker.gradientSums.addUp(shard);
     }
   }
@@ -80,18 +82,24 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
 }
 
 /** Adds up what this machine's shards have brought, and averages that with all others' in the link's order. */
-function* averageAmongAll({ setup, barrier, estimate, done }: Worker, { sums, meet }: Others): Pauses {
+function* averageAmongAll(
+  { setup, barrier, estimate, signals, slice, done }: Worker,
+  { sums, meet }: Others,
+): Pauses {
   const { layout } = setup;
-  if (layout.slots.together.length > 0 && !estimate) {
+  // The link adds up what leaves early.
+  if (layout.slots.together.length > 0 && !estimate && !signals) {
     yield barrier;
     yield "reduce";
-    sums.addUp(layout.gradients);
+    sums.addUp(layout.gradients, slice);
   }
   yield* meet("average", done.steps + 1);
 }
 
 /** Begins a step, when everything is ready. */
-export function beginStep({ setup, where, unchanged, pass, estimate, sampler, done }: Worker): void {
+export function beginStep(worker: Worker): void {
+  const { setup, where, unchanged, pass, estimate, signals, sampler, done } = worker;
+  signals?.begin();
   where.step = done.steps + 1;
   unchanged.beginStep(where.step, done.first);
   (estimate ?? pass).begin(done.steps, sampler.epochOf(done.steps));
@@ -101,16 +109,19 @@ export function beginStep({ setup, where, unchanged, pass, estimate, sampler, do
 /**
  * Forward and backward pass over one shard's samples; the gradients go to the shard's slot.
  *
+ * @param weighed gets the weight, before the passes
  * @returns the mean loss times the weight, and the weight
  */
 export function* computeShard(
   { loader, train, pass, estimate, done }: Worker,
   shard: number,
+  weighed: (weight: number) => void = () => undefined,
 ): Pauses<{ loss: number; weight: number }> {
   yield "gather";
   const reading = loader.read(done.steps, shard, train);
   if (reading) yield reading;
   const { count, weight } = loader.load(done.steps, shard, train);
+  weighed(weight);
   // A shard without samples, or without weight, has weight 0: its slot is not read.
   return { loss: weight === 0 ? 0 : (estimate ?? pass).run(done.steps, shard, count) * weight, weight };
 }
