@@ -14,10 +14,10 @@ import type { Control } from "../src/shared/control.ts";
 import type { Pause } from "../src/shared/pauses.ts";
 import type { LinkThread } from "../src/worker/link-thread.ts";
 import { requireGoingOn, setUpLink } from "../src/worker/link-thread.ts";
-import type { Worker } from "../src/worker/set-up.ts";
 import { setUp } from "../src/worker/set-up.ts";
 import { stepLoop } from "../src/worker/step-loop.ts";
 import { outcomeOf } from "../src/worker/worker.ts";
+import type { Worker } from "../src/worker/worker-parts.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** How a worker fails at one of its moves; `hang` lasts forever, and `unending` cannot even be ended. */

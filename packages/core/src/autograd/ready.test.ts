@@ -1,22 +1,14 @@
 // grad(…, { into, ready }): when the gradient of an input is told to be there, it is, and nothing is added to it later.
 import { describe, expect, it } from "vitest";
 import { GradientError } from "../errors.ts";
-import {
-  checkpoint,
-  grad,
-  Linear,
-  matmul,
-  mean,
-  mul,
-  onGradient,
-  ReLU,
-  Sequential,
-  sum,
-  tensor,
-  transpose,
-  zeros,
-} from "../index.ts";
+import { ReLU } from "../nn/activations.ts";
+import { Linear } from "../nn/linear.ts";
+import { Sequential } from "../nn/sequential.ts";
+import { tensor, zeros } from "../ops/create/create.ts";
+import { matmul, mean, mul, sum, transpose } from "../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkpoint } from "./checkpoint.ts";
+import { grad, onGradient } from "./tape.ts";
 
 const leaf = (...values: number[]) => tensor(values, { requiresGrad: true });
 

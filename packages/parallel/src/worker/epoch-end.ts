@@ -8,7 +8,7 @@ import type { Pauses } from "../shared/pauses.ts";
 import { writeStepRecord } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
 import { evaluateChunks, finishMetrics, metricCells } from "../step/evaluate.ts";
-import type { Worker } from "./set-up.ts";
+import type { Worker } from "./worker-parts.ts";
 
 /** Evaluates, and publishes the epoch's record. */
 export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {

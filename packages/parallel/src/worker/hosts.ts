@@ -14,7 +14,7 @@ import type { GradientSums } from "../step/gradient-sums.ts";
 import { MachineSums } from "../step/gradient-sums.ts";
 import type { LockstepHost } from "../step/lockstep.ts";
 import type { PassHost } from "../step/shard-pass.ts";
-import type { Others, Worker } from "./set-up.ts";
+import type { Others, Worker } from "./worker-parts.ts";
 
 /** What this worker tells the passes over its shards, and hears from them. */
 export function passHost(

@@ -6,8 +6,8 @@ import { stepsPerEpoch } from "../data/sampling.ts";
 import { nextSynchronization } from "../plan/local-schedule.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import type { LocalSteps } from "../step/local-steps.ts";
-import type { Worker } from "./set-up.ts";
 import { account, beginStep, checkFirst, computeShard, decide, tell } from "./step.ts";
+import type { Worker } from "./worker-parts.ts";
 
 /** The steps up to the next synchronization, and that. True if it was the last. */
 export function* trainApart(worker: Worker, local: LocalSteps): Pauses<boolean> {

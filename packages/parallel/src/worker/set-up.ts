@@ -11,7 +11,6 @@ import { buildModel } from "../job/build-model.ts";
 import type { RunJob } from "../job/define-job.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
 import { normalizesOverBatch } from "../job/running-statistics.ts";
-import type { Order } from "../machines/link.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { WorkerSetup } from "../protocol.ts";
 import type { SharedWords } from "../shared/barrier.ts";
@@ -24,23 +23,18 @@ import { readRecord } from "../shared/epoch-records.ts";
 import { Glances } from "../shared/glances.ts";
 import { timesPhases } from "../shared/layout.ts";
 import { isShared, shardsOfWorker } from "../shared/machines.ts";
-import type { Pauses } from "../shared/pauses.ts";
 import { PhaseClock } from "../shared/phase-clock.ts";
 import { PhaseMarks } from "../shared/phase-marks.ts";
 import { blockElements, sliceOf } from "../shared/slices.ts";
 import { SnapshotWriter } from "../shared/snapshots.ts";
-import type { StepRecord } from "../shared/step-records.ts";
 import { StepTimer } from "../shared/step-times.ts";
 import { TrainingClock } from "../shared/training-clock.ts";
 import { AfterStep } from "../step/after-step.ts";
 import { SliceReducer } from "../step/allreduce.ts";
 import { BatchSource } from "../step/batches.ts";
 import { BestEpoch } from "../step/best-epoch.ts";
-import type { BucketSignals } from "../step/bucket-signals.ts";
 import { EpochSums } from "../step/epoch-sums.ts";
 import { EstimatePass, TrialModel } from "../step/estimate-pass.ts";
-import type { Evaluated } from "../step/evaluate.ts";
-import type { MachineSums } from "../step/gradient-sums.ts";
 import { GradientSums } from "../step/gradient-sums.ts";
 import { LocalSteps } from "../step/local-steps.ts";
 import { Lockstep } from "../step/lockstep.ts";
@@ -51,6 +45,7 @@ import { KernelTrace } from "./kernel-trace.ts";
 import { ShardLoader } from "./shard-loader.ts";
 import type { PhaseListener } from "./whereabouts.ts";
 import { Whereabouts } from "./whereabouts.ts";
+import type { Done, Worker } from "./worker-parts.ts";
 
 /** What the host of a worker provides. */
 export interface Surroundings {
@@ -60,79 +55,6 @@ export interface Surroundings {
   entered?: PhaseListener | undefined;
   /** The words that threads wait on, if not those of the shared memory; for tests. */
   words?: ((control: Control) => SharedWords) | undefined;
-}
-
-/** What the step loop works with. */
-export interface Worker {
-  readonly setup: WorkerSetup;
-  readonly job: RunJob;
-  readonly model: AnyModule;
-  readonly optimizer: Optimizer;
-  readonly control: Control;
-  readonly where: Whereabouts;
-  readonly sampler: Sampler;
-  /** The shards of this worker. */
-  readonly shards: readonly number[];
-  readonly loader: ShardLoader;
-  readonly train: BatchSource;
-  readonly pass: ShardPass;
-  /** For a job that estimates its gradient: does the passes in place of `pass`. */
-  readonly estimate: EstimatePass | undefined;
-  /** For models that normalize over the whole batch: does the passes of all shards in place of `pass`. */
-  readonly lockstep: Lockstep | undefined;
-  /** For shards that train separately: their models and optimizers. `model` then has the averages. */
-  readonly local: LocalSteps | undefined;
-  readonly barrier: Barrier;
-  /** The barrier that includes who averages, if that is the coordinator or the link; else the same as `barrier`. */
-  readonly reduceBarrier: Barrier;
-  /** Adds up the gradients of this worker's shards, and those of all workers in its slice. */
-  readonly gradientSums: GradientSums;
-  /** Lets gradients leave for other machines as they come, if they do. */
-  readonly signals: BucketSignals | undefined;
-  readonly reducer: SliceReducer;
-  /** The part of the flat arrays that this worker updates. */
-  readonly slice: readonly [from: number, to: number];
-  readonly update: UpdateStep;
-  /** On the first worker only, if the job has it. */
-  readonly afterStep: AfterStep | undefined;
-  /** The evaluated set, if any, and the source of its samples. */
-  readonly evaluated: (Evaluated & { source: BatchSource }) | undefined;
-  readonly earlyStopping: EarlyStopping | undefined;
-  readonly best: BestEpoch | undefined;
-  readonly snapshots: SnapshotWriter | undefined;
-  readonly unchanged: Unchanged;
-  readonly sums: EpochSums;
-  readonly training: TrainingClock;
-  /** Rank 0 has one. */
-  readonly timer: StepTimer | undefined;
-  /** On several machines: the way to the others. */
-  readonly others: Others | undefined;
-  /** For a trace. */
-  readonly kernelTrace: KernelTrace | undefined;
-  /** If a page looks at some steps. */
-  readonly glances: Glances | undefined;
-  readonly done: Done;
-  /** A line for the user, from one worker for all. */
-  readonly report: (line: string) => void;
-}
-
-/** A worker's way to other machines. */
-export interface Others {
-  readonly sums: MachineSums;
-  /** All workers call it, with the same order and the same number of steps done; afterwards it is carried out. */
-  meet(order: Order, steps: number): Pauses;
-}
-
-/** How far a worker is. */
-export interface Done {
-  steps: number;
-  /** Whether no step with any weight is done yet. */
-  first: boolean;
-  /** Whether early stopping has ended the run. */
-  enough: boolean;
-  /** The results of the last step, and whether its norm is final: computed, or not computable. */
-  last: StepRecord;
-  lastIsMeasured: boolean;
 }
 
 /** This thread's model and optimizer, bound to the shared weights and state. */

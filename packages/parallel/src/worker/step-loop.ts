@@ -13,8 +13,8 @@ import type { Pauses } from "../shared/pauses.ts";
 import { findNonFinite } from "../step/non-finite.ts";
 import { finishEpoch } from "./epoch-end.ts";
 import { trainApart } from "./round.ts";
-import type { Worker } from "./set-up.ts";
 import { trainTogether } from "./step.ts";
+import type { Worker } from "./worker-parts.ts";
 
 /** Does all steps, or stops early on request. */
 export function* stepLoop(worker: Worker): Pauses {

@@ -9,7 +9,7 @@ import type { Pauses } from "../shared/pauses.ts";
 import type { StepRecord } from "../shared/step-records.ts";
 import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
 import { sumOverShards } from "../step/allreduce.ts";
-import type { Others, Worker } from "./set-up.ts";
+import type { Others, Worker } from "./worker-parts.ts";
 
 /** One step, by the average over all shards. True if it was the last. */
 export function* trainTogether(worker: Worker): Pauses<boolean> {

@@ -21,10 +21,10 @@ import { AbortedError } from "../shared/barrier.ts";
 import { drive } from "./drive.ts";
 import type { LinkThread } from "./link-thread.ts";
 import { driveLink, setUpLink } from "./link-thread.ts";
-import type { Worker } from "./set-up.ts";
 import { setUp } from "./set-up.ts";
 import { stepLoop } from "./step-loop.ts";
 import type { PhaseListener } from "./whereabouts.ts";
+import type { Worker } from "./worker-parts.ts";
 
 /**
  * The outcome of a call. A worker that fails makes all others give up.
