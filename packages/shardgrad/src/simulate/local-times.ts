@@ -13,15 +13,14 @@ export interface LocalTimes {
   backwardMs(samples: number): number;
 }
 
-/** On straight lines between the points, which are sorted; beyond them, on the nearest line. */
+/** On straight lines between at least two points, which are sorted; beyond them, on the nearest line. */
 function interpolate(points: readonly Point[], samples: number, value: (point: Point) => number): number {
   const found = points.findIndex((point) => point.samples >= samples);
   const right = found === -1 ? points.length - 1 : Math.max(1, found);
-  // A single point is on a line through nothing.
-  const [a, b] = [points[right - 1], points[right] ?? points[0]!];
-  const from = a ?? { samples: 0, stepMs: 0, backwardMs: 0 };
-  const slope = (value(b) - value(from)) / (b.samples - from.samples);
-  return Math.max(0, value(b) + slope * (samples - b.samples));
+  const [a, b] = [points[right - 1]!, points[right]!];
+  // In this form, points have exactly the value that was measured.
+  const share = (samples - a.samples) / (b.samples - a.samples);
+  return Math.max(0, (1 - share) * value(a) + share * value(b));
 }
 
 /** Undefined if no step of that many workers was measured. */
@@ -36,8 +35,11 @@ export function localTimes({
     if (msPerStep === null || backwardMs === null) continue;
     bySamples.set(batchSize, { samples: batchSize, stepMs: msPerStep.median, backwardMs });
   }
-  const points = [...bySamples.values()].sort((a, b) => a.samples - b.samples);
-  if (points.length === 0) return undefined;
+  const measured = [...bySamples.values()].sort((a, b) => a.samples - b.samples);
+  if (measured.length === 0) return undefined;
+  // From a single one, times are in proportion.
+  const none: Point = { samples: 0, stepMs: 0, backwardMs: 0 };
+  const points = measured.length === 1 ? [none, ...measured] : measured;
   return {
     stepMs: (samples) => interpolate(points, samples, ({ stepMs }) => stepMs),
     backwardMs: (samples) => interpolate(points, samples, ({ backwardMs }) => backwardMs),
