@@ -47,7 +47,7 @@ export async function measureModel(
   const contenders = listed.map(
     (contender) => [contender, new Entry(`${contender.who} ${contender.workers}`)] as const,
   );
-  const kernels = await chooseKernels("auto", import.meta.url);
+  const kernels = await chooseKernels("bench", "auto", import.meta.url);
   const yardstick = await startYardstick([...new Set([1, cores])], kernels);
   try {
     const command = { command: "prepare", model, folder: folder.path, checkSteps } as const;

@@ -62,7 +62,7 @@ export async function profileJob(job: string | URL, given: ProfileJobOptions = {
   requireCount("profile", "rounds", rounds);
   let chosen: RunKernels = { set: kernelSet() };
   const choose = async (url: string) => {
-    chosen = await chooseKernels(options.kernels ?? "auto", url);
+    chosen = await chooseKernels("profile", options.kernels ?? "auto", url);
     await loadKernels(chosen);
     useKernels(chosen.set);
   };

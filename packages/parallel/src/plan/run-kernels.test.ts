@@ -1,6 +1,6 @@
 // Which kernels a choice takes, by what there is: on imaginary machines, as no machine has all of it.
 import { builtInKernels } from "@shardgrad/core/engine";
-import { expect, it, test } from "vitest";
+import { expect, it, test, vi } from "vitest";
 import { JobError } from "../errors.ts";
 import { chooseFrom, describeKernels, tellKernels } from "./run-kernels.ts";
 
@@ -47,29 +47,44 @@ test.each([
   ],
   ["WebAssembly where nothing is installed", machine({}), { set: builtIn }],
 ])("auto takes %s", async (_, sources, expected) => {
-  expect(await chooseFrom("auto", sources)).toEqual(expected);
+  expect(await chooseFrom("train", "auto", sources)).toEqual(expected);
 });
 
 test("blas takes the library, over machine code if there is some", async () => {
-  expect(await chooseFrom("blas", machine({ native, blas }))).toEqual({ set: "blas", native, blas });
-  expect(await chooseFrom("blas", machine({ native: "switched off", blas }))).toEqual({ set: "blas", blas });
+  expect(await chooseFrom("train", "blas", machine({ native, blas }))).toEqual({ set: "blas", native, blas });
+  expect(await chooseFrom("train", "blas", machine({ native: "switched off", blas }))).toEqual({
+    set: "blas",
+    blas,
+  });
 });
 
 test("native takes machine code, on a Mac, too, and looks for no library", async () => {
   const sources = machine({ native, blas: "must not be asked" }, "darwin");
-  expect(await chooseFrom("native", sources)).toEqual({ set: "native", native });
+  expect(await chooseFrom("train", "native", sources)).toEqual({ set: "native", native });
 });
 
 test.each(["native", "blas"] as const)("%s is refused where there is none, with the reason", async (name) => {
   const choose = (found: string | undefined) =>
-    chooseFrom(name, machine(found === undefined ? {} : { [name]: found }));
+    chooseFrom("evaluate", name, machine(found === undefined ? {} : { [name]: found }));
   await expect(choose("no such thing")).rejects.toThrow(JobError);
   await expect(choose("no such thing")).rejects.toThrow(
-    `train: kernels is "${name}", but there is none to use: no such thing`,
+    `evaluate: kernels is "${name}", but there is none to use: no such thing`,
   );
   await expect(choose(undefined)).rejects.toThrow(
-    `train: kernels is "${name}", but @shardgrad/${name} is not installed; npm install @shardgrad/${name}`,
+    `evaluate: kernels is "${name}", but @shardgrad/${name} is not installed; npm install @shardgrad/${name}`,
   );
+});
+
+it("a set that does not run here is refused by the name of what was asked for", async () => {
+  // As on a runtime without relaxed SIMD.
+  vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+  try {
+    await expect(chooseFrom("predict", "wasm-relaxed", machine({}))).rejects.toThrow(
+      /^predict: kernels: "wasm-relaxed" does not run here; the best that does is "/,
+    );
+  } finally {
+    vi.restoreAllMocks();
+  }
 });
 
 it("is told to events, and to checkpoints, which name all that decides the bits", () => {

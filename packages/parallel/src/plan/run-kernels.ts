@@ -62,18 +62,30 @@ async function look<T>(
   }
 }
 
+/** As `resolveKernels`, which speaks of `useKernels`. */
+function resolveFor(operation: string, choice: KernelChoice): KernelSet {
+  try {
+    return resolveKernels(choice);
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^useKernels: /, "");
+    throw new JobError(`${operation}: kernels: ${reason}`, { cause: error });
+  }
+}
+
 /** As `chooseKernels`, from given sources. */
 export async function chooseFrom(
+  operation: string,
   choice: KernelChoice,
   { native, blas, platform }: Sources,
 ): Promise<RunKernels> {
-  if (choice !== "auto" && choice !== "native" && choice !== "blas") return { set: resolveKernels(choice) };
+  if (choice !== "auto" && choice !== "native" && choice !== "blas")
+    return { set: resolveFor(operation, choice) };
   const refuse = (name: "native" | "blas", { reason, error }: { reason?: string; error?: unknown }) => {
     const why =
       reason === undefined
         ? `@shardgrad/${name} is not installed; npm install @shardgrad/${name}`
         : `there is none to use: ${reason}`;
-    return new JobError(`train: kernels is "${name}", but ${why}`, { cause: error });
+    return new JobError(`${operation}: kernels is "${name}", but ${why}`, { cause: error });
   };
   const code = await look(native);
   if (choice === "native" && !code.found) throw refuse("native", code);
@@ -97,10 +109,15 @@ export async function chooseFrom(
 /**
  * Chooses the kernels of a run.
  *
+ * @param operation what errors begin with
  * @throws JobError if the requested ones are not available
  */
-export async function chooseKernels(choice: KernelChoice, jobUrl: string): Promise<RunKernels> {
-  return await chooseFrom(choice, sourcesFor(jobUrl));
+export async function chooseKernels(
+  operation: string,
+  choice: KernelChoice,
+  jobUrl: string,
+): Promise<RunKernels> {
+  return await chooseFrom(operation, choice, sourcesFor(jobUrl));
 }
 
 /** All that could be chosen as seen from a job: each with its kernels, or the reason why there are none. */

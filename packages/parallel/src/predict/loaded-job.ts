@@ -58,7 +58,7 @@ export async function findKnownJob(
     const { identifyJob } = await import("../attempt/threads.ts");
     return identifyJob(launchNow(url, findWorker(operation, url)));
   });
-  const kernels = typeof choice === "string" ? await chooseKernels(choice, url) : choice;
+  const kernels = typeof choice === "string" ? await chooseKernels(operation, choice, url) : choice;
   await loadKernels(kernels);
   const params = resolveParams(defined.params ?? {}, knownParams(operation, defined, info));
   const job = configureJob(defined, { params, state: info.state });

@@ -81,7 +81,7 @@ export async function coordinate<M extends AnyModule>(
   const publish = withCallbacks(given, emit, () => recorded, onlooker.steps);
   try {
     checkOptions(given);
-    const kernels = await chooseKernels(given.kernels ?? "auto", launch.jobUrl);
+    const kernels = await chooseKernels("train", given.kernels ?? "auto", launch.jobUrl);
     line = await openLine(launch, given, environment);
     // Machine 0 writes what all have.
     const options = line && line.machine > 0 ? withoutFiles(given) : given;

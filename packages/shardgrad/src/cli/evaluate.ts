@@ -3,13 +3,14 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EvaluateOptions, EvaluationResult } from "@shardgrad/parallel";
 import { evaluate } from "@shardgrad/parallel";
-import { oneLine, requireSurroundings } from "@shardgrad/parallel/command";
+import { requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { readInfo, readInput } from "../answers/read-input.ts";
 import { unseenLines } from "../answers/unseen-lines.ts";
 import { matrixLines } from "./matrix-lines.ts";
 import { optionFlags } from "./option-flags.ts";
-import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
+import { examples, fail, keepOutput, note, outputFlags } from "./run-command.ts";
+import { fitted } from "./streams.ts";
 
 interface EvaluateFlags extends Omit<EvaluateOptions, "input"> {
   weights: string;
@@ -20,13 +21,13 @@ interface EvaluateFlags extends Omit<EvaluateOptions, "input"> {
 
 const whichSamples = { test: "to test", validation: "held out", input: "given" } as const;
 
-function linesOf({ samples, evaluates, metrics }: EvaluationResult): string {
+function linesOf({ samples, evaluates, metrics }: EvaluationResult, output: NodeJS.WriteStream): string {
   const { testLoss, ...others } = metrics;
   const numbers = Object.entries({ ...(testLoss !== undefined && { loss: testLoss }), ...others }).flatMap(
     ([name, value]) => (typeof value === "number" ? `${name} ${value.toFixed(4)}` : []),
   );
   const lines = [
-    `${samples} samples ${whichSamples[evaluates]}:  ${numbers.join(", ")}`,
+    fitted(`${samples} samples ${whichSamples[evaluates]}:  ${numbers.join(", ")}`, output),
     ...matrixLines(metrics, "test"),
   ];
   return `${lines.join("\n")}\n`;
@@ -47,8 +48,8 @@ async function runEvaluate(job: string, flags: EvaluateFlags): Promise<void> {
     requireSurroundings("evaluate");
     const { given, notes } = await inputOf(weights, input);
     const found = await evaluate(pathToFileURL(resolve(job)), weights, { ...options, ...given });
-    for (const line of notes) process.stderr.write(`${oneLine(line)}\n`);
-    output.write(json ? `${JSON.stringify(found)}\n` : linesOf(found));
+    for (const line of notes) note(line);
+    output.write(json ? `${JSON.stringify(found)}\n` : linesOf(found, output));
   } catch (error) {
     fail(error, stack, false);
   }

@@ -12,7 +12,7 @@ import { drawGraph } from "../graph/draw.ts";
 import { foldLayers } from "../graph/fold.ts";
 import { graphLines } from "../graph/text.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { common, examples, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput, note } from "./run-command.ts";
 
 const formats = {
   text: (graph: Graph, columns: number) => `${graphLines(graph, columns).join("\n")}\n`,
@@ -37,11 +37,8 @@ async function runGraph(job: string, flags: GraphFlags): Promise<void> {
     const file = await checkOutput("graph", svg);
     const whole = await graphJob(pathToFileURL(resolve(job)), { ...options, params });
     const graph = all ? whole : foldLayers(whole);
-    if (graph !== whole && !json) {
-      process.stderr.write(
-        `${whole.nodes.length} nodes are too many to read: each layer is one here; --all shows them all\n`,
-      );
-    }
+    if (graph !== whole && !json)
+      note(`${whole.nodes.length} nodes are too many to read: each layer is one here; --all shows them all`);
     if (file !== undefined) {
       const picture = await drawGraph(graph);
       await writeOutput(file, Buffer.from(picture), { operation: "graph", content: "the picture" });

@@ -5,15 +5,16 @@ import { pathToFileURL } from "node:url";
 import { checkWritable, writeRows } from "@shardgrad/data";
 import type { PredictRowsOptions, Rows } from "@shardgrad/parallel";
 import { JobError, predict } from "@shardgrad/parallel";
-import { checkOutput, oneLine, requireSurroundings } from "@shardgrad/parallel/command";
+import { checkOutput, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { readInfo, readInput } from "../answers/read-input.ts";
 import { tableStateOf } from "../answers/table-state.ts";
 import { unseenLines } from "../answers/unseen-lines.ts";
 import { integer, optionFlags } from "./option-flags.ts";
-import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
+import { examples, fail, keepOutput, note, outputFlags } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
+import { fitted } from "./streams.ts";
 
 interface PredictFlags extends PredictRowsOptions {
   weights: string;
@@ -100,9 +101,8 @@ async function runPredict(job: string, flags: PredictFlags): Promise<void> {
       const told = file === undefined ? { predictions: answers } : { out: file };
       output.write(`${JSON.stringify({ rows: answers.length, ...told }, plainOf)}\n`);
     } else if (file === undefined) output.write(answers.map((answer) => `${textOf(answer)}\n`).join(""));
-    else output.write(`${answers.length} rows answered, written to ${file}\n`);
-    const notes = [...unseenLines("predict", given, info.state), ...oddLines(answers)];
-    for (const line of notes) process.stderr.write(`${oneLine(line)}\n`);
+    else output.write(`${fitted(`${answers.length} rows answered, written to ${file}`, output)}\n`);
+    for (const line of [...unseenLines("predict", given, info.state), ...oddLines(answers)]) note(line);
   } catch (error) {
     fail(error, stack, answered);
   }

@@ -29,6 +29,11 @@ export function fail(error: unknown, stack: boolean, begun = true): void {
   process.exitCode = misfit ? exitCode.misuse : exitCode.failure;
 }
 
+/** Tells a person, on standard error, what to know besides the answer. */
+export function note(line: string): void {
+  process.stderr.write(`${fitted(oneLine(line), process.stderr)}\n`);
+}
+
 function describe(error: Error): string {
   return error.cause instanceof Error
     ? `${error.stack}\ncaused by: ${error.cause.stack}`

@@ -14,7 +14,7 @@ import { defaultMachines } from "../simulate/options.ts";
 import { simulateMachines } from "../simulate/simulate.ts";
 import { machinesLines, machinesSection } from "../simulate/table.ts";
 import { counts, integer, optionFlags } from "./option-flags.ts";
-import { common, examples, fail, keepOutput } from "./run-command.ts";
+import { common, examples, fail, keepOutput, note } from "./run-command.ts";
 import type { SimulateFlags } from "./simulate-flags.ts";
 import { simulateFlags, simulateOptions } from "./simulate-flags.ts";
 
@@ -41,11 +41,10 @@ async function runScale(job: string, flags: ScaleFlags): Promise<void> {
     const files = { html: await checkOutput("scale", html), svg: await checkOutput("scale", svg) };
     const cores = usableCores();
     const most = Math.max(...(options.workers ?? [1]));
-    if (most > cores && !json) {
-      process.stderr.write(
-        `${most} workers on ${cores === 1 ? "1 core" : `${cores} cores`}: they take turns, so expect no gain beyond ${cores}\n`,
+    if (most > cores && !json)
+      note(
+        `${most} workers on ${cores === 1 ? "1 core" : `${cores} cores`}: they take turns, so expect no gain beyond ${cores}`,
       );
-    }
     const result = await scale(pathToFileURL(resolve(job)), {
       ...(simulate && { machines: defaultMachines }),
       ...options,

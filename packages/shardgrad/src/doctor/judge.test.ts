@@ -111,3 +111,15 @@ it.each([60, 80, 120])("fits %i columns", (columns) => {
   ])
     expect(text).toContain(part);
 });
+
+it("shows a reason to its end, but for what to install, which is advice", () => {
+  const unknown = 'SHARDGRAD_NATIVE is "sse"; expected avx512, avx2 or off';
+  const found: Findings = {
+    ...healthy,
+    native: { reason: unknown, packageInstalled: true },
+    blas: { reason: "found no OpenBLAS; install one, or name one", packageInstalled: true },
+  };
+  const text = doctorLines(found, { problems: [], advice: [] }, 120).join("\n");
+  expect(text).toContain(`none: ${unknown}\n`);
+  expect(text).toContain("none: found no OpenBLAS\n");
+});

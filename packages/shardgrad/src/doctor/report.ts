@@ -18,7 +18,8 @@ const simdNames: Record<string, string> = {
 };
 
 function foundText(found: Found, simd: Findings["simd"], cores: number): string {
-  if ("reason" in found) return `none: ${found.reason.split(";")[0]}`;
+  // What to install is advice, which follows if it is worth it.
+  if ("reason" in found) return `none: ${found.reason.replace(/; install .*/, "")}`;
   const times =
     found.speed && simd.speed ? `; ${ratio(found.speed.one / simd.speed.one)} times WebAssembly` : "";
   return `${found.name}: ${speedText(found.speed, cores)}${times}`;

@@ -178,7 +178,7 @@ export async function scale(job: string | URL, given: ScaleOptions = {}): Promis
   onProgress?.("a first run, with one worker");
   const pilot = await takePilot(url, base);
   const { start } = pilot;
-  const kernels = await chooseKernels(base.kernels ?? "auto", url);
+  const kernels = await chooseKernels("scale", base.kernels ?? "auto", url);
   const machine = describeMachine(
     kernels.blas
       ? { blas: kernels.blas.description }
