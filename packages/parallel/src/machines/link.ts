@@ -19,18 +19,19 @@ import type { Barrier } from "../shared/barrier.ts";
 import { BucketWords } from "../shared/buckets.ts";
 import type { Control } from "../shared/control.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
-import { cellAddress, planTable, readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import { planTable, readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { arraysToAverage } from "../shared/local-memory.ts";
 import type { Machines } from "../shared/machines.ts";
-import { allWorkers, machineOfWorker, shardsOfMachine } from "../shared/machines.ts";
+import { allWorkers, machineOfWorker } from "../shared/machines.ts";
 import type { Pauses } from "../shared/pauses.ts";
-import { sizesAt } from "../shared/shard-exchanges.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { segmentsOfChunk } from "../step/evaluate.ts";
 import { MachineSums } from "../step/gradient-sums.ts";
 import type { Connection, Segment, Waiting } from "./connection.ts";
+import { LockstepExchanges } from "./lockstep-exchanges.ts";
 import { PieceAverage, partsOf, pieceBytes } from "./piece-average.ts";
+import { rowsOf, segmentsByMachine } from "./shard-rows.ts";
 
 /** What workers ask for. */
 export const orders = [
@@ -85,13 +86,6 @@ export interface LinkParts {
   readonly connection: Connection;
 }
 
-const bytesPerCell = 8;
-
-/** Rows of a table. */
-function rowsOf(table: Float64Table, [from, to]: readonly [from: number, to: number]): Segment {
-  return { address: cellAddress(table, from, 0), bytes: tableBytes(to - from, table.columns) };
-}
-
 /** Bytes that a link may allocate: only address space until it does. */
 export function linkBytes(layout: Layout, metricBytes: number): number {
   const { shards, parameters, numbers } = layout;
@@ -112,15 +106,12 @@ export class Link {
   readonly #bucketWords: BucketWords;
   readonly #sums: MachineSums;
   #first = true;
-  /** Where others' shards put what they exchange, by shard, and how many bytes that may be. */
-  readonly #blocks = new Map<number, Storage>();
-  /** The next exchange of the step, and the cell where it starts. */
-  #exchange = 0;
-  #cell = 0;
+  readonly #exchanges: LockstepExchanges;
 
   constructor(parts: LinkParts) {
     const { layout, machines, connection } = parts;
     this.#parts = parts;
+    this.#exchanges = new LockstepExchanges(parts);
     this.#bucketWords = new BucketWords(heap().int32, layout.bucketWords, parts.workers);
     this.#sums = new MachineSums(layout);
     this.#average = layout.numbers ? undefined : new PieceAverage(layout, connection);
@@ -154,22 +145,16 @@ export class Link {
       case "synchronize":
         return this.#synchronize(step);
       case "announce":
-        return this.#announce();
+        return this.#exchanges.announce();
       case "exchange":
-        return this.#shareExchange();
+        return this.#exchanges.next();
       case "settle":
-        return this.#settle();
+        return this.#exchanges.settle();
       case "evaluate":
         return this.#evaluate();
       case "compare":
         return this.#compare(step);
     }
-  }
-
-  /** For each machine, what `of` says of its shards. */
-  #byMachine(of: (shards: readonly [from: number, to: number]) => Segment[]): Segment[][] {
-    const { layout, machines } = this.#parts;
-    return machines.workers.map((_, machine) => of(shardsOfMachine(layout.shards, machines, machine)));
   }
 
   *#averageGradients(step: number): Waiting {
@@ -197,7 +182,7 @@ export class Link {
       if (begun === 0 && ready === 0 && allWait) return;
       if (begun === 0 && ready > 0) {
         yield "reduce";
-        yield* connection.share(this.#byMachine((shards) => [rowsOf(shardWeights, shards)]));
+        yield* connection.share(segmentsByMachine(this.#parts, (shards) => [rowsOf(shardWeights, shards)]));
         if (sumOverShards(layout, "shardWeights") === 0) return;
       }
       for (; begun < ready; begun++) {
@@ -235,7 +220,7 @@ export class Link {
     const { reached, parameters } = layout;
     writeCell(this.#words, connection.machine, 0, control.load("stopRequested"));
     writeCell(this.#words, connection.machine, 1, step);
-    const shared = this.#byMachine(([from, to]) => [
+    const shared = segmentsByMachine(this.#parts, ([from, to]) => [
       ...of([from, to]),
       ...(this.#first
         ? [{ address: reached + from * parameters.length, bytes: (to - from) * parameters.length }]
@@ -253,83 +238,6 @@ export class Link {
         `train: machine ${machine} is in step ${theirs}, this one, machine ${connection.machine}, in step ${step}; every machine must run the same job with the same options`,
       );
     }
-  }
-
-  /** The tables of exchanges, and then the first of them. */
-  *#announce(): Waiting {
-    const { layout, connection } = this.#parts;
-    const { exchanges, shardWeights, shards } = layout;
-    yield* connection.share(
-      this.#byMachine((range) => [rowsOf(exchanges, range), rowsOf(shardWeights, range)]),
-    );
-    const [from, to] = shardsOfMachine(shards, this.#parts.machines);
-    for (let shard = 0; shard < shards; shard++) {
-      if (shard >= from && shard < to) continue;
-      const count = readCell(exchanges, shard, 0);
-      const block = this.#blockFor(shard, tableBytes(1, count + readCell(exchanges, shard, 1)));
-      writeCell(exchanges, shard, 2, block + tableBytes(1, count));
-    }
-    const heavy = this.#heavyShard();
-    const count = heavy === undefined ? 0 : readCell(exchanges, heavy, 0);
-    this.#exchange = 0;
-    // The sizes of the exchanges lie before their numbers.
-    this.#cell = -count;
-    yield* this.#shareCells(count);
-    yield* this.#shareExchange();
-  }
-
-  *#shareExchange(): Waiting {
-    const { exchanges } = this.#parts.layout;
-    const shard = this.#heavyShard();
-    if (shard === undefined || this.#exchange >= readCell(exchanges, shard, 0)) return;
-    const sizes = sizesAt(this.#parts.layout, shard);
-    yield* this.#shareCells(sizes[this.#exchange++]!);
-  }
-
-  /** Shares the next cells of the blocks of all shards with samples. */
-  *#shareCells(cells: number): Waiting {
-    const { exchanges, shardWeights } = this.#parts.layout;
-    const start = this.#cell * bytesPerCell;
-    this.#cell += cells;
-    yield* this.#parts.connection.share(
-      this.#byMachine(([from, to]) =>
-        Array.from({ length: to - from }, (_, i) => from + i)
-          .filter((shard) => readCell(shardWeights, shard, 0) !== 0)
-          .map((shard) => ({
-            address: readCell(exchanges, shard, 2) + start,
-            bytes: cells * bytesPerCell,
-          })),
-      ),
-    );
-  }
-
-  /** The first shard with samples of any weight. */
-  #heavyShard(): number | undefined {
-    const { shardWeights, shards } = this.#parts.layout;
-    for (let shard = 0; shard < shards; shard++) if (readCell(shardWeights, shard, 0) !== 0) return shard;
-    return undefined;
-  }
-
-  #blockFor(shard: number, bytes: number): number {
-    let block = this.#blocks.get(shard);
-    if (!block || block.bytes < bytes) {
-      block?.release();
-      block = Storage.allocate(Math.max(8, bytes), "shard exchanges");
-      block.retain();
-      this.#blocks.set(shard, block);
-    }
-    return block.offset;
-  }
-
-  *#settle(): Waiting {
-    const { untrained } = this.#parts.layout;
-    const heavy = this.#heavyShard();
-    const statistics = { address: untrained.address, bytes: untrained.changingBytes };
-    yield* this.#parts.connection.share(
-      this.#byMachine(([from, to]) =>
-        heavy !== undefined && heavy >= from && heavy < to ? [statistics] : [],
-      ),
-    );
   }
 
   *#evaluate(): Waiting {

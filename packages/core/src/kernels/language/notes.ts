@@ -24,6 +24,14 @@ const isVariable = (x: Value | Variable | Place): x is Variable => "variable" in
 const isPlace = (x: Value | Variable | Place): x is Place => "base" in x;
 const isInt = (type: ValueType) => type === "i32" || type === "ptr" || type === "near";
 
+/** Operations of statements, and of those inside of them. */
+export function countOf(statements: readonly Statement[]): number {
+  return statements.reduce((sum, statement) => {
+    if (statement.is === "loop") return sum + countOf(statement.body);
+    return sum + (statement.is === "if" ? countOf(statement.yes) + countOf(statement.no) : 1);
+  }, 0);
+}
+
 export class Notes {
   readonly parameters: readonly Variable[];
   readonly #name: string;

@@ -3,18 +3,8 @@
 // knows lanes, pointers and loops, and no machine. See README.md in this folder; notes.ts keeps what is recorded.
 import { bitsOf, fromBits } from "./float-bits.ts";
 import type { Operand, PlaceOperand } from "./notes.ts";
-import { Notes } from "./notes.ts";
-import type {
-  FoldName,
-  Operation,
-  Place,
-  Routine,
-  Statement,
-  Target,
-  Value,
-  ValueType,
-  Variable,
-} from "./values.ts";
+import { countOf, Notes } from "./notes.ts";
+import type { FoldName, Operation, Place, Routine, Target, Value, ValueType, Variable } from "./values.ts";
 import { operations } from "./values.ts";
 
 /** Virtual lanes of every reduction. */
@@ -328,12 +318,7 @@ export class Recorder {
 
   /** How many operations a body records, of which none stays. */
   sizeOf(body: () => void): number {
-    const count = (statements: readonly Statement[]): number =>
-      statements.reduce((sum, statement) => {
-        if (statement.is === "loop") return sum + count(statement.body);
-        return sum + (statement.is === "if" ? count(statement.yes) + count(statement.no) : 1);
-      }, 0);
-    return count(this.#notes.block(body));
+    return countOf(this.#notes.block(body));
   }
 
   call(routine: Routine, ...operands: readonly Operand[]): void {
