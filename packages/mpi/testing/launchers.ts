@@ -1,4 +1,5 @@
 // The launchers of this machine, for tests that start several processes over MPI. They are skipped if there is none.
+import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
 
 export interface Launcher {
@@ -43,13 +44,16 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs so many processes of Node.js with these arguments, to their end. */
-export function launch(
+/** Lines of Open MPI about a process that has not ended with 0, between dashes. */
+const notices = /^-{60,}\n.*?^-{60,}\n/gms;
+
+/** Starts so many processes of Node.js with these arguments. Their end has no words of the launcher on stderr. */
+export function start(
   { command, flags, env }: Launcher,
   processes: number,
   args: readonly string[],
   more: Record<string, string> = {},
-): Promise<Ended> {
+): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(command, [...flags, "-n", String(processes), process.execPath, ...args], {
     env: { ...process.env, ...env, ...more },
     stdio: ["ignore", "pipe", "pipe"],
@@ -62,8 +66,12 @@ export function launch(
   child.stderr.on("data", (part) => {
     stderr += part;
   });
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
+    child.on("close", (code) => resolve({ code, stdout, stderr: stderr.replace(notices, "") }));
   });
+  return { child, ended };
 }
+
+/** Runs so many processes of Node.js with these arguments, to their end. */
+export const launch = (...args: Parameters<typeof start>): Promise<Ended> => start(...args).ended;

@@ -33,6 +33,7 @@ const kinds = {
   "heap exhaustion": () => {
     for (let chain: object = {}; ; ) chain = { chain, padding: [1, 2, 3, 4, 5, 6, 7, 8] };
   },
+  "kill -9": () => process.kill(process.pid, "SIGKILL"),
   hang: () => {
     for (;;);
   },

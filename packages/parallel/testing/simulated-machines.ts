@@ -5,6 +5,7 @@ import type { TrainEvent, TrainResult } from "../src/events.ts";
 import { findJob } from "../src/job/load-job.ts";
 import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
+import { isToldElsewhere } from "../src/run/told-errors.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
 import { features as common, environmentOf } from "./simulated-run.ts";
@@ -33,12 +34,17 @@ export interface MachinesSchedule {
   options?: TrainOptions;
   /** By machine, on top of these. */
   optionsOf?: readonly TrainOptions[];
+  /** By machine, instead of the other. */
+  featureOf?: readonly Feature[];
 }
 
 /** What came of one machine. */
 export interface MachineTold {
   end?: TrainResult;
   error?: Error;
+  /** Whether machine 0 tells of the error. */
+  isToldElsewhere?: boolean;
+  endMs?: number;
   events: TrainEvent[];
 }
 
@@ -48,13 +54,18 @@ export async function simulateMachines(schedule: MachinesSchedule): Promise<Mach
   useKernels("wasm-plain");
   const time = new VirtualTime(seed + 1);
   const network = new SimulatedNetwork(time, workers.length);
-  const [name, more] = features[feature];
-  const url = new URL(`./simulated-jobs/${name}.ts`, import.meta.url).href;
-  const { job } = await findJob("train", url, () => Promise.resolve(undefined));
+  const load = async (_: number, machine: number) => {
+    const [name, more] = features[schedule.featureOf?.[machine] ?? feature];
+    const url = new URL(`./simulated-jobs/${name}.ts`, import.meta.url).href;
+    const { job } = await findJob("train", url, () => Promise.resolve(undefined));
+    return { url, job, more };
+  };
+  const jobs = await Promise.all(workers.map(load));
   let words: SleepingWords | undefined;
   const wordsOf: World["wordsOf"] = (control) => (words ??= new SleepingWords(control.view, time));
   const run = async (machine: number): Promise<MachineTold> => {
     const told: MachineTold = { events: [] };
+    const { url, job, more } = jobs[machine]!;
     const transport = network.transport(machine);
     const world: World = { time, job, wordsOf, transport, moves: 0, failed: () => undefined };
     const environment = {
@@ -81,7 +92,9 @@ export async function simulateMachines(schedule: MachinesSchedule): Promise<Mach
       told.end = await coordinate(launch, options, { emit, stopRequested }, environment);
     } catch (error) {
       told.error = error as Error;
+      told.isToldElsewhere = isToldElsewhere(error);
     }
+    told.endMs = time.nowMs();
     return told;
   };
   const realNow = performance.now;

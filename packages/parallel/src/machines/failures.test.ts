@@ -1,8 +1,19 @@
 // What fails on several simulated machines ends the run on all of them, with one line that says where and why.
 import { describe, expect, test } from "vitest";
+import type { MachineTold } from "../../testing/simulated-machines.ts";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
+import type { Feature } from "../../testing/simulated-run.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
 import { isToldElsewhere } from "../run/told-errors.ts";
+
+/** Machine 0 tells of it, and ends before the others, for the launcher ends all when one ends. */
+function expectOneVoice([first, ...others]: readonly MachineTold[]): void {
+  expect(first!.isToldElsewhere).toBe(false);
+  for (const { isToldElsewhere, endMs } of others) {
+    expect(isToldElsewhere).toBe(true);
+    expect(endMs! - first!.endMs!).toBeGreaterThan(1000);
+  }
+}
 
 describe("a failure ends the run on all machines, with a line that names the machine", () => {
   const run = { seed: 3, feature: "plain", workers: [1, 2], steps: 40 } as const;
@@ -17,6 +28,7 @@ describe("a failure ends the run on all machines, with a line that names the mac
       expect(end).toBeUndefined();
       expect(error?.message).toMatch(message);
     }
+    expectOneVoice(told);
     expect(told[0]!.error!.name).toBe("MachineError");
     expect(told[1]!.error!.name).toBe("WorkerError");
     expect(told.map(({ error }) => isToldElsewhere(error))).toEqual([false, true]);
@@ -30,6 +42,7 @@ describe("a failure ends the run on all machines, with a line that names the mac
           /^train: machine 0: the link to the other machines failed .*the thread died/,
         );
       }
+      expectOneVoice(told);
     }
   });
 
@@ -45,13 +58,14 @@ describe("a failure ends the run on all machines, with a line that names the mac
 
 describe("machines that do not do the same are refused before the first step", () => {
   const run = { seed: 3, feature: "plain", workers: [1, 1], steps: 4 } as const;
-  const errorOf = async (optionsOf: TrainOptions[]) => {
-    const told = await simulateMachines({ ...run, optionsOf });
+  const errorOf = async (optionsOf: TrainOptions[], featureOf: Feature[] = []) => {
+    const told = await simulateMachines({ ...run, optionsOf, featureOf });
     expect(told.map(({ events }) => events.length)).toEqual([0, 0]);
     const [first, second] = told.map(({ error }) =>
       error?.message.replace(/^train: machine \d: /, "train: "),
     );
     expect(second).toBe(first);
+    expectOneVoice(told);
     return first;
   };
 
@@ -76,7 +90,18 @@ describe("machines that do not do the same are refused before the first step", (
     expect(await errorOf([{}, options])).toMatch(message);
   });
 
+  test("another job", async () => {
+    expect(await errorOf([], ["plain", "clipping"])).toBe(
+      "train: machine 1 has clipGradNorm 0.5, machine 0 none; all machines must have the same",
+    );
+  });
+
   test.each<[string, TrainOptions, RegExp]>([
+    [
+      "an option that all have wrong",
+      { steps: -1 },
+      /^train: steps is -1, expected an integer of at least 1$/,
+    ],
     [
       "hogwild",
       { hogwild: true },

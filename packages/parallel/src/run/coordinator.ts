@@ -80,9 +80,10 @@ export async function coordinate<M extends AnyModule>(
   let recorded: RecordedSteps | undefined;
   const publish = withCallbacks(given, emit, () => recorded, onlooker.steps);
   try {
+    // First, so that one machine tells of what all refuse.
+    line = await openLine(launch, given, environment);
     checkOptions(given);
     const kernels = await chooseKernels("train", given.kernels ?? "auto", launch.jobUrl);
-    line = await openLine(launch, given, environment);
     // Machine 0 writes what all have.
     const options = line && line.machine > 0 ? withoutFiles(given) : given;
     const among = line && (await greet(line, options, kernels));

@@ -39,7 +39,9 @@ export async function findTransport(jobUrl: string): Promise<TransportSource | u
 
 /** Machines prepare for different times: data, models. */
 const preparingMs = 600_000;
-const [mostLooks, mostSleepMs, farewellMs] = [64, 20, 500];
+const [mostLooks, mostSleepMs] = [64, 20];
+/** How long machine 0 may take to say why it ends, before the others end. */
+const farewellMs = 3000;
 
 export class MachineLine {
   readonly url: string;

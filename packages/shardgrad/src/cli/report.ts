@@ -19,19 +19,25 @@ export const silent: Reporter = { show: () => undefined, fail: () => undefined }
 /** Prints lines as they come; a bar stays below them. */
 export class LineReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
+  /** Not on several machines: Open MPI gives each process a terminal of its own, wherever its output goes. */
+  #isTerminal: boolean;
   #seen: Seen | undefined;
   #bar: ProgressBar | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
+    this.#isTerminal = stream.isTTY;
   }
 
   show(event: TrainEvent): void {
     if (event.type === "end") this.#close();
-    if (event.type === "start") this.#seen = { start: event };
+    if (event.type === "start") {
+      this.#seen = { start: event };
+      this.#isTerminal &&= event.machines === undefined;
+    }
     for (const line of linesOf(event, this.#seen!)) this.#line(line);
     Object.assign(this.#seen!, { [event.type]: event });
-    if (event.type === "start" && this.#stream.isTTY && process.env.TERM !== "dumb")
+    if (event.type === "start" && this.#isTerminal && process.env.TERM !== "dumb")
       this.#bar = new ProgressBar(this.#stream, event.steps);
     if (event.type === "progress")
       this.#bar?.update(event.step, `${count.format(event.samplesPerSecond)} samples/s`);
@@ -48,7 +54,7 @@ export class LineReporter implements Reporter {
 
   /** A path or a message may contain line breaks. */
   #line(line: string): void {
-    const text = fitted(oneLine(line), this.#stream);
+    const text = this.#isTerminal ? fitted(oneLine(line), this.#stream) : oneLine(line);
     if (this.#bar) this.#bar.line(text);
     else this.#stream.write(`${text}\n`);
   }

@@ -79,6 +79,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   process.stderr.on("error", onOutputError);
   let begun = false;
   let unsaved: string | undefined;
+  let stopped = false;
   // The event loop is empty, but the run has not ended.
   const failUnsettled = () => {
     const error = new JobError(
@@ -96,6 +97,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   try {
     for await (const event of run) {
       if (event.type === "checkpoint") unsaved = event.error;
+      if (event.type === "end") stopped = event.stopped && event.stoppedEarly === undefined;
       reporter.show(event);
       if (begun) continue;
       begun = true;
@@ -105,7 +107,10 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     tellWritten();
     if (unsaved !== undefined)
       fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
-    if (asked) process.exitCode = exitCodeOf(asked);
+    // A launcher ends all processes when one of them fails, and the first may still write: it alone has the code. If
+    // another machine was asked to stop, it was by a batch system.
+    const signal = asked ?? (stopped ? "SIGUSR2" : undefined);
+    if (signal && isFirst) process.exitCode = exitCodeOf(signal);
   } catch (error) {
     reporter.fail(error);
     if (isToldElsewhere(error)) process.exitCode = exitCode.failure;
