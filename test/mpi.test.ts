@@ -52,6 +52,27 @@ describe.skipIf(launchersMissing)(`training over MPI${launchersMissing}`, () => 
     expect(events.at(-1)).toMatchObject({ type: "end", weightsSha256: expected });
   });
 
+  it("with samples by shard, a machine only reads those of its shards", async () => {
+    const reading = writeJob(`${smallJob}
+      import { computed } from "@shardgrad/parallel";
+      import { machinesOf } from "@shardgrad/parallel/engine";
+      const launched = machinesOf(process.env);
+      const columns = { x: { shape: [2] }, y: { dtype: "int32" } };
+      const sample = (i) => {
+        if (launched && Math.floor(i / 30) !== launched.machine) throw new Error("sample " + i + " is elsewhere");
+        return { x: [Math.sin(i), Math.cos(i)], y: i % 3 };
+      };
+      export default defineJob({
+        ...parts, dataset: { train: computed({ samples: 60, columns, sample }) },
+        sampling: { byShard: true }, batchSize: 12, seed: 3, metrics: {}, testLoss: false,
+      });`);
+    const more = ["--steps", "14"];
+    const alone = (await train(reading, { workers: 2, shards: 6, steps: 14 })).weightsSha256;
+    const { code, stderr, events } = await trainOn(launcher!, 2, reading, more);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(events.at(-1)).toMatchObject({ type: "end", weightsSha256: alone });
+  });
+
   it("an error on one machine ends all, with one line that names it", async () => {
     const failing = writeJob(`${smallJob}
       import { machinesOf } from "@shardgrad/parallel/engine";

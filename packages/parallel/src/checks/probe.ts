@@ -34,12 +34,12 @@ export interface Rows {
 
 type Choice = Pick<Rows, "load"> & { capacity: number };
 
-/** The rows of a step's first shard. */
-export function firstShard(sampler: Sampler, step: number): Choice {
+/** The rows of a step's first shard, or of another one: the first of a machine. */
+export function firstShard(sampler: Sampler, step: number, shard = 0): Choice {
   const places = new Int32Array(sampler.largestShard);
   const load = (source: BatchSource, later: number) => {
-    const count = sampler.shardSamples(step, 0, places);
-    source.load(places.subarray(0, count), sampler.epochOf(step) + later, sampler.firstDraw(step, 0));
+    const count = sampler.shardSamples(step, shard, places);
+    source.load(places.subarray(0, count), sampler.epochOf(step) + later, sampler.firstDraw(step, shard));
     return count;
   };
   return { capacity: places.length, load };

@@ -105,6 +105,58 @@ describe("without replacement", () => {
   });
 });
 
+describe("by shard", () => {
+  it.each([{ byShard: true }, { byShard: true, shuffle: false }])(
+    "%o: every sample exactly once in every epoch, always by the same shard",
+    (sampling) => {
+      fc.assert(
+        fc.property(sizes, ({ samples, ...rest }) => {
+          const plan = planOf(sampling, setOf(samples), rest);
+          const into = new Int32Array(plan.batchSize);
+          const ownersIn = (epoch: number) => {
+            const sampler = new Sampler(plan);
+            const owners = new Array<number>(samples).fill(-1);
+            const perEpoch = stepsPerEpoch(plan);
+            for (let step = epoch * perEpoch; step < (epoch + 1) * perEpoch; step++)
+              for (let shard = 0; shard < plan.shards; shard++)
+                for (const sample of into.subarray(0, sampler.shardSamples(step, shard, into))) {
+                  expect(owners[sample]).toBe(-1);
+                  owners[sample] = shard;
+                }
+            return owners;
+          };
+          const owners = ownersIn(0);
+          expect(ascending(owners)).toEqual(owners);
+          expect(owners[0]).toBeGreaterThanOrEqual(0);
+          expect(ownersIn(1)).toEqual(owners);
+        }),
+        { seed: 3, numRuns: 60 },
+      );
+    },
+  );
+
+  it("another order in each epoch, for each seed and in each shard", () => {
+    const orderOf = (seed: number, epoch: number) =>
+      epochOf(planOf({ byShard: true }, setOf(40), { batchSize: 8, shards: 2, seed }), epoch);
+    const orders = [0, 1].flatMap((epoch) => [3, 4].map((seed) => orderOf(seed, epoch).join()));
+    expect(new Set(orders).size).toBe(4);
+    const [first, second] = [0, 1].map((shard) =>
+      orderOf(3, 0)
+        .filter((_, i) => Math.floor(i / 4) % 2 === shard)
+        .map((sample) => sample % 20),
+    );
+    expect(first).not.toEqual(second);
+  });
+
+  it("not with draws by weights", () => {
+    expect(() => checkSampling("defineJob: sampling", { byShard: true, balance: "y" })).toThrow(
+      new JobError(
+        "defineJob: sampling has byShard, but draws by weights are from all samples; leave one of the two out",
+      ),
+    );
+  });
+});
+
 it("shards partition a batch, and differ by one sample at most", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 1, max: 20 }), (count, shards) => {
@@ -254,7 +306,7 @@ describe("says what is wrong with", () => {
     [
       "an unknown part",
       { weigths: "w" },
-      /sampling: there is no part "weigths"; did you mean weights\? There are shuffle, dropLast, weights/,
+      /sampling: there is no part "weigths"; did you mean weights\? There are shuffle, dropLast, byShard, weights/,
     ],
     ["a number for a boolean", { dropLast: 1 }, /dropLast is 1, expected a boolean/],
     ["two ways to weigh", { weights: "w", balance: "w" }, /weights and balance; give one/],

@@ -17,6 +17,11 @@ export interface Sampling<Name extends string = string> {
   shuffle?: boolean;
   /** true: every step has a full batch, and an epoch leaves out the remaining samples. Default false. */
   dropLast?: boolean;
+  /**
+   * true: every shard has samples of its own, neighbours in the data set, and shuffles among these. So a machine only reads
+   * those of its shards. Default false: all shards draw from all samples.
+   */
+  byShard?: boolean;
   /** Draws with replacement; a sample's probability is proportional to its weight. */
   weights?: PerSample<Name>;
   /** Draws with replacement; every class (an integer per sample) is equally likely, and so is every sample within a class. */
@@ -40,12 +45,15 @@ export interface SamplingPlan {
 export type SampleOrder =
   | { kind: "shuffled"; rows: number }
   | { kind: "as stored" }
+  /** Each shard has samples of its own, and shuffles these or keeps their order. */
+  | { kind: "by shard"; isShuffled: boolean }
   /** With the byte offset of the running sums of the weights. */
   | { kind: "weighted"; rows: number; sums: number };
 
 const parts = optionNames<Sampling>({
   shuffle: true,
   dropLast: true,
+  byShard: true,
   weights: true,
   balance: true,
   samples: true,
@@ -55,8 +63,8 @@ const parts = optionNames<Sampling>({
 export function checkSampling(what: string, sampling: unknown): void {
   const problem = (reason: string) => new JobError(`${what} ${reason}`);
   checkParts(what, sampling, parts);
-  const { shuffle, dropLast, weights, balance, samples } = sampling as Sampling;
-  for (const [name, value] of Object.entries({ shuffle, dropLast })) {
+  const { shuffle, dropLast, byShard, weights, balance, samples } = sampling as Sampling;
+  for (const [name, value] of Object.entries({ shuffle, dropLast, byShard })) {
     if (value !== undefined && typeof value !== "boolean")
       throw problem(`${name} is ${value}, expected a boolean`);
   }
@@ -66,6 +74,8 @@ export function checkSampling(what: string, sampling: unknown): void {
   if (withReplacement && shuffle === false) {
     throw problem("has shuffle: false, but draws by weights are random; leave one of the two out");
   }
+  if (withReplacement && byShard)
+    throw problem("has byShard, but draws by weights are from all samples; leave one of the two out");
   if (samples === undefined) return;
   if (!withReplacement) throw problem("has samples, which is for draws by weights or balance");
   if (!(Number.isInteger(samples) && samples >= 1 && samples < 2 ** 31)) {
@@ -86,12 +96,13 @@ export function planEpoch(
 
 /** How a training set is ordered. For weights, puts their running sums into shared memory. */
 export function planOrder(
-  { shuffle = true, weights, balance }: Sampling,
+  { shuffle = true, byShard = false, weights, balance }: Sampling,
   train: StoredColumns,
   allocate: (bytes: number) => Storage,
 ): SampleOrder {
   const rows = train.samples;
   const spec = weights ?? balance;
+  if (byShard) return { kind: "by shard", isShuffled: shuffle };
   if (spec === undefined) return shuffle ? { kind: "shuffled", rows } : { kind: "as stored" };
   const sums = runningSums(
     "sampling",
@@ -120,6 +131,34 @@ export function shardRange(count: number, shards: number, shard: number): [from:
   return [Math.floor((count * shard) / shards), Math.floor((count * (shard + 1)) / shards)];
 }
 
+/** Samples of one shard in an epoch, and in each of its steps but the last. */
+function samplesOfShard(plan: SamplingPlan, shard: number): { inEpoch: number; inStep: number } {
+  const { shards } = plan;
+  const steps = stepsPerEpoch(plan);
+  const countIn = (step: number) => {
+    const [from, to] = shardRange(samplesInStep(plan, step), shards, shard);
+    return to - from;
+  };
+  const inStep = countIn(0);
+  return { inEpoch: (steps - 1) * inStep + countIn(steps - 1), inStep };
+}
+
+/** With samples by shard: the sample at each place of a step of one shard. */
+function drawsOfShard(
+  plan: SamplingPlan,
+  isShuffled: boolean,
+  epoch: number,
+  shard: number,
+): (step: number, place: number) => number {
+  let start = 0;
+  for (let before = 0; before < shard; before++) start += samplesOfShard(plan, before).inEpoch;
+  const { inEpoch, inStep } = samplesOfShard(plan, shard);
+  if (!isShuffled || inEpoch === 0) return (step, place) => start + step * inStep + place;
+  // A permutation for each shard.
+  const permutation = new Permutation(inEpoch, plan.seed, epoch * plan.shards + shard);
+  return (step, place) => start + permutation.at(step * inStep + place);
+}
+
 /** The sample at each place of one epoch. */
 function drawsOf({ order, seed }: SamplingPlan, epoch: number): (place: number) => number {
   switch (order.kind) {
@@ -128,6 +167,7 @@ function drawsOf({ order, seed }: SamplingPlan, epoch: number): (place: number) 
       return (place) => permutation.at(place);
     }
     case "as stored":
+    case "by shard":
       return (place) => place;
     case "weighted": {
       const sums = heap().float64.subarray(order.sums / 8, order.sums / 8 + order.rows);
@@ -142,6 +182,8 @@ export class Sampler {
   readonly #perEpoch: number;
   #epoch = -1;
   #draw: (place: number) => number = (place) => place;
+  /** With samples by shard, by shard, for the epoch. */
+  readonly #drawsOfShards = new Map<number, (step: number, place: number) => number>();
 
   constructor(plan: SamplingPlan) {
     this.#plan = plan;
@@ -168,14 +210,21 @@ export class Sampler {
 
   /** Writes the sample numbers of one shard to the start of `into`, and returns how many there are. */
   shardSamples(step: number, shard: number, into: Int32Array): number {
-    const { batchSize, shards } = this.#plan;
+    const { batchSize, shards, order } = this.#plan;
     const epoch = this.epochOf(step);
     if (epoch !== this.#epoch) {
       this.#draw = drawsOf(this.#plan, epoch);
+      this.#drawsOfShards.clear();
       this.#epoch = epoch;
     }
-    const start = (step % this.#perEpoch) * batchSize;
     const [from, to] = shardRange(samplesInStep(this.#plan, step), shards, shard);
+    if (order.kind === "by shard") {
+      const draw = this.#drawsOfShards.get(shard) ?? drawsOfShard(this.#plan, order.isShuffled, epoch, shard);
+      this.#drawsOfShards.set(shard, draw);
+      for (let place = 0; place < to - from; place++) into[place] = draw(step % this.#perEpoch, place);
+      return to - from;
+    }
+    const start = (step % this.#perEpoch) * batchSize;
     for (let place = from; place < to; place++) into[place - from] = this.#draw(start + place);
     return to - from;
   }

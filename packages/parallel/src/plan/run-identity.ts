@@ -18,6 +18,7 @@ const hashAt = (address: number, bytes: number) =>
   hashBytes(heap().uint8.subarray(address, address + bytes)).slice(0, 16);
 
 function describeOrder(order: SampleOrder): string {
+  if (order.kind === "by shard") return `by shard, ${order.isShuffled ? "shuffled" : "as stored"}`;
   if (order.kind !== "weighted") return order.kind;
   return `by weights ${hashAt(order.sums, 8 * order.rows)}`;
 }

@@ -18,6 +18,8 @@ import type { MetricsPlan } from "../metrics/plan.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
 import { hashTensor } from "../shared/digest.ts";
+import type { Machines } from "../shared/machines.ts";
+import { shardsOfMachine } from "../shared/machines.ts";
 import { runningStatistics, watchTraining } from "../shared/untrained.ts";
 import { BatchSource } from "../step/batches.ts";
 
@@ -30,7 +32,7 @@ export interface ProbedRun {
   train: StoredColumns;
   test: StoredColumns | undefined;
   metrics: MetricsPlan;
-  plan: { stallSeconds: number; steps: number };
+  plan: { stallSeconds: number; steps: number; machines: Machines };
   state: { step: number };
 }
 
@@ -72,16 +74,17 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
     return source;
   };
   const look = (): Found[] => {
-    const shard = firstShard(sampler, state.step);
+    const [first] = shardsOfMachine(sampling.shards, plan.machines);
+    const shard = firstShard(sampler, state.step, first);
     const rows = { ...shard, source: newSource(train, "training", shard.capacity) };
-    const first = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
+    const held = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
     const check = watchModel(model, state.step + 1);
     let phase: Phase = "idle";
     const enter = (next: Phase) => {
       check(workers[phase]);
       phase = next;
     };
-    const evaluated = first && { ...first, source: newSource(test!, "evaluation", first.capacity) };
+    const evaluated = held && { ...held, source: newSource(test!, "evaluation", held.capacity) };
     const probed = {
       job,
       model,

@@ -9,6 +9,7 @@ import type { Found } from "../checks/probe.ts";
 import { compareWithMain, firstRows, firstShard } from "../checks/probe.ts";
 import { samplesInStep, stepsPerEpoch } from "../data/sampling.ts";
 import { NonFiniteError } from "../errors.ts";
+import { shardsOfMachine } from "../shared/machines.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import { findNonFinite } from "../step/non-finite.ts";
 import { finishEpoch } from "./epoch-end.ts";
@@ -84,7 +85,10 @@ function* compareFunctions(worker: Worker, expected: readonly Found[]): Pauses {
     seed: sampling.seed,
     step: done.steps,
     epoch: sampler.epochOf(done.steps),
-    train: { ...firstShard(sampler, done.steps), source: train },
+    train: {
+      ...firstShard(sampler, done.steps, shardsOfMachine(setup.layout.shards, setup.plan.machines)[0]),
+      source: train,
+    },
     test: evaluated && { ...firstRows(evaluated.samples, sampler.largestShard), source: evaluated.source },
     enter: where.enter,
     again: false,
