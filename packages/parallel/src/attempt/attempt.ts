@@ -50,10 +50,19 @@ async function follow(
   look: () => void = () => undefined,
 ): Promise<void> {
   let running = true;
+  let wake: () => void = () => undefined;
+  const settle = () => {
+    running = false;
+    wake();
+  };
   // Awaited below; until then a failure only ends the loop.
-  const ended = work.catch(() => undefined).finally(() => (running = false));
+  work.then(settle, settle);
   while (running) {
-    await Promise.race([ended, clock.sleep(pollMs)]);
+    // No race with `work`: that would remember each look for as long as the run goes on.
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      void clock.sleep(pollMs).then(() => resolve());
+    });
     if (running) check();
     look();
   }
