@@ -14,7 +14,7 @@ from pytorch_threads import use_threads, ways_to_use
 from serve import serve, warm_up
 
 
-def version(mode, group, threads):
+def version(mode, ranks, threads):
     """The versions of PyTorch and of the BLAS and convolution libraries that it has: built in, or loaded."""
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     try:
@@ -23,7 +23,6 @@ def version(mode, group, threads):
         libraries = sorted(name for name in files if re.match(r"lib(open)?(blas|mkl|blis|dnnl)", name))
     except OSError:
         libraries = []
-    ranks = len(group.followers) + 1
     how = f"{ranks} ranks" if ranks > 1 else f"threads {threads[0]} (BLAS {threads[1]})"
     compiled = ["compiled"] if mode == "compile" else []
     return ", ".join([f"PyTorch {torch.__version__}", *compiled, how, *([built[1]] if built else []), *libraries])
@@ -53,7 +52,7 @@ class Pytorch:
             "parameters": parameters,
             "losses": losses,
             "msPerStep": last * 1000,
-            "version": version(self.mode, group, threads),
+            "version": version(self.mode, len(group.followers) + 1, threads),
         }
 
     def run(self, steps):

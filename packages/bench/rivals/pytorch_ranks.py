@@ -13,7 +13,7 @@ from serve import vitals
 
 def join(rank, ranks, rendezvous):
     use_threads(1, 1)
-    # All ranks are on this machine, whose name may not resolve.
+    # Unless told otherwise, all ranks are on this machine, whose name may not resolve.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=ranks)
     return Training(rank, ranks)

@@ -177,6 +177,12 @@ it.each([
   ["an unknown model", ["--models", "mlp-huge"], /^bench: .*There is no model "mlp-huge"/],
   ["an unknown contender", ["--only", "numpy"], /^bench: .*There is no "numpy"/],
   ["an unknown option", ["--fast"], /^bench: unknown option '--fast'/],
+  ["machines that are one", ["machines", "--machines", "1"], /^bench: .*Expected at least 2 machines\./],
+  [
+    "no other checkout",
+    ["machines", "--command", "/no.js"],
+    /^bench: machines: --command is \/no\.js, which/,
+  ],
 ])("answers %s with one line and exit code 2", async (_, args, message) => {
   const { code, stderr } = await bench(...args);
   expect(code).toBe(2);
@@ -187,7 +193,16 @@ it.each([
 it("helps", async () => {
   const { code, stdout } = await bench("--help");
   expect(code).toBe(0);
-  for (const word of ["kernels", "scaling", "--models", "--only", "--workers", "--rounds", "--json"]) {
+  for (const word of [
+    "kernels",
+    "scaling",
+    "machines",
+    "--models",
+    "--only",
+    "--workers",
+    "--rounds",
+    "--json",
+  ]) {
     expect(stdout).toContain(word);
   }
 });

@@ -1,16 +1,29 @@
 // The command `bench`: parses arguments, runs, and turns errors into one line and an exit code.
 import { Command, Option } from "commander";
 import { benchKernels } from "./kernels/kernel-bench.ts";
-import { parseCount, parseCounts, parseModels, parseSeconds, parseWho, zooDefaults } from "./options.ts";
+import { benchMachines } from "./machines/machines-bench.ts";
+import { SurroundingsError } from "./machines/namespaces.ts";
+import {
+  parseCount,
+  parseCounts,
+  parseDelay,
+  parseMachines,
+  parseModels,
+  parseRate,
+  parseSeconds,
+  parseWho,
+  zooDefaults,
+} from "./options.ts";
 import { benchScaling } from "./scaling/scaling-bench.ts";
 import { zooModel } from "./zoo.ts";
 import { benchZoo } from "./zoo-bench.ts";
 
 /** Exit codes: wrong usage; the run failed; ended by a signal (128 + its number). */
-const exitCode = { misuse: 2, failure: 1, SIGINT: 130, SIGTERM: 143 } as const;
+const exitCode = { misuse: 2, failure: 1, SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 // Exit explicitly on a signal: children are killed in the exit handler, which a bare signal would skip.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(exitCode[signal]));
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => process.exit(exitCode[signal]));
 
 const program = new Command("bench")
   .description("Measures shardgrad, beside what else one would train with.")
@@ -49,13 +62,15 @@ command("kernels", "kernels by themselves: products, convolutions, memory, the b
   .option("--threads <n>", "threads that measure the same at once", parseCount, 1)
   .action(benchKernels);
 
-const chosen = ["mlp-small", "mlp-large", "char-gpt"].map(zooModel);
+/** Some of the models, unless it says which. */
+function modelsOption(...names: string[]): Option {
+  return new Option("--models <names>", "which models, separated by commas")
+    .argParser(parseModels)
+    .default(names.map(zooModel), names.join(","));
+}
+
 command("scaling", "what more workers bring, and where the time goes that they lose")
-  .addOption(
-    new Option("--models <names>", "which models, separated by commas")
-      .argParser(parseModels)
-      .default(chosen, chosen.map(({ name }) => name).join(",")),
-  )
+  .addOption(modelsOption("mlp-small", "mlp-large", "char-gpt"))
   .option("--workers <counts>", "numbers of workers, separated by commas", parseCounts, workers)
   .addOption(
     new Option("--kernels <name>", "what computes; the best there is if absent").choices([
@@ -66,9 +81,23 @@ command("scaling", "what more workers bring, and where the time goes that they l
   )
   .action(benchScaling);
 
+command("machines", "several machines, made of this one by root, beside PyTorch over gloo on the same")
+  .addOption(modelsOption("mlp-large", "char-gpt", "gpt-256"))
+  .option("--machines <n>", "how many, each with one worker", parseMachines, 2)
+  .option("--rate <rate>", "of each link, such as 1gbit; unlimited if absent", parseRate)
+  .addOption(
+    new Option("--delay <time>", "of each link, one way, such as 5ms")
+      .argParser(parseDelay)
+      .default(0, "none"),
+  )
+  .option("--seconds <s>", "of measured steps in a turn", parseSeconds, 5)
+  .option("--command <path>", "another checkout's packages/shardgrad/bin/shardgrad.js, to compare with")
+  .action(benchMachines);
+
 try {
   await program.parseAsync();
 } catch (error) {
+  if (error instanceof SurroundingsError) program.error(`bench: ${error.message}`);
   process.stderr.write(`bench: ${error instanceof Error ? error.stack : error}\n`);
   process.exitCode = exitCode.failure;
 }

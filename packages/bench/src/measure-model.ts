@@ -11,7 +11,8 @@ import type { PrepareCommand, Prepared } from "./protocol.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import type { ZooModel } from "./zoo.ts";
 
-const checkSteps = 4;
+/** Whose losses are compared. */
+export const checkSteps = 4;
 
 export interface MeasureOptions {
   rounds: number;
@@ -27,7 +28,7 @@ export interface ModelMeasured {
 }
 
 /** Writes the files that all start from, and returns the expected results. */
-async function judge(command: PrepareCommand): Promise<Prepared> {
+export async function judge(command: PrepareCommand): Promise<Prepared> {
   const process = new ContenderProcess(referenceLaunch);
   try {
     return await process.ask<Prepared>(command, prepareLimitMs);

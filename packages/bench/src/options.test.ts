@@ -1,13 +1,23 @@
 import { InvalidArgumentError } from "commander";
 import { expect, it } from "vitest";
 import { everyone, listContenders } from "./contenders.ts";
-import { parseCount, parseCounts, parseModels, parseSeconds, parseWho } from "./options.ts";
+import {
+  parseCount,
+  parseCounts,
+  parseDelay,
+  parseMachines,
+  parseModels,
+  parseRate,
+  parseSeconds,
+  parseWho,
+} from "./options.ts";
 
 it("reads lists, once each", () => {
   expect(parseCounts("1,2, 4,2")).toEqual([1, 2, 4]);
   expect(parseWho("jax-js,shardgrad-wasm")).toEqual(["jax-js", "shardgrad-wasm"]);
   expect(parseModels("lenet5,mlp-tiny").map(({ name }) => name)).toEqual(["lenet5", "mlp-tiny"]);
   expect(parseSeconds("0.5")).toBe(0.5);
+  expect([parseMachines("2"), parseRate("10gbit"), parseDelay("5ms")]).toEqual([2, 1e10, 5e-3]);
 });
 
 it.each([
@@ -18,6 +28,9 @@ it.each([
   ["an unknown contender", () => parseWho("shardgrad-wasm,numpy")],
   ["an unknown model", () => parseModels("mlp-huge")],
   ["no time at all", () => parseSeconds("0")],
+  ["one machine as several", () => parseMachines("1")],
+  ["a rate without a unit", () => parseRate("10")],
+  ["a delay without a unit", () => parseDelay("5")],
 ])("refuses %s", (_, parse) => expect(parse).toThrow(InvalidArgumentError));
 
 it("says what would have fitted", () => {

@@ -1,7 +1,7 @@
 // Turns command-line words into checked values. An invalid word is refused with the list of valid ones.
 import { usableCores } from "@shardgrad/parallel/engine";
 import { InvalidArgumentError } from "commander";
-import { defaultWorkerCounts } from "shardgrad/measure";
+import { defaultWorkerCounts, parseBandwidth, parseLatency } from "shardgrad/measure";
 import type { Who } from "./contenders.ts";
 import { everyone } from "./contenders.ts";
 import type { ZooModel } from "./zoo.ts";
@@ -64,6 +64,27 @@ export function parseSeconds(text: string): number {
     throw new InvalidArgumentError("Expected a positive number of seconds.");
   }
   return seconds;
+}
+
+/** `2` machines or more. */
+export function parseMachines(text: string): number {
+  const machines = parseCount(text);
+  if (machines >= 2) return machines;
+  throw new InvalidArgumentError("Expected at least 2 machines.");
+}
+
+/** `1gbit`, in bits a second. */
+export function parseRate(text: string): number {
+  const rate = parseBandwidth(text);
+  if (rate !== undefined) return rate;
+  throw new InvalidArgumentError("Expected a rate, such as 1gbit.");
+}
+
+/** `5ms`, in seconds. */
+export function parseDelay(text: string): number {
+  const delay = parseLatency(text);
+  if (delay !== undefined) return delay;
+  throw new InvalidArgumentError("Expected a time, such as 5ms.");
 }
 
 /** The defaults. */
