@@ -11,6 +11,8 @@ const advice = {
   gradients: "use fewer shards",
   "arrays of shards that train apart": "use fewer shards",
   "averaged gradient": "use a smaller model",
+  "sums from other machines":
+    "use a number of shards that machines divide into powers of two, or more machines",
   "weights to draw by": "draw without weights, or from fewer samples",
   "lists of held-out samples": "give a test set instead of validation, or fewer samples",
   "records of epochs": "use fewer epochs",

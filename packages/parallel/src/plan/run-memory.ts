@@ -6,14 +6,17 @@ import { blockSize, formatBytes } from "@shardgrad/core/engine";
 import { storedBytes } from "../data/column-data.ts";
 import type { FoundSet } from "../data/dataset.ts";
 import type { RunJob } from "../job/define-job.ts";
+import { pieceBytes } from "../machines/piece-average.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { noMetrics } from "../metrics/plan.ts";
+import { planBuckets } from "../shared/buckets.ts";
 import { epochColumns } from "../shared/epoch-records.ts";
 import { tableBytes } from "../shared/float64-table.ts";
 import { callColumns } from "../shared/kernel-calls.ts";
 import type { LayoutSizes } from "../shared/layout.ts";
 import { layoutBytes, slotsOf } from "../shared/layout.ts";
 import { stepBytes } from "../shared/local-memory.ts";
+import { isShared } from "../shared/machines.ts";
 import { placeParameters, placeUntrained, tensorBytes } from "../shared/model-places.ts";
 import { markColumns } from "../shared/phase-marks.ts";
 import { snapshotCount } from "../shared/snapshots.ts";
@@ -114,7 +117,15 @@ function buildingBytes({ job, model, optimizer }: BudgetParts): number {
 const statesOf = ({ state }: Optimizer) => new Set(state.flatMap((tensors) => Object.keys(tensors))).size;
 const averagesOf = ({ ema }: RunJob) => (ema === undefined ? 0 : 1);
 
-/** What `planLayout` lays out, row by row. */
+/** On several machines: bytes of what the link gets from the others. */
+function piecesFor(model: AnyModule, sizes: LayoutSizes): number {
+  if (!isShared(sizes.machines) || sizes.numbers !== undefined) return 0;
+  const { parameters, flatSize } = placeParameters(model);
+  const buckets = sizes.overlaps ? planBuckets(parameters, flatSize) : [];
+  return blockSize(pieceBytes({ buckets, flatSize, slots: slotsOf(sizes) }));
+}
+
+/** What `planLayout` lays out, row by row, and what its link gets. */
 function layoutRows(
   { job, model, optimizer, plan, sizesFor }: BudgetParts,
   metrics: MetricsPlan,
@@ -123,6 +134,7 @@ function layoutRows(
   const sizes = sizesFor(metrics);
   const flat = placeParameters(model).flatSize * 4;
   const slots = slotsOf(sizes).count;
+  const pieces = piecesFor(model, sizes);
   const states = statesOf(optimizer);
   const apart = local ? states + (local.hogwild ? 0 : 1) : 0;
   const recordBytes = tableBytes(1, stepColumns(optimizer.paramGroups.length));
@@ -134,6 +146,7 @@ function layoutRows(
     memoryRow("gradients", blockSize(flat * slots) / slots, slots, "array"),
     memoryRow("arrays of shards that train apart", blockSize(flat * shards), apart, "array"),
     memoryRow("averaged gradient", blockSize(flat)),
+    memoryRow("sums from other machines", pieces, pieces > 0 ? 1 : 0),
     memoryRow("optimizer state", blockSize(flat), states, "array"),
     memoryRow("average of the weights", blockSize(flat), averagesOf(job)),
     memoryRow("frozen parameters and buffers", blockSize(untrained.bytes), untrained.bytes > 0 ? 1 : 0),
@@ -148,7 +161,8 @@ function layoutRows(
     ),
     memoryRow("metrics", blockSize(metrics.bytes), metrics.bytes > 0 ? 1 : 0),
   ];
-  const rest = layoutBytes(model, optimizer, sizes) - rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const laidOut = rows.reduce((sum, { bytes }) => sum + bytes, 0) - pieces;
+  const rest = layoutBytes(model, optimizer, sizes) - laidOut;
   // Everything too small for a row of its own, and the rounding of blocks.
   return [...rows, memoryRow("bookkeeping", rest)];
 }
