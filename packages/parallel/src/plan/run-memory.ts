@@ -121,7 +121,7 @@ const averagesOf = ({ ema }: RunJob) => (ema === undefined ? 0 : 1);
 function piecesFor(model: AnyModule, sizes: LayoutSizes): number {
   if (!isShared(sizes.machines) || sizes.numbers !== undefined) return 0;
   const { parameters, flatSize } = placeParameters(model);
-  const buckets = sizes.overlaps ? planBuckets(parameters, flatSize) : [];
+  const buckets = sizes.overlaps ? planBuckets(parameters, flatSize, sizes.machines.workers.length) : [];
   return blockSize(pieceBytes({ buckets, flatSize, slots: slotsOf(sizes) }));
 }
 

@@ -11,15 +11,16 @@ export interface Bucket {
   parameters: [first: number, end: number];
 }
 
-/** Fewer bytes do not fill a link for longer than a message takes to start. */
-const leastBytes = 1024 ** 2;
+/** Fewer bytes, in all and for each machine's piece, do not fill a link for longer than a message takes to start. */
+const [leastBytes, leastPieceBytes] = [1024 ** 2, 64 * 1024];
 
 /** Cuts the flat arrays at the starts of parameters, from the end to the beginning. */
 export function planBuckets(
   parameters: readonly ParameterPlace[],
   flatSize: number,
-  least = leastBytes,
+  machines: number,
 ): Bucket[] {
+  const least = Math.max(leastBytes, machines * leastPieceBytes);
   const buckets: Bucket[] = [];
   let [to, end] = [flatSize, parameters.length];
   for (let first = parameters.length - 1; first >= 0; first--) {

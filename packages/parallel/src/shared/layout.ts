@@ -183,7 +183,7 @@ export function planLayout(
         allocate,
       ),
     squares: table(blockCount(flatSize)),
-    buckets: sizes.overlaps ? planBuckets(parameters, flatSize) : [],
+    buckets: sizes.overlaps ? planBuckets(parameters, flatSize, machines.workers.length) : [],
     bucketWords: allocate(4 * wordsPerLine * workers).offset,
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
