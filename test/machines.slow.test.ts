@@ -1,15 +1,17 @@
 // All numbers of machines and workers over MPI, and a death of one process in each phase of a step: the bits of one machine.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { train } from "@shardgrad/parallel";
 import { afterAll, describe, expect, it } from "vitest";
 import { launch, launchers, launchersMissing } from "../packages/mpi/testing/launchers.ts";
 import { command } from "./run-command.ts";
 import { lastOf, startMachines, untilNoneWith } from "./start-machines.ts";
+import { writeJob } from "./write-job.ts";
 
+const workspace = fileURLToPath(new URL("..", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "shardgrad-machines-"));
 afterAll(() => rmSync(root, { recursive: true }));
 let count = 0;
@@ -41,6 +43,11 @@ const phases = [
   "checkpoint",
 ] as const;
 
+/** The first machine alone saves. */
+const deaths = phases.flatMap((phase) =>
+  (phase === "checkpoint" ? [0] : [0, 1]).map((machine) => ({ phase, machine })),
+);
+
 describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
   describe.each(launchers)("$name", (launcher) => {
     const combinations = jobs.flatMap((job) =>
@@ -57,7 +64,7 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
       },
     );
 
-    it.each(phases.flatMap((phase) => [0, 1].map((machine) => ({ phase, machine }))))(
+    it.each(deaths)(
       "kill -9 of machine $machine in $phase ends all, and the newest checkpoint goes on to the same bits",
       async ({ phase, machine }) => {
         const job = jobs[count % jobs.length]!;
@@ -68,7 +75,7 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
         const { code, stdout, stderr } = await launch(launcher, 2, [faulty, JSON.stringify(run)]);
         expect([code === 0, stderr, /^[0-9a-f]{64}$/m.test(stdout)]).toEqual([false, "", false]);
         await untilNoneWith(directory);
-        expect(readdirSync(directory).filter((name) => name.startsWith("step-")).length).toBeGreaterThan(0);
+        // From the beginning, if nothing was saved yet.
         const resume = ["--workers", "2", "--checkpoint", directory, "--resume"];
         const ended = await startMachines(launcher, 3 - machine, jobOf(job), [...flags, ...resume]).ended;
         expect(lastOf(ended)).toMatchObject({ weightsSha256: await hashOf(job) });
@@ -93,7 +100,7 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
         "kernels of other bits",
         ["--kernels", "reference"],
         expect.stringMatching(
-          /^machine 1 computes with reference kernels, machine 0 with wasm-\w+ kernels: these give different bits; all machines can use kernels: "wasm-\w+"$/,
+          /^machine 1 computes with reference kernels, machine 0 with wasm-\w+ kernels.*: these give different bits; all machines can use kernels: "wasm-\w+"$/,
         ),
       ],
       [
@@ -114,16 +121,52 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
       ]);
     });
 
-    it("through npx", async () => {
+    it("a process has one such run: another, at the same time or later, is refused by one line", async () => {
+      const program = writeJob(`
+        import { train } from "@shardgrad/parallel";
+        const job = ${JSON.stringify(jobOf("dropout"))};
+        const run = (machines) => train(job, { workers: 1, shards: 12, steps: 10, kernels: "wasm", machines })
+          .then(({ weightsSha256 }) => weightsSha256, ({ message }) => message);
+        const found = [...(await Promise.all([run("auto"), run("auto")])), await run("auto"), await run("off")];
+        console.log(JSON.stringify(found));`);
+      const { code, stdout, stderr } = await launch(launcher, 2, [program]);
+      expect([code, stderr]).toEqual([0, ""]);
+      const refusal = expect.stringMatching(
+        /^train: a run of this process has connected the machines before, /,
+      );
+      const hash = await hashOf("dropout");
+      for (const line of stdout.trim().split("\n"))
+        expect(JSON.parse(line)).toEqual([hash, refusal, refusal, hash]);
+    });
+
+    const startBy = (...how: string[]) => {
       const { command: mpirun, flags: own, env } = launcher;
-      const args = [...own, "-n", "2", "npx", "shardgrad", "train", fileURLToPath(jobOf("dropout"))];
       const more = ["--workers", "1", "--json"];
-      const options = { encoding: "utf8", env: { ...process.env, ...env } } as const;
-      const { status, stdout } = spawnSync(mpirun, [...args, ...flags, ...more], options);
-      expect(status).toBe(0);
-      expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({
-        weightsSha256: await hashOf("dropout"),
+      const args = [...own, "-n", "2", ...how, "train", fileURLToPath(jobOf("dropout")), ...flags, ...more];
+      const nodes = dirname(process.execPath);
+      const PATH = `${nodes}${delimiter}${process.env.PATH}`;
+      return spawnSync(mpirun, args, {
+        encoding: "utf8",
+        env: { ...process.env, ...env, PATH },
+        cwd: workspace,
       });
+    };
+    const trained = async ({ status, stdout }: ReturnType<typeof startBy>) => {
+      expect(status).toBe(0);
+      const end: unknown = JSON.parse(stdout.trim().split("\n").at(-1)!);
+      expect(end).toMatchObject({ weightsSha256: await hashOf("dropout") });
+    };
+
+    it("started by its name in node_modules/.bin", async () => {
+      await trained(startBy(join("node_modules", ".bin", "shardgrad")));
+    });
+
+    it("started by npx, as far as that passes the launcher's connection on", async () => {
+      const ended = startBy("npx", "shardgrad");
+      if (launcher.name === "Open MPI") return await trained(ended);
+      expect(ended.stderr).toMatch(
+        /^shardgrad: mpi: the launcher's socket \(PMI_FD is \d+\) is not open in this process: npx passes none on; start node_modules\/\.bin\/shardgrad instead of npx shardgrad$/m,
+      );
     });
   });
 

@@ -1,4 +1,5 @@
 // Connects this process with the others of its launch, once; another thread then takes the connection over.
+import { fstatSync } from "node:fs";
 import type { Launch, TransportPackage } from "@shardgrad/parallel/engine";
 import type { Calls } from "./calls.ts";
 import { bindCalls, check, numberOf } from "./calls.ts";
@@ -17,12 +18,31 @@ interface Connected {
 /** Of this thread, which may open it again and again: koffi keeps 3 KB for each function that it binds. */
 let connected: Connected | undefined;
 
+/**
+ * MPICH's and Intel's launchers, and Slurm's pmi2, give a process a socket to speak to them, which Node.js passes on to no
+ * process that it starts. The library itself would then end the process with a stack of lines.
+ *
+ * @throws MpiError if it is not there
+ */
+function requireSocket({ PMI_FD }: NodeJS.ProcessEnv): void {
+  if (PMI_FD === undefined) return;
+  try {
+    if (fstatSync(Number(PMI_FD)).isSocket()) return;
+  } catch {
+    // A number that is no open file.
+  }
+  throw new MpiError(
+    `mpi: the launcher's socket (PMI_FD is ${PMI_FD}) is not open in this process: npx passes none on; start node_modules/.bin/shardgrad instead of npx shardgrad`,
+  );
+}
+
 /** Starts MPI, unless another thread has. From then on, its errors are returned and do not end the process. */
 function connect(): Connected {
   const mpi = findMpi();
   const { abi, name } = mpi;
   const calls = bindCalls(mpi);
   if (numberOf(calls.initialized, "looking for a connection", calls) === 0) {
+    requireSocket(process.env);
     numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
     check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
   }

@@ -19,10 +19,13 @@ export interface TransportSource {
 
 const packageName = "@shardgrad/mpi";
 
+/** Whether a run of this process has asked for the connection, which there is once. */
+let isTaken = false;
+
 /**
  * What the launcher of this process asks for; undefined if it is alone.
  *
- * @throws JobError if the package is not installed
+ * @throws JobError if the package is not installed, or for the second run of a process
  */
 export async function findTransport(jobUrl: string): Promise<TransportSource | undefined> {
   const launched = machinesOf(process.env);
@@ -33,6 +36,12 @@ export async function findTransport(jobUrl: string): Promise<TransportSource | u
       `train: this is process ${launched.machine} of ${launched.machines} of a launcher such as mpirun, and ${packageName} is not installed; npm install ${packageName}, or train each by itself with machines: "off" (--machines off)`,
     );
   }
+  if (isTaken) {
+    throw new JobError(
+      'train: a run of this process has connected the machines before, which MPI does once in a process; start another process for another run, or train each machine by itself with machines: "off"',
+    );
+  }
+  isTaken = true;
   const { openTransport } = (await import(url)) as TransportPackage;
   return { url, open: () => openTransport(heap().buffer as SharedArrayBuffer, launched) };
 }
