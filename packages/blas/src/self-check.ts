@@ -48,10 +48,13 @@ function multiply(gemm: Gemm, F: Floats, { a, b, beta }: (typeof cases)[number])
   const width = F.BYTES_PER_ELEMENT;
   const [left, right, to] = [aStart * width, bStart * width, cStart * width];
   const rows = [to, step, n + gap] as const;
+  const from: typeof rows | readonly [0, 0, 0] = beta === 0 ? [0, 0, 0] : rows;
   gemm(
     ...([batch, m, n, k, left, step, aRow, aCol, right, step, bRow, bCol] as const),
     ...rows,
-    ...(beta === 0 ? ([0, 0, 0] as const) : rows),
+    from[0],
+    from[1],
+    from[2],
   );
   return F.slice();
 }
