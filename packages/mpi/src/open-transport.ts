@@ -43,6 +43,9 @@ function connect(): Connected {
   const calls = bindCalls(mpi);
   if (numberOf(calls.initialized, "looking for a connection", calls) === 0) {
     requireSocket(process.env);
+    // Over one TCP connection, what lets the next message begin waits behind the data of others: both directions at once get
+    // half of a line. mpirun --mca btl_tcp_links sets the same variable, and wins.
+    process.env.OMPI_MCA_btl_tcp_links ??= "4";
     numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
     check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
   }
