@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { train } from "@shardgrad/parallel";
+import { phases } from "@shardgrad/parallel/engine";
 import { afterAll, describe, expect, it } from "vitest";
 import { launch, launchers, launchersMissing } from "../packages/mpi/testing/launchers.ts";
 import { command } from "./run-command.ts";
@@ -32,21 +33,11 @@ function hashOf(name: string): Promise<string> {
 }
 
 const faulty = fileURLToPath(new URL("../packages/parallel/testing/faulty-machine.ts", import.meta.url));
-const phases = [
-  "gather",
-  "forward",
-  "backward",
-  "barrier",
-  "reduce",
-  "update",
-  "evaluate",
-  "checkpoint",
-] as const;
 
 /** The first machine alone saves. */
-const deaths = phases.flatMap((phase) =>
-  (phase === "checkpoint" ? [0] : [0, 1]).map((machine) => ({ phase, machine })),
-);
+const deaths = phases
+  .filter((phase) => phase !== "idle")
+  .flatMap((phase) => (phase === "checkpoint" ? [0] : [0, 1]).map((machine) => ({ phase, machine })));
 
 describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
   describe.each(launchers)("$name", (launcher) => {

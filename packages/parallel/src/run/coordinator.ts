@@ -130,7 +130,8 @@ export async function coordinate<M extends AnyModule>(
   } catch (error) {
     // What another machine still sends must not meet other numbers.
     if (line || error instanceof UnendingThreadError) memory.abandon();
-    await line?.fail(error);
+    // If the line is broken, that is no better reason than this one.
+    await line?.fail(error).catch(() => undefined);
     throw error;
   } finally {
     await checkpoints?.close();
