@@ -149,11 +149,15 @@ export class Walk {
     const { output } = node;
     this.#runHooks(output);
     const dy = this.#gradients.get(output)!;
-    node.inputs.forEach((input, index) => {
-      if (!this.#needs(node, index)) return;
-      this.#add(keyOf(input), (sum) => inputGradient(node, index, dy, sum));
-      this.#changeMissing(keyOf(input), -1);
-    });
+    // Wanted ones first: they can leave while the rest is computed, and what only they need can be freed.
+    for (const areWanted of [true, false]) {
+      node.inputs.forEach((input, index) => {
+        const key = keyOf(input);
+        if (this.#wanted.has(key) !== areWanted || !this.#needs(node, index)) return;
+        this.#add(key, (sum) => inputGradient(node, index, dy, sum));
+        this.#changeMissing(key, -1);
+      });
+    }
     if (this.#wanted.has(output)) this.#complete.add(output);
     else {
       this.#gradients.delete(output);

@@ -112,7 +112,7 @@ export class Link {
     const { layout, machines, connection } = parts;
     this.#parts = parts;
     this.#exchanges = new LockstepExchanges(parts);
-    this.#bucketWords = new BucketWords(heap().int32, layout.bucketWords, parts.workers);
+    this.#bucketWords = new BucketWords(heap().int32, layout.bucketWords, layout.buckets.length);
     this.#sums = new MachineSums(layout);
     this.#average = layout.numbers ? undefined : new PieceAverage(layout, connection);
     const keep = (bytes: number) => {
@@ -174,24 +174,26 @@ export class Link {
     const { gradients, average, buckets, shardWeights } = layout;
     const parts = partsOf(layout);
     const underWay = new Set<Waiting>();
-    let begun = 0;
+    const missing = new Set(buckets.keys());
     for (;;) {
       // First: who waits has told before what is there.
       const allWait = control.load("reduceArrived") === workers;
-      const ready = this.#bucketWords.least();
-      if (begun === 0 && ready === 0 && allWait) return;
-      if (begun === 0 && ready > 0) {
+      const ready = [...missing].filter((bucket) => this.#bucketWords.toldBy(bucket) === workers);
+      const isFirst = missing.size === buckets.length;
+      if (isFirst && ready.length === 0 && allWait) return;
+      if (isFirst && ready.length > 0) {
         yield "reduce";
         yield* connection.share(segmentsByMachine(this.#parts, (shards) => [rowsOf(shardWeights, shards)]));
         if (sumOverShards(layout, "shardWeights") === 0) return;
       }
-      for (; begun < ready; begun++) {
-        const { from, to } = buckets[begun]!;
+      for (const bucket of ready) {
+        const { from, to } = buckets[bucket]!;
+        missing.delete(bucket);
         this.#sums.addUp(gradients, [from, to]);
-        underWay.add(this.#average!.average(gradients, average, parts[begun]!));
+        underWay.add(this.#average!.average(gradients, average, parts[bucket]!));
       }
       for (const part of underWay) if (part.next().done) underWay.delete(part);
-      if (begun === buckets.length && underWay.size === 0) return;
+      if (missing.size === 0 && underWay.size === 0) return;
       connection.look();
       yield "network";
     }

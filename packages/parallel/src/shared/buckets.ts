@@ -1,6 +1,6 @@
 // The parts of the flat arrays that leave for other machines while the backward pass still goes on. It computes the
 // gradients of the last layers first, so the parts are counted from the end; a part leaves when all workers have its
-// gradients, after the one before. Each worker has a word that says how many parts are there.
+// gradients.
 import type { ParameterPlace } from "./model-places.ts";
 
 /** Elements `from` … `to`-1, and the parameters in them. */
@@ -12,7 +12,7 @@ export interface Bucket {
 }
 
 /** Fewer bytes, in all and for each machine's piece, do not fill a link for longer than a message takes to start. */
-const [leastBytes, leastPieceBytes] = [1024 ** 2, 64 * 1024];
+const [leastBytes, leastPieceBytes] = [512 * 1024, 64 * 1024];
 
 /** Cuts the flat arrays at the starts of parameters, from the end to the beginning. */
 export function planBuckets(
@@ -32,37 +32,36 @@ export function planBuckets(
   return buckets;
 }
 
-/** The words of the workers: how many parts are there in this step. */
+/** A word for each part: how many workers have told its gradients to be there. They need not be there in their order. */
 export class BucketWords {
   readonly #view: Int32Array;
   readonly #first: number;
-  readonly #workers: number;
+  readonly #buckets: number;
 
-  /** @param address a cache line for each worker, in the view's buffer */
-  constructor(view: Int32Array, address: number, workers: number) {
+  /** @param address of `bucketWordBytes` in the view's buffer */
+  constructor(view: Int32Array, address: number, buckets: number) {
     this.#view = view;
     this.#first = address / 4;
-    this.#workers = workers;
+    this.#buckets = buckets;
   }
 
-  /** What a worker has put there before is visible to whoever reads this. */
-  store(rank: number, count: number): void {
-    Atomics.store(this.#view, this.#first + rank * wordsPerLine, count);
+  /** A worker's word that it has a part. What it has put there before is visible to whoever reads this. */
+  tell(bucket: number): void {
+    Atomics.add(this.#view, this.#first + bucket, 1);
   }
 
-  /** How many parts all workers have. */
-  least(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (let rank = 0; rank < this.#workers; rank++)
-      least = Math.min(least, Atomics.load(this.#view, this.#first + rank * wordsPerLine));
-    return least;
+  /** How many workers have told it. */
+  toldBy(bucket: number): number {
+    return Atomics.load(this.#view, this.#first + bucket);
   }
 
   /** Only while all workers wait. */
   reset(): void {
-    for (let rank = 0; rank < this.#workers; rank++) this.store(rank, 0);
+    for (let bucket = 0; bucket < this.#buckets; bucket++) Atomics.store(this.#view, this.#first + bucket, 0);
   }
 }
 
-/** Words of a cache line. */
-export const wordsPerLine = 16;
+/** Bytes of the words. */
+export function bucketWordBytes(buckets: number): number {
+  return 4 * Math.max(1, buckets);
+}

@@ -12,7 +12,7 @@ import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { blockSize } from "@shardgrad/core/engine";
 import type { Allocate } from "./allocate.ts";
 import type { Bucket } from "./buckets.ts";
-import { planBuckets, wordsPerLine } from "./buckets.ts";
+import { bucketWordBytes, planBuckets } from "./buckets.ts";
 import { controlBytes } from "./control.ts";
 import { epochColumns } from "./epoch-records.ts";
 import type { Float64Table } from "./float64-table.ts";
@@ -163,6 +163,7 @@ export function planLayout(
   const records = (rows: number, columns: number) => planTable(allocate, rows, columns, "any");
   const slots = slotsOf(sizes);
   const perStep = stepColumns(optimizer.paramGroups.length);
+  const buckets = sizes.overlaps ? planBuckets(parameters, flatSize, machines.workers.length) : [];
   return {
     parameters,
     flatSize,
@@ -183,8 +184,8 @@ export function planLayout(
         allocate,
       ),
     squares: table(blockCount(flatSize)),
-    buckets: sizes.overlaps ? planBuckets(parameters, flatSize, machines.workers.length) : [],
-    bucketWords: allocate(4 * wordsPerLine * workers).offset,
+    buckets,
+    bucketWords: allocate(bucketWordBytes(buckets.length)).offset,
     reached: allocate(shards * parameters.length).offset,
     stepRecords: sizes.recordedSteps ? records(sizes.recordedSteps, perStep) : undefined,
     lastSteps: records(sizes.epochs, perStep),

@@ -7,7 +7,6 @@ import type { GradientSums } from "./gradient-sums.ts";
 
 export class BucketSignals {
   readonly #buckets: readonly Bucket[];
-  readonly #rank: number;
   readonly #words: BucketWords;
   readonly #sums: GradientSums;
   /** The worker's last shard: with its gradients, those of all are there. */
@@ -15,17 +14,14 @@ export class BucketSignals {
   /** By parameter: its part. */
   readonly #bucketOf: number[] = [];
   readonly #done: boolean[];
-  #told = 0;
   #isReplay = true;
 
   constructor(
     buckets: readonly Bucket[],
-    rank: number,
     words: BucketWords,
     { sums, last }: { sums: GradientSums; last: number },
   ) {
     this.#buckets = buckets;
-    this.#rank = rank;
     this.#words = words;
     this.#sums = sums;
     this.#last = last;
@@ -38,7 +34,6 @@ export class BucketSignals {
   /** A step begins: the link has read what was told of the last one. */
   begin(): void {
     this.#done.fill(false);
-    this.#told = 0;
   }
 
   /**
@@ -75,7 +70,6 @@ export class BucketSignals {
     const { from, to } = this.#buckets[bucket]!;
     this.#sums.addUp(this.#last, [from, to]);
     this.#done[bucket] = true;
-    while (this.#done[this.#told]) this.#told++;
-    this.#words.store(this.#rank, this.#told);
+    this.#words.tell(bucket);
   }
 }

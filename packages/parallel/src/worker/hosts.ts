@@ -75,11 +75,11 @@ export function wayToOthers({ plan, layout }: WorkerSetup, meeting: Meeting): Ot
 
 /** The way of gradients that leave early; `last` is the worker's last shard. */
 export function signalsOf(
-  { rank, plan, layout }: WorkerSetup,
+  { layout }: WorkerSetup,
   last: number,
   sums: GradientSums,
 ): BucketSignals | undefined {
   if (layout.buckets.length === 0) return undefined;
-  const words = new BucketWords(heap().int32, layout.bucketWords, plan.workers);
-  return new BucketSignals(layout.buckets, rank, words, { sums, last });
+  const words = new BucketWords(heap().int32, layout.bucketWords, layout.buckets.length);
+  return new BucketSignals(layout.buckets, words, { sums, last });
 }
