@@ -10,8 +10,11 @@ import type { SharedWords } from "../shared/barrier.ts";
 import { AbortedError, Barrier, LookingWords, rest } from "../shared/barrier.ts";
 import { Control } from "../shared/control.ts";
 
-/** Looks before it sleeps: what is on its way often comes soon. */
-const mostLooks = 256;
+/**
+ * Looks before it sleeps: what is on its way often comes soon. Few: where workers keep all cores busy, who has looked for
+ * long waits for a worker's whole slice of time, some milliseconds, when there is something to do.
+ */
+const mostLooks = 16;
 const [sleepMs, mostSleepMs] = [0.05, 0.5];
 
 /** A link with its connection, and where it is. */
@@ -89,7 +92,7 @@ export function driveLink({ link, control, setup, where }: LinkThread): void {
       if (++looks < mostLooks) continue;
       control.beat(rank);
       // Passes may take long: the longer it waits, the less often it looks.
-      rest(control, Math.min(mostSleepMs, sleepMs * (looks / mostLooks)));
+      rest(control, Math.min(mostSleepMs, sleepMs * (1 + looks / 256)));
     } else if (pause instanceof Barrier) {
       where.phase = "barrier";
       control.setPhase(rank, "barrier", where.step);
