@@ -80,16 +80,14 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
   it("kill -9 of one ends all; nothing is left running, and the newest checkpoint goes on to the same bits", async () => {
     const folder = newFolder();
     const saving = ["--checkpoint", folder, "--checkpoint-every", "4", "--resume"];
-    const started = startMachines(first, 2, clusters, [
-      ...flags,
-      "--workers",
-      "1",
-      ...saving,
-      "--epochs",
-      "100000",
-    ]);
-    onceTold(started, '"checkpoint"', () => process.kill(machinesWith(folder).get(1)!, "SIGKILL"));
-    expect((await started.ended).code).not.toBe(0);
+    const endless = [...flags, "--workers", "1", ...saving, "--epochs", "100000"];
+    const started = startMachines(first, 2, clusters, endless, { lines: true });
+    onceTold(started, "3/100", () => process.kill(machinesWith(folder).get(1)!, "SIGKILL"));
+    const died = await started.ended;
+    expect(died.code).not.toBe(0);
+    // Besides what the launcher says. MPICH ends the first at once, too.
+    if (first.name === "Open MPI")
+      expect(died.stderr).toMatch(/^machine 0, at step [1-9][\d,]*: finishing the step/m);
     await untilNoneWith(folder);
     const steps = newestIn(folder) + 3;
     const resumed = startMachines(first, 2, clusters, [

@@ -1,4 +1,4 @@
-// `shardgrad train --json` on several machines: processes that mpirun starts, for tests of what they say and how they end.
+// `shardgrad train` on several machines: processes that mpirun starts, for tests of what they say and how they end.
 import type { ChildProcess } from "node:child_process";
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,24 +21,31 @@ export interface Started {
   ended: Promise<Ended>;
 }
 
-/** @param flagsOf more flags for each machine */
+/**
+ * @param flagsOf more flags for each machine
+ * @param lines whether to print lines for people, so that no event is read
+ */
 export function startMachines(
   launcher: Launcher,
   machines: number,
   job: URL | string,
   flags: readonly string[],
-  { flagsOf, env = {} }: { flagsOf?: readonly string[][]; env?: Record<string, string> } = {},
+  {
+    flagsOf,
+    lines = false,
+    env = {},
+  }: { flagsOf?: readonly string[][]; lines?: boolean; env?: Record<string, string> } = {},
 ): Started {
   const path = typeof job === "string" ? job : fileURLToPath(job);
-  const args = [command, "train", path, "--json", ...flags];
+  const args = [command, "train", path, ...(lines ? [] : ["--json"]), ...flags];
   const all = flagsOf ? [byMachine, JSON.stringify(flagsOf), ...args] : args;
   const { child, ended } = start(launcher, machines, all, env);
-  const told = ended.then(({ code, stdout, stderr }) => {
+  const read = ended.then(({ code, stdout, stderr }) => {
     // MPICH tells of a process that was killed on stdout.
-    const lines = stdout.split("\n").filter((line) => line.startsWith("{") && line.trimEnd().endsWith("}"));
-    return { code, stderr, events: lines.map((line) => JSON.parse(line)) };
+    const told = stdout.split("\n").filter((line) => line.startsWith("{") && line.trimEnd().endsWith("}"));
+    return { code, stderr, events: told.map((line) => JSON.parse(line)) };
   });
-  return { child, ended: told };
+  return { child, ended: read };
 }
 
 /** What the command has said last. */

@@ -8,6 +8,7 @@ import { train } from "../train.ts";
 import type { TrainOptions } from "../watch-options.ts";
 import type { CheckpointFlags } from "./checkpoint-flags.ts";
 import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-flags.ts";
+import { count } from "./event-lines.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { JsonReporter, LineReporter, silent } from "./report.ts";
 import { common, examples, exitCode, fail, keepOutput } from "./run-command.ts";
@@ -57,11 +58,15 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
   const run = train(pathToFileURL(resolve(job)), { ...options, params, ...saving });
   let asked: StopSignal | "SIGPIPE" | undefined;
+  let step = 0;
+  let ofSeveral = false;
   const stop = (signal: StopSignal) => {
     asked ??= signal;
     // Moves below the terminal's own ^C.
     const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
-    const text = fitted("finishing the step; once more to end at once", process.stderr);
+    // A launcher sends it when another machine has died. It says which one, but not when.
+    const where = ofSeveral ? `machine 0, at step ${count.format(step)}: ` : "";
+    const text = fitted(`${where}finishing the step; once more to end at once`, process.stderr);
     if (!json && isFirst) process.stderr.write(`${line}${text}\n`);
     run.stop();
   };
@@ -97,6 +102,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   try {
     for await (const event of run) {
       if (event.type === "checkpoint") unsaved = event.error;
+      if (event.type === "start") ofSeveral = (event.machines ?? 1) > 1;
+      if (event.type === "progress") ({ step } = event);
       if (event.type === "end") stopped = event.stopped && event.stoppedEarly === undefined;
       reporter.show(event);
       if (begun) continue;
