@@ -55,6 +55,11 @@ export class OutputError extends ShardgradError {
   override name = "OutputError";
 }
 
+/** Snapshots that are to be in a file cannot be written there, or read. */
+export class SnapshotError extends ShardgradError {
+  override name = "SnapshotError";
+}
+
 /** Whether the content of a failed save is there: `perhaps` if it may be in place, but a power cut could undo that. */
 export type Committed = "no" | "perhaps";
 

@@ -4,6 +4,8 @@ import "./node-version.ts";
 export type { RunChange, RunSettings } from "./checkpoint/changes.ts";
 export {
   type CheckpointContent,
+  type CheckpointParts,
+  checkpointParts,
   encodeCheckpoint,
   loadCheckpoint,
   type Resumed,
@@ -59,6 +61,7 @@ export {
   NonFiniteError,
   OutputError,
   type Phase,
+  SnapshotError,
   UnendingThreadError,
   WorkerError,
 } from "./errors.ts";
@@ -118,6 +121,7 @@ export type { Given } from "./predict/given-columns.ts";
 export { type PredictRowsOptions, predict } from "./predict-rows.ts";
 export { type JobProfile, type ProfileJobOptions, profileJob } from "./profile-job.ts";
 export type { TimedPhase } from "./shared/phase-clock.ts";
+export type { SnapshotsChoice } from "./shared/snapshot-slots.ts";
 export type { ReduceMode } from "./step/allreduce.ts";
 export { train } from "./train.ts";
 export { TrainingRun } from "./training-run.ts";

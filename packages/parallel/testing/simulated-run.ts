@@ -6,6 +6,7 @@ import type { CheckpointEvent, EpochEvent, RestartEvent, TrainEvent, TrainResult
 import { findJob } from "../src/job/load-job.ts";
 import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
+import type { SnapshotsChoice } from "../src/shared/snapshot-slots.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFault, World } from "./simulated-workers.ts";
 import { faultKinds, SleepingWords, startSimulated } from "./simulated-workers.ts";
@@ -40,6 +41,7 @@ export interface Schedule {
   faults: (SimulatedFault | undefined)[];
   /** When the user stops the run, if at all. */
   stopMs: number | undefined;
+  snapshots: SnapshotsChoice;
   /** Whether and what it saves, and the number of workers for a resume after a stop or a failure. */
   checkpoint: { everySteps: number; best: boolean; resumedOn: number } | undefined;
 }
@@ -81,7 +83,7 @@ export function scheduleOf(seed: number): Schedule {
     const kinds = time.random() < 0.2 ? faultKinds : usualKinds;
     return { rank: time.integer(workers), move: time.integer(200), kind: kinds[time.integer(kinds.length)]! };
   };
-  return {
+  const drawn = {
     seed,
     feature,
     workers,
@@ -94,6 +96,9 @@ export function scheduleOf(seed: number): Schedule {
         ? { everySteps: 1 + time.integer(5), best: time.random() < 0.5, resumedOn: 1 + time.integer(4) }
         : undefined,
   };
+  const snapshots = (["memory", "memory", "disk", "off"] as const)[time.integer(4)]!;
+  // Without snapshots, the first failure ends a run.
+  return { ...drawn, snapshots, restarts: snapshots === "off" ? 0 : restarts };
 }
 
 /** A disk whose every operation takes some time. */
@@ -139,7 +144,7 @@ export async function simulate(
     ...mutations
   }: Mutations & { disk?: SimulatedDisk; resume?: boolean } = {},
 ): Promise<Told> {
-  const { seed, feature, workers, steps, restarts, faults, stopMs, checkpoint } = schedule;
+  const { seed, feature, workers, steps, restarts, faults, stopMs, checkpoint, snapshots } = schedule;
   const time = new VirtualTime(seed + 1);
   const told: Told = {
     error: undefined,
@@ -183,7 +188,8 @@ export async function simulate(
     steps,
     restarts,
     kernels: "wasm-plain",
-    snapshotEvery: 2,
+    snapshots,
+    ...(snapshots !== "off" && { snapshotEvery: 2 }),
     stallSeconds: (mutations.stallMs ?? stallMs) / 1000,
     ...more,
     ...(checkpoint && {
@@ -236,6 +242,7 @@ export async function undisturbed(feature: Feature, steps: number): Promise<Told
     faults: [],
     stopMs: undefined,
     checkpoint: undefined,
+    snapshots: "memory",
   });
   if (told.error) throw told.error;
   return told;

@@ -193,10 +193,21 @@ export interface SafetensorsParts {
   parts(): Iterable<Uint8Array>;
 }
 
-/** What `writeSafetensors` writes, in parts that take no memory besides the tensors'; throws like it. */
+/** A tensor's elements as bytes. */
+function bytesIn(tensor: Tensor): Uint8Array[] {
+  const { buffer, byteOffset, byteLength } = tensor.contiguous ? tensor.data() : tensor.toArray();
+  return [new Uint8Array(buffer, byteOffset, byteLength)];
+}
+
+/**
+ * What `writeSafetensors` writes, in parts that take no memory besides the tensors'; throws like it.
+ *
+ * @param elementsOf the bytes of a tensor's elements, in parts; by default those that it has then
+ */
 export function safetensorsParts(
   tensors: NamedTensors,
   metadata?: Readonly<Record<string, string>>,
+  elementsOf: (tensor: Tensor) => Iterable<Uint8Array> = bytesIn,
 ): SafetensorsParts {
   for (const [key, value] of Object.entries(metadata ?? {})) {
     checkName("a key of the metadata is", key);
@@ -241,10 +252,7 @@ export function safetensorsParts(
     bytes: 8 + padded + end,
     *parts() {
       yield head;
-      for (const { tensor } of inFile) {
-        const { buffer, byteOffset, byteLength } = tensor.contiguous ? tensor.data() : tensor.toArray();
-        yield new Uint8Array(buffer, byteOffset, byteLength);
-      }
+      for (const { tensor } of inFile) yield* elementsOf(tensor);
     },
   };
 }

@@ -14,7 +14,7 @@ import type { Layout } from "../shared/layout.ts";
 import { paceColumns } from "../shared/layout.ts";
 import { isShared } from "../shared/machines.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
-import { bestSlot, readState } from "../shared/snapshots.ts";
+import { readState } from "../shared/snapshots.ts";
 import { SliceReducer, sumOverShards } from "../step/allreduce.ts";
 import type { Clock, Course } from "./attempt.ts";
 import type { Members } from "./gang.ts";
@@ -71,7 +71,7 @@ export function resetWords({
   plan: Pick<RunPlan, "workers" | "machines">;
 }): void {
   const [newest, checkpoint] = [control.load("newestSnapshot"), control.load("checkpointSlot")];
-  const best = bestSlot(control);
+  const best = control.load("bestSnapshot");
   const [stopRequested, glances] = [control.load("stopRequested"), control.load("glances")];
   control.reset(threadsOf(plan));
   control.store("stopRequested", stopRequested);
@@ -88,8 +88,8 @@ export function resetWords({
   control.store("newestSnapshot", newest);
   control.store("checkpointSlot", checkpoint);
   // A best snapshot after this step belongs to an epoch that the run repeats.
-  if (best !== undefined && readState(snapshots, best).step <= state.step)
-    control.store("bestSnapshot", best + 1);
+  if (best !== 0 && readState(snapshots, Math.abs(best) - 1).step <= state.step)
+    control.store("bestSnapshot", best);
 }
 
 /** The barrier in which the coordinator takes part. */

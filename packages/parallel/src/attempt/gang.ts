@@ -9,6 +9,7 @@ import {
   NonFiniteError,
   oneLine,
   placeOf,
+  SnapshotError,
   WorkerError,
 } from "../errors.ts";
 import type { Outcome, WorkerApi } from "../protocol.ts";
@@ -48,6 +49,7 @@ function failure({ rank, who, step, phase }: Place, cause: Error, during: During
   if (atJob && cause.name === "JobError") return new JobError(cause.message, { cause });
   // All workers find it together, from the same numbers.
   if (cause.name === "NonFiniteError") return new NonFiniteError(cause.message, { cause });
+  if (cause.name === "SnapshotError") return new SnapshotError(cause.message, { cause });
   if (cause.name === "MachineError") return new MachineError(cause.message, { cause });
   const when = during === "run" ? `in step ${step} (${phase})` : "while preparing";
   // Our own messages say what is wrong; for other errors, the type and the place help.

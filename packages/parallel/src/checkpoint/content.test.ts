@@ -23,7 +23,7 @@ import { describe, expect, it, test } from "vitest";
 import { simulatedProcesses } from "../../testing/checkpoint-samples.ts";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { CheckpointError, NonFiniteError } from "../errors.ts";
-import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
+import { checkpointParts, encodeCheckpoint, loadCheckpoint } from "./content.ts";
 import { findNewest } from "./find-newest.ts";
 import type { RunIdentity } from "./fingerprint.ts";
 import { openCheckpoints } from "./store.ts";
@@ -123,6 +123,21 @@ it("what is encoded is of one moment", () => {
   setup.optimizer.lr = 0.2;
   train(setup, 0, 2);
   expect(content).toEqual(before);
+});
+
+it("parts are saved as the same files as a copy, and read only then", async () => {
+  const setup = build((p) => new AdamW(p, { lr: 0.1 }));
+  const parts = checkpointParts(setup, { step: 1, epoch: 0 });
+  train(setup, 0, 2);
+  const disk = new SimulatedDisk();
+  const store = await openCheckpoints("/runs", {}, { disk, processes: simulatedProcesses(1, new Set([1])) });
+  await store.save(parts);
+  await store.close();
+  const { checkpoint } = await findNewest("/runs", disk);
+  const copy = encodeCheckpoint(setup, { step: 1, epoch: 0 });
+  expect(Object.keys(checkpoint!.files)).toEqual(Object.keys(copy.files));
+  for (const [name, bytes] of Object.entries(copy.files))
+    expect(Buffer.compare(checkpoint!.files[name as "model.safetensors"], bytes), name).toBe(0);
 });
 
 it("loading leaves nothing behind in memory", () => {
@@ -246,4 +261,5 @@ test("nothing that is not finite is saved by a loop of one's own either", () => 
   const saved = () => encodeCheckpoint(setup, { step: 2, epoch: 0 });
   expect(saved).toThrow(NonFiniteError);
   expect(saved).toThrow("checkpoint: 0.weight holds NaN, expected finite numbers; nothing is saved");
+  expect(() => checkpointParts(setup, { step: 2, epoch: 0 })).toThrow(NonFiniteError);
 });

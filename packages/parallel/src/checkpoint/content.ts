@@ -1,7 +1,7 @@
-// Converts a model and its optimizer to the bytes of a checkpoint, and back. Copies the tensors at once, so that
-// training continues while the bytes are written. Knows nothing of files.
-import type { Optimizer, OptimizerStateDict, StateDict, Tensor } from "@shardgrad/core";
-import { FormatError, MemoryError, readSafetensors, scope, writeSafetensors } from "@shardgrad/core";
+// Converts a model and its optimizer to the bytes of a checkpoint, and back. Either copies the tensors at once, so that
+// training continues while the bytes are written, or reads them only then. Knows nothing of files.
+import type { Optimizer, OptimizerStateDict, SafetensorsParts, StateDict, Tensor } from "@shardgrad/core";
+import { FormatError, MemoryError, readSafetensors, safetensorsParts, scope } from "@shardgrad/core";
 import { CheckpointError, damagedCheckpoint, NonFiniteError, oneLine } from "../errors.ts";
 import type { RunChange, RunSettings } from "./changes.ts";
 import { changedParams } from "./changes.ts";
@@ -14,6 +14,12 @@ import type { CheckpointState, OfFiles, Plain, TensorFile } from "./state-file.t
 export interface CheckpointContent {
   state: CheckpointState;
   files: Readonly<OfFiles<Uint8Array>>;
+}
+
+/** A checkpoint to write, whose files are read from the tensors part by part, and only then. */
+export interface CheckpointParts {
+  state: CheckpointState;
+  files: Readonly<OfFiles<SafetensorsParts>>;
 }
 
 /** What is trained: anything with state dicts, such as a Module and an Optimizer of core. */
@@ -70,14 +76,12 @@ function unflatten(
   );
 }
 
-/**
- * Throws if a trained tensor is not finite, since no run could resume from it. A run of `train` passes copies, where
- * nothing is trainable and which it has already checked.
- */
-function requireFinite(model: readonly (readonly [string, Tensor])[], state: [string, Tensor][]): void {
-  const trained = model.filter(([, x]) => x.requiresGrad);
+/** Throws if a trained tensor is not finite, since no run could resume from it. */
+function requireFinite({ model, optimizer }: Trained): void {
+  const trained = [...entriesOf(model.stateDict())].filter(([, x]) => x.requiresGrad);
+  const state = flatten(optimizer.stateDict().state);
   for (const [name, x] of trained.length > 0 ? [...trained, ...state] : []) {
-    const bad = x.toArray().find((value) => !Number.isFinite(value));
+    const bad = (x.contiguous ? x.data() : x.toArray()).find((value) => !Number.isFinite(value));
     if (bad === undefined) continue;
     throw new NonFiniteError(
       `checkpoint: ${name} holds ${bad}, expected finite numbers; nothing is saved: resume from the previous checkpoint, with a lower learning rate or clipped gradients`,
@@ -85,14 +89,20 @@ function requireFinite(model: readonly (readonly [string, Tensor])[], state: [st
   }
 }
 
+/** The elements of a tensor as bytes, in parts. */
+export type ElementsOf = (tensor: Tensor) => Iterable<Uint8Array>;
+
 /**
- * Copies everything that a run needs to resume from here. It is synchronous: the result is a consistent snapshot, and
- * later changes to the tensors do not affect it.
+ * The checkpoint of tensors that the caller has checked: a run of `train` checks its own.
  *
+ * @param elementsOf where their elements are, if not in the tensors
  * @throws CheckpointError if step, epoch or cursor is not a non-negative integer
- * @throws NonFiniteError if a weight or a number of the optimizer is NaN or infinite
  */
-export function encodeCheckpoint(trained: Trained, position: RunPosition): CheckpointContent {
+export function layOutCheckpoint(
+  trained: Trained,
+  position: RunPosition,
+  elementsOf?: ElementsOf,
+): CheckpointParts {
   const { step, epoch, cursor = 0, random = null, metrics = {} } = position;
   const { settings = {}, changes = [], computedBy = {}, sources = {} } = position;
   for (const [name, value] of Object.entries({ step, epoch, cursor })) {
@@ -102,7 +112,6 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
   const model = [...entriesOf(trained.model.stateDict())];
   const optimizer = trained.optimizer.stateDict();
   const { stepCount, paramGroups, state } = optimizer;
-  requireFinite(model, flatten(state));
   return {
     state: {
       step,
@@ -118,18 +127,56 @@ export function encodeCheckpoint(trained: Trained, position: RunPosition): Check
       optimizer: { stepCount, paramGroups: structuredClone(paramGroups) },
     },
     files: {
-      ...encodeModel(model, trained),
-      "optimizer.safetensors": writeSafetensors(flatten(state)),
+      ...layOutModel(model, trained, elementsOf),
+      "optimizer.safetensors": safetensorsParts(flatten(state), undefined, elementsOf),
     },
   };
 }
 
+/**
+ * Everything that a run needs to resume from here, for `save`, which reads the tensors piece by piece: it takes no
+ * second copy of them. Nothing may change them before the promise of `save` has settled.
+ *
+ * @throws CheckpointError if step, epoch or cursor is not a non-negative integer
+ * @throws NonFiniteError if a weight or a number of the optimizer is NaN or infinite
+ */
+export function checkpointParts(trained: Trained, position: RunPosition): CheckpointParts {
+  const checkpoint = layOutCheckpoint(trained, position);
+  requireFinite(trained);
+  return checkpoint;
+}
+
+/**
+ * Copies everything that a run needs to resume from here. It is synchronous: the result is a consistent snapshot, and
+ * later changes to the tensors do not affect it.
+ *
+ * @throws CheckpointError if step, epoch or cursor is not a non-negative integer
+ * @throws NonFiniteError if a weight or a number of the optimizer is NaN or infinite
+ */
+export function encodeCheckpoint(trained: Trained, position: RunPosition): CheckpointContent {
+  const { state, files } = checkpointParts(trained, position);
+  const copies = Object.entries(files).map(([name, parts]) => [name, joined(parts)] as const);
+  return { state, files: Object.fromEntries(copies) as CheckpointContent["files"] };
+}
+
+function joined({ bytes, parts }: SafetensorsParts): Uint8Array {
+  const file = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts()) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
 /** The model's file holds what is evaluated, so that it loads into a model as it is. The other weights go into a second file. */
-function encodeModel(
+function layOutModel(
   model: readonly (readonly [string, Tensor])[],
   { average, metadata = { format: "pt" } }: Pick<Trained, "average" | "metadata">,
-): Omit<OfFiles<Uint8Array>, "optimizer.safetensors"> {
-  const write = (tensors: Iterable<readonly [string, Tensor]>) => writeSafetensors(tensors, metadata);
+  elementsOf: ElementsOf | undefined,
+): Omit<OfFiles<SafetensorsParts>, "optimizer.safetensors"> {
+  const write = (tensors: Iterable<readonly [string, Tensor]>) =>
+    safetensorsParts(tensors, metadata, elementsOf);
   if (!average) return { "model.safetensors": write(model) };
   const averages = new Map(entriesOf(average.stateDict()));
   if (!average.evaluated)

@@ -314,6 +314,42 @@ describe("openCheckpoints refuses", () => {
   });
 });
 
+it("a file in parts is written in pieces of one size, which take one place in memory", async () => {
+  const lengths = [10, 3, 2 * chunkBytes + 5, 0, chunkBytes - 18, 7];
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  let made = 0;
+  const parts = function* () {
+    for (const length of lengths) yield new Uint8Array(length).map(() => made++ % 251);
+  };
+  const content = {
+    ...sample(1),
+    files: {
+      "model.safetensors": { bytes: total, parts },
+      "optimizer.safetensors": { bytes: 0, parts: () => [] },
+    },
+  };
+  const [written, places] = [[] as number[], new Set<ArrayBufferLike>()];
+  const disk: Disk = {
+    ...nodeDisk,
+    create: async (path) => {
+      const file = await nodeDisk.create(path);
+      const write = (chunk: Uint8Array) => {
+        if (path.endsWith("model.safetensors")) written.push(chunk.length);
+        if (path.includes(".writing-")) places.add(chunk.buffer);
+        return file.write(chunk);
+      };
+      return { ...file, write };
+    },
+  };
+  await using store = await openCheckpoints(directory, {}, { disk });
+  const { path } = await store.save(content);
+  expect(written).toEqual([chunkBytes, chunkBytes, chunkBytes, 7]);
+  expect(places.size).toBe(1);
+  const expected = new Uint8Array(total).map((_, i) => i % 251);
+  expect(Buffer.compare(await readFile(join(path, "model.safetensors")), expected)).toBe(0);
+  expect((await store.findNewest()).checkpoint!.files["optimizer.safetensors"]).toHaveLength(0);
+});
+
 it("large files are written in pieces, so that the event loop has its turn in between", async () => {
   const bytes = new Uint8Array(2.5 * chunkBytes).map((_, i) => i % 251);
   const content: CheckpointContent = {

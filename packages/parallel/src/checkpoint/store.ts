@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { Committed } from "../errors.ts";
 import { CheckpointError } from "../errors.ts";
 import { frozenCopy } from "../frozen-copy.ts";
-import type { CheckpointContent } from "./content.ts";
+import type { CheckpointContent, CheckpointParts } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
 import type { NewestCheckpoint, Use } from "./find-newest.ts";
@@ -89,12 +89,12 @@ export class CheckpointStore {
   }
 
   /**
-   * Writes a checkpoint. When the promise resolves, it survives a power cut, and the checkpoints beyond the retention
+   * Writes a checkpoint. Of one from `checkpointParts`, the tensors must not change before the promise has settled. When the promise resolves, it survives a power cut, and the checkpoints beyond the retention
    * are gone.
    *
    * @throws CheckpointError if that fails; its `committed` says whether the checkpoint is there nevertheless
    */
-  save(content: CheckpointContent): Promise<SavedCheckpoint> {
+  save(content: CheckpointContent | CheckpointParts): Promise<SavedCheckpoint> {
     return this.#inTurn(() => this.#save(content));
   }
 
@@ -153,7 +153,7 @@ export class CheckpointStore {
     return result;
   }
 
-  async #save(content: CheckpointContent): Promise<SavedCheckpoint> {
+  async #save(content: CheckpointContent | CheckpointParts): Promise<SavedCheckpoint> {
     const { step, metrics } = content.state;
     const path = (name: string) => join(this.directory, name);
     const draft = path(`.writing-${this.#token}-${++this.#writes}`);

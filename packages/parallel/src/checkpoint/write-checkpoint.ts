@@ -2,7 +2,8 @@
 // nothing else of a directory of checkpoints.
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import type { CheckpointContent } from "./content.ts";
+import type { SafetensorsParts } from "@shardgrad/core";
+import type { CheckpointContent, CheckpointParts } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf } from "./disk.ts";
 import { chunkBytes } from "./find-newest.ts";
@@ -48,29 +49,55 @@ export async function removeCheckpoint(
   return { removed, left };
 }
 
-async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<FileRecord> {
+/**
+ * The bytes of a file, in pieces of one size. All are in the same buffer: whoever asks for the next one is done with the
+ * one before.
+ */
+function* piecesOf(file: Uint8Array | SafetensorsParts, buffer: Uint8Array): Generator<Uint8Array> {
+  let filled = 0;
+  for (const part of file instanceof Uint8Array ? [file] : file.parts()) {
+    for (let at = 0; at < part.length; ) {
+      const taken = part.subarray(at, at + buffer.length - filled);
+      buffer.set(taken, filled);
+      at += taken.length;
+      filled += taken.length;
+      if (filled < buffer.length) continue;
+      yield buffer;
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
+
+async function writeFile(disk: Disk, path: string, pieces: Iterable<Uint8Array>): Promise<FileRecord> {
   const file = await disk.create(path);
   const hash = createHash("sha256");
+  let bytes = 0;
   try {
-    for (let at = 0; at < bytes.length; at += chunkBytes) {
-      const chunk = bytes.subarray(at, at + chunkBytes);
-      hash.update(chunk);
-      await file.write(chunk);
+    for (const piece of pieces) {
+      hash.update(piece);
+      await file.write(piece);
+      bytes += piece.length;
     }
     await file.sync();
   } finally {
     await file.close();
   }
-  return { bytes: bytes.length, sha256: hash.digest("hex") };
+  return { bytes, sha256: hash.digest("hex") };
 }
 
-/** Writes a checkpoint to a new directory. When the promise resolves, all of it is on the disk. */
+/**
+ * Writes a checkpoint to a new directory, with no more memory than a piece takes. When the promise resolves, all of it
+ * is on the disk.
+ */
 export async function writeCheckpoint(
   disk: Disk,
   directory: string,
-  { state, files }: CheckpointContent,
+  { state, files }: CheckpointContent | CheckpointParts,
 ): Promise<void> {
-  const write = (name: string, bytes: Uint8Array) => writeFile(disk, join(directory, name), bytes);
+  const buffer = new Uint8Array(chunkBytes);
+  const write = (name: string, file: Uint8Array | SafetensorsParts) =>
+    writeFile(disk, join(directory, name), piecesOf(file, buffer));
   await disk.makeDirectory(directory);
   const records: Partial<FileRecords> = {};
   for (const name of filesOf(files)) records[name] = await write(name, files[name]!);

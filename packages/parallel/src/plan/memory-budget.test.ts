@@ -51,6 +51,32 @@ describe("a run is refused", () => {
   });
 });
 
+describe("what snapshots on disk would save is told", () => {
+  const message = (freeBytes: number, snapshotBytes: number) => {
+    const more = [...rows, memoryRow("snapshots", snapshotBytes, 2, "snapshot")];
+    const tight = { ...budget(), ...budgetOf(more, { freeBytes, workers: 2 }) };
+    try {
+      requireRoom(tight, room);
+    } catch (error) {
+      return (error as Error).message.split("\n")[0];
+    }
+    return undefined;
+  };
+
+  it("where that is a part of what is missing that counts", () => {
+    expect(message(1.9 * gibibyte, 0.25 * gibibyte)).toMatch(
+      /; most of it is activations: use a smaller batchSize, or fewer workers; snapshots: "disk" \(--snapshots disk\) saves 512\.0 MiB$/,
+    );
+    expect(message(gibibyte, 4 * mebibyte)).toMatch(/use a smaller batchSize, or fewer workers$/);
+  });
+
+  it("where they are most of it", () => {
+    expect(message(gibibyte, 1.5 * gibibyte)).toMatch(
+      /; most of it is snapshots: keep them in a file, or use a smaller model; snapshots: "disk" \(--snapshots disk\) saves 3\.0 GiB$/,
+    );
+  });
+});
+
 it("the limit of a container counts where it is one", () => {
   expect(machineMemory(100, 0)).toBe(100);
   expect(machineMemory(100, 2 ** 64)).toBe(100);

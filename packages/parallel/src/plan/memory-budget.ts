@@ -23,8 +23,7 @@ const advice = {
   "optimizer state": "use an optimizer with less state, such as SGD",
   "average of the weights": "leave out ema",
   "frozen parameters and buffers": "use a smaller model",
-  snapshots:
-    "use a smaller model, or restarts: 0 (--restarts 0), which takes none unless there are checkpoints",
+  snapshots: "keep them in a file, or use a smaller model",
   activations: "use a smaller batchSize, or fewer workers",
   "weights to try, and directions": "use fewer workers, or a smaller model",
   afterStep: "compute less at a time in afterStep",
@@ -120,6 +119,13 @@ export function describeRows(rows: readonly MemoryRow[]): string {
     .join("\n");
 }
 
+/** What snapshots in a file would save, if they are a part of what is missing that counts. */
+function savedOnDisk(rows: readonly MemoryRow[], missing: number): string {
+  const bytes = rows.find(({ what }) => what === "snapshots")?.bytes ?? 0;
+  if (bytes === 0 || (bytes < missing / 10 && rows[0]!.what !== "snapshots")) return "";
+  return `; snapshots: "disk" (--snapshots disk) saves ${formatBytes(bytes)}`;
+}
+
 /**
  * Throws unless a run fits into the shared memory and into the machine.
  *
@@ -132,15 +138,15 @@ export function requireRoom(
 ): void {
   const { rows, bytes, freeBytes, besidesBytes, machineBytes, complete } = budget;
   const more = complete ? "" : "\n  and what comes on top of these, which was not measured";
-  const refuse = (need: string, room: string, table: readonly MemoryRow[]) => {
-    const most = table[0]!;
+  const refuse = (need: string, room: string, table: readonly MemoryRow[], missing: number) => {
+    const { what } = table[0]!;
     return new MemoryError(
-      `train: the run needs ${need}, but ${room}; most of it is ${most.what}: ${advice[most.what]}\n${describeRows(table)}${more}`,
+      `train: the run needs ${need}, but ${room}; most of it is ${what}: ${advice[what]}${savedOnDisk(table, missing)}\n${describeRows(table)}${more}`,
     );
   };
   if (bytes > freeBytes) {
     const free = `${formatBytes(freeBytes)} of the ${formatBytes(reachBytes)} that ${owner} are free`;
-    throw refuse(`${formatBytes(bytes)} of shared memory`, free, rows);
+    throw refuse(`${formatBytes(bytes)} of shared memory`, free, rows, bytes - freeBytes);
   }
   const total = bytes + besidesBytes;
   if (total > machineBytes) {
@@ -150,6 +156,7 @@ export function requireRoom(
       `${formatBytes(total)} of memory`,
       room,
       table.sort((a, b) => b.bytes - a.bytes),
+      total - machineBytes,
     );
   }
 }

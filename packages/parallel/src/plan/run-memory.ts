@@ -19,7 +19,7 @@ import { stepBytes } from "../shared/local-memory.ts";
 import { isShared } from "../shared/machines.ts";
 import { placeParameters, placeUntrained, tensorBytes } from "../shared/model-places.ts";
 import { markColumns } from "../shared/phase-marks.ts";
-import { snapshotCount } from "../shared/snapshots.ts";
+import { slotsInMemory } from "../shared/snapshots.ts";
 import { stepColumns } from "../shared/step-records.ts";
 import { timeColumns } from "../shared/step-times.ts";
 import { trainedParameters, untrainedTensors } from "../shared/untrained.ts";
@@ -186,7 +186,7 @@ export async function planMemory(
   const lasting = flat * (1 + statesOf(optimizer) + averagesOf(job)) + changing;
   const besides = [
     memoryRow("dataset", dataBytes),
-    memoryRow("snapshots", blockSize(lasting), snapshotCount(plan.snapshots), "snapshot"),
+    memoryRow("snapshots", blockSize(lasting), slotsInMemory(plan.snapshots), "snapshot"),
   ];
   // The main thread's model, which metrics use, the one for measuring, and its gradients.
   const around = { freeBytes, workers, preparingBytes: Math.max(building, flat) + 2 * flat };

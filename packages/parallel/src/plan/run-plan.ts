@@ -60,11 +60,17 @@ function planSafety(
   metrics: Job["metrics"] = {},
 ): Pick<RunPlan, "restarts" | "stallSeconds" | "snapshots" | "best"> {
   const { checkpoint, resume = false, restarts = 3, stallSeconds = 300, snapshotEvery } = options;
+  const { snapshots: place = "memory" } = options;
   if (resume !== false && !checkpoint) {
     throw new JobError("train: there is nothing to resume from; give checkpoint.directory, too");
   }
   if (options.names !== undefined && options.out === undefined) {
     throw new JobError("train: names says whose names `out` has, but there is no out; name a file, too");
+  }
+  if (place === "off" && (options.restarts || snapshotEvery !== undefined)) {
+    throw new JobError(
+      `train: snapshots is "off", so a run cannot restart; leave ${options.restarts ? "restarts" : "snapshotEvery"} out, or use snapshots: "disk"`,
+    );
   }
   const best = checkpoint && checkCheckpointOptions(checkpoint, metrics);
   return {
@@ -72,7 +78,8 @@ function planSafety(
     restarts,
     stallSeconds,
     snapshots: {
-      recovery: restarts === 0 ? "never" : (snapshotEvery ?? "cheap"),
+      place,
+      recovery: restarts === 0 || place === "off" ? "never" : (snapshotEvery ?? "cheap"),
       checkpoints: checkpoint && checkpointSteps(checkpoint, perEpoch),
       bestOfEvery: best && perEpoch,
     },

@@ -27,6 +27,7 @@ test.each<[name: string, value: unknown, message: string]>([
   ["useEma", "yes", 'useEma is "yes", expected true or false'],
   ["resume", "always", 'resume is "always", expected true, false or "must"'],
   ["stallSeconds", 0, "stallSeconds is 0, expected a number above 0, or Infinity for never"],
+  ["snapshots", "ram", 'snapshots is "ram", expected "memory", "disk" or "off"'],
   ["onNonFinite", "ignore", 'onNonFinite is "ignore", expected "stop" or "skip"'],
   [
     "params",

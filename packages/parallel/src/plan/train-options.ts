@@ -7,6 +7,7 @@ import type { Callbacks } from "../events.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
 import type { NamesChoice } from "../job/torch-names.ts";
 import type { ParamSettings } from "../params.ts";
+import type { SnapshotsChoice } from "../shared/snapshot-slots.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 import type { CheckpointOptions } from "./checkpoint-options.ts";
 
@@ -71,6 +72,12 @@ export interface TrainOptions extends Callbacks {
   stallSeconds?: number;
   /** Steps between snapshots. By default as often as they cost less than 1 % of the time. */
   snapshotEvery?: number;
+  /**
+   * Where a run keeps what it restarts from and writes checkpoints from. The default, "memory", takes two to four copies
+   * of all that is trained. "disk" has them in a file in the system's temporary folder. "off" has none: a failing worker
+   * ends the run, and workers wait while a checkpoint is written.
+   */
+  snapshots?: SnapshotsChoice;
   /**
    * Overrides the job's `params` by name, as in `{ lr: 0.1 }`. Also takes settings such as "lr=0.1" from a command
    * line, which get the type of the default.
@@ -212,6 +219,11 @@ export const trainOptions: Readonly<Record<keyof TrainOptions, OptionRow>> = {
     help: "a worker that is still for so long has failed (default: 300)",
   },
   snapshotEvery: { values: count },
+  snapshots: {
+    values: oneOf<SnapshotsChoice>({ memory: true, disk: true, off: true }),
+    help: "where copies for restarts are kept (default: memory); disk and off save it",
+    placeholder: "<where>",
+  },
   onNonFinite: {
     values: oneOf<NonFiniteRule>({ stop: true, skip: true }),
     help: "what to do about a step whose loss or gradient is infinite or NaN",

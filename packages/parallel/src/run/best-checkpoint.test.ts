@@ -105,6 +105,16 @@ it("after failures of workers, in evaluations and while snapshots are copied", a
   expect(found).toEqual(whole.best);
 });
 
+it.each(["disk", "off"] as const)("wherever snapshots are: %s", async (snapshots) => {
+  const { best: found, epochs, saves } = await run({ job: "clusters", best, options: { snapshots } });
+  expect(found).toEqual(bestOf(epochs));
+  // A run that waits for the disk saves each epoch that is better than all before.
+  const values = epochs.map(({ metrics }) => metrics.accuracy as number);
+  const better = epochs.filter((_, i) => values[i]! > Math.max(-1, ...values.slice(0, i)));
+  if (snapshots === "off")
+    expect(saves.slice(0, better.length).map(({ step }) => step)).toEqual(better.map(({ step }) => step));
+});
+
 it("after a resume, of all epochs, before it and after", async () => {
   for (const job of ["clusters", "metrics"] as const) {
     const by = job === "clusters" ? best : { metric: "backwards" };

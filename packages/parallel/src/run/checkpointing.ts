@@ -3,8 +3,8 @@
 
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
 import { changesOf } from "../checkpoint/changes.ts";
-import type { CheckpointContent } from "../checkpoint/content.ts";
 import type { BestBy } from "../checkpoint/retention.ts";
+import type { CheckpointState } from "../checkpoint/state-file.ts";
 import type { CheckpointStore, StoreEnvironment } from "../checkpoint/store.ts";
 import { openCheckpoints } from "../checkpoint/store.ts";
 import { CheckpointError, JobError, oneLine } from "../errors.ts";
@@ -15,10 +15,10 @@ import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
 import type { Control } from "../shared/control.ts";
 import { writeRecord } from "../shared/epoch-records.ts";
 import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
-import { bestSlot, newestSlot, readState } from "../shared/snapshots.ts";
+import { bestSlot, keepRefused, newestSlot, readState } from "../shared/snapshots.ts";
 import type { Carried, SavedRecord } from "./carried.ts";
 import type { MetricsAt, Saved } from "./saved-run.ts";
-import { encodeRun, loadRun } from "./saved-run.ts";
+import { layOutRun, loadRun } from "./saved-run.ts";
 
 /** Where a run begins, and its history. */
 export interface Beginning {
@@ -41,9 +41,8 @@ export class RunCheckpoints {
   readonly #store: CheckpointStore;
   readonly #options: CheckpointOptions;
   readonly #best: BestBy | undefined;
-  /** The value of the best saved checkpoint, and the content of the best one if saving it failed. */
+  /** The value of the best saved checkpoint. */
   #bestValue: number | undefined;
-  #unsavedBest: CheckpointContent | undefined;
   readonly #publish: (event: CheckpointEvent | ResumeEvent) => void;
   #saved: Saved | undefined;
   /** The epochs before the resume. */
@@ -171,7 +170,7 @@ export class RunCheckpoints {
     // If a worker failed just then, it may have handed over the same best snapshot twice.
     if (slot >= 0 && readState(plan, slot).step === this.#lastSavedStep) control.store("checkpointSlot", 0);
     else if (slot >= 0) {
-      this.#saving = this.#save(plan, slot, metricsAt)
+      this.#saving = this.#save(plan, control, slot, metricsAt)
         .catch((error: unknown) => {
           this.#thrown = { error };
         })
@@ -190,11 +189,13 @@ export class RunCheckpoints {
   async finish(plan: SnapshotPlan, control: Control, metricsAt: MetricsAt): Promise<void> {
     await this.#saving;
     if (this.#thrown) throw this.#thrown.error;
-    for (const slot of [bestSlot(control), newestSlot(control)]) {
+    // The best one once more, if the disk refuses it now.
+    for (const slotIn of [bestSlot, newestSlot, bestSlot]) {
+      const slot = slotIn(control);
       if (slot === undefined || readState(plan, slot).step === this.#lastSavedStep) continue;
-      await this.#save(plan, slot, metricsAt);
+      if (slotIn === bestSlot) control.store("bestSnapshot", 0);
+      await this.#save(plan, control, slot, metricsAt);
     }
-    await this.#saveUnsavedBest();
     if (this.#failure && this.#options.onError === "stop") throw this.#failure;
   }
 
@@ -204,6 +205,11 @@ export class RunCheckpoints {
     return best && { ...best, metric: this.#best!.metric };
   }
 
+  /** Steps done in the newest checkpoint; undefined if there is none. */
+  get newestStep(): number | undefined {
+    return this.#lastSavedStep < 0 ? undefined : this.#lastSavedStep;
+  }
+
   /** Waits for pending saves, and releases the lock. */
   async close(): Promise<void> {
     await this.#saving;
@@ -211,43 +217,30 @@ export class RunCheckpoints {
   }
 
   /** Reports and keeps errors of the disk; rejects only with what a listener throws. */
-  async #save(plan: SnapshotPlan, slot: number, metricsAt: MetricsAt): Promise<void> {
+  async #save(plan: SnapshotPlan, control: Control, slot: number, metricsAt: MetricsAt): Promise<void> {
     const since = { past: this.#past, changes: this.#changes };
-    const content = encodeRun(this.#saved!, plan, slot, since, metricsAt);
+    const checkpoint = layOutRun(this.#saved!, plan, slot, since, metricsAt);
     this.#savedMs = performance.now();
-    await this.#saveUnsavedBest();
-    await this.#write(content);
-  }
-
-  /** Retries the best one if the disk refused it. */
-  async #saveUnsavedBest(): Promise<void> {
-    const content = this.#unsavedBest;
-    this.#unsavedBest = undefined;
-    if (content) await this.#write(content);
-  }
-
-  /** Whether it beats the best checkpoint on the disk. */
-  #isBest({ state }: CheckpointContent): boolean {
-    const value = this.#best && state.metrics[this.#best.metric];
-    if (value === undefined || Number.isNaN(value)) return false;
-    return this.#bestValue === undefined || gainOver(this.#bestValue, value, this.#best!.direction) > 0;
-  }
-
-  async #write(content: CheckpointContent): Promise<void> {
-    const { step, epoch, metrics } = content.state;
-    const isBest = this.#isBest(content);
+    const { step, epoch, metrics } = checkpoint.state;
+    const isBest = this.#isBest(checkpoint.state);
     try {
-      const { path, removed, notes } = await this.#store.save(content);
+      const { path, removed, notes } = await this.#store.save(checkpoint);
       this.#lastSavedStep = step;
       if (isBest) this.#bestValue = metrics[this.#best!.metric];
       this.#publish({ type: "checkpoint", step, epoch, committed: "yes", path, removed, notes });
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       this.#failure = error;
-      // Its slot will be reused, so these bytes are its only copy.
-      if (isBest) this.#unsavedBest = content;
+      if (isBest) keepRefused(plan, control, slot);
       const { committed = "no", message } = error;
       this.#publish({ type: "checkpoint", step, epoch, committed, error: message, removed: [], notes: [] });
     }
+  }
+
+  /** Whether it beats the best checkpoint on the disk. */
+  #isBest({ metrics }: CheckpointState): boolean {
+    const value = this.#best && metrics[this.#best.metric];
+    if (value === undefined || Number.isNaN(value)) return false;
+    return this.#bestValue === undefined || gainOver(this.#bestValue, value, this.#best!.direction) > 0;
   }
 }

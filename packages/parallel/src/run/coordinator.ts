@@ -34,6 +34,7 @@ import { GlanceReader } from "../shared/glances.ts";
 import { readCalls } from "../shared/kernel-calls.ts";
 import type { Layout } from "../shared/layout.ts";
 import { readMarks } from "../shared/phase-marks.ts";
+import { slotBytes } from "../shared/snapshot-slots.ts";
 import { goBack, newestSlot, takeFirst } from "../shared/snapshots.ts";
 import { toldRates } from "../shared/step-records.ts";
 import { trainedParameters } from "../shared/untrained.ts";
@@ -51,6 +52,7 @@ import { prepareRun } from "./prepare-run.ts";
 import { Progress } from "./progress.ts";
 import { ReservedMemory } from "./reserved-memory.ts";
 import { resumeRun } from "./resume-run.ts";
+import { SnapshotFile } from "./snapshot-file.ts";
 import { startEvent, tellOfSchedules } from "./start-event.ts";
 import { planWorkers } from "./worker-setups.ts";
 
@@ -77,6 +79,7 @@ export async function coordinate<M extends AnyModule>(
   const memory = new ReservedMemory();
   let line: MachineLine | undefined;
   let checkpoints: RunCheckpoints | undefined;
+  let snapshotFile: SnapshotFile | undefined;
   let recorded: RecordedSteps | undefined;
   const publish = withCallbacks(given, emit, () => recorded, onlooker.steps);
   try {
@@ -101,6 +104,7 @@ export async function coordinate<M extends AnyModule>(
     await line?.talk((connection) => spreadPosition(connection, run));
     run.kept = planKept(model, layout, run.state.step);
     resetWords(run);
+    snapshotFile = placeSnapshots(run);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
     const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory, line?.url);
@@ -135,8 +139,18 @@ export async function coordinate<M extends AnyModule>(
     throw error;
   } finally {
     await checkpoints?.close();
+    snapshotFile?.close();
     memory.release();
   }
+}
+
+/** Makes the file of a run that keeps its snapshots on disk. */
+function placeSnapshots({ snapshots }: Run): SnapshotFile | undefined {
+  if (snapshots?.place !== "disk") return undefined;
+  const file = SnapshotFile.open(snapshots.slots.length * slotBytes(snapshots.arrays));
+  const { path, folder } = file;
+  snapshots.file = { path, folder };
+  return file;
 }
 
 /** Opens the line to the other machines of a launch, if there are any. */
@@ -225,13 +239,23 @@ async function trainWithRestarts(run: Run, starting: Starting, following: Follow
   await withRestarts({
     restarts: plan.restarts,
     attempt: () => attempt(planCourse(run, { ...starting, hasLoaded, look }, environment)),
-    obstacle: () => run.sources.obstacle,
+    obstacle: () => run.sources.obstacle ?? withoutSnapshots(plan, checkpoints),
     goBack: (failure, restart) => {
       publish(takeBack(run, progress.told, failure, restart));
       // A stopped run's next attempt goes no further than it must.
       passOnStop();
     },
   });
+}
+
+/** Why a run that keeps no snapshots does not restart, and from where it can be resumed. */
+function withoutSnapshots(
+  { snapshots }: Run["plan"],
+  checkpoints: RunCheckpoints | undefined,
+): string | undefined {
+  if (snapshots.place !== "off") return undefined;
+  const step = checkpoints?.newestStep;
+  return `snapshots is "off"${step === undefined ? "" : `; resume it from the checkpoint of step ${step}`}`;
 }
 
 /** Rewinds a run in which a worker failed to its last snapshot; no worker runs. */

@@ -1,10 +1,9 @@
 // Converts a snapshot of the shared memory to the content of a checkpoint, and a checkpoint back to the state of a run.
 // When that happens is checkpointing.ts's part.
 import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
-import { scope } from "@shardgrad/core";
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
-import type { CheckpointContent } from "../checkpoint/content.ts";
-import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/content.ts";
+import type { CheckpointParts } from "../checkpoint/content.ts";
+import { layOutCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/content.ts";
 import type { Checkpoint } from "../checkpoint/find-newest.ts";
 import type { RunIdentity } from "../checkpoint/fingerprint.ts";
 import type { Plain } from "../checkpoint/state-file.ts";
@@ -12,7 +11,7 @@ import { besideFiles } from "../checkpoint/state-file.ts";
 import { damagedCheckpoint, JobError } from "../errors.ts";
 import type { RunSources } from "../job/sources.ts";
 import type { SnapshotPlan } from "../shared/snapshots.ts";
-import { readState, tensorIn } from "../shared/snapshots.ts";
+import { elementsIn, readState } from "../shared/snapshots.ts";
 import { trainedTensors } from "../shared/untrained.ts";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
 import { readCarried, readSaved } from "./carried.ts";
@@ -97,14 +96,14 @@ export function loadRun(checkpoint: Checkpoint, saved: Saved): Carried {
   return carried;
 }
 
-/** The content of a checkpoint of the run as one snapshot slot holds it. */
-export function encodeRun(
+/** A checkpoint of the run as one snapshot slot holds it; read from there when it is written. */
+export function layOutRun(
   saved: Saved,
   plan: SnapshotPlan,
   slot: number,
   { past, changes }: Past,
   metricsAt: MetricsAt,
-): CheckpointContent {
+): CheckpointParts {
   const {
     model,
     optimizer,
@@ -137,20 +136,14 @@ export function encodeRun(
     // Metrics belong to the weights at the end of an epoch only.
     metrics: step % perEpoch === 0 ? metricsAt(epoch) : {},
   };
-  const then = (tensors: Iterable<[string, Tensor]>) =>
-    Array.from(tensors, ([name, tensor]) => [name, tensorIn(plan, slot, tensor)] as const);
-  return scope(() => {
-    const weights = new Map(then(model.stateDict()));
-    const averages = new Map(then(averagesOf(saved)));
-    const dict = optimizer.stateDict();
-    const state = dict.state.map((tensors) => Object.fromEntries(then(Object.entries(tensors))));
-    const trained = {
-      model: { stateDict: () => weights },
-      optimizer: { stateDict: () => ({ ...dict, state }) },
-      run,
-      metadata,
-      ...(ema && { average: { stateDict: () => averages, evaluated: settings.useEma === true } }),
-    };
-    return encodeCheckpoint(trained, position);
-  });
+  const trained = {
+    model,
+    optimizer,
+    run,
+    metadata,
+    ...(ema && {
+      average: { stateDict: () => averagesOf(saved), evaluated: settings.useEma === true },
+    }),
+  };
+  return layOutCheckpoint(trained, position, (tensor) => elementsIn(plan, slot, tensor));
 }

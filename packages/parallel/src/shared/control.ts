@@ -32,7 +32,10 @@ const words = [
   "snapshotInto",
   /** 1 to take it only if the ending epoch is the best so far. Written and read like `snapshotInto`. */
   "snapshotIfBest",
-  /** 0, or 1 + the slot of the best epoch, which waits for the disk. Rank 0 writes it; the coordinator reads it at the end. */
+  /**
+   * 0, or 1 + the slot of the best epoch, which waits for the disk; negative if the disk has refused it. Rank 0 writes
+   * it, and the coordinator, where it is 0, what the disk refused; the coordinator reads it at the end.
+   */
   "bestSnapshot",
   /**
    * 0, or 1 + the slot of the newest whole snapshot. The coordinator writes it first, then rank 0; the coordinator
@@ -100,6 +103,11 @@ export class Control {
 
   store(word: ControlWord, value: number): void {
     Atomics.store(this.view, this.index(word), value);
+  }
+
+  /** Stores a value where another is, and nowhere else. */
+  replace(word: ControlWord, expected: number, value: number): void {
+    Atomics.compareExchange(this.view, this.index(word), expected, value);
   }
 
   /** Records where worker `rank` is, and in which step (counted from 1). The coordinator reads it when the worker has died. */

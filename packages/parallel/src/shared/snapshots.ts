@@ -1,25 +1,20 @@
-// Copies of a run's state in shared memory, each from one step. A run restarts from them when a worker fails, and
-// checkpoints are written from them. Each worker copies a slice between two barriers, so a copy is whole or void. Rank
-// 0 chooses the slot, and announces the finished copy. Knows nothing of files.
+// Copies of a run's state, each from one step. A run restarts from them when a worker fails, and checkpoints are
+// written from them. Each worker copies a slice between two barriers, so a copy is whole or void. Rank 0 chooses the
+// slot, and announces the finished copy. Where the slots are is snapshot-slots.ts's part.
 import type { Tensor } from "@shardgrad/core";
-import { Tensor as CoreTensor } from "@shardgrad/core";
-import { heap, Storage } from "@shardgrad/core/engine";
+import type { Storage } from "@shardgrad/core/engine";
 import type { Control } from "./control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable, readCell, writeCell } from "./float64-table.ts";
 import type { Layout } from "./layout.ts";
 import { tensorBytes } from "./model-places.ts";
 import type { Pauses } from "./pauses.ts";
-import { sliceOf } from "./slices.ts";
-
-/** A range of shared memory. */
-export interface SharedArray {
-  address: number;
-  bytes: number;
-}
+import type { Share, SharedArray, SlotPlan, SnapshotsChoice } from "./snapshot-slots.ts";
+import { bytesInSlot, restoreSlot, slotBytes, storeSlot } from "./snapshot-slots.ts";
 
 /** When a snapshot is due. Only rank 0 knows it, and tells the others. */
 export interface SnapshotSchedule {
+  place: SnapshotsChoice;
   /** For restarts: every so many steps, as often as it costs almost nothing, or never. */
   recovery: number | "cheap" | "never";
   /** For checkpoints: at multiples of these, or the first synchronization point after each; undefined without. */
@@ -29,9 +24,7 @@ export interface SnapshotSchedule {
 }
 
 /** Where the slots are; sent to every worker. */
-export interface SnapshotPlan extends SnapshotSchedule {
-  arrays: SharedArray[];
-  slots: number[];
+export interface SnapshotPlan extends SnapshotSchedule, SlotPlan {
   /** The state of the run in each slot: a row per slot, a column per field of `RunState`. */
   records: Float64Table;
 }
@@ -63,10 +56,16 @@ export function lastingArrays({ weights, state, ema, untrained, flatSize }: Layo
  * The slots that a schedule needs: one to restart from, one to write into, one being written to disk, and the best one,
  * which waits for the disk.
  */
-export function snapshotCount({ recovery, checkpoints, bestOfEvery }: SnapshotSchedule): number {
+function slotCount({ place, recovery, checkpoints, bestOfEvery }: SnapshotSchedule): number {
   if (recovery === "never" && !checkpoints) return 0;
+  if (place === "off") return 1;
   if (bestOfEvery !== undefined) return 4;
   return recovery !== "never" && checkpoints ? 3 : 2;
+}
+
+/** How many of them take memory. */
+export function slotsInMemory(schedule: SnapshotSchedule): number {
+  return schedule.place === "memory" ? slotCount(schedule) : 0;
 }
 
 /** Reserves the slots that a schedule needs; undefined if it needs none. */
@@ -75,14 +74,16 @@ export function planSnapshots(
   schedule: SnapshotSchedule,
   allocate: (bytes: number) => Storage,
 ): SnapshotPlan | undefined {
-  const count = snapshotCount(schedule);
+  const count = slotCount(schedule);
   if (count === 0) return undefined;
   const arrays = lastingArrays(layout);
-  const bytes = arrays.reduce((sum, array) => sum + array.bytes, 0);
+  const bytes = slotBytes(arrays);
   return {
     ...schedule,
     arrays,
-    slots: Array.from({ length: count }, () => allocate(bytes).offset),
+    slots: Array.from({ length: count }, (_, slot) =>
+      schedule.place === "memory" ? allocate(bytes).offset : slot * bytes,
+    ),
     records: planTable(allocate, count, fields.length),
   };
 }
@@ -99,28 +100,6 @@ export function readState({ records }: SnapshotPlan, slot: number): RunState {
   return Object.fromEntries(entries) as unknown as RunState;
 }
 
-/** Copies one part of all arrays to a slot, or back. */
-function copyArrays(
-  { arrays, slots }: SnapshotPlan,
-  slot: number,
-  direction: "to slot" | "from slot",
-  [rank, workers]: readonly [rank: number, workers: number] = [0, 1],
-): void {
-  const bytes = heap().uint8;
-  let at = slots[slot]!;
-  for (const array of arrays) {
-    const [from, end] = sliceOf(array.bytes / 4, rank, workers).map((element) => element * 4) as [
-      number,
-      number,
-    ];
-    // Slices are whole cache lines; the last worker takes an array's remainder.
-    const to = rank === workers - 1 ? array.bytes : end;
-    const [target, source] = direction === "to slot" ? [at, array.address] : [array.address, at];
-    bytes.copyWithin(target + from, source + from, source + to);
-    at += array.bytes;
-  }
-}
-
 /** The newest whole snapshot; undefined if there is none. For the coordinator. */
 export function newestSlot(control: Control): number | undefined {
   const slot = control.load("newestSnapshot") - 1;
@@ -129,35 +108,34 @@ export function newestSlot(control: Control): number | undefined {
 
 /** The best snapshot not yet written; undefined if there is none. For the coordinator, when no worker runs. */
 export function bestSlot(control: Control): number | undefined {
-  const slot = control.load("bestSnapshot") - 1;
+  const slot = Math.abs(control.load("bestSnapshot")) - 1;
   return slot < 0 ? undefined : slot;
+}
+
+/**
+ * The coordinator, before it gives up a slot whose checkpoint the disk refused: lets it wait there as the best, unless a
+ * better one waits already.
+ */
+export function keepRefused({ place }: SnapshotPlan, control: Control, slot: number): void {
+  if (place !== "off") control.replace("bestSnapshot", 0, -(slot + 1));
 }
 
 /** Takes the first snapshot, before any worker runs. */
 export function takeFirst(plan: SnapshotPlan, control: Control, state: RunState): void {
-  copyArrays(plan, 0, "to slot");
+  storeSlot(plan, 0, [0, 1], () => undefined);
   writeState(plan, 0, state);
   control.store("newestSnapshot", 1);
 }
 
 /** Overwrites the run's arrays with a snapshot; only while no worker runs. */
 export function goBack(plan: SnapshotPlan, slot: number): RunState {
-  copyArrays(plan, slot, "from slot");
+  restoreSlot(plan, slot);
   return readState(plan, slot);
 }
 
-/** The tensor as in the snapshot; the tensor itself if it is in none of the arrays. */
-export function tensorIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Tensor {
-  let at = plan.slots[slot]!;
-  for (const { address, bytes } of plan.arrays) {
-    const offset = tensor.address - address;
-    if (offset >= 0 && offset < bytes) {
-      const storage = Storage.foreign(at + offset, tensorBytes(tensor));
-      return CoreTensor.over(storage, tensor.shape, tensor.dtype);
-    }
-    at += bytes;
-  }
-  return tensor;
+/** The elements of a tensor as in the snapshot, in pieces; its own if it is in none of the arrays. */
+export function elementsIn(plan: SnapshotPlan, slot: number, tensor: Tensor): Iterable<Uint8Array> {
+  return bytesInSlot(plan, slot, { address: tensor.address, bytes: tensorBytes(tensor) });
 }
 
 /** The largest share of time for automatic snapshots. */
@@ -168,10 +146,15 @@ const leastPauseMs = 1000;
 export class SnapshotWriter {
   readonly #plan: SnapshotPlan;
   readonly #control: Control;
-  readonly #share: readonly [rank: number, workers: number];
-  /** Rank 0's decisions: whether a checkpoint is due, and whether the next snapshot is for it. */
+  readonly #share: Share;
+  readonly #beat: () => void;
+  /**
+   * Rank 0's decisions: whether a checkpoint is due, whether the next snapshot is for it, and whether the best one that
+   * the disk had refused was handed over since.
+   */
   #due = false;
   #handOver = false;
+  #retried = false;
   #startedMs = 0;
   /** Time spent on the next snapshot before its copy. */
   #checkedMs = 0;
@@ -179,15 +162,19 @@ export class SnapshotWriter {
   /** Steps done at the last decision. */
   #decidedAt: number;
 
-  /** @param step steps done so far */
+  /**
+   * @param step steps done so far
+   * @param beat a sign of life
+   */
   constructor(
     plan: SnapshotPlan,
     control: Control,
-    { share, step }: { share: readonly [rank: number, workers: number]; step: number },
+    { share, step, beat }: { share: Share; step: number; beat: () => void },
   ) {
     this.#plan = plan;
     this.#control = control;
     this.#share = share;
+    this.#beat = beat;
     this.#decidedAt = step;
   }
 
@@ -216,12 +203,14 @@ export class SnapshotWriter {
     return [...checkpoints, bestOfEvery].some((every) => every !== undefined && step % every === 0);
   }
 
-  /** Rank 0: once the disk is free, the waiting best snapshot goes first. */
+  /** Rank 0: once the disk is free, the waiting best snapshot goes first; one that it refused, before the next save. */
   #handOverBest(): void {
     const control = this.#control;
     const best = control.load("bestSnapshot");
     if (best === 0 || control.load("checkpointSlot") !== 0) return;
-    control.store("checkpointSlot", best);
+    if (best < 0 && (!this.#due || this.#retried)) return;
+    this.#retried ||= best < 0;
+    control.store("checkpointSlot", Math.abs(best));
     control.store("bestSnapshot", 0);
   }
 
@@ -249,7 +238,7 @@ export class SnapshotWriter {
   /** Copies this worker's slice; a barrier must follow. */
   copy(): void {
     this.#startedMs = performance.now();
-    copyArrays(this.#plan, this.#control.load("snapshotInto") - 1, "to slot", this.#share);
+    storeSlot(this.#plan, this.#control.load("snapshotInto") - 1, this.#share, this.#beat);
   }
 
   /** Rank 0, after that barrier: the snapshot is whole. `isBest` if it belongs to the best epoch so far. */
@@ -264,11 +253,22 @@ export class SnapshotWriter {
       control.store("checkpointSlot", slot + 1);
       if (isBest) control.store("bestSnapshot", 0);
       this.#due = false;
+      this.#retried = false;
     }
     this.#handOverBest();
     const nowMs = performance.now();
     const tookMs = nowMs - this.#startedMs + this.#checkedMs;
     this.#nextMs = nowMs + Math.max(leastPauseMs, tookMs / mostCost);
+  }
+
+  /** Whether all wait until a checkpoint is written, because it is written from what they would change. */
+  get waitsForDisk(): boolean {
+    return this.#plan.place === "off";
+  }
+
+  /** Rank 0, after `publish`: until the checkpoint is written, if there is one. */
+  *untilWritten(): Pauses {
+    while (this.#control.load("checkpointSlot") !== 0) yield "disk";
   }
 
   #recoveryDue(step: number, recovery: SnapshotSchedule["recovery"]): boolean {
@@ -278,8 +278,11 @@ export class SnapshotWriter {
 
   /** A slot that nobody reads or restarts from. */
   #freeSlot(): number {
+    // Nothing is being written now, and nobody restarts from the arrays.
+    if (this.waitsForDisk) return 0;
+    // In this order: what the disk refuses becomes the best before it is given up.
     const words = ["newestSnapshot", "checkpointSlot", "bestSnapshot"] as const;
-    const taken = words.map((word) => this.#control.load(word) - 1);
+    const taken = words.map((word) => Math.abs(this.#control.load(word)) - 1);
     return this.#plan.slots.findIndex((_, slot) => !taken.includes(slot));
   }
 }

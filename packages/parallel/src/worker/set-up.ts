@@ -213,7 +213,9 @@ export function setUp(setup: WorkerSetup, job: RunJob, surroundings: Surrounding
     afterStep: job.afterStep && rank === 0 ? new AfterStep(job, model, seed) : undefined,
     evaluated,
     ...observing,
-    snapshots: snapshotPlan && new SnapshotWriter(snapshotPlan, control, { share, step: begin.state.step }),
+    snapshots:
+      snapshotPlan &&
+      new SnapshotWriter(snapshotPlan, control, { share, step: begin.state.step, beat: where.beat }),
     unchanged,
     sums: new EpochSums(begin.state),
     training: new TrainingClock(rank === 0 ? layout.throughput : undefined),

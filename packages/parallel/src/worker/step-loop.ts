@@ -133,10 +133,14 @@ function* takeSnapshot(worker: Worker, isBest: boolean): Pauses {
   unchanged.beforeSave();
   snapshots.copy();
   yield barrier;
-  if (setup.rank !== 0) return;
-  const { lossSum, weight } = sums;
-  const { stepCount } = local ?? optimizer;
-  snapshots.publish({ step: done.steps, stepCount, lossSum, weight, skipped: update.skipped }, isBest);
+  if (setup.rank === 0) {
+    const { lossSum, weight } = sums;
+    const { stepCount } = local ?? optimizer;
+    snapshots.publish({ step: done.steps, stepCount, lossSum, weight, skipped: update.skipped }, isBest);
+  }
+  if (!snapshots.waitsForDisk) return;
+  if (setup.rank === 0) yield* snapshots.untilWritten();
+  yield barrier;
 }
 
 /** Tells an averaging coordinator, which waits for the workers' next step, that there is none. */
