@@ -108,7 +108,7 @@ const shardgradRooms = [
 const coreEntry = `${core}(index|engine)\\.ts$`;
 /** What the packages' tsup.config.ts build, one file each; and what the bench starts, which runs unbuilt. */
 const entryPoints =
-  "^packages/([^/]+/src/(index|engine|kernels|command|testing|worker-entry|x64/(library|definitions)|kernels/wasm/module|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main|report/page/page)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
+  "^packages/([^/]+/src/(index|engine|kernels|command|testing|worker-entry|x64/(library|definitions)|kernels/wasm/(module|wide-kernels)|node-version|measure|scale/sgemm-thread|cli/main|why/browser/main|report/page/page)|bench/src/(main|jobs/[^/]+|contenders/[^/]+))\\.ts$";
 
 /** A level knows nothing of those above it. */
 const upwards = (name, root, levels) =>

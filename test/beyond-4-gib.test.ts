@@ -1,270 +1,43 @@
-// Numbers beyond 4 GiB: native kernels compute there as they do below, whole runs too; what does not reach them says so.
-// Untouched pages cost nothing, so this needs address space, not memory.
-import { totalmem } from "node:os";
-import * as core from "@shardgrad/core";
-import { heap, kernelsFor, provideKernels, Storage, wasmReachBytes } from "@shardgrad/core/engine";
-import { kernelDefinitions } from "@shardgrad/core/kernels";
-import { findNative, useNative } from "@shardgrad/native";
-import { train } from "@shardgrad/parallel";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeJob } from "./write-job.ts";
+// Numbers beyond 4 GiB with native kernels, for which a process may have all of the machine's memory.
+import { useKernels } from "@shardgrad/core";
+import { heap, provideKernels } from "@shardgrad/core/engine";
+import { findNative } from "@shardgrad/native";
+import { JobError, train } from "@shardgrad/parallel";
+import { expect, it } from "vitest";
+import { describeBeyond4GiB, noting } from "./describe-beyond-4-gib.ts";
 
-const { Tensor, manualSeed, rand, randn, scope, tensor } = core;
-type Tensor = core.Tensor;
-
-/** Why these tests cannot run here; undefined if they can. */
+/** Why they do not run here. */
 function obstacle(): string | undefined {
   try {
     findNative();
-    return totalmem() < 8 * 2 ** 30 ? `the machine has ${totalmem()} bytes of memory` : undefined;
+    return undefined;
   } catch (error) {
     return (error as Error).message;
   }
 }
-const reason = obstacle();
 
-/** Kernels that were called. */
-const called = new Set<string>();
+const reaching = {
+  kernels: "native",
+  obstacle: obstacle(),
+  provide: () => provideKernels("native", findNative().kernels),
+  provideNoting: (called: Set<string>) => {
+    const { kernels } = findNative();
+    provideKernels("native", (memory, otherwise) => {
+      const { float32, ...rest } = kernels(memory, otherwise);
+      return { ...rest, float32: noting(float32, called) };
+    });
+  },
+  told: { kernels: "native" },
+} as const;
 
-/** Makes native kernels available that note their calls. */
-function provideNoting(): void {
-  const { kernels } = findNative();
-  provideKernels("native", (memory, otherwise) => {
-    const { float32, ...rest } = kernels(memory, otherwise);
-    const noting = Object.entries(float32).map(([name, run]) => [
-      name,
-      (...args: number[]) => {
-        called.add(name);
-        return (run as (...args: number[]) => unknown)(...args);
-      },
-    ]);
-    return { ...rest, float32: Object.fromEntries(noting) };
-  });
-}
-
-const integers = (...values: number[]) => tensor(Int32Array.from(values));
-/** The sum of products with fixed numbers, so that every element has a gradient of its own. */
-const weigh = (y: Tensor) => core.sum(core.mul(y, randn(y.shape)));
-
-const unary = [
-  core.neg,
-  core.abs,
-  core.sign,
-  core.square,
-  core.reciprocal,
-  core.exp,
-  core.expm1,
-  core.sin,
-  core.cos,
-  core.erf,
-  core.relu,
-  core.leakyRelu,
-  core.elu,
-  core.softplus,
-  core.tanh,
-  core.sigmoid,
-  core.silu,
-  core.gelu,
-];
-const positive = [core.sqrt, core.rsqrt, core.log, core.log1p];
-const binary = [
-  core.add,
-  core.sub,
-  core.mul,
-  core.div,
-  core.maximum,
-  core.minimum,
-  core.pow,
-  core.equal,
-  core.notEqual,
-  core.less,
-  core.lessEqual,
-  core.greater,
-  core.greaterEqual,
-];
-const ofRows = [
-  core.softmax,
-  core.logSoftmax,
-  core.logSumExp,
-  core.sum,
-  core.prod,
-  core.max,
-  core.min,
-  core.argmax,
-  core.argmin,
-];
-const optimizers = [core.SGD, core.Adam, core.RMSProp, core.Adagrad, core.Lion];
-
-/** Calls every kernel, with gradients; returns what came out. */
-function everything(): Record<string, number[]> {
-  manualSeed(7);
-  const found: Record<string, number[]> = {};
-  const note = (name: string, ...results: (Tensor | null)[]) => {
-    found[name] = results.flatMap((x) => (x ? [...x.toArray()] : []));
-  };
-  /** Notes a result, and the gradients of its inputs. */
-  const differentiate = (name: string, inputs: Tensor[], f: (...inputs: Tensor[]) => Tensor) => {
-    for (const x of inputs) x.requiresGrad = true;
-    const y = f(...inputs).keep();
-    note(name, y, ...core.grad(y.size === 1 ? core.sum(y) : weigh(y), inputs));
-  };
-  const [a, b] = [() => randn([5, 37]), () => rand([5, 37], { low: 0.5, high: 2 })];
-  for (const f of unary) differentiate(f.name, [a()], (x) => f(x));
-  for (const f of positive) differentiate(f.name, [b()], (x) => f(x));
-  for (const f of binary) note(f.name, f(b(), b()));
-  for (const f of ofRows) note(f.name, f(a(), 1));
-  differentiate("tanh approximation", [a()], (x) => core.gelu(x, { approximate: "tanh" }));
-  differentiate("clamp", [a()], (x) => core.clamp(x, { min: -0.5, max: 0.5 }));
-  differentiate("softmax of rows", [a()], (x) => core.softmax(x, -1));
-  differentiate("log-softmax of rows", [a()], (x) => core.logSoftmax(x, -1));
-  note("where", core.where(core.less(a(), b()), a(), b()));
-  for (const axis of [0, 1]) differentiate(`variance over ${axis}`, [a()], (x) => core.variance(x, axis));
-  differentiate("matmul", [randn([40, 33]), randn([33, 50])], (x, w) => core.matmul(x, w));
-  differentiate("linear", [randn([7, 33]), randn([50, 33]), randn([50])], (x, w, c) => core.linear(x, w, c));
-  for (const channels of [3, 64]) {
-    const inputs = [randn([2, channels, 9, 9]), randn([channels === 3 ? 5 : 64, channels, 3, 3])];
-    differentiate(`conv2d of ${channels} channels`, inputs, (x, w) =>
-      core.conv2d(x, w, null, { padding: 1 }),
-    );
-  }
-  const image = () => [randn([2, 3, 12, 12])];
-  differentiate("maxPool2d", image(), (x) => core.maxPool2d(x, 2));
-  differentiate("avgPool2d", image(), (x) => core.avgPool2d(x, 3));
-  const norm = new core.BatchNorm2d(3);
-  differentiate("batchNorm", [...image(), norm.weight!, norm.bias!], (x) => norm.forward(x));
-  const rowNorm = new core.LayerNorm([37]);
-  differentiate("layerNorm", [a(), rowNorm.weight!, rowNorm.bias!], (x) => rowNorm.forward(x));
-  const qkv = () => randn([2, 2, 9, 8]);
-  differentiate("attention", [qkv(), qkv(), qkv()], (q, k, v) =>
-    core.scaledDotProductAttention(q, k, v, { causal: true }),
-  );
-  const chosen = integers(3, 0, 4, 0);
-  differentiate("embedding", [a()], (x) => core.embedding(chosen, x));
-  differentiate("indexSelect", [a()], (x) => core.indexSelect(x, 1, chosen));
-  differentiate("gather", [a()], (x) => core.gather(x, 0, core.cast(core.zeros([2, 37]), "int32")));
-  differentiate("pick", [a()], (x) => core.pick(x, integers(1, 2, 3, 4, 36)));
-  differentiate("permute and tril", [a()], (x) => core.tril(core.mul(core.transpose(x), 2)));
-  note("dropout", core.dropout(a(), 0.3));
-  const labels = integers(1, 2, 3, 4, 36);
-  differentiate("crossEntropy", [a()], (x) => core.crossEntropy(x, labels, { labelSmoothing: 0.1 }));
-  differentiate("nll", [a()], (x) => core.nll(core.logSoftmax(x), labels));
-  for (const Cell of [core.LSTM, core.GRU]) {
-    const cell = new Cell(6, 8);
-    differentiate(Cell.name, [randn([3, 4, 6])], (x) => cell.forward(x)[0] as Tensor);
-  }
-  for (const Optimizer of optimizers) {
-    const w = a();
-    w.requiresGrad = true;
-    w.grad = a();
-    new Optimizer([w], { lr: 0.1 }).step();
-    core.clipGradNorm([w], 1);
-    core.clipGradValue([w], 0.1);
-    note(Optimizer.name, w, w.grad);
-    const ema = new core.EMA([w], { decay: 0.9 });
-    ema.update();
-    note(`EMA after ${Optimizer.name}`, ...ema.averages);
-  }
-  // What only runs, and gradients of gradients, call.
-  const kernels = kernelsFor("float32");
-  const [x, y] = [randn([3, 50]), core.zeros([3, 50])];
-  const [slots, weights] = [integers(2, 0, 1), rand([3])];
-  kernels.average(50, 3, x.address, slots.address, 50, weights.address, 0.5, y.address);
-  note("average", y);
-  kernels.gatherPlane(3, 50, 3, x.address, integers(49, 0, -1, 7, 7, 8, 1, 2, 3).address, y.address);
-  note("gatherPlane", y);
-  const bytes = tensor(Uint8Array.from({ length: 150 }, (_, i) => (7 * i) % 256));
-  kernels.gatherUint8(3, 50, bytes.address, slots.address, 0.5, -1, y.address);
-  note("gatherUint8", y);
-  return found;
-}
-
-/** Takes all that is free below 4 GiB; returns how to give it back. */
-function fillLow(): () => void {
-  const held: Storage[] = [];
-  for (let bytes = 2 ** 28; bytes >= 64; bytes /= 2) {
-    for (;;) {
-      const block = Storage.allocate(bytes, "below 4 GiB");
-      block.retain();
-      if (block.offset >= wasmReachBytes) {
-        block.release();
-        break;
-      }
-      held.push(block);
-    }
-  }
-  return () => {
-    for (const block of held) block.release();
-  };
-}
-
-/** A job whose pass over a batch takes more than 4 GiB. */
-const large = writeJob(`
-  import { Linear, ReLU, SGD, Sequential, mean } from "@shardgrad/core";
-  import { defineJob } from "@shardgrad/parallel";
-  export default defineJob({
-    dataset: { train: { x: { data: new Float32Array(4 * 8192), shape: [4] } } },
-    model: () => new Sequential(new Linear(4, 65536), new ReLU(), new Linear(65536, 1)),
-    loss: (model, { x }) => mean(model.forward(x)),
-    optimizer: (parameters) => new SGD(parameters, { lr: 0.01 }),
-    batchSize: 8192, epochs: 1,
-  });`);
-const job = (name: string) => new URL(`./jobs/${name}.ts`, import.meta.url);
-
-describe.skipIf(reason !== undefined)(`numbers beyond 4 GiB${reason ? `, not here: ${reason}` : ""}`, () => {
-  let below: Record<string, number[]>;
-  let hashes: string[];
-  let giveBack: (() => void) | undefined;
-  const jobs = ["char-gpt", "batch-norm", "dropout"];
-  const hashesOf = async () => {
-    const found: string[] = [];
-    for (const name of jobs) {
-      const { weightsSha256 } = await train(job(name), { workers: 2, steps: 3, kernels: "native" });
-      found.push(weightsSha256);
-    }
-    return found;
-  };
-
-  beforeAll(async () => {
-    hashes = await hashesOf();
-    useNative();
-    below = scope(everything);
-  }, 60_000);
-  afterAll(() => giveBack?.());
-
-  it("a run that needs more than 4 GiB is refused with WebAssembly, in one line, and gets it with native kernels", async () => {
-    await expect(train(large, { workers: 1, kernels: "wasm" })).rejects.toThrow(
-      /^train: the run needs \d\.\d GiB of shared memory, but \d\.\d GiB of the 4\.0 GiB that wasm-\w+ kernels reach \(native ones reach all of the machine's memory\) are free; most of it is activations: .*\n/,
-    );
-    const weights = tensor([1, 2, 3]);
-    const run = train(large, { workers: 1, kernels: "native" });
-    run.on("start", () => run.stop());
-    const { steps } = await run;
-    expect([steps, heap().isWasm]).toEqual([0, false]);
-    expect(heap().buffer.byteLength).toBeGreaterThan(wasmReachBytes);
-    // What there was has kept its place.
-    expect(weights.toArray()).toEqual(Float32Array.of(1, 2, 3));
-    giveBack = fillLow();
-  });
-
-  it("every kernel gives the bits that it gives below", () => {
-    const first = Tensor.allocate([1], "float32", "test");
-    expect(first.address).toBeGreaterThanOrEqual(wasmReachBytes);
-    provideNoting();
-    core.useKernels("native");
-    expect(scope(everything)).toEqual(below);
-    const all = Object.values(kernelDefinitions)
-      .flat()
-      .map(({ name }) => name);
-    expect(all.filter((name) => !called.has(name))).toEqual([]);
-  });
-
-  it("runs end with the weights that they end with below", { timeout: 60_000 }, async () => {
-    expect(await hashesOf()).toEqual(hashes);
-  });
-
-  it("WebAssembly refuses them, in one line", () => {
-    expect(() => core.useKernels("wasm")).toThrow(
-      /^useKernels: "wasm-\w+" cannot reach this thread's numbers, which a run has moved to more than 4 GiB of memory; use "native"$/,
-    );
+describeBeyond4GiB(reaching, () => {
+  it("WebAssembly does not reach these, and says so in one line, before a run begins", async () => {
+    const message =
+      /"wasm-\w+" cannot reach this thread's numbers, which a run with native kernels has moved out of WebAssembly's reach; use "native"$/;
+    expect(heap().isWasm).toBe(false);
+    expect(() => useKernels("wasm")).toThrow(message);
+    const run = train(new URL("./jobs/wide.ts", import.meta.url), { workers: 1, kernels: "wasm" });
+    await expect(run).rejects.toThrow(JobError);
+    await expect(run).rejects.toThrow(message);
   });
 });

@@ -1,7 +1,13 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/engine.ts", "src/kernels.ts", "src/testing.ts"],
+  entry: {
+    index: "src/index.ts",
+    engine: "src/engine.ts",
+    kernels: "src/kernels.ts",
+    testing: "src/testing.ts",
+    "wide-kernels": "src/kernels/wasm/wide-kernels.ts",
+  },
   format: "esm",
   platform: "neutral",
   target: "es2024",

@@ -14,6 +14,8 @@ export {
   type ProvidedKernels,
   type ProvidedName,
   provideKernels,
+  provideWideKernels,
+  type WideKernels,
 } from "./kernels/provide-kernels.ts";
 export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
 export { scratchMemory } from "./kernels/scratch.ts";
@@ -26,6 +28,7 @@ export {
   openHeap,
   type SharedMemory,
   wasmReachBytes,
+  wideReachBytes,
 } from "./memory/heap.ts";
 export { type Allocator, allocateFrom, Storage, type Unfilled, withoutFilling } from "./memory/storage.ts";
 export { type Exchange, hostStep, outsideOfCapture, type Share } from "./observer.ts";

@@ -20,6 +20,7 @@ export {
   type OptionRows,
   trainOptions,
 } from "./plan/train-options.ts";
+export { hasWideMemory } from "./plan/wide-memory.ts";
 export { decodeWeights, readParts, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
 export { isToldElsewhere } from "./run/told-errors.ts";

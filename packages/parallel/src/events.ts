@@ -22,6 +22,8 @@ export interface StartEvent {
   shards: number;
   /** What computes float32. */
   kernels: KernelSet;
+  /** True if WebAssembly takes 64-bit addresses, as the process has more than 4 GiB of shared memory. */
+  memory64?: true;
   /** The instructions of machine code, if it computes: `"AVX-512"` or `"AVX2"`. */
   native?: string;
   /** Why "auto" uses no machine code although @shardgrad/native is installed. */

@@ -3,15 +3,17 @@
 /** What an event says of it. */
 interface Told {
   kernels: string;
+  memory64?: boolean | undefined;
   native?: string | undefined;
   noNative?: string | undefined;
   blas?: string | undefined;
   noBlas?: string | undefined;
 }
 
-/** `OpenBLAS 0.3.21 (Zen)`, `AVX-512 kernels` or `wasm-relaxed kernels`. */
-export function kernelsText({ kernels, native, blas }: Told): string {
-  return blas ?? `${kernels === "native" && native ? native : kernels} kernels`;
+/** `OpenBLAS 0.3.21 (Zen)`, `AVX-512 kernels`, `wasm-relaxed kernels` or `wasm-relaxed kernels (memory64)`. */
+export function kernelsText({ kernels, memory64, native, blas }: Told): string {
+  const wide = memory64 ? " (memory64)" : "";
+  return blas ?? `${kernels === "native" && native ? native : kernels} kernels${wide}`;
 }
 
 /** Why nothing faster computes, a line for each reason. */

@@ -1,5 +1,5 @@
 // Trains GPT-2 with 124 million parameters on two workers, then on one, and looks at the memory of the process:
-//   node testing/train-gpt2.ts [steps, default 30]
+//   node testing/train-gpt2.ts [steps, default 30] [--kernels NAME, as of the command]
 // Ends with an error if the loss does not fall, if the weights depend on the number of workers, or if the process ever
 // held more than 16 GiB. With SHARDGRAD_PYTHON, an interpreter with PyTorch, times its steps on the same job. Run it
 // before a release: it takes some ten minutes. There is no warm-up, so the loss of a single step may be high.
@@ -8,11 +8,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { TrainOptions } from "@shardgrad/parallel";
 import { train } from "@shardgrad/parallel";
+import { kernelsText } from "../src/kernels-text.ts";
 import { learningRate, sizes, windows } from "./gpt2-job.ts";
 
 const gibibyte = 2 ** 30;
 const mostBytes = 16 * gibibyte;
+
+type Kernels = NonNullable<TrainOptions["kernels"]>;
 
 interface Result {
   losses: number[];
@@ -22,7 +27,7 @@ interface Result {
 }
 
 /** One run, in this process. */
-async function measure(workers: number, steps: number): Promise<Result> {
+async function measure(workers: number, steps: number, kernels: Kernels): Promise<Result> {
   const losses: number[] = [];
   const job = new URL("./gpt2-job.ts", import.meta.url);
   const begun = performance.now();
@@ -32,10 +37,10 @@ async function measure(workers: number, steps: number): Promise<Result> {
     losses.push(loss);
     tell(`step ${step}: loss ${loss.toFixed(3)}`);
   };
-  const run = train(job, { workers, shards: 2, steps, onStepEnd });
-  run.on("start", ({ kernels, native, memory, parameters }) => {
+  const run = train(job, { workers, shards: 2, steps, kernels, onStepEnd });
+  run.on("start", ({ memory, parameters, ...told }) => {
     const needs = (memory.bytes / gibibyte).toFixed(1);
-    tell(`${parameters} parameters, ${kernels} kernels (${native}), needs ${needs} GiB of shared memory`);
+    tell(`${parameters} parameters, ${kernelsText(told)}, needs ${needs} GiB of shared memory`);
   });
   let largest = 0;
   const look = setInterval(() => {
@@ -47,8 +52,9 @@ async function measure(workers: number, steps: number): Promise<Result> {
 }
 
 /** The same in a process of its own, so that each begins with nothing. */
-function measureApart(workers: number, steps: number): Result {
-  const args = [...process.execArgv, fileURLToPath(import.meta.url), String(steps), String(workers)];
+function measureApart(workers: number, steps: number, kernels: Kernels): Result {
+  const script = fileURLToPath(import.meta.url);
+  const args = [...process.execArgv, script, String(steps), String(workers), "--kernels", kernels];
   const { stdout, status } = spawnSync(process.execPath, args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
@@ -76,10 +82,16 @@ function measurePytorch(python: string): void {
   }
 }
 
-const [steps = "30", workers] = process.argv.slice(2);
-if (workers !== undefined) console.log(JSON.stringify(await measure(Number(workers), Number(steps))));
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { kernels: { type: "string", default: "auto" } },
+});
+const [steps = "30", workers] = positionals;
+const kernels = values.kernels as Kernels;
+if (workers !== undefined)
+  console.log(JSON.stringify(await measure(Number(workers), Number(steps), kernels)));
 else {
-  const results = [2, 1].map((count) => measureApart(count, Number(steps)));
+  const results = [2, 1].map((count) => measureApart(count, Number(steps), kernels));
   const python = process.env.SHARDGRAD_PYTHON;
   if (python) measurePytorch(python);
   for (const { losses, largest } of results) {

@@ -1,10 +1,9 @@
 // Selects the kernels: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
 import type { DType } from "../dtype.ts";
-import { ValueError } from "../errors.ts";
 import type { Heap } from "../memory/heap.ts";
 import { enlargeHeap, heap } from "../memory/heap.ts";
 import type { CallJoiner, ProvidedName } from "./provide-kernels.ts";
-import { providedKernels } from "./provide-kernels.ts";
+import { providedKernels, wideKernelsOver } from "./provide-kernels.ts";
 import { referenceKernels } from "./reference/index.ts";
 import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 import { kernelsBelow, resolveKernels } from "./resolve-kernels.ts";
@@ -37,13 +36,9 @@ function build(set: KernelSet): Tables {
     const below = kernelsBelow(set);
     return overlay(set, build(below === "native" || memory.isWasm ? below : "reference"), memory);
   }
-  if (set !== "reference" && !memory.isWasm) {
-    throw new ValueError(
-      `useKernels: "${set}" cannot reach this thread's numbers, which a run has moved to more than 4 GiB of memory; use "native"`,
-    );
-  }
   // Kernels without a WebAssembly version are those whose reference is fast enough.
-  const fast: Partial<Kernels> = set === "reference" ? {} : wasmKernels(memory, set);
+  const fast: Partial<Kernels> =
+    set === "reference" ? {} : (memory.isWide ? wideKernelsOver : wasmKernels)(memory, set);
   return {
     set,
     float32: { ...referenceKernels(memory, memory.float32), ...fast },
@@ -148,13 +143,13 @@ export function useKernels(choice: KernelChoice): KernelSet {
 }
 
 /**
- * Moves this thread's numbers to a heap of so many bytes, and selects native kernels, which must be provided: WebAssembly
- * does not reach them any more. See `enlargeHeap`.
+ * Moves this thread's numbers to a heap of so many bytes. If WebAssembly must reach it, wide kernels must be provided, and
+ * the kernels in use stay what they are; else native kernels, which take the place of WebAssembly. See `enlargeHeap`.
  *
  * @throws MemoryError if the system refuses; then nothing has changed
  */
-export function moveToLargerHeap(bytes: number): void {
-  enlargeHeap(bytes);
+export function moveToLargerHeap(bytes: number, isWide: boolean): void {
+  enlargeHeap(bytes, isWide);
   const isWasm = tables?.set === "wasm-plain" || tables?.set === "wasm-relaxed";
-  tables = tables && build(isWasm ? "native" : tables.set);
+  tables = tables && build(isWasm && !isWide ? "native" : tables.set);
 }

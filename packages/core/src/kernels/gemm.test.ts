@@ -2,6 +2,7 @@
 // 1/8, whose products and sums are exact in any order: there every bit must be right, whatever the blocking.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { mirroredKernels } from "../../testing/mirrored-kernels.ts";
 import { Heap } from "../memory/heap.ts";
 import { gemm as gemmDefinition } from "./definitions/products/gemm.ts";
 import { interpret } from "./language/interpret.ts";
@@ -19,6 +20,7 @@ const builds = {
   "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
   "emitted plain": instantiate(heap, emitModule([gemmDefinition], build32(false))),
   "emitted relaxed": instantiate(heap, emitModule([gemmDefinition], build32(true))),
+  "wide relaxed": mirroredKernels(heap, "wasm-relaxed", () => [4 * area, 4 * areaEnd]),
 };
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
@@ -69,6 +71,7 @@ interface Product {
 // ---- Memory: guards, A, guards, B, guards, C, guards ----
 
 const area = heap.arena.allocate(16 << 20, "test") / 4;
+let areaEnd = area;
 const guard = 7;
 const guardBits = 0x7f812345; // a NaN: it shows where it is read
 
@@ -99,7 +102,8 @@ function layOut(product: Product): { args: Parameters<Gemm>; end: number; c: num
   const other = () => [4 * block(lengthOfD, (i) => numbers(i + 3e6)), dBatch, dRow] as const;
   const start = d === "nothing" ? ([0, 0, 0] as const) : d === "C" ? rows : other();
   const args: Parameters<Gemm> = [batch, m, n, k, ...left, ...right, ...rows, ...start];
-  return { args, end: next + guard, c: c - area };
+  areaEnd = next + guard;
+  return { args, end: areaEnd, c: c - area };
 }
 
 /** All words after the product was computed. Floats, because they are compared as such; zeros have their sign. */
@@ -246,6 +250,21 @@ describe.each(Object.entries(builds))("gemm of %s", (_name, kernels) => {
       { seed: 1, numRuns: 200 },
     );
   });
+});
+
+test("with 64-bit addresses, all bits are those of the relaxed build", () => {
+  for (const transpose of transposes)
+    for (const d of ds)
+      for (const m of [1, 3, 4, 97, 131])
+        for (const [n, k] of [
+          [1, 300],
+          [13, 9],
+          [515, 270],
+        ] as const) {
+          const product: Product = { sizes: [m, n, k], ...transpose, d, batch: 2, numbers: rough };
+          const expected = compute(builds["wasm-relaxed"].gemm!, product).words;
+          expect(compute(builds["wide relaxed"].gemm!, product).words).toEqual(expected);
+        }
 });
 
 describe("gemm of every target", () => {

@@ -4,6 +4,7 @@
 // convolution and pooling.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { mirroredKernels } from "../../testing/mirrored-kernels.ts";
 import { Heap } from "../memory/heap.ts";
 import { contiguousStrides } from "../shape.ts";
 import { kernelDefinitions } from "./definitions/index.ts";
@@ -39,6 +40,8 @@ const kernelSets = {
   "wasm-relaxed": assembled.relaxed,
   "emitted plain": { ...assembled.plain, ...emitted(false) },
   "emitted relaxed": { ...assembled.relaxed, ...emitted(true) },
+  "wide plain": mirroredKernels(heap, "wasm-plain", () => usedBytes()),
+  "wide relaxed": mirroredKernels(heap, "wasm-relaxed", () => usedBytes()),
   "8 lanes": interpreted(8),
   "16 lanes": interpreted(16),
 };
@@ -52,6 +55,11 @@ const reordered: ReadonlySet<KernelName> = new Set([
 const emittedBuilds = [
   ["emitted plain", "wasm-plain"],
   ["emitted relaxed", "wasm-relaxed"],
+] as const;
+/** What takes 64-bit addresses, and whose bits it has. */
+const wideBuilds = [
+  ["wide plain", "wasm-plain"],
+  ["wide relaxed", "wasm-relaxed"],
 ] as const;
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 127, 129];
 
@@ -76,6 +84,9 @@ const withoutWasm: KernelName[] = [
 const areaStart = heap.arena.allocate(4 << 20, "test") / 4;
 const guard = 0x7f812345; // A NaN, so that what is read past an end shows in the results.
 const gap = 5; // Odd, so that blocks begin at any place within a vector.
+/** The end of the last area, in words. */
+let areaEnd = areaStart;
+const usedBytes = (): [number, number] => [4 * areaStart, 4 * areaEnd];
 
 class Area {
   #next = areaStart;
@@ -85,6 +96,7 @@ class Area {
   input(values: Float32Array | Int32Array | Uint8Array): number {
     const start = this.#next + gap;
     this.#next = start + Math.ceil(values.byteLength / 4);
+    areaEnd = this.#next + gap;
     heap.int32.fill(guard, start - gap, this.#next + gap);
     heap.uint8.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), start * 4);
     return start * 4;
@@ -901,6 +913,17 @@ describe.each(emittedBuilds)("%s has the bits of %s", (emittedBuild, build) => {
       for (const n of sizes) compare(n);
       compare(1500);
     }
+  });
+});
+
+describe.each(wideBuilds)("%s has the bits of %s", (wide, build) => {
+  test("in all kernels", () => {
+    expect(Object.keys(kernelSets[wide]).sort()).toEqual(Object.keys(kernelSets[build]).sort());
+  });
+
+  test.each([...new Set(rows.map(({ kernel }) => kernel))])("%s", (kernel) => {
+    for (const { agree: _, ...row } of rows.filter((row) => row.kernel === kernel))
+      for (const n of [...sizes, 1500]) compareSets([build, wide], row, n, n);
   });
 });
 

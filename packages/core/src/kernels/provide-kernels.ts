@@ -1,7 +1,9 @@
-// Where other packages plug in native kernels: this package has no native code and never looks for any. dispatch.ts
-// selects the kernels.
+// Where other packages plug in native kernels: this package has no native code and never looks for any. And where those
+// for memory beyond 4 GiB come in, which few programs load. dispatch.ts selects the kernels.
+import { ValueError } from "../errors.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Kernels } from "./table.ts";
+import type { WasmBuild } from "./wasm.ts";
 
 /** Kernels by the two dtypes that native code may compute. */
 export interface FloatKernels<K = Kernels> {
@@ -57,4 +59,26 @@ export function provideKernels(name: ProvidedName, kernels: KernelsOver): void {
 /** What this thread was given, if anything. */
 export function providedKernels(name: ProvidedName): KernelsOver | undefined {
   return provided.get(name);
+}
+
+/** Makes the WebAssembly kernels of a build for a heap beyond 4 GiB: see `wasm/wide-kernels.ts`. */
+export type WideKernels = (heap: Heap, build: WasmBuild) => Partial<Kernels>;
+
+let wide: WideKernels | undefined;
+
+/** Makes WebAssembly kernels available on this thread for a heap beyond 4 GiB. */
+export function provideWideKernels(kernels: WideKernels): void {
+  wide = kernels;
+}
+
+/**
+ * The WebAssembly kernels for a heap beyond 4 GiB.
+ *
+ * @throws ValueError if this thread was given none
+ */
+export function wideKernelsOver(heap: Heap, build: WasmBuild): Partial<Kernels> {
+  if (wide) return wide(heap, build);
+  throw new ValueError(
+    `useKernels: "${build}" needs @shardgrad/core/wide-kernels for memory beyond 4 GiB; see provideWideKernels`,
+  );
 }

@@ -1,5 +1,6 @@
 // The names of kernel sets, and how to resolve a choice on this thread. dispatch.ts builds the chosen set.
 import { ValueError } from "../errors.ts";
+import { heap } from "../memory/heap.ts";
 import type { ProvidedName } from "./provide-kernels.ts";
 import { providedKernels } from "./provide-kernels.ts";
 import type { WasmBuild } from "./wasm.ts";
@@ -37,6 +38,16 @@ export function kernelsBelow(set: ProvidedName): KernelSet {
  * @throws ValueError if it does not run here
  */
 export function resolveKernels(choice: KernelChoice): KernelSet {
+  const set = choose(choice);
+  if ((set === "wasm-plain" || set === "wasm-relaxed") && !heap().isWasm) {
+    throw new ValueError(
+      `useKernels: "${set}" cannot reach this thread's numbers, which a run with native kernels has moved out of WebAssembly's reach; use "native"`,
+    );
+  }
+  return set;
+}
+
+function choose(choice: KernelChoice): KernelSet {
   const best = builtInKernels();
   if (choice === "auto") return (["native", "blas"] as const).find(providedKernels) ?? best;
   if (choice === "wasm" && best !== "reference") return best;

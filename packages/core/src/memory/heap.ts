@@ -1,6 +1,6 @@
 // The one shared memory of a thread, its typed views, and the thread's arena. Reserves everything at the start: untouched
 // pages cost nothing, and views do not go stale by growth. It is a WebAssembly.Memory of 4 GiB, which all kernels reach,
-// until `enlargeHeap` replaces it for native kernels. Must not know tensors or kernels. See README.md in this folder.
+// until `enlargeHeap` replaces it. Must not know tensors or kernels. See README.md in this folder.
 import { MemoryError } from "../errors.ts";
 import { Arena, formatBytes } from "./arena.ts";
 
@@ -22,8 +22,9 @@ export interface HeapOptions {
   bytes?: number;
 }
 
-/** The most that WebAssembly with 32-bit addresses reaches. */
+/** The most that WebAssembly reaches with 32-bit addresses, and with 64-bit ones. */
 export const wasmReachBytes = maximumPages * pageBytes;
+export const wideReachBytes = 4 * wasmReachBytes;
 
 /** The shared memory of this thread, its typed views and its allocator. */
 export class Heap {
@@ -36,6 +37,8 @@ export class Heap {
   readonly arena: Arena;
   /** Whether WebAssembly can work on it. */
   readonly isWasm: boolean;
+  /** Whether that takes 64-bit addresses. No other WebAssembly.Memory has more than 4 GiB. */
+  readonly isWide: boolean;
 
   /** @param arena one that other heaps had before; default: a new one over the range of the options */
   constructor(options: HeapOptions = {}, arena?: Arena) {
@@ -49,6 +52,7 @@ export class Heap {
     const base = options.base ?? 1024;
     this.arena = arena ?? new Arena(base, options.bytes ?? this.buffer.byteLength - base);
     this.isWasm = typeof WebAssembly !== "undefined" && this.memory instanceof WebAssembly.Memory;
+    this.isWide = this.isWasm && this.buffer.byteLength > wasmReachBytes;
   }
 }
 
@@ -87,29 +91,37 @@ export function openHeap(options: HeapOptions): Heap {
   return current;
 }
 
-/**
- * Moves this thread's numbers to a new heap of so many bytes, which WebAssembly cannot reach. All keep their addresses;
- * typed arrays over the old heap do not show what is written from now on. Only for a thread that shares its heap with no
- * other.
- *
- * @throws MemoryError if the system refuses; then nothing has changed
- */
-export function enlargeHeap(bytes: number): Heap {
-  const { arena, uint8 } = heap();
-  let buffer: SharedArrayBuffer;
+/** A `WebAssembly.Memory` with 64-bit addresses, or a plain buffer, which native code alone reaches. */
+function reserveLarger(bytes: number, isWide: boolean): SharedMemory {
   try {
-    buffer = new SharedArrayBuffer(bytes);
+    if (!isWide) return { buffer: new SharedArrayBuffer(bytes) as unknown as ArrayBuffer };
+    // Beyond 4 GiB in any case: see `isWide` of a heap.
+    const pages = BigInt(Math.ceil(Math.max(bytes, wasmReachBytes + pageBytes) / pageBytes));
+    const limits = { address: "i64", initial: pages, maximum: pages, shared: true };
+    // The types do not know 64-bit addresses yet.
+    return new WebAssembly.Memory(limits as unknown as WebAssembly.MemoryDescriptor);
   } catch (error) {
     throw new MemoryError(
       `memory: cannot reserve ${formatBytes(bytes)} of shared memory; raise the limit of the address space (ulimit -v), or use a smaller model`,
       { cause: error },
     );
   }
-  const larger = new Heap({ memory: { buffer: buffer as unknown as ArrayBuffer } }, arena);
+}
+
+/**
+ * Moves this thread's numbers to a new heap of so many bytes. All keep their addresses; typed arrays over the old heap do
+ * not show what is written from now on. Only for a thread that shares its heap with no other.
+ *
+ * @param isWide whether WebAssembly must reach it, by 64-bit addresses: for at most `wideReachBytes`
+ * @throws MemoryError if the system refuses; then nothing has changed
+ */
+export function enlargeHeap(bytes: number, isWide: boolean): Heap {
+  const { arena, uint8 } = heap();
+  const larger = new Heap({ memory: reserveLarger(bytes, isWide) }, arena);
   // What is free is not read: that would make its pages cost something.
   for (const part of arena.used())
     larger.uint8.set(uint8.subarray(part.offset, part.offset + part.bytes), part.offset);
-  arena.extendTo(bytes);
+  arena.extendTo(larger.buffer.byteLength);
   current = larger;
   return larger;
 }

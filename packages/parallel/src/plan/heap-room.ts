@@ -1,10 +1,12 @@
-// How much shared memory a run can have. All kernels reach the 4 GiB of a process; native kernels reach all of the
-// machine's memory, for which this moves what the process has to a larger heap, once, when a run needs it. Knows no run.
+// How much shared memory a run can have. All kernels reach the 4 GiB of a process; WebAssembly reaches 16 GiB where the
+// engine has 64-bit addresses, and native kernels all of the machine's memory. For more than 4 GiB this moves what the
+// process has to a larger heap, when a run needs it. Knows no run.
 import { MemoryError } from "@shardgrad/core";
-import { heap, moveToLargerHeap, wasmReachBytes } from "@shardgrad/core/engine";
+import { heap, moveToLargerHeap, wasmReachBytes, wideReachBytes } from "@shardgrad/core/engine";
 import { machineMemory } from "./memory-budget.ts";
 import type { RunKernels } from "./run-kernels.ts";
 import { loadKernels } from "./run-kernels.ts";
+import { hasWideMemory, loadWideKernels } from "./wide-memory.ts";
 
 const mebibyte = 1024 ** 2;
 
@@ -22,17 +24,27 @@ export function noteRun(): () => void {
 /** Shared memory for one run. */
 export class HeapRoom {
   readonly #kernels: RunKernels | undefined;
+  /** What the kernels reach, however much there is. */
+  readonly #kernelsReach: number;
 
   /** @param kernels the run's; without them there is no more than the heap that there is */
   constructor(kernels?: RunKernels) {
     this.#kernels = kernels;
+    if (!kernels) this.#kernelsReach = 0;
+    else if (kernels.native) this.#kernelsReach = Number.POSITIVE_INFINITY;
+    else this.#kernelsReach = hasWideMemory() ? wideReachBytes : wasmReachBytes;
+  }
+
+  /** Bytes of the largest heap that could take the place of the one that there is. */
+  get #most(): number {
+    const most = Math.floor(Math.min(machineMemory(), this.#kernelsReach) / mebibyte) * mebibyte;
+    return most > wasmReachBytes || this.#kernels?.native ? most : 0;
   }
 
   /** Bytes of the heap, or of the one that could take its place. */
   get reachBytes(): number {
     const { byteLength } = heap().buffer;
-    const most = Math.floor(machineMemory() / mebibyte) * mebibyte;
-    return this.#kernels?.native && openRuns <= 1 ? Math.max(byteLength, most) : byteLength;
+    return openRuns <= 1 ? Math.max(byteLength, this.#most) : byteLength;
   }
 
   /** Bytes that are free, or would be. */
@@ -43,11 +55,11 @@ export class HeapRoom {
 
   /** Whose bytes these are, for errors. */
   get owner(): string {
-    const { byteLength } = heap().buffer;
-    if (!this.#kernels) return "a process has";
-    if (!this.#kernels.native && byteLength <= wasmReachBytes)
-      return `${this.#kernels.set} kernels reach (native ones reach all of the machine's memory)`;
-    return openRuns > 1 ? "a process has while other runs are under way" : "a process has";
+    const { reachBytes } = this;
+    if (this.#most > reachBytes) return "a process has while other runs are under way";
+    if (!this.#kernels || this.#kernelsReach !== reachBytes) return "a process has";
+    const newer = reachBytes > wasmReachBytes ? "" : ", and WebAssembly 16 GiB from Node.js 24 on";
+    return `${this.#kernels.set} kernels reach (native ones reach all of the machine's memory${newer})`;
   }
 
   /**
@@ -60,13 +72,15 @@ export class HeapRoom {
     const missing = bytes - (arena.bytes - arena.live);
     if (missing <= 0 || this.reachBytes <= buffer.byteLength) return;
     await loadKernels(this.#kernels!);
+    const isWide = !this.#kernels!.native;
+    if (isWide) await loadWideKernels();
     try {
-      moveToLargerHeap(this.reachBytes);
+      moveToLargerHeap(this.reachBytes, isWide);
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
       // A limit of the address space may still allow what is needed.
       const least = Math.ceil((buffer.byteLength + missing * 1.125) / mebibyte) * mebibyte;
-      moveToLargerHeap(Math.min(least, this.reachBytes));
+      moveToLargerHeap(Math.min(least, this.reachBytes), isWide);
     }
   }
 }

@@ -3,7 +3,7 @@
 // install them, and imports them only then.
 import type * as Blas from "@shardgrad/blas";
 import type { KernelChoice, KernelSet } from "@shardgrad/core";
-import { builtInKernels, provideKernels, resolveKernels } from "@shardgrad/core/engine";
+import { builtInKernels, heap, provideKernels, resolveKernels } from "@shardgrad/core/engine";
 import type * as Native from "@shardgrad/native";
 import { JobError } from "../errors.ts";
 import { findPackage } from "./find-package.ts";
@@ -154,6 +154,8 @@ export function describeKernels({ set, native, blas }: RunKernels): Record<strin
 /** What computes, and why nothing better does, as events and reports tell it. */
 export interface ToldKernels {
   kernels: KernelSet;
+  /** Whether WebAssembly takes 64-bit addresses, as the process has more than 4 GiB of shared memory. */
+  memory64?: true;
   native?: string;
   noNative?: string;
   blas?: string;
@@ -163,6 +165,7 @@ export interface ToldKernels {
 export function tellKernels({ set, native, noNative, blas, noBlas }: RunKernels): ToldKernels {
   return {
     kernels: set,
+    ...(heap().isWide && !native && set !== "reference" && { memory64: true }),
     ...(native && { native: native.description }),
     ...(noNative !== undefined && { noNative }),
     ...(blas && { blas: blas.description }),

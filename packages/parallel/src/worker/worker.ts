@@ -15,6 +15,7 @@ import { loadedSources, requireSource } from "../job/sources.ts";
 import type { TransportPackage } from "../machines/transport.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
+import { loadWideKernels } from "../plan/wide-memory.ts";
 import type { LinkSetup, Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
 import { isLink } from "../protocol.ts";
 import { AbortedError } from "../shared/barrier.ts";
@@ -54,9 +55,9 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
   let link: LinkThread | undefined;
   let firstStep = 1;
   const attempt = (body: () => void | Promise<void>) => outcomeOf(body, () => worker ?? link, firstStep);
-  const takeMemory = ({ memory, arena, kernels, begin }: WorkerSetup | LinkSetup) => {
+  const takeMemory = async ({ memory, arena, kernels, begin }: WorkerSetup | LinkSetup) => {
     firstStep = begin.state.step + 1;
-    openHeap({ memory, ...arena });
+    if (openHeap({ memory, ...arena }).isWide) await loadWideKernels();
     useKernels(kernels);
   };
   return {
@@ -71,7 +72,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
     prepare: async (setup: WorkerSetup | LinkSetup) => {
       if (isLink(setup)) {
         return await attempt(async () => {
-          takeMemory(setup);
+          await takeMemory(setup);
           const { openTransport }: TransportPackage = await import(setup.transportUrl);
           const { machine, workers } = setup.plan.machines;
           const launch = { machine, machines: workers.length };
@@ -81,7 +82,7 @@ function serve(port: MessagePort, entered: PhaseListener | undefined, closed: ()
       }
       const outcome = await attempt(async () => {
         const { url, origin, sources, context } = setup.job;
-        takeMemory(setup);
+        await takeMemory(setup);
         // Not process.stderr: a thread that keeps computing delivers only its first line.
         const notify = (line: string) => port.postMessage({ notice: line } satisfies Notice);
         const loading = importJob("train", url);

@@ -8,6 +8,7 @@ import { builtInKernels, heap } from "@shardgrad/core/engine";
 import type { RunKernels } from "@shardgrad/parallel/command";
 import {
   availableKernels,
+  hasWideMemory,
   machineMemory,
   relaxedFuses,
   requireSurroundings,
@@ -39,8 +40,11 @@ export interface Findings {
     /** Busy threads, mean of the last minute. */
     load: number;
   };
-  /** Of WebAssembly: the kernels that run here, and whether their multiply-add rounds once (null: not known). */
-  simd: { kernels: string; fused: boolean | null; speed: Speed | null };
+  /**
+   * Of WebAssembly: the kernels that run here, whether their multiply-add rounds once (null: not known), and whether they
+   * take 64-bit addresses where a run needs more than 4 GiB.
+   */
+  simd: { kernels: string; fused: boolean | null; memory64: boolean; speed: Speed | null };
   /** The instructions of machine code, or why there is none. */
   native: Found;
   /** The library, or why there is none. */
@@ -135,7 +139,12 @@ export async function diagnose(): Promise<Findings> {
       cores,
       load: loadavg()[0]!,
     },
-    simd: { kernels: wasm.set, fused: relaxedFuses() ?? null, speed: await measured(wasm) },
+    simd: {
+      kernels: wasm.set,
+      fused: relaxedFuses() ?? null,
+      memory64: hasWideMemory(),
+      speed: await measured(wasm),
+    },
     native: await find("native"),
     blas: await find("blas"),
     memory: { bytes: machineMemory(), freeBytes: freemem(), tensorBytes: tensorBytes() },

@@ -7,7 +7,7 @@ import { doctorLines } from "./report.ts";
 const healthy: Findings = {
   runtime: { name: "Node.js", version: "26.0.0", path: "/usr/bin/node", platform: "linux x64" },
   processor: { model: "a processor", present: 8, allowed: 8, quota: null, cores: 8, load: 0.1 },
-  simd: { kernels: "wasm-relaxed", fused: true, speed: { one: 60, all: 450 } },
+  simd: { kernels: "wasm-relaxed", fused: true, memory64: true, speed: { one: 60, all: 450 } },
   native: { name: "AVX2", speed: { one: 150, all: 900 } },
   blas: { name: "OpenBLAS 0.3.21 (Zen)", speed: { one: 120, all: 800 } },
   memory: { bytes: 2 ** 34, freeBytes: 2 ** 33, tensorBytes: 2 ** 32 },
@@ -59,7 +59,11 @@ it.each<[what: string, change: Partial<Findings>, advice: RegExp]>([
     { ...noNative, blas: { name: "BLAS", speed: { one: 20, all: 20 } } },
     /3\.00 times slower than WebAssembly: train with --kernels wasm/,
   ],
-  ["a newer runtime", { simd: { kernels: "wasm-plain", fused: null, speed: null } }, /no relaxed SIMD/],
+  [
+    "a newer runtime",
+    { simd: { kernels: "wasm-plain", fused: null, memory64: false, speed: null } },
+    /no relaxed SIMD/,
+  ],
   [
     "more processors",
     { processor: { ...healthy.processor, allowed: 2, cores: 2 } },
@@ -110,6 +114,15 @@ it.each([60, 80, 120])("fits %i columns", (columns) => {
     "OMP_NUM_THREADS=1",
   ])
     expect(text).toContain(part);
+});
+
+it("says how much WebAssembly reaches", () => {
+  const textOf = (memory64: boolean) =>
+    doctorLines({ ...healthy, simd: { ...healthy.simd, memory64 } }, { problems: [], advice: [] }, 120).join(
+      "\n",
+    );
+  expect(textOf(true)).toContain("relaxed SIMD, fused multiply-add, tensors of up to 16 GiB in all: 60");
+  expect(textOf(false)).toContain("tensors of up to 4 GiB in all: 60");
 });
 
 it("shows a reason to its end, but for what to install, which is advice", () => {

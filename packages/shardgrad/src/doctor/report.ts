@@ -30,11 +30,15 @@ function rowsOf(found: Findings): [string, string][] {
   const { cores, present, load } = processor;
   const fused =
     simd.fused === null ? "" : simd.fused ? ", fused multiply-add" : ", multiply-add in two steps";
+  const reach = simd.kernels === "reference" ? "" : `, tensors of up to ${simd.memory64 ? 16 : 4} GiB in all`;
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return [
     [runtime.name, `${runtime.version}, ${runtime.platform}`],
     ["processors", `${cores} of ${present} usable; ${processor.model}; load ${load.toFixed(2)}`],
-    ["WebAssembly", `${simdNames[simd.kernels] ?? simd.kernels}${fused}: ${speedText(simd.speed, cores)}`],
+    [
+      "WebAssembly",
+      `${simdNames[simd.kernels] ?? simd.kernels}${fused}${reach}: ${speedText(simd.speed, cores)}`,
+    ],
     ["machine code", foundText(native, simd, cores)],
     ["BLAS", foundText(blas, simd, cores)],
     [

@@ -2,6 +2,7 @@
 // sample's bits depend on neither the batch nor its place in it, nor on the number of lanes.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { mirroredKernels } from "../../../testing/mirrored-kernels.ts";
 import { Heap } from "../../memory/heap.ts";
 import { sizeOf } from "../../shape.ts";
 import { kernelDefinitions } from "../definitions/index.ts";
@@ -13,7 +14,7 @@ import { instantiate, wasmKernels } from "../wasm.ts";
 import { referenceKernels } from "./index.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 256, maximum: 256, shared: true }) });
-const builds = ["wasm-plain", "wasm-relaxed", "emitted plain", "emitted relaxed"] as const;
+const builds = ["wasm-plain", "wasm-relaxed", "emitted plain", "emitted relaxed", "wide"] as const;
 const emitted = (relaxed: boolean) => {
   const kernels = instantiate(heap, emitModule(kernelDefinitions.convolution, build32(relaxed)));
   for (const { name } of kernelDefinitions.convolution) expect(kernels).toHaveProperty(name);
@@ -25,12 +26,15 @@ const kernelSets = {
   "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
   "emitted plain": emitted(false),
   "emitted relaxed": emitted(true),
+  wide: mirroredKernels(heap, "wasm-relaxed", () => [start, 4 * end]),
 } as const;
 type Build = (typeof builds)[number];
 
 const start = heap.arena.allocate(8 << 20, "test");
 const guard = 0x7f812345; // A NaN: what is read past an end shows in the results.
 const gap = 4;
+/** The end of what was laid out last, in words. */
+let end = start / 4;
 
 /** Lays arrays out one after another with guards in between, filled anew; numbers are blocks of so many NaNs. */
 function layOut(...blocks: (Float32Array | number)[]): number[] {
@@ -41,6 +45,7 @@ function layOut(...blocks: (Float32Array | number)[]): number[] {
     if (typeof block !== "number") heap.float32.set(block, next);
     const address = next * 4;
     next += length + gap;
+    end = next;
     return address;
   });
 }
@@ -165,6 +170,14 @@ function expectNear(got: Float32Array, expected: Float32Array, tolerance: number
   const wrong = got.findIndex((value, i) => !isNear(value, expected[i]!));
   expect(got[wrong], `element ${wrong}`).toBe(expected[wrong]);
 }
+
+test.each(directions)("%s has the bits of the relaxed build with 64-bit addresses, too", (direction) => {
+  const body = (one: Case) => {
+    const [a, b] = operands(direction, one);
+    expect(run("wide", direction, one, a, b)).toEqual(run("wasm-relaxed", direction, one, a, b));
+  };
+  fc.assert(fc.property(anyCase, body), { seed: 5, numRuns: 100 });
+});
 
 describe.each(builds)("%s", (build: Build) => {
   test.each(directions)("%s has the values of the reference", (direction) => {

@@ -2,6 +2,7 @@
 // the definitions, for 8 and 16 lanes, too.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { mirroredKernels } from "../../../testing/mirrored-kernels.ts";
 import { Heap } from "../../memory/heap.ts";
 import { kernelDefinitions } from "../definitions/index.ts";
 import { interpret } from "../language/interpret.ts";
@@ -33,12 +34,13 @@ const kernelSets = {
   "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
   "emitted plain": emitted(false),
   "emitted relaxed": emitted(true),
+  wide: mirroredKernels(heap, "wasm-relaxed", () => [4 * start, 4 * end]),
   "8 lanes": interpreted(8),
   "16 lanes": interpreted(16),
 } as const;
 const builds = [
   ...(["wasm-plain", "wasm-relaxed", "emitted plain", "emitted relaxed"] as const),
-  ...(["8 lanes", "16 lanes"] as const),
+  ...(["wide", "8 lanes", "16 lanes"] as const),
 ];
 const start = heap.arena.allocate(2 << 20, "test") / 4;
 const guard = 0x7f812345; // A NaN: what is read past an end shows in the results.
