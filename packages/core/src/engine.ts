@@ -4,6 +4,7 @@
 export { compileInRounds, type Rounds, type RoundsOptions, timeReplays } from "./capture/compile.ts";
 export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
+export { type StoredTensor, storedTensors } from "./io/safetensors.ts";
 export { kernelsFor, moveToLargerHeap } from "./kernels/dispatch.ts";
 export {
   type CallJoiner,

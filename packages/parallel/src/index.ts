@@ -12,7 +12,7 @@ export {
   type RunPosition,
   type Trained,
 } from "./checkpoint/content.ts";
-export type { Disk, Kind, WritableFile } from "./checkpoint/disk.ts";
+export type { Disk, Kind, ReadableFile, WritableFile } from "./checkpoint/disk.ts";
 export {
   type Checkpoint,
   findNewest,

@@ -1,7 +1,7 @@
 // An in-memory disk on which any operation can fail, and after any operation the process can die or the power can go.
 // It tells what is visible from what survives a power cut: contents until the file is synced, names until their
 // directory is.
-import type { Disk, Kind, WritableFile } from "../src/checkpoint/disk.ts";
+import type { Disk, Kind, ReadableFile, WritableFile } from "../src/checkpoint/disk.ts";
 
 /** Thrown by the operation that kills the process, and by all later ones. */
 export class Crash extends Error {
@@ -115,6 +115,17 @@ export class SimulatedDisk implements Disk {
     return this.#do("read", path, () => {
       const { bytes } = this.#file("read", path);
       return bytes.length > most ? fail("EFBIG", "read", path) : bytes.slice();
+    });
+  }
+
+  async open(path: string): Promise<ReadableFile> {
+    return this.#do("open", path, () => {
+      const file = this.#file("open", path);
+      return {
+        bytes: file.bytes.length,
+        read: (start, into) => into.set(file.bytes.subarray(start, start + into.length)),
+        close: () => Promise.resolve(),
+      };
     });
   }
 

@@ -122,6 +122,30 @@ export function readSafetensors(file: Uint8Array | SafetensorsSource): Safetenso
   });
 }
 
+/** Where a tensor of a file lies: the first byte of its elements, and how many bytes they have. */
+export interface StoredTensor {
+  readonly name: string;
+  /** Ours, if the elements are stored as we have them in memory; else the file's word for it. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/**
+ * The tensors of a safetensors file, without their elements: reads and checks the header only.
+ *
+ * @throws FormatError if it is not a valid file
+ */
+export function storedTensors(source: SafetensorsSource): StoredTensor[] {
+  const { entries, dataStart } = readHeader(source);
+  return entries.map(({ name, dtype, shape, start, end }) => {
+    const reader = Object.hasOwn(readers, dtype) ? readers[dtype] : undefined;
+    const told = reader && !reader.read ? reader.dtype : dtype;
+    return { name, dtype: told, shape, start: dataStart + start, bytes: end - start };
+  });
+}
+
 const sourceOf = (bytes: Uint8Array): SafetensorsSource => ({
   bytes: bytes.length,
   read: (start, into) => into.set(bytes.subarray(start, start + into.length)),

@@ -60,7 +60,7 @@ function entriesOf(state: StateDict): Iterable<readonly [string, Tensor]> {
 }
 
 /** State tensors under names like `3.velocity`, for parameter 3. */
-function flatten(state: OptimizerStateDict["state"]): [string, Tensor][] {
+export function flatten(state: OptimizerStateDict["state"]): [string, Tensor][] {
   return state.flatMap((tensors, index) =>
     Object.entries(tensors).map(([name, tensor]): [string, Tensor] => [`${index}.${name}`, tensor]),
   );
@@ -222,10 +222,10 @@ export function requireSameJob(
 }
 
 /** Throws a Damage unless a file has exactly these tensors. */
-function requireTensors(
+export function requireTensors(
   file: TensorFile,
   expected: readonly TensorSignature[],
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, Pick<TensorSignature, "shape" | "dtype">>,
 ): void {
   const signatures = new Map(expected.map((signature) => [signature.name, signature]));
   for (const name of signatures.keys()) if (!tensors.has(name)) throw new Damage(`${file} lacks ${name}`);
@@ -257,17 +257,21 @@ function readBeside(
   return tensors;
 }
 
+/** What the optimizer's file has. */
+export function flatSignatures({ fingerprint }: CheckpointState): TensorSignature[] {
+  return fingerprint.optimizer.state.flatMap((own, index) =>
+    own.map((signature) => ({ ...signature, name: `${index}.${signature.name}` })),
+  );
+}
+
 function loadTensors(content: CheckpointContent, { model, optimizer, average }: Resumed): void {
   const { state, files } = content;
   const { name, state: moments } = state.fingerprint.optimizer;
-  const flat = moments.flatMap((own, index) =>
-    own.map((signature) => ({ ...signature, name: `${index}.${signature.name}` })),
-  );
   scope(() => {
     const weights = readSafetensors(files["model.safetensors"]).tensors;
     requireTensors("model.safetensors", state.fingerprint.tensors, weights);
     const saved = readSafetensors(files["optimizer.safetensors"]).tensors;
-    requireTensors("optimizer.safetensors", flat, saved);
+    requireTensors("optimizer.safetensors", flatSignatures(state), saved);
     const trained = readBeside(content, "weights.safetensors", average?.names);
     const averages = trained ? weights : readBeside(content, "average.safetensors", average?.names);
     optimizer.loadStateDict({ name, ...state.optimizer, state: unflatten(saved, moments) });
@@ -290,14 +294,19 @@ export function loadCheckpoint(content: CheckpointContent, into: Resumed): Check
   try {
     loadTensors(content, into);
   } catch (error) {
-    if (error instanceof MemoryError) throw error;
-    const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, mostReason);
-    if (error instanceof Damage || error instanceof FormatError)
-      throw damagedCheckpoint(`that of step ${state.step}`, reason, error);
-    // An optimizer or a model threw: over the files' contents, or over a bug of its own.
-    throw new CheckpointError(`checkpoint: that of step ${state.step} cannot be loaded: ${reason}`, {
-      cause: error,
-    });
+    unloadable(state, error);
   }
   return state;
+}
+
+/** Throws what an error of loading means. */
+export function unloadable(state: CheckpointState, error: unknown): never {
+  if (error instanceof MemoryError) throw error;
+  const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, mostReason);
+  if (error instanceof Damage || error instanceof FormatError)
+    throw damagedCheckpoint(`that of step ${state.step}`, reason, error);
+  // An optimizer or a model threw: over the files' contents, or over a bug of its own.
+  throw new CheckpointError(`checkpoint: that of step ${state.step} cannot be loaded: ${reason}`, {
+    cause: error,
+  });
 }

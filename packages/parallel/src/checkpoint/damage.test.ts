@@ -4,7 +4,7 @@ import { sample, simulatedProcesses } from "../../testing/checkpoint-samples.ts"
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { CheckpointError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
-import { findNewest, readCheckpoint } from "./find-newest.ts";
+import { findNewest, loadNewest, readCheckpoint } from "./find-newest.ts";
 import { openCheckpoints } from "./store.ts";
 
 const directory = "/runs";
@@ -29,8 +29,15 @@ beforeEach(async () => {
   disk = await savedDisk();
 });
 
+/** Both ways to look for the newest: one reads all of it, the other a part at a time. */
+const finders = {
+  whole: () => findNewest(directory, disk),
+  "in parts": () => loadNewest(directory, disk, () => undefined),
+};
+let find: (typeof finders)[keyof typeof finders] = finders.whole;
+
 async function expectPassedOver(reason: RegExp): Promise<void> {
-  const { checkpoint, passedOver, notes } = await findNewest(directory, disk);
+  const { checkpoint, passedOver, notes } = await find();
   expect(checkpoint?.state.step).toBe(1);
   expect(passedOver).toEqual([{ name: "step-0000000002", reason: expect.stringMatching(reason) }]);
   expect(notes).toEqual([
@@ -38,62 +45,68 @@ async function expectPassedOver(reason: RegExp): Promise<void> {
   ]);
 }
 
-test("what was not changed is whole", async () => {
-  const { checkpoint, passedOver, notes } = await findNewest(directory, disk);
-  expect([checkpoint?.path, passedOver, notes]).toEqual([newest, [], []]);
-  expect(checkpoint?.state).toEqual(sample(2, { accuracy: 0.5, loss: Number.NaN }).state);
-});
+describe.each(Object.entries(finders))("read %s", (_, finder) => {
+  beforeEach(() => {
+    find = finder;
+  });
 
-describe.each(files)("%s", (file) => {
-  const path = `${newest}/${file}`;
+  test("what was not changed is whole", async () => {
+    const { checkpoint, passedOver, notes } = await find();
+    expect([checkpoint?.path, passedOver, notes]).toEqual([newest, [], []]);
+    expect(checkpoint?.state).toEqual(sample(2, { accuracy: 0.5, loss: Number.NaN }).state);
+  });
 
-  test("with any byte changed, by one bit, to zero, or to the inverse", async () => {
-    const original = await disk.read(path, Number.POSITIVE_INFINITY);
-    for (let at = 0; at < original.length; at++) {
-      for (const change of [1 << (at % 8), 1 << ((at + 5) % 8), 0xff, "zero"] as const) {
-        const changed = change === "zero" ? 0 : original[at]! ^ change;
-        disk.alter(path, () => original.with(at, changed));
-        await expectPassedOver(/was changed|is cut off/);
+  describe.each(files)("%s", (file) => {
+    const path = `${newest}/${file}`;
+
+    test("with any byte changed, by one bit, to zero, or to the inverse", async () => {
+      const original = await disk.read(path, Number.POSITIVE_INFINITY);
+      for (let at = 0; at < original.length; at++) {
+        for (const change of [1 << (at % 8), 1 << ((at + 5) % 8), 0xff, "zero"] as const) {
+          const changed = change === "zero" ? 0 : original[at]! ^ change;
+          disk.alter(path, () => original.with(at, changed));
+          await expectPassedOver(/was changed|is cut off/);
+        }
       }
+    });
+
+    test("cut off anywhere", async () => {
+      const { length } = await disk.read(path, Number.POSITIVE_INFINITY);
+      for (let kept = length - 1; kept >= 0; kept--) {
+        disk.alter(path, (bytes) => bytes.subarray(0, kept));
+        await expectPassedOver(/was changed|is cut off|has \d+ bytes, expected \d+/);
+      }
+    });
+
+    test("with bytes added", async () => {
+      disk.alter(path, (bytes) => Buffer.concat([bytes, Buffer.from("\n")]));
+      await expectPassedOver(/is cut off or was changed|has more bytes than \d+|has \d+ bytes, expected \d+/);
+    });
+
+    test("missing", async () => {
+      await disk.removeFile(path);
+      await expectPassedOver(/^\S+ is missing$/);
+    });
+
+    test("unreadable", async () => {
+      disk.incident = { at: disk.log.length + 1 + files.indexOf(file), kind: "EIO" };
+      await expectPassedOver(/^\S+ cannot be read \(EIO\)$/);
+    });
+
+    test("that of another checkpoint", async () => {
+      const other = await disk.read(`${directory}/step-0000000001/${file}`, Number.POSITIVE_INFINITY);
+      disk.alter(path, () => other);
+      await expectPassedOver(/was changed/);
+    });
+  });
+
+  test("the whole of another checkpoint, under its name", async () => {
+    for (const file of files) {
+      const other = await disk.read(`${directory}/step-0000000001/${file}`, Number.POSITIVE_INFINITY);
+      disk.alter(`${newest}/${file}`, () => other);
     }
+    await expectPassedOver(/^it is of step 1$/);
   });
-
-  test("cut off anywhere", async () => {
-    const { length } = await disk.read(path, Number.POSITIVE_INFINITY);
-    for (let kept = length - 1; kept >= 0; kept--) {
-      disk.alter(path, (bytes) => bytes.subarray(0, kept));
-      await expectPassedOver(/was changed|is cut off|has \d+ bytes, expected \d+/);
-    }
-  });
-
-  test("with bytes added", async () => {
-    disk.alter(path, (bytes) => Buffer.concat([bytes, Buffer.from("\n")]));
-    await expectPassedOver(/is cut off or was changed|has more bytes than \d+/);
-  });
-
-  test("missing", async () => {
-    await disk.removeFile(path);
-    await expectPassedOver(/^\S+ is missing$/);
-  });
-
-  test("unreadable", async () => {
-    disk.incident = { at: disk.log.length + 1 + files.indexOf(file), kind: "EIO" };
-    await expectPassedOver(/^\S+ cannot be read \(EIO\)$/);
-  });
-
-  test("that of another checkpoint", async () => {
-    const other = await disk.read(`${directory}/step-0000000001/${file}`, Number.POSITIVE_INFINITY);
-    disk.alter(path, () => other);
-    await expectPassedOver(/was changed/);
-  });
-});
-
-test("the whole of another checkpoint, under its name", async () => {
-  for (const file of files) {
-    const other = await disk.read(`${directory}/step-0000000001/${file}`, Number.POSITIVE_INFINITY);
-    disk.alter(`${newest}/${file}`, () => other);
-  }
-  await expectPassedOver(/^it is of step 1$/);
 });
 
 test("with none left, nothing is found, and every reason is told", async () => {

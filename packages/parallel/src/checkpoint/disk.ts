@@ -1,6 +1,7 @@
 // Every disk operation of the checkpoints, as an interface. Tests use a simulated disk that can fail or lose power at
 // any of them. The real disk is here, too. Knows nothing of the files' contents.
-import { constants } from "node:fs";
+import { constants, readSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { link, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 
 /** A file that is being written, front to back. */
@@ -9,6 +10,14 @@ export interface WritableFile {
   write(bytes: Uint8Array): Promise<void>;
   /** From now on, the written data survives a power cut, if the directory entry does. */
   sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A file that is being read. */
+export interface ReadableFile {
+  readonly bytes: number;
+  /** Fills an array with the bytes from `start` on, at once; fails with `EIO` if there are fewer. */
+  read(start: number, into: Uint8Array): void;
   close(): Promise<void>;
 }
 
@@ -32,6 +41,8 @@ export interface Disk {
    * `most` bytes.
    */
   read(path: string, most: number): Promise<Uint8Array>;
+  /** Opens a file, to read parts of it. Fails like `read`. */
+  open(path: string): Promise<ReadableFile>;
   /** Atomic. `to` must not exist. */
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name, atomically; fails if that name exists. */
@@ -51,9 +62,26 @@ export function codeOf(error: unknown): string | undefined {
 /** Opening a pipe waits for its writer, unless told not to. */
 const withoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-function refuse(code: "EISDIR" | "EFTYPE" | "EFBIG", reason: string, path: string): never {
+function refuse(code: "EISDIR" | "EFTYPE" | "EFBIG" | "EIO", reason: string, path: string): never {
   throw Object.assign(new Error(`${code}: ${reason}, read '${path}'`), { code });
 }
+
+/** Opens a file for reading, unless it is something else; also returns its length. */
+async function openFile(path: string): Promise<{ file: FileHandle; size: number }> {
+  const file = await open(path, withoutWaiting);
+  try {
+    const found = await file.stat();
+    if (found.isDirectory()) refuse("EISDIR", "a folder", path);
+    if (!found.isFile()) refuse("EFTYPE", "not a regular file", path);
+    return { file, size: found.size };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** The most that is read at once: a system gives less than 2 GiB. */
+const mostAtOnce = 2 ** 30;
 
 /** The machine's own files. */
 export const nodeDisk: Disk = {
@@ -82,17 +110,13 @@ export const nodeDisk: Disk = {
 
   /** Not readFile, which refuses files over 2 GiB. */
   async read(path, most) {
-    const file = await open(path, withoutWaiting);
+    const { file, size } = await openFile(path);
     try {
-      const found = await file.stat();
-      if (found.isDirectory()) refuse("EISDIR", "a folder", path);
-      if (!found.isFile()) refuse("EFTYPE", "not a regular file", path);
-      const { size } = found;
       if (size > most) refuse("EFBIG", `${size} bytes, expected at most ${most}`, path);
       const bytes = new Uint8Array(size);
       let at = 0;
       while (at < size) {
-        const length = Math.min(size - at, 2 ** 30);
+        const length = Math.min(size - at, mostAtOnce);
         const { bytesRead } = await file.read(bytes, at, length, at);
         if (bytesRead === 0) break;
         at += bytesRead;
@@ -101,6 +125,19 @@ export const nodeDisk: Disk = {
     } finally {
       await file.close();
     }
+  },
+
+  async open(path) {
+    const { file, size } = await openFile(path);
+    const read = (start: number, into: Uint8Array) => {
+      for (let at = 0; at < into.length; ) {
+        const part = into.subarray(at, at + mostAtOnce);
+        const count = readSync(file.fd, part, 0, part.length, start + at);
+        if (count === 0) refuse("EIO", "it has become shorter", path);
+        at += count;
+      }
+    };
+    return { bytes: size, read, close: () => file.close() };
   },
 
   rename: (from, to) => rename(from, to),

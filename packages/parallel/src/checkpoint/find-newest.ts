@@ -3,9 +3,10 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { SafetensorsSource } from "@shardgrad/core";
 import { CheckpointError, damagedCheckpoint } from "../errors.ts";
 import type { CheckpointContent } from "./content.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, ReadableFile } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
 import { Damage } from "./schema.ts";
 import type { FileRecord, FileRecords, OfFiles, TensorFile } from "./state-file.ts";
@@ -29,6 +30,17 @@ export interface NewestCheckpoint {
 
 /** What a caller does with a found checkpoint. */
 export type Use = (checkpoint: Checkpoint) => void;
+
+/** A checkpoint on a disk, verified byte by byte, whose files can be read in parts. */
+export interface StoredCheckpoint extends Pick<Checkpoint, "path" | "state"> {
+  files: Readonly<OfFiles<SafetensorsSource>>;
+}
+
+/** The same of any kind of checkpoint. */
+type Newest<T> = Omit<NewestCheckpoint, "checkpoint"> & { checkpoint?: T };
+
+/** Reads the checkpoint in a directory, which must be of a step. */
+type Read<T> = (path: string, step: number) => Promise<T>;
 
 /** How many bytes to hash or write before yielding to the event loop. */
 export const chunkBytes = 2 ** 20;
@@ -68,16 +80,29 @@ export async function sumOf(bytes: Uint8Array): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Throws a Damage if that is what an error of reading a file means, else the error. */
+function damaged(name: string, error: unknown): never {
+  const code = codeOf(error);
+  if (code === "ENOENT") throw new Damage(`${name} is missing`);
+  if (code !== undefined && damageCodes.has(code)) throw new Damage(`${name} cannot be read (${code})`);
+  throw error;
+}
+
 async function readFile(disk: Disk, directory: string, name: string, most: number): Promise<Uint8Array> {
   try {
     return await disk.read(join(directory, name), most);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "EFBIG") throw new Damage(`${name} has more bytes than ${most}`);
-    if (code === "ENOENT") throw new Damage(`${name} is missing`);
-    if (code !== undefined && damageCodes.has(code)) throw new Damage(`${name} cannot be read (${code})`);
-    throw error;
+    if (codeOf(error) === "EFBIG") throw new Damage(`${name} has more bytes than ${most}`);
+    return damaged(name, error);
   }
+}
+
+function requireLength(name: string, bytes: number, record: FileRecord): void {
+  if (bytes !== record.bytes) throw new Damage(`${name} has ${bytes} bytes, expected ${record.bytes}`);
+}
+
+function requireSum(name: string, sum: string, { sha256 }: FileRecord): void {
+  if (sum !== sha256) throw new Damage(`${name} was changed: its SHA-256 does not fit`);
 }
 
 async function readTensors(
@@ -87,12 +112,43 @@ async function readTensors(
   record: FileRecord,
 ): Promise<Uint8Array> {
   const bytes = await readFile(disk, directory, name, record.bytes);
-  if (bytes.length !== record.bytes) {
-    throw new Damage(`${name} has ${bytes.length} bytes, expected ${record.bytes}`);
-  }
-  if ((await sumOf(bytes)) !== record.sha256)
-    throw new Damage(`${name} was changed: its SHA-256 does not fit`);
+  requireLength(name, bytes.length, record);
+  requireSum(name, await sumOf(bytes), record);
   return bytes;
+}
+
+/** The SHA-256 of a file, which is in memory a piece at a time; yields to the event loop now and then. */
+async function sumOfFile({ bytes, read }: ReadableFile): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(Math.min(bytes, chunkBytes));
+  for (let at = 0; at < bytes; at += chunkBytes) {
+    const piece = buffer.subarray(0, bytes - at);
+    read(at, piece);
+    hash.update(piece);
+    await setImmediate();
+  }
+  return hash.digest("hex");
+}
+
+/** Verifies the checkpoint in a directory, and opens it for as long as `use` takes. */
+async function withStored<T>(disk: Disk, path: string, use: (checkpoint: StoredCheckpoint) => T): Promise<T> {
+  const { state, files: records } = await readState(disk, path);
+  const opened: Partial<OfFiles<ReadableFile>> = {};
+  try {
+    for (const name of filesOf(records)) {
+      try {
+        const file = await disk.open(join(path, name));
+        opened[name] = file;
+        requireLength(name, file.bytes, records[name]!);
+        requireSum(name, await sumOfFile(file), records[name]!);
+      } catch (error) {
+        damaged(name, error);
+      }
+    }
+    return use({ path, state, files: opened as OfFiles<ReadableFile> });
+  } finally {
+    for (const file of Object.values(opened)) await file.close();
+  }
 }
 
 /** Reads and checks state.json only. */
@@ -152,14 +208,15 @@ function damageIn(error: unknown): string | undefined {
   return error instanceof CheckpointError ? error.damage : undefined;
 }
 
-async function search(disk: Disk, directory: string, use: Use): Promise<Omit<NewestCheckpoint, "notes">> {
+function requireStep({ step: found }: Checkpoint["state"], step: number): void {
+  if (found !== step) throw new Damage(`it is of step ${found}`);
+}
+
+async function search<T>(disk: Disk, directory: string, read: Read<T>): Promise<Omit<Newest<T>, "notes">> {
   const passedOver: NewestCheckpoint["passedOver"] = [];
   for (const { name, step } of checkpointsIn(await namesIn(disk, directory))) {
     try {
-      const checkpoint = await readChecked(disk, join(directory, name));
-      if (checkpoint.state.step !== step) throw new Damage(`it is of step ${checkpoint.state.step}`);
-      use(checkpoint);
-      return { checkpoint, passedOver };
+      return { checkpoint: await read(join(directory, name), step), passedOver };
     } catch (error) {
       const reason = damageIn(error);
       if (reason === undefined) throw error;
@@ -169,21 +226,14 @@ async function search(disk: Disk, directory: string, use: Use): Promise<Omit<New
   return { passedOver };
 }
 
-/**
- * Finds and reads the intact checkpoint with the highest step. The directory may be empty or missing, and another
- * process may be writing to it.
- *
- * @param use what to do with it, such as `loadCheckpoint`; if `use` finds it damaged, it is skipped, too
- * @throws CheckpointError if the disk refuses, or a newer version wrote the newest one; also what `use` throws
- */
-export async function findNewest(
+async function newest<T extends { path: string }>(
+  disk: Disk,
   directory: string,
-  disk: Disk = nodeDisk,
-  use: Use = () => undefined,
-): Promise<NewestCheckpoint> {
+  read: Read<T>,
+): Promise<Newest<T>> {
   try {
     for (let tries = 1; ; tries++) {
-      const found = await search(disk, directory, use);
+      const found = await search(disk, directory, read);
       const { checkpoint, passedOver } = found;
       const names = passedOver.length > 0 ? await namesIn(disk, directory) : [];
       // Not damaged, but removed meanwhile: a newer one has taken its place.
@@ -197,4 +247,42 @@ export async function findNewest(
   } catch (error) {
     return unreadable(directory, error);
   }
+}
+
+/**
+ * Finds and reads the intact checkpoint with the highest step. The directory may be empty or missing, and another
+ * process may be writing to it.
+ *
+ * @param use what to do with it, such as `loadCheckpoint`; if `use` finds it damaged, it is skipped, too
+ * @throws CheckpointError if the disk refuses, or a newer version wrote the newest one; also what `use` throws
+ */
+export function findNewest(
+  directory: string,
+  disk: Disk = nodeDisk,
+  use: Use = () => undefined,
+): Promise<NewestCheckpoint> {
+  return newest(disk, directory, async (path, step) => {
+    const checkpoint = await readChecked(disk, path);
+    requireStep(checkpoint.state, step);
+    use(checkpoint);
+    return checkpoint;
+  });
+}
+
+/**
+ * The same, without a copy of the checkpoint in memory: `use` reads its files in parts. They are verified before, so an
+ * error of the disk in `use` is not taken for damage.
+ */
+export function loadNewest(
+  directory: string,
+  disk: Disk,
+  use: (checkpoint: StoredCheckpoint) => void,
+): Promise<Newest<Pick<Checkpoint, "path" | "state">>> {
+  return newest(disk, directory, (path, step) =>
+    withStored(disk, path, (checkpoint) => {
+      requireStep(checkpoint.state, step);
+      use(checkpoint);
+      return { path, state: checkpoint.state };
+    }),
+  );
 }

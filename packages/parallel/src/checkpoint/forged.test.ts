@@ -17,9 +17,10 @@ import { describe, expect, it, test } from "vitest";
 import { CheckpointError } from "../errors.ts";
 import { readCarried } from "../run/carried.ts";
 import type { CheckpointContent } from "./content.ts";
-import { encodeCheckpoint, loadCheckpoint } from "./content.ts";
+import { encodeCheckpoint, loadCheckpoint, requireSameJob } from "./content.ts";
 import type { Disk } from "./disk.ts";
-import { findNewest, readCheckpoint } from "./find-newest.ts";
+import { findNewest, loadNewest, readCheckpoint } from "./find-newest.ts";
+import { loadStored } from "./load-stored.ts";
 import { formatState, tensorFiles } from "./state-file.ts";
 
 const run = { seed: 3, batchSize: 8, shards: 2, samples: 32, details: { dropLast: false, fold: 3 } };
@@ -62,7 +63,13 @@ function diskWith(files: Readonly<Record<string, Uint8Array>>): Disk {
     if (bytes.length > most) throw Object.assign(new Error("too large"), { code: "EFBIG" });
     return bytes;
   };
-  return { list: async () => names, read } as Partial<Disk> as Disk;
+  const open = async (path: string) => {
+    const bytes = files[path.split("/").at(-1)!]!;
+    const readPart = (start: number, into: Uint8Array) =>
+      into.set(bytes.subarray(start, start + into.length));
+    return { bytes: bytes.length, read: readPart, close: async () => undefined };
+  };
+  return { list: async () => names, read, open } as Partial<Disk> as Disk;
 }
 
 /** A state.json with the given content and a correct sum. */
@@ -82,8 +89,32 @@ function recordsOf(files: CheckpointContent["files"]) {
 const bitsOf = (model: { parameters(): Tensor[] }) =>
   model.parameters().map((x) => Buffer.from(x.toArray().buffer).toString("hex"));
 
-/** Reads and loads it as a run does; returns the error, if any, after checking that nothing was loaded. */
+/** Loads it as a run does, in parts; returns whether that was refused, after checking that nothing was loaded then. */
+async function refusesParts(disk: Disk): Promise<boolean> {
+  const into = build();
+  const { model, optimizer } = into;
+  const before = bitsOf(model);
+  const found = loadNewest("/runs", disk, (checkpoint) => {
+    requireSameJob(checkpoint.state, into);
+    readCarried(checkpoint, { perEpoch, batchSize: run.batchSize });
+    loadStored(checkpoint, { model: model.stateDict(), optimizer, averaged: [], averages: new Map() });
+  });
+  const refused = await found.then(
+    ({ checkpoint }) => checkpoint === undefined,
+    (error) => error instanceof CheckpointError,
+  );
+  expect(bitsOf(model)).toEqual(before);
+  return refused;
+}
+
+/** Reads and loads it, both ways; returns the error, if any, after checking that nothing was loaded. */
 async function load(disk: Disk): Promise<unknown> {
+  const error = await loadWhole(disk);
+  if (error !== undefined) expect(await refusesParts(disk)).toBe(true);
+  return error;
+}
+
+async function loadWhole(disk: Disk): Promise<unknown> {
   const into = build();
   const before = bitsOf(into.model);
   try {

@@ -7,8 +7,8 @@ import { frozenCopy } from "../frozen-copy.ts";
 import type { CheckpointContent, CheckpointParts } from "./content.ts";
 import type { Disk } from "./disk.ts";
 import { codeOf, nodeDisk } from "./disk.ts";
-import type { NewestCheckpoint, Use } from "./find-newest.ts";
-import { checkpointsIn, findNewest, nameOf, readState } from "./find-newest.ts";
+import type { NewestCheckpoint, StoredCheckpoint, Use } from "./find-newest.ts";
+import { checkpointsIn, findNewest, loadNewest, nameOf, readState } from "./find-newest.ts";
 import type { Lock } from "./lock.ts";
 import { lockLeftover, signLeftover, takeLock } from "./lock.ts";
 import type { Processes } from "./processes.ts";
@@ -101,6 +101,11 @@ export class CheckpointStore {
   /** The newest intact checkpoint here; see the function of this name. */
   findNewest(use?: Use): Promise<NewestCheckpoint> {
     return this.#inTurn(() => findNewest(this.directory, this.#disk, use));
+  }
+
+  /** The same without a copy in memory. @internal */
+  loadNewest(use: (checkpoint: StoredCheckpoint) => void): ReturnType<typeof loadNewest> {
+    return this.#inTurn(() => loadNewest(this.directory, this.#disk, use));
   }
 
   /** The best checkpoint here by `keepBest`, with its value; undefined if there is none, or it cannot be read. */

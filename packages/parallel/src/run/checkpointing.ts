@@ -91,7 +91,7 @@ export class RunCheckpoints {
     this.#saved = { ...saved, settings };
     const { directory } = this.#store;
     const loaded: { carried?: Carried } = {};
-    const { checkpoint, notes } = await this.#store.findNewest((newest) => {
+    const { checkpoint, notes } = await this.#store.loadNewest((newest) => {
       if (resume) loaded.carried = loadRun(newest, saved);
     });
     if (!resume && (checkpoint || notes.length > 0)) {

@@ -1,11 +1,12 @@
 // Converts a snapshot of the shared memory to the content of a checkpoint, and a checkpoint back to the state of a run.
 // When that happens is checkpointing.ts's part.
-import type { AnyModule, EMA, Optimizer, StateDict, Tensor } from "@shardgrad/core";
+import type { AnyModule, EMA, Optimizer, Tensor } from "@shardgrad/core";
 import type { RunChange, RunSettings } from "../checkpoint/changes.ts";
 import type { CheckpointParts } from "../checkpoint/content.ts";
-import { layOutCheckpoint, loadCheckpoint, requireSameJob } from "../checkpoint/content.ts";
-import type { Checkpoint } from "../checkpoint/find-newest.ts";
+import { layOutCheckpoint, requireSameJob } from "../checkpoint/content.ts";
+import type { StoredCheckpoint } from "../checkpoint/find-newest.ts";
 import type { RunIdentity } from "../checkpoint/fingerprint.ts";
+import { loadStored } from "../checkpoint/load-stored.ts";
 import type { Plain } from "../checkpoint/state-file.ts";
 import { besideFiles } from "../checkpoint/state-file.ts";
 import { damagedCheckpoint, JobError } from "../errors.ts";
@@ -57,39 +58,29 @@ function averagesOf({ model, ema }: Saved): Map<string, Tensor> {
 }
 
 /** @throws CheckpointError if a run that kept an average has saved none */
-function requireAverage({ path, state, files }: Checkpoint): void {
+function requireAverage({ path, state, files }: StoredCheckpoint): void {
   if (!Object.hasOwn(state.settings, "ema decay") || besideFiles.some((name) => files[name])) return;
   throw damagedCheckpoint(path, `it has none of ${besideFiles.join(", ")}`);
 }
 
 /** Moves a run to a checkpoint. The optimizer's options stay the job's, which the workers use, too. */
-export function loadRun(checkpoint: Checkpoint, saved: Saved): Carried {
+export function loadRun(checkpoint: StoredCheckpoint, saved: Saved): Carried {
   const { model, optimizer, identity: run, settings, steps } = saved;
   if (checkpoint.state.step > steps) {
     throw new JobError(
       `train: ${checkpoint.path} is of step ${checkpoint.state.step}, but the run is to have ${steps}; ask for more epochs or steps, or use another directory`,
     );
   }
-  const own = new Map(model.stateDict());
-  const weights = {
-    stateDict: () => own,
-    loadStateDict: (state: StateDict) => {
-      for (const [name, tensor] of state as ReadonlyMap<string, Tensor>) own.get(name)!.copyFrom(tensor);
-    },
-  };
-  const average = {
-    names: trainedTensors(model).map(([name]) => name),
-    load: (averages: ReadonlyMap<string, Tensor> | undefined) => {
-      // An average that starts here begins with the weights.
-      for (const [name, tensor] of averagesOf(saved)) tensor.copyFrom((averages ?? own).get(name)!);
-    },
-  };
-  const into = { model: weights, optimizer, run, settings, average };
-  requireSameJob(checkpoint.state, into);
+  requireSameJob(checkpoint.state, { model, optimizer, run, settings });
   requireAverage(checkpoint);
   const carried = readCarried(checkpoint, saved);
   const options = optimizer.paramGroups.map((group) => ({ ...group }));
-  loadCheckpoint(checkpoint, into);
+  loadStored(checkpoint, {
+    model: new Map(model.stateDict()),
+    optimizer,
+    averaged: trainedTensors(model).map(([name]) => name),
+    averages: averagesOf(saved),
+  });
   options.forEach((group, index) => {
     Object.assign(optimizer.paramGroups[index]!, group);
   });
