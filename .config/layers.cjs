@@ -67,8 +67,9 @@ const rooms = [
 /** The rooms of native, those of mpi, of data, and of shardgrad, from left to right. */
 const nativeRooms = [
   ["errors"],
-  ["assembler"],
-  ["x64"],
+  ["assembler", "allocation"],
+  ["x64", "arm64"],
+  ["backends"],
   ["code"],
   ["embedded", "kernel-code.generated"],
   ["detect"],

@@ -15,7 +15,6 @@ import { bindKernels } from "../packages/native/src/call/bind-kernels.ts";
 import type { Run } from "../packages/native/src/call/runner.ts";
 import { installRunner } from "../packages/native/src/call/runner.ts";
 import { installCode } from "../packages/native/src/code/executable-memory.ts";
-import { instructionSetOf } from "../packages/native/src/detect/processor.ts";
 import { compileLibrary } from "../packages/native/src/x64/library.ts";
 import type { Machine } from "../packages/native/src/x64/machine.ts";
 import { machines } from "../packages/native/src/x64/machine.ts";
@@ -70,7 +69,7 @@ function runNative(
 }
 
 const runner = process.arch === "x64" ? installRunner() : undefined;
-const best = runner && instructionSetOf(runner.processor);
+const best = runner?.best;
 const here = Object.values(machines).filter(({ set }) => best && (set === best || set === "avx2"));
 
 describe.skipIf(here.length === 0)("random kernels", () => {

@@ -1,15 +1,15 @@
-// Compiles all kernels for both instruction sets into src/kernel-code.generated.ts, so that the package carries its
+// Compiles all kernels for each instruction set into src/kernel-code.generated.ts, so that the package carries its
 // machine code and nothing is compiled when a program starts. Beside it is what the self-check expects.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync } from "node:zlib";
 import type { Target } from "@shardgrad/core/kernels";
 import { interpret, kernelDefinitions } from "@shardgrad/core/kernels";
+import type { Backend } from "../src/backends.ts";
+import { backends } from "../src/backends.ts";
 import { checkBytes, hashOf, prepareCheck } from "../src/self-check/check-memory.ts";
 import type { KernelCheck } from "../src/self-check/kernel-checks.ts";
 import { kernelChecks } from "../src/self-check/kernel-checks.ts";
-import { compileLibrary } from "../src/x64/library.ts";
-import { machines } from "../src/x64/machine.ts";
 
 const outputFile = fileURLToPath(new URL("../src/kernel-code.generated.ts", import.meta.url));
 const definitions = Object.values(kernelDefinitions).flat();
@@ -27,25 +27,25 @@ function expectedOf(check: KernelCheck, target: Target): number {
   return hashOf(memory, start, end);
 }
 
-const sets = Object.values(machines).map((machine) => {
-  const { code, entries } = compileLibrary(definitions, machine);
-  console.log(`kernels: ${definitions.length} for ${machine.set}, ${code.length} bytes`);
+const sets = Object.entries(backends).map(([set, { target, compile }]: [string, Backend]) => {
+  const { code, entries } = compile(definitions);
+  console.log(`kernels: ${definitions.length} for ${set}, ${code.length} bytes`);
   const kernels = definitions.map(({ name, parameters, scratchBytes, record }) => ({
     name,
     parameters,
-    scratchBytes: scratchBytes(machine.target),
-    returns: record(machine.target).result !== undefined,
-    entries: { sysv: entries.sysv.get(name), win64: entries.win64.get(name) },
+    scratchBytes: scratchBytes(target),
+    returns: record(target).result !== undefined,
+    entries: Object.fromEntries(Object.entries(entries).map(([by, offsets]) => [by, offsets.get(name)])),
   }));
-  const checks = kernelChecks.map((check) => expectedOf(check, machine.target));
-  return [machine.set, { code: deflateRawSync(code, { level: 9 }).toString("base64"), kernels, checks }];
+  const checks = kernelChecks.map((check) => expectedOf(check, target));
+  return [set, { code: deflateRawSync(code, { level: 9 }).toString("base64"), kernels, checks }];
 });
 
 writeFileSync(
   outputFile,
   `// Written by scripts/build-kernels.ts; not in git.
 import type { EmbeddedLibrary } from "./embedded.ts";
-import type { InstructionSet } from "./x64/machine.ts";
+import type { InstructionSet } from "./backends.ts";
 
 export const libraries: Readonly<Record<InstructionSet, EmbeddedLibrary>> = ${JSON.stringify(Object.fromEntries(sets))};
 `,

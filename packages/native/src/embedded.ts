@@ -1,7 +1,7 @@
 // The form in which the package carries its machine code. scripts/build-kernels.ts writes it.
 import { inflateRawSync } from "node:zlib";
 import type { ParameterType } from "@shardgrad/core/kernels";
-import type { Convention } from "./x64/machine.ts";
+import type { Convention } from "./backends.ts";
 
 /** A kernel in a block of machine code. */
 export interface EmbeddedKernel {
@@ -12,7 +12,7 @@ export interface EmbeddedKernel {
   /** Whether it has a result. */
   readonly returns: boolean;
   /** Where it begins, by the convention of the caller. */
-  readonly entries: Readonly<Record<Convention, number>>;
+  readonly entries: Readonly<Partial<Record<Convention, number>>>;
 }
 
 export interface EmbeddedLibrary {

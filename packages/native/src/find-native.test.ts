@@ -24,16 +24,17 @@ import {
   useKernels,
 } from "@shardgrad/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { InstructionSet } from "./backends.ts";
 import { installRunner } from "./call/runner.ts";
-import { instructionSetOf } from "./detect/processor.ts";
 import { NativeError } from "./errors.ts";
 import { findNative } from "./find-native.ts";
 import { useNative } from "./use-native.ts";
-import type { InstructionSet } from "./x64/machine.ts";
 
-const best = process.arch === "x64" ? instructionSetOf(installRunner().processor) : undefined;
-const sets = { avx2: "AVX2", avx512: "AVX-512" } as const;
-const runs = (set: InstructionSet) => best === set || best === "avx512";
+const { arch, platform } = process;
+const hasCode = arch === "x64" || (arch === "arm64" && platform === "linux");
+const best = hasCode ? installRunner().best : undefined;
+const sets = { avx2: "AVX2", avx512: "AVX-512", neon: "NEON" } as const;
+const runs = (set: InstructionSet) => best === set || (best === "avx512" && set === "avx2");
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -102,20 +103,28 @@ describe("what is refused", () => {
   it.each([
     ["off", "native: switched off by SHARDGRAD_NATIVE=off"],
     ["OFF", "native: switched off by SHARDGRAD_NATIVE=off"],
-    ["sse2", 'native: SHARDGRAD_NATIVE is "sse2"; expected avx512, avx2 or off'],
-    ["constructor", 'native: SHARDGRAD_NATIVE is "constructor"; expected avx512, avx2 or off'],
+    ["sse2", 'native: SHARDGRAD_NATIVE is "sse2"; expected avx512, avx2, neon or off'],
+    ["constructor", 'native: SHARDGRAD_NATIVE is "constructor"; expected avx512, avx2, neon or off'],
   ])("SHARDGRAD_NATIVE=%s", (setting, message) => {
     vi.stubEnv("SHARDGRAD_NATIVE", setting);
     expect(() => findNative()).toThrow(NativeError);
     expect(() => findNative()).toThrow(message);
   });
 
+  it.skipIf(best === undefined)("the set of another processor", () => {
+    vi.stubEnv("SHARDGRAD_NATIVE", best === "neon" ? "avx2" : "neon");
+    expect(() => findNative()).toThrow(
+      `native: SHARDGRAD_NATIVE is ${process.env.SHARDGRAD_NATIVE}, but this processor has ${sets[best!]} only`,
+    );
+  });
+
   it("another processor", () => {
     vi.stubEnv("SHARDGRAD_NATIVE", "");
-    const { arch } = process;
     try {
-      Object.defineProperty(process, "arch", { value: "arm64" });
-      expect(() => findNative()).toThrow("native: there is machine code for x64 only, and this is arm64");
+      Object.defineProperty(process, "arch", { value: "riscv64" });
+      expect(() => findNative()).toThrow(
+        `native: there is machine code for x64, and for arm64 on Linux; this is riscv64 on ${process.platform}`,
+      );
     } finally {
       Object.defineProperty(process, "arch", { value: arch });
     }

@@ -1,17 +1,16 @@
 // Chooses the machine code for this processor, puts it into memory, checks it, and offers it as kernels for core. Selects
 // nothing.
 import type { Heap, KernelsOver } from "@shardgrad/core/engine";
+import type { InstructionSet } from "./backends.ts";
 import type { BoundKernels } from "./call/bind-kernels.ts";
 import { bindKernels } from "./call/bind-kernels.ts";
 import { installRunner } from "./call/runner.ts";
 import { installCode } from "./code/executable-memory.ts";
 import { functionAt } from "./code/foreign.ts";
-import { instructionSetOf } from "./detect/processor.ts";
 import { codeOf } from "./embedded.ts";
 import { NativeError } from "./errors.ts";
 import { libraries } from "./kernel-code.generated.ts";
 import { selfCheck } from "./self-check/self-check.ts";
-import type { InstructionSet } from "./x64/machine.ts";
 
 /** Machine code in the memory of this process, which all its threads can use. Can be sent to them. */
 export interface NativeCode {
@@ -31,7 +30,7 @@ export interface NativeOptions {
 
 /** Kernels that have passed the self-check. */
 export interface Native {
-  /** `"AVX-512"` or `"AVX2"`. */
+  /** `"AVX-512"`, `"AVX2"` or `"NEON"`. */
   readonly description: string;
   /** For `findNative` on other threads of this process. */
   readonly code: NativeCode;
@@ -39,7 +38,14 @@ export interface Native {
   readonly kernels: KernelsOver;
 }
 
-const descriptions: Record<InstructionSet, string> = { avx512: "AVX-512", avx2: "AVX2" };
+const descriptions: Record<InstructionSet, string> = { avx512: "AVX-512", avx2: "AVX2", neon: "NEON" };
+
+/** What a processor runs, by the best that it has. */
+const runs: Record<InstructionSet, readonly InstructionSet[]> = {
+  avx512: ["avx512", "avx2"],
+  avx2: ["avx2"],
+  neon: ["neon"],
+};
 
 /** The set that `SHARDGRAD_NATIVE` asks for, if it does. */
 function settingOf(env: NodeJS.ProcessEnv): InstructionSet | undefined {
@@ -48,7 +54,7 @@ function settingOf(env: NodeJS.ProcessEnv): InstructionSet | undefined {
   if (setting === undefined || Object.hasOwn(descriptions, setting))
     return setting as InstructionSet | undefined;
   throw new NativeError(
-    `native: SHARDGRAD_NATIVE is ${JSON.stringify(setting)}; expected avx512, avx2 or off`,
+    `native: SHARDGRAD_NATIVE is ${JSON.stringify(setting)}; expected avx512, avx2, neon or off`,
   );
 }
 
@@ -57,15 +63,16 @@ let installed: NativeCode | undefined;
 
 function install(wanted: InstructionSet | undefined): NativeCode {
   if (installed && (wanted === undefined || installed.instructionSet === wanted)) return installed;
-  const { dispatcher, processor } = installRunner();
-  const best = instructionSetOf(processor);
+  const { dispatcher, best } = installRunner();
   if (best === undefined)
     throw new NativeError(
       "native: this processor lacks AVX2 or FMA, or the system does not save their registers",
     );
   const instructionSet = wanted ?? best;
-  if (instructionSet === "avx512" && best === "avx2")
-    throw new NativeError("native: SHARDGRAD_NATIVE is avx512, but this processor has AVX2 only");
+  if (!runs[best].includes(instructionSet))
+    throw new NativeError(
+      `native: SHARDGRAD_NATIVE is ${instructionSet}, but this processor has ${descriptions[best]} only`,
+    );
   const library = libraries[instructionSet];
   const kernels = installCode(codeOf(library));
   const code = { instructionSet, pid: process.pid, dispatcher, kernels };
@@ -99,8 +106,11 @@ function binder({ instructionSet, dispatcher, kernels }: NativeCode): (heap: Hea
  */
 export function findNative({ code: given }: NativeOptions = {}): Native {
   const wanted = settingOf(process.env);
-  if (process.arch !== "x64")
-    throw new NativeError(`native: there is machine code for x64 only, and this is ${process.arch}`);
+  const { arch, platform } = process;
+  if (arch !== "x64" && !(arch === "arm64" && platform === "linux"))
+    throw new NativeError(
+      `native: there is machine code for x64, and for arm64 on Linux; this is ${arch} on ${platform}`,
+    );
   if (given && given.pid !== process.pid)
     throw new NativeError("native: the given code lies in another process; call findNative() without it");
   const code = given ?? install(wanted);

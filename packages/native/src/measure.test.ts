@@ -1,10 +1,9 @@
 // The loop whose speed is the processor's peak.
 import { afterEach, expect, test, vi } from "vitest";
 import { installRunner } from "./call/runner.ts";
-import { instructionSetOf } from "./detect/processor.ts";
 import { fmaLoop } from "./measure.ts";
 
-const best = process.arch === "x64" ? instructionSetOf(installRunner().processor) : undefined;
+const best = process.arch === "x64" ? installRunner().best : undefined;
 afterEach(() => vi.unstubAllEnvs());
 
 test.skipIf(!best)("the loop of multiply-adds computes all of its chains", () => {

@@ -1,16 +1,15 @@
 // @shardgrad/native/measure: what the processor can compute at most, for programs that measure. Not for programs that train
 // models: it may change in any version.
 import { defineKernel } from "@shardgrad/core/kernels";
+import { backends } from "./backends.ts";
 import { convention } from "./code/convention.ts";
 import { installCode } from "./code/executable-memory.ts";
 import { addressOf, functionAt } from "./code/foreign.ts";
 import { findNative } from "./find-native.ts";
-import { compileLibrary } from "./x64/library.ts";
-import { machines } from "./x64/machine.ts";
 
 /** Multiply-adds and nothing else. */
 export interface FmaLoop {
-  /** `"AVX-512"` or `"AVX2"`. */
+  /** `"AVX-512"`, `"AVX2"` or `"NEON"`. */
   readonly description: string;
   /** Vectors that the loop multiplies and adds in each round, independently of each other. */
   readonly chains: number;
@@ -34,8 +33,8 @@ export function fmaLoop(): FmaLoop {
     description,
     code: { instructionSet, dispatcher },
   } = findNative();
-  const machine = machines[instructionSet];
-  const chains = machine.vectorRegisters - otherRegisters;
+  const { target, vectorRegisters, compile } = backends[instructionSet];
+  const chains = vectorRegisters - otherRegisters;
   const kernel = defineKernel("fma", ["i32", "f32", "f32", "ptr"], (k, rounds, half, one, to) => {
     const sums = Array.from({ length: chains }, () => k.variable("v", k.k(0)));
     const left = k.variable("i32", rounds);
@@ -48,10 +47,10 @@ export function fmaLoop(): FmaLoop {
     for (const sum of sums) k.set(total, k.add(total, sum));
     k.store(to, total);
   });
-  const { code, entries } = compileLibrary([kernel], machine);
-  const entry = installCode(code) + entries[convention].get(kernel.name)!;
+  const { code, entries } = compile([kernel]);
+  const entry = installCode(code) + entries[convention]!.get(kernel.name)!;
   // Shared memory stays where it is: a list of one kernel, its arguments, the address of no scratch memory, the result.
-  const memory = new SharedArrayBuffer(64 + machine.width);
+  const memory = new SharedArrayBuffer(64 + 4 * target.lanes);
   const [list, row] = [new BigInt64Array(memory, 0, 3), new Float64Array(memory, 24, 5)];
   const result = new Float32Array(memory, 64);
   list.set([1n, BigInt(entry), BigInt(addressOf(row))]);
@@ -59,7 +58,7 @@ export function fmaLoop(): FmaLoop {
   return {
     description,
     chains,
-    flopsPerRound: 2 * chains * machine.target.lanes,
+    flopsPerRound: 2 * chains * target.lanes,
     run(rounds) {
       row.set([rounds, 0.5, 1, to, 0]);
       run(at);

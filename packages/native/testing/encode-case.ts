@@ -1,7 +1,8 @@
 // Instructions as text for GNU as, beside the calls that should make the same bytes; and the operands to write them with.
 import { Asm } from "../src/assembler/asm.ts";
+import { newLabel } from "../src/assembler/labels.ts";
 import type { Mem, Reg, Scale } from "../src/assembler/operands.ts";
-import { at, mem, newLabel } from "../src/assembler/operands.ts";
+import { at, mem } from "../src/assembler/operands.ts";
 
 export interface EncodeCase {
   readonly text: string;

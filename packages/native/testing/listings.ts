@@ -6,7 +6,7 @@ import { integerCases } from "./integer-cases.ts";
 import { moveCases } from "./move-cases.ts";
 import { vectorCases } from "./vector-cases.ts";
 
-/** The cases of each listing, by its name. */
+/** The cases of each listing of x86-64, by its name. That of arm64 has the name `arm64`. */
 export const listings: Record<string, () => EncodeCase[]> = {
   integers: integerCases,
   moves: moveCases,

@@ -24,7 +24,7 @@ export interface StartEvent {
   kernels: KernelSet;
   /** True if WebAssembly takes 64-bit addresses, as the process has more than 4 GiB of shared memory. */
   memory64?: true;
-  /** The instructions of machine code, if it computes: `"AVX-512"` or `"AVX2"`. */
+  /** The instructions of machine code, if it computes: `"AVX-512"`, `"AVX2"` or `"NEON"`. */
   native?: string;
   /** Why "auto" uses no machine code although @shardgrad/native is installed. */
   noNative?: string;

@@ -6,7 +6,8 @@ import { lineOf, listings, readListing } from "../../testing/listings.ts";
 import { Asm } from "./asm.ts";
 import { Encoder } from "./encoder.ts";
 import { IntegerAsm } from "./integers.ts";
-import { at, mem, newLabel, rax, rcx, rsp } from "./operands.ts";
+import { newLabel } from "./labels.ts";
+import { at, mem, rax, rcx, rsp } from "./operands.ts";
 import { VectorAsm } from "./vectors.ts";
 
 test.each(Object.entries(listings))("the listing of %s has the bytes of the assembler", (name, cases) => {

@@ -2,8 +2,10 @@
 // instructions consist. Knows no instruction: integers.ts and asm.ts do.
 import type { Form } from "./forms.ts";
 import { bytesRead } from "./forms.ts";
-import type { Label, Mem, Reg, Width } from "./operands.ts";
-import { isReg, newLabel, unbound } from "./operands.ts";
+import type { Label } from "./labels.ts";
+import { newLabel, unbound } from "./labels.ts";
+import type { Mem, Reg, Width } from "./operands.ts";
+import { isReg } from "./operands.ts";
 
 const scales: readonly number[] = [1, 2, 4, 8];
 const vectorLength: Record<Width, number> = { 4: 0, 8: 0, 16: 0, 32: 1, 64: 2 };

@@ -1,6 +1,7 @@
 // The integer instructions. Operands have 64 bits where nothing else is said.
 import { Encoder } from "./encoder.ts";
-import type { Condition, Label, Mem, Reg } from "./operands.ts";
+import type { Label } from "./labels.ts";
+import type { Condition, Mem, Reg } from "./operands.ts";
 import { isReg } from "./operands.ts";
 
 const isByte = (v: number) => v >= -128 && v <= 127;

@@ -1,5 +1,6 @@
-// What instructions take: integer registers, places in memory, labels, condition codes. Vector registers (0 to 31) and
-// mask registers (0 to 7) are plain numbers.
+// What instructions take: integer registers, places in memory, condition codes. Vector registers (0 to 31) and mask
+// registers (0 to 7) are plain numbers.
+import type { Label } from "./labels.ts";
 
 /** An integer register, by its number. */
 export interface Reg {
@@ -22,14 +23,6 @@ export const r12: Reg = { n: 12 };
 export const r13: Reg = { n: 13 };
 export const r14: Reg = { n: 14 };
 export const r15: Reg = { n: 15 };
-
-/** A place in the code: its offset, or `unbound`. */
-export interface Label {
-  at: number;
-}
-
-export const unbound = -1;
-export const newLabel = (): Label => ({ at: unbound });
 
 export type Scale = 1 | 2 | 4 | 8;
 

@@ -5,7 +5,8 @@ import { Heap } from "@shardgrad/core/engine";
 import type { ParameterType } from "@shardgrad/core/kernels";
 import { describe, expect, it } from "vitest";
 import { Asm } from "../assembler/asm.ts";
-import { cc, mem, newLabel, r8, rax, rcx, rdi, rdx } from "../assembler/operands.ts";
+import { newLabel } from "../assembler/labels.ts";
+import { cc, mem, r8, rax, rcx, rdi, rdx } from "../assembler/operands.ts";
 import { convention } from "../code/convention.ts";
 import { installCode } from "../code/executable-memory.ts";
 import { addressOf } from "../code/foreign.ts";
@@ -146,7 +147,7 @@ describe.skipIf(process.arch !== "x64")("a list", () => {
   it("of any number of kernels runs in one call, in order", () => {
     const { kernels, code } = compile({ twice: [["i32"], emitTwice] });
     const { run } = installRunner();
-    const at = installCode(code) + kernels[0]!.entries[convention];
+    const at = installCode(code) + kernels[0]!.entries[convention]!;
     const numbers = new Float64Array(new SharedArrayBuffer(64));
     numbers[0] = 3;
     const list = new BigInt64Array(new SharedArrayBuffer(256));

@@ -62,7 +62,7 @@ export function bindKernels(
     const { parameters, returns } = kernel;
     const list = new BigInt64Array(heap.buffer, at, 3);
     const row = new Float64Array(heap.buffer, at + listBytes, parameters.length + 1);
-    const code = codeAt + kernel.entries[convention];
+    const code = codeAt + kernel.entries[convention]!;
     list.set([1n, BigInt(code), BigInt(base + at + listBytes)]);
     row[parameters.length] = scratch;
     const bases = parameters.map((type) => (type === "ptr" ? base : 0));

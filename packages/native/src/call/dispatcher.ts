@@ -1,7 +1,8 @@
 // The one function that JavaScript calls: it runs a list of kernels. A list is a row of 8-byte integers: how many kernels,
 // then for each the address of its code and that of its arguments.
 import type { Asm } from "../assembler/asm.ts";
-import { cc, mem, newLabel, r12, rbx, rcx, rdi, rsp } from "../assembler/operands.ts";
+import { newLabel } from "../assembler/labels.ts";
+import { cc, mem, r12, rbx, rcx, rdi, rsp } from "../assembler/operands.ts";
 import type { Convention } from "../x64/machine.ts";
 
 /** Emits `void run(uintptr_t list)`, and returns its offset. A kernel gets the address of its arguments. */

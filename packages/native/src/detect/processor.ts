@@ -1,6 +1,7 @@
 // Asks the processor what it is, in machine code, and decides which instruction set it runs.
 import type { Asm } from "../assembler/asm.ts";
-import { cc, mem, newLabel, r8, rax, rbx, rcx, rdi } from "../assembler/operands.ts";
+import { newLabel } from "../assembler/labels.ts";
+import { cc, mem, r8, rax, rbx, rcx, rdi } from "../assembler/operands.ts";
 import type { Convention, InstructionSet } from "../x64/machine.ts";
 
 /** What the processor says of itself, and which registers the system saves. */

@@ -1,11 +1,15 @@
 // Where the values of one routine are: registers, slots on the stack, its parameters in memory, constants beside the code.
-import type { Routine, Value, Variable } from "@shardgrad/core/kernels";
+import type { Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
+import type { Analysis } from "../allocation/analyse.ts";
+import type { Saved } from "../allocation/layout.ts";
+import { Layout } from "../allocation/layout.ts";
 import type { Asm } from "../assembler/asm.ts";
-import type { Label, Mem, Reg } from "../assembler/operands.ts";
+import type { Label } from "../assembler/labels.ts";
+import { newLabel } from "../assembler/labels.ts";
+import type { Mem, Reg } from "../assembler/operands.ts";
 import {
   at,
   mem,
-  newLabel,
   r8,
   r9,
   r10,
@@ -23,12 +27,8 @@ import {
   rsi,
   rsp,
 } from "../assembler/operands.ts";
-import type { Analysis, Life } from "./analyse.ts";
-import { analyse } from "./analyse.ts";
 import type { Machine } from "./machine.ts";
 import { needsOf } from "./needs.ts";
-import type { Claim } from "./registers.ts";
-import { allocate } from "./registers.ts";
 
 /** For integers. rax and rdx are scratch, rdi points to the parameters, rsp to the frame. */
 const integerRegisters: readonly Reg[] = [rcx, rsi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15];
@@ -38,9 +38,6 @@ export const parameters = rdi;
 
 /** k0 masks nothing. */
 const firstMask = 1;
-
-const isInt = ({ type }: Value | Variable) => type === "i32" || type === "ptr" || type === "near";
-const isMask = ({ type }: Value | Variable) => type === "mask" || type === "tail";
 
 /** Constants of 4 or 8 bytes, repeated over a vector where the machine cannot do that while it reads. */
 export class Constants {
@@ -72,147 +69,81 @@ export class Constants {
   }
 }
 
-/** A register that is saved around a call, and where. */
-interface Saved {
-  readonly register: number;
-  readonly slot: Mem;
-}
-
 /** What is saved around one call: registers of lanes, and of masks. */
 interface Held {
-  readonly vectors: readonly Saved[];
-  readonly masks: readonly Saved[];
+  readonly vectors: readonly Saved<Mem>[];
+  readonly masks: readonly Saved<Mem>[];
 }
 
+const onStack = ({ register, at: offset }: Saved<number>): Saved<Mem> => ({ register, at: mem(rsp, offset) });
+
 export class Frame {
-  readonly analysis: Analysis;
-  /** The integer registers that the routine changes. */
-  readonly saved: readonly Reg[];
-  /** Bytes below the saved registers: arguments of calls, the address of the parameters, slots. */
-  readonly bytes: number;
-  readonly #integers: Map<Value | Variable, number>;
-  readonly #vectors: Map<unknown, number>;
-  readonly #masks: Map<unknown, number>;
-  readonly #slots = new Map<Value | Variable, Mem>();
-  readonly #temporaries = new Map<unknown, readonly number[]>();
-  readonly #outgoing: number;
-  readonly #held: readonly Held[];
+  readonly #layout: Layout;
 
   constructor(routine: Routine, machine: Machine, outgoing: number) {
-    const analysis = analyse(routine, (of) => needsOf(of, machine));
-    this.analysis = analysis;
-    this.#outgoing = outgoing;
-    const all = [...analysis.lives].map(([of, life]) => ({ of, life }));
-    const [integers, masks, vectors] = [[], [], []] as [
-      Claim<Value | Variable>[],
-      Claim<unknown>[],
-      Claim<unknown>[],
-    ];
-    for (const claim of all) {
-      if (isInt(claim.of)) integers.push(claim);
-      else if (isMask(claim.of) && machine.maskRegisters > 0) masks.push(claim);
-      else vectors.push(claim);
-    }
-    for (const lives of analysis.temporaries.values())
-      for (const life of lives) vectors.push({ of: life, life });
-    const ints = allocate(integers, integerRegisters.length);
-    this.#integers = ints.registers;
-    this.#vectors = fitting(routine, "vector", vectors, machine.vectorRegisters);
-    this.#masks = fitting(routine, "mask", masks, machine.maskRegisters);
-    for (const [of, lives] of analysis.temporaries)
-      this.#temporaries.set(
-        of,
-        lives.map((life) => this.#vectors.get(life)!),
-      );
-    let slots = 0;
-    for (const what of ints.left) {
-      const parameter = "parameter" in what && what.parameter;
-      this.#slots.set(
-        what,
-        parameter
-          ? mem(parameters, 8 * routine.parameters.indexOf(what))
-          : mem(rsp, outgoing + 16 + 8 * slots++),
-      );
-    }
-    // A call keeps no lanes and no masks: what lives longer is saved around it.
-    const below = outgoing + 16 + 8 * slots;
-    const over = (call: number, claims: readonly Claim<unknown>[]) =>
-      claims.filter(({ life }) => isOver(call, life)).map(({ of }) => of);
-    const place = (registers: readonly number[], from: number, bytes: number): Saved[] =>
-      registers.map((register, i) => ({ register, slot: mem(rsp, from + bytes * i) }));
-    let held = 0;
-    this.#held = analysis.calls.map((call) => {
-      const lanes = place(
-        over(call, vectors).map((of) => this.#vectors.get(of)!),
-        below,
-        machine.width,
-      );
-      const ofMasks = over(call, masks).map((of) => this.#masks.get(of)! + firstMask);
-      const behind = machine.width * lanes.length;
-      held = Math.max(held, behind + 8 * ofMasks.length);
-      return { vectors: lanes, masks: place(ofMasks, below + behind, 8) };
+    const hasMasks = machine.maskRegisters > 0;
+    this.#layout = new Layout(routine, outgoing, {
+      integers: integerRegisters.length,
+      vectors: machine.vectorRegisters,
+      masks: machine.maskRegisters,
+      vectorBytes: machine.width,
+      kindOf(type) {
+        if (type === "i32" || type === "ptr" || type === "near") return "integer";
+        return hasMasks && (type === "mask" || type === "tail") ? "mask" : "vector";
+      },
+      needsOf: (of) => needsOf(of, machine),
+      // A tail is a mask.
+      isConversion: (operation) => operation.startsWith("to.") || operation === "mask.tail",
     });
-    this.bytes = below + held;
-    this.saved = [...new Set(this.#integers.values())].map((i) => integerRegisters[i]!);
+  }
+
+  get analysis(): Analysis {
+    return this.#layout.analysis;
+  }
+
+  /** The integer registers that the routine changes. */
+  get saved(): readonly Reg[] {
+    return this.#layout.integersInUse.map((i) => integerRegisters[i]!);
+  }
+
+  /** Bytes below the saved registers: arguments of calls, the address of the parameters, slots. */
+  get bytes(): number {
+    return this.#layout.bytes;
   }
 
   /** Where a routine's own parameters' address is kept during calls. */
   get ownParameters(): Mem {
-    return mem(rsp, this.#outgoing);
+    return mem(rsp, this.#layout.ownParameters);
   }
 
   /** The register or memory of an integer. */
   integer(of: Value | Variable): Reg | Mem {
-    const root = "variable" in of ? of : this.analysis.rootOf(of);
-    const register = this.#integers.get(root);
-    if (register !== undefined) return integerRegisters[register]!;
-    const slot = this.#slots.get(root);
-    if (slot) return slot;
-    throw new Error(`an integer has no place (${JSON.stringify(root)})`);
+    const place = this.#layout.integer(of);
+    if (place.in === "register") return integerRegisters[place.register]!;
+    return place.in === "row" ? mem(parameters, place.at) : mem(rsp, place.at);
   }
 
   /** Memory that keeps nothing. */
   get spare(): Mem {
-    return mem(rsp, this.#outgoing + 8);
+    return mem(rsp, this.#layout.spare);
   }
 
   /** What to save around the call at a position. */
   heldOver(position: number): Held {
-    return this.#held[this.analysis.calls.indexOf(position)]!;
+    const { vectors, masks } = this.#layout.heldOver(position);
+    const ofMasks = masks.map(({ register, at: offset }) => ({ register: register + firstMask, at: offset }));
+    return { vectors: vectors.map(onStack), masks: ofMasks.map(onStack) };
   }
 
   vector(of: Value | Variable): number {
-    return this.#registerOf(this.#vectors, of);
+    return this.#layout.vector(of);
   }
 
   mask(of: Value | Variable): number {
-    return this.#registerOf(this.#masks, of) + firstMask;
+    return this.#layout.mask(of) + firstMask;
   }
 
-  temporaries(of: unknown): readonly number[] {
-    return this.#temporaries.get(of) ?? [];
+  temporaries(of: Value | Statement): readonly number[] {
+    return this.#layout.temporaries(of);
   }
-
-  #registerOf(registers: Map<unknown, number>, of: Value | Variable): number {
-    const root = "variable" in of ? of : this.analysis.rootOf(of);
-    const register = registers.get(root);
-    if (register === undefined) throw new Error(`lanes have no register (${JSON.stringify(root)})`);
-    return register;
-  }
-}
-
-const isOver = (call: number, { from, to }: Life) => from < call && call < to;
-
-function fitting<T>(
-  routine: Routine,
-  kind: string,
-  claims: readonly Claim<T>[],
-  free: number,
-): Map<T, number> {
-  const { registers, left } = allocate(claims, free);
-  if (left.length > 0)
-    throw new Error(
-      `${routine.name}: needs ${left.length} more ${kind} registers than the ${free} there are`,
-    );
-  return registers;
 }

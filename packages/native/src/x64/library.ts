@@ -1,8 +1,10 @@
 // Kernels as one block of machine code that runs wherever it lies.
 import type { Definition, Routine } from "@shardgrad/core/kernels";
 import { Asm } from "../assembler/asm.ts";
-import type { Label, Reg } from "../assembler/operands.ts";
-import { mem, newLabel, rax, rcx, rdi, rsi, rsp } from "../assembler/operands.ts";
+import type { Label } from "../assembler/labels.ts";
+import { newLabel } from "../assembler/labels.ts";
+import type { Reg } from "../assembler/operands.ts";
+import { mem, rax, rcx, rdi, rsi, rsp } from "../assembler/operands.ts";
 import { Constants } from "./frame.ts";
 import type { Convention, Machine } from "./machine.ts";
 import { emitRoutine } from "./routine.ts";

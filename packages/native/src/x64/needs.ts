@@ -1,6 +1,6 @@
 // What each operation needs besides the registers of its operands and its result.
 import type { Statement, Value } from "@shardgrad/core/kernels";
-import type { Needs } from "./analyse.ts";
+import type { Needs } from "../allocation/analyse.ts";
 import type { Machine } from "./machine.ts";
 
 const nothing: Needs = { temporaries: 0, writesEarly: false };

@@ -1,8 +1,11 @@
 // One routine as machine code: its control flow, its integers, its memory. What happens to lanes is in lanes.ts.
 import type { Place, Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
+import { argumentBytes } from "../allocation/calls.ts";
 import type { Asm } from "../assembler/asm.ts";
-import type { Condition, Label } from "../assembler/operands.ts";
-import { mem, newLabel, rsp } from "../assembler/operands.ts";
+import type { Label } from "../assembler/labels.ts";
+import { newLabel } from "../assembler/labels.ts";
+import type { Condition } from "../assembler/operands.ts";
+import { mem, rsp } from "../assembler/operands.ts";
 import type { Constants } from "./frame.ts";
 import { Frame, otherScratch, parameters, scratch } from "./frame.ts";
 import type { Source } from "./integers.ts";
@@ -14,22 +17,6 @@ import { Masks } from "./masks.ts";
 
 /** Statements from which on a loop begins with a line of the cache. */
 const longBody = 24;
-
-/** Routines that this one calls. */
-export function routinesOf(routine: Routine): Set<Routine> {
-  const found = new Set<Routine>();
-  const look = (statements: readonly Statement[]) => {
-    for (const statement of statements) {
-      if (statement.is === "call") found.add(statement.routine);
-      else if (statement.is === "if") {
-        look(statement.yes);
-        look(statement.no);
-      } else if (statement.is === "loop") look(statement.body);
-    }
-  };
-  look(routine.body);
-  return found;
-}
 
 /**
  * Emits a routine. It takes its parameters in a row of 8 bytes each at rdi (behind those of a kernel: the address of
@@ -66,8 +53,7 @@ class RoutineEmitter {
     this.#routine = routine;
     this.#machine = machine;
     this.#labelOf = labelOf;
-    const outgoing = Math.max(0, ...[...routinesOf(routine)].map((called) => 8 * called.parameters.length));
-    this.#frame = new Frame(routine, machine, outgoing);
+    this.#frame = new Frame(routine, machine, argumentBytes(routine));
     this.#operands = new LaneOperands(a, this.#frame, machine, constants);
     const masks = new Masks(a, this.#frame, machine, constants, this.#operands);
     this.#lanes = new Lanes(a, this.#frame, machine, constants, this.#operands, masks);
@@ -256,8 +242,8 @@ class RoutineEmitter {
     const { routine, args } = statement;
     const [a, frame] = [this.#a, this.#frame];
     const held = frame.heldOver(frame.analysis.positionOf(statement));
-    for (const { register, slot } of held.vectors) a.vmovups(this.#machine.width, slot, register);
-    for (const { register, slot } of held.masks) a.kmovw(slot, register);
+    for (const { register, at } of held.vectors) a.vmovups(this.#machine.width, at, register);
+    for (const { register, at } of held.masks) a.kmovw(at, register);
     for (const [i, arg] of args.entries()) {
       const to = mem(rsp, 8 * i);
       if (arg.making.by === "constant" && arg.type === "v") a.movi32(to, arg.making.bits | 0);
@@ -268,8 +254,8 @@ class RoutineEmitter {
     a.mov(parameters, rsp);
     a.call(this.#labelOf(routine));
     a.mov(parameters, frame.ownParameters);
-    for (const { register, slot } of held.vectors) a.vmovups(this.#machine.width, register, slot);
-    for (const { register, slot } of held.masks) a.kmovw(register, slot);
+    for (const { register, at } of held.vectors) a.vmovups(this.#machine.width, register, at);
+    for (const { register, at } of held.masks) a.kmovw(register, at);
   }
 
   #if(flag: Value, yes: readonly Statement[], no: readonly Statement[]): void {

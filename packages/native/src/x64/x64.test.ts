@@ -1,9 +1,9 @@
 import type { Recorder, Target, Variable } from "@shardgrad/core/kernels";
 import { defineKernel, kernelDefinitions } from "@shardgrad/core/kernels";
 import { describe, expect, test } from "vitest";
+import { allocate } from "../allocation/registers.ts";
 import { compileLibrary } from "./library.ts";
 import { machines } from "./machine.ts";
-import { allocate } from "./registers.ts";
 
 const definitions = Object.values(kernelDefinitions).flat();
 

@@ -29,6 +29,14 @@ it.each<[what: string, change: Partial<Findings>, advice: RegExp]>([
     /^npm install @shardgrad\/native/,
   ],
   [
+    "machine code on arm64",
+    {
+      native: { reason: "@shardgrad/native is not installed", packageInstalled: false },
+      runtime: { ...healthy.runtime, platform: "linux arm64" },
+    },
+    /^npm install @shardgrad\/native/,
+  ],
+  [
     "machine code that is switched off",
     { native: { reason: "switched off", packageInstalled: true }, env: { SHARDGRAD_NATIVE: "off" } },
     /^SHARDGRAD_NATIVE is off/,
@@ -126,7 +134,7 @@ it("says how much WebAssembly reaches", () => {
 });
 
 it("shows a reason to its end, but for what to install, which is advice", () => {
-  const unknown = 'SHARDGRAD_NATIVE is "sse"; expected avx512, avx2 or off';
+  const unknown = 'SHARDGRAD_NATIVE is "sse"; expected avx512, avx2, neon or off';
   const found: Findings = {
     ...healthy,
     native: { reason: unknown, packageInstalled: true },

@@ -34,7 +34,8 @@ function adviceOnKernels(found: Findings): string[] {
     return [
       `SHARDGRAD_NATIVE is ${env.SHARDGRAD_NATIVE}: without it, machine code would be used if it runs here`,
     ];
-  if (runtime.platform.endsWith("x64") && !isMac && "reason" in native && !native.packageInstalled)
+  const hasCode = (runtime.platform.endsWith("x64") && !isMac) || runtime.platform === "linux arm64";
+  if (hasCode && "reason" in native && !native.packageInstalled)
     return ["npm install @shardgrad/native: machine code for this processor, several times WebAssembly"];
   return adviceOnBlas(found);
 }

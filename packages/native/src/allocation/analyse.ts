@@ -1,6 +1,6 @@
 // When the values and variables of a routine live: the positions between which each needs a register. Knows no machine
-// but what `Needs` tells.
-import type { Place, Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
+// but what `Traits` tells.
+import type { Operation, Place, Routine, Statement, Value, Variable } from "@shardgrad/core/kernels";
 
 /** What an operation needs besides its operands. */
 export interface Needs {
@@ -8,6 +8,13 @@ export interface Needs {
   readonly temporaries: number;
   /** Whether it writes its result before it has read all operands. */
   readonly writesEarly: boolean;
+}
+
+/** What a machine says of its operations. */
+export interface Traits {
+  needsOf(of: Value | Statement): Needs;
+  /** Whether the result is the operand, so that it needs no register of its own. */
+  isConversion(operation: Operation): boolean;
 }
 
 /** From where to where something lives. One ends where another that takes its place may begin. */
@@ -33,10 +40,6 @@ export interface Analysis {
   readonly calls: readonly number[];
   positionOf(statement: Statement): number;
 }
-
-const isConversion = (value: Value) =>
-  value.making.by === "operation" &&
-  (value.making.operation.startsWith("to.") || value.making.operation === "mask.tail");
 
 const placeValues = ({ base, index }: Place) => (index ? [base, index] : [base]);
 
@@ -65,7 +68,8 @@ function usedBy(statement: Statement): readonly Value[] {
   }
 }
 
-export function analyse(routine: Routine, needsOf: (of: Value | Statement) => Needs): Analysis {
+export function analyse(routine: Routine, { needsOf, isConversion: converts }: Traits): Analysis {
+  const isConversion = ({ making }: Value) => making.by === "operation" && converts(making.operation);
   const uses = countUses(routine);
   const isUsed = (value: Value) => (uses.get(value) ?? 0) > 0;
   const intos = new Map<Value, Variable>();
