@@ -50,8 +50,13 @@ describe.skipIf(description === undefined)("machine code", () => {
     expect(kernelSet()).toBe(before);
   });
 
-  it("has the same bits with AVX2, AVX-512 and relaxed SIMD", { timeout: 60_000 }, async () => {
-    const sets = description === "AVX-512" ? ["avx2", "avx512"] : ["avx2"];
+  it("has the same bits with all sets of this processor and relaxed SIMD", { timeout: 60_000 }, async () => {
+    const ofProcessors: Record<string, string[]> = {
+      "AVX-512": ["avx2", "avx512"],
+      AVX2: ["avx2"],
+      NEON: ["neon"],
+    };
+    const sets = ofProcessors[description!]!;
     const hash = async (url: URL, kernels: "native" | "wasm-relaxed") =>
       (await train(url, { workers: 2, steps: 4, kernels })).weightsSha256;
     for (const name of ["char-gpt", "batch-norm", "dropout", "lenet5"]) {

@@ -3,7 +3,7 @@
 import { syncBuiltinESMExports } from "node:module";
 import zlib from "node:zlib";
 
-const copies = Buffer.from(new Float32Array(8).fill(Math.LOG2E).buffer);
+const copies = Buffer.from(new Float32Array(4).fill(Math.LOG2E).buffer);
 const { inflateRawSync } = zlib;
 zlib.inflateRawSync = (...args) => {
   const code = inflateRawSync(...args);

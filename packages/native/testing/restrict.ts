@@ -12,7 +12,7 @@ function denyWriteExecute(): boolean {
   return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) === 0;
 }
 
-/** Calls of x86-64 that a filter refuses: all of one kind, or those with a certain third argument. */
+/** Calls that a filter refuses: all of one kind, or those with a certain third argument. */
 interface Refused {
   readonly call: number;
   readonly third?: number;
@@ -55,7 +55,8 @@ function refuse({ call, third }: Refused): boolean {
   );
 }
 
-const [MPROTECT, MEMFD_CREATE] = [10, 319];
+/** Their numbers. */
+const [MPROTECT, MEMFD_CREATE] = process.arch === "arm64" ? [226, 279] : [10, 319];
 const READ_EXECUTE = 5;
 const restrictions: Record<string, () => boolean> = {
   "write-execute": denyWriteExecute,
