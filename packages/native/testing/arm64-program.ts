@@ -4,7 +4,9 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Asm } from "../src/arm64/asm.ts";
+import { Asm, sp } from "../src/arm64/asm.ts";
+import type { Label } from "../src/assembler/labels.ts";
+import { newLabel } from "../src/assembler/labels.ts";
 import { emitArm64Dispatcher } from "../src/call/arm64-dispatcher.ts";
 
 /** An argument: a number, or a place in an array of the call. */
@@ -150,6 +152,39 @@ interface Placed {
   readonly outputs: readonly { address: number; bytes: number }[];
 }
 
+/** What a called function keeps for its caller, besides the stack pointer and x29: integers, and halves of lanes. */
+const kept = {
+  integers: [19, 20, 21, 22, 23, 24, 25, 26, 27, 28],
+  lanes: [8, 9, 10, 11, 12, 13, 14, 15],
+} as const;
+/** The status of a program that finds one of these changed. */
+const changedStatus = 3;
+
+/** Puts numbers into the registers that are kept, and returns what jumps to a label unless they are still there. */
+function fillKept(asm: Asm): (changed: Label) => void {
+  const [frame, spare] = [29, 9];
+  asm.addImmediate(frame, sp, 0);
+  for (const register of kept.integers) asm.number(register, register);
+  for (const register of kept.lanes) {
+    asm.number(spare, register);
+    asm.two("scvtf.d.x", register, spare);
+  }
+  return (changed) => {
+    asm.addImmediate(spare, sp, 0);
+    asm.compare(spare, frame);
+    asm.jumpIf("ne", changed);
+    for (const register of kept.integers) {
+      asm.compareImmediate(register, register);
+      asm.jumpIf("ne", changed);
+    }
+    for (const register of kept.lanes) {
+      asm.two("fcvtzs.x.d", spare, register);
+      asm.compareImmediate(spare, register);
+      asm.jumpIf("ne", changed);
+    }
+  };
+}
+
 /** Calls the kernels and writes what they leave; then ends. */
 function programOf(placed: readonly Placed[]): { asm: Asm; start: number } {
   const asm = new Asm();
@@ -162,12 +197,17 @@ function programOf(placed: readonly Placed[]): { asm: Asm; start: number } {
     asm.number(8, call);
     asm.word(supervisor);
   };
+  const changed = newLabel();
+  const lookAtKept = fillKept(asm);
   for (const { list, outputs } of placed) {
     asm.number(0, list);
     asm.call(dispatcher);
+    lookAtKept(changed);
     for (const { address, bytes } of outputs) system(write, 1, address, bytes);
   }
   system(exit, 0);
+  asm.bind(changed);
+  system(exit, changedStatus);
   return { asm, start };
 }
 
@@ -188,7 +228,9 @@ function run(file: Uint8Array, placed: readonly Placed[]): Uint8Array {
       left -= size;
       return left < 0;
     });
-    throw new Error(`the program ended in call ${call} (${signal ?? `status ${status}`})`);
+    const why =
+      status === changedStatus ? "it changed a register of its caller" : (signal ?? `status ${status}`);
+    throw new Error(`the program ended in call ${call}: ${why}`);
   } finally {
     rmSync(folder, { recursive: true });
   }
