@@ -1,6 +1,7 @@
 // Other versions of Node.js, Deno and Bun run core and train, and end with the bits of the pinned Node.js. Those that are not
 // here are skipped: `npm run test:slow` fetches them, to test/runtimes.
 import { execFile } from "node:child_process";
+import { totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -56,4 +57,21 @@ describe.each(runtimes)("%s", (name, program, ...flags) => {
     const wasm = name === "Bun" ? expected["wasm-plain"] : expected.wasm;
     expect(await trainsOn(command)).toEqual({ ...expected, wasm });
   });
+
+  const isSmall = totalmem() < 9 * 2 ** 30;
+  it.skipIf(program === undefined || isSmall)(
+    "trains beyond 4 GiB with WebAssembly, or says why not",
+    async () => {
+      const printedThere = await printed(command, "./jobs/beyond-4-gib.ts");
+      const isOld = name.includes("Node.js") && Number.parseInt(versionOf(program!)!, 10) < 24;
+      if (isOld || name === "Bun")
+        expect(printedThere).toMatch(
+          /^train: the run needs .* and WebAssembly 16 GiB from Node\.js 24 on\) are free/,
+        );
+      else {
+        const [below, beyond] = JSON.parse(printedThere) as [hash: string, isWide: boolean][];
+        expect([below![1], beyond]).toEqual([false, [below![0], true]]);
+      }
+    },
+  );
 });

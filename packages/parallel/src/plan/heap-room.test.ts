@@ -38,8 +38,17 @@ test("WebAssembly reaches 16 GiB of it where the engine has 64-bit addresses", (
   });
 });
 
-test("elsewhere 4 GiB, and the error says what reaches more", () => {
-  vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+test.each([
+  ["has no 64-bit addresses", () => vi.spyOn(WebAssembly, "validate").mockReturnValue(false)],
+  [
+    "cannot make such a memory",
+    () =>
+      vi.spyOn(WebAssembly, "Memory").mockImplementation(function refuse() {
+        throw new TypeError("Cannot convert a BigInt value to a number");
+      }),
+  ],
+])("4 GiB where the engine %s, and the error says what reaches more", (_, lacking) => {
+  lacking();
   const more = "native ones reach all of the machine's memory, and WebAssembly 16 GiB from Node.js 24 on";
   const owner = have === wasmReachBytes ? `wasm-relaxed kernels reach (${more})` : "a process has";
   expect(roomOf(wasm)).toEqual({ reachBytes: have, owner });

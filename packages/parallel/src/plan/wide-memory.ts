@@ -12,7 +12,13 @@ const module = new Uint8Array([
 
 /** Whether WebAssembly takes 64-bit addresses here. Node.js does from version 24 on. */
 export function hasWideMemory(): boolean {
-  return WebAssembly.validate(module);
+  // Node.js 22 accepts the module, but cannot make such a memory.
+  const limits = { address: "i64", initial: 1n } as unknown as WebAssembly.MemoryDescriptor;
+  try {
+    return WebAssembly.validate(module) && new WebAssembly.Memory(limits).buffer.byteLength > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Prepares this thread for a heap beyond 4 GiB that WebAssembly reaches. */
