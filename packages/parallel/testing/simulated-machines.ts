@@ -13,7 +13,7 @@ import type { SimulatedFault, World } from "./simulated-workers.ts";
 import { SleepingWords, startSimulated } from "./simulated-workers.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-const features = { ...common, "early leave": ["wide", {}] } as const;
+const features = { ...common, skipping: ["skipping", {}], "early leave": ["wide", {}] } as const;
 export type Feature = keyof typeof features;
 
 export interface MachinesSchedule {

@@ -15,6 +15,7 @@ const features: Feature[] = [
   "teacher",
   "local SGD",
   "recorded",
+  "skipping",
   "early leave",
 ];
 
@@ -40,6 +41,7 @@ function weightsOf(told: readonly MachineTold[]): string {
 describe("weights and metrics are those of one machine", () => {
   test.each(features)("%s", async (feature) => {
     const alone = await undisturbed(feature, 8);
+    expect(alone.skipped > 0).toBe(feature === "skipping");
     for (const [seed, workers] of [
       [1, 1],
       [2, 1],
@@ -51,6 +53,7 @@ describe("weights and metrics are those of one machine", () => {
       for (const { end } of told) {
         expect(end!.metrics).toEqual(alone.metrics);
         expect(end!.steps).toBe(alone.steps);
+        expect(end!.skipped).toBe(alone.skipped);
       }
     }
   });
