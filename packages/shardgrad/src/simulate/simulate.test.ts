@@ -116,7 +116,7 @@ it("says which batch would make two machines worth it where none are", () => {
   const quick = { ...result, rows: [part(128), part(2)], parameters: 5_000_000 };
   const { advice } = simulateMachines(quick, { bitsPerSecond: [1e9, 100e9], latencySeconds: 1e-3 });
   expect(advice[0]).toMatch(
-    /^1 Gbit\/s: more machines are not faster: the network adds 139 ms to a step of 2 machines, of which one needs 138 ms; a batch of 512 would give two an efficiency of 80 %$/,
+    /^1 Gbit\/s: more machines are not faster: the network adds 138 ms to a step of 2 machines, of which one needs 138 ms; a batch of 512 would give two an efficiency of 80 %$/,
   );
 });
 
