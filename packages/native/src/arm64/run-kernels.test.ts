@@ -126,7 +126,7 @@ describe.skipIf(!runsArm64)("code for arm64 that no kernel has", () => {
       k.storePart(k.do("tail.first", 3), from, k.load(from, 5001), far + 40);
     });
     const words = floats(far / 4 + 20);
-    words[4] = -7;
+    words[4] = 7 - 2 ** 31;
     const [got, expected] = both(kernel, words);
     expect(got).toEqual(expected);
   });

@@ -62,6 +62,20 @@ describe.skipIf(!runs)("compiled kernels", () => {
     }
   });
 
+  test.each(sets)("%s: negative integers are shifted as 32 bits", (set) => {
+    const shifts = [0, 1, 8, 31];
+    const kernel = defineKernel("shifts", ["ptr"], (k, x) => {
+      const given = k.loadInt(x);
+      for (const [i, by] of shifts.entries()) k.storeInt(x, k.shr(given, by), 4 + 4 * i);
+    });
+    const { code, entries } = compileLibrary([kernel], machines[set]);
+    const entry = installCode(code) + entries[convention as "sysv"].get("shifts")!;
+    const negative = 7 - 2 ** 31;
+    expect(call(entry, [Int32Array.of(negative, 0, 0, 0, 0)], true)).toEqual([
+      [negative, ...shifts.map((by) => (negative >>> by) | 0)],
+    ]);
+  });
+
   test.each(sets)("%s: integers and addresses that have no registers are stored where they belong", (set) => {
     const count = 9;
     const kernel = defineKernel(

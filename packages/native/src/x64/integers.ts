@@ -111,11 +111,17 @@ export class Integers {
         this.#pick(args as [Value, Value, Value], place());
         return;
       case "int.shl":
-      case "int.shr":
-        this.#into(place(), this.source(args[0]!), (to) =>
-          operation === "int.shl" ? a.shl(to, immediate) : a.shr(to, immediate),
-        );
+        this.#into(place(), this.source(args[0]!), (to) => a.shl(to, immediate));
         return;
+      case "int.shr": {
+        // An i32 has 32 bits, of which the highest is its sign; a shift by 0 keeps it.
+        const above = args[0]!.type === "i32" && immediate > 0 ? 32 : 0;
+        this.#into(place(), this.source(args[0]!), (to) => {
+          if (above > 0) a.shl(to, above);
+          a.shr(to, above + immediate);
+        });
+        return;
+      }
       case "int.mul":
         this.#multiply(args as [Value, Value], place());
         return;
