@@ -8,4 +8,5 @@ export { type ByRound, median, pairRounds, type Spread, spreadOf } from "./scale
 export { scaleLines } from "./scale/table.ts";
 export { defaultWorkerCounts } from "./scale/worker-counts.ts";
 export { startYardstick, type Yardstick } from "./scale/yardstick.ts";
+export { ethernet, networkSeconds } from "./simulate/cost-model.ts";
 export { bandwidthText, latencyText, parseBandwidth, parseLatency } from "./simulate/units.ts";

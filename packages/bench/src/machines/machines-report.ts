@@ -3,7 +3,9 @@ import type { ByRound, Spread } from "shardgrad/measure";
 import {
   bandwidthText,
   digits,
+  ethernet,
   latencyText,
+  networkSeconds,
   pairRounds,
   percent,
   spreadOf,
@@ -63,6 +65,8 @@ export interface MachinesRow extends Omit<Links, "bitsPerSecond"> {
     otherOfTheIdeal: Spread | null;
   };
   computingMs: number | null;
+  /** What the cost model says of a step of so much computing. */
+  predictedMs: number | null;
   versions: string[];
 }
 
@@ -76,6 +80,28 @@ export function transferMsOf(
 ): number {
   const bits = (8 * 2 * gradientBytes * (machines - 1)) / machines;
   return 1000 * ((bitsPerSecond === undefined ? 0 : bits / bitsPerSecond) + 2 * delaySeconds);
+}
+
+/** Of a small message besides the delay of the link: `shardgrad scale --simulate` takes it, too. */
+const latencySeconds = 50e-6;
+
+/** A pass backward takes about twice as long as a pass forward. */
+const backwardShare = 2 / 3;
+
+/** A step by the cost model of docs/machines.md, where each machine has one block. */
+function predictedMsOf(
+  computingMs: number,
+  gradientBytes: number,
+  { machines, bitsPerSecond = Number.POSITIVE_INFINITY, delaySeconds }: Links,
+): number {
+  const step = {
+    gradientBytes,
+    backwardSeconds: (backwardShare * computingMs) / 1000,
+    blocks: new Array<number>(machines).fill(1),
+  };
+  return (
+    computingMs + 1000 * networkSeconds(step, ethernet(bitsPerSecond, latencySeconds + delaySeconds), true)
+  );
 }
 
 const divided = (a: ByRound, b: ByRound) => pairRounds(a, b, (x, y) => x / y) ?? null;
@@ -96,6 +122,7 @@ export function machinesRow(
     },
   );
   const start = own.checked?.start;
+  const computingMs = computing.msPerStep.size === 0 ? null : spreadOf(computing.msPerStep.values()).median;
   return {
     model: model.name,
     batch: model.batch,
@@ -110,7 +137,8 @@ export function machinesRow(
       ofTheIdeal: ideal(own),
       otherOfTheIdeal: other ? ideal(other) : null,
     },
-    computingMs: computing.msPerStep.size === 0 ? null : spreadOf(computing.msPerStep.values()).median,
+    computingMs,
+    predictedMs: computingMs === null ? null : predictedMsOf(computingMs, gradientBytes, links),
     versions: [
       ...(start ? [`shardgrad: ${start.kernels}, ${start.network}`] : []),
       ...(gloo.prepared ? [`gloo: ${gloo.prepared.version}`] : []),
@@ -139,6 +167,7 @@ const columns: readonly Column[] = [
   ["gradient", "right", ({ gradientBytes }) => `${digits(gradientBytes / 1e6)} MB`],
   ["transfer", "right", ({ transferMs }) => digits(transferMs)],
   ["computing", "right", ({ computingMs }) => (computingMs === null ? "–" : digits(computingMs))],
+  ["predicted", "right", ({ predictedMs }) => (predictedMs === null ? "–" : digits(predictedMs))],
   ["one machine", "right", medianOf("one machine")],
   ["shardgrad", "right", medianOf("shardgrad")],
   ["gloo", "right", medianOf("PyTorch DDP over gloo")],
