@@ -15,7 +15,7 @@ const products = {
     "dist/index.js",
     "dist/engine.js",
     "dist/testing.js",
-    "src/kernels/wasm-bytes.generated.ts",
+    "src/kernels/wasm-modules.generated.ts",
   ],
   "packages/blas": ["dist/index.js"],
   "packages/native": ["dist/index.js", "src/kernel-code.generated.ts"],

@@ -1,6 +1,6 @@
 // What tests of numbers beyond 4 GiB share: calls of every kernel, with what comes out, and a way to have all tensors there.
 import * as core from "@shardgrad/core";
-import { kernelsFor, Storage, wasmReachBytes } from "@shardgrad/core/engine";
+import { allKernels, Storage, wasmReachBytes } from "@shardgrad/core/engine";
 
 const { manualSeed, rand, randn, tensor } = core;
 type Tensor = core.Tensor;
@@ -128,7 +128,7 @@ export function everything(): Record<string, number[]> {
     note(`EMA after ${Optimizer.name}`, ...ema.averages);
   }
   // What only runs, and gradients of gradients, call.
-  const kernels = kernelsFor("float32");
+  const kernels = allKernels((family) => family("float32"));
   const [x, y] = [randn([3, 50]), core.zeros([3, 50])];
   const [slots, weights] = [integers(2, 0, 1), rand([3])];
   kernels.average(50, 3, x.address, slots.address, 50, weights.address, 0.5, y.address);

@@ -1,5 +1,6 @@
 // Finds a library by path or by its usual names, verifies it, and wraps it as kernels for core. Selects nothing.
 import type { KernelsOver } from "@shardgrad/core/engine";
+import { linearKernels, moveKernels } from "@shardgrad/core/engine";
 import { BlasError } from "./errors.ts";
 import type { CblasGemm } from "./gemm.ts";
 import { blasGemm } from "./gemm.ts";
@@ -75,10 +76,12 @@ function prove(library: NativeLibrary, env: Machine["env"]): Blas {
   if (wrong) throw refusal(library.path, `computes wrongly: ${wrong}`);
   const kernels: KernelsOver = (heap, otherwise) => {
     const base = addressOf(heap.uint8);
-    return {
-      float32: { gemm: blasGemm(calls.float32, base, 4, otherwise.float32) },
-      float64: { gemm: blasGemm(calls.float64, base, 8, otherwise.float64) },
+    const gemmOf = (dtype: "float32" | "float64", width: number) => {
+      const { gemm } = otherwise(linearKernels, dtype);
+      const { copy } = otherwise(moveKernels, dtype);
+      return blasGemm(calls[dtype], base, width, { gemm, copy });
     };
+    return { float32: { gemm: gemmOf("float32", 4) }, float64: { gemm: gemmOf("float64", 8) } };
   };
   const { name, version, core } = identity;
   const { path } = library;

@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { kernelSet, useKernels } from "@shardgrad/core";
 import type { Kernels } from "@shardgrad/core/engine";
-import { heap, kernelsFor } from "@shardgrad/core/engine";
+import { heap, linearKernels, moveKernels } from "@shardgrad/core/engine";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Blas } from "./find-blas.ts";
@@ -19,7 +19,8 @@ import { useBlas } from "./use-blas.ts";
 type DType = "float32" | "float64";
 
 useKernels("reference");
-const references = { float32: kernelsFor("float32"), float64: kernelsFor("float64") };
+const kernelsOf = (dtype: "float32" | "float64") => ({ ...linearKernels(dtype), ...moveKernels(dtype) });
+const references = { float32: kernelsOf("float32"), float64: kernelsOf("float64") };
 
 // ---- The subjects: each is a call, and the base address of its operands ----
 
@@ -265,10 +266,7 @@ describe.each(subjects)("gemm over %s", (_, subject) => {
 
 describe.skipIf(!found)("the machine's BLAS", () => {
   it("gives the same bits wherever the operands lie", () => {
-    const { gemm } = found!.kernels(heap(), {
-      float32: kernelsFor("float32"),
-      float64: kernelsFor("float64"),
-    }).float32 as { gemm: Gemm };
+    const { gemm } = found!.kernels(heap(), (family, dtype) => family(dtype)).float32 as { gemm: Gemm };
     const dense = fc.constantFrom<LayoutName[]>("rows", "columns", "rows with gaps", "columns with gaps");
     const large = fc.integer({ min: 17, max: 100 });
     const product = fc.record({
@@ -324,7 +322,7 @@ describe.skipIf(!found)("the machine's BLAS", () => {
     expect(kernelSet()).toBe("blas");
     for (const dtype of ["float32", "float64"] as const) {
       const product = { sizes: [33, 40, 31], a: "columns", b: "rows", d: "C", batch: 2, shared: "", gap: 1 };
-      const [got, expected] = [kernelsFor(dtype), references[dtype]].map(({ gemm }) =>
+      const [got, expected] = [kernelsOf(dtype), references[dtype]].map(({ gemm }) =>
         compute(gemm, dtype, product as Product, regions.at(-1)!),
       );
       expect(got).toEqual(expected);

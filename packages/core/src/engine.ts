@@ -5,13 +5,16 @@ export { compileInRounds, type Rounds, type RoundsOptions, timeReplays } from ".
 export type { TimedCall } from "./capture/operands.ts";
 export { bytesPerElement, isIntegerArray, toInt32 } from "./dtype.ts";
 export { type StoredTensor, storedTensors } from "./io/safetensors.ts";
-export { kernelsFor, moveToLargerHeap } from "./kernels/dispatch.ts";
+export { allKernels } from "./kernels/all-kernels.ts";
+export { moveToLargerHeap } from "./kernels/dispatch.ts";
+export * from "./kernels/families.ts";
+export type { FamilyParts, KernelFamily } from "./kernels/family.ts";
 export {
   type CallJoiner,
-  type FloatKernels,
   type JoinableCall,
   type JoinedCalls,
   type KernelsOver,
+  type Otherwise,
   type ProvidedKernels,
   type ProvidedName,
   provideKernels,
@@ -20,6 +23,7 @@ export {
 } from "./kernels/provide-kernels.ts";
 export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
 export { scratchMemory } from "./kernels/scratch.ts";
+export type { OptimizerKernels } from "./kernels/table/optimizers.ts";
 export type { Kernels } from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export {

@@ -1,7 +1,7 @@
 // Copies elements between two layouts of memory. Knows no tensors, only where their elements lie.
 import type { DType } from "./dtype.ts";
 import { bytesPerElement } from "./dtype.ts";
-import { kernelsFor } from "./kernels/dispatch.ts";
+import { moveKernels } from "./kernels/families.ts";
 import type { FourNumbers, Shape } from "./shape.ts";
 import { walkFourAxes } from "./shape.ts";
 
@@ -25,9 +25,9 @@ export function copyStrided(x: Strided, y: Strided): void {
       const [d0, d1, d2, d3] = lengths;
       const [s0, s1, s2] = from!;
       const [t0, t1, t2] = to!;
-      const { copy } = kernelsFor("int32");
+      const { copy } = moveKernels("int32");
       copy(d0, d1, d2, d3 / 4, source, s0 / 4, s1 / 4, s2 / 4, 1, place, t0 / 4, t1 / 4, t2 / 4, 1);
-    } else kernelsFor(x.dtype).copy(...lengths, source, ...from!, place, ...to!);
+    } else moveKernels(x.dtype).copy(...lengths, source, ...from!, place, ...to!);
   });
 }
 

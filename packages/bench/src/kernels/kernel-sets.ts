@@ -1,7 +1,7 @@
 // The sets of kernels that run here, and what limits them.
 import type { KernelSet } from "@shardgrad/core";
 import { useKernels } from "@shardgrad/core";
-import { kernelsFor } from "@shardgrad/core/engine";
+import { allKernels } from "@shardgrad/core/engine";
 import { useNative } from "@shardgrad/native";
 import type { FmaLoop } from "@shardgrad/native/measure";
 import { fmaLoop } from "@shardgrad/native/measure";
@@ -27,7 +27,7 @@ export function findKernels(): FoundKernels {
   const tableOf = (who: string, choose: () => unknown): NamedKernels[] => {
     try {
       choose();
-      return [{ who, kernels: kernelsFor("float32") }];
+      return [{ who, kernels: allKernels((family) => family("float32")) }];
     } catch (error) {
       missing.push(`${who}: ${(error as Error).message.replace(`${who}: `, "")}`);
       return [];
@@ -41,5 +41,11 @@ export function findKernels(): FoundKernels {
   const all = [...native, ...wasm("wasm-relaxed"), ...wasm("wasm-plain")];
   const found = useBlasIfThere();
   if ("noBlas" in found) return { all, blas: [], found, fma, missing: [...missing, `blas: ${found.noBlas}`] };
-  return { all, blas: [{ who: "blas", kernels: kernelsFor("float32") }], found, fma, missing };
+  return {
+    all,
+    blas: [{ who: "blas", kernels: allKernels((family) => family("float32")) }],
+    found,
+    fma,
+    missing,
+  };
 }

@@ -5,7 +5,7 @@
 import { requireFunction, requireList } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { GradientError, ShapeError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels } from "../kernels/families.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { requireFloat } from "../require-tensor.ts";
 import { scope, watch } from "../scope.ts";
@@ -239,7 +239,7 @@ export function hvp(
 /** All derivatives of the elements of `y` by those of each input, `[...y.shape, ...input.shape]`: one walk per element. */
 function rows(operation: string, y: Tensor, inputs: readonly Tensor[]): Tensor[] {
   const blocks = inputs.map((x) => Tensor.allocate([...y.shape, ...x.shape], x.dtype, operation));
-  const { fill } = kernelsFor(y.dtype);
+  const { fill } = elementwiseKernels(y.dtype);
   const unit = filledLike(y, 0);
   for (let row = 0; row < y.size; row++) {
     const place = unit.address + row * bytesPerElement[y.dtype];

@@ -1,7 +1,7 @@
 // What the backward pass itself does to gradients: pass them on, copy them, add them up. These are ordinary ops, so
 // that a backward pass can be recorded. Must not know any op of ops/.
 
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels } from "../kernels/families.ts";
 import { requireTensor } from "../require-tensor.ts";
 import { copyStrided } from "../strided-copy.ts";
 import { contiguous, Tensor } from "../tensor.ts";
@@ -46,7 +46,7 @@ export const accumulate = defineOp<[Tensor, Tensor]>({
 export function addInto(a: Tensor, b: Tensor, y: Tensor): void {
   const left = contiguous(a);
   const right = contiguous(b);
-  kernelsFor(y.dtype).add(1, y.size, left.address, 0, 1, right.address, 0, 1, y.address);
+  elementwiseKernels(y.dtype).add(1, y.size, left.address, 0, 1, right.address, 0, 1, y.address);
   if (left !== a) left.dispose();
   if (right !== b) right.dispose();
 }
@@ -54,6 +54,6 @@ export function addInto(a: Tensor, b: Tensor, y: Tensor): void {
 /** A tensor like `x` whose elements are all `value`. */
 export function filledLike(x: Tensor, value: number): Tensor {
   const y = Tensor.allocate(x.shape, x.dtype, "gradient");
-  kernelsFor(x.dtype).fill(x.size, value, y.address);
+  elementwiseKernels(x.dtype).fill(x.size, value, y.address);
   return y;
 }

@@ -4,7 +4,7 @@
 
 import { kindOf } from "../arguments.ts";
 import { GradientError, ShapeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels } from "../kernels/families.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { requireTensor } from "../require-tensor.ts";
 import { scope, watch } from "../scope.ts";
@@ -205,7 +205,7 @@ export function gradOfSum(
 /** Makes sure that a gradient is at the requested place; zeros if there is none. */
 function deliver(gradient: Tensor | undefined, place: Tensor): Tensor | null {
   if (!gradient) {
-    kernelsFor(place.dtype).fill(place.size, 0, place.address);
+    elementwiseKernels(place.dtype).fill(place.size, 0, place.address);
     return null;
   }
   if (gradient.address !== place.address || !gradient.contiguous) {

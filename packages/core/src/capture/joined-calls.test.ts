@@ -1,6 +1,7 @@
 // Kernel calls in a row are replayed as one, where the kernels can do that.
 import { expect, test } from "vitest";
-import { kernelsFor, useKernels } from "../kernels/dispatch.ts";
+import { useKernels } from "../kernels/dispatch.ts";
+import { elementwiseKernels } from "../kernels/families.ts";
 import type { JoinableCall } from "../kernels/provide-kernels.ts";
 import { provideKernels } from "../kernels/provide-kernels.ts";
 import { heap } from "../memory/heap.ts";
@@ -10,7 +11,7 @@ import { compile } from "./compile.ts";
 
 test("a replay joins the calls of kernels that can be joined, and gives the joined calls back", () => {
   useKernels("wasm");
-  const { add: plainAdd, mul: plainMul } = kernelsFor("float32");
+  const { add: plainAdd, mul: plainMul } = elementwiseKernels("float32");
   const native = {
     add: (...args: Parameters<typeof plainAdd>) => plainAdd(...args),
     mul: (...args: Parameters<typeof plainMul>) => plainMul(...args),

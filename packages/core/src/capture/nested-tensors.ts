@@ -1,7 +1,7 @@
 // The arguments and results of compiled functions: tensors, arrays and plain objects of them, and other values. Knows
 // nothing of recordings.
 import { CaptureError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { moveKernels } from "../kernels/families.ts";
 import { formatShape, sameShape } from "../shape.ts";
 import { copyStrided } from "../strided-copy.ts";
 import { Tensor } from "../tensor.ts";
@@ -46,7 +46,7 @@ function loadTensor(x: Tensor, own: Tensor): void {
   }
   // In one call if possible, which avoids the garbage of walking over axes.
   if (x.contiguous && x.dtype !== "uint8") {
-    kernelsFor(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
+    moveKernels(x.dtype).copy(1, 1, 1, x.size, x.address, 0, 0, 0, 1, own.address, 0, 0, 0, 1);
   } else copyStrided(x, own);
 }
 

@@ -1,7 +1,7 @@
 // The exact gradient, by walking the recorded graph back: the reference for all other estimators.
 
 import { grad } from "../autograd/tape.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels } from "../kernels/families.ts";
 import { copyStrided } from "../strided-copy.ts";
 import { Tensor } from "../tensor.ts";
 import type { GradientEstimator } from "./estimator.ts";
@@ -24,6 +24,6 @@ export function ownGradient(parameter: Tensor, gradient: Tensor | null): Tensor 
   if (gradient?.contiguous && !gradient.storage.shared) return gradient;
   const own = Tensor.allocate(parameter.shape, parameter.dtype, "gradient");
   if (gradient) copyStrided(gradient, own);
-  else kernelsFor(own.dtype).fill(own.size, 0, own.address);
+  else elementwiseKernels(own.dtype).fill(own.size, 0, own.address);
   return own;
 }

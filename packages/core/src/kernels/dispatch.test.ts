@@ -3,18 +3,18 @@ import { expect, test } from "vitest";
 import { grad } from "../autograd/tape.ts";
 import { ValueError } from "../errors.ts";
 import { crossEntropy } from "../losses/cross-entropy.ts";
-import { heap } from "../memory/heap.ts";
 import { randn, tensor } from "../ops/create/create.ts";
 import { linear, relu } from "../ops/index.ts";
 import { manualSeed } from "../random.ts";
-import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
+import { kernelSet, useKernels } from "./dispatch.ts";
+import { elementwiseKernels } from "./families.ts";
 import { supportedBuild } from "./wasm.ts";
 
 test("the best build is chosen, and stays until another is asked for", () => {
   const best = kernelSet();
   expect(best).toBe(supportedBuild());
   const tables = ["float32", "float64", "int32", "uint8"] as const;
-  expect(tables.map(kernelsFor)).toEqual(tables.map(kernelsFor));
+  expect(tables.map(elementwiseKernels)).toEqual(tables.map(elementwiseKernels));
   expect(useKernels("reference")).toBe("reference");
   expect(kernelSet()).toBe("reference");
   expect(useKernels("auto")).toBe(best);
@@ -22,12 +22,12 @@ test("the best build is chosen, and stays until another is asked for", () => {
 
 test("float64 and integers stay on the reference kernels", () => {
   useKernels("reference");
-  const { add } = kernelsFor("float32");
-  const wide = kernelsFor("float64").add;
+  const { add } = elementwiseKernels("float32");
+  const wide = elementwiseKernels("float64").add;
   useKernels("auto");
-  expect(kernelsFor("float32").add.toString()).not.toBe(add.toString());
-  expect(kernelsFor("float64").add.toString()).toBe(wide.toString());
-  expect(kernelsFor("int32").add.toString()).toBe(add.toString());
+  expect(elementwiseKernels("float32").add.toString()).not.toBe(add.toString());
+  expect(elementwiseKernels("float64").add.toString()).toBe(wide.toString());
+  expect(elementwiseKernels("int32").add.toString()).toBe(add.toString());
 });
 
 test("wasm is the best build", () => {
@@ -60,13 +60,3 @@ test.each(["wasm-plain", "wasm-relaxed"] as const)(
     });
   },
 );
-
-test("choosing kernels again and again takes no more memory", () => {
-  const choose = () => {
-    useKernels("wasm-plain");
-    useKernels("auto");
-    return heap().arena.live;
-  };
-  const before = choose();
-  expect([choose(), choose()]).toEqual([before, before]);
-});

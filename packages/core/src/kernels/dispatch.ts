@@ -1,20 +1,25 @@
-// Selects the kernels: one table per dtype, chosen once. Ops ask here and know nothing of WebAssembly.
+// Selects the kernels of this thread, and makes a family of them when it is first called. Ops call families.ts and know
+// nothing of WebAssembly.
 import type { DType } from "../dtype.ts";
 import type { Heap } from "../memory/heap.ts";
 import { enlargeHeap, heap } from "../memory/heap.ts";
+import type { ByDType, FamilyParts, KernelFamily } from "./family.ts";
 import type { CallJoiner, ProvidedName } from "./provide-kernels.ts";
 import { providedKernels, wideKernelsOver } from "./provide-kernels.ts";
-import { referenceKernels } from "./reference/index.ts";
 import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 import { kernelsBelow, resolveKernels } from "./resolve-kernels.ts";
 import type { KernelName, Kernels } from "./table.ts";
+import type { WasmBuild } from "./wasm.ts";
 import { wasmKernels } from "./wasm.ts";
 
 export type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 
-interface Tables extends Record<DType, Kernels> {
-  set: KernelSet;
-  joiner?: CallJoiner;
+/** The kernels that a choice has selected. */
+interface Selection {
+  readonly set: KernelSet;
+  readonly joiner?: CallJoiner;
+  /** Those of a family, which are made once. */
+  kernelsOf<K extends object>(family: KernelFamily<K>): ByDType<K>;
 }
 
 /** Kernels that move four bytes without interpreting them, or work on indices: int32 shares them with float32. */
@@ -28,43 +33,90 @@ const sharedByInt32: readonly KernelName[] = [
   "flatIndex",
 ];
 
-let tables: Tables | undefined;
+/** Keeps what is made for each family. */
+function madeOnce(
+  make: <K extends object>(family: KernelFamily<K>) => ByDType<K>,
+): <K extends object>(family: KernelFamily<K>) => ByDType<K> {
+  const made = new Map<object, ByDType<object>>();
+  return <K extends object>(family: KernelFamily<K>) => {
+    const kernels = (made.get(family) as ByDType<K> | undefined) ?? make(family);
+    made.set(family, kernels);
+    return kernels;
+  };
+}
 
-function build(set: KernelSet): Tables {
+/** Those of a table that have these names. */
+function named<K extends object>(table: Partial<Kernels>, names: readonly string[]): Partial<K> {
+  const found = names.flatMap((name) => {
+    const kernel = table[name as KernelName];
+    return kernel ? [[name, kernel]] : [];
+  });
+  return Object.fromEntries(found) as Partial<K>;
+}
+
+/** `fast` float32 kernels in place of those below, and where int32 shares them. */
+function withFast<K extends object>(below: ByDType<K>, fast: Partial<K>): ByDType<K> {
+  return {
+    ...below,
+    float32: { ...below.float32, ...fast },
+    int32: { ...below.int32, ...named<K>(fast as Partial<Kernels>, sharedByInt32) },
+  };
+}
+
+function referenceOf<K extends object>({ reference }: KernelFamily<K>, memory: Heap): ByDType<K> {
+  return {
+    float32: reference(memory.float32, memory),
+    float64: reference(memory.float64, memory),
+    int32: reference(memory.int32, memory),
+    uint8: reference(memory.uint8, memory),
+  };
+}
+
+function select(set: KernelSet): Selection {
   const memory = heap();
   if (set === "native" || set === "blas") {
     const below = kernelsBelow(set);
-    return overlay(set, build(below === "native" || memory.isWasm ? below : "reference"), memory);
+    return overlay(set, select(below === "native" || memory.isWasm ? below : "reference"), memory);
   }
-  // Kernels without a WebAssembly version are those whose reference is fast enough.
-  const fast: Partial<Kernels> =
-    set === "reference" ? {} : (memory.isWide ? wideKernelsOver : wasmKernels)(memory, set);
-  return {
-    set,
-    float32: { ...referenceKernels(memory, memory.float32), ...fast },
-    float64: referenceKernels(memory, memory.float64),
-    int32: { ...referenceKernels(memory, memory.int32), ...movesOf(fast) },
-    uint8: referenceKernels(memory, memory.uint8),
-  };
+  if (set === "reference") return { set, kernelsOf: madeOnce((family) => referenceOf(family, memory)) };
+  const wide = memory.isWide ? wideKernelsOver(memory, set) : undefined;
+  return { set, kernelsOf: madeOnce((family) => wasmFamily(family, memory, set, wide)) };
 }
 
-/** Those that serve int32, too. */
-function movesOf(float32: Partial<Kernels>): Partial<Kernels> {
-  return Object.fromEntries(sharedByInt32.flatMap((name) => (float32[name] ? [[name, float32[name]]] : [])));
+/** Kernels without a WebAssembly version are those whose reference is fast enough. */
+function wasmFamily<K extends object>(
+  family: KernelFamily<K>,
+  memory: Heap,
+  build: WasmBuild,
+  wide: Partial<Kernels> | undefined,
+): ByDType<K> {
+  const below = referenceOf(family, memory);
+  const fast = wide ? named<K>(wide, Object.keys(below.float32)) : wasmKernels(memory, family.modules, build);
+  return withFast(below, fast as Partial<K>);
 }
 
 /** The provided kernels in place of those below. */
-function overlay(set: ProvidedName, below: Tables, memory: Heap): Tables {
-  const { float32, float64, joiner = below.joiner } = providedKernels(set)!(memory, below);
+function overlay(set: ProvidedName, below: Selection, memory: Heap): Selection {
+  const {
+    float32,
+    float64,
+    joiner = below.joiner,
+  } = providedKernels(set)!(memory, (family, dtype) => {
+    return below.kernelsOf(family)[dtype];
+  });
   return {
-    ...below,
-    ...(joiner && { joiner }),
     set,
-    float32: { ...below.float32, ...float32 },
-    float64: { ...below.float64, ...float64 },
-    int32: { ...below.int32, ...movesOf(float32) },
+    ...(joiner && { joiner }),
+    kernelsOf: madeOnce((family) => {
+      const kernels = below.kernelsOf(family);
+      const names = Object.keys(kernels.float32);
+      const fast = withFast(kernels, named(float32, names));
+      return { ...fast, float64: { ...fast.float64, ...named(float64, names) } };
+    }),
   };
 }
+
+let selection: Selection | undefined;
 
 /** A kernel call. Its arguments define it completely, so it can be repeated. */
 export interface KernelCall {
@@ -76,59 +128,87 @@ export interface KernelCall {
 
 /** Gets every kernel call on this thread. */
 let listener: ((call: KernelCall) => void) | null = null;
-/** The wrapped kernels that notify the listener, by the table that they wrap. */
-let telling: { of: Tables; tables: Map<DType, Kernels> } | undefined;
+/** The wrapped kernels that notify the listener, and those that they wrap. */
+let telling: { of: Selection; selection: Selection } | undefined;
 
-/** The kernels for elements of `dtype`. */
-export function kernelsFor(dtype: DType): Kernels {
-  tables ??= build(resolveKernels("auto"));
-  return listener === null ? tables[dtype] : tellingKernels(tables, dtype);
+/** What kernel calls reach: the selection, or the one that tells of them. Not known after a change of either. */
+let current: Selection | undefined;
+
+function selected(): Selection {
+  selection ??= select(resolveKernels("auto"));
+  return selection;
+}
+
+function reached(): Selection {
+  current ??= listener === null ? selected() : tellingSelection(selected());
+  return current;
+}
+
+/** A family of kernels. Calls cost a comparison more than those of a plain table. */
+export function kernelFamily<K extends object>(parts: FamilyParts<K>): KernelFamily<K> {
+  let of: Selection | null = null;
+  let kernels: ByDType<K>;
+  const ofDType = (dtype: DType): K => {
+    if (of !== current) {
+      of = reached();
+      kernels = of.kernelsOf(family);
+    }
+    return kernels[dtype];
+  };
+  const family: KernelFamily<K> = Object.assign(ofDType, parts);
+  return family;
 }
 
 /** Runs `body` and passes every kernel call to `listen`; null for no listener. */
 export function listenToKernels<T>(listen: ((call: KernelCall) => void) | null, body: () => T): T {
   const before = listener;
   listener = listen;
+  current = undefined;
   try {
     return body();
   } finally {
     listener = before;
+    current = undefined;
   }
 }
 
 /** An identity for the kernels in use: calls recorded with other kernels are not replayed. */
 export function kernelTables(): object {
-  kernelsFor("float32");
-  return tables!;
+  return selected();
 }
 
 /** Makes one call of several recorded ones, if the kernels in use can do that. */
 export function callJoiner(): CallJoiner | undefined {
-  kernelsFor("float32");
-  return tables!.joiner;
+  return selected().joiner;
 }
 
-function tellingKernels(of: Tables, dtype: DType): Kernels {
-  if (telling?.of !== of) telling = { of, tables: new Map() };
-  let kernels = telling.tables.get(dtype);
-  if (!kernels) {
-    const wrapped = Object.entries(of[dtype]).map(([name, run]: [string, KernelCall["run"]]) => {
-      const tell = (...args: number[]) => {
-        listener?.({ kernel: name as KernelName, dtype, run, args });
-        return run(...args);
-      };
-      return [name, tell];
+function tellingSelection(of: Selection): Selection {
+  if (telling?.of !== of) {
+    const kernelsOf = madeOnce(<K extends object>(family: KernelFamily<K>) => {
+      const dtypes = Object.entries(of.kernelsOf(family)) as [DType, K][];
+      return Object.fromEntries(
+        dtypes.map(([dtype, kernels]) => [dtype, tellingKernels(dtype, kernels)]),
+      ) as unknown as ByDType<K>;
     });
-    kernels = Object.fromEntries(wrapped) as unknown as Kernels;
-    telling.tables.set(dtype, kernels);
+    telling = { of, selection: { ...of, kernelsOf } };
   }
-  return kernels;
+  return telling.selection;
+}
+
+function tellingKernels<K extends object>(dtype: DType, kernels: K): K {
+  const wrapped = Object.entries(kernels).map(([name, run]: [string, KernelCall["run"]]) => {
+    const tell = (...args: number[]) => {
+      listener?.({ kernel: name as KernelName, dtype, run, args });
+      return run(...args);
+    };
+    return [name, tell];
+  });
+  return Object.fromEntries(wrapped) as K;
 }
 
 /** The float32 kernels of this thread. */
 export function kernelSet(): KernelSet {
-  kernelsFor("float32");
-  return tables!.set;
+  return selected().set;
 }
 
 /**
@@ -138,8 +218,9 @@ export function kernelSet(): KernelSet {
  * @throws ValueError if the engine cannot run them
  */
 export function useKernels(choice: KernelChoice): KernelSet {
-  tables = build(resolveKernels(choice));
-  return tables.set;
+  selection = select(resolveKernels(choice));
+  current = undefined;
+  return selection.set;
 }
 
 /**
@@ -150,6 +231,7 @@ export function useKernels(choice: KernelChoice): KernelSet {
  */
 export function moveToLargerHeap(bytes: number, isWide: boolean): void {
   enlargeHeap(bytes, isWide);
-  const isWasm = tables?.set === "wasm-plain" || tables?.set === "wasm-relaxed";
-  tables = tables && build(isWasm && !isWide ? "native" : tables.set);
+  const isWasm = selection?.set === "wasm-plain" || selection?.set === "wasm-relaxed";
+  selection = selection && select(isWasm && !isWide ? "native" : selection.set);
+  current = undefined;
 }

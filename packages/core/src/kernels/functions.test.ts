@@ -2,6 +2,7 @@
 // magnitudes, both signs, denormals, infinities and NaN.
 import { expect, test } from "vitest";
 import { Heap } from "../memory/heap.ts";
+import { allKernels } from "./all-kernels.ts";
 import { erf } from "./reference/erf.ts";
 import type { UnaryKernel } from "./table.ts";
 import { wasmKernels } from "./wasm.ts";
@@ -54,7 +55,7 @@ const functions: [
 
 const heap = new Heap();
 const builds = (["wasm-plain", "wasm-relaxed"] as const).map(
-  (build) => [build, wasmKernels(heap, build)] as const,
+  (build) => [build, allKernels(({ modules }) => wasmKernels(heap, modules, build))] as const,
 );
 
 test.each(functions)("%s is as exact as it was measured to be", (name, exact, bound) => {

@@ -4,20 +4,20 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mirroredKernels } from "../../testing/mirrored-kernels.ts";
 import { Heap } from "../memory/heap.ts";
+import { allKernels } from "./all-kernels.ts";
 import { gemm as gemmDefinition } from "./definitions/products/gemm.ts";
 import { interpret } from "./language/interpret.ts";
 import { fusedMultiplyAdd } from "./language/interpret-operations.ts";
 import type { Target } from "./language/values.ts";
-import { referenceKernels } from "./reference/index.ts";
 import type { Kernels } from "./table.ts";
 import { build32, emitModule, wasmTarget } from "./wasm/module.ts";
 import { instantiate, wasmKernels } from "./wasm.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true }) });
-const reference = referenceKernels(heap, heap.float32);
+const reference = allKernels(({ reference }) => reference(heap.float32, heap));
 const builds = {
-  "wasm-plain": wasmKernels(heap, "wasm-plain"),
-  "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+  "wasm-plain": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-plain")),
+  "wasm-relaxed": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-relaxed")),
   "emitted plain": instantiate(heap, emitModule([gemmDefinition], build32(false))),
   "emitted relaxed": instantiate(heap, emitModule([gemmDefinition], build32(true))),
   "wide relaxed": mirroredKernels(heap, "wasm-relaxed", () => [4 * area, 4 * areaEnd]),

@@ -7,11 +7,11 @@ import { describe, expect, test } from "vitest";
 import { mirroredKernels } from "../../testing/mirrored-kernels.ts";
 import { Heap } from "../memory/heap.ts";
 import { contiguousStrides } from "../shape.ts";
+import { allKernels } from "./all-kernels.ts";
 import { kernelDefinitions } from "./definitions/index.ts";
 import { interpret } from "./language/interpret.ts";
 import type { Routine, Target } from "./language/values.ts";
 import { erf } from "./reference/erf.ts";
-import { referenceKernels } from "./reference/index.ts";
 import type { ActivationName, KernelName, Kernels } from "./table.ts";
 import { build32, emitModule, wasmTarget } from "./wasm/module.ts";
 import { instantiate, wasmKernels } from "./wasm.ts";
@@ -19,7 +19,10 @@ import { instantiate, wasmKernels } from "./wasm.ts";
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
 const defined = Object.values(kernelDefinitions).flat();
 const emitted = (relaxed: boolean) => instantiate(heap, emitModule(defined, build32(relaxed)));
-const assembled = { plain: wasmKernels(heap, "wasm-plain"), relaxed: wasmKernels(heap, "wasm-relaxed") };
+const assembled = {
+  plain: allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-plain")),
+  relaxed: allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-relaxed")),
+};
 const ownMemory = new ArrayBuffer(1 << 20);
 /** The same kernels as the emitted plain ones, for vectors of other widths. */
 const interpreted = (lanes: Target["lanes"]): Partial<Kernels> => {
@@ -35,7 +38,7 @@ const interpreted = (lanes: Target["lanes"]): Partial<Kernels> => {
   return Object.fromEntries(kernels);
 };
 const kernelSets = {
-  reference: referenceKernels(heap, heap.float32),
+  reference: allKernels(({ reference }) => reference(heap.float32, heap)),
   "wasm-plain": assembled.plain,
   "wasm-relaxed": assembled.relaxed,
   "emitted plain": { ...assembled.plain, ...emitted(false) },

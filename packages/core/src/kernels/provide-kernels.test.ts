@@ -4,8 +4,10 @@ import { ValueError } from "../errors.ts";
 import { heap } from "../memory/heap.ts";
 import { tensor } from "../ops/create/create.ts";
 import { linear } from "../ops/index.ts";
-import { kernelSet, kernelsFor, useKernels } from "./dispatch.ts";
+import { kernelSet, useKernels } from "./dispatch.ts";
+import { elementwiseKernels, indexedKernels, linearKernels } from "./families.ts";
 import { provideKernels } from "./provide-kernels.ts";
+import type { LinearKernels } from "./table/linear.ts";
 import { supportedBuild } from "./wasm.ts";
 
 test("without any, their choice is refused, and the kernels stay what they were", () => {
@@ -19,20 +21,23 @@ test("without any, their choice is refused, and the kernels stay what they were"
 
 test("a BLAS is chosen by name or as the best, over the best WebAssembly build", () => {
   useKernels("wasm");
-  const below = { add: kernelsFor("float32").add.toString(), gemm: kernelsFor("float64").gemm.toString() };
+  const below = {
+    add: elementwiseKernels("float32").add.toString(),
+    gemm: linearKernels("float64").gemm.toString(),
+  };
   const calls: string[] = [];
-  provideKernels("blas", (memory, { float32, float64 }) => {
+  provideKernels("blas", (memory, otherwise) => {
     expect(memory).toBe(heap());
-    const counted = (dtype: string, { gemm }: typeof float32): typeof float32.gemm => {
-      return (...args) => {
-        calls.push(dtype);
-        gemm(...args);
+    const counted = (dtype: "float32" | "float64"): { gemm: LinearKernels["gemm"] } => {
+      const { gemm } = otherwise(linearKernels, dtype);
+      return {
+        gemm: (...args) => {
+          calls.push(dtype);
+          gemm(...args);
+        },
       };
     };
-    return {
-      float32: { gemm: counted("float32", float32) },
-      float64: { gemm: counted("float64", float64) },
-    };
+    return { float32: counted("float32"), float64: counted("float64") };
   });
   expect(kernelSet()).toBe(supportedBuild());
   expect(useKernels("blas")).toBe("blas");
@@ -44,10 +49,10 @@ test("a BLAS is chosen by name or as the best, over the best WebAssembly build",
     expect(y.item()).toBe(11);
     expect(calls.pop()).toBe(dtype);
   }
-  expect(kernelsFor("float32").add.toString()).toBe(below.add);
+  expect(elementwiseKernels("float32").add.toString()).toBe(below.add);
 
   expect(useKernels("wasm")).toBe(supportedBuild());
-  expect(kernelsFor("float64").gemm.toString()).toBe(below.gemm);
+  expect(linearKernels("float64").gemm.toString()).toBe(below.gemm);
 });
 
 test("machine code is the best of all, and computes beneath a BLAS what that lacks", () => {
@@ -60,8 +65,8 @@ test("machine code is the best of all, and computes beneath a BLAS what that lac
   provideKernels("native", () => ({ float32: natives, float64: {} }));
   provideKernels("blas", () => ({ float32: { gemm: telling("BLAS gemm") }, float64: {} }));
   const run = () => {
-    const { add, gemm } = kernelsFor("float32");
-    add(1, 1, 64, 0, 1, 64, 0, 1, 64);
+    const { gemm } = linearKernels("float32");
+    elementwiseKernels("float32").add(1, 1, 64, 0, 1, 64, 0, 1, 64);
     gemm(1, 1, 1, 1, 64, 0, 1, 1, 64, 0, 1, 1, 64, 0, 1, 0, 0, 0);
     return told.splice(0);
   };
@@ -69,9 +74,9 @@ test("machine code is the best of all, and computes beneath a BLAS what that lac
   expect(run()).toEqual(["native add 9", "native gemm 18"]);
   expect(useKernels("blas")).toBe("blas");
   expect(run()).toEqual(["native add 9", "BLAS gemm 18"]);
-  expect(kernelsFor("float64").gemm.toString()).toBe(kernelsFor("int32").gemm.toString());
+  expect(linearKernels("float64").gemm.toString()).toBe(linearKernels("int32").gemm.toString());
   // What moves four bytes without looking at them serves integers, too.
-  expect(kernelsFor("int32").gather).toBe(natives.gather);
+  expect(indexedKernels("int32").gather).toBe(natives.gather);
   expect(useKernels("native")).toBe("native");
   expect(run()).toEqual(["native add 9", "native gemm 18"]);
 });

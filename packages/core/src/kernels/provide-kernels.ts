@@ -1,15 +1,11 @@
 // Where other packages plug in native kernels: this package has no native code and never looks for any. And where those
 // for memory beyond 4 GiB come in, which few programs load. dispatch.ts selects the kernels.
+import type { DType } from "../dtype.ts";
 import { ValueError } from "../errors.ts";
 import type { Heap } from "../memory/heap.ts";
+import type { KernelFamily } from "./family.ts";
 import type { Kernels } from "./table.ts";
 import type { WasmBuild } from "./wasm.ts";
-
-/** Kernels by the two dtypes that native code may compute. */
-export interface FloatKernels<K = Kernels> {
-  float32: K;
-  float64: K;
-}
 
 /** A kernel with its arguments. */
 export interface JoinableCall {
@@ -35,16 +31,21 @@ export interface CallJoiner {
   join(calls: readonly JoinableCall[]): JoinedCalls;
 }
 
-/** What a package provides: kernels, and how recorded calls of them are joined, if they can be. */
-export interface ProvidedKernels extends FloatKernels<Partial<Kernels>> {
-  joiner?: CallJoiner;
+/** What a package provides: kernels of the two dtypes that native code may compute, and how recorded calls are joined. */
+export interface ProvidedKernels {
+  readonly float32: Partial<Kernels>;
+  readonly float64: Partial<Kernels>;
+  readonly joiner?: CallJoiner;
 }
 
+/** The kernels of a family as they are without those that are provided. */
+export type Otherwise = <K extends object>(family: KernelFamily<K>, dtype: DType) => K;
+
 /**
- * Makes kernels over the numbers in `heap`. `otherwise` are the kernels without them, for everything that they lack,
- * cannot do, or would do slower.
+ * Makes kernels over the numbers in `heap`. `otherwise` has the kernels for everything that they lack, cannot do, or
+ * would do slower.
  */
-export type KernelsOver = (heap: Heap, otherwise: FloatKernels) => ProvidedKernels;
+export type KernelsOver = (heap: Heap, otherwise: Otherwise) => ProvidedKernels;
 
 /** Machine code for this processor (`@shardgrad/native`), or the matrix products of a BLAS (`@shardgrad/blas`). */
 export type ProvidedName = "native" | "blas";

@@ -4,6 +4,7 @@
 // implementation of each, `definitions/` the fast one for float32. See README.md.
 import type { ActivationKernels } from "./table/activations.ts";
 import type { AttentionKernels } from "./table/attention.ts";
+import type { ChannelKernels } from "./table/channels.ts";
 import type { ConvolutionKernels } from "./table/convolution.ts";
 import type { ElementwiseKernels } from "./table/elementwise.ts";
 import type { IndexedKernels } from "./table/indexed.ts";
@@ -41,6 +42,7 @@ export interface Kernels
     LinearKernels,
     ConvolutionKernels,
     PoolingKernels,
+    ChannelKernels,
     NormKernels,
     MoveKernels,
     RandomKernels,

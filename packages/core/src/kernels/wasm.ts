@@ -1,9 +1,11 @@
-// Loads the embedded WebAssembly kernels on the memory of the heap. Those that fuse where they can are there twice: for
-// plain SIMD128, and for relaxed SIMD (fused multiply-add) where the engine has it.
+// Loads the embedded WebAssembly kernels of a family on the memory of the heap. Families with kernels that fuse where they
+// can are there twice: for plain SIMD128, and for relaxed SIMD (fused multiply-add) where the engine has it.
 import type { Heap } from "../memory/heap.ts";
+import type { EmbeddedModules } from "./family.ts";
 import { scratchMemory } from "./scratch.ts";
 import type { Kernels } from "./table.ts";
-import { commonBase64, plainBase64, relaxedBase64 } from "./wasm-bytes.generated.ts";
+import { unpack } from "./unpack.ts";
+import { probe } from "./wasm-modules.generated.ts";
 
 /** The two builds of the WebAssembly kernels: plain SIMD128, and relaxed SIMD. */
 export type WasmBuild = "wasm-plain" | "wasm-relaxed";
@@ -13,25 +15,23 @@ interface WasmExports extends Partial<Kernels> {
   setScratch(offset: number, bytes: number): void;
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+function moduleOf({ packed, sizes }: EmbeddedModules, build: WasmBuild): Uint8Array<ArrayBuffer> {
+  const [first, second] = sizes as readonly [number, number?];
+  if (build === "wasm-relaxed" || second === undefined) return unpack(packed, first);
+  return unpack(packed, first + second).subarray(first);
 }
 
 /** The best build that this engine runs, or undefined if it has no WebAssembly SIMD. */
 export function supportedBuild(): WasmBuild | undefined {
   if (typeof WebAssembly === "undefined") return undefined;
-  if (WebAssembly.validate(decode(relaxedBase64))) return "wasm-relaxed";
-  if (WebAssembly.validate(decode(plainBase64))) return "wasm-plain";
-  return undefined;
+  return (["wasm-relaxed", "wasm-plain"] as const).find((build) =>
+    WebAssembly.validate(moduleOf(probe, build)),
+  );
 }
 
 /** The kernels of one build; missing ones are absent from the result. */
-export function wasmKernels(heap: Heap, build: WasmBuild): Partial<Kernels> {
-  const texts = [commonBase64, build === "wasm-relaxed" ? relaxedBase64 : plainBase64];
-  return Object.assign({}, ...texts.map((text) => instantiate(heap, decode(text))));
+export function wasmKernels(heap: Heap, modules: EmbeddedModules, build: WasmBuild): Partial<Kernels> {
+  return instantiate(heap, moduleOf(modules, build));
 }
 
 /** The kernels of a module, on the memory of a heap. */
@@ -40,6 +40,6 @@ export function instantiate(heap: Heap, bytes: Uint8Array<ArrayBuffer>): Partial
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory as WebAssembly.Memory } });
   const { scratchBytes, setScratch, ...kernels } = instance.exports as unknown as WasmExports;
   const needed = scratchBytes();
-  setScratch(scratchMemory(heap, needed), needed);
+  if (needed > 0) setScratch(scratchMemory(heap, needed), needed);
   return kernels;
 }

@@ -4,7 +4,7 @@
 import { compute, defineOp } from "../autograd/define-op.ts";
 import { bytesPerElement, int32Advice, isFloat } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels, lossKernels, reduceKernels } from "../kernels/families.ts";
 import { Storage } from "../memory/storage.ts";
 import { logSoftmax } from "../ops/activations/softmax.ts";
 import { add, div, mul, neg, sub } from "../ops/arithmetic/arithmetic.ts";
@@ -56,11 +56,12 @@ const crossEntropyOp = defineOp<[Tensor, Tensor], Attributes>({
     const storage = Storage.allocate((head + 4 * rows) * width, "crossEntropy");
     const y = Tensor.over(storage, reduction === "none" ? [rows] : [], x.dtype);
     const saved = y.address + head * width;
-    const kernels = kernelsFor(x.dtype);
+    const { crossEntropy } = lossKernels(x.dtype);
     const logits = contiguous(x).address;
-    kernels.crossEntropy(rows, cols, logits, contiguous(labels).address, ignored, smoothing, saved);
-    if (reduction !== "none") kernels.sum(2, rows, 1, saved, y.address);
-    if (reduction === "mean") kernels.div(1, 1, y.address, 0, 0, y.address + width, 0, 0, y.address);
+    crossEntropy(rows, cols, logits, contiguous(labels).address, ignored, smoothing, saved);
+    if (reduction !== "none") reduceKernels(x.dtype).sum(2, rows, 1, saved, y.address);
+    if (reduction === "mean")
+      elementwiseKernels(x.dtype).div(1, 1, y.address, 0, 0, y.address + width, 0, 0, y.address);
     return y;
   },
   vjp: [(dy, y, x, labels, attributes): Tensor => crossEntropyGradOp(dy, x, labels, y, attributes), null],
@@ -73,7 +74,7 @@ const crossEntropyGradOp = defineOp<[Tensor, Tensor, Tensor, Tensor], Attributes
     const [rows, cols] = x.shape as [number, number];
     const dx = Tensor.allocate(x.shape, x.dtype, "crossEntropyGrad");
     const scale = attributes.reduction === "mean" ? perRow(dy, y) : contiguous(dy);
-    kernelsFor(x.dtype).crossEntropyGrad(
+    lossKernels(x.dtype).crossEntropyGrad(
       rows,
       cols,
       scale.address,
@@ -109,7 +110,7 @@ const crossEntropyGradOp = defineOp<[Tensor, Tensor, Tensor, Tensor], Attributes
 function perRow(dy: Tensor, y: Tensor): Tensor {
   const share = Tensor.allocate([], y.dtype, "crossEntropyGrad");
   const count = y.address + bytesPerElement[y.dtype];
-  kernelsFor(y.dtype).div(1, 1, dy.address, 0, 0, count, 0, 0, share.address);
+  elementwiseKernels(y.dtype).div(1, 1, dy.address, 0, 0, count, 0, 0, share.address);
   return share;
 }
 
@@ -126,7 +127,7 @@ function rowShares(y: Tensor, rows: number, { reduction }: Attributes): Tensor {
 
 function onesLike(x: Tensor): Tensor {
   const y = Tensor.allocate(x.shape, x.dtype, "crossEntropyGrad");
-  kernelsFor(x.dtype).fill(x.size, 1, y.address);
+  elementwiseKernels(x.dtype).fill(x.size, 1, y.address);
   y.constant = true;
   return y;
 }

@@ -3,7 +3,7 @@
 
 import { int32Advice } from "../dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { lossKernels } from "../kernels/families.ts";
 import { heap } from "../memory/heap.ts";
 import { hostStep } from "../observer.ts";
 import { reshape } from "../ops/shape/broadcast.ts";
@@ -92,7 +92,7 @@ export function checkClasses(operation: string, labels: Tensor, classes: number,
     const { address } = contiguous(labels);
     const { size, shape } = labels;
     hostStep(`check the labels of ${operation}`, () => {
-      const bad = kernelsFor("int32").checkLabels(size, classes, ignoreIndex, address);
+      const bad = lossKernels("int32").checkLabels(size, classes, ignoreIndex, address);
       if (bad < 0) return;
       const value = heap().int32[address / 4 + bad]!;
       const expected = `0 to ${classes - 1} (or ${ignoreIndex} to be ignored); check the labels against the number of classes`;

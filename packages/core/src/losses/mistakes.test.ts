@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { backward, grad } from "../autograd/tape.ts";
 import { DTypeError, ShapeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { lossKernels } from "../kernels/families.ts";
 import { heap } from "../memory/heap.ts";
 import { ones, randn, tensor, zeros } from "../ops/create/create.ts";
 import { scope } from "../scope.ts";
@@ -111,7 +111,7 @@ it("the kernels themselves answer a label out of range with NaN, and write nowhe
   const wrong = labels(0, 1_000_000);
   const saved = Tensor.allocate([8], "float32", "test");
   const guarded = ones([6 + 8]);
-  const { crossEntropy: forward, crossEntropyGrad } = kernelsFor("float32");
+  const { crossEntropy: forward, crossEntropyGrad } = lossKernels("float32");
   forward(2, 3, logits.address, wrong.address, -100, 0, saved.address);
   crossEntropyGrad(
     2,

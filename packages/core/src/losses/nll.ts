@@ -1,7 +1,7 @@
 // Negative log-likelihood: minus the logarithm of the probability of the right class.
 
 import { compute, defineOp } from "../autograd/define-op.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { lossKernels } from "../kernels/families.ts";
 import { div, mul } from "../ops/arithmetic/arithmetic.ts";
 import { reshape, sum } from "../ops/shape/broadcast.ts";
 import { checkOptions, optionNames } from "../options.ts";
@@ -16,7 +16,7 @@ const nllOp = defineOp<[Tensor, Tensor], number>({
   forward: (x, labels, ignored) => {
     const [rows, cols] = x.shape as [number, number];
     const y = Tensor.allocate([rows], x.dtype, "nll");
-    const { nll } = kernelsFor(x.dtype);
+    const { nll } = lossKernels(x.dtype);
     nll(rows, cols, contiguous(x).address, contiguous(labels).address, ignored, y.address);
     return y;
   },
@@ -27,7 +27,7 @@ const nllGradOp = defineOp<[Tensor, Tensor], { cols: number; ignored: number }>(
   name: "nllGrad",
   forward: (dy, labels, { cols, ignored }) => {
     const y = Tensor.allocate([dy.size, cols], dy.dtype, "nllGrad");
-    const { nllGrad } = kernelsFor(dy.dtype);
+    const { nllGrad } = lossKernels(dy.dtype);
     nllGrad(dy.size, cols, contiguous(dy).address, contiguous(labels).address, ignored, y.address);
     return y;
   },
@@ -39,7 +39,7 @@ export function labelWeights(x: Tensor, labels: Tensor, ignored: number, weight?
   return compute(() => {
     const y = Tensor.allocate(labels.shape, x.dtype, "labelWeights");
     const factors = weight ? contiguous(weight).address : 0;
-    kernelsFor(x.dtype).labelWeights(labels.size, ignored, contiguous(labels).address, factors, y.address);
+    lossKernels(x.dtype).labelWeights(labels.size, ignored, contiguous(labels).address, factors, y.address);
     return y;
   });
 }

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { checkpoint } from "../autograd/checkpoint.ts";
 import { backward, grad } from "../autograd/tape.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { moveKernels } from "../kernels/families.ts";
 import { mul } from "../ops/arithmetic/arithmetic.ts";
 import { ones, randn, tensor } from "../ops/create/create.ts";
 import * as ops from "../ops/index.ts";
@@ -139,7 +139,7 @@ describe("MultiHeadAttention", () => {
   test("copies no heads, neither forward nor backward", () => {
     const layer = new MultiHeadAttention(8, 2, { bias: false });
     const x = randn([3, 5, 8], { requiresGrad: true });
-    const copy = vi.spyOn(kernelsFor("float32"), "copy");
+    const copy = vi.spyOn(moveKernels("float32"), "copy");
     const y = layer.forward(x, x, x, { causal: true });
     expect(copy).not.toHaveBeenCalled();
     grad(y, [x], { gradient: ones([3, 5, 8]) });

@@ -1,5 +1,5 @@
 // Adagrad: steps scaled by the sum of all squared gradients so far.
-import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast } from "./groups.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
@@ -41,7 +41,7 @@ export class Adagrad extends KernelOptimizer<AdagradOptions> {
   }
 
   protected apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

@@ -1,5 +1,5 @@
 // Adam and AdamW: steps scaled by running estimates of the gradient's first two moments.
-import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
@@ -43,7 +43,7 @@ abstract class AdamFamily extends KernelOptimizer<AdamOptions> {
   }
 
   protected apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

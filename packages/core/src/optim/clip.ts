@@ -4,7 +4,7 @@
 import { compute } from "../autograd/define-op.ts";
 import { dtypeCode } from "../dtype.ts";
 import { DTypeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { elementwiseKernels, trainingKernels } from "../kernels/families.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -56,14 +56,13 @@ export function clipGradNorm(
   const gradients = gradientsOf("clipGradNorm", parameters);
   return compute(() => {
     const total = Tensor.allocate([1], "float64", "clipGradNorm");
-    const { fill, normAndScale } = kernelsFor("float64");
-    fill(1, 0, total.address);
+    elementwiseKernels("float64").fill(1, 0, total.address);
     for (const { size, dtype, address } of gradients) {
-      if (normType === 2) kernelsFor(dtype).addSquares(size, address, total.address);
-      else kernelsFor(dtype).addPowers(size, normType, address, total.address);
+      if (normType === 2) trainingKernels(dtype).addSquares(size, address, total.address);
+      else trainingKernels(dtype).addPowers(size, normType, address, total.address);
     }
     const results = Tensor.allocate([2], "float64", "clipGradNorm");
-    normAndScale(normType, maxNorm, total.address, results.address);
+    trainingKernels("float64").normAndScale(normType, maxNorm, total.address, results.address);
     const [norm, scale] = [results.address, results.address + 8];
     if (errorIfNonfinite && !Number.isFinite(results.data()[0]!)) {
       throw new ValueError(
@@ -74,11 +73,11 @@ export function clipGradNorm(
     const clipped = maxNorm === Number.POSITIVE_INFINITY ? [] : gradients;
     for (const { size, dtype, address } of clipped) {
       const factor = Tensor.allocate([], dtype, "clipGradNorm");
-      kernelsFor(dtype).cast(1, dtypeCode.float64, scale, factor.address);
-      kernelsFor(dtype).mul(1, size, address, 0, 1, factor.address, 0, 0, address);
+      elementwiseKernels(dtype).cast(1, dtypeCode.float64, scale, factor.address);
+      elementwiseKernels(dtype).mul(1, size, address, 0, 1, factor.address, 0, 0, address);
     }
     const y = Tensor.allocate([], gradients[0]?.dtype ?? "float32", "clipGradNorm");
-    kernelsFor(y.dtype).cast(1, dtypeCode.float64, norm, y.address);
+    elementwiseKernels(y.dtype).cast(1, dtypeCode.float64, norm, y.address);
     return y;
   });
 }
@@ -93,6 +92,6 @@ export function clipGradValue(parameters: readonly Tensor[], clipValue: number):
     throw new ValueError(`clipGradValue: clipValue is ${clipValue}, expected a number of at least 0`);
   }
   for (const { size, dtype, address } of gradientsOf("clipGradValue", parameters)) {
-    kernelsFor(dtype).clip(size, clipValue, address);
+    trainingKernels(dtype).clip(size, clipValue, address);
   }
 }

@@ -4,7 +4,7 @@
 import { kindOf } from "../arguments.ts";
 import { bytesPerElement } from "../dtype.ts";
 import { ShapeError, ValueError } from "../errors.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
+import { trainingKernels } from "../kernels/families.ts";
 import { hostStep, outsideOfCapture } from "../observer.ts";
 import { checkOptions, optionNames } from "../options.ts";
 import { requireTensor } from "../require-tensor.ts";
@@ -80,7 +80,12 @@ export class EMA {
     requireSameKind("EMA", this.averages[index]!, parameter);
     const start = from * bytesPerElement[parameter.dtype];
     const average = this.averages[index]!.address + start;
-    kernelsFor(parameter.dtype).ema(to - from, parameter.address + start, average, this.#cellsFor(parameter));
+    trainingKernels(parameter.dtype).ema(
+      to - from,
+      parameter.address + start,
+      average,
+      this.#cellsFor(parameter),
+    );
   }
 
   /** Swaps weights and averages, bit for bit: call it once before an evaluation, and again after it. */

@@ -2,8 +2,8 @@
 // step to step, such as the learning rate, is written where the kernel reads it.
 
 import { bytesPerElement } from "../dtype.ts";
-import { kernelsFor } from "../kernels/dispatch.ts";
-import type { Kernels } from "../kernels/table.ts";
+import { optimizerKernels } from "../kernels/families.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import { heap } from "../memory/heap.ts";
 import { outsideOfCapture } from "../observer.ts";
 import { Tensor } from "../tensor.ts";
@@ -24,7 +24,7 @@ export abstract class KernelOptimizer<
     const { parameter, gradient, slot } = this.lookUp(index, from, to);
     const start = from * bytesPerElement[parameter.dtype];
     this.apply(
-      kernelsFor(parameter.dtype),
+      optimizerKernels(parameter.dtype),
       to - from,
       parameter.address + start,
       gradient.address + start,
@@ -38,7 +38,7 @@ export abstract class KernelOptimizer<
 
   /** Calls the kernel on `n` elements at the given addresses; an absent state has address 0. */
   protected abstract apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

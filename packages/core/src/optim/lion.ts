@@ -1,5 +1,5 @@
 // Lion: steps of equal size, in the direction of the sign of an interpolated momentum.
-import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
@@ -36,7 +36,7 @@ export class Lion extends KernelOptimizer<LionOptions> {
   }
 
   protected apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

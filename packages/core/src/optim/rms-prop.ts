@@ -1,5 +1,5 @@
 // RMSProp: steps scaled by a running mean of the squared gradient.
-import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast, requireFraction } from "./groups.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
@@ -49,7 +49,7 @@ export class RMSProp extends KernelOptimizer<RMSPropOptions> {
   }
 
   protected apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

@@ -1,6 +1,6 @@
 // Stochastic gradient descent, with momentum.
 import { ValueError } from "../errors.ts";
-import type { Kernels } from "../kernels/table.ts";
+import type { OptimizerKernels } from "../kernels/table/optimizers.ts";
 import type { OptimizerGroup, OptimizerOptions, ParametersOrGroups } from "./groups.ts";
 import { requireAtLeast } from "./groups.ts";
 import { KernelOptimizer } from "./kernel-optimizer.ts";
@@ -49,7 +49,7 @@ export class SGD extends KernelOptimizer<SGDOptions> {
   }
 
   protected apply(
-    kernels: Kernels,
+    kernels: OptimizerKernels,
     n: number,
     w: number,
     g: number,

@@ -1,7 +1,7 @@
 // All numbers that outlive a step must be finite before a run saves any: weights, optimizer state, averages, buffers.
 // Each worker checks its part of every tensor. The step loop combines their answers.
 import type { AnyModule } from "@shardgrad/core";
-import { kernelsFor, Storage } from "@shardgrad/core/engine";
+import { Storage, trainingKernels } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
 import type { Float64Table } from "../shared/float64-table.ts";
 import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
@@ -32,7 +32,7 @@ function allFit(
   cell: Float64Table,
 ): boolean {
   writeCell(cell, 0, 0, 0);
-  kernelsFor("float32").addSquares(to - from, address + 4 * from, cell.address);
+  trainingKernels("float32").addSquares(to - from, address + 4 * from, cell.address);
   return fits(readCell(cell, 0, 0));
 }
 

@@ -3,7 +3,7 @@
 import type { Shape } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import { heap, kernelsFor, optionNames } from "@shardgrad/core/engine";
+import { heap, indexedKernels, optionNames } from "@shardgrad/core/engine";
 import { checkParts } from "../check-parts.ts";
 import { JobError } from "../errors.ts";
 import type { StoredData } from "./column-data.ts";
@@ -199,7 +199,7 @@ export function allocateRows(column: StoredColumn, rows: number): Tensor {
 /** Copies samples of a column to the first rows of `y`; `index` holds their numbers in the whole set (int32). */
 export function gatherRows(column: StoredColumn, index: Tensor, y: Tensor): void {
   const { address, dtype, scaling } = column;
-  const kernels = kernelsFor(y.dtype);
+  const kernels = indexedKernels(y.dtype);
   if (dtype === "uint8") {
     const { scale, shift } = scaling ?? { scale: 1, shift: 0 };
     kernels.gatherUint8(index.size, rowSize(column), address, index.address, scale, shift, y.address);

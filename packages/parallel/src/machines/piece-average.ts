@@ -6,7 +6,7 @@
 //
 // The arithmetic is that of core's `average`, over the same blocks as on one machine: the same bits.
 import { Tensor } from "@shardgrad/core";
-import { heap, kernelsFor, Storage } from "@shardgrad/core/engine";
+import { heap, Storage, trainingKernels } from "@shardgrad/core/engine";
 import type { Layout } from "../shared/layout.ts";
 import { sliceOf } from "../shared/slices.ts";
 import { sumOverShards } from "../step/allreduce.ts";
@@ -130,7 +130,7 @@ export class PieceAverage {
     for (const [index, [from, to]] of messagesOf(end - start).entries()) {
       yield* this.#connection.settle(arriving[index]!);
       const into = average + 4 * (start + from);
-      kernelsFor("float32").average(
+      trainingKernels("float32").average(
         to - from,
         shards,
         sumAt(0, from),

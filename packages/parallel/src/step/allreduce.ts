@@ -3,7 +3,7 @@
 // bits depend neither on the number of workers nor on where the slices are cut.
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
-import { kernelsFor } from "@shardgrad/core/engine";
+import { elementwiseKernels, trainingKernels } from "@shardgrad/core/engine";
 import { sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { weightOf } from "./gradient-sums.ts";
@@ -57,7 +57,7 @@ export class SliceReducer {
   scale(factor: number): void {
     const [n, at] = [this.#to - this.#from, this.#layout.average + this.#from * 4];
     this.#factor.data()[0] = factor;
-    kernelsFor("float32").mul(1, n, at, 0, 1, this.#factor.address, 0, 0, at);
+    elementwiseKernels("float32").mul(1, n, at, 0, 1, this.#factor.address, 0, 0, at);
   }
 
   /** Steps the optimizer, and then the average of the weights, over the slice's part of each parameter. */
@@ -81,7 +81,7 @@ export class SliceReducer {
 
   #averageElements(from: number, to: number): void {
     const { gradients, average, flatSize, shards } = this.#layout;
-    kernelsFor("float32").average(
+    trainingKernels("float32").average(
       to - from,
       shards,
       gradients + from * 4,

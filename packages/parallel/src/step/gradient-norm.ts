@@ -1,7 +1,7 @@
 // The norm of the averaged gradient, with the same bits for any number of workers. The worker that owns a block of the
 // flat array sums its squares in float64. Then every worker adds up the sums of all blocks, in order. The gaps between
 // parameters are zero and add nothing.
-import { kernelsFor } from "@shardgrad/core/engine";
+import { trainingKernels } from "@shardgrad/core/engine";
 import { cellAddress, sumOfColumn, writeCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { blockElements } from "../shared/slices.ts";
@@ -11,7 +11,7 @@ export function sumBlocks(
   { average, squares, flatSize }: Layout,
   [from, to]: readonly [number, number],
 ): void {
-  const { addSquares } = kernelsFor("float32");
+  const { addSquares } = trainingKernels("float32");
   for (let start = from; start < to; start += blockElements) {
     const block = start / blockElements;
     writeCell(squares, block, 0, 0);

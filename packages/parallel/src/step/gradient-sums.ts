@@ -1,6 +1,6 @@
 // Adds up the gradients of a worker's shards as they arrive, block by block (shared/gradient-slots.ts).
 import { Tensor } from "@shardgrad/core";
-import { kernelsFor, Storage } from "@shardgrad/core/engine";
+import { Storage, trainingKernels } from "@shardgrad/core/engine";
 import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
 import type { Merge, ShardBlock } from "../shared/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
@@ -20,7 +20,7 @@ export function weightOf({ shardSize, shardWeights, shards }: Layout, { from, si
 
 /** The number of the first parameter with a non-finite gradient, or sum of gradients, in a shard's slot; -1 if all are finite. */
 export function firstNotFinite({ parameters, gradients, flatSize, slots }: Layout, shard: number): number {
-  const { addSquares } = kernelsFor("float32");
+  const { addSquares } = trainingKernels("float32");
   const base = gradients + slots.slotOf[shard]! * flatSize * 4;
   const storage = Storage.allocate(tableBytes(1, 1), "non-finite");
   storage.retain();
@@ -69,7 +69,7 @@ class Merger {
       const { left, right } = this.#merges[index]!;
       weights[0] = weightOf(this.#layout, left);
       weights[1] = weightOf(this.#layout, right);
-      kernelsFor("float32").average(
+      trainingKernels("float32").average(
         to - from,
         2,
         arrays + from * 4,

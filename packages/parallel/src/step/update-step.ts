@@ -2,7 +2,7 @@
 // average of the weights. Each worker handles its slice. Every worker makes the decisions by itself, from shared
 // numbers that are bit-identical for all. Knows no barrier: worker/step.ts has them in between.
 import type { EMA, Optimizer } from "@shardgrad/core";
-import { kernelsFor } from "@shardgrad/core/engine";
+import { trainingKernels } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
 import type { StepRules } from "../job/step-rules.ts";
 import type { Layout } from "../shared/layout.ts";
@@ -132,10 +132,9 @@ export class UpdateStep {
     const [from, to] = this.#slice;
     const [n, at] = [to - from, this.#layout.average + from * 4];
     if (n === 0) return;
-    const kernels = kernelsFor("float32");
     // Core's clipGradNorm does the same.
     const scale = clipGradNorm === undefined ? 1 : Math.min(1, clipGradNorm / (this.norm + 1e-6));
     if (scale < 1) this.#reducer.scale(scale);
-    if (clipGradValue !== undefined) kernels.clip(n, clipGradValue, at);
+    if (clipGradValue !== undefined) trainingKernels("float32").clip(n, clipGradValue, at);
   }
 }

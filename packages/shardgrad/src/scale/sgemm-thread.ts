@@ -2,7 +2,7 @@
 // Everything is in its own memory, so several of them share nothing but the machine.
 import { parentPort, workerData } from "node:worker_threads";
 import { useKernels } from "@shardgrad/core";
-import { heap, kernelsFor, openHeap } from "@shardgrad/core/engine";
+import { heap, linearKernels, openHeap } from "@shardgrad/core/engine";
 import type { RunKernels } from "@shardgrad/parallel/command";
 import { loadKernels } from "@shardgrad/parallel/command";
 
@@ -17,7 +17,7 @@ const pages = 1024; // 64 MiB: three matrices, and the kernel's packed copies.
 openHeap({ memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }) });
 await loadKernels(kernels);
 useKernels(kernels.set);
-const { gemm } = kernelsFor("float32");
+const { gemm } = linearKernels("float32");
 const matrix = (value: number) => {
   const address = heap().arena.allocate(size * size * 4, "sgemm");
   heap().float32.fill(value, address / 4, address / 4 + size * size);

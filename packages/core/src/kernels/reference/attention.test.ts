@@ -2,8 +2,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { heap } from "../../memory/heap.ts";
 import { Storage } from "../../memory/storage.ts";
 import type { KernelSet } from "../dispatch.ts";
-import { kernelsFor, useKernels } from "../dispatch.ts";
-import type { Kernels } from "../table.ts";
+import { useKernels } from "../dispatch.ts";
+import { attentionKernels } from "../families.ts";
+import type { AttentionKernels } from "../table/attention.ts";
 
 const sizes = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
 const length = 2 * 5 * 130;
@@ -24,16 +25,16 @@ for (let i = 0; i < length; i++) heap().uint8[shown + i] = (i * i) % 5;
 const shares = block(() => 0);
 const out = block(() => 0);
 
-function run(set: KernelSet, call: (kernels: Kernels) => void, from = out): Float32Array {
+function run(set: KernelSet, call: (kernels: AttentionKernels) => void, from = out): Float32Array {
   useKernels(set);
   const y = heap().float32.subarray(out / 4, out / 4 + length);
   if (from === out) y.fill(77);
   else y.set(heap().float32.subarray(from / 4, from / 4 + length));
-  call(kernelsFor("float32"));
+  call(attentionKernels("float32"));
   return y.slice();
 }
 
-function compare(call: (kernels: Kernels) => void, from = out): void {
+function compare(call: (kernels: AttentionKernels) => void, from = out): void {
   const expected = run("reference", call, from);
   const plain = run("wasm-plain", call, from);
   plain.forEach((value, i) => {
@@ -87,7 +88,7 @@ describe("attention: WebAssembly against reference", () => {
   test("maskedSoftmaxGrad", () => {
     for (const cols of sizes) {
       useKernels("reference");
-      kernelsFor("float32").maskedSoftmax(1, 5, cols, 0.7, 0, x, 0, 0, 0, 0, 0, shares);
+      attentionKernels("float32").maskedSoftmax(1, 5, cols, 0.7, 0, x, 0, 0, 0, 0, 0, shares);
       for (const rows of [0, 1, 5]) compare((k) => k.maskedSoftmaxGrad(rows, cols, 0.7, dy, shares, out));
     }
   });

@@ -5,13 +5,13 @@ import { describe, expect, test } from "vitest";
 import { mirroredKernels } from "../../../testing/mirrored-kernels.ts";
 import { Heap } from "../../memory/heap.ts";
 import { sizeOf } from "../../shape.ts";
+import { allKernels } from "../all-kernels.ts";
 import { kernelDefinitions } from "../definitions/index.ts";
 import { interpret } from "../language/interpret.ts";
 import type { Target } from "../language/values.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../table/convolution.ts";
 import { build32, emitModule, wasmTarget } from "../wasm/module.ts";
 import { instantiate, wasmKernels } from "../wasm.ts";
-import { referenceKernels } from "./index.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 256, maximum: 256, shared: true }) });
 const builds = ["wasm-plain", "wasm-relaxed", "emitted plain", "emitted relaxed", "wide"] as const;
@@ -21,9 +21,9 @@ const emitted = (relaxed: boolean) => {
   return kernels;
 };
 const kernelSets = {
-  reference: referenceKernels(heap, heap.float32),
-  "wasm-plain": wasmKernels(heap, "wasm-plain"),
-  "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+  reference: allKernels(({ reference }) => reference(heap.float32, heap)),
+  "wasm-plain": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-plain")),
+  "wasm-relaxed": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-relaxed")),
   "emitted plain": emitted(false),
   "emitted relaxed": emitted(true),
   wide: mirroredKernels(heap, "wasm-relaxed", () => [start, 4 * end]),

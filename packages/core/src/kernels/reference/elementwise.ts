@@ -5,7 +5,7 @@ import type { BinaryKernel, Kernels, UnaryKernel } from "../table.ts";
 import { arithmeticOf } from "./arithmetic.ts";
 import { erf } from "./erf.ts";
 
-export function elementwise(heap: Heap, F: NumericArray) {
+export function elementwise(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { multiply, power } = arithmeticOf(F);
   const sources = [heap.float32, heap.float64, heap.int32, heap.uint8];

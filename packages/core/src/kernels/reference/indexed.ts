@@ -3,7 +3,7 @@ import type { NumericArray } from "../../dtype.ts";
 import type { Heap } from "../../memory/heap.ts";
 import type { Kernels } from "../table.ts";
 
-export function indexed(heap: Heap, F: NumericArray) {
+export function indexed(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32, uint8 } = heap;
 

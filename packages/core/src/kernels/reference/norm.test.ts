@@ -2,8 +2,12 @@ import { afterAll, describe, expect, test } from "vitest";
 import { heap } from "../../memory/heap.ts";
 import { Storage } from "../../memory/storage.ts";
 import type { KernelSet } from "../dispatch.ts";
-import { kernelsFor, useKernels } from "../dispatch.ts";
-import type { Kernels } from "../table.ts";
+import { useKernels } from "../dispatch.ts";
+import { channelKernels, normKernels } from "../families.ts";
+import type { ChannelKernels } from "../table/channels.ts";
+import type { NormKernels } from "../table/norm.ts";
+
+type Kernels = ChannelKernels & NormKernels;
 
 const sizes = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
 const best = useKernels("auto");
@@ -35,7 +39,7 @@ function run(set: KernelSet, call: (kernels: Kernels) => void): Float32Array {
   useKernels(set);
   const { float32 } = heap();
   for (const y of [out, out2]) float32.fill(77, y / 4, y / 4 + length);
-  call(kernelsFor("float32"));
+  call({ ...normKernels("float32"), ...channelKernels("float32") });
   const written = new Float32Array(2 * length);
   [out, out2].forEach((y, i) => void written.set(float32.subarray(y / 4, y / 4 + length), i * length));
   return written;
@@ -122,9 +126,9 @@ describe("normalizations: WebAssembly against reference", () => {
     const { float32 } = heap();
     const x = block((i) => 10_000 + (i % 2));
     useKernels("auto");
-    kernelsFor("float32").rowNorm(1, 64, 0, 1, x, 0, 0, out);
+    normKernels("float32").rowNorm(1, 64, 0, 1, x, 0, 0, out);
     expect(float32[out / 4]).toBe(-1);
-    kernelsFor("float32").channelMoments(1, 1, 64, x, out, rest, out2);
+    channelKernels("float32").channelMoments(1, 1, 64, x, out, rest, out2);
     expect(float32[out2 / 4]).toBe(0.25);
   });
 
@@ -137,7 +141,7 @@ describe("normalizations: WebAssembly against reference", () => {
       [64, 1, 1],
       [8, 8, 8],
     ] as const) {
-      kernelsFor("float32").channelMoments(outer, channels, inner, x, out, rest, out2);
+      channelKernels("float32").channelMoments(outer, channels, inner, x, out, rest, out2);
       expect(float32[out / 4]).toBe(1000);
       expect(float32[rest / 4]).toBe(2 ** -16);
       expect(float32[out2 / 4]).toBe(7 * 2 ** -32);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mirroredKernels } from "../../../testing/mirrored-kernels.ts";
 import { Heap } from "../../memory/heap.ts";
+import { allKernels } from "../all-kernels.ts";
 import { kernelDefinitions } from "../definitions/index.ts";
 import { interpret } from "../language/interpret.ts";
 import type { Target } from "../language/values.ts";
@@ -11,7 +12,6 @@ import type { PoolingSizes } from "../table/pooling.ts";
 import type { Kernels } from "../table.ts";
 import { build32, emitModule, wasmTarget } from "../wasm/module.ts";
 import { instantiate, wasmKernels } from "../wasm.ts";
-import { referenceKernels } from "./index.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true }) });
 const emitted = (relaxed: boolean) =>
@@ -29,9 +29,9 @@ function interpreted(lanes: Target["lanes"]): Partial<Kernels> {
 }
 
 const kernelSets = {
-  reference: referenceKernels(heap, heap.float32),
-  "wasm-plain": wasmKernels(heap, "wasm-plain"),
-  "wasm-relaxed": wasmKernels(heap, "wasm-relaxed"),
+  reference: allKernels(({ reference }) => reference(heap.float32, heap)),
+  "wasm-plain": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-plain")),
+  "wasm-relaxed": allKernels(({ modules }) => wasmKernels(heap, modules, "wasm-relaxed")),
   "emitted plain": emitted(false),
   "emitted relaxed": emitted(true),
   wide: mirroredKernels(heap, "wasm-relaxed", () => [4 * start, 4 * end]),

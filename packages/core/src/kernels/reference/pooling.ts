@@ -22,7 +22,7 @@ function adaptiveSpan(i: number, length: number, count: number): Span {
 }
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
-export function pooling(heap: Heap, F: NumericArray) {
+export function pooling(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;
   const round = width === 4 ? Math.fround : (value: number) => value;

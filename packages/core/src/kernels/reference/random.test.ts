@@ -3,7 +3,8 @@ import { heap } from "../../memory/heap.ts";
 import { Storage } from "../../memory/storage.ts";
 import { philox } from "../../random.ts";
 import type { KernelSet } from "../dispatch.ts";
-import { kernelsFor, useKernels } from "../dispatch.ts";
+import { useKernels } from "../dispatch.ts";
+import { randomKernels } from "../families.ts";
 
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
 const best = useKernels("auto");
@@ -33,7 +34,7 @@ describe("random kernels", () => {
         for (const position of [0, 4, 12, 2 ** 34]) {
           for (const n of sizes) {
             heap().uint8.fill(7, mask, mask + 160);
-            kernelsFor("float32").dropoutMask(n, threshold, cells, position, mask);
+            randomKernels("float32").dropoutMask(n, threshold, cells, position, mask);
             for (let i = 0; i < n; i++) {
               const index = 0x1_ffff_fffd + Math.floor((position + i) / 4);
               philox(block, index, 3 * 0x80000 + Math.floor(index / 2 ** 32), 7, 3, 0x89abcdef, 0x12345);
@@ -59,7 +60,7 @@ describe("random kernels", () => {
       useKernels(set);
       for (const n of sizes) {
         heap().float32.fill(9, y / 4, y / 4 + 160);
-        kernelsFor("float32").dropout(n, 1.1, x, mask, y);
+        randomKernels("float32").dropout(n, 1.1, x, mask, y);
         for (let i = 0; i < n; i++) {
           const kept = (i * 7) % 3 !== 0;
           const expected = kept ? Math.fround(heap().float32[x / 4 + i]! * Math.fround(1.1)) : 0;

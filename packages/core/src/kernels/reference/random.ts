@@ -6,7 +6,7 @@ import type { Kernels } from "../table.ts";
 
 const block = new Uint32Array(4);
 
-export function random(heap: Heap, F: NumericArray) {
+export function random(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const round = width === 4 ? Math.fround : (value: number) => value;
 

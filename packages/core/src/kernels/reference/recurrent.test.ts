@@ -2,8 +2,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { heap } from "../../memory/heap.ts";
 import { Storage } from "../../memory/storage.ts";
 import type { KernelSet } from "../dispatch.ts";
-import { kernelsFor, useKernels } from "../dispatch.ts";
-import type { Kernels } from "../table.ts";
+import { useKernels } from "../dispatch.ts";
+import { recurrentKernels } from "../families.ts";
+import type { RecurrentKernels } from "../table/recurrent.ts";
 
 const sizes = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33];
 const length = 5 * 4 * 33 + 8;
@@ -18,18 +19,22 @@ const blocks = [0, 1, 2, 3, 4, 5, 6].map(() => {
 const initial = (block: number, i: number) => 2 * Math.sin(i * 1.7 + block);
 
 /** All blocks after a call on the given kernels. */
-function run(set: KernelSet, special: number | undefined, call: (k: Kernels) => void): Float32Array[] {
+function run(
+  set: KernelSet,
+  special: number | undefined,
+  call: (k: RecurrentKernels) => void,
+): Float32Array[] {
   useKernels(set);
   const views = blocks.map((address) => heap().float32.subarray(address / 4, address / 4 + length));
   views.forEach((view, block) => {
     for (let i = 0; i < length; i++) view[i] = initial(block, i);
     if (special !== undefined) view[3 + block] = special;
   });
-  call(kernelsFor("float32"));
+  call(recurrentKernels("float32"));
   return views.map((view) => view.slice());
 }
 
-function compare(call: (k: Kernels) => void, special?: number): void {
+function compare(call: (k: RecurrentKernels) => void, special?: number): void {
   const expected = run("reference", special, call);
   const plain = run("wasm-plain", special, call);
   plain.forEach((block, b) => {
@@ -45,7 +50,7 @@ function compare(call: (k: Kernels) => void, special?: number): void {
 afterAll(() => void useKernels("auto"));
 
 const [a, b, c, d, e, f, g] = blocks as [number, number, number, number, number, number, number];
-const calls: [string, (k: Kernels, rows: number, hidden: number) => void][] = [
+const calls: [string, (k: RecurrentKernels, rows: number, hidden: number) => void][] = [
   ["lstmCell", (k, rows, hidden) => k.lstmCell(rows, hidden, a, b, c, d)],
   ["lstmCellGrad", (k, rows, hidden) => k.lstmCellGrad(rows, hidden, a, b, c, d, e, f)],
   ["gruCell", (k, rows, hidden) => k.gruCell(rows, hidden, a, b, c, d, e)],

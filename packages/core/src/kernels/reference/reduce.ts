@@ -5,7 +5,7 @@ import type { Kernels, ReduceKernel } from "../table.ts";
 import { arithmeticOf } from "./arithmetic.ts";
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: a table of kernels, each of which fits a screen.
-export function reduce(heap: Heap, F: NumericArray) {
+export function reduce(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { int32 } = heap;
   const { add, multiply } = arithmeticOf(F);

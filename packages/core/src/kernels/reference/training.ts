@@ -5,7 +5,7 @@ import type { Heap } from "../../memory/heap.ts";
 import { foldPairwise } from "../../pairwise.ts";
 import type { Kernels } from "../table.ts";
 
-export function training(heap: Heap, F: NumericArray) {
+export function training(F: NumericArray, heap: Heap) {
   const { BYTES_PER_ELEMENT: width } = F;
   const { float64, int32 } = heap;
   const round = width === 4 ? Math.fround : (value: number) => value;

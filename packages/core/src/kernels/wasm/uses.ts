@@ -77,17 +77,3 @@ export function usesOf(routine: Routine): Uses {
   );
   return { counts, kept };
 }
-
-/** Whether a routine, or one that it calls, has a `madd`: only that differs between plain and relaxed SIMD. */
-export function hasMadd({ body }: Routine): boolean {
-  const isIn = (statements: readonly Statement[]): boolean =>
-    statements.some((statement) => {
-      if (statement.is === "call") return hasMadd(statement.routine);
-      if (statement.is === "value") {
-        const { making } = statement.value;
-        return making.by === "operation" && making.operation === "v.madd";
-      }
-      return blocksOf(statement).some(isIn);
-    });
-  return isIn(body);
-}

@@ -5,7 +5,7 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { isFloat, typedArrayOf } from "../../dtype.ts";
 import { DTypeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { activationKernels } from "../../kernels/families.ts";
 import type { ActivationName } from "../../kernels/table.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireFloat, requireTensor } from "../../require-tensor.ts";
@@ -29,7 +29,7 @@ function activation(kernel: ActivationName, from: "x" | "y", curvature: Curvatur
     name: slopeKernel,
     forward: (dy, s, [p, q]) => {
       const dx = Tensor.allocate(s.shape, s.dtype, slopeKernel);
-      const run = kernelsFor(s.dtype)[slopeKernel];
+      const run = activationKernels(s.dtype)[slopeKernel];
       run(s.size, contiguous(dy).address, contiguous(s).address, dx.address, p, q);
       return dx;
     },
@@ -43,7 +43,7 @@ function activation(kernel: ActivationName, from: "x" | "y", curvature: Curvatur
     name: kernel,
     forward: (x, [p, q]) => {
       const y = Tensor.allocate(x.shape, x.dtype, kernel);
-      kernelsFor(x.dtype)[kernel](x.size, contiguous(x).address, y.address, p, q);
+      activationKernels(x.dtype)[kernel](x.size, contiguous(x).address, y.address, p, q);
       return y;
     },
     vjp: [(dy, y, x, parameters) => timesSlope(dy, from === "y" ? y : x, parameters)],
@@ -86,7 +86,7 @@ const geluGradOp = defineOp<[dy: Tensor, x: Tensor, y: Tensor]>({
   forward: (dy, x, y) => {
     const dx = Tensor.allocate(x.shape, x.dtype, "geluGrad");
     const [given, at, value] = [contiguous(dy), contiguous(x), contiguous(y)];
-    kernelsFor(x.dtype).geluGrad(x.size, given.address, at.address, value.address, dx.address);
+    activationKernels(x.dtype).geluGrad(x.size, given.address, at.address, value.address, dx.address);
     return dx;
   },
   vjp: [
@@ -105,7 +105,7 @@ const geluOp = defineOp<[x: Tensor]>({
   name: "gelu",
   forward: (x) => {
     const y = Tensor.allocate(x.shape, x.dtype, "gelu");
-    kernelsFor(x.dtype).gelu(x.size, contiguous(x).address, y.address);
+    activationKernels(x.dtype).gelu(x.size, contiguous(x).address, y.address);
     return y;
   },
   vjp: [(dy, y, x) => geluGradOp(dy, x, y)],

@@ -3,7 +3,7 @@
 import { kindOf } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { randomKernels } from "../../kernels/families.ts";
 import { requireFloat } from "../../require-tensor.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 import { takePositions } from "../create/generator.ts";
@@ -13,7 +13,7 @@ const dropoutOp = defineOp<[Tensor, Tensor], number>({
   name: "dropout",
   forward: (x, mask, scale) => {
     const y = Tensor.allocate(x.shape, x.dtype, "dropout");
-    kernelsFor(x.dtype).dropout(x.size, scale, contiguous(x).address, mask.address, y.address);
+    randomKernels(x.dtype).dropout(x.size, scale, contiguous(x).address, mask.address, y.address);
     return y;
   },
   vjp: [(dy, _, _x, mask, scale): Tensor => dropoutOp(dy, mask, scale), null],
@@ -35,7 +35,7 @@ export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   // Freed with its graph.
   mask.constant = true;
   const { cells, position } = takePositions(x.size);
-  kernelsFor(x.dtype).dropoutMask(x.size, Math.ceil(p * 0x1000000), cells, position, mask.address);
+  randomKernels(x.dtype).dropoutMask(x.size, Math.ceil(p * 0x1000000), cells, position, mask.address);
   const y = dropoutOp(x, mask, p === 1 ? 0 : 1 / (1 - p));
   if (y.node === null) mask.dispose();
   return y;

@@ -1,7 +1,7 @@
 // softmax, its logarithm, and the logarithm of its denominator. Each is one kernel over rows, and so are the gradients.
 
 import { defineOp } from "../../autograd/define-op.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { softmaxKernels } from "../../kernels/families.ts";
 import type { SoftmaxKernels } from "../../kernels/table.ts";
 import { checkOptions } from "../../options.ts";
 import { requireFloat } from "../../require-tensor.ts";
@@ -18,7 +18,7 @@ import { alongAxis, joinAxes } from "../shape/last-axis.ts";
 function overRows(kernel: keyof SoftmaxKernels, inputs: readonly Tensor[], shape = inputs[0]!.shape): Tensor {
   const x = inputs[0]!;
   const y = Tensor.allocate(shape, x.dtype, kernel);
-  const run = kernelsFor(x.dtype)[kernel] as (...args: number[]) => void;
+  const run = softmaxKernels(x.dtype)[kernel] as (...args: number[]) => void;
   const addresses = inputs.map((input) => contiguous(input).address);
   run(sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!, ...addresses, y.address);
   return y;

@@ -1,7 +1,7 @@
 // Functions per channel of tensors [n, channels, …]: a scale and a shift for each, and sums over all other axes. The
 // gradient of each is one of the others, so they can be differentiated any number of times.
 import { defineOp, defineVariadicOp } from "../../autograd/define-op.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { channelKernels } from "../../kernels/families.ts";
 import type { Shape } from "../../shape.ts";
 import { sizeOf } from "../../shape.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
@@ -22,7 +22,7 @@ const affineOp = defineVariadicOp<{ shifted: boolean }>({
     const y = Tensor.allocate(x!.shape, x!.dtype, "channelAffine");
     const [input, factor] = [addressOf(x), addressOf(scale)];
     const [added, middle] = [addressOf(shifted ? rest[0] : null), addressOf(rest[shifted ? 1 : 0])];
-    kernelsFor(y.dtype).channelAffine(...channelSizes(y.shape), input, middle, factor, added, y.address);
+    channelKernels(y.dtype).channelAffine(...channelSizes(y.shape), input, middle, factor, added, y.address);
     return y;
   },
   vjp: (dy, _, [x, scale, ...rest], { shifted }, index): Tensor => {
@@ -47,7 +47,7 @@ function dot(a: Tensor, b?: Tensor, center?: Tensor, rest?: Tensor): Tensor {
   const y = Tensor.allocate([a.shape[1]!], a.dtype, "channelDot");
   const [left, right] = [addressOf(a), addressOf(b)];
   const [middle, more] = [addressOf(center), addressOf(rest)];
-  kernelsFor(a.dtype).channelDot(...channelSizes(a.shape), left, right, middle, more, y.address);
+  channelKernels(a.dtype).channelDot(...channelSizes(a.shape), left, right, middle, more, y.address);
   return y;
 }
 
@@ -90,7 +90,7 @@ export function channelMoments(x: Tensor): Moments {
   const make = () => Tensor.allocate([x.shape[1]!], x.dtype, "channelMoments");
   const [mean, rest, variance] = [make(), make(), make()];
   const input = contiguous(x);
-  kernelsFor(x.dtype).channelMoments(
+  channelKernels(x.dtype).channelMoments(
     ...channelSizes(x.shape),
     input.address,
     mean.address,
@@ -113,6 +113,6 @@ export function channelCombine(
   const y = Tensor.allocate(a.shape, a.dtype, "channelCombine");
   const [left, right] = [contiguous(a).address, contiguous(b).address];
   const perChannel = [center.address, p.address, q.address, r.address] as const;
-  kernelsFor(a.dtype).channelCombine(...channelSizes(a.shape), left, right, ...perChannel, y.address);
+  channelKernels(a.dtype).channelCombine(...channelSizes(a.shape), left, right, ...perChannel, y.address);
   return y;
 }

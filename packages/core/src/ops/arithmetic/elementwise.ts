@@ -5,7 +5,7 @@ import { kindOf } from "../../arguments.ts";
 import type { DType } from "../../dtype.ts";
 import { bytesPerElement, isFloat, typedArrayOf } from "../../dtype.ts";
 import { DTypeError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels } from "../../kernels/families.ts";
 import type { BinaryKernels, TernaryKernels, UnaryKernels } from "../../kernels/table.ts";
 import { commonDType } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
@@ -19,7 +19,7 @@ export type Operand = Tensor | number;
 /** `y = f(x)` element by element. */
 export function mapUnary(kernel: keyof UnaryKernels, x: Tensor): Tensor {
   const y = Tensor.allocate(x.shape, x.dtype, kernel);
-  kernelsFor(x.dtype)[kernel](x.size, contiguous(x).address, y.address);
+  elementwiseKernels(x.dtype)[kernel](x.size, contiguous(x).address, y.address);
   return y;
 }
 
@@ -37,7 +37,7 @@ function asTensor(operation: string, x: Operand, dtype: DType): Tensor {
   }
   const scalar = Tensor.allocate([], dtype, "scalar");
   scalar.constant = true;
-  kernelsFor(dtype).fill(1, x, scalar.address);
+  elementwiseKernels(dtype).fill(1, x, scalar.address);
   return scalar;
 }
 
@@ -80,7 +80,7 @@ type BroadcastKernel = keyof BinaryKernels | keyof TernaryKernels;
 /** `y = f(…operands)` elementwise, with NumPy's broadcasting. */
 function mapBroadcast(kernel: BroadcastKernel, operands: readonly Tensor[]): Tensor {
   const dtype = commonDType(kernel, operands);
-  const run = kernelsFor(dtype)[kernel] as (...args: number[]) => void;
+  const run = elementwiseKernels(dtype)[kernel] as (...args: number[]) => void;
   const { shape: first } = operands[0]!;
   if (operands.every((x) => x.contiguous && sameShape(x.shape, first))) {
     const y = Tensor.allocate(first, dtype, kernel);

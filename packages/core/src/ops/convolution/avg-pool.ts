@@ -3,7 +3,7 @@
 
 import { defineOp } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { poolingKernels } from "../../kernels/families.ts";
 import type { AdaptivePoolingSizes, PoolingSizes } from "../../kernels/table/pooling.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireFloat } from "../../require-tensor.ts";
@@ -23,7 +23,7 @@ const avgPoolOp = defineOp<[Tensor], AveragePooling>({
   name: "avgPool",
   forward: (x, { sizes, countPad, divisor }) => {
     const y = Tensor.allocate([...x.shape.slice(0, -2), sizes[5], sizes[6]], x.dtype, "avgPool");
-    kernelsFor(x.dtype).avgPool(...sizes, countPad ? 1 : 0, divisor, contiguous(x).address, y.address);
+    poolingKernels(x.dtype).avgPool(...sizes, countPad ? 1 : 0, divisor, contiguous(x).address, y.address);
     return y;
   },
   vjp: [(dy, _, _x, pooling): Tensor => avgPoolGradOp(dy, pooling)],
@@ -33,7 +33,13 @@ const avgPoolGradOp = defineOp<[Tensor], AveragePooling>({
   name: "avgPoolGrad",
   forward: (dy, { sizes, countPad, divisor }) => {
     const dx = Tensor.allocate([...dy.shape.slice(0, -2), sizes[1], sizes[2]], dy.dtype, "avgPoolGrad");
-    kernelsFor(dy.dtype).avgPoolGrad(...sizes, countPad ? 1 : 0, divisor, contiguous(dy).address, dx.address);
+    poolingKernels(dy.dtype).avgPoolGrad(
+      ...sizes,
+      countPad ? 1 : 0,
+      divisor,
+      contiguous(dy).address,
+      dx.address,
+    );
     return dx;
   },
   vjp: [(ddx, _, _dy, pooling): Tensor => avgPoolOp(ddx, pooling)],
@@ -43,7 +49,7 @@ const adaptiveAvgPoolOp = defineOp<[Tensor], AdaptivePoolingSizes>({
   name: "adaptiveAvgPool",
   forward: (x, sizes) => {
     const y = Tensor.allocate([...x.shape.slice(0, -2), sizes[3], sizes[4]], x.dtype, "adaptiveAvgPool");
-    kernelsFor(x.dtype).adaptiveAvgPool(...sizes, contiguous(x).address, y.address);
+    poolingKernels(x.dtype).adaptiveAvgPool(...sizes, contiguous(x).address, y.address);
     return y;
   },
   vjp: [(dy, _, _x, sizes): Tensor => adaptiveAvgPoolGradOp(dy, sizes)],
@@ -57,7 +63,7 @@ const adaptiveAvgPoolGradOp = defineOp<[Tensor], AdaptivePoolingSizes>({
       dy.dtype,
       "adaptiveAvgPoolGrad",
     );
-    kernelsFor(dy.dtype).adaptiveAvgPoolGrad(...sizes, contiguous(dy).address, dx.address);
+    poolingKernels(dy.dtype).adaptiveAvgPoolGrad(...sizes, contiguous(dy).address, dx.address);
     return dx;
   },
   vjp: [(ddx, _, _dy, sizes): Tensor => adaptiveAvgPoolOp(ddx, sizes)],

@@ -2,7 +2,7 @@
 // channels use matrix products, few the direct kernels. A sample's bits depend neither on the batch nor on its position
 // there. The ops themselves are in convolution.ts.
 import { bytesPerElement } from "../../dtype.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { convolutionKernels, elementwiseKernels, linearKernels } from "../../kernels/families.ts";
 import type { ColumnSizes, ConvolutionSizes } from "../../kernels/table/convolution.ts";
 import { outsideOfCapture } from "../../observer.ts";
 import { copyStrided } from "../../strided-copy.ts";
@@ -40,7 +40,9 @@ const directions = { forward: 0, input: 1, weight: 2 } as const;
 /** A workspace for the direct kernels, freed with the op's other temporaries. */
 function workspace(direction: keyof typeof directions, x: Tensor, sizes: ConvolutionSizes): number {
   // A number that depends on the sizes alone: replays need not ask again.
-  const bytes = outsideOfCapture(() => kernelsFor(x.dtype).convolveScratch(directions[direction], ...sizes));
+  const bytes = outsideOfCapture(() =>
+    convolutionKernels(x.dtype).convolveScratch(directions[direction], ...sizes),
+  );
   // From WebAssembly, sizes beyond 2 GiB come as negative numbers.
   return Tensor.allocate([bytes < 0 ? bytes + 2 ** 32 : bytes], "uint8", "convolution workspace").address;
 }
@@ -96,7 +98,7 @@ export function convolveForward(x: Tensor, weight: Tensor, bias: Tensor | null, 
   const { groups, sizes } = conv;
   const [c, , , o, kh, kw, oh, ow] = sizes;
   const n = x.shape[0]!;
-  const kernels = kernelsFor(x.dtype);
+  const kernels = convolutionKernels(x.dtype);
   const y = Tensor.allocate([n, groups * o, oh, ow], x.dtype, "convolution");
   const from = contiguous(x).address;
   const factor = contiguous(weight).address;
@@ -115,7 +117,24 @@ export function convolveForward(x: Tensor, weight: Tensor, bias: Tensor | null, 
     const to = y.address + block.y + block.yRows;
     const { count } = block;
     const start = bias ? ([to, 0, plane] as const) : ([0, 0, 0] as const);
-    kernels.gemm(1, o, count, taps, left, 0, taps, 1, right, 0, count, 1, to, 0, plane, ...start);
+    linearKernels(x.dtype).gemm(
+      1,
+      o,
+      count,
+      taps,
+      left,
+      0,
+      taps,
+      1,
+      right,
+      0,
+      count,
+      1,
+      to,
+      0,
+      plane,
+      ...start,
+    );
   });
   return y;
 }
@@ -125,7 +144,7 @@ export function convolveInput(dy: Tensor, weight: Tensor, conv: Convolution): Te
   const { groups, sizes } = conv;
   const [c, h, w, o, kh, kw, oh, ow] = sizes;
   const n = dy.shape[0]!;
-  const kernels = kernelsFor(dy.dtype);
+  const kernels = convolutionKernels(dy.dtype);
   const dx = Tensor.allocate([n, groups * c, h, w], dy.dtype, "convolution");
   const from = contiguous(dy).address;
   const factor = contiguous(weight).address;
@@ -133,7 +152,7 @@ export function convolveInput(dy: Tensor, weight: Tensor, conv: Convolution): Te
     kernels.convolveInput(n, groups, ...sizes, from, factor, dx.address, workspace("input", dy, sizes));
     return dx;
   }
-  kernels.fill(dx.size, 0, dx.address);
+  elementwiseKernels(dx.dtype).fill(dx.size, 0, dx.address);
   const taps = c * kh * kw;
   const plane = oh * ow;
   eachBlock(n, conv, dy, (block, columns) => {
@@ -141,7 +160,26 @@ export function convolveInput(dy: Tensor, weight: Tensor, conv: Convolution): Te
     const right = from + block.y + block.yRows;
     const { count } = block;
     const to = columns || dx.address + block.x;
-    kernels.gemm(1, taps, count, o, left, 0, 1, taps, right, 0, plane, 1, to, 0, count, 0, 0, 0);
+    linearKernels(dy.dtype).gemm(
+      1,
+      taps,
+      count,
+      o,
+      left,
+      0,
+      1,
+      taps,
+      right,
+      0,
+      plane,
+      1,
+      to,
+      0,
+      count,
+      0,
+      0,
+      0,
+    );
     if (columns) kernels.col2im(...block.sizes, columns, dx.address + block.x);
   });
   return dx;
@@ -152,7 +190,7 @@ export function convolveWeight(x: Tensor, dy: Tensor, conv: Convolution): Tensor
   const { groups, sizes } = conv;
   const [c, , , o, kh, kw, oh, ow] = sizes;
   const n = x.shape[0]!;
-  const kernels = kernelsFor(x.dtype);
+  const kernels = convolutionKernels(x.dtype);
   const dweight = Tensor.allocate([groups * o, c, kh, kw], x.dtype, "convolution");
   const from = contiguous(x).address;
   const right = contiguous(dy).address;
@@ -160,7 +198,7 @@ export function convolveWeight(x: Tensor, dy: Tensor, conv: Convolution): Tensor
     kernels.convolveWeight(n, groups, ...sizes, from, right, dweight.address, workspace("weight", x, sizes));
     return dweight;
   }
-  kernels.fill(dweight.size, 0, dweight.address);
+  elementwiseKernels(dweight.dtype).fill(dweight.size, 0, dweight.address);
   const taps = c * kh * kw;
   const plane = oh * ow;
   eachBlock(n, conv, x, (block, columns) => {
@@ -168,7 +206,7 @@ export function convolveWeight(x: Tensor, dy: Tensor, conv: Convolution): Tensor
     const left = right + block.y + block.yRows;
     const to = dweight.address + block.group * o * taps * bytesPerElement[x.dtype];
     const { count } = block;
-    kernels.gemm(
+    linearKernels(x.dtype).gemm(
       1,
       o,
       taps,

@@ -2,7 +2,7 @@
 // Scattering to these positions and gathering from them are each other's gradient.
 
 import { defineOp } from "../../autograd/define-op.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { poolingKernels } from "../../kernels/families.ts";
 import type { PoolingSizes } from "../../kernels/table/pooling.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireFloat } from "../../require-tensor.ts";
@@ -22,7 +22,7 @@ const gatherPlaneOp = defineOp<[Tensor, Tensor]>({
   name: "gatherPlane",
   forward: (x, place) => {
     const y = Tensor.allocate(place.shape, x.dtype, "gatherPlane");
-    kernelsFor(x.dtype).gatherPlane(
+    poolingKernels(x.dtype).gatherPlane(
       planesOf(x),
       planeSize(x.shape),
       planeSize(place.shape),
@@ -39,7 +39,7 @@ const scatterPlaneOp = defineOp<[Tensor, Tensor], Shape>({
   name: "scatterPlane",
   forward: (dy, place, shape) => {
     const dx = Tensor.allocate(shape, dy.dtype, "scatterPlane");
-    kernelsFor(dy.dtype).scatterPlane(
+    poolingKernels(dy.dtype).scatterPlane(
       planesOf(dy),
       planeSize(shape),
       planeSize(place.shape),
@@ -63,7 +63,7 @@ const maxPoolOp = defineOp<[Tensor, Tensor], MaxPooling>({
   forward: (x, place, { sizes, dilation }) => {
     const y = Tensor.allocate(place.shape, x.dtype, "maxPool");
     const from = contiguous(x).address;
-    kernelsFor(x.dtype).maxPool(...sizes, ...dilation, from, y.address, place.address);
+    poolingKernels(x.dtype).maxPool(...sizes, ...dilation, from, y.address, place.address);
     return y;
   },
   vjp: [(dy, _, x, place) => scatterPlaneOp(dy, place, x.shape), null],

@@ -2,13 +2,13 @@
 import { compute, defineOp } from "../../autograd/define-op.ts";
 import type { DType } from "../../dtype.ts";
 import { checkDType, dtypeCode, isFloat } from "../../dtype.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels } from "../../kernels/families.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 
 function convert(x: Tensor, dtype: DType): Tensor {
   const y = Tensor.allocate(x.shape, dtype, "cast");
-  kernelsFor(dtype).cast(x.size, dtypeCode[x.dtype], contiguous(x).address, y.address);
+  elementwiseKernels(dtype).cast(x.size, dtypeCode[x.dtype], contiguous(x).address, y.address);
   return y;
 }
 

@@ -3,7 +3,7 @@
 import type { DType, IntegerArray, NumericArray } from "../../dtype.ts";
 import { checkDType, dtypeOfArray, isFloat, isIntegerArray, toInt32 } from "../../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels, randomKernels } from "../../kernels/families.ts";
 import type { Filling } from "../../memory/storage.ts";
 import { observer, outsideOfCapture, refuseHostAccess } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
@@ -139,11 +139,11 @@ const isForLater = (x: Tensor) => observer() === null && !x.storage.allocated;
 /** Overwrites a new tensor with a number, or puts that off. */
 export function fill(x: Tensor, value: number): void {
   const { size, dtype } = x;
-  if (!isForLater(x)) kernelsFor(dtype).fill(size, value, x.address);
+  if (!isForLater(x)) elementwiseKernels(dtype).fill(size, value, x.address);
   else {
     x.storage.fillLater({
       description: `${size} ${dtype} ${Object.is(value, -0) ? "-0" : value}`,
-      writeAt: (offset) => outsideOfCapture(() => kernelsFor(dtype).fill(size, value, offset)),
+      writeAt: (offset) => outsideOfCapture(() => elementwiseKernels(dtype).fill(size, value, offset)),
     });
   }
 }
@@ -157,7 +157,7 @@ function drawnLater(kernel: "uniform" | "normal", x: Tensor, first: number, seco
     writeAt: (offset) =>
       outsideOfCapture(() => {
         const cells = generatorCells(place).address;
-        kernelsFor(dtype)[kernel](size, first, second, cells, place.position, offset);
+        randomKernels(dtype)[kernel](size, first, second, cells, place.position, offset);
       }),
   };
 }
@@ -201,7 +201,7 @@ function draw(
   if (isForLater(x)) x.storage.fillLater(drawnLater(kernel, x, first, second));
   else {
     const { cells, position } = takePositions(x.size);
-    kernelsFor(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
+    randomKernels(x.dtype)[kernel](x.size, first, second, cells, position, x.address);
   }
   return asLeaf(x, options);
 }

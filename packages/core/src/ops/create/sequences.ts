@@ -2,7 +2,7 @@
 
 import { compute } from "../../autograd/define-op.ts";
 import { ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels, moveKernels } from "../../kernels/families.ts";
 import { checkOptions } from "../../options.ts";
 import { checkShape } from "../../shape.ts";
 import { copyStrided } from "../../strided-copy.ts";
@@ -40,7 +40,7 @@ export function arange(...args: (number | TensorOptions | undefined)[]): Tensor 
     throw new ValueError(`arange: step ${step} does not lead from ${start} to ${end}; change its sign`);
   }
   const x = Tensor.allocate([Math.ceil((end - start) / step)], dtypeIn("arange", options), "arange");
-  kernelsFor(x.dtype).arange(x.size, start, step, x.address);
+  moveKernels(x.dtype).arange(x.size, start, step, x.address);
   return asLeaf(x, options);
 }
 
@@ -54,7 +54,7 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   requireFinite("linspace", "start", start);
   requireFinite("linspace", "end", end);
   const x = Tensor.allocate(checkShape("linspace", [steps]), dtypeIn("linspace", options), "linspace");
-  kernelsFor(x.dtype).linspace(steps, start, end, x.address);
+  moveKernels(x.dtype).linspace(steps, start, end, x.address);
   return asLeaf(x, options);
 }
 
@@ -71,7 +71,7 @@ export function eye(rows: number, second: number | TensorOptions = rows, third: 
   const x = compute(() => {
     const y = Tensor.allocate(checkShape("eye", [rows, cols]), dtypeIn("eye", options), "eye");
     const one = Tensor.allocate([], y.dtype, "eye");
-    const { fill } = kernelsFor(y.dtype);
+    const { fill } = elementwiseKernels(y.dtype);
     fill(y.size, 0, y.address);
     fill(1, 1, one.address);
     const diagonal = y.view([Math.min(rows, cols)], [cols + 1]);

@@ -3,7 +3,7 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { bytesPerElement, int32Advice } from "../../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels, indexedKernels } from "../../kernels/families.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import { formatShape } from "../../shape.ts";
@@ -19,7 +19,7 @@ interface Table {
 function clearRow(table: Tensor, row: number): void {
   if (row < 0) return;
   const cols = table.shape[1]!;
-  kernelsFor(table.dtype).fill(cols, 0, table.address + row * cols * bytesPerElement[table.dtype]);
+  elementwiseKernels(table.dtype).fill(cols, 0, table.address + row * cols * bytesPerElement[table.dtype]);
 }
 
 const lookUpOp = defineOp<[Tensor, Tensor], Table>({
@@ -28,7 +28,7 @@ const lookUpOp = defineOp<[Tensor, Tensor], Table>({
     const cols = table.shape[1]!;
     const y = Tensor.allocate([...index.shape, cols], table.dtype, "embedding");
     const [from, places] = [contiguous(table).address, contiguous(index).address];
-    kernelsFor(table.dtype).gather(index.size, cols, from, places, y.address);
+    indexedKernels(table.dtype).gather(index.size, cols, from, places, y.address);
     return y;
   },
   vjp: [(dy, _, _table, index, attributes): Tensor => sumRowsOp(dy, index, attributes), null],
@@ -40,8 +40,8 @@ const sumRowsOp = defineOp<[Tensor, Tensor], Table>({
   forward: (dy, index, { rows, paddingIdx }) => {
     const cols = dy.shape.at(-1)!;
     const y = Tensor.allocate([rows, cols], dy.dtype, "embeddingGrad");
-    const { fill, scatterAdd } = kernelsFor(dy.dtype);
-    fill(y.size, 0, y.address);
+    const { scatterAdd } = indexedKernels(dy.dtype);
+    elementwiseKernels(dy.dtype).fill(y.size, 0, y.address);
     scatterAdd(index.size, cols, contiguous(dy).address, contiguous(index).address, y.address);
     clearRow(y, paddingIdx);
     return y;

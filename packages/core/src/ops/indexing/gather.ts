@@ -4,7 +4,7 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { int32Advice } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels, indexedKernels } from "../../kernels/families.ts";
 import { commonDType, requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import {
@@ -52,7 +52,7 @@ function flatPlaces(index: Tensor, places: Places): Tensor {
   let done = 0;
   walkFourAxes(grid, [strides, steps], (lengths, [from, step], [start, offset]) => {
     const source = index.address + 4 * start!;
-    kernelsFor("int32").flatIndex(
+    indexedKernels("int32").flatIndex(
       ...lengths,
       source,
       ...from!,
@@ -68,7 +68,7 @@ function flatPlaces(index: Tensor, places: Places): Tensor {
 
 function addRows(x: Tensor, index: Tensor, places: Places, y: Tensor): void {
   const rows = flatPlaces(index, places);
-  kernelsFor(x.dtype).scatterAdd(
+  indexedKernels(x.dtype).scatterAdd(
     rows.size,
     rowLength(places),
     contiguous(x).address,
@@ -83,7 +83,7 @@ const takeOp = defineOp<[Tensor, Tensor], Places>({
   forward: (x, index, places) => {
     const y = Tensor.allocate(selectedShape(index, places), x.dtype, "gather");
     const rows = flatPlaces(index, places);
-    const { gather: take } = kernelsFor(x.dtype);
+    const { gather: take } = indexedKernels(x.dtype);
     take(rows.size, rowLength(places), contiguous(x).address, rows.address, y.address);
     return y;
   },
@@ -95,7 +95,7 @@ const spreadOp = defineOp<[Tensor, Tensor], Places>({
   name: "scatterAdd",
   forward: (dy, index, places) => {
     const y = Tensor.allocate(places.shape, dy.dtype, "scatterAdd");
-    kernelsFor(dy.dtype).fill(y.size, 0, y.address);
+    elementwiseKernels(dy.dtype).fill(y.size, 0, y.address);
     addRows(dy, index, places, y);
     return y;
   },

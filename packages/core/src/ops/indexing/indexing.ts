@@ -4,7 +4,7 @@ import { compute, defineOp } from "../../autograd/define-op.ts";
 import type { DType } from "../../dtype.ts";
 import { int32Advice } from "../../dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels, indexedKernels } from "../../kernels/families.ts";
 import { heap } from "../../memory/heap.ts";
 import { hostStep } from "../../observer.ts";
 import { checkOptions, optionNames } from "../../options.ts";
@@ -28,7 +28,7 @@ export function checkIndexRange(
     const { address } = contiguous(index);
     const { size, shape } = index;
     hostStep(`check the indices of ${operation}`, () => {
-      const bad = kernelsFor("int32").checkIndex(size, limit, address);
+      const bad = indexedKernels("int32").checkIndex(size, limit, address);
       if (bad < 0) return;
       const value = heap().int32[address / 4 + bad]!;
       throw new IndexError(operation, { value, place: bad, shape }, `0 to ${limit - 1}; ${advice}`);
@@ -41,7 +41,7 @@ const pickOp = defineOp<[Tensor, Tensor]>({
   forward: (x, index) => {
     const [rows, cols] = x.shape as [number, number];
     const y = Tensor.allocate([rows], x.dtype, "pick");
-    kernelsFor(x.dtype).pick(rows, cols, contiguous(x).address, contiguous(index).address, y.address);
+    indexedKernels(x.dtype).pick(rows, cols, contiguous(x).address, contiguous(index).address, y.address);
     return y;
   },
   vjp: [(dy, _, x, index): Tensor => placeOp(dy, index, x.shape[1]!), null],
@@ -51,7 +51,13 @@ const placeOp = defineOp<[Tensor, Tensor], number>({
   name: "place",
   forward: (dy, index, cols) => {
     const y = Tensor.allocate([dy.size, cols], dy.dtype, "place");
-    kernelsFor(dy.dtype).place(dy.size, cols, contiguous(dy).address, contiguous(index).address, y.address);
+    indexedKernels(dy.dtype).place(
+      dy.size,
+      cols,
+      contiguous(dy).address,
+      contiguous(index).address,
+      y.address,
+    );
     return y;
   },
   vjp: [(dz, _, _dy, index): Tensor => pickOp(dz, index), null],
@@ -99,8 +105,8 @@ export function oneHot(index: Tensor, classes: number, options: { dtype?: DType 
   return compute(() => {
     const y = Tensor.allocate([...index.shape, classes], options.dtype ?? "float32", "oneHot");
     const ones = Tensor.allocate([index.size], y.dtype, "oneHot");
-    const { fill, place } = kernelsFor(y.dtype);
-    fill(ones.size, 1, ones.address);
+    const { place } = indexedKernels(y.dtype);
+    elementwiseKernels(y.dtype).fill(ones.size, 1, ones.address);
     place(index.size, classes, ones.address, contiguous(index).address, y.address);
     return y;
   });

@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { grad } from "../../autograd/tape.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels } from "../../kernels/families.ts";
 import type { Tensor } from "../../tensor.ts";
 import { add, mul } from "../arithmetic/arithmetic.ts";
 import { exp } from "../arithmetic/unary.ts";
@@ -188,7 +188,7 @@ test("gradients of many slices meet in one tensor, where each costs what it cove
   ];
   const loss = () =>
     parts().reduce((total, part, i) => add(total, mul(sum(mul(part, part)), i + 1)), zeros([]));
-  const fill = vi.spyOn(kernelsFor("float32"), "fill");
+  const fill = vi.spyOn(elementwiseKernels("float32"), "fill");
   const y = loss();
   fill.mockClear();
   const dx = grad(y, [x])[0]!;

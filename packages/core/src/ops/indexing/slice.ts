@@ -4,7 +4,7 @@ import { requireList } from "../../arguments.ts";
 import { defineOp } from "../../autograd/define-op.ts";
 import { addInto } from "../../autograd/gradient-ops.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { elementwiseKernels } from "../../kernels/families.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import { formatShape, normalizeAxes, normalizeAxis } from "../../shape.ts";
@@ -62,7 +62,7 @@ const setInto = defineOp<[Tensor], Surroundings>({
   name: "pad",
   forward: (x, { shape, windows, value }) => {
     const y = Tensor.allocate(shape, x.dtype, "pad");
-    if (x.size < y.size) kernelsFor(x.dtype).fill(y.size, value, y.address);
+    if (x.size < y.size) elementwiseKernels(x.dtype).fill(y.size, value, y.address);
     copyStrided(x, look(y, windows));
     return y;
   },

@@ -1,7 +1,7 @@
 // The lower and upper triangle of matrices.
 import { defineOp } from "../../autograd/define-op.ts";
 import { ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { moveKernels } from "../../kernels/families.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import { formatShape, sizeOf } from "../../shape.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
@@ -19,7 +19,7 @@ const bandOp = defineOp<[Tensor], Band>({
     const y = Tensor.allocate(x.shape, x.dtype, "band");
     const [rows, cols] = x.shape.slice(-2) as [number, number];
     const batch = sizeOf(x.shape.slice(0, -2));
-    kernelsFor(x.dtype).band(batch, rows, cols, low, high, contiguous(x).address, y.address);
+    moveKernels(x.dtype).band(batch, rows, cols, low, high, contiguous(x).address, y.address);
     return y;
   },
   vjp: [(dy, _y, _x, band): Tensor => bandOp(dy, band)],

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { grad } from "../../autograd/tape.ts";
-import { kernelsFor, useKernels } from "../../kernels/dispatch.ts";
+import { useKernels } from "../../kernels/dispatch.ts";
+import { linearKernels, moveKernels } from "../../kernels/families.ts";
 import { manualSeed } from "../../random.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkGrad } from "../../testing.ts";
@@ -96,7 +97,7 @@ describe("matmul", () => {
 
   test("heads are read and written in place: nothing is copied", () => {
     const [q, k] = [0, 1].map(() => randn([3, 5, 8], { requiresGrad: true })) as [Tensor, Tensor];
-    const copy = vi.spyOn(kernelsFor("float32"), "copy");
+    const copy = vi.spyOn(moveKernels("float32"), "copy");
     const forward = () => matmul(heads(q, 2), transpose(heads(k, 2)));
     const scores = forward();
     expect(copy).not.toHaveBeenCalled();
@@ -143,7 +144,7 @@ describe("matmul", () => {
         shape.map((_, axis) => order.indexOf(axis)),
       );
       const w = randn([4, 7], { requiresGrad: true });
-      const gemm = vi.spyOn(kernelsFor("float32"), "gemm").mockClear();
+      const gemm = vi.spyOn(linearKernels("float32"), "gemm").mockClear();
       const y = matmul(x, w);
       if (order.every((axis, i) => axis === i)) expect(gemm).toHaveBeenCalledTimes(1);
       const rows = reshape(x, [x.size / 4, 4]);

@@ -2,7 +2,7 @@
 import { defineOp } from "../../autograd/define-op.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { linearKernels } from "../../kernels/families.ts";
 import { commonDType } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
 import {
@@ -57,7 +57,7 @@ function multiply(a: Tensor, b: Tensor, y: Tensor, bias?: Tensor | null): void {
   const rowStrides = [left, right, y].map((x, i) => (hasRows ? operands[i]!.pop()! : x.strides.at(-2)!));
   const inner = axes.pop() ?? 1;
   const innerStrides = operands.map((strides) => strides.pop() ?? 0);
-  const { gemm } = kernelsFor(y.dtype);
+  const { gemm } = linearKernels(y.dtype);
   const width = bytesPerElement[y.dtype];
   // The kernel walks one batch axis; the others are walked here.
   walkAxes(axes, operands, (starts) =>

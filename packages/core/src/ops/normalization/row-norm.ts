@@ -4,7 +4,7 @@
 import { requireList } from "../../arguments.ts";
 import { defineVariadicOp, fusedGradient } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { normKernels } from "../../kernels/families.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { commonDType, requireFloat, requireTensor } from "../../require-tensor.ts";
 import type { Shape } from "../../shape.ts";
@@ -46,7 +46,7 @@ function inputGradient(dy: Tensor, inputs: readonly Tensor[], attributes: RowNor
   return fusedGradient(
     () => {
       const dx = Tensor.allocate(x.shape, x.dtype, "rowNorm");
-      const kernels = kernelsFor(x.dtype);
+      const kernels = normKernels(x.dtype);
       const [gradient, input] = [contiguous(dy).address, contiguous(x).address];
       kernels.rowNormGrad(x.size / cols, cols, eps, centered, gradient, input, addressOf(weight), dx.address);
       return dx;
@@ -69,7 +69,7 @@ function weightGradient(dy: Tensor, inputs: readonly Tensor[], attributes: RowNo
   return fusedGradient(
     () => {
       const dw = Tensor.allocate(weight!.shape, x.dtype, "rowNorm");
-      const kernels = kernelsFor(x.dtype);
+      const kernels = normKernels(x.dtype);
       const [gradient, input] = [contiguous(dy).address, contiguous(x).address];
       kernels.rowNormGradWeight(x.size / cols, cols, eps, centered, gradient, input, dw.address);
       return dw;
@@ -90,7 +90,7 @@ const rowNormOp = (name: string) =>
       const y = Tensor.allocate(x.shape, x.dtype, name);
       const [w, b] = [addressOf(weight), addressOf(bias)];
       const rows = x.size / cols;
-      kernelsFor(x.dtype).rowNorm(rows, cols, eps, centered, contiguous(x).address, w, b, y.address);
+      normKernels(x.dtype).rowNorm(rows, cols, eps, centered, contiguous(x).address, w, b, y.address);
       return y;
     },
     vjp: (dy, _, inputs, attributes, index) => {

@@ -1,6 +1,6 @@
 // Running sums along an axis.
 import { defineOp } from "../../autograd/define-op.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { reduceKernels } from "../../kernels/families.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import { normalizeAxis } from "../../shape.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
@@ -13,7 +13,7 @@ const cumsumOp = defineOp<[Tensor], { axis: number; reverse: boolean }>({
   forward: (input, { axis, reverse }) => {
     const x = widened(input);
     const y = Tensor.allocate(x.shape, x.dtype, "cumsum");
-    const { cumsum } = kernelsFor(x.dtype);
+    const { cumsum } = reduceKernels(x.dtype);
     cumsum(...around(x.shape, axis, axis), contiguous(x).address, y.address, Number(reverse));
     return y;
   },

@@ -2,7 +2,7 @@
 // for zeros.
 
 import { defineOp } from "../../autograd/define-op.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { reduceKernels } from "../../kernels/families.ts";
 import { checkOptions } from "../../options.ts";
 import { requireTensor } from "../../require-tensor.ts";
 import { normalizeAxes } from "../../shape.ts";
@@ -21,7 +21,7 @@ const prodOthers = defineOp<[Tensor]>({
   name: "prodOthers",
   forward: (x) => {
     const y = Tensor.allocate(x.shape, x.dtype, "prodOthers");
-    kernelsFor(x.dtype).prodOthers(
+    reduceKernels(x.dtype).prodOthers(
       ...around(x.shape, x.rank - 1, x.rank - 1),
       contiguous(x).address,
       y.address,

@@ -3,7 +3,7 @@
 
 import { compute, defineOp } from "../../autograd/define-op.ts";
 import { ShapeError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { reduceKernels } from "../../kernels/families.ts";
 import { checkOptions } from "../../options.ts";
 import { requireFloat, requireTensor } from "../../require-tensor.ts";
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from "../../shape.ts";
@@ -88,7 +88,7 @@ function placeOf(kernel: "argmax" | "argmin", x: Tensor, axis: number, options: 
   }
   return compute(() => {
     const y = Tensor.allocate(reducedShape(x.shape, [along], keepDim), "int32", kernel);
-    kernelsFor(x.dtype)[kernel](...around(x.shape, along, along), contiguous(x).address, y.address);
+    reduceKernels(x.dtype)[kernel](...around(x.shape, along, along), contiguous(x).address, y.address);
     return y;
   });
 }

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { backward, grad } from "../../autograd/tape.ts";
 import { compile } from "../../capture/compile.ts";
 import { ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { moveKernels } from "../../kernels/families.ts";
 import { heap } from "../../memory/heap.ts";
 import { Generator, manualSeed, withGenerator } from "../../random.ts";
 import type { Shape } from "../../shape.ts";
@@ -276,7 +276,7 @@ describe("scaledDotProductAttention", () => {
       Tensor,
     ];
     const dy = randn([3, 5, 8]);
-    const copy = vi.spyOn(kernelsFor("float32"), "copy");
+    const copy = vi.spyOn(moveKernels("float32"), "copy");
     const y = scaledDotProductAttention(heads(q, 2), heads(k, 2), heads(v, 2), { causal: true });
     const joined = reshape(permute(y, [0, 2, 1, 3]), [3, 5, 8]);
     const gradients = grad(joined, [q, k, v], { gradient: dy }) as Tensor[];

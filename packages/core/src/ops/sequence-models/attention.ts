@@ -4,7 +4,7 @@
 import { defineOp, defineVariadicOp } from "../../autograd/define-op.ts";
 import { bytesPerElement, isFloat } from "../../dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { attentionKernels } from "../../kernels/families.ts";
 import { heap } from "../../memory/heap.ts";
 import { checkOptions, optionNames } from "../../options.ts";
 import { commonDType, requireFloat } from "../../require-tensor.ts";
@@ -50,7 +50,7 @@ const attentionSoftmaxOp = defineVariadicOp<Masking>({
     if (y.size === 0) return y;
     const [rows, cols] = y.shape.slice(-2) as [number, number];
     const [batches, at] = [y.size / rows / cols, y.address];
-    const { maskedSoftmax } = kernelsFor(y.dtype);
+    const { maskedSoftmax } = attentionKernels(y.dtype);
     maskedSoftmax(batches, rows, cols, scale, causal ? 1 : 0, at, ...walkMask(mask, y.shape), at);
     return y;
   },
@@ -68,7 +68,7 @@ const maskedSoftmaxGrad = defineOp<[Tensor, Tensor], number>({
     const cols = y.shape.at(-1)!;
     const rows = y.size === 0 ? 0 : y.size / cols;
     const [gradient, weights] = [contiguous(dy).address, contiguous(y).address];
-    kernelsFor(y.dtype).maskedSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
+    attentionKernels(y.dtype).maskedSoftmaxGrad(rows, cols, scale, gradient, weights, dx.address);
     return dx;
   },
   vjp: [

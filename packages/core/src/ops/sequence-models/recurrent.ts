@@ -9,7 +9,14 @@
 import { defineOp, gradEnabled } from "../../autograd/define-op.ts";
 import { bytesPerElement } from "../../dtype.ts";
 import { GradientError } from "../../errors.ts";
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import {
+  activationKernels,
+  elementwiseKernels,
+  linearKernels,
+  moveKernels,
+  recurrentKernels,
+  reduceKernels,
+} from "../../kernels/families.ts";
 import { sizeOf } from "../../shape.ts";
 import { contiguous, Tensor } from "../../tensor.ts";
 import { cat } from "../indexing/join.ts";
@@ -62,37 +69,38 @@ function steps({ time, reverse }: Walk): { t: number; before: number }[] {
 /** Kernel calls with the sizes of a walk: contiguous copies, and products with the state. */
 function kernelCalls(walk: Walk, dtype: Tensor["dtype"]) {
   const { batch, hidden } = walk;
-  const kernels = kernelsFor(dtype);
+  const { copy } = moveKernels(dtype);
+  const { gemm } = linearKernels(dtype);
   const { gates } = kinds[walk.cell];
   return {
-    ...kernels,
-    move: (n: number, from: number, to: number) => kernels.copy(1, 1, 1, n, from, 0, 0, 0, 1, to, 0, 0, 0, 1),
+    move: (n: number, from: number, to: number) => copy(1, 1, 1, n, from, 0, 0, 0, 1, to, 0, 0, 0, 1),
     /** `y [batch, gates·hidden] = h wᵀ + start`, which is one row or as many. */
     forwardProduct: (h: number, w: number, y: number, start: number, isRow = false) => {
       const n = gates * hidden;
-      kernels.gemm(1, batch, n, hidden, h, 0, hidden, 1, w, 0, 1, hidden, y, 0, n, start, 0, isRow ? 0 : n);
+      gemm(1, batch, n, hidden, h, 0, hidden, 1, w, 0, 1, hidden, y, 0, n, start, 0, isRow ? 0 : n);
     },
     /** `dh = d w`, or added to it, `d [batch, gates·hidden]` */
     backwardProduct: (d: number, w: number, dh: number, adds: boolean) => {
       const n = gates * hidden;
-      kernels.gemm(1, batch, hidden, n, d, 0, n, 1, w, 0, hidden, 1, dh, 0, hidden, adds ? dh : 0, 0, hidden);
+      gemm(1, batch, hidden, n, d, 0, n, 1, w, 0, hidden, 1, dh, 0, hidden, adds ? dh : 0, 0, hidden);
     },
     /** `dw = dᵀ h`, or added to it, over `rows` rows */
     weightProduct: (rows: number, d: number, h: number, dw: number, adds: boolean) => {
       const n = gates * hidden;
-      kernels.gemm(1, n, hidden, rows, d, 0, 1, n, h, 0, hidden, 1, dw, 0, hidden, adds ? dw : 0, 0, hidden);
+      gemm(1, n, hidden, rows, d, 0, 1, n, h, 0, hidden, 1, dw, 0, hidden, adds ? dw : 0, 0, hidden);
     },
   };
 }
 
 function forward(packed: Tensor, walk: Walk): Tensor {
   const { cell, batch, hidden } = walk;
-  const width = bytesPerElement[packed.dtype];
+  const { dtype } = packed;
+  const width = bytesPerElement[dtype];
   const at = layOut(walk, width);
-  const y = Tensor.allocate([at.out.size], packed.dtype, cell);
-  const call = kernelCalls(walk, packed.dtype);
+  const y = Tensor.allocate([at.out.size], dtype, cell);
+  const call = kernelCalls(walk, dtype);
   const [from, to] = [packed.address, y.address];
-  const recurrent = Tensor.allocate([batch, at.gates * hidden], packed.dtype, cell);
+  const recurrent = Tensor.allocate([batch, at.gates * hidden], dtype, cell);
   for (const { t, before } of steps(walk)) {
     const w = from + at.in.w;
     const x = from + at.in.x + t * at.step.gates;
@@ -105,13 +113,13 @@ function forward(packed: Tensor, walk: Walk): Tensor {
     if (cell === "lstm") {
       call.forwardProduct(h0, w, saved, x);
       const c = to + at.out.c + t * at.step.state;
-      call.lstmCell(batch, hidden, saved, state(at.in.c0, at.out.c), c, h);
+      recurrentKernels(dtype).lstmCell(batch, hidden, saved, state(at.in.c0, at.out.c), c, h);
     } else if (cell === "gru") {
       call.forwardProduct(h0, w, recurrent.address, from + at.in.b, true);
-      call.gruCell(batch, hidden, x, recurrent.address, h0, saved, h);
+      recurrentKernels(dtype).gruCell(batch, hidden, x, recurrent.address, h0, saved, h);
     } else {
       call.forwardProduct(h0, w, h, x);
-      call[cell](batch * hidden, h, h, 0, 0);
+      activationKernels(dtype)[cell](batch * hidden, h, h, 0, 0);
     }
   }
   return y;
@@ -122,11 +130,12 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
   name: "recurrentGrad",
   forward: (dy, y, packed, walk) => {
     const { cell, batch, hidden, time, reverse } = walk;
+    const { dtype } = packed;
     const size = batch * hidden;
-    const width = bytesPerElement[packed.dtype];
+    const width = bytesPerElement[dtype];
     const at = layOut(walk, width);
-    const dx = Tensor.allocate(packed.shape, packed.dtype, "recurrentGrad");
-    const call = kernelCalls(walk, packed.dtype);
+    const dx = Tensor.allocate(packed.shape, dtype, "recurrentGrad");
+    const call = kernelCalls(walk, dtype);
     const [from, to, given, out] = [packed.address, y.address, contiguous(dy).address, dx.address];
     const w = from + at.in.w;
     // The gradients of h and c during the walk; at its end, those of h0 and c0.
@@ -134,8 +143,7 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
     const dc = out + at.in.c0;
     const gateRow = at.gates * hidden;
     // In a GRU the recurrent part of the gates has its own gradient.
-    const own =
-      cell === "gru" ? Tensor.allocate([time, batch, gateRow], packed.dtype, "recurrentGrad") : null;
+    const own = cell === "gru" ? Tensor.allocate([time, batch, gateRow], dtype, "recurrentGrad") : null;
     const gatesGradient = own ? own.address : out + at.in.x;
     const walked = steps(walk).reverse();
     const last = walked[0]!.t;
@@ -149,15 +157,15 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
       const h = to + at.out.h + t * at.step.state;
       if (cell === "lstm") {
         const c = to + at.out.c + t * at.step.state;
-        call.lstmCellGrad(batch, hidden, dh, dc, saved, state(at.in.c0, at.out.c), c, d);
+        recurrentKernels(dtype).lstmCellGrad(batch, hidden, dh, dc, saved, state(at.in.c0, at.out.c), c, d);
       } else if (cell === "gru") {
         const dxHere = out + at.in.x + t * at.step.gates;
-        call.gruCellGrad(batch, hidden, dh, saved, state(at.in.h0, at.out.h), dxHere, d);
-      } else call[`${cell}Grad`](size, dh, h, d, 0, 0);
+        recurrentKernels(dtype).gruCellGrad(batch, hidden, dh, saved, state(at.in.h0, at.out.h), dxHere, d);
+      } else activationKernels(dtype)[`${cell}Grad`](size, dh, h, d, 0, 0);
       call.backwardProduct(d, w, dh, cell === "gru");
       if (before >= 0) {
         const arriving = given + at.out.h + before * at.step.state;
-        call.add(1, size, dh, 0, 1, arriving, 0, 1, dh);
+        elementwiseKernels(dtype).add(1, size, dh, 0, 1, arriving, 0, 1, dh);
       }
     }
     // dw = sum over time of dᵀ h(previous): h0 for the first time step, and one product for all others, whose states
@@ -170,7 +178,7 @@ const backwardOp = defineOp<[Tensor, Tensor, Tensor], Walk>({
       const h = to + at.out.h + (reverse ? at.step.state : 0);
       call.weightProduct((time - 1) * batch, d, h, dw, true);
     }
-    if (own) call.sum(1, time * batch, gateRow, own.address, out + at.in.b);
+    if (own) reduceKernels(dtype).sum(1, time * batch, gateRow, own.address, out + at.in.b);
     return dx;
   },
   vjp: [null, null, null],

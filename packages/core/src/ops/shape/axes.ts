@@ -1,6 +1,6 @@
 // How reductions see axes: any axes, merged to the middle of [outer, length, inner].
 
-import { kernelsFor } from "../../kernels/dispatch.ts";
+import { reduceKernels } from "../../kernels/families.ts";
 import type { ReduceToValueKernels } from "../../kernels/table.ts";
 import { optionNames } from "../../options.ts";
 import type { Shape } from "../../shape.ts";
@@ -69,7 +69,7 @@ export function reduceAxes(
 ): Tensor {
   const y = Tensor.allocate(reducedShape(x.shape, axes, true), x.dtype, kernel);
   const { dense, sizes } = layOut(x, axes);
-  const run = kernelsFor(x.dtype)[kernel] as (...args: number[]) => void;
+  const run = reduceKernels(x.dtype)[kernel] as (...args: number[]) => void;
   run(...sizes, dense.address, y.address, ...more);
   return y;
 }
@@ -78,7 +78,7 @@ export function reduceAxes(
 export function centerAxes(x: Tensor, axes: readonly number[]): Tensor {
   const { dense, order, sizes } = layOut(x, axes);
   const y = Tensor.allocate(dense.shape, x.dtype, "center");
-  kernelsFor(x.dtype).center(...sizes, dense.address, y.address);
+  reduceKernels(x.dtype).center(...sizes, dense.address, y.address);
   return y.view(
     x.shape,
     x.shape.map((_, axis) => y.strides[order.indexOf(axis)]!),

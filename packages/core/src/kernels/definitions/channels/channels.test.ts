@@ -2,9 +2,9 @@
 // lanes, in both builds; nothing else is touched.
 import { expect, test } from "vitest";
 import { Heap } from "../../../memory/heap.ts";
+import { allKernels } from "../../all-kernels.ts";
 import { interpret } from "../../language/interpret.ts";
 import type { Target } from "../../language/values.ts";
-import { referenceKernels } from "../../reference/index.ts";
 import type { Kernels } from "../../table.ts";
 import { build32, emitModule, wasmTarget } from "../../wasm/module.ts";
 import { instantiate } from "../../wasm.ts";
@@ -12,7 +12,7 @@ import { channels } from "./channels.ts";
 
 const heap = new Heap({ memory: new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true }) });
 const start = heap.arena.allocate(1 << 20, "test") / 4;
-const reference = referenceKernels(heap, heap.float32);
+const reference = allKernels(({ reference }) => reference(heap.float32, heap));
 const emitted = [false, true].map((relaxed) => instantiate(heap, emitModule(channels, build32(relaxed))));
 
 /** The kernels, operation by operation, on a machine with so many lanes. */
