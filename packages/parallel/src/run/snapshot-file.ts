@@ -66,15 +66,16 @@ export class SnapshotFile {
   readonly folder: string;
   /** Held open, since its path may be valid only then. */
   readonly #file: number;
-  readonly #remove: () => void;
+  /** Removes its name, if it has one. */
+  readonly #remove: (() => void) | undefined;
 
-  private constructor(file: number, folder: string, path: string, remove: () => void) {
+  private constructor(file: number, folder: string, path: string, remove: (() => void) | undefined) {
     this.#file = file;
     this.folder = folder;
     this.path = path;
     this.#remove = remove;
     // A process that ends itself in the middle of a run takes the file with it.
-    process.on("exit", remove);
+    if (remove) process.on("exit", remove);
   }
 
   /**
@@ -90,8 +91,10 @@ export class SnapshotFile {
     try {
       const file = openSync(named, "wx+", 0o600);
       const nameless = find(file);
-      if (nameless !== undefined) unlinkSync(named);
-      return new SnapshotFile(file, folder, nameless ?? named, () => rmSync(named, { force: true }));
+      if (nameless === undefined)
+        return new SnapshotFile(file, folder, named, () => rmSync(named, { force: true }));
+      unlinkSync(named);
+      return new SnapshotFile(file, folder, nameless, undefined);
     } catch (error) {
       throw new SnapshotError(
         `train: cannot write snapshots in ${folder}: ${(error as Error).message}; set TMPDIR to a folder that is writable`,
@@ -103,6 +106,7 @@ export class SnapshotFile {
   /** Gives up the file and all that is in it. */
   close(): void {
     closeSync(this.#file);
+    if (!this.#remove) return;
     this.#remove();
     process.off("exit", this.#remove);
   }
