@@ -215,7 +215,7 @@ describe("a run that does not fit is refused before it starts", () => {
     [
       "for its model",
       jobWith("model: () => new Linear(4, 400_000_000)"),
-      /^train: the run needs 1\d\d\.\d GiB of shared memory, .* are free; most of it is snapshots: .*; snapshots: "disk" \(--snapshots disk\) saves 44\.7 GiB\n.*\n(?:.*\n)* {2}weights +7\.5 GiB\n/,
+      /^train: the run needs 1\d\d\.\d GiB of shared memory, .* are free; most of it is snapshots: .*; snapshots: "disk" \(--snapshots disk\) saves 48\.0 GiB\n.*\n(?:.*\n)* {2}weights +7\.5 GiB\n/,
     ],
     [
       "for its gradients",
