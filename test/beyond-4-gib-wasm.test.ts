@@ -17,7 +17,10 @@ const reaching = {
   obstacle: hasWideMemory() ? undefined : "the engine has no 64-bit memory",
   provide: () => undefined,
   provideNoting: (called: Set<string>) =>
-    provideWideKernels((memory, build) => noting(wideKernels(memory, build), called)),
+    provideWideKernels((memory, build) => {
+      const makeFamily = wideKernels(memory, build);
+      return (names) => noting(makeFamily(names), called);
+    }),
   told: { memory64: true },
 } as const;
 

@@ -1,5 +1,6 @@
 // The kernels for 64-bit addresses, for tests that lay out their numbers in a heap with 32-bit ones: they are called as if
 // they worked there. What is in use goes to a memory of their own, and comes back, with each call.
+import { kernelDefinitions } from "../src/kernels/definitions/index.ts";
 import type { Kernels } from "../src/kernels/table.ts";
 import { wideKernels } from "../src/kernels/wasm/wide-kernels.ts";
 import type { WasmBuild } from "../src/kernels/wasm.ts";
@@ -20,8 +21,11 @@ export function mirroredKernels(
   used: () => readonly [from: number, to: number],
 ): Partial<Kernels> {
   const mirror = smallWideHeap(heap.buffer.byteLength);
-  const kernels = Object.entries(wideKernels(mirror, build)) as [string, (...args: number[]) => unknown][];
-  const mirrored = kernels.map(([name, kernel]) => [
+  const makeFamily = wideKernels(mirror, build);
+  const kernels = Object.values(kernelDefinitions).flatMap((family) =>
+    Object.entries(makeFamily(family.map(({ name }) => name))),
+  );
+  const mirrored = (kernels as [string, (...args: number[]) => unknown][]).map(([name, kernel]) => [
     name,
     (...args: number[]) => {
       const [from, to] = used();

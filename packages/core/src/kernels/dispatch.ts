@@ -4,7 +4,7 @@ import type { DType } from "../dtype.ts";
 import type { Heap } from "../memory/heap.ts";
 import { enlargeHeap, heap } from "../memory/heap.ts";
 import type { ByDType, FamilyParts, KernelFamily } from "./family.ts";
-import type { CallJoiner, ProvidedName } from "./provide-kernels.ts";
+import type { CallJoiner, ProvidedName, WideFamilies } from "./provide-kernels.ts";
 import { providedKernels, wideKernelsOver } from "./provide-kernels.ts";
 import type { KernelChoice, KernelSet } from "./resolve-kernels.ts";
 import { kernelsBelow, resolveKernels } from "./resolve-kernels.ts";
@@ -88,10 +88,10 @@ function wasmFamily<K extends object>(
   family: KernelFamily<K>,
   memory: Heap,
   build: WasmBuild,
-  wide: Partial<Kernels> | undefined,
+  wide: WideFamilies | undefined,
 ): ByDType<K> {
   const below = referenceOf(family, memory);
-  const fast = wide ? named<K>(wide, Object.keys(below.float32)) : wasmKernels(memory, family.modules, build);
+  const fast = wide ? wide(Object.keys(below.float32)) : wasmKernels(memory, family.modules, build);
   return withFast(below, fast as Partial<K>);
 }
 

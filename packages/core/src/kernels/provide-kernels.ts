@@ -62,8 +62,11 @@ export function providedKernels(name: ProvidedName): KernelsOver | undefined {
   return provided.get(name);
 }
 
+/** Makes the kernels of a family, by their names. */
+export type WideFamilies = (names: readonly string[]) => Partial<Kernels>;
+
 /** Makes the WebAssembly kernels of a build for a heap beyond 4 GiB: see `wasm/wide-kernels.ts`. */
-export type WideKernels = (heap: Heap, build: WasmBuild) => Partial<Kernels>;
+export type WideKernels = (heap: Heap, build: WasmBuild) => WideFamilies;
 
 let wide: WideKernels | undefined;
 
@@ -77,7 +80,7 @@ export function provideWideKernels(kernels: WideKernels): void {
  *
  * @throws ValueError if this thread was given none
  */
-export function wideKernelsOver(heap: Heap, build: WasmBuild): Partial<Kernels> {
+export function wideKernelsOver(heap: Heap, build: WasmBuild): WideFamilies {
   if (wide) return wide(heap, build);
   throw new ValueError(
     `useKernels: "${build}" needs @shardgrad/core/wide-kernels for memory beyond 4 GiB; see provideWideKernels`,
