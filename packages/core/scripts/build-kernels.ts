@@ -30,7 +30,8 @@ const lines = Object.entries({ probe: [probe], ...kernelDefinitions }).map(([fam
   console.log(`kernels: ${family} ${sizes.join(" and ")} bytes, ${packed.length} characters`);
   bytes += sizes.reduce((sum, size) => sum + size);
   characters += packed.length;
-  return `export const ${family} = { sizes: [${sizes.join(", ")}], packed: "${packed}" };\n`;
+  const kernels = definitions.map(({ name }) => name);
+  return `export const ${family} = ${JSON.stringify({ kernels, sizes, packed })};\n`;
 });
 console.log(`kernels: ${bytes} bytes, ${characters} characters`);
 writeFileSync(outputFile, `// Written by scripts/build-kernels.ts; not in git.\n${lines.join("")}`);

@@ -108,7 +108,9 @@ function overlay(set: ProvidedName, below: Selection, memory: Heap): Selection {
     set,
     ...(joiner && { joiner }),
     kernelsOf: madeOnce((family) => {
-      const kernels = below.kernelsOf(family);
+      // What would only be replaced is not even unpacked.
+      const isReplaced = family.modules.kernels.every((name) => name in float32);
+      const kernels = isReplaced ? referenceOf(family, memory) : below.kernelsOf(family);
       const names = Object.keys(kernels.float32);
       const fast = withFast(kernels, named(float32, names));
       return { ...fast, float64: { ...fast.float64, ...named(float64, names) } };

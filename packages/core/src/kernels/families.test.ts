@@ -84,6 +84,18 @@ test("provided kernels lie over the family that they belong to", () => {
   useKernels("wasm");
 });
 
+test("what machine code replaces is not compiled", () => {
+  const nothing = () => undefined;
+  provideKernels("native", () => ({ float32: { exp: nothing, gemm: nothing }, float64: {} }));
+  const count = countModules();
+  useKernels("native");
+  expect(linearKernels("float32").gemm).toBe(nothing);
+  expect(count()).toBe(0);
+  elementwiseKernels("float32");
+  expect(count()).toBe(1);
+  useKernels("wasm");
+});
+
 test("choosing kernels again and again takes no more memory", () => {
   const choose = () => {
     for (const kernels of ["wasm-plain", "wasm"] as const) {
