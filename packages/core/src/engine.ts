@@ -19,12 +19,12 @@ export {
   type ProvidedName,
   provideKernels,
   provideWideKernels,
+  type WideFamilies,
   type WideKernels,
 } from "./kernels/provide-kernels.ts";
 export { builtInKernels, resolveKernels } from "./kernels/resolve-kernels.ts";
 export { scratchMemory } from "./kernels/scratch.ts";
-export type { OptimizerKernels } from "./kernels/table/optimizers.ts";
-export type { Kernels } from "./kernels/table.ts";
+export type * from "./kernels/table.ts";
 export { blockSize, formatBytes } from "./memory/arena.ts";
 export {
   Heap,

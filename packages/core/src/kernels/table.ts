@@ -21,16 +21,30 @@ import type { SoftmaxKernels } from "./table/softmax.ts";
 import type { TrainingKernels } from "./table/training.ts";
 
 export type { ActivationKernel, ActivationKernels, ActivationName } from "./table/activations.ts";
+export type { AttentionKernels } from "./table/attention.ts";
+export type { ChannelKernels } from "./table/channels.ts";
+export type { ConvolutionKernels } from "./table/convolution.ts";
 export type {
   BinaryKernel,
   BinaryKernels,
+  ElementwiseKernels,
   TernaryKernel,
   TernaryKernels,
   UnaryKernel,
   UnaryKernels,
 } from "./table/elementwise.ts";
-export type { ReduceKernel, ReduceToValueKernels } from "./table/reduce.ts";
+export type { IndexedKernels } from "./table/indexed.ts";
+export type { LinearKernels } from "./table/linear.ts";
+export type { LossKernels } from "./table/losses.ts";
+export type { MoveKernels } from "./table/move.ts";
+export type { NormKernels } from "./table/norm.ts";
+export type { OptimizerKernels } from "./table/optimizers.ts";
+export type { PoolingKernels } from "./table/pooling.ts";
+export type { RandomKernels } from "./table/random.ts";
+export type { RecurrentKernels } from "./table/recurrent.ts";
+export type { ReduceKernel, ReduceKernels, ReduceToValueKernels } from "./table/reduce.ts";
 export type { RowGradKernel, RowKernel, SoftmaxKernels } from "./table/softmax.ts";
+export type { TrainingKernels } from "./table/training.ts";
 
 /** All kernels, by name. */
 export interface Kernels
