@@ -40,6 +40,7 @@ export type { DType, IntegerArray, NumericArray } from "./dtype.ts";
 export * from "./errors.ts";
 export * from "./gradient-free/index.ts";
 export {
+  type NamedTensors,
   readSafetensors,
   type Safetensors,
   type SafetensorsParts,

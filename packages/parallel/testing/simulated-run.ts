@@ -6,6 +6,7 @@ import type { CheckpointEvent, EpochEvent, RestartEvent, TrainEvent, TrainResult
 import { findJob } from "../src/job/load-job.ts";
 import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
+import { ReservedMemory } from "../src/run/reserved-memory.ts";
 import type { SnapshotsChoice } from "../src/shared/snapshot-slots.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFault, World } from "./simulated-workers.ts";
@@ -213,6 +214,9 @@ export async function simulate(
   const realNow = performance.now;
   // Decisions that depend on time use this clock.
   performance.now = () => time.nowMs();
+  // No simulated thread writes after the end, so thousands of runs need not leave theirs to one that cannot be ended.
+  const { abandon } = ReservedMemory.prototype;
+  ReservedMemory.prototype.abandon = () => undefined;
   try {
     const launch = { jobUrl: url, workerUrl: new URL(import.meta.url), argv: [], env: {} };
     told.end = await time.runUntil(
@@ -227,6 +231,7 @@ export async function simulate(
     await time.runUntil(time.sleep(500), told.endMs + 1000);
     told.movesAfterEnd = world.moves - moves;
     performance.now = realNow;
+    ReservedMemory.prototype.abandon = abandon;
   }
   return told;
 }

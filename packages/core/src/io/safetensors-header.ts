@@ -6,6 +6,7 @@ import { FormatError } from "../errors.ts";
 /** Where a file is read from, part by part: its length, and what fills an array with its bytes from `start` on. */
 export interface SafetensorsSource {
   readonly bytes: number;
+  /** Fills an array with the bytes from `start` on. */
   read(start: number, into: Uint8Array): void;
 }
 

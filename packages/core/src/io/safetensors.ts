@@ -152,7 +152,9 @@ const sourceOf = (bytes: Uint8Array): SafetensorsSource => ({
 });
 
 /** Tensors by name: a map such as `model.stateDict()`, a plain object, or pairs. */
-type NamedTensors = Iterable<readonly [name: string, tensor: Tensor]> | Readonly<Record<string, Tensor>>;
+export type NamedTensors =
+  | Iterable<readonly [name: string, tensor: Tensor]>
+  | Readonly<Record<string, Tensor>>;
 
 function checkName(kind: string, name: unknown): void {
   if (typeof name !== "string" || !name.isWellFormed()) {

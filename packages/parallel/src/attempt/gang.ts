@@ -123,8 +123,10 @@ export class Gang {
       if (outcome.ok) return;
       // It gave up because another worker failed: report that one's error.
       if (outcome.aborted) return await new Promise<never>(() => undefined);
-      const { error, step, phase } = outcome;
-      const { who } = this.#whereabouts(rank);
+      const { error, phase } = outcome;
+      const { who, step: first } = this.#whereabouts(rank);
+      // Before it is prepared, a worker does not know where it is to begin.
+      const step = during === "prepare" ? first : outcome.step;
       throw failure({ rank, who, step, phase }, deserializeError(error), during, placeOf(error));
     });
   }

@@ -22,6 +22,22 @@ test("the same seed is the same run", async () => {
   for (const seed of [3, 77, 500]) expect(await shownOf(seed)).toEqual(await shownOf(seed));
 });
 
+test("a worker that fails in a later attempt before it is prepared fails in that attempt's first step", async () => {
+  const { restarts } = await simulate({
+    ...scheduleOf(1),
+    feature: "plain",
+    workers: 3,
+    steps: 12,
+    restarts: 2,
+    faults: [{ rank: 0, move: 74, kind: "die" }, { rank: 0, move: 0, kind: "throw null" }, undefined],
+    stopMs: undefined,
+    snapshots: "disk",
+  });
+  const [first, second] = restarts;
+  expect(first!.fromStep).toBeGreaterThan(0);
+  expect(second).toMatchObject({ failedStep: first!.fromStep + 1, fromStep: first!.fromStep, phase: "idle" });
+});
+
 describe("what is planted is found", () => {
   afterEach(() => void vi.restoreAllMocks());
 
