@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { kernelDefinitions } from "../src/kernels/definitions/index.ts";
 import type { Definition } from "../src/kernels/language/definition.ts";
 import { defineKernel } from "../src/kernels/language/definition.ts";
+import { checksumOf } from "../src/kernels/unpack.ts";
 import { build32, emitModule } from "../src/kernels/wasm/module.ts";
 import { pack } from "./pack.ts";
 
@@ -31,7 +32,7 @@ const lines = Object.entries({ probe: [probe], ...kernelDefinitions }).map(([fam
   bytes += sizes.reduce((sum, size) => sum + size);
   characters += packed.length;
   const kernels = definitions.map(({ name }) => name);
-  return `export const ${family} = ${JSON.stringify({ kernels, sizes, packed })};\n`;
+  return `export const ${family} = ${JSON.stringify({ kernels, sizes, checksums: modules.map(checksumOf), packed })};\n`;
 });
 console.log(`kernels: ${bytes} bytes, ${characters} characters`);
 writeFileSync(outputFile, `// Written by scripts/build-kernels.ts; not in git.\n${lines.join("")}`);

@@ -10,6 +10,8 @@ export interface EmbeddedModules {
   readonly packed: string;
   /** The bytes of each. */
   readonly sizes: readonly number[];
+  /** `checksumOf` each. */
+  readonly checksums: readonly number[];
   /** The names of the kernels in it. */
   readonly kernels: readonly string[];
 }

@@ -3,7 +3,10 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { pack } from "../../scripts/pack.ts";
+import { FormatError } from "../errors.ts";
 import { unpack } from "./unpack.ts";
+import { moduleOf } from "./wasm.ts";
+import * as modules from "./wasm-modules.generated.ts";
 
 const lengths = [0, 1, 14, 15, 16, 269, 270, 271, 524, 525, 526, 1000];
 
@@ -48,6 +51,18 @@ test("a copy may overlap what it makes, and lie as far back as two bytes say", (
     expect(Buffer.compare(unpack(pack(far), far.length), far)).toBe(0);
   }
   expect(Buffer.compare(unpack(pack(row), row.length), row)).toBe(0);
+});
+
+test("a byte that is wrong is found before it computes", () => {
+  for (const [name, embedded] of Object.entries(modules)) {
+    for (const build of ["wasm-relaxed", "wasm-plain"] as const) {
+      const bytes = moduleOf(embedded, build);
+      expect(WebAssembly.validate(bytes), name).toBe(true);
+      const damaged = Buffer.from(bytes).with(bytes.length >> 1, bytes[bytes.length >> 1]! ^ 1);
+      const repacked = { ...embedded, packed: pack(damaged), sizes: [damaged.length] };
+      expect(() => moduleOf(repacked, "wasm-relaxed"), name).toThrow(FormatError);
+    }
+  }
 });
 
 // In one process the engine compiles the function at another time than in the next. Some versions of it were compiled wrongly.

@@ -34,3 +34,10 @@ export function unpack(packed: string, size: number): Uint8Array<ArrayBuffer> {
   }
   return bytes;
 }
+
+/** FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): what is unpacked wrongly must not compute. */
+export function checksumOf(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5 | 0;
+  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193);
+  return sum;
+}

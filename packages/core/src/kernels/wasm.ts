@@ -1,10 +1,11 @@
 // Loads the embedded WebAssembly kernels of a family on the memory of the heap. Families with kernels that fuse where they
 // can are there twice: for plain SIMD128, and for relaxed SIMD (fused multiply-add) where the engine has it.
+import { FormatError } from "../errors.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { EmbeddedModules } from "./family.ts";
 import { scratchMemory } from "./scratch.ts";
 import type { Kernels } from "./table.ts";
-import { unpack } from "./unpack.ts";
+import { checksumOf, unpack } from "./unpack.ts";
 import { probe } from "./wasm-modules.generated.ts";
 
 /** The two builds of the WebAssembly kernels: plain SIMD128, and relaxed SIMD. */
@@ -15,10 +16,22 @@ interface WasmExports extends Partial<Kernels> {
   setScratch(offset: number, bytes: number): void;
 }
 
-function moduleOf({ packed, sizes }: EmbeddedModules, build: WasmBuild): Uint8Array<ArrayBuffer> {
+/**
+ * The bytes of a build's module.
+ *
+ * @throws FormatError if they are not those that were embedded
+ */
+export function moduleOf(
+  { packed, sizes, checksums }: EmbeddedModules,
+  build: WasmBuild,
+): Uint8Array<ArrayBuffer> {
   const [first, second] = sizes as readonly [number, number?];
-  if (build === "wasm-relaxed" || second === undefined) return unpack(packed, first);
-  return unpack(packed, first + second).subarray(first);
+  const index = build === "wasm-relaxed" || second === undefined ? 0 : 1;
+  const bytes = index === 0 ? unpack(packed, first) : unpack(packed, first + second!).subarray(first);
+  if (checksumOf(bytes) === checksums[index]) return bytes;
+  throw new FormatError(
+    "kernels: what @shardgrad/core has unpacked is not what its build has packed: install it anew, or try another version of the JavaScript engine",
+  );
 }
 
 /** The best build that this engine runs, or undefined if it has no WebAssembly SIMD. */
