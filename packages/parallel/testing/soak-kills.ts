@@ -14,6 +14,8 @@ const [kills = 200, seed = 1] = process.argv.slice(2).map(Number);
 const command = fileURLToPath(new URL("../../shardgrad/bin/shardgrad.js", import.meta.url));
 const job = fileURLToPath(new URL("../../../test/jobs/dropout.ts", import.meta.url));
 const sizes = ["--shards", "8", "--batch-size", "8", "--epochs", "300"];
+/** Where snapshots are, which differs from run to run. */
+const places = ["memory", "disk", "off"];
 manualSeed(seed);
 const uniform = () => scope(() => rand([]).item());
 
@@ -27,7 +29,18 @@ function runFrom(
   savesBeforeKill = Infinity,
 ): Promise<string | undefined> {
   const saving = ["--checkpoint", directory, "--checkpoint-every", "20", "--resume", "--json"];
-  const args = [command, "train", job, "--workers", String(workers), ...sizes, ...saving];
+  const place = places[Math.floor(uniform() * places.length)]!;
+  const args = [
+    command,
+    "train",
+    job,
+    "--workers",
+    String(workers),
+    ...sizes,
+    ...saving,
+    "--snapshots",
+    place,
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const startedMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
