@@ -1,46 +1,10 @@
 // All families, and their kernels as one table, for who compares, measures or counts them by name. A program that imports
 // this carries them all.
-import {
-  activationKernels,
-  attentionKernels,
-  channelKernels,
-  convolutionKernels,
-  elementwiseKernels,
-  indexedKernels,
-  linearKernels,
-  lossKernels,
-  moveKernels,
-  normKernels,
-  optimizerKernels,
-  poolingKernels,
-  randomKernels,
-  recurrentKernels,
-  reduceKernels,
-  softmaxKernels,
-  trainingKernels,
-} from "./families.ts";
+import * as families from "./families.ts";
 import type { KernelFamily } from "./family.ts";
 import type { Kernels } from "./table.ts";
 
-export const kernelFamilies: readonly KernelFamily<object>[] = [
-  activationKernels,
-  attentionKernels,
-  channelKernels,
-  convolutionKernels,
-  elementwiseKernels,
-  indexedKernels,
-  linearKernels,
-  lossKernels,
-  moveKernels,
-  normKernels,
-  optimizerKernels,
-  poolingKernels,
-  randomKernels,
-  recurrentKernels,
-  reduceKernels,
-  softmaxKernels,
-  trainingKernels,
-];
+export const kernelFamilies: readonly KernelFamily<object>[] = Object.values(families);
 
 /** What `of` makes of each family, in one table: `allKernels((family) => family("float32"))`. */
 export function allKernels<T = Kernels>(of: (family: KernelFamily<object>) => object): T {
