@@ -135,6 +135,34 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
       /^shardgrad: train: machine 1 has column y uint8 \[\], content \w+, machine 0 uint8 \[\], content \w+; all machines must have the same\n$/,
     );
   });
+
+  const [here, there] = [1, 2].map((factor) => writeJob(`export const factor = ${factor};`));
+  it.each([
+    {
+      what: "a file of the job that differs",
+      factor: `(await import(machine === 1 ? ${JSON.stringify(there)} : ${JSON.stringify(here)})).factor / 2`,
+      message:
+        /^train: machine 1 has a file of the job, job-[\w-]+\.ts, with the hash (\w{8}|none), machine 0 (\w{8}|none); /,
+    },
+    {
+      what: "a loss that depends on the machine",
+      factor: "machine + 1",
+      message:
+        /^train: machine 1 has loss for the first rows, with the hash \w{8} \(float32 \[\]\), machine 0 \w{8} \(float32 \[\]\); /,
+    },
+  ])("$what is refused before the first step", async ({ factor, message }) => {
+    const job = writeJob(`
+      import job from ${JSON.stringify(fileURLToPath(clusters))};
+      import { mul } from "@shardgrad/core";
+      import { defineJob } from "@shardgrad/parallel";
+      import { machinesOf } from "@shardgrad/parallel/engine";
+      const { machine } = machinesOf(process.env);
+      const factor = ${factor};
+      export default defineJob({ ...job, loss: (...args) => mul(job.loss(...args), factor) });`);
+    const ended = await startMachines(first, 2, job, [...flags, "--workers", "1", "--steps", "5"]).ended;
+    expect(ended.code).not.toBe(0);
+    expect(lastOf(ended)).toMatchObject({ type: "error", message: expect.stringMatching(message) });
+  });
 });
 
 it("a run without a launcher loads neither the package nor any library", () => {

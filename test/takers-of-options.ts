@@ -6,7 +6,7 @@ import ts from "typescript";
 const data = [
   /^(Readonly(Map)?<|Iterable<|ArrayLike<|(Float32|Float64|Int32|Uint8|Uint32|BigInt64|BigUint64)Array)/,
   /^(Allocator|ErrorOptions|Filling|Graph|Kernels|OptimizerStateDict|SafetensorsSource)$/,
-  /^(CheckpointContent|Disk|Lock|Processes|Resumed|RunPosition|StoreEnvironment|Trained)$/,
+  /^(CheckpointContent|CheckpointParts|Disk|Lock|Processes|Resumed|RunPosition|StoreEnvironment|Trained)$/,
   /^\{ (updates|readonly recordings|value|cause)/,
   /^\{\}$/,
 ];

@@ -4,7 +4,7 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Generator, noGrad, scope, stream, Tensor, withGenerator } from "@shardgrad/core";
 import { drawnUnkeyed, Storage } from "@shardgrad/core/engine";
-import type { Sampler } from "../data/sampling.ts";
+import type { Sampler, SamplingPlan } from "../data/sampling.ts";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
@@ -12,6 +12,8 @@ import { functionOf } from "../metrics/definition.ts";
 import { chunkSize } from "../metrics/plan.ts";
 import type { Digest } from "../shared/digest.ts";
 import { differenceOf, digestOf, places } from "../shared/digest.ts";
+import type { Machines } from "../shared/machines.ts";
+import { shardsOfMachine } from "../shared/machines.ts";
 import { tensorBytes } from "../shared/model-places.ts";
 import { runningStatistics } from "../shared/untrained.ts";
 import type { BatchSource } from "../step/batches.ts";
@@ -34,8 +36,13 @@ export interface Rows {
 
 type Choice = Pick<Rows, "load"> & { capacity: number };
 
-/** The rows of a step's first shard, or of another one: the first of a machine. */
-export function firstShard(sampler: Sampler, step: number, shard = 0): Choice {
+/** The shard to probe: the first, of which all have the rows; with samples by shard, the first of the machine. */
+export function shardToProbe({ order, shards }: SamplingPlan, machines: Machines): number {
+  return order.kind === "by shard" ? shardsOfMachine(shards, machines)[0] : 0;
+}
+
+/** The rows of a shard in a step. */
+export function rowsOfShard(sampler: Sampler, step: number, shard: number): Choice {
   const places = new Int32Array(sampler.largestShard);
   const load = (source: BatchSource, later: number) => {
     const count = sampler.shardSamples(step, shard, places);

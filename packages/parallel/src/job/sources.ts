@@ -169,7 +169,16 @@ export class RunSources {
 
   /** The source that the workers loaded, for a checkpoint. Paths are relative to the job's folder, which may be moved. */
   get relative(): Sources {
-    const entries = Object.entries(this.#confirmed).map(([url, sum]) => {
+    return this.#relative(this.#confirmed);
+  }
+
+  /** The same, as the main thread loaded it: it is known before a worker starts. */
+  get relativeOnMain(): Sources {
+    return this.#relative(this.#known);
+  }
+
+  #relative(sources: Sources): Sources {
+    const entries = Object.entries(sources).map(([url, sum]) => {
       const path = relative(this.#folder, fileURLToPath(url));
       return [path.split(sep).join("/"), sum] as const;
     });

@@ -44,7 +44,14 @@ import type { RunCheckpoints } from "./checkpointing.ts";
 import { detachModel, endEvent } from "./end-event.ts";
 import type { TransportSource } from "./machine-line.ts";
 import { findTransport, MachineLine } from "./machine-line.ts";
-import { agreeOnStop, compareRuns, greet, spreadPosition, withoutFiles } from "./machine-talks.ts";
+import {
+  agreeOnStop,
+  compareResults,
+  compareRuns,
+  greet,
+  spreadPosition,
+  withoutFiles,
+} from "./machine-talks.ts";
 import { probeOnMain } from "./main-probe.ts";
 import { checkOutput, writeOutput } from "./output.ts";
 import type { Run } from "./prepare-run.ts";
@@ -112,6 +119,8 @@ export async function coordinate<M extends AnyModule>(
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
     const isStopped = stopRequested();
     if (!(line ? await line.talk((connection) => agreeOnStop(connection, isStopped)) : isStopped)) {
+      // After they have agreed: one that was stopped has called no function.
+      await line?.talk((connection) => compareResults(connection, run));
       const tellMarks = marksTeller(layout, onlooker);
       const tellGlances = glancesTeller(run, onlooker.glances);
       const following = { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances };

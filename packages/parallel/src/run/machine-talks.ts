@@ -100,10 +100,37 @@ export function* compareRuns(connection: Connection, run: Run): Waiting {
     optimizer: described,
     steps: String(plan.steps),
     "evaluated samples": String(test?.samples ?? 0),
-    "a module of the job": shortHash(JSON.stringify(Object.entries(run.sources.relative).sort())),
+    // What all have loaded comes first, so that a file that differs is named.
+    ...Object.fromEntries(
+      Object.entries(run.sources.relativeOnMain).map(([path, sum]) => [
+        `a file of the job, ${path}, with the hash`,
+        sum.slice(0, 8),
+      ]),
+    ),
   };
   const all = yield* connection.shareTexts(JSON.stringify(said));
   requireSame(all.map((text): Said => JSON.parse(text)));
+}
+
+/**
+ * Whether the job's functions return the same for the same rows. With samples by shard, machines have no rows in common.
+ *
+ * @throws MachineError if not
+ */
+export function* compareResults(connection: Connection, { found, sampling }: Run): Waiting {
+  const common = sampling.order.kind === "by shard" ? [] : (found ?? []);
+  const digests = common.flatMap((each) => each.digests ?? []);
+  const said: Said = Object.fromEntries(
+    digests.map(({ name, kind, hash }) => [
+      `${name} for the first rows, with the hash`,
+      `${hash.slice(0, 8)} (${kind})`,
+    ]),
+  );
+  const texts = yield* connection.shareTexts(JSON.stringify(said));
+  const all = texts.map((text): Said => JSON.parse(text));
+  // What a function throws is told when workers call it.
+  const names = Object.keys(said).filter((name) => all.every((other) => Object.hasOwn(other, name)));
+  requireSame(all.map((each) => Object.fromEntries(names.map((name) => [name, each[name]!]))));
 }
 
 /** Where machine 0 begins, which may have resumed, and its numbers. */

@@ -4,7 +4,7 @@ import type { AnyModule, Optimizer } from "@shardgrad/core";
 import { kernelSet, useKernels } from "@shardgrad/core";
 import { checkMeanLoss } from "../checks/mean-loss.ts";
 import type { Found } from "../checks/probe.ts";
-import { firstRows, firstShard, probe } from "../checks/probe.ts";
+import { firstRows, probe, rowsOfShard, shardToProbe } from "../checks/probe.ts";
 import { checkSameAgain } from "../checks/same-again.ts";
 import { changedError } from "../checks/unchanged.ts";
 import type { StoredColumns } from "../data/columns.ts";
@@ -19,7 +19,6 @@ import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
 import { hashTensor } from "../shared/digest.ts";
 import type { Machines } from "../shared/machines.ts";
-import { shardsOfMachine } from "../shared/machines.ts";
 import { runningStatistics, watchTraining } from "../shared/untrained.ts";
 import { BatchSource } from "../step/batches.ts";
 
@@ -74,8 +73,7 @@ export async function probeOnMain(run: ProbedRun, kernels: RunKernels): Promise<
     return source;
   };
   const look = (): Found[] => {
-    const [first] = shardsOfMachine(sampling.shards, plan.machines);
-    const shard = firstShard(sampler, state.step, first);
+    const shard = rowsOfShard(sampler, state.step, shardToProbe(sampling, plan.machines));
     const rows = { ...shard, source: newSource(train, "training", shard.capacity) };
     const held = test && metrics.metrics.length > 0 ? firstRows(test.samples, shard.capacity) : undefined;
     const check = watchModel(model, state.step + 1);

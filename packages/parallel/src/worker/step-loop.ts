@@ -6,10 +6,9 @@
 //   → check that kept numbers are finite → snapshot, within an epoch → at the end of an epoch: evaluation, snapshot
 import { describeKept, isShareFinite } from "../checks/kept-numbers.ts";
 import type { Found } from "../checks/probe.ts";
-import { compareWithMain, firstRows, firstShard } from "../checks/probe.ts";
+import { compareWithMain, firstRows, rowsOfShard, shardToProbe } from "../checks/probe.ts";
 import { samplesInStep, stepsPerEpoch } from "../data/sampling.ts";
 import { NonFiniteError } from "../errors.ts";
-import { shardsOfMachine } from "../shared/machines.ts";
 import type { Pauses } from "../shared/pauses.ts";
 import { findNonFinite } from "../step/non-finite.ts";
 import { finishEpoch } from "./epoch-end.ts";
@@ -86,7 +85,7 @@ function* compareFunctions(worker: Worker, expected: readonly Found[]): Pauses {
     step: done.steps,
     epoch: sampler.epochOf(done.steps),
     train: {
-      ...firstShard(sampler, done.steps, shardsOfMachine(setup.layout.shards, setup.plan.machines)[0]),
+      ...rowsOfShard(sampler, done.steps, shardToProbe(sampling, setup.plan.machines)),
       source: train,
     },
     test: evaluated && { ...firstRows(evaluated.samples, sampler.largestShard), source: evaluated.source },
