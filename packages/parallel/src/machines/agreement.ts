@@ -59,6 +59,6 @@ export function shareWorkers(
   const all = workers.reduce((sum, count) => sum + count, 0);
   if (all <= most) return workers;
   throw new MachineError(
-    `train: ${said.length} machines with ${workers.join(" + ")} workers for ${most} shards; every worker needs at least one: use fewer workers or machines, or more shards`,
+    `train: ${said.length} machines with ${workers.join(" + ")} workers for ${most === 1 ? "1 shard" : `${most} shards`}; every worker needs at least one: use fewer workers or machines, or more shards`,
   );
 }

@@ -105,13 +105,14 @@ export async function coordinate<M extends AnyModule>(
     const { stepRecords: records, stepTimes: times } = layout;
     if (records) recorded = { records, times, perEpoch: stepsPerEpoch(run.sampling) };
     await line?.talk((connection) => compareRuns(connection, run));
+    // Where there is no room, the run has not begun.
+    snapshotFile = placeSnapshots(run);
     publish(startEvent(run, kernels, line));
     if (plan.machines.machine === 0) tellOfSchedules(run.optimizer, plan.steps);
     checkpoints = await resumeRun(run, kernels, options, publish, environment.store);
     await line?.talk((connection) => spreadPosition(connection, run));
     run.kept = planKept(model, layout, run.state.step);
     resetWords(run);
-    snapshotFile = placeSnapshots(run);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
     if (!stopRequested() && run.state.step < plan.steps) run.found = await probeOnMain(run, kernels);
     const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory, line?.url);
