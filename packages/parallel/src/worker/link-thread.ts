@@ -11,11 +11,11 @@ import { AbortedError, Barrier, LookingWords, rest } from "../shared/barrier.ts"
 import { Control } from "../shared/control.ts";
 
 /**
- * Looks before it sleeps: what is on its way often comes soon. Few: where workers keep all cores busy, who has looked for
- * long waits for a worker's whole slice of time, some milliseconds, when there is something to do.
+ * While all workers wait for the network, the link looks often: some times at once, then with short rests. While they
+ * compute, each look may take a core from one of them, for longer than it lasts.
  */
 const mostLooks = 16;
-const [sleepMs, mostSleepMs] = [0.05, 0.5];
+const [restMs, mostRestMs, busyRestMs] = [0.05, 0.5, 0.4];
 
 /** A link with its connection, and where it is. */
 export interface LinkThread {
@@ -89,10 +89,10 @@ export function driveLink({ link, control, setup, where }: LinkThread): void {
   for (const pause of link.loop()) {
     if (pause === "network") {
       requireGoingOn(control);
-      if (++looks < mostLooks) continue;
+      const allWait = control.load("reduceArrived") === setup.plan.workers;
+      if (++looks < mostLooks && allWait) continue;
       control.beat(rank);
-      // Passes may take long: the longer it waits, the less often it looks.
-      rest(control, Math.min(mostSleepMs, sleepMs * (1 + looks / 256)));
+      rest(control, allWait ? Math.min(mostRestMs, restMs * (1 + looks / 256)) : busyRestMs);
     } else if (pause instanceof Barrier) {
       where.phase = "barrier";
       control.setPhase(rank, "barrier", where.step);
