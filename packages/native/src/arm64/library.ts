@@ -1,7 +1,7 @@
 // Kernels as one block of machine code that runs wherever it lies.
 import type { Definition, Routine } from "@shardgrad/core/kernels";
+import { CalledRoutines } from "../allocation/calls.ts";
 import type { Label } from "../assembler/labels.ts";
-import { newLabel } from "../assembler/labels.ts";
 import { Asm, link, sp, zero } from "./asm.ts";
 import { Constants, parameters as given, otherScratch, scratch } from "./frame.ts";
 import { neon } from "./machine.ts";
@@ -23,22 +23,12 @@ export interface Arm64Library {
 export function compileArm64(definitions: readonly Definition[]): Arm64Library {
   const a = new Asm();
   const constants = new Constants();
-  const labels = new Map<Routine, Label>();
-  const waiting: Routine[] = [];
-  const labelOf = (routine: Routine) => {
-    let label = labels.get(routine);
-    if (!label) {
-      label = newLabel();
-      labels.set(routine, label);
-      waiting.push(routine);
-    }
-    return label;
-  };
+  const routines = new CalledRoutines();
   const entries = new Map<string, number>();
   for (const definition of definitions) {
     const routine = definition.record(neon);
-    entries.set(definition.name, emitEntry(a, definition, routine, labelOf(routine)));
-    for (let next = waiting.pop(); next; next = waiting.pop()) emitRoutine(a, next, constants, labelOf);
+    entries.set(definition.name, emitEntry(a, definition, routine, routines.labelOf(routine)));
+    routines.emit((next) => emitRoutine(a, next, constants, routines.labelOf));
   }
   constants.place(a);
   return { code: a.finish(), entries };

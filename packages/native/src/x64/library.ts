@@ -1,8 +1,8 @@
 // Kernels as one block of machine code that runs wherever it lies.
 import type { Definition, Routine } from "@shardgrad/core/kernels";
+import { CalledRoutines } from "../allocation/calls.ts";
 import { Asm } from "../assembler/asm.ts";
 import type { Label } from "../assembler/labels.ts";
-import { newLabel } from "../assembler/labels.ts";
 import type { Reg } from "../assembler/operands.ts";
 import { mem, rax, rcx, rdi, rsi, rsp } from "../assembler/operands.ts";
 import { Constants } from "./frame.ts";
@@ -24,27 +24,16 @@ export interface Library {
 export function compileLibrary(definitions: readonly Definition[], machine: Machine): Library {
   const a = new Asm();
   const constants = new Constants(machine);
-  const labels = new Map<Routine, Label>();
-  const waiting: Routine[] = [];
-  const labelOf = (routine: Routine) => {
-    let label = labels.get(routine);
-    if (!label) {
-      label = newLabel();
-      labels.set(routine, label);
-      waiting.push(routine);
-    }
-    return label;
-  };
+  const routines = new CalledRoutines();
   const entries = { sysv: new Map<string, number>(), win64: new Map<string, number>() };
   for (const definition of definitions) {
     const routine = definition.record(machine.target);
     for (const convention of ["sysv", "win64"] as const)
       entries[convention].set(
         definition.name,
-        emitEntry(a, definition, routine, convention, labelOf(routine)),
+        emitEntry(a, definition, routine, convention, routines.labelOf(routine)),
       );
-    for (let next = waiting.pop(); next; next = waiting.pop())
-      emitRoutine(a, next, machine, constants, labelOf);
+    routines.emit((next) => emitRoutine(a, next, machine, constants, routines.labelOf));
   }
   constants.place(a);
   return { code: a.finish(), entries };
