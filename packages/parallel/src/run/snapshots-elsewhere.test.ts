@@ -1,6 +1,6 @@
 // Runs that keep their snapshots in a file, or none. They restart and save to the same bits as one that has them in
 // memory, and leave nothing behind. What they cannot do is told in one line.
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -188,8 +188,9 @@ describe.runIf(process.platform === "linux")("a disk that is full ends the run i
     });
     const emit = (event: TrainEvent) => {
       if (event.type !== "epoch" || event.epoch !== 1) return;
-      rmSync(path);
-      symlinkSync("/dev/full", path);
+      // In one go: a worker may open the file at any moment.
+      symlinkSync("/dev/full", `${path}-full`);
+      renameSync(`${path}-full`, path);
     };
     const endless = { ...options, epochs: 100_000, snapshots: "disk", snapshotEvery: 2 } as const;
     const error = await runJob(job, endless, { emit }).catch((reason: unknown) => reason);
