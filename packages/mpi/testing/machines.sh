@@ -9,7 +9,9 @@
 #   machines.sh down
 #
 # The rate is that of each machine's link, each way; the delay is one way, so a round trip takes twice as long. Without
-# them the links are as fast as the kernel copies. `run` starts mpirun on m0, as its user would.
+# them the links are as fast as the kernel copies. TCP's congestion control is Linux's default, cubic, whatever this
+# machine has (`--congestion bbr`): it decides how several machines share a link. `run` starts mpirun on m0, as its user
+# would.
 set -euo pipefail
 bridge=sgbr
 net=10.77.0
@@ -42,13 +44,14 @@ down() {
 }
 
 up() {
-  local machines=2 rate='' delay='' burst=128kb
+  local machines=2 rate='' delay='' burst=128kb congestion=cubic
   while [ $# -gt 0 ]; do
     case $1 in
       --machines) machines=$2 ;;
       --rate) rate=$2 ;;
       --delay) delay=$2 ;;
       --burst) burst=$2 ;;
+      --congestion) congestion=$2 ;;
       *) fail "unknown option $1; see the head of the script" ;;
     esac
     shift 2
@@ -66,6 +69,10 @@ up() {
     ip -n "m$i" addr add "$net.$((i + 1))/24" dev e0
     ip -n "m$i" link set lo up
     ip -n "m$i" link set e0 up
+    ip netns exec "m$i" sysctl -qw "net.ipv4.tcp_congestion_control=$congestion" 2> /dev/null || {
+      down
+      fail "TCP's $congestion is not allowed here: sysctl -w net.ipv4.tcp_allowed_congestion_control='$(sysctl -n net.ipv4.tcp_allowed_congestion_control) $congestion', or --congestion with one of these"
+    }
     mkdir -p "/etc/netns/m$i"
     {
       echo '127.0.0.1 localhost'
@@ -78,7 +85,7 @@ up() {
     fi
     [ -z "$delay" ] || delay_arrivals "$i" "$delay"
   done
-  echo "machines: $machines, rate ${rate:-unlimited}, delay ${delay:-none}"
+  echo "machines: $machines, rate ${rate:-unlimited}, delay ${delay:-none}, TCP $congestion"
 }
 
 # Where packets arrive, as the sender's kernel limits what it has under way within itself.

@@ -112,12 +112,6 @@ export class PieceAverage {
         ),
       ),
     );
-    const results = others.flatMap((other) => {
-      const [first, last] = pieces[other]!;
-      return messagesOf(last - first).map(([from, to]) =>
-        transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
-      );
-    });
     for (const { other, from, to } of inTurns(others, pieces)) {
       for (const block of blocksOf(machine))
         sent.push(transport.send(other, tag.pieces, slotAt(block.from, from), 4 * (to - from)));
@@ -142,6 +136,14 @@ export class PieceAverage {
       );
       for (const other of others) sent.push(transport.send(other, tag.results, into, 4 * (to - from)));
     }
+    // Only now: a long message does not leave before its receiver asks for it, so sums go first, and all machines get
+    // to their own pieces sooner.
+    const results = others.flatMap((other) => {
+      const [first, last] = pieces[other]!;
+      return messagesOf(last - first).map(([from, to]) =>
+        transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
+      );
+    });
     yield* this.#connection.settle(results);
     yield* this.#connection.settle(sent);
   }
