@@ -112,6 +112,17 @@ export class PieceAverage {
         ),
       ),
     );
+    const ask = () =>
+      others.flatMap((other) => {
+        const [first, last] = pieces[other]!;
+        return messagesOf(last - first).map(([from, to]) =>
+          transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
+        );
+      });
+    // A message does not leave before its receiver asks for it. The results of a short part are asked for after its sums,
+    // so that sums go first, and all machines get to their own pieces sooner. Those of a long part would come all at
+    // once then, more than a switch holds for a machine.
+    const results = messagesOf(end - start).length > 1 ? ask() : undefined;
     for (const { other, from, to } of inTurns(others, pieces)) {
       for (const block of blocksOf(machine))
         sent.push(transport.send(other, tag.pieces, slotAt(block.from, from), 4 * (to - from)));
@@ -136,15 +147,7 @@ export class PieceAverage {
       );
       for (const other of others) sent.push(transport.send(other, tag.results, into, 4 * (to - from)));
     }
-    // Only now: a long message does not leave before its receiver asks for it, so sums go first, and all machines get
-    // to their own pieces sooner.
-    const results = others.flatMap((other) => {
-      const [first, last] = pieces[other]!;
-      return messagesOf(last - first).map(([from, to]) =>
-        transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
-      );
-    });
-    yield* this.#connection.settle(results);
+    yield* this.#connection.settle(results ?? ask());
     yield* this.#connection.settle(sent);
   }
 }
