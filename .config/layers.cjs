@@ -64,6 +64,8 @@ const rooms = [
   ["training-run", "train", "profile-job", "graph-job", "load", "predict-rows", "evaluate"],
   ["index", "engine", "command", "worker-entry"],
 ];
+/** What threads share, as parallel's README has it: single words, tables, flat arrays, where all of it lies, copies of it. */
+const sharedRooms = [["words"], ["tables"], ["arrays"], ["layout"], ["snapshots", "bind-model", "digest"]];
 /** The rooms of native, those of mpi, of data, and of shardgrad, from left to right. */
 const nativeRooms = [
   ["errors"],
@@ -126,6 +128,7 @@ module.exports = {
     ...upwards("core-layer", core, layers),
     ...upwards("definition-room", definitions, definitionRooms),
     ...upwards("room", parallel, rooms),
+    ...upwards("shared-room", `${parallel}shared/`, sharedRooms),
     ...upwards("native-room", native, nativeRooms),
     ...upwards("mpi-room", mpi, mpiRooms),
     ...upwards("data-room", data, dataRooms),
@@ -150,13 +153,18 @@ module.exports = {
       },
     },
     {
-      name: "definition-without-a-room",
-      comment: "A file beside the rooms of the definitions would escape their order.",
+      name: "file-without-a-room",
+      comment:
+        "A file beside the rooms of the definitions, or of what threads share, would escape their order.",
       severity: "error",
       from: {},
       to: {
-        path: definitions,
-        pathNot: [members(definitions, definitionRooms.flat()), shipped.pathNot],
+        path: [definitions, `${parallel}shared/`],
+        pathNot: [
+          members(definitions, definitionRooms.flat()),
+          members(`${parallel}shared/`, sharedRooms.flat()),
+          shipped.pathNot,
+        ],
       },
     },
     {

@@ -5,5 +5,5 @@ export { phases } from "./errors.ts";
 export { type Launch, machinesOf } from "./machines/launcher.ts";
 export type { Ticket, Transport, TransportPackage } from "./machines/transport.ts";
 export { cpuQuota, usableCores } from "./plan/cpu-limit.ts";
-export { Barrier, type BarrierOptions } from "./shared/barrier.ts";
-export { Control, controlBytes } from "./shared/control.ts";
+export { Barrier, type BarrierOptions } from "./shared/words/barrier.ts";
+export { Control, controlBytes } from "./shared/words/control.ts";

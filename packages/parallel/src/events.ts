@@ -5,8 +5,8 @@ import type { Direction } from "./metrics/definition.ts";
 import type { ToldMetrics } from "./metrics/plan.ts";
 import type { Params } from "./params.ts";
 import type { MemoryBudget } from "./plan/memory-budget.ts";
-import type { TimedPhase } from "./shared/phase-clock.ts";
-import type { StepRecord, ToldRates } from "./shared/step-records.ts";
+import type { TimedPhase } from "./shared/tables/phase-clock.ts";
+import type { StepRecord, ToldRates } from "./shared/tables/step-records.ts";
 import type { ReduceMode } from "./step/allreduce.ts";
 
 export interface StartEvent {

@@ -1,9 +1,9 @@
 // Who looks on at a run from another package, such as a log, a report or a live page. It is told everything and takes
 // nothing from the run's own listeners. Workers never wait for it.
 import type { StepEnd, TrainEvent } from "./events.ts";
-import type { StepCalls } from "./shared/kernel-calls.ts";
-import type { PhaseMark } from "./shared/phase-marks.ts";
-import type { StepTimes } from "./shared/step-times.ts";
+import type { StepCalls } from "./shared/tables/kernel-calls.ts";
+import type { PhaseMark } from "./shared/tables/phase-marks.ts";
+import type { StepTimes } from "./shared/tables/step-times.ts";
 
 /** A step as onlookers see it. */
 export interface ObservedStep extends StepEnd, StepTimes {}

@@ -13,7 +13,7 @@ import type { RunKernels } from "./plan/run-kernels.ts";
 import { chooseKernels, loadKernels, tellKernels } from "./plan/run-kernels.ts";
 import type { TrainOptions } from "./plan/train-options.ts";
 import { checkValues } from "./plan/train-options.ts";
-import { trainedParameters } from "./shared/untrained.ts";
+import { trainedParameters } from "./shared/arrays/untrained.ts";
 import { RunPlace } from "./step/run-place.ts";
 
 /** The options of `profileJob`. */

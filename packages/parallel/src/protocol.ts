@@ -14,7 +14,7 @@ import type { RunKernels } from "./plan/run-kernels.ts";
 import type { RunPlan } from "./plan/run-plan.ts";
 import type { Digest } from "./shared/digest.ts";
 import type { Layout } from "./shared/layout.ts";
-import type { RunState, SnapshotPlan } from "./shared/snapshots.ts";
+import type { RunState, SnapshotPlan } from "./shared/snapshots/snapshots.ts";
 import type { BestSoFar } from "./step/best-epoch.ts";
 
 /** The job as the main thread has it. Each worker loads it and must get the same. */

@@ -3,9 +3,9 @@
 // the abort). An abort may come from outside at any point, and always comes after a crash. Sleepers may wake up
 // spuriously, any number of times. Unless `exact`, states count as one if they differ only in data that nobody will
 // read again, or in which rank is which.
-import { abortStages, Barrier, stages } from "../src/shared/barrier.ts";
-import type { ControlWord } from "../src/shared/control.ts";
-import { Control, controlBytes } from "../src/shared/control.ts";
+import { abortStages, Barrier, stages } from "../src/shared/words/barrier.ts";
+import type { ControlWord } from "../src/shared/words/control.ts";
+import { Control, controlBytes } from "../src/shared/words/control.ts";
 import type { Model, Move } from "./model-checker.ts";
 import { Violation } from "./model-checker.ts";
 import { SimulatedWords } from "./simulated-words.ts";

@@ -7,7 +7,7 @@ import { findJob } from "../src/job/load-job.ts";
 import type { TrainOptions } from "../src/plan/train-options.ts";
 import { coordinate } from "../src/run/coordinator.ts";
 import { ReservedMemory } from "../src/run/reserved-memory.ts";
-import type { SnapshotsChoice } from "../src/shared/snapshot-slots.ts";
+import type { SnapshotsChoice } from "../src/shared/snapshots/snapshot-slots.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 import type { SimulatedFault, World } from "./simulated-workers.ts";
 import { faultKinds, SleepingWords, startSimulated } from "./simulated-workers.ts";

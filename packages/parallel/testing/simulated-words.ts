@@ -1,7 +1,7 @@
 // Shared words for the model checker: every operation is one move of one rank, in the order that the checker chooses. A
 // sleeping rank is recorded, not blocked: its Barrier is already at its next step, which it does once the checker lets
 // it continue.
-import type { SharedWords } from "../src/shared/barrier.ts";
+import type { SharedWords } from "../src/shared/words/barrier.ts";
 
 export class SimulatedWords implements SharedWords {
   readonly view: Int32Array;

@@ -5,9 +5,9 @@
 import type { AnyModule, Optimizer, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
-import { readCell } from "../shared/float64-table.ts";
+import { trainedTensors } from "../shared/arrays/untrained.ts";
 import type { Layout } from "../shared/layout.ts";
-import { trainedTensors } from "../shared/untrained.ts";
+import { readCell } from "../shared/tables/float64-table.ts";
 
 /** Records for one shard which parameters its loss depends on: those that got a gradient. */
 export function noteReached(layout: Layout, shard: number, found: readonly (Tensor | null)[]): void {

@@ -3,11 +3,11 @@
 import type { AnyModule } from "@shardgrad/core";
 import { Storage, trainingKernels } from "@shardgrad/core/engine";
 import { NonFiniteError } from "../errors.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import { floatsAt, sliceOf } from "../shared/arrays/slices.ts";
+import { untrainedTensors } from "../shared/arrays/untrained.ts";
 import type { Layout } from "../shared/layout.ts";
-import { floatsAt, sliceOf } from "../shared/slices.ts";
-import { untrainedTensors } from "../shared/untrained.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
 
 /** Float32 numbers that outlive a step. Can be sent to other threads. */
 export interface KeptNumbers {

@@ -11,12 +11,17 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
 import { JobError } from "../errors.ts";
-import type { Barrier } from "../shared/barrier.ts";
-import type { Control } from "../shared/control.ts";
+import {
+  plainTensors,
+  runningStatistics,
+  untrainedTensors,
+  watchTraining,
+} from "../shared/arrays/untrained.ts";
 import { hashTensor } from "../shared/digest.ts";
 import type { Layout } from "../shared/layout.ts";
-import type { Pauses } from "../shared/pauses.ts";
-import { plainTensors, runningStatistics, untrainedTensors, watchTraining } from "../shared/untrained.ts";
+import type { Barrier } from "../shared/words/barrier.ts";
+import type { Control } from "../shared/words/control.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 
 /** A range of shared memory that belongs to one tensor. */
 interface Block {

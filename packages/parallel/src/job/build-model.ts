@@ -4,7 +4,7 @@ import type { AnyModule } from "@shardgrad/core";
 import { MemoryError, Module, Optimizer, ShardgradError } from "@shardgrad/core";
 import type { Columns, SampleShapes } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
-import { checkUntrained, trainedParameters, trainedTensors } from "../shared/untrained.ts";
+import { checkUntrained, trainedParameters, trainedTensors } from "../shared/arrays/untrained.ts";
 import type { OptimizerContext, RunJob } from "./define-job.ts";
 
 /** The length of a run, for schedules. */

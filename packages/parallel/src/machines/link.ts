@@ -4,7 +4,7 @@
 //   workers:  … passes → barrier ─────────────────────────────────→ barrier → update …
 //   link:                barrier → words, losses → average, by piece → barrier
 //
-// Where gradients leave early (shared/buckets.ts), the link averages them part by part while the passes go on. What is
+// Where gradients leave early (shared/arrays/buckets.ts), the link averages them part by part while the passes go on. What is
 // left for the order are words and losses.
 //
 // Every order is given by all machines in the same step: what decides about it is the same numbers everywhere, or words
@@ -15,16 +15,16 @@ import type { Phase } from "../errors.ts";
 import { MachineError } from "../errors.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
-import type { Barrier } from "../shared/barrier.ts";
-import { BucketWords } from "../shared/buckets.ts";
-import type { Control } from "../shared/control.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { planTable, readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import { BucketWords } from "../shared/arrays/buckets.ts";
+import { arraysToAverage } from "../shared/arrays/local-memory.ts";
+import type { Machines } from "../shared/arrays/machines.ts";
+import { allWorkers, machineOfWorker } from "../shared/arrays/machines.ts";
 import type { Layout } from "../shared/layout.ts";
-import { arraysToAverage } from "../shared/local-memory.ts";
-import type { Machines } from "../shared/machines.ts";
-import { allWorkers, machineOfWorker } from "../shared/machines.ts";
-import type { Pauses } from "../shared/pauses.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { planTable, readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
+import type { Barrier } from "../shared/words/barrier.ts";
+import type { Control } from "../shared/words/control.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { segmentsOfChunk } from "../step/evaluate.ts";
 import { MachineSums } from "../step/gradient-sums.ts";

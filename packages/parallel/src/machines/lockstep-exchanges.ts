@@ -1,11 +1,11 @@
 // What shards that normalize over the whole batch exchange (step/lockstep.ts), between machines. Blocks of other machines'
 // shards get memory here, and the table of exchanges says where.
 import { Storage } from "@shardgrad/core/engine";
-import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
+import type { Machines } from "../shared/arrays/machines.ts";
+import { shardsOfMachine } from "../shared/arrays/machines.ts";
+import { sizesAt } from "../shared/arrays/shard-exchanges.ts";
 import type { Layout } from "../shared/layout.ts";
-import type { Machines } from "../shared/machines.ts";
-import { shardsOfMachine } from "../shared/machines.ts";
-import { sizesAt } from "../shared/shard-exchanges.ts";
+import { readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
 import type { Connection, Waiting } from "./connection.ts";
 import { rowsOf, segmentsByMachine } from "./shard-rows.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import type { Feature, MachineTold } from "../../testing/simulated-machines.ts";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
-import { BucketWords } from "../shared/buckets.ts";
+import { BucketWords } from "../shared/arrays/buckets.ts";
 import { BucketSignals } from "../step/bucket-signals.ts";
 
 const features: Feature[] = [

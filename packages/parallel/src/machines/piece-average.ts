@@ -7,8 +7,8 @@
 // The arithmetic is that of core's `average`, over the same blocks as on one machine: the same bits.
 import { Tensor } from "@shardgrad/core";
 import { heap, Storage, trainingKernels } from "@shardgrad/core/engine";
+import { sliceOf } from "../shared/arrays/slices.ts";
 import type { Layout } from "../shared/layout.ts";
-import { sliceOf } from "../shared/slices.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { weightOf } from "../step/gradient-sums.ts";
 import type { Connection, Waiting } from "./connection.ts";

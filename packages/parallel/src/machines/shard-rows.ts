@@ -1,9 +1,10 @@
 // What the shards of each machine have in tables, as segments to share.
-import type { Float64Table } from "../shared/float64-table.ts";
-import { cellAddress, tableBytes } from "../shared/float64-table.ts";
+
+import type { Machines } from "../shared/arrays/machines.ts";
+import { shardsOfMachine } from "../shared/arrays/machines.ts";
 import type { Layout } from "../shared/layout.ts";
-import type { Machines } from "../shared/machines.ts";
-import { shardsOfMachine } from "../shared/machines.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { cellAddress, tableBytes } from "../shared/tables/float64-table.ts";
 import type { Segment } from "./connection.ts";
 
 /** Rows of a table. */

@@ -6,8 +6,8 @@ import { Generator, IndexError, MemoryError, noGrad, scope, stream, withGenerato
 import type { Batch, Columns } from "../data/dataset.ts";
 import { describeThrown, JobError, placeOf } from "../errors.ts";
 import type { JobContext } from "../params.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { planTable, tableBytes } from "../shared/float64-table.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { planTable, tableBytes } from "../shared/tables/float64-table.ts";
 import type { Brought, Gathered } from "./brought.ts";
 import { callMetric, finishMetric, flatten } from "./brought.ts";
 import type { Direction, Metric, MetricValue } from "./definition.ts";

@@ -7,7 +7,7 @@ import type { Callbacks } from "../events.ts";
 import type { NonFiniteRule } from "../job/step-rules.ts";
 import type { NamesChoice } from "../job/torch-names.ts";
 import type { ParamSettings } from "../params.ts";
-import type { SnapshotsChoice } from "../shared/snapshot-slots.ts";
+import type { SnapshotsChoice } from "../shared/snapshots/snapshot-slots.ts";
 import type { ReduceMode } from "../step/allreduce.ts";
 import type { CheckpointOptions } from "./checkpoint-options.ts";
 

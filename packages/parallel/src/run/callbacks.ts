@@ -2,9 +2,9 @@
 // after the fact. The workers do not wait for them, so they may be slow and still see every step.
 import type { Callbacks, StepEnd, TrainEvent } from "../events.ts";
 import type { ObservedStep, Onlooker } from "../onlooker.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { readStepRecord } from "../shared/step-records.ts";
-import { readStepTimes } from "../shared/step-times.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { readStepRecord } from "../shared/tables/step-records.ts";
+import { readStepTimes } from "../shared/tables/step-times.ts";
 
 /** The tables of a run's steps. */
 export interface RecordedSteps {

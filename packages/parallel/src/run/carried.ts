@@ -17,9 +17,9 @@ import { damagedCheckpoint } from "../errors.ts";
 import type { MetricValue } from "../metrics/definition.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import { namedValues } from "../metrics/plan.ts";
-import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord } from "../shared/epoch-records.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
+import type { EpochRecord } from "../shared/tables/epoch-records.ts";
+import { readRecord } from "../shared/tables/epoch-records.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
 
 /** The record of an epoch in a checkpoint. Metrics are stored by name, as the resumed run may have others. */
 export type SavedRecord = Omit<EpochRecord, "metrics"> & { metrics: Readonly<Record<string, MetricValue>> };

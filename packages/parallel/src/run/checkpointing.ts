@@ -12,10 +12,10 @@ import type { BestCheckpoint, CheckpointEvent, ResumeEvent } from "../events.ts"
 import { cellsOf } from "../metrics/plan.ts";
 import { gainOver } from "../metrics/steering.ts";
 import type { CheckpointOptions } from "../plan/checkpoint-options.ts";
-import type { Control } from "../shared/control.ts";
-import { writeRecord } from "../shared/epoch-records.ts";
-import type { RunState, SnapshotPlan } from "../shared/snapshots.ts";
-import { bestSlot, keepRefused, newestSlot, readState } from "../shared/snapshots.ts";
+import type { RunState, SnapshotPlan } from "../shared/snapshots/snapshots.ts";
+import { bestSlot, keepRefused, newestSlot, readState } from "../shared/snapshots/snapshots.ts";
+import { writeRecord } from "../shared/tables/epoch-records.ts";
+import type { Control } from "../shared/words/control.ts";
 import type { Carried, SavedRecord } from "./carried.ts";
 import type { MetricsAt, Saved } from "./saved-run.ts";
 import { layOutRun, loadRun } from "./saved-run.ts";

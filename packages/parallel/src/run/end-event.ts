@@ -4,10 +4,10 @@ import type { AnyModule } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import type { BestCheckpoint, EndEvent } from "../events.ts";
 import { EarlyStopping } from "../job/early-stopping.ts";
+import { tensorBytes } from "../shared/arrays/model-places.ts";
+import { trainedTensors, untrainedTensors } from "../shared/arrays/untrained.ts";
 import { timesPhases } from "../shared/layout.ts";
-import { tensorBytes } from "../shared/model-places.ts";
-import { readPhases } from "../shared/phase-clock.ts";
-import { trainedTensors, untrainedTensors } from "../shared/untrained.ts";
+import { readPhases } from "../shared/tables/phase-clock.ts";
 import type { Run } from "./prepare-run.ts";
 import type { Progress } from "./progress.ts";
 

@@ -17,9 +17,9 @@ import { quietly } from "../job/quietly.ts";
 import type { MetricsPlan } from "../metrics/plan.ts";
 import type { RunKernels } from "../plan/run-kernels.ts";
 import { loadKernels } from "../plan/run-kernels.ts";
+import type { Machines } from "../shared/arrays/machines.ts";
+import { runningStatistics, watchTraining } from "../shared/arrays/untrained.ts";
 import { hashTensor } from "../shared/digest.ts";
-import type { Machines } from "../shared/machines.ts";
-import { runningStatistics, watchTraining } from "../shared/untrained.ts";
 import { BatchSource } from "../step/batches.ts";
 
 /** The run to probe, which lies in shared memory. */

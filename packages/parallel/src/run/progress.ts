@@ -5,16 +5,16 @@ import type { TrainEvent } from "../events.ts";
 import { trainingLoss } from "../metrics/definition.ts";
 import type { MetricsPlan, ToldMetrics } from "../metrics/plan.ts";
 import { namedValues, toldMetrics } from "../metrics/plan.ts";
-import type { Control } from "../shared/control.ts";
-import type { EpochRecord } from "../shared/epoch-records.ts";
-import { readRecord } from "../shared/epoch-records.ts";
-import { readCell } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
 import { timesPhases } from "../shared/layout.ts";
-import { readPhases } from "../shared/phase-clock.ts";
-import { readStepRecord, toldRates } from "../shared/step-records.ts";
-import { waitShareOf } from "../shared/step-times.ts";
-import { rateOf, readThroughput } from "../shared/training-clock.ts";
+import type { EpochRecord } from "../shared/tables/epoch-records.ts";
+import { readRecord } from "../shared/tables/epoch-records.ts";
+import { readCell } from "../shared/tables/float64-table.ts";
+import { readPhases } from "../shared/tables/phase-clock.ts";
+import { readStepRecord, toldRates } from "../shared/tables/step-records.ts";
+import { waitShareOf } from "../shared/tables/step-times.ts";
+import { rateOf, readThroughput } from "../shared/tables/training-clock.ts";
+import type { Control } from "../shared/words/control.ts";
 
 /** Where a run began: at a checkpoint, or at 0. */
 export interface Begun {

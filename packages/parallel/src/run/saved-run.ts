@@ -11,9 +11,9 @@ import type { Plain } from "../checkpoint/state-file.ts";
 import { besideFiles } from "../checkpoint/state-file.ts";
 import { damagedCheckpoint, JobError } from "../errors.ts";
 import type { RunSources } from "../job/sources.ts";
-import type { SnapshotPlan } from "../shared/snapshots.ts";
-import { elementsIn, readState } from "../shared/snapshots.ts";
-import { trainedTensors } from "../shared/untrained.ts";
+import { trainedTensors } from "../shared/arrays/untrained.ts";
+import type { SnapshotPlan } from "../shared/snapshots/snapshots.ts";
+import { elementsIn, readState } from "../shared/snapshots/snapshots.ts";
 import type { Carried, Records, SavedRecord } from "./carried.ts";
 import { readCarried, readSaved } from "./carried.ts";
 

@@ -4,9 +4,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Mutations, Schedule } from "../../testing/simulated-run.ts";
 import { scheduleOf, simulate } from "../../testing/simulated-run.ts";
 import { doWhole, runSchedules } from "../../testing/simulated-schedules.ts";
-import { Control } from "../shared/control.ts";
-import type { RunState } from "../shared/snapshots.ts";
-import { SnapshotWriter } from "../shared/snapshots.ts";
+import type { RunState } from "../shared/snapshots/snapshots.ts";
+import { SnapshotWriter } from "../shared/snapshots/snapshots.ts";
+import { Control } from "../shared/words/control.ts";
 
 test("no schedule of 100 does anything wrong", async () => {
   // The schedules include every kind of end.

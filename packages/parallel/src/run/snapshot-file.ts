@@ -1,5 +1,5 @@
 // The file of a run that keeps its snapshots on disk: where it is, that there is room for it, and that nothing of it
-// stays. Workers write into it and the coordinator reads from it (shared/snapshot-slots.ts).
+// stays. Workers write into it and the coordinator reads from it (shared/snapshots/snapshot-slots.ts).
 import { randomBytes } from "node:crypto";
 import type { StatsFs } from "node:fs";
 import { closeSync, fstatSync, openSync, rmSync, statfsSync, statSync, unlinkSync } from "node:fs";

@@ -11,7 +11,7 @@ import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import { JobError, phases, SnapshotError, WorkerError } from "../errors.ts";
 import type { RestartEvent, StartEvent, TrainEvent } from "../events.ts";
 import type { TrainOptions } from "../plan/train-options.ts";
-import type { SnapshotsChoice } from "../shared/snapshot-slots.ts";
+import type { SnapshotsChoice } from "../shared/snapshots/snapshot-slots.ts";
 import { SnapshotFile } from "./snapshot-file.ts";
 
 const job = new URL("../../../../test/jobs/dropout.ts", import.meta.url).href;

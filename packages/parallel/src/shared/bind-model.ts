@@ -3,10 +3,10 @@ import type { AnyModule, EMAOptions, Optimizer } from "@shardgrad/core";
 import { EMA, Tensor } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { JobError } from "../errors.ts";
+import type { ParameterPlace } from "./arrays/model-places.ts";
+import { bytesPerFloat } from "./arrays/model-places.ts";
+import { trainedParameters, trainedTensors, untrainedTensors } from "./arrays/untrained.ts";
 import type { Layout } from "./layout.ts";
-import type { ParameterPlace } from "./model-places.ts";
-import { bytesPerFloat } from "./model-places.ts";
-import { trainedParameters, trainedTensors, untrainedTensors } from "./untrained.ts";
 
 /** A tensor over one parameter's part of the flat array at `base`. */
 export function tensorAt(base: number, { start, size, shape }: ParameterPlace): Tensor {

@@ -3,7 +3,7 @@ import type { AnyModule, Tensor } from "@shardgrad/core";
 import { heap } from "@shardgrad/core/engine";
 import { hashBytes } from "../data/column-hash.ts";
 import { JobError } from "../errors.ts";
-import { tensorBytes } from "./model-places.ts";
+import { tensorBytes } from "./arrays/model-places.ts";
 
 /** A tensor by name: its type, a hash of its elements, and some elements to show. */
 export interface Digest {

@@ -1,9 +1,9 @@
 import { Adagrad, Linear, SGD } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
+import { alone } from "./arrays/machines.ts";
 import { bindModel } from "./bind-model.ts";
 import { planLayout } from "./layout.ts";
-import { alone } from "./machines.ts";
 
 const allocate = (bytes: number) => Storage.allocate(bytes, "layout test");
 const sizes = {

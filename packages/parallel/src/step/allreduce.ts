@@ -4,8 +4,8 @@
 import type { EMA, Optimizer } from "@shardgrad/core";
 import { Tensor } from "@shardgrad/core";
 import { elementwiseKernels, trainingKernels } from "@shardgrad/core/engine";
-import { sumOfColumn } from "../shared/float64-table.ts";
 import type { Layout } from "../shared/layout.ts";
+import { sumOfColumn } from "../shared/tables/float64-table.ts";
 import { weightOf } from "./gradient-sums.ts";
 
 /** Who computes the averages: the workers, slice by slice, or the coordinator alone. Both give the same bits. */

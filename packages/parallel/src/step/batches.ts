@@ -11,7 +11,7 @@ import type { Purpose } from "../data/sample-random.ts";
 import { SampleStream } from "../data/sample-random.ts";
 import { describeThrown, JobError } from "../errors.ts";
 import type { RunJob } from "../job/define-job.ts";
-import { floatsAt } from "../shared/slices.ts";
+import { floatsAt } from "../shared/arrays/slices.ts";
 import { nameSample } from "./name-sample.ts";
 
 /** What a job's function returned for one sample, by column. */

@@ -1,8 +1,8 @@
-// A worker's side of parts that leave early (shared/buckets.ts): from the gradients that its last shard's backward pass
+// A worker's side of parts that leave early (shared/arrays/buckets.ts): from the gradients that its last shard's backward pass
 // has finished to the word that lets a part leave. Only replays tell early: a pass that is recorded, or run anew, may
 // fail midway and begin again.
 import { hostStep } from "@shardgrad/core/engine";
-import type { Bucket, BucketWords } from "../shared/buckets.ts";
+import type { Bucket, BucketWords } from "../shared/arrays/buckets.ts";
 import type { GradientSums } from "./gradient-sums.ts";
 
 export class BucketSignals {

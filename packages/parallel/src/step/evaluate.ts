@@ -10,9 +10,9 @@ import { callMetric, finishMetric, flatten } from "../metrics/brought.ts";
 import type { Collected, CollectedOutputs } from "../metrics/definition.ts";
 import type { CollectedPlace, MetricsPlan, PlannedMetric } from "../metrics/plan.ts";
 import { chunkCount, chunkSize } from "../metrics/plan.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { cellAddress, rowOf, sumOfColumn, tableBytes } from "../shared/float64-table.ts";
-import { floatsAt } from "../shared/slices.ts";
+import { floatsAt } from "../shared/arrays/slices.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { cellAddress, rowOf, sumOfColumn, tableBytes } from "../shared/tables/float64-table.ts";
 import type { BatchSource } from "./batches.ts";
 import { sampleWeights } from "./sample-weights.ts";
 

@@ -1,9 +1,9 @@
 import { randn, scope, useKernels } from "@shardgrad/core";
 import { Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
-import { planTable, rowOf } from "../shared/float64-table.ts";
+import { blockCount, blockElements, floatsAt, sliceOf } from "../shared/arrays/slices.ts";
 import type { Layout } from "../shared/layout.ts";
-import { blockCount, blockElements, floatsAt, sliceOf } from "../shared/slices.ts";
+import { planTable, rowOf } from "../shared/tables/float64-table.ts";
 import { normOfBlocks, sumBlocks } from "./gradient-norm.ts";
 
 useKernels("wasm");

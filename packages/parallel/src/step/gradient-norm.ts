@@ -2,9 +2,9 @@
 // flat array sums its squares in float64. Then every worker adds up the sums of all blocks, in order. The gaps between
 // parameters are zero and add nothing.
 import { trainingKernels } from "@shardgrad/core/engine";
-import { cellAddress, sumOfColumn, writeCell } from "../shared/float64-table.ts";
+import { blockElements } from "../shared/arrays/slices.ts";
 import type { Layout } from "../shared/layout.ts";
-import { blockElements } from "../shared/slices.ts";
+import { cellAddress, sumOfColumn, writeCell } from "../shared/tables/float64-table.ts";
 
 /** Sums the squares of the average from element `from` to `to`, in whole blocks. */
 export function sumBlocks(

@@ -1,9 +1,9 @@
-// Adds up the gradients of a worker's shards as they arrive, block by block (shared/gradient-slots.ts).
+// Adds up the gradients of a worker's shards as they arrive, block by block (shared/arrays/gradient-slots.ts).
 import { Tensor } from "@shardgrad/core";
 import { Storage, trainingKernels } from "@shardgrad/core/engine";
-import { readCell, tableBytes, writeCell } from "../shared/float64-table.ts";
-import type { Merge, ShardBlock } from "../shared/gradient-slots.ts";
+import type { Merge, ShardBlock } from "../shared/arrays/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
+import { readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
 
 /**
  * The weight of a block's sum in a larger sum. A single shard has its own weight, in units of a full shard. Several

@@ -10,16 +10,16 @@ import type { Exchange, Rounds } from "@shardgrad/core/engine";
 import { compileInRounds } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { JobError } from "../errors.ts";
-import { writeCell } from "../shared/float64-table.ts";
-import type { Layout } from "../shared/layout.ts";
-import type { Pauses } from "../shared/pauses.ts";
 import {
   agreeOnExchanges,
   ShardBlock,
   shareCells,
   sharesAt,
   storeMerged,
-} from "../shared/shard-exchanges.ts";
+} from "../shared/arrays/shard-exchanges.ts";
+import type { Layout } from "../shared/layout.ts";
+import { writeCell } from "../shared/tables/float64-table.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import { sumOverShards } from "./allreduce.ts";
 import type { BatchSource } from "./batches.ts";
 

@@ -1,8 +1,9 @@
 // Who contributed an infinite or NaN number to a step: the first shard, and its first parameter, in their fixed order.
 // Searched only after the fact, while the shards' results still exist.
-import { readCell } from "../shared/float64-table.ts";
-import type { ShardBlock } from "../shared/gradient-slots.ts";
+
+import type { ShardBlock } from "../shared/arrays/gradient-slots.ts";
 import type { Layout } from "../shared/layout.ts";
+import { readCell } from "../shared/tables/float64-table.ts";
 import { firstNotFinite, weightOf } from "./gradient-sums.ts";
 
 /** The non-finite results of a block's first shard, as far as they are known separately. */

@@ -1,7 +1,7 @@
 // Drives a worker's step loop on its own thread: where the loop waits for others, the thread blocks.
-import { Barrier, sleepOn } from "../shared/barrier.ts";
-import type { Control } from "../shared/control.ts";
-import type { Pauses } from "../shared/pauses.ts";
+import { Barrier, sleepOn } from "../shared/words/barrier.ts";
+import type { Control } from "../shared/words/control.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
 export async function drive(loop: Pauses, where: Whereabouts, control: Control): Promise<void> {

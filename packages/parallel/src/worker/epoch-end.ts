@@ -1,12 +1,12 @@
 // The end of an epoch, or of a run within an epoch: the evaluation, and the record of the epoch.
 import { stepsPerEpoch } from "../data/sampling.ts";
+import { allWorkers, rankAmongAll } from "../shared/arrays/machines.ts";
+import { trainedParameters } from "../shared/arrays/untrained.ts";
 import { lookAt } from "../shared/bind-model.ts";
-import type { EpochRecord } from "../shared/epoch-records.ts";
-import { writeRecord } from "../shared/epoch-records.ts";
-import { allWorkers, rankAmongAll } from "../shared/machines.ts";
-import type { Pauses } from "../shared/pauses.ts";
-import { writeStepRecord } from "../shared/step-records.ts";
-import { trainedParameters } from "../shared/untrained.ts";
+import type { EpochRecord } from "../shared/tables/epoch-records.ts";
+import { writeRecord } from "../shared/tables/epoch-records.ts";
+import { writeStepRecord } from "../shared/tables/step-records.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import { evaluateChunks, finishMetrics, metricCells } from "../step/evaluate.ts";
 import type { Worker } from "./worker-parts.ts";
 

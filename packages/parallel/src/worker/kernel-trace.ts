@@ -1,8 +1,8 @@
 // Times the kernels of one step of this worker, call by call, for a trace. A step is one whose passes over all of the
 // worker's shards are replayed; the steps before and after it are untouched.
 import type { TimedCall } from "@shardgrad/core/engine";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { hasCalls, writeCalls } from "../shared/kernel-calls.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { hasCalls, writeCalls } from "../shared/tables/kernel-calls.ts";
 import type { ShardPass } from "../step/shard-pass.ts";
 
 /** The first steps record passes, and the next ones warm up. */

@@ -6,9 +6,9 @@ import { Connection } from "../machines/connection.ts";
 import { Link } from "../machines/link.ts";
 import type { Transport } from "../machines/transport.ts";
 import type { LinkSetup } from "../protocol.ts";
-import type { SharedWords } from "../shared/barrier.ts";
-import { AbortedError, Barrier, LookingWords, rest } from "../shared/barrier.ts";
-import { Control } from "../shared/control.ts";
+import type { SharedWords } from "../shared/words/barrier.ts";
+import { AbortedError, Barrier, LookingWords, rest } from "../shared/words/barrier.ts";
+import { Control } from "../shared/words/control.ts";
 
 /**
  * While all workers wait for the network, the link looks often: some times at once, then with short rests. While they

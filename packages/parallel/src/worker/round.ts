@@ -4,7 +4,7 @@
 //   (gather, forward, backward, update (each of my shards)) per step → barrier → average my slice, hand it out → barrier
 import { stepsPerEpoch } from "../data/sampling.ts";
 import { nextSynchronization } from "../plan/local-schedule.ts";
-import type { Pauses } from "../shared/pauses.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import type { LocalSteps } from "../step/local-steps.ts";
 import { account, beginStep, checkFirst, computeShard, decide, tell } from "./step.ts";
 import type { Worker } from "./worker-parts.ts";

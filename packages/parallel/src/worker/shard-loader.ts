@@ -2,9 +2,9 @@
 // the samples of the next step are read while this one is computed.
 import type { Sampler } from "../data/sampling.ts";
 import type { RunJob } from "../job/define-job.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { addToCell } from "../shared/float64-table.ts";
 import { paceColumns } from "../shared/layout.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { addToCell } from "../shared/tables/float64-table.ts";
 import type { BatchSource } from "../step/batches.ts";
 import { shardWeight } from "../step/sample-weights.ts";
 import type { Whereabouts } from "./whereabouts.ts";

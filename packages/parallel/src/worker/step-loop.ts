@@ -1,5 +1,5 @@
 // A worker's step loop, from the start of the run to its end. It yields whenever a phase begins and whenever it waits
-// for the others (shared/pauses.ts). It knows nothing of threads: drive.ts blocks one, the simulation advances virtual
+// for the others (shared/words/pauses.ts). It knows nothing of threads: drive.ts blocks one, the simulation advances virtual
 // time.
 //
 //   one step (step.ts), or a round of separate steps (round.ts)
@@ -9,7 +9,7 @@ import type { Found } from "../checks/probe.ts";
 import { compareWithMain, firstRows, rowsOfShard, shardToProbe } from "../checks/probe.ts";
 import { samplesInStep, stepsPerEpoch } from "../data/sampling.ts";
 import { NonFiniteError } from "../errors.ts";
-import type { Pauses } from "../shared/pauses.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import { findNonFinite } from "../step/non-finite.ts";
 import { finishEpoch } from "./epoch-end.ts";
 import { trainApart } from "./round.ts";

@@ -4,10 +4,10 @@
 
 import { checkFirstStep } from "../checks/first-step.ts";
 import { stepsPerEpoch } from "../data/sampling.ts";
-import { writeCell } from "../shared/float64-table.ts";
-import type { Pauses } from "../shared/pauses.ts";
-import type { StepRecord } from "../shared/step-records.ts";
-import { nextLearningRates, writeStepRecord } from "../shared/step-records.ts";
+import { writeCell } from "../shared/tables/float64-table.ts";
+import type { StepRecord } from "../shared/tables/step-records.ts";
+import { nextLearningRates, writeStepRecord } from "../shared/tables/step-records.ts";
+import type { Pauses } from "../shared/words/pauses.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import type { Others, Worker } from "./worker-parts.ts";
 

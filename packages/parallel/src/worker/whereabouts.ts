@@ -1,12 +1,12 @@
 // Where a worker is: in which phase of which step. Reports every change to the control words, which the main thread
 // reads, to the phase clock, and to listeners. Also counts how long it waits for others.
 import type { Phase } from "../errors.ts";
-import type { Barrier } from "../shared/barrier.ts";
-import type { Control } from "../shared/control.ts";
-import type { Float64Table } from "../shared/float64-table.ts";
-import { addToCell, readCell } from "../shared/float64-table.ts";
-import type { PhaseClock } from "../shared/phase-clock.ts";
-import type { PhaseMarks } from "../shared/phase-marks.ts";
+import type { Float64Table } from "../shared/tables/float64-table.ts";
+import { addToCell, readCell } from "../shared/tables/float64-table.ts";
+import type { PhaseClock } from "../shared/tables/phase-clock.ts";
+import type { PhaseMarks } from "../shared/tables/phase-marks.ts";
+import type { Barrier } from "../shared/words/barrier.ts";
+import type { Control } from "../shared/words/control.ts";
 
 /** Called for each phase that begins, with the step, counted from 1, and the worker. */
 export type PhaseListener = (phase: Phase, step: number, rank: number) => void;

@@ -18,7 +18,7 @@ import { loadKernels } from "../plan/run-kernels.ts";
 import { loadWideKernels } from "../plan/wide-memory.ts";
 import type { LinkSetup, Notice, Outcome, WorkerApi, WorkerSetup, WorkerTask } from "../protocol.ts";
 import { isLink } from "../protocol.ts";
-import { AbortedError } from "../shared/barrier.ts";
+import { AbortedError } from "../shared/words/barrier.ts";
 import { drive } from "./drive.ts";
 import type { LinkThread } from "./link-thread.ts";
 import { driveLink, setUpLink } from "./link-thread.ts";

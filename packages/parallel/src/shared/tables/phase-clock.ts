@@ -9,9 +9,9 @@
 //
 // Clocks of different threads cannot be compared, but durations can: if all workers left the previous barrier together,
 // the one that worked longest arrives last. If one of them woke up late, the others' wait for it also counts as wake.
-import type { Phase } from "../errors.ts";
-import { phases } from "../errors.ts";
-import { cacheLineBytes } from "./control.ts";
+import type { Phase } from "../../errors.ts";
+import { phases } from "../../errors.ts";
+import { cacheLineBytes } from "../words/control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { addToCell, readCell, tableBytes, writeCell } from "./float64-table.ts";
 

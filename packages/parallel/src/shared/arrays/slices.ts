@@ -1,6 +1,6 @@
 // Divides the flat arrays of a run: into one slice per worker, and into blocks whose squares are summed together.
 import { heap } from "@shardgrad/core/engine";
-import { cacheLineBytes } from "./control.ts";
+import { cacheLineBytes } from "../words/control.ts";
 
 export const floatsPerLine = cacheLineBytes / 4;
 

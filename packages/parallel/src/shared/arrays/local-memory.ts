@@ -2,9 +2,9 @@
 // and step records since the last synchronization. A synchronization puts the averages into the run's own arrays, which
 // everything else reads. See local-steps.ts.
 import { foldPairwise } from "@shardgrad/core/engine";
-import type { Allocate } from "./allocate.ts";
-import type { Float64Table } from "./float64-table.ts";
-import { partOf, planTable, readCell, tableBytes, writeCell } from "./float64-table.ts";
+import type { Allocate } from "../tables/allocate.ts";
+import type { Float64Table } from "../tables/float64-table.ts";
+import { partOf, planTable, readCell, tableBytes, writeCell } from "../tables/float64-table.ts";
 import type { GradientSlots } from "./gradient-slots.ts";
 import { planSlots } from "./gradient-slots.ts";
 import { alone } from "./machines.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { heap, Storage } from "@shardgrad/core/engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SnapshotError } from "../errors.ts";
+import { SnapshotError } from "../../errors.ts";
 import type { SharedArray, SlotPlan, SnapshotsChoice } from "./snapshot-slots.ts";
 import { bytesInSlot, restoreSlot, slotBytes, storeSlot } from "./snapshot-slots.ts";
 

@@ -2,9 +2,9 @@
 // appends to its row until that is full, and the main thread reads what is new. A mark is written before the count is
 // raised, so a reader that sees the count sees the mark. All times are of the machine's one monotonic clock.
 import { heap } from "@shardgrad/core/engine";
-import type { Phase } from "../errors.ts";
-import { phases } from "../errors.ts";
-import { cacheLineBytes } from "./control.ts";
+import type { Phase } from "../../errors.ts";
+import { phases } from "../../errors.ts";
+import { cacheLineBytes } from "../words/control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { cellAddress, readCell, tableBytes, writeCell } from "./float64-table.ts";
 

@@ -3,8 +3,8 @@
 // themselves, which must then not change while somebody reads it. Knows nothing of when.
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { heap } from "@shardgrad/core/engine";
-import { SnapshotError } from "../errors.ts";
-import { sliceOf } from "./slices.ts";
+import { SnapshotError } from "../../errors.ts";
+import { sliceOf } from "../arrays/slices.ts";
 
 /** Where a run keeps its snapshots. */
 export type SnapshotsChoice = "memory" | "disk" | "off";

@@ -1,7 +1,7 @@
 // The points where a worker's step loop pauses, as it yields them: a phase begins, or it waits for others. The driver
 // of the loop decides what a pause is: a thread blocks (worker/drive.ts), a simulated run advances virtual time. Only for
 // a job that reads ahead the loop also waits for promises, and the thread serves its events meanwhile.
-import type { Phase } from "../errors.ts";
+import type { Phase } from "../../errors.ts";
 import type { Barrier } from "./barrier.ts";
 
 /**

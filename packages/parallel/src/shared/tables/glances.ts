@@ -3,8 +3,9 @@
 // workers look at the next step, or at the next round of steps: then they time its phases and take the norm of its
 // gradient. Rank 0 writes a row of a ring in shared memory before it raises the word `glances`, and the main thread
 // reads what is new. Rows that it reads too late are lost: who wants every step has `step-records.ts`.
+
+import type { Control } from "../words/control.ts";
 import type { Allocate } from "./allocate.ts";
-import type { Control } from "./control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { planTable, readCell, rowOf, writeCell } from "./float64-table.ts";
 import type { StepRecord } from "./step-records.ts";

@@ -3,12 +3,12 @@
 // slot, and announces the finished copy. Where the slots are is snapshot-slots.ts's part.
 import type { Tensor } from "@shardgrad/core";
 import type { Storage } from "@shardgrad/core/engine";
-import type { Control } from "./control.ts";
-import type { Float64Table } from "./float64-table.ts";
-import { planTable, readCell, writeCell } from "./float64-table.ts";
-import type { Layout } from "./layout.ts";
-import { tensorBytes } from "./model-places.ts";
-import type { Pauses } from "./pauses.ts";
+import { tensorBytes } from "../arrays/model-places.ts";
+import type { Layout } from "../layout.ts";
+import type { Float64Table } from "../tables/float64-table.ts";
+import { planTable, readCell, writeCell } from "../tables/float64-table.ts";
+import type { Control } from "../words/control.ts";
+import type { Pauses } from "../words/pauses.ts";
 import type { Share, SharedArray, SlotPlan, SnapshotsChoice } from "./snapshot-slots.ts";
 import { bytesInSlot, restoreSlot, slotBytes, storeSlot } from "./snapshot-slots.ts";
 

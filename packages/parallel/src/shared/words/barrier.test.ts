@@ -4,9 +4,9 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it, test } from "vitest";
-import { BarrierModel } from "../../testing/barrier-model.ts";
-import { byCoordinator, byWorkers } from "../../testing/barrier-runs.ts";
-import { explore } from "../../testing/model-checker.ts";
+import { BarrierModel } from "../../../testing/barrier-model.ts";
+import { byCoordinator, byWorkers } from "../../../testing/barrier-runs.ts";
+import { explore } from "../../../testing/model-checker.ts";
 import type { BarrierOptions, SharedWords } from "./barrier.ts";
 import { AbortedError, Barrier, stages } from "./barrier.ts";
 import { Control, controlBytes } from "./control.ts";

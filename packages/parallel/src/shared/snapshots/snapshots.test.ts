@@ -2,9 +2,9 @@
 // multiple.
 import { heap, Storage } from "@shardgrad/core/engine";
 import { expect, it } from "vitest";
-import { Control, controlBytes } from "./control.ts";
-import { planTable } from "./float64-table.ts";
-import type { Pauses } from "./pauses.ts";
+import { planTable } from "../tables/float64-table.ts";
+import { Control, controlBytes } from "../words/control.ts";
+import type { Pauses } from "../words/pauses.ts";
 import type { SnapshotSchedule } from "./snapshots.ts";
 import { bestSlot, keepRefused, SnapshotWriter } from "./snapshots.ts";
 

@@ -3,7 +3,7 @@
 // times are of the machine's one monotonic clock, as those of phase-marks.ts.
 import type { TimedCall } from "@shardgrad/core/engine";
 import { heap } from "@shardgrad/core/engine";
-import { cacheLineBytes } from "./control.ts";
+import { cacheLineBytes } from "../words/control.ts";
 import type { Float64Table } from "./float64-table.ts";
 import { cellAddress, tableBytes } from "./float64-table.ts";
 import { clockOffsetMs } from "./phase-marks.ts";

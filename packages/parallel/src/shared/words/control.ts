@@ -1,7 +1,7 @@
 // The Int32 words that the threads of a run share. Each has its own cache line: sharing a line was eight times slower
 // in measurements. This file says who writes and who reads each word. Only barrier.ts may wait on them.
-import type { Phase } from "../errors.ts";
-import { phases } from "../errors.ts";
+import type { Phase } from "../../errors.ts";
+import { phases } from "../../errors.ts";
 
 export const cacheLineBytes = 64;
 

@@ -2,7 +2,7 @@
 // lie in shared memory; plain tensors are constants. Knows core only; model-places.ts decides where they lie.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { BatchNorm1d, BatchNorm2d } from "@shardgrad/core";
-import { JobError } from "../errors.ts";
+import { JobError } from "../../errors.ts";
 
 /** Parameters that are not frozen, with their names, once each. */
 export function trainedTensors(model: AnyModule): [name: string, x: Tensor][] {

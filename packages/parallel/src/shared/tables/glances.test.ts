@@ -1,6 +1,6 @@
 import { heap, Storage } from "@shardgrad/core/engine";
 import { afterEach, expect, it, vi } from "vitest";
-import { Control, controlBytes } from "./control.ts";
+import { Control, controlBytes } from "../words/control.ts";
 import { addToCell, planTable } from "./float64-table.ts";
 import { GlanceReader, Glances, planGlances } from "./glances.ts";
 import { throughputSize } from "./training-clock.ts";

@@ -2,7 +2,7 @@
 // follow from the model alone, so every thread finds the same.
 import type { AnyModule, Tensor } from "@shardgrad/core";
 import { bytesPerElement } from "@shardgrad/core/engine";
-import { cacheLineBytes } from "./control.ts";
+import { cacheLineBytes } from "../words/control.ts";
 import { floatsPerLine } from "./slices.ts";
 import { runningStatistics, trainedTensors, untrainedTensors } from "./untrained.ts";
 

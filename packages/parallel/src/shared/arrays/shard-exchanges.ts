@@ -3,9 +3,9 @@
 // ensures that), nor what the numbers mean (core's batchNorm).
 import type { Exchange, Share } from "@shardgrad/core/engine";
 import { Storage } from "@shardgrad/core/engine";
-import { JobError } from "../errors.ts";
-import type { Float64Table } from "./float64-table.ts";
-import { readCell, rowOf, tableBytes, writeCell } from "./float64-table.ts";
+import { JobError } from "../../errors.ts";
+import type { Float64Table } from "../tables/float64-table.ts";
+import { readCell, rowOf, tableBytes, writeCell } from "../tables/float64-table.ts";
 import { floatsAt } from "./slices.ts";
 
 /** What the shards of a batch share, one row each. */
