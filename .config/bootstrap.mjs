@@ -74,14 +74,15 @@ const installHash = hashOf(["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifest
 const phases = {
   install() {
     const outputs = [pinnedNode, ...members.map((folder) => `${folder}/node_modules`)];
-    return unlessStamped("node_modules/.shardgrad-install", installHash, outputs, () => {
+    return unlessStamped("node_modules/.shardgrad-install", installHash, outputs, async () => {
       // Without the pinned Node.js, an install was interrupted, but pnpm would consider it finished.
       if (!existsSync(pinnedNode)) rmSync("node_modules", { recursive: true, force: true });
       // pnpm skips optional packages, such as native bindings, that the Node.js it sees cannot run.
       const target = JSON.parse(readFileSync("package.json", "utf8")).devDependencies.node;
       const command = `npx --yes ${pnpm} install --frozen-lockfile --config.node-version=${target}`;
       // On the machine's own Node.js, as this may replace the pinned one. CI stops pnpm from asking questions.
-      return keep("pnpm install", command, { path: [], env: { CI: "true" } });
+      await keep("pnpm install", command, { path: [], env: { CI: "true" } });
+      await requirePinnedNode(target);
     });
   },
 
@@ -141,6 +142,19 @@ const phases = {
     return show("shardgrad why", ["packages/shardgrad/bin/shardgrad.js", "why", ...args]);
   },
 };
+
+/** Small systems, such as an image of a container, may lack a library that it needs and the machine's own does not. */
+async function requirePinnedNode(version) {
+  try {
+    await keep(`Node.js ${version}, on which everything runs,`, `${pinnedNode} --version`, { path: [] });
+  } catch (error) {
+    const [library] = /\blib[\w+-]+\.so[.\d]*/.exec(Buffer.concat(error.output)) ?? [];
+    if (library === undefined) throw error;
+    const how = library.startsWith("libatomic") ? ": on Debian and Ubuntu, apt-get install libatomic1" : "";
+    error.message += `; install ${library}${how}`;
+    throw error;
+  }
+}
 
 async function eachPackage(build) {
   const report = [];

@@ -75,4 +75,24 @@ describe.skipIf(process.platform === "win32")("in a clone", () => {
     await rm(join(clone, "packages/mpi/dist/index.js"));
     expect(await done("start")).toEqual(["mpi code", "train"]);
   });
+
+  it("says which library the pinned Node.js lacks, and builds nothing, each time", async () => {
+    const node = join(clone, "node_modules/node/bin/node");
+    const lacks = "libatomic.so.1: cannot open shared object file: No such file or directory";
+    await rm(node);
+    await write(
+      "node_modules/node/bin/node",
+      `#!/bin/sh\necho "node: error while loading shared libraries: ${lacks}" >&2\nexit 127\n`,
+      0o755,
+    );
+    await rm(join(clone, "node_modules/.shardgrad-install"));
+    for (const _ of [1, 2]) {
+      await expect(done("start")).rejects.toMatchObject({
+        code: 127,
+        stderr:
+          "start stopped in install: Node.js 26.0.0, on which everything runs, failed (exit code 127); install libatomic.so.1: on Debian and Ubuntu, apt-get install libatomic1\n",
+      });
+      expect(await readFile(join(clone, "notes"), "utf8")).toBe("");
+    }
+  });
 });
