@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { command, shardgrad } from "./run-command.ts";
+import { command, shardgrad, shardgradIn } from "./run-command.ts";
 import { smallJob, writeJob } from "./write-job.ts";
 
 const job = fileURLToPath(new URL("./jobs/clusters.ts", import.meta.url));
@@ -163,3 +163,16 @@ describe("a mistake is answered by one line and an exit code", () => {
     expect(stderr).toMatch(/caused by: .*here/s);
   });
 });
+
+it.each(["scale", "doctor", "predict"])(
+  "processes that do not share their work: %s under mpirun",
+  async (name) => {
+    const launched = { OMPI_COMM_WORLD_RANK: "1", OMPI_COMM_WORLD_SIZE: "2" };
+    const args = { scale: [job], doctor: [], predict: [job, "--weights", "w", "--input", "x.csv"] }[name]!;
+    const { code, stdout, stderr } = await shardgradIn(launched, name, ...args);
+    expect(stderr).toBe(
+      `shardgrad: ${name}: mpirun or srun started 2 processes of it, which do not share the work: start one, without\n`,
+    );
+    expect([code, stdout]).toEqual([2, ""]);
+  },
+);

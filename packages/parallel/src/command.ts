@@ -8,7 +8,7 @@ export { describeThrown, oneLine } from "./errors.ts";
 export { frozenCopy } from "./frozen-copy.ts";
 export { jobUrlOf } from "./job/load-job.ts";
 export { type KnownColumn, readWeightsInfo, type WeightsInfo } from "./job/weights-metadata.ts";
-export { isFirstMachine } from "./machines/launcher.ts";
+export { isFirstMachine, machinesOf } from "./machines/launcher.ts";
 export type { ObservedStep, Onlooker } from "./onlooker.ts";
 export { relaxedFuses } from "./plan/fused-multiply-add.ts";
 export { machineMemory } from "./plan/memory-budget.ts";

@@ -4,6 +4,7 @@ import { diagnose } from "../doctor/diagnose.ts";
 import { judge } from "../doctor/judge.ts";
 import { doctorLines } from "../doctor/report.ts";
 import { examples, exitCode, fail, outputFlags } from "./run-command.ts";
+import { columnsOf } from "./streams.ts";
 
 async function runDoctor({
   json = false,
@@ -15,7 +16,7 @@ async function runDoctor({
   try {
     const found = await diagnose();
     const judgement = judge(found);
-    const lines = doctorLines(found, judgement, Math.min(process.stdout.columns ?? 100, 120));
+    const lines = doctorLines(found, judgement, Math.min(columnsOf(process.stdout, 100), 120));
     process.stdout.write(json ? `${JSON.stringify({ ...found, ...judgement })}\n` : `${lines.join("\n")}\n`);
     if (judgement.problems.length > 0) process.exitCode = exitCode.failure;
   } catch (error) {

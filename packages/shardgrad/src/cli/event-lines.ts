@@ -104,7 +104,9 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
     ...(stoppedEarly === undefined ? [] : [`ended early: ${stoppedEarly}`]),
     ...(skipped === 0
       ? []
-      : [`${count.format(skipped)} steps were skipped, as something was not finite, or had no weight`]),
+      : [
+          `${skipped === 1 ? "1 step was" : `${count.format(skipped)} steps were`} skipped, as something was not finite, or had no weight`,
+        ]),
     ...waited,
   ];
 }

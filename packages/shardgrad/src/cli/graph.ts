@@ -13,6 +13,7 @@ import { foldLayers } from "../graph/fold.ts";
 import { graphLines } from "../graph/text.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { common, examples, fail, keepOutput, note } from "./run-command.ts";
+import { columnsOf } from "./streams.ts";
 
 const formats = {
   text: (graph: Graph, columns: number) => `${graphLines(graph, columns).join("\n")}\n`,
@@ -45,7 +46,7 @@ async function runGraph(job: string, flags: GraphFlags): Promise<void> {
     }
     if (json) output.write(`${JSON.stringify(whole)}\n`);
     else if (file === undefined || format !== undefined)
-      output.write(formats[format ?? "text"](graph, output.columns ?? 100));
+      output.write(formats[format ?? "text"](graph, columnsOf(output, 100)));
     if (file !== undefined && !json) output.write(`written to ${file}\n`);
   } catch (error) {
     fail(error, stack, false);

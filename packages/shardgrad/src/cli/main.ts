@@ -1,6 +1,7 @@
 // The `shardgrad` command. Each subcommand is a file of its own.
 import { createRequire } from "node:module";
 import { nearestName } from "@shardgrad/core/engine";
+import { machinesOf } from "@shardgrad/parallel/command";
 import { Command } from "commander";
 import { addDoctor } from "./doctor.ts";
 import { addEvaluate } from "./evaluate.ts";
@@ -79,6 +80,13 @@ examples(
   "train houses/job.ts --out w.safetensors",
   "help train",
 );
+program.hook("preAction", (_, command) => {
+  const launched = machinesOf(process.env);
+  if (launched === undefined || command.name() === "train") return;
+  program.error(
+    `error: ${command.name()}: mpirun or srun started ${launched.machines} processes of it, which do not share the work: start one, without`,
+  );
+});
 leaveOutWarnings();
 await program.parseAsync(portsAfterJobs(process.argv.slice(2)), { from: "user" });
 isDone = true;

@@ -1,7 +1,7 @@
 // The progress bar at the bottom of a terminal, with lines above it. Lines stay whole at any width, whoever writes
 // them.
 import cliProgress from "cli-progress";
-import { directly, divert, lineWriter } from "./streams.ts";
+import { columnsOf, directly, divert, lineWriter } from "./streams.ts";
 
 /** The longest bar, and the shortest that is still useful. */
 const [longest, shortest] = [30, 5];
@@ -35,7 +35,7 @@ export class ProgressBar {
         // The bar's estimate of the remaining time is 0 or negative until it has one.
         const left = eta > 0 ? cliProgress.Format.TimeFormat(eta, options, 5) : "…";
         const numbers = [percent, `step ${value}/${total}`, rate, `ETA ${left}`];
-        return fitBar(progress, numbers.filter(Boolean), terminal.columns ?? 80);
+        return fitBar(progress, numbers.filter(Boolean), columnsOf(terminal, 80));
       },
       stream,
       hideCursor: true,

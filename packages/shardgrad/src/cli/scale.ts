@@ -17,6 +17,7 @@ import { counts, integer, optionFlags } from "./option-flags.ts";
 import { common, examples, fail, keepOutput, note } from "./run-command.ts";
 import type { SimulateFlags } from "./simulate-flags.ts";
 import { simulateFlags, simulateOptions } from "./simulate-flags.ts";
+import { columnsOf } from "./streams.ts";
 
 interface ScaleFlags extends Omit<ScaleOptions, "params" | "onProgress">, SimulateFlags {
   set?: string[];
@@ -29,7 +30,7 @@ interface ScaleFlags extends Omit<ScaleOptions, "params" | "onProgress">, Simula
 /** The line that says what is going on, on a terminal only; each replaces the one before. */
 function announce(what: string): void {
   const { stderr } = process;
-  if (stderr.isTTY) stderr.write(`\r\u001b[K${what.slice(0, (stderr.columns ?? 80) - 1)}`);
+  if (stderr.isTTY) stderr.write(`\r\u001b[K${what.slice(0, columnsOf(stderr, 80) - 1)}`);
 }
 
 async function runScale(job: string, flags: ScaleFlags): Promise<void> {
@@ -61,7 +62,7 @@ async function runScale(job: string, flags: ScaleFlags): Promise<void> {
     );
     await write(files.svg, "the plot", () => svgFile(scalePlot(result)));
     const written = Object.values(files).filter((path) => path !== undefined);
-    const columns = Math.min(output.columns ?? 100, 120);
+    const columns = Math.min(columnsOf(output, 100), 120);
     const lines = [
       ...scaleLines(result, columns),
       ...(simulation ? ["", ...machinesLines(simulation, columns)] : []),

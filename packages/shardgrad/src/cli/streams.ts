@@ -44,10 +44,14 @@ export function lineWriter(take: (line: string) => void): { write: Write; flush:
   return { write: write as Write, flush };
 }
 
+/** The width of a stream; a terminal that does not know its own, such as Open MPI's, says 0. */
+export const columnsOf = ({ columns }: { readonly columns?: number }, unknown: number): number =>
+  columns || unknown;
+
 /** Lines as a stream shows them: a terminal that is narrower would break them within words. */
-export function fitted(text: string, { isTTY, columns }: NodeJS.WriteStream): string {
-  if (!isTTY) return text;
-  const lines = text.split("\n").flatMap((line) => wrap(line, columns || 80));
+export function fitted(text: string, stream: NodeJS.WriteStream): string {
+  if (!stream.isTTY) return text;
+  const lines = text.split("\n").flatMap((line) => wrap(line, columnsOf(stream, 80)));
   return lines.join("\n");
 }
 

@@ -14,6 +14,7 @@ import { whyPage } from "../why/page.ts";
 import { sectionsOf } from "../why/sections/index.ts";
 import { wrap } from "../wrap.ts";
 import { examples, fail } from "./run-command.ts";
+import { columnsOf } from "./streams.ts";
 
 interface WhyFlags {
   html?: string;
@@ -50,7 +51,7 @@ async function runWhy({ html, docs, stack = false }: WhyFlags): Promise<void> {
     if (docs !== undefined) {
       for (const [name, text] of whyFiles(sections, measurement)) await write(join(docs, name), name, text);
     }
-    const width = Math.min(100, Math.max(40, process.stdout.columns ?? 100));
+    const width = Math.min(100, Math.max(40, columnsOf(process.stdout, 100)));
     const answers = sections.flatMap(({ question, answer }, i) => [
       ...wrap(`${i + 1}. ${question}`, width, ""),
       "",
