@@ -78,10 +78,26 @@ describe("refused:", () => {
     ],
     [
       "a definition of kernels beside the rooms",
-      "definition-without-a-room",
+      "file-without-a-room",
       {
         [`${core}kernels/a.ts`]: 'export { b } from "./definitions/b.ts";',
         [`${core}kernels/definitions/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
+      "what threads share, beside the rooms",
+      "file-without-a-room",
+      {
+        [`${parallel}step/a.ts`]: 'export { b } from "../shared/b.ts";',
+        [`${parallel}shared/b.ts`]: "export const b = 1;",
+      },
+    ],
+    [
+      "a control word that knows an array",
+      "shared-room-0",
+      {
+        [`${parallel}shared/words/a.ts`]: 'import { b } from "../arrays/b.ts";\nexport const a = b;',
+        [`${parallel}shared/arrays/b.ts`]: "export const b = 1;",
       },
     ],
     [
@@ -150,8 +166,8 @@ describe("refused:", () => {
 it("accepts imports to the left", async () => {
   const files = {
     [`${parallel}index.ts`]: 'export { a } from "./step/a.ts";',
-    [`${parallel}step/a.ts`]: 'import { b } from "../shared/b.ts";\nexport const a = b;',
-    [`${parallel}shared/b.ts`]: "export const b = 1;",
+    [`${parallel}step/a.ts`]: 'import { b } from "../shared/words/b.ts";\nexport const a = b;',
+    [`${parallel}shared/words/b.ts`]: "export const b = 1;",
   };
   expect(await broken(files)).toEqual(new Set());
 });
@@ -167,10 +183,11 @@ const levelRules = (
   createRequire(import.meta.url)("../.config/layers.cjs") as {
     forbidden: { name: string; from: { path: string }; to: { path: string } }[];
   }
-).forbidden.filter(({ name }) => /^(core-layer|room)-\d+$/.test(name));
+).forbidden.filter(({ name }) => /^(core-layer|room|shared-room)-\d+$/.test(name));
 
 describe.each([
   [parallel, foldersOf(parallel)],
+  [`${parallel}shared/`, foldersOf(`${parallel}shared`)],
   // The families of ops are rooms, too.
   [core, foldersOf(core).flatMap((n) => (n === "ops" ? foldersOf(`${core}ops`).map((f) => `ops/${f}`) : n))],
 ])("the README of the rooms in %s", (path, rooms) => {
