@@ -64,7 +64,7 @@ const rooms = [
   ["training-run", "train", "profile-job", "graph-job", "load", "predict-rows", "evaluate"],
   ["index", "engine", "command", "worker-entry"],
 ];
-/** What threads share, as parallel's README has it: single words, tables, flat arrays, where all of it lies, copies of it. */
+/** What threads share, as their README has it: single words, tables, flat arrays, where all of it lies, copies of it. */
 const sharedRooms = [["words"], ["tables"], ["arrays"], ["layout"], ["snapshots", "bind-model", "digest"]];
 /** The rooms of native, those of mpi, of data, and of shardgrad, from left to right. */
 const nativeRooms = [
