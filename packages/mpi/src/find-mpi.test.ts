@@ -116,6 +116,21 @@ describe("what a library is", () => {
     expect(abi).toMatchObject({ handle: "int", world: 0x44000000, statusIgnore: 1 });
   });
 
+  it.each([
+    ["4.0.2", "ch4:ucx", true],
+    ["3.4", "ch4:ucx", true],
+    ["4.1.3", "ch4:ucx", true],
+    ["4.2.0", "ch4:ucx", false],
+    ["5.0.1", "ch4:ucx", false],
+    ["4.0.2", "ch4:ofi", false],
+    ["3.4", "ch3:nemesis", false],
+  ])("MPICH %s, %s: whether it may wait for ever at its end: %s", (version, device, expected) => {
+    const { hangsInFinalize } = find(
+      describing(`MPICH Version:\t${version}\nMPICH Release date:\tx\nMPICH Device:\t${device}\n`),
+    );
+    expect(hangsInFinalize).toBe(expected);
+  });
+
   it("handles of Open MPI are the addresses of its symbols", () => {
     const { abi, name } = find({ ...openMpi, ...abiVersion(-1) });
     expect(name).toBe("Open MPI 4.1.4");

@@ -49,6 +49,19 @@ export interface Identity {
   readonly abi: Abi;
   /** `"Open MPI 4.1.4"`. */
   readonly name: string;
+  /** Whether MPI_Finalize may wait for ever, unless nobody has called MPI for a while before it. */
+  readonly hangsInFinalize: boolean;
+}
+
+/**
+ * In MPI_Finalize, a machine of MPICH over UCX asks each other one for an answer, which any call of MPI there gives. Before
+ * 4.2, it then waits in a way in which it gives none: for ever, if it had its answers before the other one has asked
+ * (https://github.com/pmodels/mpich/pull/6596). If all stop calling MPI first, each gets its answers only once all have asked.
+ */
+function hangsInFinalize(version: string): boolean {
+  const [, major, minor] = /^MPICH Version:\s*(\d+)\.(\d+)/.exec(version) ?? [];
+  const isOld = Number(major) < 4 || (Number(major) === 4 && Number(minor) < 2);
+  return isOld && /^MPICH Device:\s*ch4:ucx/m.test(version);
 }
 
 /** Identifies a library: before MPI_Init, which these functions may precede. Undefined if nobody knows its ABI. */
@@ -63,7 +76,7 @@ export function identify(library: NativeLibrary): Identity | undefined {
     : version.split("\n")[0]!.slice(0, 60).trim();
   const isMpich = maker !== undefined && maker !== makers[0];
   const abi = hasStandardAbi(library) ? standard : (openMpi(library) ?? (isMpich ? mpich : undefined));
-  return abi && { abi, name };
+  return abi && { abi, name, hangsInFinalize: hangsInFinalize(version) };
 }
 
 /** Newer libraries with an ABI of their own have the function, too, and say -1. */

@@ -27,6 +27,13 @@ describe.skipIf(launchersMissing)(`messages over MPI${launchersMissing}`, () => 
       );
     });
 
+    it("machines over TCP end, though one is later than the others", async () => {
+      const env = { UCX_TLS: "tcp,self", OMPI_MCA_btl: "tcp,self" };
+      const { code, stdout } = await start(launcher, 3, "late", env);
+      expect(code).toBe(0);
+      expect(lines(stdout)).toHaveLength(3);
+    });
+
     it("abort ends all machines", async () => {
       const { code, stdout } = await start(launcher, 2, "abort");
       expect(code).not.toBe(0);

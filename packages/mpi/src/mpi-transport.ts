@@ -10,21 +10,26 @@ import { kinds, Requests } from "./requests.ts";
 /** An int in C. */
 const mostBytes = 2 ** 31 - 1;
 
+/** More than machines are apart when their last message arrives. */
+const quietMs = 500;
+
 export class MpiTransport implements Transport {
   readonly machine: number;
   readonly machines: number;
   readonly name: string;
   readonly #abi: Abi;
+  readonly #hangsInFinalize: boolean;
   readonly #calls: Calls;
   /** The address of the heap's first byte. */
   readonly #heap: number;
   readonly #requests: Requests;
 
-  constructor({ name, abi }: Mpi, calls: Calls, heap: number, { machine, machines }: Launch) {
+  constructor({ name, abi, hangsInFinalize }: Mpi, calls: Calls, heap: number, { machine, machines }: Launch) {
     this.machine = machine;
     this.machines = machines;
     this.name = name;
     this.#abi = abi;
+    this.#hangsInFinalize = hangsInFinalize;
     this.#calls = calls;
     this.#heap = heap;
     this.#requests = new Requests(abi.handleBytes);
@@ -68,6 +73,7 @@ export class MpiTransport implements Transport {
   }
 
   close(): void {
+    if (this.#hangsInFinalize) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, quietMs);
     check(this.#calls.finalize(), "closing the connection", this.#calls);
   }
 

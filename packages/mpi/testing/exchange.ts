@@ -1,5 +1,6 @@
 // A machine of the transport's tests, under mpirun: `exchange.ts main` exchanges messages from the main thread, `worker`
-// from another one, `abort` ends all, and `open` only connects. Prints one line of JSON.
+// from another one, `late` does so and machine 1 ends later than the others, `abort` ends all, and `open` only connects.
+// Prints one line of JSON.
 import assert from "node:assert/strict";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 import type { Launch, Ticket, Transport } from "@shardgrad/parallel/engine";
@@ -8,16 +9,17 @@ import { openTransport } from "../src/index.ts";
 
 const megabyte = 2 ** 20;
 
+// The processes may be more than the cores.
+const rest = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.05);
+
 /** Each machine sends to the next, and receives from the one before. */
 function exchange(transport: Transport, heap: SharedArrayBuffer): void {
   const { machine, machines } = transport;
   const [next, before] = [(machine + 1) % machines, (machine + machines - 1) % machines];
   const bytes = new Uint8Array(heap);
   const words = new Float64Array(heap);
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  // The processes may be more than the cores.
   const finish = (ticket: Ticket) => {
-    while (!transport.isDone(ticket)) Atomics.wait(pause, 0, 0, 0.05);
+    while (!transport.isDone(ticket)) rest();
   };
 
   // Large messages, in the order of sending though not in that of waiting.
@@ -74,6 +76,15 @@ function exchange(transport: Transport, heap: SharedArrayBuffer): void {
   for (const at of [512, 520]) finish(transport.receive(before, 4, at, 8));
 }
 
+/** For so long, this machine waits for a message of its own, and lets what is under way go on. */
+function linger(transport: Transport, ms: number): void {
+  const waiting = transport.receive(transport.machine, 6, 0, 0);
+  for (const start = performance.now(); performance.now() - start < ms; rest())
+    assert(!transport.isDone(waiting));
+  const tickets = [transport.send(transport.machine, 6, 0, 0), waiting];
+  for (const ticket of tickets) while (!transport.isDone(ticket)) rest();
+}
+
 /** WebAssembly that leaves its memory still throws: `(func (export "load") (param i32) (result i32) … i32.load)`. */
 function leaveMemory(): void {
   const bytes =
@@ -108,7 +119,8 @@ if (isMainThread) {
       });
       worker.on("exit", close);
     } else {
-      if (what === "main") exchange(transport, heap);
+      if (what !== "open") exchange(transport, heap);
+      if (what === "late" && launch.machine === 1) linger(transport, 300);
       leaveMemory();
       close();
     }
