@@ -24,7 +24,12 @@ export class MpiTransport implements Transport {
   readonly #heap: number;
   readonly #requests: Requests;
 
-  constructor({ name, abi, hangsInFinalize }: Mpi, calls: Calls, heap: number, { machine, machines }: Launch) {
+  constructor(
+    { name, abi, hangsInFinalize }: Mpi,
+    calls: Calls,
+    heap: number,
+    { machine, machines }: Launch,
+  ) {
     this.machine = machine;
     this.machines = machines;
     this.name = name;

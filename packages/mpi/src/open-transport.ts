@@ -1,5 +1,5 @@
 // Connects this process with the others of its launch, once; another thread then takes the connection over.
-import { fstatSync } from "node:fs";
+import { existsSync, fstatSync } from "node:fs";
 import type { Launch, TransportPackage } from "@shardgrad/parallel/engine";
 import type { Calls } from "./calls.ts";
 import { bindCalls, check, numberOf } from "./calls.ts";
@@ -36,6 +36,21 @@ function requireSocket({ PMI_FD }: NodeJS.ProcessEnv): void {
   );
 }
 
+/** More than the engine's longest messages (512 KiB) and what a library puts before them. */
+const atOnce = "528384";
+
+/**
+ * The libraries ask before a long message whether it may leave: a round trip for each, in which the line carries less. Over
+ * TCP, the engine's leave at once. Variables that are set win; mpirun --mca sets the same ones.
+ */
+function tuneForTcp(env: NodeJS.ProcessEnv): void {
+  env.OMPI_MCA_btl_tcp_eager_limit ??= atOnce;
+  // Over one connection, answers and short messages wait behind the data of others.
+  env.OMPI_MCA_btl_tcp_links ??= "4";
+  // UCX has one limit for all networks. Those that write into another machine's memory are better off with its own.
+  if (!existsSync("/sys/class/infiniband")) env.UCX_RNDV_THRESH ??= atOnce;
+}
+
 /** Starts MPI, unless another thread has. From then on, its errors are returned and do not end the process. */
 function connect(): Connected {
   const mpi = findMpi();
@@ -43,9 +58,7 @@ function connect(): Connected {
   const calls = bindCalls(mpi);
   if (numberOf(calls.initialized, "looking for a connection", calls) === 0) {
     requireSocket(process.env);
-    // Over one TCP connection, what lets the next message begin waits behind the data of others: both directions at once get
-    // half of a line. mpirun --mca btl_tcp_links sets the same variable, and wins.
-    process.env.OMPI_MCA_btl_tcp_links ??= "4";
+    tuneForTcp(process.env);
     numberOf((provided) => calls.initThread(0, 0, abi.serialized, provided), `starting ${name}`, calls);
     check(calls.setErrorHandler(abi.world, abi.errorsReturn), `starting ${name}`, calls);
   }

@@ -20,7 +20,10 @@ export interface Segment {
  */
 export const tags = { news: 1, copies: 2, lastWords: 3, parts: 8 } as const;
 
-/** Bytes of one message: less costs time for each, more delays what comes after. */
+/**
+ * Bytes of one message: less costs time for each, more delays what comes after. `@shardgrad/mpi` tells its libraries to send
+ * messages of this size at once.
+ */
 export const messageBytes = 512 * 1024;
 
 const newsBytes = 512;

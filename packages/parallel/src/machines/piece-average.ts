@@ -119,9 +119,9 @@ export class PieceAverage {
           transport.receive(other, tag.results, average + 4 * (first + from), 4 * (to - from)),
         );
       });
-    // A message does not leave before its receiver asks for it. The results of a short part are asked for after its sums,
-    // so that sums go first, and all machines get to their own pieces sooner. Those of a long part would come all at
-    // once then, more than a switch holds for a machine.
+    // Over some transports, a message does not leave before its receiver asks for it. The results of a short part are asked
+    // for after its sums, so that sums go first, and all machines get to their own pieces sooner. Those of a long part would
+    // come all at once then, more than a switch holds for a machine.
     const results = messagesOf(end - start).length > 1 ? ask() : undefined;
     for (const { other, from, to } of inTurns(others, pieces)) {
       for (const block of blocksOf(machine))
