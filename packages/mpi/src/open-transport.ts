@@ -45,8 +45,6 @@ const atOnce = "528384";
  */
 function tuneForTcp(env: NodeJS.ProcessEnv): void {
   env.OMPI_MCA_btl_tcp_eager_limit ??= atOnce;
-  // Over one connection, answers and short messages wait behind the data of others.
-  env.OMPI_MCA_btl_tcp_links ??= "4";
   // UCX has one limit for all networks. Those that write into another machine's memory are better off with its own.
   if (!existsSync("/sys/class/infiniband")) env.UCX_RNDV_THRESH ??= atOnce;
 }

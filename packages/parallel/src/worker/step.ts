@@ -47,7 +47,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
   const toldNorm = layout.stepRecords !== undefined || worker.glances?.now === true;
-  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined || others !== undefined;
+  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined;
   const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
@@ -66,7 +66,7 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   account(worker, { loss, weight }, admitted);
   if (admitted) {
     lockstep?.settle();
-    update.apply(reduce === "coordinator" || measured);
+    update.apply(!reduces || measured);
   }
   yield barrier;
   if (others && lockstep && admitted) yield* others.meet("settle", done.steps + 1);
