@@ -13,7 +13,7 @@ import { Barrier } from "../src/shared/words/barrier.ts";
 import type { Control } from "../src/shared/words/control.ts";
 import type { Pause } from "../src/shared/words/pauses.ts";
 import type { LinkThread } from "../src/worker/link-thread.ts";
-import { requireGoingOn, setUpLink } from "../src/worker/link-thread.ts";
+import { requireGoingOn, setUpLink, waitForWorkers } from "../src/worker/link-thread.ts";
 import { setUp } from "../src/worker/set-up.ts";
 import { stepLoop } from "../src/worker/step-loop.ts";
 import { outcomeOf } from "../src/worker/worker.ts";
@@ -169,9 +169,14 @@ class SimulatedWorker implements Member {
     for (const pause of stepLoop(worker)) await this.#pauseAt(pause, worker);
   }
 
-  async #runLink({ link, control, setup, where }: LinkThread): Promise<void> {
+  async #runLink(thread: LinkThread): Promise<void> {
+    const { link, control, setup, where } = thread;
     for (const pause of link.loop()) {
-      if (pause === "network") {
+      if (pause === "workers") {
+        requireGoingOn(control);
+        waitForWorkers(thread);
+        await this.#move();
+      } else if (pause === "network") {
         requireGoingOn(control);
         control.beat(setup.rank);
         await this.#move();

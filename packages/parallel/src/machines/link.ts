@@ -53,8 +53,8 @@ export const orders = [
 ] as const;
 export type Order = (typeof orders)[number];
 
-/** Where a link pauses: as a worker, and for the network. */
-export type LinkPauses = Generator<Exclude<Phase, "barrier"> | Barrier | "network", void, void>;
+/** Where a link pauses: as a worker, for the network, and, as at a barrier, for what its machine's workers bring. */
+export type LinkPauses = Generator<Exclude<Phase, "barrier"> | Barrier | "network" | "workers", void, void>;
 
 /** A worker's side of it. */
 export interface Meeting {
@@ -181,8 +181,8 @@ export class Link {
       const ready = [...missing].filter((bucket) => this.#bucketWords.toldBy(bucket) === workers);
       const isFirst = missing.size === buckets.length;
       if (isFirst && ready.length === 0 && allWait) return;
+      if (ready.length > 0) yield "reduce";
       if (isFirst && ready.length > 0) {
-        yield "reduce";
         yield* connection.share(segmentsByMachine(this.#parts, (shards) => [rowsOf(shardWeights, shards)]));
         if (sumOverShards(layout, "shardWeights") === 0) return;
       }
@@ -195,7 +195,7 @@ export class Link {
       for (const part of underWay) if (part.next().done) underWay.delete(part);
       if (missing.size === 0 && underWay.size === 0) return;
       connection.look();
-      yield "network";
+      yield underWay.size === 0 ? "workers" : "network";
     }
   }
 

@@ -51,10 +51,8 @@ export function setUpLink(
   const { plan, layout, metrics, testSamples, begin } = setup;
   const control = new Control(heap().int32, layout.control);
   const connection = new Connection(transport, { nowMs, silenceMs: plan.stallSeconds * 1000 });
-  const look = () => {
-    connection.look();
-    control.beat(setup.rank);
-  };
+  // No sign of life for its own machine: where all workers wait as well, somebody hangs.
+  const look = () => connection.look();
   const reduceBarrier = new Barrier(
     control,
     { parties: plan.workers + 1, spin: false, words: ["reduceArrived", "reduceGeneration"] },
@@ -82,12 +80,25 @@ export function requireGoingOn(control: Control): void {
   if (control.load("abort") !== 0) throw new AbortedError("another worker failed");
 }
 
+/** Like a worker at a barrier, it gives no sign of life meanwhile. */
+export function waitForWorkers({ control, setup, where }: LinkThread): void {
+  if (where.phase === "barrier") return;
+  where.phase = "barrier";
+  control.setPhase(setup.rank, "barrier", where.step);
+}
+
 /** Drives the loop of a link on its own thread. */
-export function driveLink({ link, control, setup, where }: LinkThread): void {
+export function driveLink(thread: LinkThread): void {
+  const { link, control, setup, where } = thread;
   const { rank } = setup;
   let looks = 0;
   for (const pause of link.loop()) {
-    if (pause === "network") {
+    if (pause === "workers") {
+      requireGoingOn(control);
+      waitForWorkers(thread);
+      rest(control, busyRestMs);
+      looks = 0;
+    } else if (pause === "network") {
       requireGoingOn(control);
       const allWait = control.load("reduceArrived") === setup.plan.workers;
       if (++looks < mostLooks && allWait) continue;
