@@ -5,6 +5,7 @@ import { check, failure } from "./calls.ts";
 import { MpiError } from "./errors.ts";
 import type { Mpi } from "./find-mpi.ts";
 import type { Abi } from "./libraries.ts";
+import { sleep } from "./native.ts";
 import { kinds, Requests } from "./requests.ts";
 
 /** An int in C. */
@@ -78,7 +79,7 @@ export class MpiTransport implements Transport {
   }
 
   close(): void {
-    if (this.#hangsInFinalize) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, quietMs);
+    if (this.#hangsInFinalize) sleep(quietMs);
     check(this.#calls.finalize(), "closing the connection", this.#calls);
   }
 

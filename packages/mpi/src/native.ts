@@ -61,6 +61,11 @@ export function keepTraps<T>(work: () => T): T {
   }
 }
 
+/** Stops this thread for less than a second. */
+export function sleep(ms: number): void {
+  koffi.load(null).func("int usleep(unsigned int microseconds)")(1000 * ms);
+}
+
 /** The address of a view's first element, as an integer: below 2^53 on every system. */
 export function addressOf(view: ArrayBufferView): number {
   return Number(koffi.address(view));
