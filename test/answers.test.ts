@@ -195,7 +195,7 @@ it.each<[name: string, args: () => string[], message: RegExp]>([
   [
     "a folder that is not there",
     () => ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", at("no/a.csv")],
-    /^shardgrad: predict: cannot write \S+: its folder does not exist or is not writable$/,
+    /^shardgrad: predict: cannot write \S+: its folder does not exist; make it, or name another file$/,
   ],
   [
     "a folder as a file",
@@ -205,7 +205,7 @@ it.each<[name: string, args: () => string[], message: RegExp]>([
   [
     "a file as a folder",
     () => ["predict", prices, "--weights", weights, "--input", at("new.csv"), "--out", at("new.csv/a.csv")],
-    /^shardgrad: predict: cannot write \S+: \S+new\.csv is a file, not a folder$/,
+    /^shardgrad: predict: cannot write \S+: \S+new\.csv is a file, not a folder; name another file$/,
   ],
   [
     "the input as the output, also by another name",

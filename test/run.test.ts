@@ -1,4 +1,5 @@
 // A run as a script sees it: events, stopping, the result, and what it leaves behind.
+import { mkdirSync } from "node:fs";
 import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -142,16 +143,23 @@ it("writes the weights to where a link leads, and to a device", async () => {
 it("a file of weights that cannot be written leaves the one before as it was", async () => {
   const directory = await mkdtemp(join(tmpdir(), "shardgrad-"));
   try {
-    // The temporary file's name is longer, too long.
-    const out = join(directory, `${"m".repeat(238)}.safetensors`);
-    await writeFile(out, "the one before");
-    const run = train(job, { workers: 1, steps: 1, out });
-    await expect(run).rejects.toThrow(OutputError);
-    await expect(run).rejects.toThrow(
-      /^train: cannot write the weights to .*m\.safetensors: Error: ENAMETOOLONG/,
+    // The temporary file's name is longer, too long: that is found before the run.
+    const long = join(directory, `${"m".repeat(238)}.safetensors`);
+    await writeFile(long, "the one before");
+    const started = vi.fn();
+    const refused = train(job, { workers: 1, steps: 1, out: long }).on("start", started);
+    await expect(refused).rejects.toThrow(JobError);
+    await expect(refused).rejects.toThrow(
+      /^train: cannot write .*m\.safetensors: no file can be made there \(ENAMETOOLONG: name too long\); name another file$/,
     );
-    expect(await readFile(out, "utf8")).toBe("the one before");
-    expect(await readdir(directory)).toEqual([basename(out)]);
+    expect(started).not.toHaveBeenCalled();
+    expect(await readFile(long, "utf8")).toBe("the one before");
+    // And what comes into its way during the run, only after it.
+    const out = join(directory, "m.safetensors");
+    const late = train(job, { workers: 1, steps: 1, out }).on("start", () => mkdirSync(out));
+    await expect(late).rejects.toThrow(OutputError);
+    await expect(late).rejects.toThrow(/^train: cannot write the weights to .*m\.safetensors: Error: E/);
+    expect((await readdir(directory)).sort()).toEqual([basename(out), basename(long)].sort());
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -65,7 +65,7 @@ it.each(["--html", "--docs"])(
     const file = option === "--docs" ? "/no/such/folder/why-backpropagation.md" : "/no/such/folder";
     expect([code, stderr]).toEqual([
       2,
-      `shardgrad: why: cannot write ${file}: its folder does not exist or is not writable\n`,
+      `shardgrad: why: cannot write ${file}: its folder does not exist; make it, or name another file\n`,
     ]);
   },
 );

@@ -5,9 +5,9 @@ import type { AnyModule, Module } from "@shardgrad/core";
 import type { TrainEvent, TrainingRun } from "@shardgrad/parallel";
 import type { Onlooker } from "@shardgrad/parallel/command";
 import { checkOptions, isFirstMachine, trainWatched } from "@shardgrad/parallel/command";
+import { requireDistinctFiles } from "./distinct-files.ts";
 import type { TrainOptions, WatchOptions } from "./watch-options.ts";
 import { trainOptions } from "./watch-options.ts";
-import { requireDistinctFiles } from "./writable.ts";
 
 /** Makes paths absolute, as the process may change its directory. Invalid values are refused later. */
 const absolute = (path: unknown) => (typeof path === "string" && path !== "" ? resolve(path) : path);

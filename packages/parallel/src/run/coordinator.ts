@@ -62,6 +62,7 @@ import { resumeRun } from "./resume-run.ts";
 import { SnapshotFile } from "./snapshot-file.ts";
 import { startEvent, tellOfSchedules } from "./start-event.ts";
 import { planWorkers } from "./worker-setups.ts";
+import { requireWritableFolder } from "./writable.ts";
 
 /** Who watches a run, and may stop it. */
 export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks" | "kernels"> {
@@ -98,6 +99,10 @@ export async function coordinate<M extends AnyModule>(
     const options = line && line.machine > 0 ? withoutFiles(given) : given;
     const among = line && (await greet(line, options, kernels));
     const out = await checkOutput("train", options.out);
+    const folder = options.checkpoint?.directory;
+    // A store may have a disk of its own. Whether it is a path at all is checked with the other options.
+    if (!environment.store && typeof folder === "string" && folder !== "")
+      await requireWritableFolder(`train: checkpoint ${folder}`, folder);
     const found = await findJob("train", launch.jobUrl, () => identifyJob(launch));
     const place = { memory, room: new HeapRoom(kernels) };
     const run = await prepareRun(launch.jobUrl, found, { options, wanted: wantedBy(onlooker), among }, place);

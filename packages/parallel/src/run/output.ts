@@ -1,10 +1,10 @@
 // A file that a run or a command writes at its end, such as weights: checked before the work, replaced atomically after
 // it. Knows nothing of models; it writes bytes.
-import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { access, constants, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { describeThrown, JobError, OutputError } from "../errors.ts";
+import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { describeThrown, OutputError } from "../errors.ts";
+import { besideOf, requireWritableFile } from "./writable.ts";
 
 /**
  * The absolute path of the file, checked now rather than after the work.
@@ -15,18 +15,7 @@ import { describeThrown, JobError, OutputError } from "../errors.ts";
 export async function checkOutput(operation: string, file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   const path = resolve(file);
-  const refuse = (reason: string, cause?: unknown) => {
-    throw new JobError(`${operation}: cannot write ${path}: ${reason}`, { cause });
-  };
-  const folder = await stat(dirname(path)).catch(() => undefined);
-  if (folder && !folder.isDirectory()) refuse(`${dirname(path)} is a file, not a folder`);
-  await access(dirname(path), constants.W_OK).catch((error) =>
-    refuse("its folder does not exist or is not writable", error),
-  );
-  const existing = await stat(path).catch(() => undefined);
-  if (existing?.isDirectory()) refuse("it is a folder; name a file");
-  if (existing)
-    await access(path, constants.W_OK).catch((error) => refuse("it is there, and not writable", error));
+  await requireWritableFile(`${operation}: cannot write ${path}`, path);
   return path;
 }
 
@@ -69,7 +58,7 @@ export async function writeOutput(
   // Writes through links, and into devices and pipes.
   const target = await realpath(path).catch(() => path);
   const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
-  const beside = `${target}.${randomBytes(6).toString("hex")}.part`;
+  const beside = besideOf(target);
   const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
   try {
     if (!replaces) return await writeTo(target, "w", parts);

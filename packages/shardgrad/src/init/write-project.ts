@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { JobError } from "@shardgrad/parallel";
+import { requireWritableFolder } from "@shardgrad/parallel/command";
 
 /** What was written, and what is needed next. */
 export interface Written {
@@ -103,6 +104,7 @@ export async function writeProject(folder: string, jobText: string, version: str
     [join(folder, "tsconfig.json"), tsconfigText],
   ] as const;
   const written: string[] = [];
+  await requireWritableFolder(`init: cannot write in ${folder}`, folder);
   try {
     await mkdir(folder, { recursive: true });
     for (const [path, text] of files) {

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
 import { JobError } from "@shardgrad/parallel";
 import type { ObservedStep, Onlooker } from "@shardgrad/parallel/command";
-import { describeThrown } from "@shardgrad/parallel/command";
-import { requireWritableFolder } from "../writable.ts";
+import { describeThrown, requireWritableFolder } from "@shardgrad/parallel/command";
 import { EventFile } from "./event-file.ts";
 import { LinesFile } from "./lines-file.ts";
 import type { LogRow } from "./rows.ts";
@@ -49,8 +48,8 @@ export class LogFolder implements Onlooker {
     this.#resumes = resumes;
   }
 
-  begin(): void {
-    requireWritableFolder("log", this.#folder);
+  async begin(): Promise<void> {
+    await requireWritableFolder(`train: log ${this.#folder}`, this.#folder);
     const own = Object.values(names).find((name) => existsSync(join(this.#folder, name)));
     if (own === undefined || this.#resumes) return;
     throw new JobError(

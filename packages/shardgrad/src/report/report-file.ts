@@ -1,9 +1,7 @@
 // The option `report`: a page about the run, written when it ends, however it ends.
-import { randomBytes } from "node:crypto";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Onlooker } from "@shardgrad/parallel/command";
-import { describeThrown } from "@shardgrad/parallel/command";
-import { requireWritableFile } from "../writable.ts";
+import { besideOf, describeThrown, requireWritableFile } from "@shardgrad/parallel/command";
 import { pageHtml } from "./page-html.ts";
 import { readPageParts } from "./page-parts.ts";
 import type { RunStory } from "./run-story.ts";
@@ -19,8 +17,8 @@ export class ReportFile implements Onlooker {
     this.#story = story;
   }
 
-  begin(): void {
-    requireWritableFile("report", this.#path);
+  async begin(): Promise<void> {
+    await requireWritableFile(`train: report ${this.#path}`, this.#path);
     this.#parts = readPageParts();
   }
 
@@ -28,7 +26,7 @@ export class ReportFile implements Onlooker {
     const { data } = this.#story;
     // A run that never started has nothing to tell.
     if (!data) return;
-    const beside = `${this.#path}.${randomBytes(6).toString("hex")}.part`;
+    const beside = besideOf(this.#path);
     try {
       writeFileSync(beside, pageHtml(data.job, data, this.#parts!), { flag: "wx" });
       renameSync(beside, this.#path);

@@ -5,8 +5,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { StartEvent, TrainEvent } from "@shardgrad/parallel";
 import type { Onlooker, PhaseMark, StepCalls } from "@shardgrad/parallel/command";
-import { clockOffsetMs, describeThrown, markedSteps } from "@shardgrad/parallel/command";
-import { requireWritableFile } from "../writable.ts";
+import { clockOffsetMs, describeThrown, markedSteps, requireWritableFile } from "@shardgrad/parallel/command";
 
 /** A row of the trace: the run's, or a worker's. */
 const runRow = 0;
@@ -40,8 +39,8 @@ export class TraceFile implements Onlooker {
     this.#path = path;
   }
 
-  begin(): void {
-    requireWritableFile("trace", this.#path);
+  async begin(): Promise<void> {
+    await requireWritableFile(`train: trace ${this.#path}`, this.#path);
   }
 
   event(event: TrainEvent): void {

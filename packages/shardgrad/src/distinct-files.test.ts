@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { requireDistinctFiles } from "./writable.ts";
+import { requireDistinctFiles } from "./distinct-files.ts";
 
 it("two files of a run that are one are refused, the job among them, and a file in another folder is another", () => {
   expect(() => requireDistinctFiles({ out: "a/w", report: resolve("a/w"), trace: undefined })).toThrow(
