@@ -9,7 +9,7 @@ import { phases } from "@shardgrad/parallel/engine";
 import { afterAll, describe, expect, it } from "vitest";
 import { launch, launchers, launchersMissing } from "../packages/mpi/testing/launchers.ts";
 import { command } from "./run-command.ts";
-import { lastOf, startMachines, untilNoneWith } from "./start-machines.ts";
+import { lastOf, onceTold, startMachines, untilNoneWith } from "./start-machines.ts";
 import { writeJob } from "./write-job.ts";
 
 const workspace = fileURLToPath(new URL("..", import.meta.url));
@@ -19,6 +19,7 @@ let count = 0;
 
 const jobs = ["dropout", "batch-norm", "char-gpt"] as const;
 const jobOf = (name: string) => new URL(`./jobs/${name}.ts`, import.meta.url);
+const clusters = jobOf("clusters");
 /** Of 5 steps an epoch: the last step evaluates, and saves. */
 const common = { shards: 12, kernels: "wasm", steps: 10 } as const;
 const flags = ["--shards", "12", "--kernels", "wasm", "--steps", "10"];
@@ -159,6 +160,22 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
         /^shardgrad: mpi: the launcher's socket \(PMI_FD is \d+\) is not open in this process: npx passes none on; start node_modules\/\.bin\/shardgrad instead of npx shardgrad$/m,
       );
     });
+  });
+
+  // Open MPI's mpirun passes the signal on, answers no process from then on, and kills what is left a moment later.
+  const impatient = launchers.find(({ name }) => name === "Open MPI");
+  it.skipIf(!impatient)("SIGTERM to mpirun: a run of short steps saves, and tells of its end", async () => {
+    const directory = join(root, String(count++));
+    const endless = ["--workers", "1", "--epochs", "1000000", "--kernels", "wasm", "--shards", "12"];
+    const saving = ["--checkpoint", directory, "--checkpoint-every", "50"];
+    const started = startMachines(impatient!, 2, clusters, [...endless, ...saving]);
+    onceTold(started, '"checkpoint"', () => started.child.kill("SIGTERM"));
+    const ended = await started.ended;
+    expect(ended.code).toBe(1);
+    expect(lastOf(ended)).toMatchObject({ type: "end", stopped: true });
+    const { steps } = lastOf(ended) as { steps: number };
+    expect(ended.events.filter(({ type }) => type === "checkpoint").at(-1)).toMatchObject({ step: steps });
+    await untilNoneWith(directory);
   });
 
   const [one, other] = launchers;

@@ -142,7 +142,7 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
       what: "a file of the job that differs",
       factor: `(await import(machine === 1 ? ${JSON.stringify(there)} : ${JSON.stringify(here)})).factor / 2`,
       message:
-        /^train: machine 1 has a file of the job, job-[\w-]+\.ts, with the hash (\w{8}|none), machine 0 (\w{8}|none); /,
+        /^train: machine 1 (has|lacks) a file of the job, job-[\w-]+\.ts, with the hash \w{8}, (machine 0 none|which machine 0 has); /,
     },
     {
       what: "a loss that depends on the machine",

@@ -1,6 +1,7 @@
 """A contender's side of the protocol of ../src/protocol.ts: reads commands, answers, measures the process, and ends with its
 standard input. Knows no library."""
 import json
+import math
 import os
 import queue
 import resource
@@ -47,7 +48,11 @@ class _Served:
         self.idle_since = None
 
     def prepare(self, command):
-        return self.contender.prepare(command)
+        prepared = self.contender.prepare(command)
+        # JSON has no other numbers.
+        if not all(math.isfinite(loss) for loss in prepared["losses"]):
+            raise ArithmeticError(f"its losses are {prepared['losses']}")
+        return prepared
 
     def run(self, command):
         if command["warm"] > 0:

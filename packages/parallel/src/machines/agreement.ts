@@ -23,10 +23,12 @@ export function requireSame(said: readonly Said[]): void {
   others.forEach((other, index) => {
     for (const name of new Set([...Object.keys(first), ...Object.keys(other)])) {
       if (first[name] === other[name]) continue;
-      const [there, here] = [other[name] ?? "none", first[name] ?? "none"].map(shortened);
-      throw new MachineError(
-        `train: machine ${index + 1} has ${name} ${there}, machine 0 ${here}; all machines must have the same`,
-      );
+      const [there, here] = [other[name], first[name]].map((text) => text && shortened(text));
+      const difference =
+        there === undefined
+          ? `lacks ${name} ${here}, which machine 0 has`
+          : `has ${name} ${there}, machine 0 ${here ?? "none"}`;
+      throw new MachineError(`train: machine ${index + 1} ${difference}; all machines must have the same`);
     }
   });
 }

@@ -94,6 +94,9 @@ describe("machines that do not do the same are refused before the first step", (
     expect(await errorOf([], ["plain", "clipping"])).toBe(
       "train: machine 1 has clipGradNorm 0.5, machine 0 none; all machines must have the same",
     );
+    expect(await errorOf([], ["clipping", "plain"])).toBe(
+      "train: machine 1 lacks clipGradNorm 0.5, which machine 0 has; all machines must have the same",
+    );
   });
 
   test.each<[string, TrainOptions, RegExp]>([

@@ -4,6 +4,7 @@
 //   kernels, job → prepare-run → start event → resume-run → comparison → attempts (attempt/) → end event
 //
 // Must not know worker/: it starts workers by their URL.
+import { setImmediate } from "node:timers/promises";
 import type { AnyModule } from "@shardgrad/core";
 import { safetensorsParts } from "@shardgrad/core";
 import { attempt } from "../attempt/attempt.ts";
@@ -142,9 +143,11 @@ export async function coordinate<M extends AnyModule>(
     }
     // The others end when everything is written.
     await line?.talk((connection) => connection.shareTexts(""));
-    line?.close();
     detachModel(model);
-    publish(end);
+    // What fails from here on is no other machine's.
+    const others = line;
+    line = undefined;
+    await tellAndLeave(() => publish(end), others);
     return { ...end, model: model as M };
   } catch (error) {
     // What another machine still sends must not meet other numbers.
@@ -176,6 +179,20 @@ async function openLine(
 ): Promise<MachineLine | undefined> {
   const source = machines === "off" ? undefined : await transport(jobUrl);
   return source && new MachineLine(source, clock, stallSeconds * 1000);
+}
+
+/**
+ * Tells of the end before it leaves the other machines: a launcher that was asked to end them all answers no more, so
+ * that they wait in MPI_Finalize until it kills them.
+ */
+async function tellAndLeave(tell: () => void, line: MachineLine | undefined): Promise<void> {
+  try {
+    tell();
+    // Events reach who iterates over them later than listeners.
+    if (line) await setImmediate();
+  } finally {
+    line?.close();
+  }
 }
 
 /** What starts workers, and what they start with. */
