@@ -171,7 +171,7 @@ it.each(["scale", "doctor", "predict"])(
     const args = { scale: [job], doctor: [], predict: [job, "--weights", "w", "--input", "x.csv"] }[name]!;
     const { code, stdout, stderr } = await shardgradIn(launched, name, ...args);
     expect(stderr).toBe(
-      `shardgrad: ${name}: mpirun or srun started 2 processes of it, which do not share the work: start one, without\n`,
+      `shardgrad: ${name}: mpirun or srun started 2 processes of it, which do not share the work: run it without a launcher\n`,
     );
     expect([code, stdout]).toEqual([2, ""]);
   },

@@ -34,6 +34,36 @@ async function run(options: TrainOptions) {
   };
 }
 
+it("a run that `steps` ended early had the schedule of the whole run", async () => {
+  const scheduled = writeJob(`
+    import job from ${JSON.stringify(fileURLToPath(job))};
+    import { Adam, cosineSchedule } from "@shardgrad/core";
+    import { defineJob } from "@shardgrad/parallel";
+    export default defineJob({ ...job,
+      optimizer: (parameters, { steps }) => new Adam(parameters, { lr: cosineSchedule({ lr: 0.01, steps }) }) });`);
+  const changesOf: string[][] = [];
+  const trained = async (options: TrainOptions) => {
+    const running = train(scheduled, { ...common, workers: 1, ...options });
+    running.on("resume", ({ changes }) => changesOf.push([...changes]));
+    return (await running).weightsSha256;
+  };
+  const uninterrupted = await trained({});
+  const checkpoint = { directory: newDirectory() };
+  await trained({ steps: 33, checkpoint });
+  expect(await trained({ checkpoint, resume: "must" })).toBe(uninterrupted);
+  // One with more epochs has another schedule, and says so.
+  await trained({ epochs: 5, checkpoint, resume: "must" });
+  const lr = "from 0.01 by a function of";
+  expect(changesOf).toEqual([
+    [],
+    [
+      expect.stringMatching(
+        new RegExp(`^lr ${lr} 125 steps \\(\\w{8}\\) instead of ${lr} 100 steps \\(\\w{8}\\)$`),
+      ),
+    ],
+  ]);
+});
+
 let expected: Awaited<ReturnType<typeof run>>;
 beforeAll(async () => {
   expected = await run({ workers: 1 });

@@ -23,3 +23,22 @@ export function missingText({ noNative, noBlas }: Told): string[] {
     ...(noBlas === undefined ? [] : [`no BLAS: ${noBlas}`]),
   ];
 }
+
+export const workersText = (workers: number) => (workers === 1 ? "1 worker" : `${workers} workers`);
+
+/** `2 workers, 8 shards`, or `2 machines (Open MPI 4.1.4), 1 worker here, 8 shards`. */
+export function threadsText({
+  machines,
+  network,
+  workers,
+  shards,
+}: {
+  machines?: number | undefined;
+  network?: string | undefined;
+  workers: number;
+  shards: number;
+}): string {
+  const split = shards === workers ? "" : `, ${shards} shards`;
+  if (machines === undefined) return `${workersText(workers)}${split}`;
+  return `${machines} machines (${network}), ${workersText(workers)} here${split}`;
+}

@@ -35,9 +35,12 @@ function numberValues(values: ArrayLike<unknown>): Float64Array {
 function classesOf(holdOut: HoldOut, rows: Rows, samples: number): Float64Array | undefined {
   const stratify = stratifyOf(holdOut);
   if (stratify === undefined) return undefined;
-  return perSample("validation.stratify", stratify, samples, "classes", (name) => {
-    const values = Object.hasOwn(rows, name) ? rows[name] : undefined;
-    return values && { values: numberValues(values), rowSize: 1 };
+  return perSample("validation.stratify", stratify, samples, "classes", {
+    names: Object.keys(rows),
+    find: (name) => {
+      const values = Object.hasOwn(rows, name) ? rows[name] : undefined;
+      return values && { values: numberValues(values), rowSize: 1 };
+    },
   });
 }
 

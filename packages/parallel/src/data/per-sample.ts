@@ -1,7 +1,7 @@
 // Numbers that a job gives for each sample (weights, classes): read from a column, an array or a function, and checked.
 // Main thread only.
-import { heap } from "@shardgrad/core/engine";
-import { JobError } from "../errors.ts";
+import { heap, nearestName } from "@shardgrad/core/engine";
+import { JobError, oneLine } from "../errors.ts";
 import type { StoredColumns } from "./columns.ts";
 import { rowSize, rowsOf } from "./columns.ts";
 import type { PerSample } from "./dataset.ts";
@@ -23,6 +23,12 @@ interface Found {
   rowSize: number;
 }
 
+/** Where columns are looked up. */
+export interface NamedColumns {
+  names: readonly string[];
+  find: (name: string) => Found | undefined;
+}
+
 /**
  * Returns one number per sample, in a new array.
  *
@@ -34,9 +40,9 @@ export function perSample(
   spec: PerSample,
   samples: number,
   requirement: Requirement,
-  find: (name: string) => Found | undefined,
+  columns: NamedColumns,
 ): Float64Array {
-  const given = numbersOf(what, spec, samples, find);
+  const given = numbersOf(what, spec, samples, columns);
   if (given?.length !== samples) {
     throw new JobError(
       `${what}: got ${given?.length ?? typeof spec} numbers for ${samples} samples; expected one for each, or the name of a column`,
@@ -50,16 +56,22 @@ export function perSample(
   return given instanceof Float64Array && given !== spec ? given : Float64Array.from(given);
 }
 
+function nameList(wrong: string, names: readonly string[]): string {
+  const near = nearestName(wrong, names);
+  const shown = names.length > 12 ? [...names.slice(0, 12), "…"] : names;
+  return `${near === undefined ? "" : `did you mean ${near}? `}there are ${oneLine(shown.join(", "))}`;
+}
+
 function numbersOf(
   what: string,
   spec: PerSample,
   samples: number,
-  find: (name: string) => Found | undefined,
+  { names, find }: NamedColumns,
 ): ArrayLike<number> {
   if (typeof spec === "function") return Float64Array.from({ length: samples }, (_, i) => spec(i));
   if (typeof spec !== "string") return spec as ArrayLike<number>;
   const found = find(spec);
-  if (!found) throw new JobError(`${what}: there is no column ${spec}; name one of the training set`);
+  if (!found) throw new JobError(`${what}: there is no column ${spec}; ${nameList(spec, names)}`);
   if (found.rowSize === 1) return found.values;
   throw new JobError(
     `${what}: column ${spec} has ${found.rowSize} numbers per sample, expected one; name a column of single numbers`,
@@ -91,9 +103,10 @@ export function perSampleOf(
   set: StoredColumns,
   requirement: Requirement,
 ): Float64Array {
-  const given = perSample(what, spec, set.subset?.of ?? set.samples, requirement, (name) =>
-    findStored(what, name, set),
-  );
+  const given = perSample(what, spec, set.subset?.of ?? set.samples, requirement, {
+    names: set.columns.map(({ name }) => name),
+    find: (name) => findStored(what, name, set),
+  });
   const rowAt = rowsOf(set);
   return set.subset ? Float64Array.from({ length: set.samples }, (_, place) => given[rowAt(place)]!) : given;
 }

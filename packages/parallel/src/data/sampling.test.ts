@@ -313,7 +313,7 @@ describe("says what is wrong with", () => {
     ["draws in order", { weights: "w", shuffle: false }, /shuffle: false, but draws by weights are random/],
     ["a number of samples without draws", { samples: 3 }, /samples, which is for draws by weights/],
     ["no samples", { weights: "w", samples: 0 }, /samples is 0, expected an integer from 1/],
-    ["a column that is not there", { weights: "v" }, /sampling.weights: there is no column v/],
+    ["a column that is not there", { weights: "v" }, /sampling.weights: there is no column v; there are \w/],
     ["a column of vectors", { weights: "x" }, /column x has 2 numbers per sample, expected one/],
     ["a weight below 0", { weights: "w" }, /sampling.weights: sample 2 has -1, expected a finite number of/],
     ["a weight that is none", { weights: () => Number.NaN }, /sample 0 has NaN, expected a finite number/],

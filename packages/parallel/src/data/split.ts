@@ -179,9 +179,12 @@ export function splitColumns<C extends Columns>(
   const classes =
     stratify === undefined
       ? undefined
-      : perSample("splitColumns: stratify", stratify, samples, "classes", (name) => {
-          const found = checked.find((candidate) => candidate.name === name);
-          return found && { ...found, values: found.column.data };
+      : perSample("splitColumns: stratify", stratify, samples, "classes", {
+          names: checked.map(({ name }) => name),
+          find: (name) => {
+            const found = checked.find((candidate) => candidate.name === name);
+            return found && { ...found, values: found.column.data };
+          },
         });
   const rows = holdOutRows("splitColumns", samples, holdOut, seed, classes);
   const part = (numbers: Int32Array): C => {

@@ -51,7 +51,10 @@ export interface OptimizerContext<M extends AnyModule = AnyModule, P = Params, S
   extends JobContext<P, S> {
   /** The model. Its `namedParameters()` give the names for parameter groups. */
   readonly model: M;
-  /** Steps of the whole run, for learning-rate schedules. A resumed run includes the steps done before. */
+  /**
+   * Steps of the whole run, for learning-rate schedules. A resumed run includes the steps done before, and one that the
+   * option `steps` ends early those that it leaves out.
+   */
   readonly steps: number;
   readonly stepsPerEpoch: number;
 }

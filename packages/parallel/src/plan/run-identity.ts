@@ -72,8 +72,11 @@ export function identifyRun(
 /** Functions are compared at these numbers of updates: 0, 1, 4, 16, … */
 const probes = [0, ...Array.from({ length: 11 }, (_, power) => 4 ** power)];
 
-/** `from 0.1 by a function (3fa2c1d0)`. Functions that return the same values there have the same text. */
-function describeFunction(of: (updates: number) => unknown): string {
+/**
+ * `from 0.1 by a function (3fa2c1d0)`, or `by a function of 100 steps` for one that says so. Functions that return the same
+ * values there have the same text.
+ */
+function describeFunction(of: ((updates: number) => unknown) & { steps?: unknown }): string {
   const values = probes.map((updates) => {
     try {
       return String(of(updates));
@@ -83,7 +86,8 @@ function describeFunction(of: (updates: number) => unknown): string {
     }
   });
   const hash = hashBytes(new TextEncoder().encode(values.join(" ")));
-  return `from ${values[0]} by a function (${hash.slice(0, 8)})`;
+  const length = typeof of.steps === "number" ? ` of ${of.steps} steps` : "";
+  return `from ${values[0]} by a function${length} (${hash.slice(0, 8)})`;
 }
 
 function describeSetting(value: unknown): RunSettings[string] {

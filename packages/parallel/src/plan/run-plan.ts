@@ -28,6 +28,8 @@ export interface RunPlan {
   seed: number;
   epochs: number;
   steps: number;
+  /** The length that learning-rate schedules are told: at least `steps`, and all epochs of a run that `steps` ends early. */
+  scheduledSteps: number;
   reduce: ReduceMode;
   /** Undefined if all shards do every step together. */
   local: LocalSchedule | undefined;
@@ -165,6 +167,7 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number, among?
     among,
   );
   const perEpoch = stepsPerEpoch(epoch);
+  const named = options.epochs ?? job.epochs;
   const epochs = options.epochs ?? (options.steps ? Math.ceil(options.steps / perEpoch) : job.epochs);
   const last = Math.min(epochs * perEpoch, options.steps ?? Number.POSITIVE_INFINITY);
   // A run that resumes there must have the same synchronization points as an uninterrupted one.
@@ -179,5 +182,8 @@ export function planRun(job: RunJob, options: TrainOptions, rows: number, among?
   const sizes = { workers, machines, shards, ...epoch, accumulate };
   // Machines go on from a checkpoint: one that failed may be gone.
   const safety = planSafety(among ? { ...options, restarts: 0 } : options, perEpoch, job.metrics);
-  return { ...sizes, seed, epochs, steps, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
+  // The same for a run that ends early, so that it can be resumed to the bits of one that did not.
+  const scheduledSteps = Math.max(steps, named * perEpoch);
+  const length = { epochs, steps, scheduledSteps };
+  return { ...sizes, seed, ...length, reduce, local, capture, timePhasesFrom, rules, useEma, ...safety };
 }

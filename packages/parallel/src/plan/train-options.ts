@@ -21,8 +21,9 @@ export interface TrainOptions extends Callbacks {
   shards?: number;
   epochs?: number;
   /**
-   * Stops after so many steps, or, with `syncEvery`, at the next synchronization point. Without `epochs`, it may exceed
-   * the job's epochs.
+   * Stops after so many steps, or, with `syncEvery`, at the next synchronization point. Schedules of the learning rate keep
+   * the length that the epochs give, so that a resume goes on as if nothing had been. Without `epochs`, it may exceed the
+   * job's epochs.
    */
   steps?: number;
   batchSize?: number;

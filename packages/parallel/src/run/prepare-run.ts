@@ -102,7 +102,7 @@ export async function prepareRun(
   const { samples, batchSize, shards, seed, local } = plan;
 
   manualSeed(seed);
-  const length = { steps: plan.steps, stepsPerEpoch: stepsPerEpoch(plan) };
+  const length = { steps: plan.scheduledSteps, stepsPerEpoch: stepsPerEpoch(plan) };
   const building = withoutFilling(() => buildModel(job, sampleShapes(train), length));
   const { model, optimizer } = building.result;
   const built = digestModel(model);

@@ -28,7 +28,7 @@ const detail = (error: unknown) => oneLine((error as Error).message).replace(/, 
  * @throws JobError if not
  */
 export async function requireWritableFile(what: string, file: string): Promise<void> {
-  const refuse = refuser(what);
+  const refuse: Refuse = refuser(what);
   const path = resolve(file);
   const folder = dirname(path);
   const above = await stat(folder).catch(() => undefined);
@@ -56,7 +56,7 @@ export async function requireWritableFile(what: string, file: string): Promise<v
  * @throws JobError if not
  */
 export async function requireWritableFolder(what: string, folder: string): Promise<void> {
-  const refuse = refuser(what);
+  const refuse: Refuse = refuser(what);
   let there = resolve(folder);
   // A file in the way is found as such one level further up.
   while (!(await lstat(there).catch(() => undefined))) there = dirname(there);

@@ -11,7 +11,7 @@ import type {
   StragglerEvent,
   TrainEvent,
 } from "@shardgrad/parallel";
-import { kernelsText, missingText } from "../kernels-text.ts";
+import { kernelsText, missingText, threadsText, workersText } from "../kernels-text.ts";
 import { matrixLines } from "./matrix-lines.ts";
 
 type EventOf<T extends EventType> = Extract<TrainEvent, { type: T }>;
@@ -31,21 +31,12 @@ function describeApart({ syncEvery, hogwild }: StartEvent): string {
     : `, Local SGD (averaged every ${syncEvery === 1 ? "step" : `${count.format(syncEvery)} steps`})`;
 }
 
-const workersText = (workers: number) => (workers === 1 ? "1 worker" : `${workers} workers`);
-
-/** `2 machines (Open MPI 4.1.4), `; nothing for one. */
-const machinesText = ({ machines, network }: StartEvent) =>
-  machines === undefined ? "" : `${machines} machines (${network}), `;
-
 function startLines(event: StartEvent): string[] {
-  const { parameters, frozen, trainSamples, testSamples, workers, shards, steps, batchSize, accumulate } =
-    event;
+  const { parameters, frozen, trainSamples, testSamples, steps, batchSize, accumulate } = event;
   const accumulated = accumulate === 1 ? "" : ` (${accumulate} micro-batches)`;
-  const split = shards === workers ? "" : `, ${shards} shards`;
-  const threads = `${machinesText(event)}${workersText(workers)}${event.machines ? " here" : ""}`;
   const heldOut = event.evaluates === "test" ? "to test" : "held out";
   const still = frozen === undefined ? "" : ` (${count.format(frozen)} frozen)`;
-  const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threads}${split}, ${kernelsText(event)}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
+  const line = `${count.format(parameters)} parameters${still}, ${count.format(trainSamples)} samples (${count.format(testSamples)} ${heldOut}); ${threadsText(event)}, ${kernelsText(event)}, ${count.format(steps)} steps of ${batchSize}${accumulated}${describeApart(event)}`;
   const set = Object.entries(event.params).map(([name, value]) => `${name} ${value}`);
   return [line, ...(set.length === 0 ? [] : [`with ${set.join(", ")}`]), ...missingText(event)];
 }
@@ -70,8 +61,12 @@ function epochLine(event: EpochEvent, start: StartEvent): string {
 /** A larger share of waiting earns a hint, if the run took so long that advice is worth it. */
 const [idleShare, idleSeconds] = [0.3, 3];
 
-function idleHint(share: number, stepMs: number): string {
-  return `workers spent ${Math.round(share * 100)} % of the time at the barrier, waiting for the slowest and waking up (a step takes ${stepMs.toFixed(2)} ms): fewer workers or a larger batch may be faster`;
+function idleHint(share: number, stepMs: number, machines: number | undefined): string {
+  const spent = `workers spent ${Math.round(share * 100)} % of the time`;
+  const step = `(a step takes ${stepMs.toFixed(2)} ms)`;
+  return machines === undefined
+    ? `${spent} at the barrier, waiting for the slowest and waking up ${step}: fewer workers or a larger batch may be faster`
+    : `${spent} waiting for other machines, the network and each other ${step}: a larger batch, --sync-every, or fewer machines may be faster`;
 }
 
 function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[] {
@@ -82,7 +77,7 @@ function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[
   const weights = `weights  sha256 ${weightsSha256.slice(0, 16)}…${out === undefined ? "" : `  written to ${out}`}`;
   const waited =
     waitShare > idleShare && seconds > idleSeconds
-      ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000)]
+      ? [idleHint(waitShare, (start.batchSize / samplesPerSecond) * 1000, start.machines)]
       : [];
   if (steps === begunAt && (!stopped || stoppedEarly !== undefined))
     return [

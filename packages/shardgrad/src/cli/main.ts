@@ -84,7 +84,7 @@ program.hook("preAction", (_, command) => {
   const launched = machinesOf(process.env);
   if (launched === undefined || ["train", "help"].includes(command.name())) return;
   program.error(
-    `error: ${command.name()}: mpirun or srun started ${launched.machines} processes of it, which do not share the work: start one, without`,
+    `error: ${command.name()}: mpirun or srun started ${launched.machines} processes of it, which do not share the work: run it without a launcher`,
   );
 });
 leaveOutWarnings();

@@ -13,6 +13,9 @@ const numbers: Partial<Record<string, number>> = constants.signals;
 const known = names.filter((name) => numbers[name] !== undefined);
 const insistent: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
 
+/** Whether a second one of these ends the process at once. */
+export const insists = (signal: StopSignal): boolean => insistent.includes(signal);
+
 /** The exit code of a process that a signal ended. */
 export function exitCodeOf(signal: StopSignal | "SIGPIPE"): number {
   return 128 + (numbers[signal] ?? 0);
@@ -25,9 +28,8 @@ export function onStopSignals(
 ): () => void {
   let [asked, insisted] = [false, false];
   const heed = (signal: StopSignal) => {
-    const insists = insistent.includes(signal);
-    if (insists && insisted) return atOnce(signal);
-    insisted ||= insists;
+    if (insists(signal) && insisted) return atOnce(signal);
+    insisted ||= insists(signal);
     if (!asked) stop(signal);
     asked = true;
   };

@@ -13,7 +13,7 @@ import { integer, optionFlags } from "./option-flags.ts";
 import { JsonReporter, LineReporter, silent } from "./report.ts";
 import { common, examples, exitCode, fail, keepOutput } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
-import { exitCodeOf, onStopSignals } from "./stop-signals.ts";
+import { exitCodeOf, insists, onStopSignals } from "./stop-signals.ts";
 import { fitted } from "./streams.ts";
 
 interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, CheckpointFlags {
@@ -66,7 +66,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     const line = process.stderr.isTTY && !process.stdout.isTTY ? "\n" : "";
     // A launcher sends it when another machine has died. It says which one, but not when.
     const where = ofSeveral ? `machine 0, at step ${count.format(step)}: ` : "";
-    const text = fitted(`${where}finishing the step; once more to end at once`, process.stderr);
+    const more = insists(signal) ? "; once more to end at once" : "";
+    const text = fitted(`${where}finishing the step${more}`, process.stderr);
     if (!json && isFirst) process.stderr.write(`${line}${text}\n`);
     run.stop();
   };
@@ -103,7 +104,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
     for await (const event of run) {
       if (event.type === "checkpoint") unsaved = event.error;
       if (event.type === "start") ofSeveral = (event.machines ?? 1) > 1;
-      if (event.type === "progress") ({ step } = event);
+      if ("step" in event) ({ step } = event);
       if (event.type === "end") stopped = event.stopped && event.stoppedEarly === undefined;
       reporter.show(event);
       if (begun) continue;

@@ -94,7 +94,7 @@ describe("the page of a run", () => {
     const refused = (report: unknown) =>
       expect(train(clusters, { steps: 1, report } as TrainOptions)).rejects;
     await refused(join(root, "missing", "r.html")).toThrow(
-      /^train: report .*r\.html: there is no folder .*missing; make it, or name another file$/,
+      /^train: report .*missing\S+r\.html: its folder does not exist; make it, or name another file$/,
     );
     await refused(root).toThrow(/^train: report .* is a folder; name a file$/);
     await refused("").toThrow('train: report is "", expected the path of a file');

@@ -77,7 +77,7 @@ export function chartsOf(data: RunData): Chart[] {
       ],
     },
     {
-      title: "Share of time spent waiting for other workers",
+      title: `Share of time spent waiting for other workers${start.machines ? " and machines" : ""}`,
       across,
       x,
       lines: [

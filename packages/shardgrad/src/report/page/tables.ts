@@ -1,5 +1,5 @@
 // The sections of a page that are no plots: how the run stands, its memory, its settings, and what happened.
-import { kernelsText } from "../../kernels-text.ts";
+import { kernelsText, threadsText } from "../../kernels-text.ts";
 import type { RunData } from "../run-data.ts";
 import type { Cell } from "./elements.ts";
 import { element, section, styled, table } from "./elements.ts";
@@ -8,11 +8,10 @@ import { bytes, duration, percent, short, whole } from "./format.ts";
 const states = { training: "training", done: "finished", stopped: "stopped", failed: "failed" } as const;
 
 const described = (start: RunData["start"]) => {
-  const { parameters, trainSamples, testSamples, evaluates, workers, shards } = start;
+  const { parameters, trainSamples, testSamples, evaluates } = start;
   const heldOut =
     testSamples > 0 ? `, ${whole(testSamples)} ${evaluates === "test" ? "to test" : "held out"}` : "";
-  const threads = `${workers} ${workers === 1 ? "worker" : "workers"}${shards === workers ? "" : `, ${shards} shards`}`;
-  return `${whole(parameters)} parameters · ${whole(trainSamples)} training samples${heldOut} · ${threads} · ${kernelsText(start)}`;
+  return `${whole(parameters)} parameters · ${whole(trainSamples)} training samples${heldOut} · ${threadsText(start)} · ${kernelsText(start)}`;
 };
 
 /** Title, state, and the numbers that one looks for first. */
@@ -125,7 +124,8 @@ export function settingsSection({ start, options, best, out, weightsSha256 }: Ru
     frozen,
   } = start;
   const facts: [string, unknown][] = [
-    ["workers", `${workers} of ${cores} cores`],
+    ["machines", start.machines && `${start.machines} (${start.network})`],
+    ["workers", `${workers} of ${cores} cores${start.machines ? ", on machine 0" : ""}`],
     ["shards", shards],
     ["batchSize", accumulate === 1 ? batchSize : `${batchSize} (${accumulate} micro-batches)`],
     ["epochs", epochs],
