@@ -21,6 +21,7 @@ const directory = "/run";
 export const features = {
   plain: ["plain", {}],
   clipping: ["clipping", {}],
+  "clipping values": ["clipping-values", {}],
   "early stopping": ["early-stopping", {}],
   "batch norm": ["batch-norm", {}],
   teacher: ["teacher", { useEma: true }],

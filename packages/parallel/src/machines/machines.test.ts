@@ -10,6 +10,7 @@ import { BucketSignals } from "../step/bucket-signals.ts";
 const features: Feature[] = [
   "plain",
   "clipping",
+  "clipping values",
   "early stopping",
   "batch norm",
   "teacher",
@@ -19,13 +20,17 @@ const features: Feature[] = [
   "early leave",
 ];
 
-/** The result of one machine with one worker. */
+/** What a machine has told of its epochs. */
+const epochsOf = ({ events }: MachineTold) =>
+  events.flatMap((event) =>
+    event.type === "epoch" ? [{ loss: event.loss, gradNorm: event.gradNorm, metrics: event.metrics }] : [],
+  );
+
+/** The result of one machine with one worker, and its epochs. */
 async function undisturbed(feature: Feature, steps: number) {
-  const [{ end, error }] = (await simulateMachines({ seed: 1, feature, workers: [1], steps })) as [
-    MachineTold,
-  ];
-  if (error) throw error;
-  return end!;
+  const [told] = (await simulateMachines({ seed: 1, feature, workers: [1], steps })) as [MachineTold];
+  if (told.error) throw told.error;
+  return { ...told.end!, epochs: epochsOf(told) };
 }
 
 /** The weights that all machines have. */
@@ -50,7 +55,8 @@ describe("weights and metrics are those of one machine", () => {
     ].entries()) {
       const told = await simulateMachines({ seed, feature, workers, steps: 8 });
       expect(weightsOf(told), `${workers}`).toBe(alone.weightsSha256);
-      for (const { end } of told) {
+      for (const { end, ...each } of told) {
+        expect(epochsOf(each), `${workers}`).toEqual(alone.epochs);
         expect(end!.metrics).toEqual(alone.metrics);
         expect(end!.steps).toBe(alone.steps);
         expect(end!.skipped).toBe(alone.skipped);

@@ -23,6 +23,8 @@ export function needsWholeAverage({ clipGradNorm, onNonFinite }: StepRules): boo
 export class UpdateStep {
   /** See the function of this name. */
   readonly needsWholeAverage: boolean;
+  /** Whether the average has other numbers after the update. */
+  readonly changesAverage: boolean;
   /** The norm of the average, before clipping, when it was last computed. */
   norm = Number.NaN;
   /** Steps that were skipped. */
@@ -39,8 +41,7 @@ export class UpdateStep {
 
   /**
    * @param parts `report` gets a line for the user, and does nothing on all workers but one; `shard` is the layout's
-   * shard, if
-   *   it has only one of several
+   * shard, if it has only one of several
    */
   constructor(
     rules: StepRules,
@@ -63,6 +64,7 @@ export class UpdateStep {
     this.#report = parts.report ?? (() => {});
     this.#firstShard = parts.shard ?? 0;
     this.needsWholeAverage = needsWholeAverage(rules);
+    this.changesAverage = rules.clipGradNorm !== undefined || rules.clipGradValue !== undefined;
   }
 
   /** Checks this worker's part of the average, which must be ready. */

@@ -37,11 +37,16 @@ export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
   return record;
 }
 
-/** The norm of the last step's gradient, if nobody has computed it: the shards' gradients still exist. */
-function* measureLast({ reducer, update, barrier, done }: Worker): Pauses {
+/**
+ * The norm of the last step's gradient, if nobody has computed it: the shards' gradients still exist, or, on several machines,
+ * their average does.
+ */
+function* measureLast({ reducer, update, barrier, others, done }: Worker): Pauses {
   yield "reduce";
-  reducer.weighShards();
-  reducer.average();
+  if (!others) {
+    reducer.weighShards();
+    reducer.average();
+  }
   update.measure();
   yield barrier;
   update.takeNorm();

@@ -47,7 +47,9 @@ export function* trainTogether(worker: Worker): Pauses<boolean> {
   // The coordinator averages between these two; workers that average touch only their own slices.
   if (reduce === "coordinator") yield reduceBarrier;
   const toldNorm = layout.stepRecords !== undefined || worker.glances?.now === true;
-  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined;
+  // That of several machines is there once: later, its norm could not be taken any more.
+  const isOnce = others !== undefined && update.changesAverage;
+  const wanted = update.needsWholeAverage || toldNorm || estimate !== undefined || isOnce;
   const measured = weight > 0 && wanted;
   if (measured) {
     yield "reduce";
