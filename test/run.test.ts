@@ -131,10 +131,21 @@ it("writes the weights to where a link leads, and to a device", async () => {
     await train(job, { workers: 1, steps: 1, out: link });
     expect((await readFile(file)).length).toBeGreaterThan(1000);
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    // A link to what is not there yet.
+    const next = join(directory, "next");
+    await symlink("later.safetensors", next);
+    await train(job, { workers: 1, steps: 1, out: next });
+    expect((await lstat(next)).isSymbolicLink()).toBe(true);
+    expect((await readFile(join(directory, "later.safetensors"))).length).toBeGreaterThan(1000);
     const before = await lstat("/dev/null");
     await train(job, { workers: 1, steps: 1, out: "/dev/null" });
     expect((await lstat("/dev/null")).ino).toBe(before.ino);
-    expect((await readdir(directory)).sort()).toEqual(["link", "model.safetensors"]);
+    expect((await readdir(directory)).sort()).toEqual([
+      "later.safetensors",
+      "link",
+      "model.safetensors",
+      "next",
+    ]);
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -24,7 +24,7 @@ export { hasWideMemory } from "./plan/wide-memory.ts";
 export { decodeWeights, readParts, readWeightsFile, type WeightsFile } from "./predict/weights-file.ts";
 export { checkOutput, writeOutput } from "./run/output.ts";
 export { isToldElsewhere } from "./run/told-errors.ts";
-export { besideOf, requireWritableFile, requireWritableFolder } from "./run/writable.ts";
+export { requireWritableFile, requireWritableFolder } from "./run/writable.ts";
 export type { StepCalls } from "./shared/tables/kernel-calls.ts";
 export { clockOffsetMs, markedSteps, type PhaseMark } from "./shared/tables/phase-marks.ts";
 export { requireSurroundings } from "./surroundings.ts";

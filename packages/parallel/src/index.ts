@@ -58,6 +58,7 @@ export {
   CheckpointError,
   type Committed,
   JobError,
+  MachineError,
   NonFiniteError,
   OutputError,
   type Phase,

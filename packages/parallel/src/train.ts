@@ -37,8 +37,8 @@ function takeOptions(options: TrainOptions): TrainOptions {
  * @param options copied now: you may change the object afterwards
  * @typeParam M the class of the job's model, as in the result
  * @returns a run: await it for the result, iterate over it for events, `stop()` it. It rejects with a JobError if the
- * job or an option is
- *   wrong, and with a WorkerError if a worker fails or dies. If `signal` aborts it, it rejects with the signal's reason
+ * job or an option is wrong, and with a WorkerError if a worker fails or dies. If `signal` aborts it, it rejects with the
+ * signal's reason
  * @throws JobError if a job module calls it while it is imported for a run
  */
 export function train<M extends AnyModule = Module>(
@@ -86,16 +86,16 @@ export function trainWatched<M extends AnyModule = Module>(
       ...(marks && { marks }),
       ...(kernels && { kernels }),
     };
-    const watcher = { emit, stopRequested, ...told };
+    const begin = async () => await onlooker.begin?.();
+    const watcher = { begin, emit, stopRequested, ...told };
     return await beheld(onlooker, () => coordinate<M>(launch, options, watcher));
   }, signal);
 }
 
-/** Lets an onlooker refuse a run before it begins, and end with it. */
+/** Lets an onlooker end with its run. */
 async function beheld<T>(onlooker: Onlooker, run: () => Promise<T>): Promise<T> {
   let failure: { error: unknown } | undefined;
   try {
-    await onlooker.begin?.();
     return await run();
   } catch (error) {
     failure = { error };

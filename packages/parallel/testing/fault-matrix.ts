@@ -191,9 +191,11 @@ export function describeFaults(file: string, { exchanges = false, short = false 
 
   it(`${file}: the command saves when a signal asks it to end`, async () => {
     const told = await Promise.all(signals.map((signal) => endBySignal(job, signal)));
-    expect(new Set(told.map(({ stderr }) => stderr)).size).toBe(1);
+    // Some of them also say what a second one does.
+    const lines = new Set(told.map(({ stderr }) => stderr.trim().split(";")[0]));
+    expect(lines.size).toBe(1);
     const codes = told.map(({ code }) => code).join(", ");
-    seen.set(signalled, `\`${told[0]!.stderr.trim()}\`, and the exit code ${codes}`);
+    seen.set(signalled, `\`${[...lines][0]}\`, and the exit code ${codes}`);
   });
 
   it("what was seen is what the docs say", () => {

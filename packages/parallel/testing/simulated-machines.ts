@@ -13,7 +13,12 @@ import type { SimulatedFault, World } from "./simulated-workers.ts";
 import { SleepingWords, startSimulated } from "./simulated-workers.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-const features = { ...common, skipping: ["skipping", {}], "early leave": ["wide", {}] } as const;
+const features = {
+  ...common,
+  skipping: ["skipping", {}],
+  "early leave": ["wide", {}],
+  "unlike scores": ["unlike-scores", {}],
+} as const;
 export type Feature = keyof typeof features;
 
 export interface MachinesSchedule {

@@ -33,7 +33,7 @@ interface Gathering {
 }
 
 export class SimulatedNetwork {
-  readonly #time: VirtualTime;
+  readonly #time: Pick<VirtualTime, "nowMs" | "random">;
   readonly #machines: number;
   readonly #mostMs: number;
   readonly #channels = new Map<string, Channel>();
@@ -42,7 +42,7 @@ export class SimulatedNetwork {
   messages = 0;
 
   /** @param mostMs that a message takes */
-  constructor(time: VirtualTime, machines: number, mostMs = 10) {
+  constructor(time: Pick<VirtualTime, "nowMs" | "random">, machines: number, mostMs = 10) {
     this.#time = time;
     this.#machines = machines;
     this.#mostMs = mostMs;

@@ -1,4 +1,4 @@
-// The files that a run writes must not be one.
+// What a run writes, files and folders, must not have one path.
 import { resolve } from "node:path";
 import { JobError } from "@shardgrad/parallel";
 

@@ -74,7 +74,11 @@ class Onlookers implements Onlooker {
     }
     this.#load = async () => {
       checkOptions(options, trainOptions);
-      requireDistinctFiles({ "the job": pathOfJob(job), out: options.out, report, trace });
+      const { out, checkpoint } = options;
+      requireDistinctFiles({
+        "the job": pathOfJob(job),
+        ...{ out, report, trace, log, checkpoint: checkpoint?.directory },
+      });
       if (!this.steps && !this.glances && !this.marks) return [];
       const { beginAll, onlookersFor } = await import("./onlookers.ts");
       const onlookers = onlookersFor(job, options);

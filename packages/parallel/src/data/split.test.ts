@@ -110,7 +110,11 @@ describe("splitColumns", () => {
     ["one fold", { folds: 1, fold: 0 }, /folds is 1, expected an integer of at least 2/],
     ["a fold too many", { folds: 3, fold: 3 }, /fold is 3, expected an integer from 0 to 2/],
     ["an empty part", 0.01, /of 20 samples 0 would be held out; both parts need at least one/],
-    ["no such column", { fraction: 0.5, stratify: "z" }, /stratify: there is no column z; there are x, pixels, y/],
+    [
+      "no such column",
+      { fraction: 0.5, stratify: "z" },
+      /stratify: there is no column z; there are x, pixels, y/,
+    ],
     ["a column of vectors", { fraction: 0.5, stratify: "x" }, /column x has 2 numbers per sample/],
   ])("says what is wrong with %s", (_, holdOut, message) => {
     const call = () => splitColumns(columns as Columns, holdOut as HoldOut);

@@ -15,8 +15,9 @@ export interface Segment {
 }
 
 /**
- * Messages of one kind between two machines arrive in order; those of different kinds do not wait for each other. Each part
- * has two. A link or a talk that was broken off may still take news, but nobody's last words.
+ * Messages with one tag between two machines arrive in order; those with different tags do not wait for each other. Each part
+ * of the gradient has two tags. Where a connection was broken off, it has still asked for the next news of each machine, and
+ * takes these from the connection that follows. Last words have a tag of their own, so that none are lost so.
  */
 export const tags = { news: 1, copies: 2, lastWords: 3, parts: 8 } as const;
 
@@ -26,12 +27,16 @@ export const tags = { news: 1, copies: 2, lastWords: 3, parts: 8 } as const;
  */
 export const messageBytes = 512 * 1024;
 
-const newsBytes = 512;
+/** With room for a long error. */
+const newsBytes = 4096;
 const news = { alive: 1, failed: 2, bye: 3 } as const;
 const [lookEveryMs, tellEveryMs, lastWordsMs] = [5, 5000, 5000];
 
+/** The most time that one interval between looks counts for: this machine may itself have slept. */
+const mostBetweenLooksMs = 1000;
+
 /** How long machines wait for each other, on which clock. */
-export interface Patience {
+interface Patience {
   nowMs: () => number;
   /** A machine that gives no sign of life for so long has failed. */
   silenceMs: number;
@@ -40,7 +45,8 @@ export interface Patience {
 /** Another machine. */
 interface Peer {
   readonly machine: number;
-  heardMs: number;
+  /** For how long it has given no sign of life. */
+  stillMs: number;
   incoming: Ticket;
   outgoing: Ticket | undefined;
   /** What it said last. */
@@ -55,6 +61,10 @@ export class Connection {
   #scratch: Storage | undefined;
   #lookedMs: number;
   #toldMs: number;
+  /** For how long nothing that it waits for has come. */
+  #waitedMs = 0;
+  /** Its last word is said. */
+  #leaves = false;
 
   constructor(transport: Transport, patience: Patience) {
     this.transport = transport;
@@ -68,7 +78,7 @@ export class Connection {
     const others = Array.from({ length: machines }, (_, number) => number).filter((it) => it !== machine);
     this.#peers = others.map((number) => ({
       machine: number,
-      heardMs: nowMs,
+      stillMs: 0,
       incoming: this.#listen(number),
       outgoing: undefined,
       last: news.alive,
@@ -90,31 +100,62 @@ export class Connection {
    */
   look(): void {
     const nowMs = this.#patience.nowMs();
-    if (nowMs - this.#lookedMs < lookEveryMs) return;
+    const sinceMs = nowMs - this.#lookedMs;
+    if (sinceMs < lookEveryMs) return;
     this.#lookedMs = nowMs;
-    for (const peer of this.#peers) this.#hear(peer, nowMs);
+    const passedMs = Math.min(mostBetweenLooksMs, sinceMs);
+    this.#waitedMs += passedMs;
+    for (const peer of this.#peers) {
+      peer.stillMs += passedMs;
+      this.#hear(peer);
+    }
     const failed = this.#peers.find(({ last }) => last === news.failed);
     if (failed) throw new MachineError(this.#textOf(failed));
     const { silenceMs } = this.#patience;
-    const still = this.#peers.find(({ heardMs, last }) => last === news.alive && nowMs - heardMs > silenceMs);
+    const still = this.#peers.find(({ stillMs, last }) => last === news.alive && stillMs > silenceMs);
     if (still) {
       throw new MachineError(
         `train: machine ${still.machine} gives no sign of life for ${silenceMs / 1000} s: is it switched off, stopped, or cut off from the network?`,
       );
     }
-    if (nowMs - this.#toldMs < Math.min(tellEveryMs, silenceMs / 4)) return;
+    if (!this.#leaves) this.sayAlive();
+  }
+
+  /** Tells others that this machine is alive, from time to time. */
+  sayAlive(): void {
+    const nowMs = this.#patience.nowMs();
+    if (nowMs - this.#toldMs < this.#tellEveryMs) return;
     this.#toldMs = nowMs;
     this.#tell(news.alive, "");
   }
 
-  /** Waits until all of these are done. */
+  get #tellEveryMs(): number {
+    return Math.min(tellEveryMs, this.#patience.silenceMs / 4);
+  }
+
+  /**
+   * Waits until all of these are done.
+   *
+   * @throws MachineError as `look`, and if a machine has said goodbye while this one still waits
+   */
   *settle(tickets: Iterable<Ticket>): Waiting {
     for (const ticket of tickets) {
+      this.#waitedMs = 0;
       while (!this.transport.isDone(ticket)) {
         this.look();
+        this.#requirePresence();
         yield "network";
       }
     }
+  }
+
+  /** One that has said goodbye may be the first to have all that it waits for, but not for so long. */
+  #requirePresence(): void {
+    const gone = this.#peers.find(({ last }) => last === news.bye);
+    if (!gone || this.#waitedMs <= this.#patience.silenceMs) return;
+    throw new MachineError(
+      `train: machine ${gone.machine} has ended its part of the run, and machine ${this.machine} still waits for it; does what decides when the run ends depend on the machine?`,
+    );
   }
 
   /** Gives each machine's segments to all: `of` says where they lie, on every machine the same number of bytes. */
@@ -206,6 +247,7 @@ export class Connection {
   *leave(): Waiting {
     yield* this.#settleTold();
     this.#tell(news.bye, "");
+    this.#leaves = true;
     for (const peer of this.#peers) {
       while (peer.last !== news.bye) {
         this.look();
@@ -231,14 +273,26 @@ export class Connection {
     this.#tell(news.failed, text);
     const at = this.#news.offset;
     if (this.machine === 0) {
-      for (const { machine } of this.#peers) this.transport.send(machine, tags.lastWords, at, 0);
-      while (unsent() && patient()) yield "network";
+      const words = this.#peers.map(({ machine }) => this.transport.send(machine, tags.lastWords, at, 0));
+      const onTheirWay = new Set(words);
+      while ((unsent() || onTheirWay.size > 0) && patient()) {
+        for (const ticket of onTheirWay) if (this.transport.isDone(ticket)) onTheirWay.delete(ticket);
+        yield "network";
+      }
       return false;
     }
     const lastWords = this.transport.receive(0, tags.lastWords, at, 0);
-    let isHeard = false;
-    while (!isHeard && patient()) {
+    const [first] = this.#peers as [Peer, ...Peer[]];
+    // It may have to save something first, of which it gives signs of life. The first of these may go to a connection that was
+    // broken off.
+    const patienceMs = Math.max(lastWordsMs, 3 * this.#tellEveryMs);
+    first.stillMs = 0;
+    let [isHeard, lookedMs] = [false, nowMs()];
+    while (!isHeard && first.stillMs < patienceMs) {
       yield "network";
+      first.stillMs += Math.min(mostBetweenLooksMs, nowMs() - lookedMs);
+      lookedMs = nowMs();
+      this.#hear(first);
       isHeard = this.transport.isDone(lastWords);
     }
     return isHeard;
@@ -254,9 +308,9 @@ export class Connection {
     return this.transport.receive(machine, tags.news, this.#news.offset + machine * newsBytes, newsBytes);
   }
 
-  #hear(peer: Peer, nowMs: number): void {
+  #hear(peer: Peer): void {
     while (peer.last === news.alive && this.transport.isDone(peer.incoming)) {
-      peer.heardMs = nowMs;
+      peer.stillMs = 0;
       peer.last = heap().int32[(this.#news.offset + peer.machine * newsBytes) / 4]!;
       // What it says last stays where it is.
       if (peer.last === news.alive) peer.incoming = this.#listen(peer.machine);
@@ -271,7 +325,7 @@ export class Connection {
 
   /** Sends to all; a sign of life is left out where the one before is still under way. */
   #tell(kind: number, text: string): void {
-    const bytes = new TextEncoder().encode(text).subarray(0, newsBytes - 8);
+    const bytes = encodeUpTo(newsBytes - 8, text);
     for (const peer of this.#peers) {
       if (!this.#isFree(peer) && kind === news.alive) continue;
       const at = this.#news.offset + (this.machines + peer.machine) * newsBytes;
@@ -284,7 +338,10 @@ export class Connection {
 
   *#settleTold(): Waiting {
     for (const peer of this.#peers) {
-      while (!this.#isFree(peer)) yield "network";
+      while (!this.#isFree(peer)) {
+        this.look();
+        yield "network";
+      }
     }
   }
 
@@ -301,4 +358,15 @@ export class Connection {
     this.#news.release();
     this.#scratch?.release();
   }
+}
+
+/** A text as bytes. One that is too long ends in "…", between two characters. */
+function encodeUpTo(most: number, text: string): Uint8Array {
+  const bytes = new Uint8Array(most);
+  const { read, written } = new TextEncoder().encodeInto(text, bytes);
+  if (read === text.length) return bytes.subarray(0, written);
+  const end = new TextEncoder().encode("…");
+  const kept = new TextEncoder().encodeInto(text, bytes.subarray(0, most - end.length)).written;
+  bytes.set(end, kept);
+  return bytes.subarray(0, kept + end.length);
 }

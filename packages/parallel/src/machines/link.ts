@@ -21,7 +21,7 @@ import type { Machines } from "../shared/arrays/machines.ts";
 import { allWorkers, machineOfWorker } from "../shared/arrays/machines.ts";
 import type { Layout } from "../shared/layout.ts";
 import type { Float64Table } from "../shared/tables/float64-table.ts";
-import { planTable, readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
+import { planTable, readCell, rowOf, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
 import type { Barrier } from "../shared/words/barrier.ts";
 import type { Control } from "../shared/words/control.ts";
 import type { Pauses } from "../shared/words/pauses.ts";
@@ -46,7 +46,7 @@ export const orders = [
   "settle",
   /** What metrics have brought, by chunk. */
   "evaluate",
-  /** Whether all machines still have the same weights. */
+  /** Whether all machines still have the same weights, and the same results of metrics. */
   "compare",
   /** The run is over. */
   "leave",
@@ -87,13 +87,13 @@ export interface LinkParts {
 }
 
 /** Bytes that a link may allocate: only address space until it does. */
-export function linkBytes(layout: Layout, metricBytes: number): number {
+export function linkBytes(layout: Layout, machines: number, metricBytes: number): number {
   const { shards, parameters, numbers } = layout;
   const words = shards * (8 * 8 + parameters.length) + (numbers ? tableBytes(shards, numbers.columns) : 0);
   const steps = layout.local ? tableBytes(layout.local.steps.rows, layout.local.steps.columns) : 0;
   const pieces = numbers ? 0 : pieceBytes(layout);
   // Words, steps and metrics are collected in blocks of one size for each machine; what BatchNorm exchanges is unknown.
-  return pieces + 4 * (words + steps + metricBytes) * layout.slots.blocksOf.length + 64 * 1024 ** 2;
+  return pieces + 4 * (words + steps + metricBytes) * machines + 64 * 1024 ** 2;
 }
 
 /** See the top of the file. */
@@ -103,6 +103,8 @@ export class Link {
   /** A row for each machine: whether it is to stop, and after which step. */
   readonly #words: Float64Table;
   readonly #hashes: Storage;
+  /** A row for each machine: what all metrics come to. */
+  readonly #results: Float64Table | undefined;
   readonly #bucketWords: BucketWords;
   readonly #sums: MachineSums;
   #first = true;
@@ -122,6 +124,8 @@ export class Link {
     };
     this.#words = planTable(keep, machines.workers.length, 2);
     this.#hashes = keep(32 * machines.workers.length);
+    const cells = parts.metrics?.plan.cells ?? 0;
+    if (cells > 0) this.#results = planTable(keep, machines.workers.length, cells);
   }
 
   /** Carries out what the workers ask for, until they leave. */
@@ -257,8 +261,30 @@ export class Link {
     yield* connection.share(shared);
   }
 
-  /** @throws MachineError if a machine has other weights */
+  /** @throws MachineError if a machine has other weights, or other results of metrics */
   *#compare(step: number): Waiting {
+    yield* this.#compareWeights(step);
+    const { layout, metrics, connection } = this.#parts;
+    if (!this.#results || !metrics) return;
+    const { cells } = metrics.plan;
+    const results = this.#results;
+    const own = rowOf({ address: layout.metrics, rows: 1, columns: cells }, 0);
+    rowOf(results, connection.machine).set(own);
+    yield* connection.share(
+      Array.from({ length: connection.machines }, (_, machine) => [rowsOf(results, [machine, machine + 1])]),
+    );
+    const first = rowOf(results, 0);
+    for (let machine = 1; machine < connection.machines; machine++) {
+      const at = rowOf(results, machine).findIndex((value, cell) => !Object.is(value, first[cell]));
+      if (at < 0) continue;
+      const { name } = metrics.plan.metrics.findLast(({ cell }) => cell <= at)!;
+      throw new MachineError(
+        `train: after step ${step}, machine ${machine} has ${rowOf(results, machine)[at]} for ${name}, machine 0 ${first[at]}; does this metric depend on the machine?`,
+      );
+    }
+  }
+
+  *#compareWeights(step: number): Waiting {
     const { layout, connection } = this.#parts;
     const { weights, flatSize } = layout;
     const bytes = heap().uint8;

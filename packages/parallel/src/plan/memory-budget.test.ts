@@ -1,5 +1,6 @@
 // The memory table of a run, and when the run is refused.
 import { MemoryError } from "@shardgrad/core";
+import { blockSize } from "@shardgrad/core/engine";
 import { describe, expect, it } from "vitest";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { budgetOf, describeRows, machineMemory, memoryRow, requireRoom } from "./memory-budget.ts";
@@ -97,6 +98,18 @@ describe("a worker gets", () => {
     expect(() => workerBytes(needing(800 * mebibyte), 2, gibibyte)).toThrow(
       /each of 2 workers needs 800\.0 MiB of shared memory, but 486\.4 MiB are left/,
     );
+  });
+
+  it("no more than the allocator can give, which rounds up", () => {
+    for (let need = 1000 * mebibyte; need < 3600 * mebibyte; need += 7 * mebibyte) {
+      for (const workers of [1, 2, 3]) {
+        const free = 4 * gibibyte - 8 * mebibyte;
+        if (blockSize(need) * workers > free) continue;
+        const bytes = workerBytes(needing(need), workers, free);
+        expect(bytes).toBeGreaterThanOrEqual(need);
+        expect(blockSize(bytes) * workers, `${need} for ${workers}`).toBeLessThanOrEqual(free);
+      }
+    }
   });
 
   it("its part of half of what is free where nobody knows", () => {

@@ -215,8 +215,18 @@ export async function planMemory(
   const complete = [training, afterStep, evaluation].every((bytes) => bytes !== undefined);
   const budget = budgetOf(rows, { ...around, complete });
   requireRoom(budget, room);
-  await room.make(budget.bytes - ownBytes);
+  const need = needOfWorker(rows);
+  await room.make(budget.bytes - ownBytes + workers * (blockSize(need) - need));
   return { metrics, budget };
+}
+
+const needOfWorker = (rows: readonly MemoryRow[]) =>
+  rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);
+
+/** The longest block that is not longer than so many bytes. */
+function blockBelow(bytes: number): number {
+  const step = 2 ** (Math.ceil(Math.log2(bytes)) - 4);
+  return Math.floor(bytes / step) * step;
 }
 
 /**
@@ -228,15 +238,18 @@ export async function planMemory(
  * @throws MemoryError if another run has taken the space since this one was planned
  */
 export function workerBytes({ rows, complete }: MemoryBudget, workers: number, largestFree: number): number {
-  const need = rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);
+  const need = needOfWorker(rows);
   const half = largestFree / 2 / workers;
   const generous = complete ? Math.min(half, 4 * need + 64 * mebibyte) : half;
   const most = (largestFree * 0.95) / workers;
   const bytes = Math.min(most, Math.max(generous, need * 1.125));
-  if (bytes < need) {
+  // The allocator rounds up.
+  const fits =
+    blockSize(bytes) * workers <= largestFree ? bytes : Math.max(blockSize(need), blockBelow(bytes));
+  if (bytes < need || blockSize(fits) * workers > largestFree) {
     throw new MemoryError(
       `train: each of ${workers} workers needs ${formatBytes(need)} of shared memory, but ${formatBytes(bytes)} are left, as another run has taken the rest meanwhile; wait for its end, or use fewer workers`,
     );
   }
-  return Math.floor(bytes / 65536) * 65536;
+  return Math.floor(fits / 65536) * 65536;
 }

@@ -169,11 +169,11 @@ it("a disk that is full for some time: every save fails until there is space", a
   await expectResumed(checkpoint, disk, saves.at(-1)!.step);
 });
 
-/** A file system of 64 KiB; undefined if this system cannot make one. */
+/** A file system of a MiB; undefined if this system cannot make one. */
 function mountTiny(at: string): { unmount: () => void } | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", at], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", at], { stdio: "ignore" });
   } catch {
     return undefined;
   }

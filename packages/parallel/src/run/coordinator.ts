@@ -67,6 +67,8 @@ import { requireWritableFolder } from "./writable.ts";
 
 /** Who watches a run, and may stop it. */
 export interface Watcher extends Pick<Onlooker, "steps" | "glances" | "marks" | "kernels"> {
+  /** Called first. It may refuse the run, by an error. */
+  begin?: () => Promise<void>;
   emit: (event: TrainEvent) => void;
   stopRequested: () => boolean;
 }
@@ -82,7 +84,7 @@ export interface RunEnvironment extends Environment {
 export async function coordinate<M extends AnyModule>(
   launch: Launch,
   given: TrainOptions,
-  { emit, stopRequested, ...onlooker }: Watcher,
+  { begin, emit, stopRequested, ...onlooker }: Watcher,
   environment: RunEnvironment = thisMachine,
 ): Promise<TrainResult<M>> {
   const memory = new ReservedMemory();
@@ -92,8 +94,9 @@ export async function coordinate<M extends AnyModule>(
   let recorded: RecordedSteps | undefined;
   const publish = withCallbacks(given, emit, () => recorded, onlooker.steps);
   try {
-    // First, so that one machine tells of what all refuse.
+    // First, so that one machine tells of what all refuse, and none waits for one that has refused.
     line = await openLine(launch, given, environment);
+    await begin?.();
     checkOptions(given);
     const kernels = await chooseKernels("train", given.kernels ?? "auto", launch.jobUrl);
     // Machine 0 writes what all have.
@@ -115,8 +118,9 @@ export async function coordinate<M extends AnyModule>(
     snapshotFile = placeSnapshots(run);
     publish(startEvent(run, kernels, line));
     if (plan.machines.machine === 0) tellOfSchedules(run.optimizer, plan.steps);
-    checkpoints = await resumeRun(run, kernels, options, publish, environment.store);
-    await line?.talk((connection) => spreadPosition(connection, run));
+    const resuming = resumeRun(run, kernels, options, publish, environment.store);
+    await line?.talk((connection) => spreadPosition(connection, run), resuming);
+    checkpoints = await resuming;
     run.kept = planKept(model, layout, run.state.step);
     resetWords(run);
     if (run.snapshots) takeFirst(run.snapshots, control, run.state);
@@ -124,25 +128,32 @@ export async function coordinate<M extends AnyModule>(
     const setupOf = planWorkers(run, launch.jobUrl, kernels.set, memory, line?.url);
     const progress = new Progress(run, publish);
     // A listener of the start event may have stopped the run. Then there is nothing to train and nothing to save.
-    const isStopped = stopRequested();
-    if (!(line ? await line.talk((connection) => agreeOnStop(connection, isStopped)) : isStopped)) {
+    const asked = stopRequested();
+    const isStopped = line ? await line.talk((connection) => agreeOnStop(connection, asked)) : asked;
+    if (!isStopped) {
       // After they have agreed: one that was stopped has called no function.
       await line?.talk((connection) => compareResults(connection, run));
       const tellMarks = marksTeller(layout, onlooker);
       const tellGlances = glancesTeller(run, onlooker.glances);
       const following = { progress, checkpoints, publish, stopRequested, tellMarks, tellGlances };
       await trainWithRestarts(run, { launch, kernels, setupOf, environment }, following);
-      await checkpoints?.finish(run.snapshots!, control, (epochs) => progress.metricsAt(epochs));
     }
-    if (plan.useEma) lookAt(trainedParameters(model), layout, layout.ema!);
-    const best = await checkpoints?.findBest();
-    const end = endEvent(run, progress, { best, out });
-    if (out !== undefined) {
-      const weights = safetensorsParts(namedState(model, options.names), run.metadata);
-      await writeOutput(out, weights.parts(), { operation: "train", content: "the weights" });
-    }
+    const write = async () => {
+      if (!isStopped)
+        await checkpoints?.finish(run.snapshots!, control, (epochs) => progress.metricsAt(epochs));
+      if (plan.useEma) lookAt(trainedParameters(model), layout, layout.ema!);
+      const best = await checkpoints?.findBest();
+      const end = endEvent(run, progress, { best, out });
+      if (out !== undefined) {
+        const weights = safetensorsParts(namedState(model, options.names), run.metadata);
+        await writeOutput(out, weights.parts(), { operation: "train", content: "the weights" });
+      }
+      return end;
+    };
+    const writing = write();
     // The others end when everything is written.
-    await line?.talk((connection) => connection.shareTexts(""));
+    await line?.talk((connection) => connection.shareTexts(""), writing);
+    const end = await writing;
     detachModel(model);
     // What fails from here on is no other machine's.
     const others = line;
@@ -153,7 +164,7 @@ export async function coordinate<M extends AnyModule>(
     // What another machine still sends must not meet other numbers.
     if (line || error instanceof UnendingThreadError) memory.abandon();
     // If the line is broken, that is no better reason than this one.
-    await line?.fail(error).catch(() => undefined);
+    await line?.fail(error, checkpoints?.close()).catch(() => undefined);
     throw error;
   } finally {
     await checkpoints?.close();

@@ -72,9 +72,14 @@ export class MachineLine {
     this.#silenceMs = Math.max(preparingMs, stallMs);
   }
 
-  /** Says something to all machines, which do the same at the same place of their run. */
-  async talk<T>(what: (connection: Connection) => Waiting<T>): Promise<T> {
+  /**
+   * Says something to all machines, which do the same at the same place of their run.
+   *
+   * @param first what this machine does before; it gives signs of life meanwhile
+   */
+  async talk<T>(what: (connection: Connection) => Waiting<T>, first?: Promise<unknown>): Promise<T> {
     const connection = this.#connect();
+    if (first) await this.#during(first, () => connection.look());
     const found = await this.#drive(what(connection));
     await this.#drive(connection.leave());
     return found;
@@ -83,13 +88,25 @@ export class MachineLine {
   /**
    * Tells the others that this machine fails; afterwards none can go on. Gives the error the number of the machine, unless it
    * came from another one. Machine 0 has the last word: the launcher ends all others when one ends.
+   *
+   * @param first what this machine must still do, such as saving
    */
-  async fail(error: unknown): Promise<void> {
+  async fail(error: unknown, first: Promise<unknown> = Promise.resolve()): Promise<void> {
     const isTold = error instanceof MachineError;
     const message = error instanceof Error ? error.message : String(error);
-    const text = `train: machine ${this.machine}: ${oneLine(message).replace(/^train: /, "")}`;
-    if (!isTold && error instanceof Error) error.message = text;
-    const isHeard = await this.#drive(this.#connect().fail(isTold ? message : text));
+    // A table of memory has lines.
+    const rows = message.split("\n").map((row) => row.trim().replace(/\s{2,}/g, " "));
+    const text = `train: machine ${this.machine}: ${oneLine(rows.join("; ")).replace(/^train: /, "")}`;
+    if (!isTold && error instanceof Error) {
+      try {
+        error.message = text;
+      } catch {
+        // That of a DOMException cannot be changed.
+      }
+    }
+    const connection = this.#connect();
+    await this.#during(first, () => connection.sayAlive()).catch(() => undefined);
+    const isHeard = await this.#drive(connection.fail(isTold ? message : text));
     if (!isHeard) return;
     noteTold(error);
     await this.#clock.sleep(farewellMs);
@@ -104,6 +121,22 @@ export class MachineLine {
       nowMs: () => this.#clock.nowMs(),
       silenceMs: this.#silenceMs,
     });
+  }
+
+  /** Looks from time to time until the work is done. */
+  async #during(work: Promise<unknown>, look: () => void): Promise<void> {
+    let isDone = false;
+    const done = () => {
+      isDone = true;
+    };
+    work.then(done, done);
+    // Work that is done already takes no time.
+    await Promise.resolve();
+    while (!isDone) {
+      look();
+      await this.#clock.sleep(mostSleepMs);
+    }
+    await work;
   }
 
   async #drive<T>(talk: Waiting<T>): Promise<T> {

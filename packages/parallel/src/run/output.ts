@@ -1,10 +1,10 @@
 // A file that a run or a command writes at its end, such as weights: checked before the work, replaced atomically after
 // it. Knows nothing of models; it writes bytes.
 import type { FileHandle } from "node:fs/promises";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { describeThrown, OutputError } from "../errors.ts";
-import { besideOf, requireWritableFile } from "./writable.ts";
+import { besideOf, requireWritableFile, targetOf } from "./writable.ts";
 
 /**
  * The absolute path of the file, checked now rather than after the work.
@@ -56,7 +56,7 @@ export async function writeOutput(
   what: { operation: string; content: string },
 ): Promise<void> {
   // Writes through links, and into devices and pipes.
-  const target = await realpath(path).catch(() => path);
+  const target = await targetOf(path);
   const replaces = (await stat(target).catch(() => undefined))?.isFile() ?? true;
   const beside = besideOf(target);
   const parts = bytes instanceof Uint8Array ? [bytes] : bytes;

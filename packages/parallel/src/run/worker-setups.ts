@@ -19,19 +19,21 @@ export function planWorkers(
 ): (rank: number) => WorkerSetup | LinkSetup {
   const { plan, layout, snapshots, sampling, train, test, metrics, begun } = run;
   const { workers } = plan;
+  // First: workers take a share of what is free.
+  const bytesOfLink =
+    transportUrl === undefined ? 0 : linkBytes(layout, plan.machines.workers.length, metrics.bytes);
+  const linkArena = bytesOfLink > 0 ? memory.reserve(bytesOfLink, "link") : undefined;
   const bytes = workerBytes(run.budget, workers, heap().arena.largestFree());
   const arenas = Array.from({ length: workers }, () => ({
     base: memory.reserve(bytes, "worker").offset,
     bytes,
   }));
-  const linkBytesHere = transportUrl === undefined ? 0 : linkBytes(layout, metrics.bytes);
-  const linkArena = linkBytesHere > 0 ? memory.reserve(linkBytesHere, "link") : undefined;
   const best = plan.best && { ...plan.best, value: begun.bestValue, from: begun.epoch };
   const common = (rank: number) => ({ rank, plan, memory: heap().memory, kernels, layout, metrics });
   const setupOfLink = (rank: number): LinkSetup => ({
     ...common(rank),
     begin: { state: run.state },
-    arena: { base: linkArena!.offset, bytes: linkBytesHere },
+    arena: { base: linkArena!.offset, bytes: bytesOfLink },
     testSamples: test?.samples ?? 0,
     transportUrl: transportUrl!,
   });

@@ -28,7 +28,10 @@ async function expectRefused(run: Promise<void>, message: string | RegExp): Prom
 
 describe("a file", () => {
   it("can be made, replaced, and written through links, and nothing is left", async () => {
-    for (const name of ["new", "file", "folder/new", "link/new"]) await requireWritableFile("x", at(name));
+    symlinkSync("folder/new", at("next"));
+    for (const name of ["new", "file", "folder/new", "link/new", "next"])
+      await requireWritableFile("x", at(name));
+    rmSync(at("next"));
     await requireWritableFile("x", "/dev/null");
     expect(readdirSync(root).sort()).toEqual(["dangling", "file", "folder", "link"]);
     expect(readdirSync(at("folder"))).toEqual([]);

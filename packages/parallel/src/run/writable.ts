@@ -1,7 +1,7 @@
 // Whether something can be written to a place, found out before the work and without leaving anything there. Only trying
 // tells: a file system may be full, read-only, or refuse new names whatever the permissions say.
 import { randomBytes } from "node:crypto";
-import { access, constants, lstat, mkdir, open, realpath, rm, rmdir, stat } from "node:fs/promises";
+import { access, constants, lstat, mkdir, open, readlink, realpath, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { JobError, oneLine } from "../errors.ts";
 
@@ -19,6 +19,14 @@ const freshName = () => randomBytes(6).toString("hex");
 /** The name under which a file is written before it gets its own. */
 export const besideOf = (path: string): string => `${path}.${freshName()}.part`;
 
+/** Where the links of a path lead, also if nothing is there. */
+export async function targetOf(path: string): Promise<string> {
+  const found = await realpath(path).catch(() => undefined);
+  if (found !== undefined) return found;
+  const next = await readlink(path).catch(() => undefined);
+  return next === undefined ? path : targetOf(resolve(dirname(path), next));
+}
+
 const detail = (error: unknown) => oneLine((error as Error).message).replace(/, \w+ '.*'$/, "");
 
 /**
@@ -29,7 +37,7 @@ const detail = (error: unknown) => oneLine((error as Error).message).replace(/, 
  */
 export async function requireWritableFile(what: string, file: string): Promise<void> {
   const refuse: Refuse = refuser(what);
-  const path = resolve(file);
+  const path = await targetOf(resolve(file));
   const folder = dirname(path);
   const above = await stat(folder).catch(() => undefined);
   if (!above) refuse("its folder does not exist; make it, or name another file");
@@ -40,7 +48,7 @@ export async function requireWritableFile(what: string, file: string): Promise<v
     await access(path, constants.W_OK).catch((error) => refuse("it is there, and not writable", error));
   // Devices and pipes are written to as they are.
   if (there && !there.isFile()) return;
-  const beside = besideOf(await realpath(path).catch(() => path));
+  const beside = besideOf(path);
   try {
     await (await open(beside, "wx")).close();
     await rm(beside);

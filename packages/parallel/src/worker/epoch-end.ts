@@ -17,8 +17,8 @@ export function* finishEpoch(worker: Worker): Pauses<EpochRecord> {
   const { samples, ms: trainMs } = training.closeEpoch();
   if (!done.lastIsMeasured) yield* measureLast(worker);
   const startedMs = performance.now();
-  yield* worker.others?.meet("compare", done.steps) ?? [];
   const cells = yield* evaluate(worker);
+  yield* worker.others?.meet("compare", done.steps) ?? [];
   const record = {
     step: done.steps,
     loss: sums.close(),

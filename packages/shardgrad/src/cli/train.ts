@@ -1,7 +1,8 @@
 // shardgrad train: runs a job, shows its events, and ends as its signals and errors say.
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CheckpointError, JobError } from "@shardgrad/parallel";
+import { CheckpointError, JobError, OutputError } from "@shardgrad/parallel";
 import { isFirstMachine, isToldElsewhere, oneLine, requireSurroundings } from "@shardgrad/parallel/command";
 import type { Command } from "commander";
 import { train } from "../train.ts";
@@ -22,11 +23,15 @@ interface TrainFlags extends Omit<TrainOptions, "checkpoint" | "params">, Checkp
   stack?: boolean;
 }
 
+const isThere = (path: string) => existsSync(path) && (!statSync(path).isFile() || statSync(path).size > 0);
+
 /** What a run has written besides its weights, a line for each. */
 function writtenLines({ report, log, trace }: TrainFlags): string[] {
-  const shown = { report, log, trace: trace && `${trace}: open it at https://ui.perfetto.dev` };
-  return Object.entries(shown).flatMap(([name, path]) =>
-    path === undefined ? [] : [`${name.padEnd(7)}  ${oneLine(path)}`],
+  const advice = ": open it at https://ui.perfetto.dev";
+  return Object.entries({ report, log, trace }).flatMap(([name, path]) =>
+    path === undefined || !isThere(path)
+      ? []
+      : [`${name.padEnd(7)}  ${oneLine(path)}${name === "trace" ? advice : ""}`],
   );
 }
 
@@ -58,6 +63,7 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   const saving = checkpointOptions({ checkpoint, checkpointEvery, checkpointKeep, checkpointBest });
   const run = train(pathToFileURL(resolve(job)), { ...options, params, ...saving });
   let asked: StopSignal | "SIGPIPE" | undefined;
+  let untold: NodeJS.ErrnoException | undefined;
   let step = 0;
   let ofSeveral = false;
   const stop = (signal: StopSignal) => {
@@ -77,8 +83,10 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
   // The reader of the output has gone, such as `head`, or the terminal has. Node.js ignores SIGPIPE, so each line gives
   // an error instead; when the terminal goes, SIGHUP arrives as well.
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-    asked ??= error.code === "EPIPE" ? "SIGPIPE" : "SIGHUP";
+    if (error.code === "EPIPE") asked ??= "SIGPIPE";
+    else if (error.code === "EIO") asked ??= "SIGHUP";
+    // Such as a disk that is full. What was done is saved.
+    else untold ??= error;
     run.stop();
   };
   process.stdout.on("error", onOutputError);
@@ -117,7 +125,12 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
       fail(new CheckpointError(`the last checkpoint was not saved: ${unsaved}`), false);
     // A launcher ends all processes when one of them fails, and the first may still write: it alone has the code. If
     // another machine was asked to stop, it was by a batch system.
-    const signal = asked ?? (stopped ? "SIGUSR2" : undefined);
+    if (untold)
+      fail(
+        new OutputError(`train: the output cannot be written: ${untold.message}; the run was stopped`),
+        false,
+      );
+    const signal = asked ?? (stopped && !untold ? "SIGUSR2" : undefined);
     if (signal && isFirst) process.exitCode = exitCodeOf(signal);
   } catch (error) {
     reporter.fail(error);

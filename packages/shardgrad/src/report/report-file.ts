@@ -1,7 +1,6 @@
 // The option `report`: a page about the run, written when it ends, however it ends.
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Onlooker } from "@shardgrad/parallel/command";
-import { besideOf, describeThrown, requireWritableFile } from "@shardgrad/parallel/command";
+import { oneLine, requireWritableFile, writeOutput } from "@shardgrad/parallel/command";
 import { pageHtml } from "./page-html.ts";
 import { readPageParts } from "./page-parts.ts";
 import type { RunStory } from "./run-story.ts";
@@ -22,17 +21,15 @@ export class ReportFile implements Onlooker {
     this.#parts = readPageParts();
   }
 
-  end(): void {
+  async end(): Promise<void> {
     const { data } = this.#story;
     // A run that never started has nothing to tell.
     if (!data) return;
-    const beside = besideOf(this.#path);
+    const page = Buffer.from(pageHtml(data.job, data, this.#parts!));
     try {
-      writeFileSync(beside, pageHtml(data.job, data, this.#parts!), { flag: "wx" });
-      renameSync(beside, this.#path);
+      await writeOutput(this.#path, page, { operation: "train", content: "the report" });
     } catch (error) {
-      rmSync(beside, { force: true });
-      process.stderr.write(`train: report ${this.#path} cannot be written: ${describeThrown(error)}\n`);
+      process.stderr.write(`${oneLine((error as Error).message)}\n`);
     }
   }
 }
