@@ -93,7 +93,7 @@ const mpiRooms = [
 ];
 const dataRooms = [["errors", "check-options", "rows"], ["read"], ["table", "write"], ["index"]];
 const shardgradRooms = [
-  ["writable", "watch-options", "kernels-text", "wrap"],
+  ["distinct-files", "watch-options", "kernels-text", "wrap"],
   ["log", "report", "trace"],
   ["watch"],
   ["onlookers"],

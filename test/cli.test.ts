@@ -1,7 +1,7 @@
 // The `shardgrad` command as programs and people use it: JSON lines, exit codes, its options. cli-mistakes.test.ts has its
 // answers to mistakes.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -143,6 +143,24 @@ it("a reader that goes away, as head does, ends the run without a word", async (
   child.stdout.once("data", () => child.stdout.destroy());
   const code = await new Promise((resolve) => child.on("close", resolve));
   expect([code, stderr]).toEqual([141, ""]);
+});
+
+it.runIf(existsSync("/dev/full"))("output that cannot be written ends the run by one line", async () => {
+  const full = openSync("/dev/full", "w");
+  const flags = ["--workers", "1", "--epochs", "100000"];
+  const child = spawn(process.execPath, [command, "train", job, ...flags], {
+    stdio: ["ignore", full, "pipe"],
+  });
+  closeSync(full);
+  let stderr = "";
+  child.stderr!.on("data", (text) => {
+    stderr += text;
+  });
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  expect([code, stderr]).toEqual([
+    1,
+    "shardgrad: train: the output cannot be written: ENOSPC: no space left on device, write; the run was stopped\n",
+  ]);
 });
 
 it("a reader of standard error that has gone does not keep a signal from saving", async () => {

@@ -118,6 +118,16 @@ describe.skipIf(launchersMissing)(`machines${launchersMissing}`, () => {
     await untilNoneWith(folder);
   });
 
+  it.each(launchers)(
+    "$name: what the first machine alone refuses ends all, by one line",
+    async (launcher) => {
+      const refused = ["--workers", "1", "--log", fileURLToPath(charGpt)];
+      const ended = await startMachines(launcher, 2, clusters, [...flags, ...refused]).ended;
+      expect(ended.code).toBe(2);
+      expect(ended.stderr).toMatch(/^shardgrad: train: machine 0: log \S+: \S+ is a file; name a folder\n$/);
+    },
+  );
+
   it("data that differ are refused before the first step, by one line of the first", async () => {
     const job = writeJob(`
       import job from ${JSON.stringify(fileURLToPath(clusters))};

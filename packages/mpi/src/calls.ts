@@ -16,7 +16,6 @@ const prototypes = {
   gather: "int MPI_Iallgather(P from, int bytes, H type, P to, int each, H type2, H comm, P request)",
   test: "int MPI_Test(P request, P flag, P status)",
   errorString: "int MPI_Error_string(int code, uint8_t *text, int *length)",
-  abort: "int MPI_Abort(H comm, int code)",
   finalize: "int MPI_Finalize()",
 };
 

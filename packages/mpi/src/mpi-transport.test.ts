@@ -33,12 +33,6 @@ describe.skipIf(launchersMissing)(`messages over MPI${launchersMissing}`, () => 
       expect(code).toBe(0);
       expect(lines(stdout)).toHaveLength(3);
     });
-
-    it("abort ends all machines", async () => {
-      const { code, stdout } = await start(launcher, 2, "abort");
-      expect(code).not.toBe(0);
-      expect(stdout).toBe("");
-    });
   });
 
   const [one, other] = launchers;

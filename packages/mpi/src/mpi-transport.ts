@@ -83,10 +83,6 @@ export class MpiTransport implements Transport {
     check(this.#calls.finalize(), "closing the connection", this.#calls);
   }
 
-  abort(): void {
-    this.#calls.abort(this.#abi.world, 1);
-  }
-
   #begin(kind: number, peer: number, bytes: number): Ticket {
     if (!(bytes >= 0 && bytes <= mostBytes))
       throw new MpiError(`mpi: a message of ${bytes} bytes, expected 0 to ${mostBytes}; send it in parts`);

@@ -95,7 +95,7 @@ export interface WorkerApi {
   loadKernels(kernels: RunKernels): Promise<Outcome>;
   /**
    * Imports the job, builds the model and binds it to the shared weights. Answers with the source that it has loaded.
-   * The link opens its connection.
+   * The link opens its connection: through koffi, so the same holds there.
    */
   prepare(setup: WorkerSetup | LinkSetup): Promise<Outcome>;
   /** Does all steps. The thread answers no other call meanwhile; the control words steer it. */

@@ -99,7 +99,6 @@ export class SimulatedNetwork {
         return isDone;
       },
       close: () => undefined,
-      abort: () => this.kill(machine),
     };
   }
 

@@ -13,7 +13,7 @@ import { Barrier } from "../src/shared/words/barrier.ts";
 import type { Control } from "../src/shared/words/control.ts";
 import type { Pause } from "../src/shared/words/pauses.ts";
 import type { LinkThread } from "../src/worker/link-thread.ts";
-import { requireGoingOn, setUpLink, waitForWorkers } from "../src/worker/link-thread.ts";
+import { notePause, setUpLink } from "../src/worker/link-thread.ts";
 import { setUp } from "../src/worker/set-up.ts";
 import { stepLoop } from "../src/worker/step-loop.ts";
 import { outcomeOf } from "../src/worker/worker.ts";
@@ -170,28 +170,13 @@ class SimulatedWorker implements Member {
   }
 
   async #runLink(thread: LinkThread): Promise<void> {
-    const { link, control, setup, where } = thread;
-    for (const pause of link.loop()) {
-      if (pause === "workers") {
-        requireGoingOn(control);
-        waitForWorkers(thread);
-        await this.#move();
-      } else if (pause === "network") {
-        requireGoingOn(control);
-        control.beat(setup.rank);
-        await this.#move();
-      } else if (pause instanceof Barrier) {
-        where.phase = "barrier";
-        control.setPhase(setup.rank, "barrier", where.step);
-        await this.#move();
-        await pause.waitAsync();
-        if (this.gone) await never();
-        where.step = control.load("orderStep");
-      } else {
-        where.phase = pause;
-        control.setPhase(setup.rank, pause, where.step);
-        await this.#move();
-      }
+    for (const pause of thread.link.loop()) {
+      notePause(thread, pause);
+      await this.#move();
+      if (!(pause instanceof Barrier)) continue;
+      await pause.waitAsync();
+      if (this.gone) await never();
+      thread.where.step = thread.control.load("orderStep");
     }
   }
 

@@ -26,3 +26,13 @@ it("watching a run changes no bit of it: log, report, live page and trace", asyn
   ]);
   expect([alone.phaseMs, onPages.phaseMs?.length]).toEqual([undefined, 2]);
 });
+
+it("a folder that the run fills is no file for its weights", async () => {
+  const folder = join(root, "all");
+  await expect(train(clusters, { out: folder, log: folder })).rejects.toThrow(
+    `train: log is ${folder}, and so is out; name another file`,
+  );
+  await expect(train(clusters, { out: folder, checkpoint: { directory: folder } })).rejects.toThrow(
+    `train: checkpoint is ${folder}, and so is out; name another file`,
+  );
+});

@@ -59,6 +59,8 @@ export function threadsOf({ workers, machines }: Pick<RunPlan, "workers" | "mach
   return workers + (isShared(machines) ? 1 : 0);
 }
 
+const isLinkOf = ({ workers }: Pick<RunPlan, "workers">, rank: number) => rank === workers;
+
 /** Resets the shared words for a run that is at `run.state`. Call only while no worker runs. */
 export function resetWords({
   control,
@@ -161,13 +163,18 @@ export function planCourse(
     reset: () => resetWords(run),
     start: () =>
       new Gang(environment.start(threadsOf(plan), launch), (rank) => ({
-        who: rank < plan.workers ? `worker ${rank}` : "the link to the other machines",
+        who: isLinkOf(plan, rank) ? "the link to the other machines" : `worker ${rank}`,
         step: control.stepOf(rank),
         phase: control.phase(rank),
       })),
-    load: (gang) => gang.callUninterrupted("prepare", (api) => api.loadKernels(kernels)),
+    load: (gang) =>
+      gang.callUninterrupted("prepare", async (api, rank) => {
+        const loaded = await api.loadKernels(kernels);
+        return loaded.ok && isLinkOf(plan, rank) ? await api.prepare(setupOf(rank)) : loaded;
+      }),
     prepare: (gang) =>
       gang.call("prepare", async (api, rank) => {
+        if (isLinkOf(plan, rank)) return { ok: true };
         const outcome = await api.prepare(setupOf(rank));
         if (outcome.ok && outcome.sources) hasLoaded(outcome.sources);
         return outcome;

@@ -27,8 +27,8 @@ export const tags = { news: 1, copies: 2, lastWords: 3, parts: 8 } as const;
  */
 export const messageBytes = 512 * 1024;
 
-/** With room for a long error. */
-const newsBytes = 4096;
+/** With room for a long error, and short enough for every library to send it before its receiver asks: it may have gone. */
+const newsBytes = 2048;
 const news = { alive: 1, failed: 2, bye: 3 } as const;
 const [lookEveryMs, tellEveryMs, lastWordsMs] = [5, 5000, 5000];
 

@@ -46,16 +46,6 @@ describe("a failure ends the run on all machines, with a line that names the mac
     }
   });
 
-  test("a metric that is another one on each machine", async () => {
-    const told = await simulateMachines({ ...run, feature: "unlike scores" });
-    for (const { error } of told) {
-      expect(error?.message).toMatch(
-        /^train: machine 0: the link to the other machines failed in step \d+ \(reduce\): after step \d+, machine 1 has \d+ for calls, machine 0 \d+; does this metric depend on the machine\?$/,
-      );
-    }
-    expectOneVoice(told);
-  });
-
   test("a machine that is switched off, at any time", async () => {
     for (const ms of [0, 60, 130, 200, 270]) {
       const told = await simulateMachines({ ...run, off: { machine: 1, ms } });

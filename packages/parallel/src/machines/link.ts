@@ -54,7 +54,8 @@ export const orders = [
 export type Order = (typeof orders)[number];
 
 /** Where a link pauses: as a worker, for the network, and, as at a barrier, for what its machine's workers bring. */
-export type LinkPauses = Generator<Exclude<Phase, "barrier"> | Barrier | "network" | "workers", void, void>;
+export type LinkPause = Exclude<Phase, "barrier"> | Barrier | "network" | "workers";
+export type LinkPauses = Generator<LinkPause, void, void>;
 
 /** A worker's side of it. */
 export interface Meeting {

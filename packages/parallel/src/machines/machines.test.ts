@@ -4,8 +4,10 @@ import { describe, expect, test, vi } from "vitest";
 import { SimulatedDisk } from "../../testing/simulated-disk.ts";
 import type { Feature, MachineTold } from "../../testing/simulated-machines.ts";
 import { simulateMachines } from "../../testing/simulated-machines.ts";
+import { usableCores } from "../plan/cpu-limit.ts";
 import { BucketWords } from "../shared/arrays/buckets.ts";
 import { BucketSignals } from "../step/bucket-signals.ts";
+import { shareWorkers } from "./agreement.ts";
 
 const features: Feature[] = [
   "plain",
@@ -113,10 +115,39 @@ test("machines that name no workers get one per core, as far as there are shards
     optionsOf: [{ workers: undefined as never }, { workers: undefined as never }],
   });
   weightsOf(told);
-  expect(told[0]!.events[0]).toMatchObject({
-    type: "start",
-    machines: 2,
-    machine: 0,
-    network: "a simulated network",
+  // Of the four shards.
+  const workers = Math.min(usableCores(), 2);
+  told.forEach(({ events }, machine) => {
+    expect(events[0]).toMatchObject({
+      type: "start",
+      machines: 2,
+      machine,
+      workers,
+      network: "a simulated network",
+    });
   });
+  for (const [cores, each] of [
+    [1, 1],
+    [2, 2],
+    [3, 3],
+    [64, 4],
+  ] as const)
+    expect(
+      shareWorkers(
+        [
+          { cores, workers: undefined },
+          { cores, workers: undefined },
+        ],
+        8,
+      ),
+    ).toEqual([each, each]);
+  expect(
+    shareWorkers(
+      [
+        { cores: 4, workers: 5 },
+        { cores: 4, workers: undefined },
+      ],
+      8,
+    ),
+  ).toEqual([5, 3]);
 });

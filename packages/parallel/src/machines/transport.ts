@@ -8,7 +8,7 @@ export type Ticket = number;
 
 /**
  * Which machine this is, and the messages between them. Addresses are bytes of core's heap. One thread at a time calls
- * it. No call blocks.
+ * it. No call blocks but `close`, which waits for the other machines.
  */
 export interface Transport {
   /** This machine's number, counted from 0. */
@@ -33,8 +33,6 @@ export interface Transport {
   isDone(ticket: Ticket): boolean;
   /** Ends the connection. All machines call it, with nothing under way. */
   close(): void;
-  /** Ends the processes of all machines, this one too, without asking them. */
-  abort(): void;
 }
 
 /** What a package with a transport exports. */

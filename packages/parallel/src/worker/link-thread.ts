@@ -3,6 +3,7 @@
 import { heap } from "@shardgrad/core/engine";
 import type { Phase } from "../errors.ts";
 import { Connection } from "../machines/connection.ts";
+import type { LinkPause } from "../machines/link.ts";
 import { Link } from "../machines/link.ts";
 import type { Transport } from "../machines/transport.ts";
 import type { LinkSetup } from "../protocol.ts";
@@ -31,14 +32,14 @@ export interface LinkThread {
 }
 
 /** What the host of a link provides. */
-export interface LinkSurroundings {
+interface LinkSurroundings {
   nowMs: () => number;
-  /** What it waits on, and calls `look` from time to time meanwhile. */
+  /** The words that it waits on; whoever waits calls `look` from time to time. */
   words: (control: Control, look: () => void) => SharedWords;
 }
 
 /** The machine's own. */
-export const linkSurroundings: LinkSurroundings = {
+const linkSurroundings: LinkSurroundings = {
   nowMs: () => performance.now(),
   words: ({ view }, look) => new LookingWords(view, look),
 };
@@ -75,45 +76,42 @@ export function setUpLink(
   return { setup, link, connection, control, barrier, reduceBarrier, where };
 }
 
-/** @throws AbortedError once a worker has failed */
-export function requireGoingOn(control: Control): void {
-  if (control.load("abort") !== 0) throw new AbortedError("another worker failed");
-}
-
-/** Like a worker at a barrier, it gives no sign of life meanwhile. */
-export function waitForWorkers({ control, setup, where }: LinkThread): void {
-  if (where.phase === "barrier") return;
-  where.phase = "barrier";
-  control.setPhase(setup.rank, "barrier", where.step);
+/**
+ * Notes where a link is while it pauses.
+ *
+ * @throws AbortedError once a worker has failed
+ */
+export function notePause({ control, setup, where }: LinkThread, pause: LinkPause): void {
+  const waits = pause === "workers" || pause === "network";
+  if (waits && control.load("abort") !== 0) throw new AbortedError("another worker failed");
+  if (pause === "network") {
+    control.beat(setup.rank);
+    return;
+  }
+  // Like a worker at a barrier, it gives no sign of life while it waits for workers.
+  const phase = pause === "workers" || pause instanceof Barrier ? "barrier" : pause;
+  if (pause === "workers" && where.phase === phase) return;
+  where.phase = phase;
+  control.setPhase(setup.rank, phase, where.step);
 }
 
 /** Drives the loop of a link on its own thread. */
 export function driveLink(thread: LinkThread): void {
   const { link, control, setup, where } = thread;
-  const { rank } = setup;
   let looks = 0;
   for (const pause of link.loop()) {
-    if (pause === "workers") {
-      requireGoingOn(control);
-      waitForWorkers(thread);
-      rest(control, busyRestMs);
-      looks = 0;
-    } else if (pause === "network") {
-      requireGoingOn(control);
+    notePause(thread, pause);
+    if (pause === "network") {
       const allWait = control.load("reduceArrived") === setup.plan.workers;
       if (++looks < mostLooks && allWait) continue;
-      control.beat(rank);
       rest(control, allWait ? Math.min(mostRestMs, restMs * (1 + looks / 256)) : busyRestMs);
-    } else if (pause instanceof Barrier) {
-      where.phase = "barrier";
-      control.setPhase(rank, "barrier", where.step);
+      continue;
+    }
+    looks = 0;
+    if (pause === "workers") rest(control, busyRestMs);
+    else if (pause instanceof Barrier) {
       pause.wait();
       where.step = control.load("orderStep");
-      looks = 0;
-    } else {
-      where.phase = pause;
-      control.setPhase(rank, pause, where.step);
-      looks = 0;
     }
   }
 }

@@ -1,5 +1,5 @@
 // The option report: a page that needs nothing else, written however a run ends, and safe whatever is in it.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EpochEvent } from "@shardgrad/parallel";
@@ -88,6 +88,14 @@ describe("the page of a run", () => {
     run.on("epoch", () => run.stop());
     await run;
     expect(dataOf(readFileSync(report, "utf8")).state).toBe("stopped");
+  });
+
+  it("is written to where a link leads", async () => {
+    const link = join(root, "link.html");
+    symlinkSync("led-to.html", link);
+    await train(clusters, { workers: 1, steps: 1, report: link });
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(dataOf(readFileSync(join(root, "led-to.html"), "utf8")).state).toBe("done");
   });
 
   it("is refused before the run begins, where it could not be written", async () => {
