@@ -153,7 +153,7 @@ describe("refused:", () => {
       "what shows results, knowing the command",
       "shardgrad-room-",
       {
-        "packages/shardgrad/src/writable.ts": 'export { a } from "./cli/a.ts";',
+        "packages/shardgrad/src/distinct-files.ts": 'export { a } from "./cli/a.ts";',
         "packages/shardgrad/src/cli/a.ts": "export const a = 1;",
       },
     ],

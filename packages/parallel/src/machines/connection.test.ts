@@ -3,8 +3,8 @@ import { Storage } from "@shardgrad/core/engine";
 import { afterEach, expect, it } from "vitest";
 import { SimulatedNetwork } from "../../testing/simulated-network.ts";
 import { MachineError } from "../errors.ts";
-import type { Waiting } from "./connection.ts";
 import { Connection } from "./connection.ts";
+import type { Waiting } from "./news.ts";
 
 const silenceMs = 2000;
 let nowMs = 0;

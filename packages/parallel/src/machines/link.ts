@@ -28,8 +28,9 @@ import type { Pauses } from "../shared/words/pauses.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { segmentsOfChunk } from "../step/evaluate.ts";
 import { MachineSums } from "../step/gradient-sums.ts";
-import type { Connection, Segment, Waiting } from "./connection.ts";
+import type { Connection, Segment } from "./connection.ts";
 import { LockstepExchanges } from "./lockstep-exchanges.ts";
+import type { Waiting } from "./news.ts";
 import { PieceAverage, partsOf, pieceBytes } from "./piece-average.ts";
 import { rowsOf, segmentsByMachine } from "./shard-rows.ts";
 

@@ -6,7 +6,8 @@ import { shardsOfMachine } from "../shared/arrays/machines.ts";
 import { sizesAt } from "../shared/arrays/shard-exchanges.ts";
 import type { Layout } from "../shared/layout.ts";
 import { readCell, tableBytes, writeCell } from "../shared/tables/float64-table.ts";
-import type { Connection, Waiting } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { Waiting } from "./news.ts";
 import { rowsOf, segmentsByMachine } from "./shard-rows.ts";
 
 const bytesPerCell = 8;

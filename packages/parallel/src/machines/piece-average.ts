@@ -11,8 +11,9 @@ import { sliceOf } from "../shared/arrays/slices.ts";
 import type { Layout } from "../shared/layout.ts";
 import { sumOverShards } from "../step/allreduce.ts";
 import { weightOf } from "../step/gradient-sums.ts";
-import type { Connection, Waiting } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { messageBytes, tags } from "./connection.ts";
+import type { Waiting } from "./news.ts";
 import type { Ticket } from "./transport.ts";
 
 const messageElements = messageBytes / 4;

@@ -3,9 +3,9 @@
 import { heap } from "@shardgrad/core/engine";
 import type { Clock } from "../attempt/attempt.ts";
 import { JobError, MachineError, oneLine } from "../errors.ts";
-import type { Waiting } from "../machines/connection.ts";
 import { Connection } from "../machines/connection.ts";
 import { machinesOf } from "../machines/launcher.ts";
+import type { Waiting } from "../machines/news.ts";
 import type { Transport, TransportPackage } from "../machines/transport.ts";
 import { findPackage } from "../plan/find-package.ts";
 import { noteTold } from "./told-errors.ts";

@@ -62,11 +62,11 @@ function epochLine(event: EpochEvent, start: StartEvent): string {
 const [idleShare, idleSeconds] = [0.3, 3];
 
 function idleHint(share: number, stepMs: number, machines: number | undefined): string {
-  const spent = `workers spent ${Math.round(share * 100)} % of the time`;
+  const percent = Math.round(share * 100);
   const step = `(a step takes ${stepMs.toFixed(2)} ms)`;
   return machines === undefined
-    ? `${spent} at the barrier, waiting for the slowest and waking up ${step}: fewer workers or a larger batch may be faster`
-    : `${spent} waiting for other machines, the network and each other ${step}: a larger batch, --sync-every, or fewer machines may be faster`;
+    ? `workers spent ${percent} % of the time at the barrier, waiting for the slowest and waking up ${step}: fewer workers or a larger batch may be faster`
+    : `workers spent ${percent} % of the time waiting for other machines, the network and each other ${step}: a larger batch, --sync-every, or fewer machines may be faster`;
 }
 
 function endLines(event: EndEvent, { start, resume, checkpoint }: Seen): string[] {
