@@ -23,8 +23,8 @@ export interface Recovery {
  * Attempts until one succeeds.
  *
  * @throws any error of an attempt that is not a WorkerError. Otherwise the first WorkerError: when it is a mistake in
- * the job, when the
- *   failure recurred at the same place, when no restarts are left, or when there is an obstacle, which the message names
+ * the job, when the failure recurred at the same place, when no restarts are left, or when there is an obstacle, which the
+ * message names
  */
 export async function withRestarts({ restarts, attempt, obstacle, goBack }: Recovery): Promise<void> {
   let first: WorkerError | undefined;

@@ -10,7 +10,7 @@ const words = [
   "arrived",
   /** Rounds of the barrier so far. The last to arrive, or an abort, writes it; the others wait on it. */
   "generation",
-  /** The same two for the barrier that includes the coordinator (`reduce: "coordinator"`). */
+  /** The same two for the barrier that includes who averages: the coordinator (`reduce: "coordinator"`), or the link. */
   "reduceArrived",
   "reduceGeneration",
   /** 0, or 1 + rank of the first worker that failed. Written once, by compareExchange; all read it. */
@@ -19,7 +19,10 @@ const words = [
   "step",
   /** Completed epoch records. Rank 0 writes it after the record; the coordinator reads it. */
   "epochs",
-  /** 1 once the coordinator wants the run to end. The coordinator writes it; only rank 0 reads it. */
+  /**
+   * 1 once the coordinator wants the run to end. The coordinator writes it; rank 0 reads it, or, on several machines, the
+   * link, which tells all (`stopAgreed`).
+   */
   "stopRequested",
   /**
    * The run does not end before this step, which was reported before a restart. Written while no worker runs; rank 0
