@@ -14,20 +14,52 @@ export interface Bucket {
 /** Fewer bytes, in all and for each machine's piece, do not fill a link for longer than a message takes to start. */
 const [leastBytes, leastPieceBytes] = [512 * 1024, 64 * 1024];
 
-/** Cuts the flat arrays at the starts of parameters, from the end to the beginning. */
+/** Neighbouring parameters of one module: their gradients come at the same time. */
+interface ModulePlace {
+  from: number;
+  parameters: [first: number, end: number];
+}
+
+/** The modules, from the last to the first. */
+function modulesOf(parameters: readonly ParameterPlace[]): ModulePlace[] {
+  const modules: ModulePlace[] = [];
+  const nameOf = (index: number) => parameters[index]!.name.replace(/[^.]*$/, "");
+  for (let end = parameters.length; end > 0; ) {
+    let first = end - 1;
+    while (first > 0 && nameOf(first - 1) === nameOf(end - 1)) first--;
+    modules.push({ from: first === 0 ? 0 : parameters[first]!.start, parameters: [first, end] });
+    end = first;
+  }
+  return modules;
+}
+
+/**
+ * Cuts the flat arrays between modules, from the end to the beginning. A part waits for all its gradients, so small modules
+ * are no part of what fills the link by itself: the norms of a transformer's block lie behind its weights, and the
+ * first of them is the last to get its gradient.
+ */
 export function planBuckets(
   parameters: readonly ParameterPlace[],
   flatSize: number,
   machines: number,
 ): Bucket[] {
-  const least = Math.max(leastBytes, machines * leastPieceBytes);
+  const fills = machines * leastPieceBytes;
+  const least = Math.max(leastBytes, fills);
   const buckets: Bucket[] = [];
   let [to, end] = [flatSize, parameters.length];
-  for (let first = parameters.length - 1; first >= 0; first--) {
-    const from = first === 0 ? 0 : parameters[first]!.start;
-    if (first > 0 && 4 * (to - from) < least) continue;
-    buckets.push({ from, to, parameters: [first, end] });
+  const cutAt = (from: number, first: number) => {
+    if (first < end) buckets.push({ from, to, parameters: [first, end] });
     [to, end] = [from, first];
+  };
+  let [endOfModule, isSmall] = [flatSize, false];
+  for (const { from, parameters: module } of modulesOf(parameters)) {
+    const bytes = 4 * (endOfModule - from);
+    const wasSmall = isSmall;
+    isSmall = bytes < leastPieceBytes;
+    const larger = isSmall ? 4 * (to - endOfModule) : bytes;
+    if (isSmall !== wasSmall && larger >= fills) cutAt(endOfModule, module[1]);
+    if (4 * (to - from) >= least || module[0] === 0) cutAt(from, module[0]);
+    endOfModule = from;
   }
   return buckets;
 }
