@@ -84,7 +84,7 @@ test("gradients leave while passes go on", async () => {
   weightsOf(await simulateMachines({ seed: 1, feature: "early leave", workers: [1, 1], steps: 4 }));
   vi.restoreAllMocks();
   // Two steps of two machines are recorded, the others replayed.
-  const fourTimes = [0, 1, 0, 1, 0, 1, 0, 1];
+  const fourTimes = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2];
   expect(told).toEqual({ "during passes": fourTimes, "after them": fourTimes });
 });
 

@@ -81,13 +81,13 @@ describe.each([1e9, 10e9, 100e9])("on a line of %d bits a second", (bits) => {
 it("overlap hides the sum behind the backward pass, but for the first part and the last", () => {
   const blocks = [1, 1];
   const gather = gatherSeconds(2, plain);
-  // Four parts of 512 KiB; pieces of each are 3 chunks.
-  const gradientBytes = 2 ** 21;
+  // Four parts of 256 KiB.
+  const gradientBytes = 2 ** 20;
   const sum = sumSeconds(gradientBytes, blocks, plain);
   const step = { gradientBytes, blocks, backwardSeconds: 1 };
   expect(networkSeconds(step, plain, false)).toBeCloseTo(gather + sum, 9);
   expect(networkSeconds(step, plain, true)).toBeCloseTo(2 * gather + sum - 0.75, 9);
-  const last = sumSeconds(2 ** 19, blocks, plain);
+  const last = sumSeconds(2 ** 18, blocks, plain);
   expect(networkSeconds({ ...step, backwardSeconds: 100 }, plain, true)).toBeCloseTo(gather + last, 9);
   expect(networkSeconds({ ...step, blocks: [1] }, plain, true)).toBe(0);
 });

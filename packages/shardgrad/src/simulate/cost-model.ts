@@ -97,8 +97,8 @@ export interface MachineStep {
   blocks: readonly number[];
 }
 
-/** The least bytes of a part that leaves early: pieces of 64 KiB, or 512 KiB in all for few machines. */
-const leastPartBytes = (machines: number) => Math.max(2 ** 19, machines * 2 ** 16);
+/** The least bytes of a part that leaves early: pieces of 64 KiB, or 256 KiB in all for few machines. */
+const leastPartBytes = (machines: number) => Math.max(2 ** 18, machines * 2 ** 16);
 
 /**
  * What the network adds to a step. Without overlap, the gather and the sum. With overlap, the gradient leaves in p equal

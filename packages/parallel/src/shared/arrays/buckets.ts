@@ -12,7 +12,7 @@ export interface Bucket {
 }
 
 /** Fewer bytes, in all and for each machine's piece, do not fill a link for longer than a message takes to start. */
-const [leastBytes, leastPieceBytes] = [512 * 1024, 64 * 1024];
+const [leastBytes, leastPieceBytes] = [256 * 1024, 64 * 1024];
 
 /** Neighbouring parameters of one module: their gradients come at the same time. */
 interface ModulePlace {
