@@ -82,8 +82,8 @@ export class PieceAverage {
 
   /**
    * Averages a part of the blocks that lie in the slots of the arrays at `arrays`. The weights of all shards must be
-   * known, and one of them must not be 0. Parts may be averaged at the same time, and
-   * each machine begins them in its own order.
+   * known, and one of them must not be 0. Parts may be averaged at the same time, and each machine begins them in its own
+   * order.
    */
   *average(arrays: number, average: number, part: Part): Waiting {
     const { transport, machine, machines } = this.#connection;

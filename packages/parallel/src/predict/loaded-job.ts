@@ -112,7 +112,7 @@ export function loadModel(operation: string, { job, info, path, weights, kernels
     disposeModel(model);
     if (!(error instanceof ShardgradError)) throw error;
     throw new JobError(
-      `${operation}: ${path} has the weights of another job: ${oneLine(error.message.replace(/^loadStateDict: /, ""))}`,
+      `${operation}: ${path} has the weights of another job: ${oneLine(error.message.replace(/^loadStateDict: |, or pass \{ strict: false \}$/g, ""))}`,
       { cause: error },
     );
   } finally {

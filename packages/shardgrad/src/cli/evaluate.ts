@@ -28,7 +28,7 @@ function linesOf({ samples, evaluates, metrics }: EvaluationResult, output: Node
   );
   const lines = [
     fitted(`${samples} samples ${whichSamples[evaluates]}:  ${numbers.join(", ")}`, output),
-    ...matrixLines(metrics, "test"),
+    ...matrixLines(metrics, evaluates === "validation" ? "validation" : "test"),
   ];
   return `${lines.join("\n")}\n`;
 }

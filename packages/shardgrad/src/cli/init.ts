@@ -9,6 +9,7 @@ import { Option } from "commander";
 import { csvJob, factsOf } from "../init/csv-job.ts";
 import { writeProject } from "../init/write-project.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
+import { fitted } from "./streams.ts";
 
 const templates = ["mlp", "images", "char-gpt"] as const;
 
@@ -86,7 +87,9 @@ async function runInit(version: string, given: string | undefined, flags: InitFl
       `  ${train}`,
       ...(table ? ["then, for rows to come:", `  ${predict}`] : []),
     ];
-    output.write(`${lines.join("\n")}\n`);
+    // Commands stay whole, to be copied.
+    const shownLines = lines.map((line) => (line.startsWith("  ") ? line : fitted(line, output)));
+    output.write(`${shownLines.join("\n")}\n`);
   } catch (error) {
     fail(error, flags.stack ?? false, false);
   }

@@ -5,6 +5,7 @@ import { inspectWeights } from "../answers/inspect-weights.ts";
 import { tableStateOf } from "../answers/table-state.ts";
 import { count } from "./event-lines.ts";
 import { examples, fail, keepOutput, outputFlags } from "./run-command.ts";
+import { fitted } from "./streams.ts";
 
 const short = (value: number | null) => (value === null ? "" : String(Number(value.toPrecision(4))));
 
@@ -105,7 +106,7 @@ async function runInspect(
     const found = await inspectWeights(file);
     const plain = (_: string, value: unknown) =>
       ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<unknown>) : value;
-    output.write(json ? `${JSON.stringify(found, plain)}\n` : `${linesOf(found).join("\n")}\n`);
+    output.write(`${json ? JSON.stringify(found, plain) : fitted(linesOf(found).join("\n"), output)}\n`);
   } catch (error) {
     fail(error, stack, false);
   }

@@ -3,6 +3,7 @@
 import type { Profile } from "@shardgrad/core";
 import type { JobProfile } from "@shardgrad/parallel";
 import { kernelsText, missingText } from "../kernels-text.ts";
+import { fitted } from "./streams.ts";
 
 /** The kinds of kernels that take most of the time, with their shares. */
 function dominant({ rows }: Profile): string {
@@ -15,15 +16,16 @@ function dominant({ rows }: Profile): string {
     .join(", ");
 }
 
-export function describeProfile(found: Omit<JobProfile, "profile">, profile: Profile): string {
+export function describeProfile(
+  found: Omit<JobProfile, "profile">,
+  profile: Profile,
+  output: NodeJS.WriteStream,
+): string {
   const { samples, flops } = found;
   const lines = [
     ...missingText(found),
     `the step of one worker, with one shard of ${samples} samples, on ${kernelsText(found)}`,
     `mostly ${dominant(profile)}; over the whole step ${(flops / profile.ms / 1e6).toFixed(1)} GFLOP/s`,
-    "",
-    String(profile),
-    "",
   ];
-  return lines.join("\n");
+  return [fitted(lines.join("\n"), output), "", String(profile), ""].join("\n");
 }

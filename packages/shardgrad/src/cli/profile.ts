@@ -24,7 +24,7 @@ async function runProfile(job: string, flags: ProfileFlags): Promise<void> {
     output.write(
       json
         ? `${JSON.stringify({ ...found, ms: profile.ms, rows: profile.rows })}\n`
-        : describeProfile(found, profile),
+        : describeProfile(found, profile, output),
     );
   } catch (error) {
     fail(error, stack);

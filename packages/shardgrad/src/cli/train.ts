@@ -12,7 +12,7 @@ import { checkpointOptions, interval, measure, misfitOf } from "./checkpoint-fla
 import { count } from "./event-lines.ts";
 import { integer, optionFlags } from "./option-flags.ts";
 import { JsonReporter, LineReporter, silent } from "./report.ts";
-import { common, examples, exitCode, fail, keepOutput } from "./run-command.ts";
+import { common, examples, exitCode, fail, keepOutput, note } from "./run-command.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { exitCodeOf, insists, onStopSignals } from "./stop-signals.ts";
 import { fitted } from "./streams.ts";
@@ -130,6 +130,8 @@ async function runTraining(job: string, flags: TrainFlags): Promise<void> {
         new OutputError(`train: the output cannot be written: ${untold.message}; the run was stopped`),
         false,
       );
+    if (stopped && !asked && !untold && ofSeveral && isFirst)
+      note("a signal to another machine has asked for that");
     const signal = asked ?? (stopped && !untold ? "SIGUSR2" : undefined);
     if (signal && isFirst) process.exitCode = exitCodeOf(signal);
   } catch (error) {
