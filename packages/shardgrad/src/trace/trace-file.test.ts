@@ -117,7 +117,7 @@ describe("a trace", () => {
 
   it("is refused before the run begins, where it could not be written", async () => {
     await expect(train(clusters, { steps: 1, trace: join(root, "missing", "t.json") })).rejects.toThrow(
-      /^train: trace .*t\.json: there is no folder .*missing; make it, or name another file$/,
+      /^train: trace .*missing\S+t\.json: its folder does not exist; make it, or name another file$/,
     );
   });
 
