@@ -112,6 +112,15 @@ describe("a worker gets", () => {
     }
   });
 
+  it("nothing for what it does not do", () => {
+    const rows = [
+      memoryRow("activations", gibibyte, 1, "worker"),
+      memoryRow("evaluation", gibibyte, 0, "worker"),
+    ];
+    const budget = budgetOf(rows, { freeBytes: 0, workers: 1 });
+    expect(workerBytes(budget, 1, 1.25 * gibibyte)).toBeLessThan(1.25 * gibibyte);
+  });
+
   it("its part of half of what is free where nobody knows", () => {
     expect(workerBytes({ ...needing(0), complete: false }, 4, 4 * gibibyte)).toBe(gibibyte / 2);
   });

@@ -221,7 +221,7 @@ export async function planMemory(
 }
 
 const needOfWorker = (rows: readonly MemoryRow[]) =>
-  rows.reduce((sum, row) => sum + (row.unit === "worker" ? row.eachBytes : 0), 0);
+  rows.reduce((sum, row) => sum + (row.unit === "worker" && row.bytes > 0 ? row.eachBytes : 0), 0);
 
 /** The longest block that is not longer than so many bytes. */
 function blockBelow(bytes: number): number {
